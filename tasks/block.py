@@ -1,0 +1,144 @@
+"""A block is its own settings: frozen pydantic fields, and one method that does the work.
+
+A folder of blocks is a registry: one file, one block, file name = kind = class name in snake_case. The base class
+stands in the folder's `__init__.py`. `Every[Base]` is a settings model with one field per block of the folder,
+`OneOf[Base]` one that chooses a block by kind: plain nested forms in the Prefect UI, no unions.
+"""
+
+import functools
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+
+class Block(BaseModel):
+    """Frozen settings whose method does the work. Fields are JSON types, so that a key can be made of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    def semantic(self) -> dict[str, Any]:
+        """What of these settings decides the outcome, as JSON types: the part that enters an artifact's key."""
+        return {name: meaning(getattr(self, name)) for name in type(self).model_fields}
+
+
+B = TypeVar("B", bound=Block)
+
+
+def meaning(value: Any) -> Any:
+    """The semantic part of a field's value, through lists and nested blocks."""
+    if isinstance(value, Block):
+        return value.semantic()
+    if isinstance(value, (list, tuple)):
+        return [meaning(item) for item in value]
+    if isinstance(value, dict):
+        return {name: meaning(item) for name, item in value.items()}
+    return value
+
+
+def kind_of(block: type[Block]) -> str:
+    """`WordCount` → `word_count`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", block.__name__).lower()
+
+
+@functools.cache
+def _members(base: type[Block]) -> dict[str, type[Block]]:
+    package = importlib.import_module(base.__module__)
+    found: dict[str, type[Block]] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        blocks = [
+            block
+            for block in vars(module).values()
+            if isinstance(block, type) and issubclass(block, base) and block.__module__ == module.__name__
+        ]
+        if [kind_of(block) for block in blocks] != [info.name]:
+            names = ", ".join(block.__name__ for block in blocks) or "none"
+            raise TypeError(f"{module.__name__} must define one {base.__name__} named after the file, not {names}")
+        found[info.name] = blocks[0]
+    return found
+
+
+def members(base: type[B]) -> dict[str, type[B]]:
+    """The blocks of the folder whose `__init__.py` defines `base`: kind → class, in order of the file names."""
+    return cast("dict[str, type[B]]", _members(base))
+
+
+def restored(family: type[Block], base: type[Block], fields: dict[str, Any]) -> Block:
+    """Rebuild a folder's settings from a pickle: their class is made at run time, so it has no importable name."""
+    return cast("type[Block]", family[base]).model_validate(fields)  # type: ignore[index]
+
+
+def first_line(block: type[Block]) -> str:
+    return (block.__doc__ or "").strip().splitlines()[0]
+
+
+class _Family(Block):
+    """What `Every` and `OneOf` share: they remember their base and pickle by it."""
+
+    family: ClassVar[Any]
+    base: ClassVar[type[Block]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self.family, self.base, self.model_dump())
+
+
+class Every(_Family, Generic[B]):
+    """All blocks of a folder, each with its own settings."""
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, base: type[Block]) -> type[Block]:
+            return cls if isinstance(base, TypeVar) else _every(base)
+
+    def blocks(self) -> Iterator[tuple[str, B]]:
+        """Every block with its kind, in order of the file names."""
+        for kind in members(self.base):
+            yield kind, getattr(self, kind)
+
+
+class OneOf(_Family, Generic[B]):
+    """One block of a folder, chosen by `kind`; the settings of the others are kept, and do not count."""
+
+    kind: str
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, base: type[Block]) -> type[Block]:
+            return cls if isinstance(base, TypeVar) else _one_of(base)
+
+    @property
+    def chosen(self) -> B:
+        """The block that `kind` names."""
+        return cast("B", getattr(self, self.kind))
+
+    def semantic(self) -> dict[str, Any]:
+        """Only the chosen block's settings decide anything."""
+        return {"kind": self.kind, self.kind: self.chosen.semantic()}
+
+
+@functools.cache
+def _every(base: type[Block]) -> type[Block]:
+    fields: dict[str, Any] = {
+        kind: (block, Field(default_factory=block, description=first_line(block)))
+        for kind, block in members(base).items()
+    }
+    made = create_model(f"Every{base.__name__}", __base__=Every, __module__=__name__, __doc__=base.__doc__, **fields)
+    made.base, made.family = base, Every
+    return made
+
+
+@functools.cache
+def _one_of(base: type[Block]) -> type[Block]:
+    kinds = tuple(members(base))
+    fields: dict[str, Any] = {"kind": (Literal[kinds], Field(description=f"which {base.__name__.lower()}"))}
+    for kind, block in members(base).items():
+        fields[kind] = (block, Field(default_factory=block, description=first_line(block)))
+    made = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)
+    made.base, made.family = base, OneOf
+    return made

@@ -1,0 +1,100 @@
+"""Where shards run: processes on this machine, or a Dask cluster. Stages map pure functions, so both give one result.
+
+`TEXTMILL_WORKERS` sets the number of processes (default: one a core), `TEXTMILL_ENGINE=dask://host:port` the cluster.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import Any
+
+from tasks.failure import StageFailure
+
+# One worker a core, so libraries inside must not start a thread pool of their own each.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def num_workers() -> int:
+    """Processes for shards: `TEXTMILL_WORKERS`, else the cores this process may use."""
+    asked = os.environ.get("TEXTMILL_WORKERS", "")
+    if asked and not (asked.isdecimal() and int(asked) > 0):
+        raise StageFailure(f"TEXTMILL_WORKERS={asked} is not a number of processes", "Set it to 1 or more, or unset it")
+    return int(asked) if asked else len(os.sched_getaffinity(0))
+
+
+class InThisProcess(Executor):
+    """Runs at once what is submitted: for a single shard, starting a process costs more than the work."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """As `Executor.submit`, but the future is done on return."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **named))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the future is read
+            future.set_exception(error)
+        return future
+
+
+def begin_worker() -> None:
+    """Set up a worker process before it loads any library."""
+    os.environ.update(ONE_THREAD)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Leave when the parent was killed: an orphan would wait for work for ever and hold memory."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def executor(shards: int) -> Iterator[Executor]:
+    """An executor for so many shards; what has not begun is cancelled when the block is left by an error."""
+    address = os.environ.get("TEXTMILL_ENGINE", "")
+    workers = min(num_workers(), shards)
+    if address.startswith("dask://"):
+        with dask(address) as pool:
+            yield pool
+    elif address:
+        raise StageFailure(f"TEXTMILL_ENGINE={address} is not an engine", "Unset it, or use dask://host:port")
+    elif workers <= 1:
+        yield InThisProcess()
+    else:
+        # spawned, because a forked child inherits locks that threads of torch, polars or Prefect hold
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def dask(address: str) -> Iterator[Executor]:
+    """The executor of a Dask cluster whose workers see the same store folder and have Textmill installed."""
+    try:
+        from distributed import Client  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise StageFailure(
+            f"TEXTMILL_ENGINE={address} needs Dask", "Install it with: pip install 'textmill[dask]'"
+        ) from None
+    try:
+        connect: Any = Client  # it carries no types
+        client = connect(address.replace("dask://", "tcp://"), timeout=20, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise StageFailure(f"no Dask scheduler answers at {address}", "Start it, or unset TEXTMILL_ENGINE") from error
+    with client, client.get_executor(pure=False) as pool:
+        yield pool

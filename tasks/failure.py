@@ -1,0 +1,47 @@
+"""Errors for people: what went wrong, and what to do about it."""
+
+import errno
+from concurrent.futures import BrokenExecutor
+
+
+class StageFailure(Exception):
+    """A stage cannot go on: `what` names the file, page or setting, `mend` says what to do. Never retried."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what, mend)  # both, so that it survives pickling between processes
+        self.what = what
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.mend}."
+
+
+class Transient(StageFailure):
+    """The same, but it may heal by itself (a network, a lost worker): retried with growing, jittered delays."""
+
+
+# Permission and space do not come back by waiting some seconds; the mend is the user's.
+MENDS = {
+    errno.ENOSPC: "Free some disk space and start the same command again: finished shards are kept",
+    errno.EDQUOT: "Raise the disk quota and start the same command again: finished shards are kept",
+    errno.EACCES: "Give this user the permission, or choose another folder with --store or TEXTMILL_STORE",
+    errno.EPERM: "Give this user the permission, or choose another folder with --store or TEXTMILL_STORE",
+    errno.EROFS: "The file system is read-only: choose another folder with --store or TEXTMILL_STORE",
+}
+
+
+def heals(error: BaseException) -> bool:
+    """Whether trying again may help: lost connections and workers do come back, wrong values do not."""
+    return isinstance(error, (Transient, ConnectionError, TimeoutError, BrokenExecutor))
+
+
+def explained(stage: str, error: Exception) -> Exception:
+    """The same error as a sentence that names the stage; one that is not understood is returned as it is."""
+    if isinstance(error, StageFailure):
+        return type(error)(f"{stage}: {error.what}", error.mend)
+    if isinstance(error, OSError) and error.errno in MENDS:
+        where = f" ({error.filename})" if error.filename else ""
+        return StageFailure(f"{stage}: {error.strerror}{where}", MENDS[error.errno])
+    if isinstance(error, MemoryError):
+        return StageFailure(f"{stage}: out of memory", "Use fewer workers (TEXTMILL_WORKERS) or smaller shards")
+    return error

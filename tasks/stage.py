@@ -1,0 +1,154 @@
+"""The one policy for caching, retries, locks and states: what makes a build function a Prefect task.
+
+Prefect is imported when a stage is first called, not with this file: shard workers, `plan` and a training machine that
+has no Prefect read the stages' settings too.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tasks.block import Block
+from tasks.failure import explained, heals
+from tasks.manifest import Input, Wanted, fingerprint
+from tasks.reason import reason
+from tasks.store import Artifact, Store
+
+log = logging.getLogger("textmill.stage")
+
+S = TypeVar("S", bound=Block)
+RETRY_DELAY_SECONDS = [2.0, 10.0, 60.0]
+TASKS = Path(__file__).parent
+
+
+class Stage(Generic[S]):
+    """A build function that runs only when its artifact is missing or broken.
+
+    Calling it gives the artifact. `build` is the plain function, for tests. `section` is where the stage's settings
+    stand in a recipe, so that messages name what the user can change.
+    """
+
+    def __init__(
+        self, build: Callable[..., None], name: str, version: int, section: str, shares: tuple[str, ...], slot: str
+    ) -> None:
+        self.build, self.name, self.version, self.section, self.slot = build, name, version, section, slot
+        own = build.__module__.split(".")[1]
+        self.code = tuple(TASKS / folder for folder in (own, *shares))
+
+    @cached_property
+    def task(self) -> Any:
+        """The Prefect task, made at the first call."""
+        from prefect import task
+        from prefect.cache_policies import NO_CACHE
+
+        policy = task(
+            name=self.name,
+            task_run_name=self.name,
+            cache_policy=NO_CACHE,  # the store decides; Prefect only shows
+            persist_result=False,
+            retries=len(RETRY_DELAY_SECONDS),
+            retry_delay_seconds=RETRY_DELAY_SECONDS,
+            retry_jitter_factor=0.5,
+            retry_condition_fn=may_heal,
+        )
+        return policy(self._cached_or_built)
+
+    def __call__(self, settings: S, *inputs: Artifact, force: bool = False) -> Artifact:
+        """The stage's artifact for these settings and inputs, from the store or built. Raises StageFailure."""
+        artifact: Artifact = self.task(settings, inputs, force, return_state=True).result()
+        return artifact
+
+    def wanted(self, settings: S, *inputs: Artifact) -> Wanted:
+        """What decides the artifact."""
+        return self.wanted_from(settings, tuple(each.as_input for each in inputs))
+
+    def wanted_from(self, settings: S, inputs: tuple[Input, ...]) -> Wanted:
+        """The same, from what a manifest keeps of the inputs."""
+        return Wanted(
+            stage=self.name,
+            version=self.version,
+            settings=settings.model_dump(mode="json"),
+            semantic=settings.semantic(),
+            inputs=inputs,
+            fingerprint=fingerprint(*self.code),
+        )
+
+    def _cached_or_built(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
+        try:
+            store = Store.current()
+            wanted = self.wanted(settings, *inputs)
+            cached = None if force else store.verified(self.name, wanted.wanted_key)
+            if cached is None:
+                with store.lock(self.name, wanted.wanted_key), self._slot():
+                    # another run may have built it while this one waited for the lock
+                    cached = None if force else store.verified(self.name, wanted.wanted_key)
+                    artifact = cached or self._built(store, wanted, settings, inputs, force=force)
+            else:
+                artifact = cached
+        except Exception as error:
+            clear = explained(self.name, error)
+            if clear is error:
+                raise
+            raise clear from error
+        show(artifact)
+        if cached is None:
+            return artifact
+        from prefect.states import Completed
+
+        log.info("%s %s: cached", self.name, artifact.key)
+        return Completed(name="Cached", message=f"{self.name} {artifact.key}", data=artifact)
+
+    def _built(
+        self, store: Store, wanted: Wanted, settings: S, inputs: tuple[Artifact, ...], *, force: bool
+    ) -> Artifact:
+        why = "forced" if force else reason(wanted, store.manifests(self.name), self.section)
+        draft = store.draft(self.name, wanted.wanted_key, wanted.inputs)
+        going_on = f"; goes on after {draft.num_finished} finished shards" if draft.num_finished else ""
+        log.info("%s %s: building (%s)%s", self.name, wanted.wanted_key, why, going_on)
+        started = time.time()
+        self.build(settings, draft, *inputs)
+        artifact = store.publish(wanted, draft, started)
+        log.info("%s %s: built in %.1f s", self.name, artifact.key, time.time() - started)
+        return artifact
+
+    def _slot(self) -> AbstractContextManager[None]:
+        """One of the places that the deployment gives to such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`)."""
+        limit = os.environ.get(f"TEXTMILL_{self.slot.upper()}_SLOT") if self.slot else None
+        if not limit:
+            return nullcontext()
+        from prefect.concurrency.sync import concurrency
+
+        return concurrency(limit, occupy=1, lease_duration=300, strict=True)
+
+
+def stage(
+    name: str, version: int, *, section: str | None = None, shares: tuple[str, ...] = (), slot: str = ""
+) -> Callable[[Callable[..., None]], Stage[Any]]:
+    """Make `build(settings, draft, *inputs)` a stage.
+
+    Raise `version` when the same settings and inputs should give other bytes. `shares` names further folders of code
+    that it uses, `slot` the kind of place it holds while it builds.
+    """
+    return lambda build: Stage(build, name, version, section or name, shares, slot)
+
+
+def may_heal(_task: Any, _run: Any, state: Any) -> bool:
+    """Retry what can heal: networks and lost workers, never a wrong value or a full disk."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and heals(error)
+
+
+def show(artifact: Artifact) -> None:
+    """The stage's table and pictures, as an artifact in the Prefect UI."""
+    summary = artifact.folder / "summary.md"
+    if summary.exists():
+        from prefect.artifacts import create_markdown_artifact
+
+        create_markdown_artifact(
+            summary.read_text(), key=artifact.stage, description=f"{artifact.stage} {artifact.key}"
+        )

@@ -1,0 +1,39 @@
+"""Where shards run."""
+
+import os
+
+import pytest
+
+from tasks.engine import executor, num_workers
+from tasks.failure import StageFailure
+
+
+def threads_and_process() -> tuple[str, int]:
+    return os.environ.get("OMP_NUM_THREADS", ""), os.getpid()
+
+
+def test_one_shard_runs_here() -> None:
+    with executor(1) as pool:
+        assert pool.submit(os.getpid).result() == os.getpid()
+
+
+def test_workers_are_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with executor(2) as pool:
+        threads, process = pool.submit(threads_and_process).result()
+    assert threads == "1"
+    assert process != os.getpid()
+
+
+@pytest.mark.parametrize("asked", ["0", "two", "-1"])
+def test_wrong_number_of_workers_is_refused(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", asked)
+    with pytest.raises(StageFailure, match=f"TEXTMILL_WORKERS={asked} is not a number"):
+        num_workers()
+
+
+def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_ENGINE", "spark://host")
+    with pytest.raises(StageFailure, match="TEXTMILL_ENGINE=spark://host is not an engine"), executor(2):
+        pass
