@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import threading
@@ -62,24 +63,32 @@ def end_with_parent() -> None:
 
 @contextlib.contextmanager
 def executor(shards: int) -> Iterator[Executor]:
-    """An executor for so many shards; what has not begun is cancelled when the block is left by an error."""
+    """An executor for so many shards."""
     address = os.environ.get("TEXTMILL_ENGINE", "")
-    workers = min(num_workers(), shards)
     if address.startswith("dask://"):
         with dask(address) as pool:
             yield pool
     elif address:
         raise StageFailure(f"TEXTMILL_ENGINE={address} is not an engine", "Unset it, or use dask://host:port")
-    elif workers <= 1:
+    elif shards == 1 or num_workers() == 1:
         yield InThisProcess()
     else:
-        # spawned, because a forked child inherits locks that threads of torch, polars or Prefect hold
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
+        workers = num_workers()
         try:
-            yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            yield processes(workers)
+        except BaseException:
+            # a worker died, or the user interrupted: the next stage gets fresh processes
+            processes(workers).shutdown(wait=False, cancel_futures=True)
+            processes.cache_clear()
+            raise
+
+
+@functools.cache
+def processes(workers: int) -> ProcessPoolExecutor:
+    """Worker processes, kept from stage to stage: each takes seconds to load its libraries."""
+    # spawned, because a forked child inherits locks that threads of torch, polars or Prefect hold
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
 
 
 @contextlib.contextmanager

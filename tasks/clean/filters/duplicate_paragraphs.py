@@ -1,0 +1,22 @@
+"""Gopher repetition rules, table A1 of arXiv:2112.11446."""
+
+import polars as pl
+from pydantic import Field
+
+from tasks.clean.filters import Filter
+from tasks.clean.words import PARAGRAPHS, repeated
+
+
+class DuplicateParagraphs(Filter):
+    """Drop documents that repeat their paragraphs.
+
+    Source: arXiv:2112.11446, table A1, "duplicate paragraph fraction" above 0.30.
+    """
+
+    most: float = Field(0.3, ge=0, le=1, description="greatest share of paragraphs that repeat an earlier one")
+
+    def score(self) -> pl.Expr:
+        return repeated(PARAGRAPHS)
+
+    def keeps(self, score: pl.Expr) -> pl.Expr:
+        return score <= self.most

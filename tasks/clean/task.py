@@ -1,0 +1,104 @@
+"""Clean: from pages to documents worth reading. Two stages: extract scores every document, clean decides.
+
+Extraction is dear and decisions change often, so the scores are an artifact of their own: a changed threshold reads
+them again and never a page.
+"""
+
+import logging
+from typing import Any
+
+from tasks.block import Block, Every
+from tasks.clean.filters import Filter
+from tasks.clean.funnel import added, summary
+from tasks.clean.page import Extract
+from tasks.clean.pages import index_files
+from tasks.clean.verdict import clean_shard
+from tasks.draft import Draft
+from tasks.failure import StageFailure
+from tasks.stage import stage
+from tasks.store import Artifact
+
+log = logging.getLogger("textmill.clean")
+
+
+class Score(Block):
+    """What decides the scored documents: extraction, and those fields of the filters that change a score."""
+
+    extract: Extract = Extract()
+    filters: Every[Filter] = Every[Filter]()
+
+    def semantic(self) -> dict[str, Any]:
+        """Every filter by name, because each is a column; of its fields those in `scored_by`."""
+        scored_by = {
+            kind: {name: value for name, value in block.semantic().items() if name in block.scored_by}
+            for kind, block in self.filters.blocks()
+        }
+        return {"extract": self.extract.semantic(), "filters": scored_by}
+
+
+class Clean(Block):
+    """What stays: a document stays when every enabled filter keeps it."""
+
+    extract: Extract = Extract()
+    """how a page becomes text"""
+    filters: Every[Filter] = Every[Filter]()
+    """what a document must be like to stay"""
+
+    def semantic(self) -> dict[str, Any]:
+        """The filters' settings; how pages are extracted reaches the key through the documents' digest."""
+        rules = {
+            kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
+        }
+        return {"filters": rules}
+
+    def scoring(self) -> Score:
+        """The settings of the first half."""
+        return Score(extract=self.extract, filters=self.filters)
+
+
+@stage("extract", version=1, section="clean")
+def extract(settings: Score, draft: Draft, pages: Artifact) -> None:
+    """Pages to documents with a score by every filter. Raises StageFailure when no page gives one."""
+    from tasks.clean.documents import extract_shard  # noqa: PLC0415 - pyarrow takes half a second to import
+
+    filters = dict(settings.filters.blocks())
+    shards = {index.stem: (index, pages.folder, settings.extract, filters) for index in index_files(pages.folder)}
+    counts = added(list(draft.map(extract_shard, shards, "extract").values()))
+    draft.counts.update(counts)
+    if not counts["documents"]:
+        raise StageFailure(_no_document(counts), "Look at these pages' addresses and types, and at the crawl's counts")
+    log.info("extract: %s documents from %s pages", f"{counts['documents']:,}", f"{counts['pages']:,}")
+
+
+@stage("clean", version=1)
+def clean(settings: Clean, draft: Draft, scored: Artifact) -> None:
+    """Scored documents to those that stay. Raises StageFailure when none does."""
+    filters = dict(settings.filters.blocks())
+    shards = {path.stem: (path, filters) for path in sorted((scored.folder / "documents").glob("*.parquet"))}
+    if not shards:
+        raise StageFailure(f"{scored.folder} has no documents/*.parquet", "Give the artifact of extract")
+    counts = added(list(draft.map(clean_shard, shards, "clean").values()))
+    extracts = [each["counts"] for each in draft.lineage if each["stage"] == "extract"]
+    counts["failed"] = extracts[-1].get("failed", {}) if extracts else {}
+    draft.counts.update(counts)
+    if not counts["kept"]:
+        raise StageFailure(*_nothing_left(counts))
+    with draft.write("summary.md") as path:
+        path.write_text(summary(counts), encoding="utf-8")
+    log.info("clean: %s of %s documents kept", f"{counts['kept']:,}", f"{counts['documents']:,}")
+
+
+def _no_document(counts: dict[str, Any]) -> str:
+    if not counts["pages"]:
+        return "none of the crawled pages has status 200, so there is nothing to extract"
+    reasons = sorted(counts["failed"].items(), key=lambda each: (-each[1], each[0]))
+    named = ", ".join(f"{reason} ({count})" for reason, count in reasons[:5])
+    return f"no document came out of {counts['pages']} pages: {named}"
+
+
+def _nothing_left(counts: dict[str, Any]) -> tuple[str, str]:
+    rule = max(counts["dropped"], key=lambda each: counts["dropped"][each])
+    return (
+        f"the filters dropped all {counts['documents']} documents; {rule} dropped {counts['dropped'][rule]} of them",
+        f"Loosen it (clean.filters.{rule}…) or switch it off with --set clean.filters.{rule}.enabled=false",
+    )

@@ -1,0 +1,23 @@
+"""Run one filter over texts."""
+
+import polars as pl
+
+from tasks.clean.documents import with_scores
+from tasks.clean.filters import SCORE, Filter
+
+
+def documents(texts: list[str], language: str = "en", certainty: float = 0.9) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"text": texts, "title": "t", "url": "http://a/", "language": language, "language_score": certainty},
+        schema_overrides={"language_score": pl.Float32, "text": pl.String},
+    )
+
+
+def judged(block: Filter, *texts: str, language: str = "en", certainty: float = 0.9) -> list[bool]:
+    """Which of the texts stay."""
+    scored = with_scores(documents(list(texts), language, certainty), {"it": block})
+    return scored.select(block.keeps(pl.col(SCORE + "it")).alias("stays"))["stays"].to_list()
+
+
+def scores(block: Filter, *texts: str, language: str = "en") -> list[float]:
+    return with_scores(documents(list(texts), language), {"it": block})[SCORE + "it"].to_list()

@@ -1,0 +1,25 @@
+import pytest
+from resiliparse.parse.html import HTMLTree
+
+from tasks.clean.license import license_of
+
+CC = "https://creativecommons.org/licenses"
+
+
+@pytest.mark.parametrize(
+    ("html", "name"),
+    [
+        (f'<a rel="license noopener" href="{CC}/by/4.0/deed.de">x</a>', "CC-BY-4.0"),
+        (f'<link rel="license" href="{CC}/by-nc-nd/3.0/">', "CC-BY-NC-ND-3.0"),
+        ('<a href="https://creativecommons.org/publicdomain/zero/1.0/">x</a><i>license</i>', "CC0-1.0"),
+        ('<a rel="license" href="https://example.org/terms">x</a>', "https://example.org/terms"),
+        (f'<a href="{CC}/by/4.0/">a</a><a href="{CC}/by/4.0/">b</a>', "CC-BY-4.0"),
+        (f'<a href="{CC}/by/4.0/">a</a><a href="{CC}/by-sa/4.0/">b</a>', None),
+        (f'<a rel=license href="{CC}/by/4.0/">a</a><a href="{CC}/by-sa/4.0/">photo</a>', "CC-BY-4.0"),
+        ('<a rel="license" href="javascript:x">x</a>', None),
+        ("<p>the license of this page</p>", None),
+        ("<p>nothing</p>", None),
+    ],
+)
+def test_the_licence_that_a_page_declares(html: str, name: str | None) -> None:
+    assert license_of(HTMLTree.parse(html), html) == name

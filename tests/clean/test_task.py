@@ -1,0 +1,141 @@
+import xml.etree.ElementTree as ET
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tasks.block import Every, members
+from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters.length import Length
+from tasks.clean.task import Clean, clean
+from tasks.draft import Draft
+from tasks.failure import StageFailure
+from tasks.store import Artifact
+
+Make = Callable[..., Draft]
+AsArtifact = Callable[[Path, str], Artifact]
+
+
+def only(**filters: dict[str, object]) -> Clean:
+    """All filters off but those named."""
+    settings = {kind: filters.get(kind, {"enabled": False}) for kind in members(Filter)}
+    return Clean.model_validate({"filters": settings})
+
+
+def scored(folder: Path, lengths: dict[str, int], language: str = "en") -> Path:
+    """A scored shard of documents with the given scores for length and word_count."""
+    (folder / "documents").mkdir(parents=True, exist_ok=True)
+    frame = pl.DataFrame(
+        {
+            "id": list(lengths),
+            "url": [f"http://a/{name}" for name in lengths],
+            "text": [f"first line\n{name} " + "x" * 300 for name in lengths],
+            "language": language,
+            SCORE + "length": list(lengths.values()),
+            SCORE + "word_count": [length // 5 for length in lengths.values()],
+        },
+        schema_overrides={SCORE + "length": pl.Float32, SCORE + "word_count": pl.Float32},
+    )
+    frame.write_parquet(folder / "documents" / "00000.parquet")
+    return folder
+
+
+def test_a_changed_threshold_leaves_the_extract_key_alone() -> None:
+    before, after = Clean(), Clean.model_validate({"filters": {"length": {"fewest": 50}}})
+    assert before.scoring().semantic() == after.scoring().semantic()
+    assert before.semantic() != after.semantic()
+    assert after.semantic()["filters"]["length"]["fewest"] == 50
+
+
+def test_a_field_that_changes_the_score_changes_the_extract_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Length, "scored_by", frozenset({"fewest"}))
+    before, after = Clean(), Clean.model_validate({"filters": {"length": {"fewest": 50}}})
+    assert before.scoring().semantic()["filters"]["length"] == {"fewest": 100}
+    assert after.scoring().semantic()["filters"]["length"] == {"fewest": 50}
+
+
+def test_extraction_enters_the_extract_key_only() -> None:
+    before, after = Clean(), Clean.model_validate({"extract": {"comments": True}})
+    assert before.scoring().semantic() != after.scoring().semantic()
+    assert before.semantic() == after.semantic()
+
+
+def test_thresholds_of_a_disabled_filter_do_not_count() -> None:
+    off, loose = only(), only(length={"enabled": False, "fewest": 7})
+    assert off.semantic() == loose.semantic()
+    assert off.semantic()["filters"]["length"] == {"enabled": False}
+
+
+def test_settings_survive_json() -> None:
+    settings = Clean.model_validate({"filters": {"language": {"languages": ["en", "zh"]}}})
+    assert Clean.model_validate_json(settings.model_dump_json()) == settings
+    assert {kind for kind, _ in settings.filters.blocks()} == set(members(Filter)) == set(Every[Filter].model_fields)
+
+
+def test_what_stays_and_why_the_rest_does_not(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    folder = scored(tmp_path / "scored", {"good": 500, "short": 60, "shorter": 40})
+    lineage = [{"stage": "extract", "counts": {"failed": {"no text": 2}}}]
+    draft = make_draft("clean", lineage)
+    clean.build(only(length={"fewest": 50}, word_count={"fewest": 50}), draft, as_artifact(folder, "extract"))
+    assert pl.read_parquet(draft.path / "documents" / "00000.parquet")["id"].to_list() == ["good"]
+    dropped = pl.read_parquet(draft.path / "dropped" / "00000.parquet")
+    assert dropped.columns == ["id", "url", "rule", "rules", "excerpt"]
+    assert dropped.select("id", "rule", "rules").rows() == [
+        ("short", "word_count", ["word_count"]),
+        ("shorter", "length", ["length", "word_count"]),
+    ]
+    assert dropped["excerpt"][0].startswith("first line short xx")
+    assert dropped["excerpt"].str.len_chars().max() == 200
+    assert draft.counts == {
+        "documents": 3,
+        "kept": 1,
+        "characters": 316,
+        "dropped": {"length": 1, "word_count": 1},
+        "failing": {"length": 1, "word_count": 2},
+        "languages": {"en": 1},
+        "failed": {"no text": 2},
+    }
+
+
+def test_the_summary_shows_the_funnel(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    folder = scored(tmp_path / "scored", {"good": 500, "short": 60})
+    draft = make_draft("clean", [{"stage": "extract", "counts": {"failed": {"media type <x>|y": 1}}}])
+    clean.build(only(length={"fewest": 100}), draft, as_artifact(folder, "extract"))
+    text = (draft.path / "summary.md").read_text()
+    assert "| length | 1 | 1 |" in text
+    picture = ET.fromstring(b64decode(text.partition("base64,")[2].partition(")")[0]))
+    labels = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert labels == ["pages", "3", "documents", "2", "after length", "1"]
+
+
+def test_without_filters_everything_stays(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    draft = make_draft("clean")
+    clean.build(only(), draft, as_artifact(scored(tmp_path / "scored", {"a": 1, "b": 2}), "extract"))
+    assert draft.counts["kept"] == 2
+    assert pl.read_parquet(draft.path / "dropped" / "00000.parquet").height == 0
+
+
+def test_nothing_left_names_the_rule_that_dropped_most(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    folder = scored(tmp_path / "scored", {"a": 300, "b": 60, "c": 60})
+    settings = only(length={"fewest": 100}, word_count={"fewest": 100})
+    with pytest.raises(StageFailure, match=r"all 3 documents; length dropped 2.*clean\.filters\.length"):
+        clean.build(settings, make_draft("clean"), as_artifact(folder, "extract"))
+
+
+def test_an_artifact_of_another_kind(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(StageFailure, match="has no documents"):
+        clean.build(Clean(), make_draft("clean"), as_artifact(tmp_path / "other", "crawl"))
+
+
+def test_the_same_documents_give_the_same_bytes(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    folder = scored(tmp_path / "scored", {f"d{number}": number * 3 for number in range(100)})
+    drafts = [make_draft(name) for name in ("one", "two")]
+    for draft in drafts:
+        clean.build(only(length={}), draft, as_artifact(folder, "extract"))
+    for name in ("documents/00000.parquet", "dropped/00000.parquet", "summary.md"):
+        assert (drafts[0].path / name).read_bytes() == (drafts[1].path / name).read_bytes()
