@@ -1,0 +1,66 @@
+"""One fetched page, whatever it came from."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypedDict
+
+HTML = "text/html"
+READABLE = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
+# Status of an index row whose payload repeats an earlier page of the same crawl. Its record is a revisit without a
+# payload, so there is nothing to clean; the record keeps the status that the server sent.
+REPEATED = 304
+
+
+class Row(TypedDict):
+    """One row of the index: where a page's record lies, and what a later crawl needs to ask whether it changed."""
+
+    url: str
+    status: int
+    digest: str  # blake2b-128 of the decoded payload, hex
+    fetched_at: int  # milliseconds since 1970, UTC
+    content_type: str | None
+    etag: str | None
+    last_modified: str | None
+    warc: str  # relative to the artifact: warc/00000.warc.gz
+    offset: int  # of the gzip member, bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A response with its payload decoded: neither chunked nor compressed any more."""
+
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    fetched_at: int  # milliseconds since 1970, UTC
+    request: tuple[tuple[str, str], ...] | None = None  # headers that were sent; None when nothing was asked
+    address: str | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def digest(self) -> str:
+        """blake2b-128 of the decoded payload, hex."""
+        return hashlib.blake2b(self.body, digest_size=16).hexdigest()
+
+
+def media_type(content_type: str | None) -> str:
+    """`Text/HTML; charset=utf-8` → `text/html`; empty when there is none."""
+    return (content_type or "").split(";")[0].strip().lower()
+
+
+def looks_like(body: bytes) -> str:
+    """The media type of a payload that came without one: HTML if it begins like it."""
+    start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return HTML if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) else ""
+
+
+def iso(milliseconds: int) -> str:
+    """The date as WARC 1.1 writes it."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

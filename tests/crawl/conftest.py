@@ -1,0 +1,166 @@
+"""A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of what was asked."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.crawl.task import Crawl, crawl
+from tasks.draft import Draft
+
+
+@dataclass
+class Answer:
+    """What the server sends for a path."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
+    wait: float = 0.0
+    chunks: int = 0  # send the body so many times, without a length
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed is no news."""
+
+    request_queue_size = 128
+
+
+class Site:
+    """Pages by path: an answer, a function of how often the path was asked before, or nothing (404)."""
+
+    Answer = Answer
+
+    @staticmethod
+    def page(*links: str, text: str = "", head: str = "", wait: float = 0.0) -> Answer:
+        anchors = "".join(f'<a href="{link}">{link}</a> ' for link in links)
+        return Answer(f"<html><head>{head}</head><body><p>{text}</p>{anchors}</body></html>".encode(), wait=wait)
+
+    @staticmethod
+    def moved(to: str, status: int = 301) -> Answer:
+        return Answer(status=status, headers={"Location": to})
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Answer | Callable[[int], Answer]] = {}
+        self.log: list[tuple[float, str]] = []
+        self.agents: set[str] = set()
+        self.most_at_once = 0
+        self._busy = 0
+        self._lock = threading.Lock()
+        self._server = Server(("127.0.0.1", 0), self._handler())
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def url(self, path: str = "/") -> str:
+        return self.address + path
+
+    def asked(self) -> Counter[str]:
+        """How often each path was asked for, robots.txt apart."""
+        with self._lock:
+            return Counter(path for _, path in self.log if path != "/robots.txt")
+
+    def answer(self, path: str, agent: str) -> Answer:
+        with self._lock:
+            before = sum(1 for _, each in self.log if each == path) if callable(self.pages.get(path)) else 0
+            self.log.append((time.monotonic(), path))
+            self.agents.add(agent)
+            found = self.pages.get(path, Answer(b"<html>not here</html>", 404))
+        return found if isinstance(found, Answer) else found(before)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                with site._lock:
+                    site._busy += 1
+                    site.most_at_once = max(site.most_at_once, site._busy)
+                try:
+                    self.reply(site.answer(self.path, self.headers.get("User-Agent", "")))
+                finally:
+                    with site._lock:
+                        site._busy -= 1
+
+            def reply(self, answer: Answer) -> None:
+                time.sleep(answer.wait)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                if answer.chunks:
+                    self.close_connection = True
+                    self.end_headers()
+                else:
+                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.end_headers()
+                try:
+                    for _ in range(answer.chunks or 1):
+                        self.wfile.write(answer.body)
+                except OSError:
+                    self.close_connection = True  # the crawler hung up, as it should
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+    @contextmanager
+    def serving(self) -> Iterator["Site"]:
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def settings(site: Site) -> Callable[..., Crawl]:
+    """Settings for a crawl of the site from its front page, without delays; named ones differ."""
+
+    def make(**web: Any) -> Crawl:
+        fast = {"seeds": [site.url("/")], "delay": 0, "retry_wait": 0.01, "timeout": 5}
+        return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
+
+    return make
+
+
+@pytest.fixture
+def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) -> Callable[..., Draft]:
+    """Crawl the site and give the draft."""
+
+    def run(**web: Any) -> Draft:
+        draft = make_draft(f"crawl-{time.monotonic_ns()}")
+        crawl.build(settings(**web), draft)
+        return draft
+
+    return run
+
+
+@pytest.fixture
+def index() -> Callable[[Path], list[dict[str, Any]]]:
+    """All rows of the index under a folder."""
+
+    def read(folder: Path) -> list[dict[str, Any]]:
+        return [row for path in sorted(folder.glob("index/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+    return read

@@ -1,0 +1,170 @@
+"""The files source: every kind, the key, and what is refused."""
+
+import io
+import json
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fastwarc.warc import ArchiveIterator
+
+from tasks.crawl.sizes import ShardSize
+from tasks.crawl.sources.files import Files
+from tasks.crawl.task import Crawl, crawl
+from tasks.failure import StageFailure
+
+
+@pytest.fixture
+def collected(make_draft):
+    def collect(path, shards=None, draft=None, **files):
+        settings = Crawl.model_validate(
+            {"source": {"kind": "files", "files": {"path": str(path), **files}}, "shards": shards or {}}
+        )
+        draft = draft or make_draft("files")
+        crawl.build(settings, draft)
+        return draft
+
+    return collect
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "input"
+    (root / "sub").mkdir(parents=True)
+    (root / ".hidden").mkdir()
+    (root / ".hidden" / "no.html").write_text("<p>no")
+    (root / "a.html").write_text("<html><p>page a")
+    (root / "sub" / "b c.txt").write_text("text b")
+    (root / "readme.md").write_text("# heading")
+    (root / "empty.txt").write_text(" \n")
+    (root / "picture.png").write_bytes(b"\x89PNG")
+    rows = [{"text": f"row {n}", "url": f"https://x.org/{n}", "title": f"Titel ü {n}"} for n in range(5)]
+    (root / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    pq.write_table(pa.table({"text": ["p0", None, "p2"], "more": [1, 2, 3]}), root / "table.parquet", row_group_size=2)
+    for path in root.rglob("*"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    return root
+
+
+def bodies(draft, rows):
+    out = {}
+    for row in rows:
+        blob = (draft.path / row["warc"]).read_bytes()[row["offset"] : row["offset"] + row["length"]]
+        [record] = ArchiveIterator(io.BytesIO(blob), verify_digests=True)
+        out[row["url"]] = (record.reader.read().decode(), dict(record.http_headers.to_tuples()))
+    return out
+
+
+def test_every_kind(folder, collected, index):
+    draft = collected(folder)
+    rows = index(draft.path)
+    read = bodies(draft, rows)
+    assert {url: text for url, (text, _) in read.items()} == {
+        "file:///a.html": "<html><p>page a",
+        "file:///readme.md": "# heading",
+        **{f"https://x.org/{n}": f"row {n}" for n in range(5)},
+        "file:///sub/b%20c.txt": "text b",
+        "file:///table.parquet#row-1": "p0",
+        "file:///table.parquet#row-3": "p2",
+    }
+    assert draft.counts["skipped"] == {"empty": 2, "unknown kind of file": 1}
+    types = {row["url"]: row["content_type"] for row in rows}
+    assert types["file:///a.html"] == "text/html"
+    assert types["file:///readme.md"] == "text/markdown"
+    assert types["https://x.org/1"] == "text/plain; charset=utf-8"
+    assert read["https://x.org/1"][1]["X-Textmill-Title"] == "Titel%20%C3%BC%201"
+    assert {row["fetched_at"].timestamp() for row in rows} == {1_700_000_000}
+
+
+def test_one_process_and_two_give_the_same_bytes(folder, collected, make_draft, monkeypatch, index):
+    def files(draft):
+        return {path.name: path.read_bytes() for path in draft.path.glob("*/*") if path.parent.name[0] != "."}
+
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    one = files(collected(folder, {"pages": 2}, make_draft("one")))
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+    draft = collected(folder, {"pages": 2}, make_draft("two"))
+    assert files(draft) == one
+    assert len(list(draft.path.glob("warc/*"))) == 8
+    assert len({row["url"] for row in index(draft.path)}) == 10
+
+
+def test_pattern_single_file_and_mapping(folder, collected, make_draft, index):
+    urls = [row["url"] for row in index(collected(f"{folder}/**/*.txt", draft=make_draft("a")).path)]
+    assert urls == ["file:///sub/b%20c.txt"]
+    rows = index(collected(folder / "a.html", draft=make_draft("b"), url_prefix="https://x.org/docs/").path)
+    assert [row["url"] for row in rows] == ["https://x.org/docs/a.html"]
+    (folder / "rows.jsonl").write_text('{"body": "<p>x", "id": "https://x.org/ü"}\n')
+    draft = collected(folder / "rows.jsonl", draft=make_draft("c"), text_column="body", url_column="id", text_is="html")
+    assert [(row["url"], row["content_type"]) for row in index(draft.path)] == [
+        ("https://x.org/%C3%BC", "text/html; charset=utf-8")
+    ]
+
+
+def test_key_follows_names_and_contents_not_the_place(folder, tmp_path):
+    before = Files(path=str(folder)).semantic()
+    os.utime(folder / "a.html")
+    moved = folder.rename(tmp_path / "moved")
+    assert Files(path=str(moved)).semantic() == before
+    (moved / "picture.png").write_bytes(b"other")  # not read, so it does not count
+    assert Files(path=str(moved)).semantic() == before
+    (moved / "a.html").write_text("changed")
+    changed = Files(path=str(moved)).semantic()
+    assert changed != before
+    (moved / "a.html").rename(moved / "z.html")
+    assert Files(path=str(moved)).semantic() not in (before, changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("x.jsonl", b'{"text": "a"}\nnot json\n', r"x\.jsonl line 2 is not JSON"),
+        ("x.jsonl", b"[1]\n", r"x\.jsonl line 1 is not a JSON object"),
+        ("x.jsonl", b'{"body": "a"}\n', r"x\.jsonl row 1 has no column 'text', but 'body'"),
+        ("x.parquet", b"not parquet at all", r"x\.parquet is not a Parquet file"),
+        ("x.txt", b"  ", r"holds no page \(empty: 1\)"),
+        ("x.png", b"png", "no file of a known kind"),
+    ],
+)
+def test_bad_input(tmp_path, collected, name, content, says):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(content)
+    with pytest.raises(StageFailure, match=says):
+        collected(tmp_path / "in")
+
+
+def test_parquet_without_the_column(tmp_path, collected):
+    pq.write_table(pa.table({"body": ["x"]}), tmp_path / "x.parquet")
+    with pytest.raises(StageFailure, match="no column 'text', but 'body'"):
+        collected(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/at/all", "/nowhere/*.html"])
+def test_nothing_there(path, collected):
+    with pytest.raises(StageFailure, match=r"not set|does not exist|no file"):
+        collected(path)
+
+
+def test_folder_without_permission(folder, collected, monkeypatch):
+    scandir = os.scandir
+
+    def refusing(path):
+        if os.fspath(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(StageFailure, match=r"sub cannot be read \(Permission denied\)"):
+        collected(folder)
+
+
+def test_lone_surrogate_and_large_pages(tmp_path, collected, index):
+    (tmp_path / "x.jsonl").write_text('{"text": "a\\ud800b"}\n' + json.dumps({"text": "x" * 2000}) + "\n")
+    draft = collected(tmp_path / "x.jsonl", max_megabytes=0.001)
+    assert [text for text, _ in bodies(draft, index(draft.path)).values()] == ["a?b"]
+    assert draft.counts["skipped"] == {"too large": 1}
+
+
+def test_default_size_is_sane():
+    assert ShardSize().pages >= 100
