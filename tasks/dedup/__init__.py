@@ -1,0 +1,1 @@
+"""Stay once: exact copies and near-duplicates go, each checked against the document that stays."""

@@ -1,0 +1,180 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from transformers import AutoTokenizer
+
+from tasks.draft import Draft
+from tasks.failure import StageFailure
+from tasks.store import Artifact
+from tasks.tokenize.parts import Shares, part_of
+from tasks.tokenize.task import Tokenize, tokenize
+
+MakeDraft = Callable[..., Draft]
+AsArtifact = Callable[[Path, str], Artifact]
+SETTINGS = {"vocabulary": 400, "validation": 0.1, "heldout": 0.2}
+SHARES = Shares(0.1, 0.2)
+TEXTS = [
+    f"第{n}篇文章讲的是长江与黄河。它很短！" if n % 3 == 0 else f"Document {n} says: page{n} is short. It ends here."
+    for n in range(120)
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+
+
+def write(folder: Path, texts: list[str], num_shards: int = 2) -> Path:
+    """An artifact of a dedup stage with these texts."""
+    (folder / "documents").mkdir(parents=True)
+    for shard in range(num_shards):
+        part = texts[shard::num_shards]
+        table = pa.table(
+            {
+                "id": pa.array([f"id {text}" for text in part], pa.string()),
+                "url": pa.array([f"http://a/{text}" for text in part], pa.string()),
+                "title": pa.array([None for _ in part], pa.string()),
+                "text": pa.array(part, pa.large_string()),
+                "language": pa.array(["zh" if text.startswith("第") else "en" for text in part], pa.string()),
+                "score_length": pa.array([1.0 for _ in part], pa.float32()),
+            }
+        )
+        pq.write_table(table, folder / "documents" / f"{shard:05d}.parquet")
+    return folder
+
+
+def built(make_draft: MakeDraft, name: str, inputs: Artifact, **settings: Any) -> Draft:
+    draft = make_draft(name)
+    tokenize.build(Tokenize(**(SETTINGS | settings)), draft, inputs)
+    return draft
+
+
+def bytes_of(draft: Draft) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(draft.path)): path.read_bytes()
+        for path in sorted(draft.path.rglob("*"))
+        if path.is_file() and not path.relative_to(draft.path).parts[0].startswith(".")
+    }
+
+
+@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece"])
+def test_datasets_opens_the_shards(
+    algorithm: str, tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    draft = built(make_draft, algorithm, as_artifact(write(tmp_path / "in", TEXTS), "dedup"), algorithm=algorithm)
+    tokenizer = AutoTokenizer.from_pretrained(draft.path / "tokenizer")
+    for part in ("train", "validation"):
+        files = [str(path) for path in sorted((draft.path / part).glob("*.arrow"))]
+        opened = datasets.load_dataset("arrow", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+        assert opened.features["input_ids"].feature.dtype == "uint16"
+        mine = {f"id {text}": text for text in TEXTS if part_of(text, SHARES) == part}
+        assert set(opened["id"]) == set(mine)
+        for row in opened:
+            expected = tokenizer(mine[row["id"]], add_special_tokens=False)["input_ids"]
+            assert row["input_ids"] == [*expected, tokenizer.eos_token_id]
+            assert len(row["sentences"]) == 2
+        assert draft.counts["documents"][part] == len(opened)
+        assert draft.counts["tokens"][part] == sum(map(len, opened["input_ids"]))
+
+
+def test_documents_held_out_are_in_no_shard_and_not_in_the_vocabulary(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    heldout = [text for text in TEXTS if part_of(text, SHARES) == "heldout"]
+    kept_out = [text for text in TEXTS if part_of(text, SHARES) != "train"]
+    inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
+    draft = built(make_draft, "heldout", inputs, algorithm="wordpiece")
+    rows = [row for path in sorted((draft.path / "heldout").iterdir()) for row in pq.read_table(path).to_pylist()]
+    assert sorted(row["text"] for row in rows) == sorted(heldout)
+    assert set(rows[0]) == {"id", "url", "title", "text", "language"}
+    for part in ("train", "validation"):
+        for path in (draft.path / part).iterdir():
+            assert not set(pa.ipc.open_file(path).read_all().column("id").to_pylist()) & {
+                f"id {text}" for text in heldout
+            }
+    # letters that only those documents have: a vocabulary that had seen them would know them
+    marked = [text + " ЖЖЖЖ" if text in kept_out else text for text in TEXTS]
+    shares = {text: part_of(text, SHARES) for text in marked}
+    seen = [text for text in marked if not (text.endswith("ЖЖЖЖ") and shares[text] == "train")]
+    other = built(make_draft, "marked", as_artifact(write(tmp_path / "marked", seen), "dedup"), algorithm="wordpiece")
+    assert any(text.endswith("ЖЖЖЖ") for text in seen)
+    assert "ж" not in (other.path / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8")
+
+
+def test_two_runs_and_workers_give_the_same_bytes(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
+    first = bytes_of(built(make_draft, "first", inputs))
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+    assert bytes_of(built(make_draft, "second", inputs)) == first
+    shards = {f"{part}/{number:05d}.arrow" for part in ("train", "validation") for number in range(2)}
+    assert shards | {"heldout/00001.parquet", "tokenizer/tokenizer.json", "statistics.json", "summary.md"} <= set(first)
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
+    whole = bytes_of(built(make_draft, "whole", inputs))
+    record = Draft._record
+    for survives in range(5):
+        calls = iter(range(100))
+
+        def dies(self: Draft, *args: Any, calls: Any = calls, survives: int = survives) -> None:
+            if next(calls) == survives:
+                raise KeyboardInterrupt
+            record(self, *args)
+
+        draft = make_draft(f"killed{survives}")
+        monkeypatch.setattr(Draft, "_record", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tokenize.build(Tokenize(**SETTINGS), draft, inputs)
+        monkeypatch.setattr(Draft, "_record", record)
+        assert bytes_of(built(make_draft, f"killed{survives}", inputs)) == whole
+
+
+def test_statistics_add_up(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+    draft = built(make_draft, "one", as_artifact(write(tmp_path / "in", TEXTS, 3), "dedup"))
+    statistics = json.loads((draft.path / "statistics.json").read_text())
+    assert sum(statistics["documents"].values()) == len(TEXTS)
+    assert set(statistics["languages"]) == {"en", "zh"}
+    assert sum(of["tokens"] for of in statistics["languages"].values()) == sum(statistics["tokens"].values())
+    num_bytes = sum(len(text.encode()) for text in TEXTS if part_of(text, SHARES) != "heldout")
+    assert statistics["bytes_per_token"] == round(num_bytes / sum(statistics["tokens"].values()), 4)
+    assert statistics["unknown"] == 0
+    assert statistics["vocabulary"] == draft.counts["vocabulary"] <= 400
+    assert f"| train | {statistics['documents']['train']} |" in (draft.path / "summary.md").read_text()
+
+
+def test_a_part_without_documents_is_a_clear_failure(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    with pytest.raises(StageFailure, match="of 0 documents none falls to train"):
+        built(make_draft, "none", as_artifact(write(tmp_path / "none", []), "dedup"))
+    with pytest.raises(StageFailure, match=r"of 3 documents none falls to validation.*tokenize\.validation"):
+        built(make_draft, "few", as_artifact(write(tmp_path / "few", TEXTS[:3]), "dedup"), validation=0.0001, heldout=0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StageFailure, match="no documents"):
+        built(make_draft, "empty", as_artifact(tmp_path / "empty", "dedup"))
+
+
+def test_parts_can_be_switched_off(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+    draft = built(make_draft, "all", as_artifact(write(tmp_path / "in", TEXTS), "dedup"), validation=0, heldout=0)
+    assert draft.counts["documents"] == {"train": len(TEXTS), "validation": 0, "heldout": 0}
+
+
+def test_the_settings_are_a_form_and_checked() -> None:
+    schema = Tokenize.model_json_schema()["properties"]
+    assert all(field["description"] for field in schema.values())
+    for wrong in ({"algorithm": "unigram"}, {"vocabulary": 10}, {"vocabulry": 500}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Tokenize(**wrong)
+    with pytest.raises(ValueError, match="leave documents to train on"):
+        Tokenize(validation=0.5, heldout=0.5)
