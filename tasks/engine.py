@@ -26,6 +26,9 @@ ONE_THREAD = {
 }
 
 
+DASK_SECONDS = 20
+
+
 def num_workers() -> int:
     """Processes for shards: `TEXTMILL_WORKERS`, else the cores this process may use."""
     asked = os.environ.get("TEXTMILL_WORKERS", "")
@@ -102,7 +105,7 @@ def dask(address: str) -> Iterator[Executor]:
         ) from None
     try:
         connect: Any = Client  # it carries no types
-        client = connect(address.replace("dask://", "tcp://"), timeout=20, set_as_default=False)
+        client = connect(address.replace("dask://", "tcp://"), timeout=DASK_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise StageFailure(f"no Dask scheduler answers at {address}", "Start it, or unset TEXTMILL_ENGINE") from error
     with client, client.get_executor(pure=False) as pool:

@@ -37,3 +37,21 @@ def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTMILL_ENGINE", "spark://host")
     with pytest.raises(StageFailure, match="TEXTMILL_ENGINE=spark://host is not an engine"), executor(2):
         pass
+
+
+def test_shards_run_on_a_dask_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+    ) as cluster:
+        monkeypatch.setenv("TEXTMILL_ENGINE", cluster.scheduler_address.replace("tcp://", "dask://"))
+        with executor(3) as pool:
+            assert [future.result() for future in [pool.submit(abs, -number) for number in range(3)]] == [0, 1, 2]
+
+
+def test_a_dask_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.setenv("TEXTMILL_ENGINE", "dask://127.0.0.1:9")
+    monkeypatch.setattr("tasks.engine.DASK_SECONDS", 1)
+    with pytest.raises(StageFailure, match="no Dask scheduler answers at dask://127.0.0.1:9"), executor(2):
+        pass

@@ -1,0 +1,93 @@
+"""The result in words and in a short table: what opens the report and closes the terminal's output."""
+
+import base64
+from collections.abc import Sequence
+
+from tasks.evaluate import charts
+from tasks.evaluate.contamination import Contamination
+from tasks.evaluate.metrics import Spread
+from tasks.evaluate.scores import TITLES, Scoreboard
+
+# The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
+COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
+
+
+def percent(value: float) -> str:
+    """A share with one decimal."""
+    return f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """A difference in percentage points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "\u2212")
+
+
+def with_spread(score: Spread) -> str:
+    """`56.5 ± 1.2`."""
+    return f"{percent(score.mean)} ± {percent(score.deviation)}" if len(score.values) > 1 else percent(score.mean)
+
+
+def answer(board: Scoreboard) -> str:
+    """The result in sentences."""
+    most = board.label_counts[-1]
+    seeds = len(board.of("pretrained", most))
+    reached = with_spread(board.spread("pretrained", most, "accuracy"))
+    task = f"With {most} labels a class the pretrained model finds the right one of {len(board.data.names)} classes"
+    said = [f"{task} in <b>{reached} %</b> of unseen texts."]
+    verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
+    gains = ", ".join(f"{points(gap.mean)} points with {labels}" for labels, gap in verdicts)
+    if all(gap.exceeds_spread and gap.low > 0 for _, gap in verdicts):
+        verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
+    elif all(gap.mean > 0 for _, gap in verdicts):
+        verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
+    else:
+        verdict = "<b>Pretraining does not help everywhere</b>"
+    said.append(f"{verdict}: against the same model from random weights it makes {gains} labels.")
+    if "tfidf" in board.models:
+        gap = board.difference("pretrained", "tfidf", most)
+        side = "above" if gap.mean > 0 else "below"
+        said.append(
+            f"TF-IDF with logistic regression reaches {percent(board.spread('tfidf', most, 'accuracy').mean)} %: "
+            f"the model is {abs(100 * gap.mean):.1f} points {side} it."
+        )
+    return " ".join(said)
+
+
+def accuracy_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Series]:
+    """One line per model: accuracy in per cent by labels a class."""
+    series = []
+    for model in board.models:
+        spreads = [board.spread(model, labels, "accuracy") for labels in board.label_counts]
+        line = [(float(labels), 100 * each.mean) for labels, each in zip(board.label_counts, spreads, strict=True)]
+        deviations = [100 * each.deviation for each in spreads]
+        series.append(
+            charts.Series(TITLES[model], colors[model], line, deviations, dashed=model not in {"pretrained", "random"})
+        )
+    return series
+
+
+def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
+    """The short table in markdown, with a small picture; shown in the terminal's end and in the Prefect UI."""
+    parts = []
+    for board in boards:
+        head = ["accuracy, %", *(f"{labels} labels a class" for labels in board.label_counts)]
+        lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        for model in board.models:
+            cells = [with_spread(board.spread(model, labels, "accuracy")) for labels in board.label_counts]
+            lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
+        plain = answer(board).replace("<b>", "**").replace("</b>", "**")
+        picture = f"![Accuracy by labels a class](data:image/svg+xml;base64,{_picture(board)})"
+        parts += [f"### {board.data.name}", plain, "\n".join(lines), picture]
+    parts.append(
+        f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
+        f"{contamination.heldout_documents:,}. Test passages that share a 13-token run with it: "
+        f"{contamination.overlapping_passages:,} of {contamination.passages:,}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _picture(board: Scoreboard) -> str:
+    at = [float(labels) for labels in board.label_counts]
+    series = accuracy_series(board, COLORS)
+    drawn = charts.drawing(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
+    return base64.b64encode(charts.standalone(drawn).encode()).decode()

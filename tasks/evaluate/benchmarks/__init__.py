@@ -1,0 +1,24 @@
+"""What a model is scored on: one file here is one kind of benchmark."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import polars as pl
+
+from tasks.block import Block
+from tasks.evaluate.labelled import LabelledTexts
+
+
+class Benchmark(Block, ABC):
+    """A task with labels that a model is fine-tuned on and scored by."""
+
+    enabled: bool = False
+    """whether models are scored on it"""
+
+    @abstractmethod
+    def data_sets(self, heldout: pl.DataFrame) -> Iterator[LabelledTexts]:
+        """Make the labelled data, from the documents kept out of training or from files of the user.
+
+        `heldout` has the columns id, url, title, text and language. The same documents and settings give the same
+        rows in the same order. Raises StageFailure when what is there does not make a task.
+        """

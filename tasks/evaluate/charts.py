@@ -1,0 +1,205 @@
+"""Pictures as SVG text. Colours are the page's style variables, so that they follow its light or dark scheme.
+
+Drawn by hand, because the bytes must not depend on a plotting library's version, fonts or clock.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+WIDTH, HEIGHT = 640, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 44
+
+Point = tuple[float, float]
+
+STYLE = (
+    "text{font:12px sans-serif;fill:#1b1f24}.end{text-anchor:end}.middle,.name{text-anchor:middle}"
+    ".grid{stroke:#dde1e6;fill:none}.axis{stroke:#5d6672;fill:none}.line{fill:none;stroke-width:2}"
+)
+GROUND = '<rect width="100%" height="100%" fill="#fff"/>'
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart: points (x, y), and for each its deviation where there is one."""
+
+    name: str
+    color: str
+    points: Sequence[Point]
+    deviations: Sequence[float] = field(default_factory=tuple)
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From values to places on the page."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    logarithmic: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high = (math.log(self.low), math.log(self.high)) if self.logarithmic else (self.low, self.high)
+        value = math.log(value) if self.logarithmic else value
+        share = (value - low) / (high - low) if high > low else 0.5
+        return self.start + share * (self.stop - self.start)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values from `low` to `high`, at most so many."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / max(1, most - 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
+    first = math.ceil(low / step - 1e-9)
+    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def label(value: float) -> str:
+    """A tick's number, short."""
+    if value and abs(value) >= 10_000:
+        return f"{value / 1000:g}k"
+    return f"{value:g}"
+
+
+def line_chart(
+    series: Sequence[Series], x_name: str, y_name: str, *, x_ticks: Sequence[float] = (), log_x: bool = False
+) -> str:
+    """A drawing with its legend below, as HTML."""
+    drawn = drawing(series, x_name, y_name, x_ticks=x_ticks, log_x=log_x)
+    return drawn + legend(series) if drawn else ""
+
+
+def drawing(
+    series: Sequence[Series], x_name: str, y_name: str, *, x_ticks: Sequence[float] = (), log_x: bool = False
+) -> str:
+    """Lines with error bars. With `x_ticks` the axis shows only those; `log_x` needs x above 0."""
+    points = [point for each in series for point in each.points]
+    if not points:
+        return ""
+    reach = [
+        y + sign * deviation
+        for each in series
+        for (_, y), deviation in zip(each.points, each.deviations or [0.0] * len(each.points), strict=True)
+        for sign in (-1, 1)
+    ]
+    x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
+    low, high = min(reach), max(reach)
+    margin = (high - low) * 0.06 or 0.05
+    low, high = (0.0 if 0 <= low < 0.35 * high else low - margin), high + margin
+    pad = 0.06 * (WIDTH - LEFT - RIGHT) if x_ticks else 0
+    x_scale = Scale(x_low, x_high, LEFT + pad, WIDTH - RIGHT - pad, log_x)
+    y_scale = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or ticks(x_low, x_high, 8))]
+    for each in series:
+        body += _line(each, x_scale, y_scale)
+    alternative = f"{y_name} by {x_name}: {', '.join(each.name for each in series)}"
+    return _svg(HEIGHT, body, alternative)
+
+
+def _y_axis(scale: Scale, name: str) -> list[str]:
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    lines = [f'<text class="name" transform="translate(14 {middle:.0f}) rotate(-90)">{escape(name)}</text>']
+    for tick in ticks(scale.low, scale.high):
+        y = scale(tick)
+        lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        lines.append(f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{label(tick)}</text>')
+    return lines
+
+
+def _x_axis(scale: Scale, name: str, at: Sequence[float]) -> list[str]:
+    bottom = HEIGHT - BOTTOM
+    lines = [f'<path class="axis" d="M{LEFT} {bottom}H{WIDTH - RIGHT}"/>']
+    for tick in at:
+        x = scale(tick)
+        lines.append(f'<path class="axis" d="M{x:.1f} {bottom}v5"/>')
+        lines.append(f'<text class="tick middle" x="{x:.1f}" y="{bottom + 18}">{label(tick)}</text>')
+    lines.append(f'<text class="name" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}">{escape(name)}</text>')
+    return lines
+
+
+def _line(series: Series, x_scale: Scale, y_scale: Scale) -> list[str]:
+    places = [(x_scale(x), y_scale(y)) for x, y in series.points]
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+    dashes = ' stroke-dasharray="5 4"' if series.dashed else ""
+    lines = [f'<path class="line" style="stroke:{series.color}"{dashes} d="M{path}"/>']
+    for (x, _), (_, value), deviation in zip(places, series.points, series.deviations, strict=bool(series.deviations)):
+        top, bottom = y_scale(value + deviation), y_scale(value - deviation)
+        lines.append(
+            f'<path class="line" style="stroke:{series.color}" d="M{x:.1f} {top:.1f}V{bottom:.1f}'
+            f'M{x - 4:.1f} {top:.1f}h8M{x - 4:.1f} {bottom:.1f}h8"/>'
+        )
+    if len(places) <= 12:
+        lines += [f'<circle style="fill:{series.color}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in places]
+    return lines
+
+
+def legend(series: Sequence[Series]) -> str:
+    """What each colour is."""
+    keys = (f'<span><i style="background:{each.color}"></i>{escape(each.name)}</span>' for each in series)
+    return f'<p class="legend">{"".join(keys)}</p>'
+
+
+def funnel(steps: Sequence[tuple[str, int, str]]) -> str:
+    """Bars of what was left after each step: name, count, and what was lost before it in words."""
+    if not steps:
+        return ""
+    widest = max(1, *(count for _, count, _ in steps))
+    row, start, room = 40, 190, WIDTH - 190 - 70
+    body = []
+    for number, (name, count, note) in enumerate(steps):
+        top = number * row
+        body.append(f'<text class="name end" x="{start - 10}" y="{top + 18}">{escape(name)}</text>')
+        body.append(f'<rect class="rest" x="{start}" y="{top + 4}" width="{room}" height="20" rx="3"/>')
+        body.append(
+            f'<rect class="bar" x="{start}" y="{top + 4}" width="{room * count / widest:.1f}" height="20" rx="3"/>'
+        )
+        body.append(f'<text class="name start" x="{start + room + 8}" y="{top + 19}">{count:,}</text>')
+        body.append(f'<text class="tick start" x="{start}" y="{top + 36}">{escape(note)}</text>')
+    return _svg(len(steps) * row + 4, body, "What was left after each step")
+
+
+def confusion_picture(table: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """A grid of shares by true class; the darker, the more of the class went there."""
+    count = len(names)
+    start, top, room = 190, 8, 400
+    cell = room / count
+    body = []
+    for row, (name, counts) in enumerate(zip(names, table, strict=True)):
+        total = max(1, sum(counts))
+        y = top + row * cell
+        body.append(f'<text class="tick end" x="{start - 8}" y="{y + cell / 2 + 4:.1f}">{escape(name[:18])}</text>')
+        for column, value in enumerate(counts):
+            x = start + column * cell
+            share = value / total
+            kind = "right" if row == column else "wrong"
+            body.append(
+                f'<rect class="cell {kind}" x="{x:.1f}" y="{y:.1f}" width="{cell - 1:.1f}" height="{cell - 1:.1f}" '
+                f'style="fill-opacity:{0.04 + 0.96 * share:.2f}"><title>{escape(name)} taken for '
+                f"{escape(names[column])}: {value} of {sum(counts)}</title></rect>"
+            )
+            if value and count <= 24:
+                shade = "on" if share > 0.5 else "off"
+                body.append(
+                    f'<text class="cellcount {shade}" x="{x + cell / 2:.1f}" y="{y + cell / 2 + 4:.1f}">{value}</text>'
+                )
+    for column, name in enumerate(names):
+        turn = f"translate({start + (column + 0.5) * cell + 4:.1f} {top + room + 10}) rotate(-55)"
+        body.append(f'<text class="tick end" transform="{turn}">{escape(name[:18])}</text>')
+    return _svg(top + room + 110, body, "Confusion: true class by row, predicted class by column")
+
+
+def standalone(drawn: str) -> str:
+    """A drawing as a file of its own, with the style that the page would give it."""
+    opening, rest = drawn.split(">", 1)
+    return f'{opening} xmlns="http://www.w3.org/2000/svg" width="{WIDTH}"><style>{STYLE}</style>{GROUND}{rest}'
+
+
+def _svg(height: float, body: Sequence[str], alternative: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(alternative)}">{"".join(body)}</svg>'
+    )

@@ -1,0 +1,34 @@
+"""How a model is fitted to labels: settings only, so that a form or a plan need not load torch."""
+
+import math
+
+from pydantic import Field
+
+from tasks.block import Block
+
+
+class Recipe(Block):
+    """How a model is fitted to the labels."""
+
+    learning_rates: list[float] = Field([5e-4, 1e-3, 2e-3], min_length=1)
+    """tried for pretrained and for random weights alike; the best on validation is used"""
+    epochs: float = Field(3.0, gt=0)
+    """times that every labelled text is seen"""
+    fewest_steps: int = Field(96, ge=1)
+    """steps of a fit at least, however few texts there are"""
+    batch: int = Field(8, ge=1)
+    """texts a step"""
+    max_length: int = Field(128, ge=8)
+    """tokens of a text; what is longer is cut"""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """share of the steps in which the learning rate grows; then it falls to zero in a straight line"""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's, on matrices"""
+    clip: float = Field(1.0, gt=0)
+    """largest norm of a step's gradient"""
+    evaluations: int = Field(2, ge=1)
+    """times that validation is looked at; the weights of the best time are kept"""
+
+    def steps(self, num_texts: int) -> int:
+        """Steps of a fit on so many texts."""
+        return max(self.fewest_steps, math.ceil(self.epochs * num_texts / self.batch))

@@ -1,0 +1,228 @@
+"""The report: the answer first, then the numbers, the pictures, the mistakes, and where it all came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from tasks.evaluate import charts
+from tasks.evaluate.answer import accuracy_series, answer, percent, points, with_spread
+from tasks.evaluate.contamination import Contamination
+from tasks.evaluate.history import Ancestor, LossCurve, Step
+from tasks.evaluate.metrics import Difference, confusion
+from tasks.evaluate.page import figure, page, table
+from tasks.evaluate.scores import TITLES, Scoreboard, compared
+
+NUM_MISTAKES = 6
+MISTAKE_CHARACTERS = 320
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that the report tells."""
+
+    boards: Sequence[Scoreboard]
+    contamination: Contamination
+    funnel: Sequence[Step]
+    loss: LossCurve
+    ancestors: Sequence[Ancestor]
+    settings: Sequence[str]
+    versions: dict[str, str]
+    model: Sequence[tuple[str, str]]
+
+
+def render(story: Story) -> str:
+    """The page as HTML; the same story gives the same bytes."""
+    parts = ["<h1>How good is the model?</h1>"]
+    for board in story.boards:
+        parts += _benchmark(board, alone=len(story.boards) == 1)
+    parts += [_contamination(story.contamination), _pretraining(story), _funnel(story), _lineage(story)]
+    return page("Textmill: how good is the model?", parts)
+
+
+def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
+    heading = "" if alone else f"<h2>{escape(board.data.name)}</h2>"
+    return [
+        heading,
+        f'<p class="answer">{answer(board)}</p>',
+        _method(board),
+        "<h3>Scores on test, %</h3>",
+        score_table(board),
+        _accuracy_chart(board),
+        "<h3>Is the difference sure?</h3>",
+        _difference_table(board),
+        _fit_curves(board),
+        _confusion(board),
+        _mistakes(board),
+    ]
+
+
+def _method(board: Scoreboard) -> str:
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.data.parts.items())
+    return (
+        f'<p class="soft">{escape(board.data.about)} {sizes} texts. Every model gets the same samples and is chosen on '
+        "validation; the test texts are read once, after the choice.</p>"
+    )
+
+
+def score_table(board: Scoreboard) -> str:
+    """Models by label counts, accuracy and macro-F1."""
+    head = [
+        "model",
+        *(f"{name}, {labels} labels" for labels in board.label_counts for name in ("accuracy", "macro-F1")),
+    ]
+    rows = [
+        [
+            escape(TITLES[model]),
+            *(
+                with_spread(board.spread(model, labels, metric))
+                for labels in board.label_counts
+                for metric in ("accuracy", "macro_f1")
+            ),
+        ]
+        for model in board.models
+    ]
+    return table(head, rows, ours=board.models.index("pretrained"))
+
+
+def _accuracy_chart(board: Scoreboard) -> str:
+    series = accuracy_series(board, {model: f"var(--{model})" for model in TITLES})
+    at = [float(labels) for labels in board.label_counts]
+    picture = charts.line_chart(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
+    return figure(picture, "Mean over seeds; the bars are one standard deviation up and down.")
+
+
+def _difference_table(board: Scoreboard) -> str:
+    rows = [
+        [
+            f"pretrained \u2212 {escape(TITLES[other])}",
+            str(labels),
+            points(gap.mean),
+            f"{points(gap.low)} … {points(gap.high)}",
+            _sure(gap),
+        ]
+        for labels, other, gap in compared(board)
+    ]
+    note = (
+        '<p class="soft">Points of accuracy, paired over samples and test texts. The interval is a bootstrap over '
+        "both; the last column says whether the mean exceeds each model's standard deviation over seeds and the "
+        "interval lies above zero.</p>"
+    )
+    return table(["difference", "labels", "points", "95 % interval", "sure"], rows) + note
+
+
+def _sure(gap: Difference) -> str:
+    if gap.exceeds_spread and gap.low > 0:
+        return "yes"
+    return "yes, worse" if gap.high < 0 else "no"
+
+
+def _fit_curves(board: Scoreboard) -> str:
+    most, series, chosen = board.label_counts[-1], [], []
+    for model in ("pretrained", "random"):
+        moments = zip(*(fit.curve for fit in board.of(model, most)), strict=True)
+        line = [(float(at[0][0]), sum(loss for _, loss in at) / len(at)) for at in moments]
+        series.append(charts.Series(TITLES[model], f"var(--{model})", line))
+        rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
+        chosen.append(f"{TITLES[model]} {' and '.join(rates)}")
+    counts = " and ".join(map(str, board.label_counts))
+    caption = (
+        f"Mean over seeds, {most} labels a class. Learning rates chosen on validation with {counts} labels: "
+        f"{', '.join(chosen)}."
+    )
+    return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, "step", "training loss"), caption)
+
+
+def _confusion(board: Scoreboard) -> str:
+    fit = board.shown()
+    counts = confusion(fit.guesses["label"].to_numpy(), fit.guesses["predicted"].to_numpy(), len(board.data.names))
+    caption = f"Pretrained, {fit.labels} labels a class, seed {fit.seed}. Row: true class; column: predicted class."
+    return "<h3>What is taken for what</h3>" + figure(
+        charts.confusion_picture(counts.tolist(), board.data.names), caption
+    )
+
+
+def _mistakes(board: Scoreboard) -> str:
+    fit = board.shown()
+    wrong = fit.guesses.filter(fit.guesses["label"] != fit.guesses["predicted"])
+    wrong = wrong.sort(["confidence", "row"], descending=[True, False]).head(NUM_MISTAKES)
+    names, test = board.data.names, board.data.test
+    shown = []
+    for row, label, predicted, confidence in wrong.select("row", "label", "predicted", "confidence").iter_rows():
+        text = shortened(test.texts[row])
+        shown.append(
+            f"<blockquote><p><b>{escape(names[predicted])}</b> ({percent(confidence)} %), in truth "
+            f"<b>{escape(names[label])}</b> <small>{escape(test.origins[row])}</small></p>"
+            f"<p>{escape(text)}</p></blockquote>"
+        )
+    return "<h3>Most confident mistakes</h3>" + "".join(shown) if shown else ""
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, without empty lines."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+    return lines if len(lines) <= MISTAKE_CHARACTERS else lines[:MISTAKE_CHARACTERS].rstrip() + "…"
+
+
+def _contamination(found: Contamination) -> str:
+    overlapping = percent(found.overlapping_passages / max(1, found.passages))
+    rows = [
+        ["held-out documents", f"{found.heldout_documents:,}"],
+        ["documents in the pretraining text", f"{found.training_documents:,} ({found.training_tokens:,} tokens)"],
+        ["documents in both, by id", f"<b>{found.shared_ids}</b>"],
+        [
+            "held-out documents with a 13-token run that is also in the pretraining text",
+            f"{found.overlapping_documents:,}",
+        ],
+        [
+            "test passages with such a run",
+            f"{found.overlapping_passages:,} of {found.passages:,} ({overlapping} %)",
+        ],
+        ["13-token runs of a test passage that are also there, on average", f"{percent(found.covered_share)} %"],
+    ]
+    note = (
+        '<p class="soft">Documents are kept apart by their text\u2019s hash after copies were taken out. Short runs '
+        "still repeat between pages of one site (signatures, licences, set phrases).</p>"
+    )
+    return "<h2>Was the model trained on what it is scored on?</h2>" + table(["", ""], rows, words=True) + note
+
+
+def _pretraining(story: Story) -> str:
+    loss = story.loss
+    series = [
+        charts.Series("training", "var(--majority)", loss.training),
+        charts.Series("validation", "var(--pretrained)", loss.validation),
+    ]
+    shown = [each for each in series if each.points]
+    facts = table(["", ""], [[escape(name), escape(value)] for name, value in story.model], words=True)
+    if not shown:
+        return f"<h2>Pretraining</h2>{facts}"
+    last = f" Last validation loss {loss.validation[-1][1]:.3f}." if loss.validation else ""
+    picture = figure(charts.line_chart(shown, "step", "loss, nats a token"), f"Cross-entropy while pretraining.{last}")
+    return f"<h2>Pretraining</h2>{facts}{picture}"
+
+
+def _funnel(story: Story) -> str:
+    picture = charts.funnel(story.funnel)
+    return f"<h2>What became of the pages</h2>{figure(picture, 'Documents left after each step.')}" if picture else ""
+
+
+def _lineage(story: Story) -> str:
+    rows = [
+        [
+            f"<b>{escape(each.stage)}</b>",
+            f"<code>{escape(each.key)}</code>",
+            f"<code>{escape(each.digest)}</code>",
+            _folded(f"{len(each.settings.splitlines())} settings", each.settings),
+        ]
+        for each in story.ancestors
+    ]
+    lineage = table(["stage", "key", "content", "settings"], rows, words=True) if rows else ""
+    versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in story.versions.items())
+    return (
+        f"<h2>Where it came from</h2>{lineage}{_folded('settings of this evaluation', chr(10).join(story.settings))}"
+        f'<p class="soft">Versions: {versions}.</p>'
+    )
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"

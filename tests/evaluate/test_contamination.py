@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.evaluate.contamination import WINDOW, check, window_hashes
+from tasks.failure import StageFailure
+
+
+def test_equal_windows_have_equal_hashes_and_no_others_do() -> None:
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 3, 5000).astype(np.uint16)  # few values, so that windows do repeat
+    windows = [tuple(ids[start : start + WINDOW]) for start in range(len(ids) - WINDOW + 1)]
+    hashes = window_hashes(ids)
+    assert len(set(windows)) == len(np.unique(hashes))
+    assert len({(window, value) for window, value in zip(windows, hashes.tolist(), strict=True)}) == len(set(windows))
+
+
+def test_short_texts_have_no_window() -> None:
+    assert len(window_hashes(np.arange(WINDOW - 1))) == 0
+
+
+def test_pages_kept_apart_share_no_id(tokens: Path, heldout: pl.DataFrame) -> None:
+    found = check(tokens, heldout, heldout["text"].to_list())
+    assert (found.heldout_documents, found.training_documents, found.shared_ids) == (24, 42, 0)
+    assert found.training_tokens > 42 * 90
+    assert found.overlapping_passages == 0
+
+
+def test_a_passage_copied_from_the_training_text_is_counted(tokens: Path, heldout: pl.DataFrame, documents) -> None:  # type: ignore[no-untyped-def]
+    seen = documents(1, first=100)["text"][0]
+    found = check(tokens, heldout, [heldout["text"][0], seen])
+    assert found.overlapping_passages == 1
+    assert 0.4 < found.covered_share <= 0.5
+
+
+def test_a_shared_document_stops_the_stage(tokens: Path, heldout: pl.DataFrame, write_shard) -> None:  # type: ignore[no-untyped-def]
+    write_shard(tokens / "train" / "00001.arrow", heldout.head(2))
+    with pytest.raises(StageFailure, match="2 held-out documents are also in the pretraining text"):
+        check(tokens, heldout, [])

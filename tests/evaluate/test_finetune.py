@@ -1,0 +1,137 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, T5Config
+
+from tasks.evaluate.benchmarks.site_section import SiteSection
+from tasks.evaluate.encoder import Encoder, Tokens, batch_of, by_length, features, load
+from tasks.evaluate.finetune import Encoded, fit, one_thread, progress_of, rows_by_step, standing
+from tasks.evaluate.fits import curve
+from tasks.evaluate.recipe import Recipe
+from tasks.failure import StageFailure
+
+RECIPE = Recipe(epochs=4, fewest_steps=12, batch=6, max_length=32)
+
+
+@pytest.fixture
+def parts(heldout, checkpoint: Path) -> tuple[Encoded, Encoded]:  # type: ignore[no-untyped-def]
+    (data,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).data_sets(heldout)
+    tokens = Tokens(checkpoint, 32)
+    train, validation = data.sample(8, 0), data.validation
+    return tuple(Encoded(tokens(each.texts), torch.from_numpy(each.labels)) for each in (train, validation))  # type: ignore[return-value]
+
+
+def test_a_fit_learns_and_keeps_its_best_moment(parts: tuple[Encoded, Encoded], checkpoint: Path) -> None:
+    with one_thread():
+        fitted = fit(load(checkpoint, random=True, seed=0), *parts, 3, RECIPE, 0.01, seed=0)
+        accuracy = (fitted.classifier.predict(parts[1].token_ids).argmax(1) == parts[1].labels).double().mean()
+    assert fitted.best.accuracy > 0.6
+    assert fitted.best == max(fitted.moments, key=standing)
+    assert accuracy.item() == fitted.best.accuracy
+
+
+def test_the_curve_averages_stretches_of_steps() -> None:
+    assert curve([4.0, 2.0, 1.0, 1.0], most_points=2) == [(2, 3.0), (4, 1.0)]
+    assert curve([3.0]) == [(1, 3.0)]
+
+
+def test_one_seed_gives_one_fit(parts: tuple[Encoded, Encoded], checkpoint: Path) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        with one_thread():
+            return fit(load(checkpoint, random=True, seed=seed), *parts, 3, RECIPE, 0.01, seed).classifier.head.weight
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_a_fit_begins_with_an_even_guess_and_changes_every_weight(
+    parts: tuple[Encoded, Encoded], checkpoint: Path
+) -> None:
+    encoder = load(checkpoint, random=False, seed=0)
+    before = {name: weight.clone() for name, weight in encoder.named_parameters()}
+    with one_thread():
+        fitted = fit(encoder, *parts, 3, RECIPE, 0.01, seed=0)
+    after = dict(fitted.classifier.encoder.named_parameters())
+    same = [name for name, weight in before.items() if torch.equal(weight, after[name])]
+    assert same == []
+
+
+def test_threads_and_random_state_are_put_back() -> None:
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    with one_thread():
+        torch.rand(3)
+        assert torch.get_num_threads() == 1
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_every_epoch_holds_every_row_once() -> None:
+    steps = list(rows_by_step(10, 4, 5, np.random.default_rng(0)))
+    assert sorted(np.concatenate(steps).tolist()) == sorted([*range(10), *range(10)])
+
+
+def test_the_rate_rises_and_falls() -> None:
+    factors = [progress_of(step, 20, 0.1) for step in range(1, 21)]
+    assert max(factors) == 1.0
+    assert factors.index(1.0) in {1, 2}
+    assert 0 < factors[-1] < 0.1
+
+
+BODIES = {
+    "gpt2": GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32),
+    "bert": BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32),
+    "t5": T5Config(vocab_size=50, d_model=16, d_ff=32, d_kv=8, num_layers=2, num_heads=2),
+}
+
+
+@pytest.mark.parametrize("family", BODIES)
+def test_padding_and_order_change_nothing(family: str, tmp_path: Path) -> None:
+    AutoModel.from_config(BODIES[family]).save_pretrained(tmp_path)
+    encoder = load(tmp_path, random=False, seed=0)
+    texts = [[5, 6, 7], [8], [9, 10, 11, 12, 13]]
+    together = features(encoder, texts)
+    alone = torch.cat([features(encoder, [each]) for each in texts])
+    assert together.shape == (3, 16 * 3)
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_random_weights_follow_the_seed_and_pretrained_ones_do_not(checkpoint: Path) -> None:
+    texts = [[5, 6, 7]]
+    first, second, again = (features(load(checkpoint, random=True, seed=seed), texts) for seed in (0, 1, 0))
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, second)
+    pretrained = [features(load(checkpoint, random=False, seed=seed), texts) for seed in (0, 1)]
+    assert torch.equal(*pretrained)
+
+
+def test_the_fused_activation_is_the_same_function(checkpoint: Path) -> None:
+    plain = AutoModel.from_pretrained(checkpoint, config=AutoConfig.from_pretrained(checkpoint, use_cache=False)).eval()
+    texts = [[5, 6, 7, 8]]
+    assert torch.allclose(
+        features(Encoder(plain), texts), features(load(checkpoint, random=False, seed=0), texts), atol=1e-6
+    )
+
+
+def test_empty_texts_are_padded() -> None:
+    batch = batch_of([[], [4]])
+    assert batch.input_ids_BT.tolist() == [[0], [4]]
+    assert batch.mask_BT.tolist() == [[0.0], [1.0]]
+
+
+def test_batches_hold_texts_of_about_one_length() -> None:
+    batches = by_length([[1] * length for length in (9, 1, 8, 2)], 2)
+    assert [rows.tolist() for rows in batches] == [[1, 3], [2, 0]]
+
+
+def test_long_texts_are_cut_at_what_the_model_allows(checkpoint: Path) -> None:
+    assert max(map(len, Tokens(checkpoint, 500)(["oak " * 300]))) == 64
+    assert max(map(len, Tokens(checkpoint, 8)(["oak " * 300]))) == 8
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match="holds no model"):
+        load(tmp_path, random=False, seed=0)
+    with pytest.raises(StageFailure, match="holds no tokenizer"):
+        Tokens(tmp_path, 8)

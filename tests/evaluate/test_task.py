@@ -1,0 +1,172 @@
+import base64
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from tasks.block import Every
+from tasks.draft import Draft
+from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.task import Evaluate, evaluate
+from tasks.failure import StageFailure
+from tasks.store import Artifact
+
+SMALL = Evaluate.model_validate(
+    {
+        "labels_per_class": [2, 6],
+        "recipe": {"learning_rates": [0.003, 0.01], "epochs": 2, "fewest_steps": 8, "batch": 6, "max_length": 32},
+        "benchmarks": {"site_section": {"passage_words": 12, "fewest_words": 6, "fewest_passages": 8}},
+    }
+)
+LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
+FILES = ["report.html", "scores.json", "scores.parquet", "summary.md"]
+
+Run = Callable[..., Draft]
+
+
+@pytest.fixture
+def run(
+    make_draft: Callable[..., Draft],
+    as_artifact: Callable[[Path, str], Artifact],
+    checkpoint: Path,
+    tokens: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+
+    def go(settings: Evaluate = SMALL, name: str = "evaluate") -> Draft:
+        draft = make_draft(name, LINEAGE)
+        evaluate.build(settings, draft, as_artifact(checkpoint, "pretrain"), as_artifact(tokens, "tokenize"))
+        return draft
+
+    return go
+
+
+def test_everything_is_scored_and_told(run: Run) -> None:
+    draft = run()
+    scores = pl.read_parquet(draft.path / "scores.parquet")
+    assert scores.columns == ["benchmark", "model", "labels_per_class", "seed", "metric", "value"]
+    assert len(scores) == 4 * 2 * 3 * 2
+    assert scores["value"].is_between(0, 1).all()
+    told = json.loads((draft.path / "scores.json").read_text())
+    assert told["contamination"]["shared_ids"] == 0
+    assert {each["second"] for each in told["benchmarks"]["site_section"]["differences"]} == {
+        "random",
+        "tfidf",
+        "majority",
+    }
+    assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
+    assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
+    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
+    one = scores.filter(model="tfidf", labels_per_class=6, seed=0, metric="accuracy")["value"].item()
+    assert (guesses["label"] == guesses["predicted"]).mean() == one
+
+
+def test_the_same_inputs_give_the_same_bytes(run: Run) -> None:
+    first, second = run(name="first"), run(name="second")
+    for name in FILES:
+        assert (first.path / name).read_bytes() == (second.path / name).read_bytes()
+
+
+def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run()
+    before = (first.path / "report.html").read_bytes()
+    (first.path / "report.html").unlink()
+    monkeypatch.setattr("tasks.evaluate.fits._fitted", None)  # fitting again would fail
+    assert (run().path / "report.html").read_bytes() == before
+
+
+EMPTY = {"meta", "path", "rect", "circle"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced, and collects what a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in EMPTY:
+            self.open.append(tag)
+        self.loads += [value for name, value in attrs if name in {"src", "href", "data"}]
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in EMPTY:
+            assert self.open.pop() == tag
+
+
+def test_the_report_stands_alone(run: Run) -> None:
+    text = (run().path / "report.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.loads == []
+    assert "url(" not in text
+    assert "@import" not in text
+    for words in ("random weights", "macro-F1", "Most confident mistakes", "What became of the pages", "nats a token"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels_per_class": [500]}, "500 labels a class were asked for"),
+        ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
+        ({"benchmarks": {"site_section": {"pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_before_any_fit(run: Run, change: dict[str, Any], message: str) -> None:
+    given = SMALL.model_dump()
+    for name, value in change.items():
+        given[name] = value
+    with pytest.raises(StageFailure, match=message):
+        run(Evaluate.model_validate(given))
+
+
+def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: Path) -> None:
+    (tokens / "heldout" / "00000.parquet").unlink()
+    with pytest.raises(StageFailure, match="no held-out documents"):
+        run()
+
+
+@pytest.mark.parametrize("counts", [[], [0], [8, 8]])
+def test_label_counts_are_checked(counts: list[int]) -> None:
+    with pytest.raises(ValidationError):
+        Evaluate(labels_per_class=counts)
+
+
+def test_settings_of_a_benchmark_that_is_off_do_not_enter_the_key() -> None:
+    def key(enabled: bool, words: int) -> dict[str, Any]:
+        block = {"enabled": enabled, "passage_words": words}
+        return Evaluate.model_validate({"benchmarks": {"site_section": block}}).semantic()
+
+    assert key(False, 10) == key(False, 20)
+    assert key(True, 10) != key(True, 20)
+
+
+def test_the_summary_has_a_picture_that_stands_alone(run: Run) -> None:
+    text = (run().path / "summary.md").read_text()
+    (encoded,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text)
+    root = ET.fromstring(base64.b64decode(encoded))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert b"var(" not in base64.b64decode(encoded)
+
+
+def test_every_benchmark_has_a_description_and_survives_json() -> None:
+    every = Every[Benchmark]()
+    kinds = [kind for kind, _ in every.blocks()]
+    assert kinds == ["labelled_text", "site_section"]
+    assert all(block.__doc__ for _, block in every.blocks())
+    assert Evaluate.model_validate_json(SMALL.model_dump_json()) == SMALL

@@ -1,0 +1,224 @@
+"""The whole chain on a small site: cached, rebuilt, killed, chosen, planned. One Prefect server for all of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.chain import NAMES, Choice
+from flows.recipe import Recipe, overlaid
+from tasks.failure import StageFailure
+from tasks.store import Artifact, Store
+from tests.flows import tiny
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+
+ROOT = Path(__file__).parents[2]
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    return Recipe.model_validate(overlaid(Recipe, recipe.model_dump(mode="json"), changes, ""))
+
+
+def run(recipe: Recipe, **choice: Any) -> list[Artifact]:
+    from flows.live import run_pipeline
+
+    return run_pipeline(recipe, Choice(**choice))
+
+
+def states(store: Store, recipe: Recipe, **choice: Any) -> dict[str, str]:
+    from flows.plan import plan
+
+    return {row.stage: row.state for row in plan(recipe, Choice(**choice), store)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    tiny.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(site: Path) -> Recipe:
+    return tiny.recipe(tiny.settings_from(site))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, prefect_server: None) -> Store:
+    """A store in which the whole chain has run once, without interruption. Tests work on copies of it."""
+    root = tmp_path_factory.mktemp("finished") / "store"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXTMILL_STORE", str(root))
+        run(recipe)
+    return Store(root)
+
+
+@pytest.fixture
+def store(finished: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    shutil.copytree(finished.root, tmp_path / "store")
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    return Store.current()
+
+
+def digests(store: Store) -> dict[str, str]:
+    return {manifest.stage: manifest.digest for manifest in store.manifests()}
+
+
+def built_since(store: Store, began: str) -> list[str]:
+    return [manifest.stage for manifest in store.manifests() if manifest.finished > began]
+
+
+def newest(store: Store) -> str:
+    return max(manifest.finished for manifest in store.manifests())
+
+
+def test_the_chain_ends_with_a_report(finished: Store) -> None:
+    assert sorted(digests(finished)) == sorted(NAMES)
+    report = finished.find("evaluate").folder / "report.html"
+    text = report.read_text()
+    assert "TF-IDF" in text
+    assert "<svg" in text
+    assert "http://tiny.test" not in text.split("<body")[0]
+
+
+def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:
+    before = newest(store)
+    artifacts = run(recipe)
+    assert built_since(store, before) == []
+    assert [artifact.stage for artifact in artifacts] == list(NAMES)
+    assert set(states(store, recipe).values()) == {"cached"}
+
+
+def test_changed_threshold_that_changes_no_document_rebuilds_clean_only(store: Store, recipe: Recipe) -> None:
+    before = newest(store)
+    run(changed(recipe, clean={"filters": {"length": {"fewest": 101}}}))
+    rebuilt = built_since(store, before)
+    assert rebuilt == ["clean"], "the same documents stay, so all that follows is cached"
+
+
+def test_changed_threshold_that_drops_documents_rebuilds_what_follows(store: Store, recipe: Recipe) -> None:
+    before = newest(store)
+    run(changed(recipe, clean={"filters": {"length": {"fewest": 950}}}), only=("clean", "dedup"))
+    assert built_since(store, before) == ["clean", "dedup"]
+
+
+def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) -> None:
+    from flows.plan import plan
+
+    rows = plan(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), Choice(), store)
+    assert [row.state for row in rows] == ["cached", "cached", "run", "depends", "depends", "depends", "depends"]
+    assert rows[2].why == "setting clean.filters.length.fewest: 100 → 60"
+
+
+def test_plan_names_missing_files_and_changed_code(
+    store: Store, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.plan import plan
+
+    missing = next(store.find("dedup").folder.glob("documents/*.parquet"))
+    missing.unlink()
+    monkeypatch.setattr("tasks.stage.fingerprint", lambda *folders: "other")
+    rows = {row.stage: row for row in plan(recipe, Choice(), store)}
+    assert (rows["dedup"].state, rows["dedup"].why) == ("run", f"{missing} is missing")
+    assert rows["tokenize"].state == "cached", "the same bytes are expected again"
+    assert "code of crawl changed" in rows["crawl"].warning
+
+
+def test_corrupt_file_is_rebuilt_and_what_follows_stays(
+    store: Store, recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    reference, before = digests(store), newest(store)
+    damaged = next(store.find("extract").folder.glob("documents/*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    run(recipe)
+    assert built_since(store, before) == ["extract"]
+    assert digests(store) == reference
+    assert f"{damaged} is corrupt" in caplog.text
+
+
+def test_from_stage_builds_the_rest_again(store: Store, recipe: Recipe) -> None:
+    reference, before = digests(store), newest(store)
+    run(recipe, from_stage="tokenize")
+    assert built_since(store, before) == ["tokenize", "pretrain", "evaluate"]
+    assert digests(store) == reference, "the same inputs and settings give the same bytes"
+
+
+def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> None:
+    before = newest(store)
+    artifacts = run(changed(recipe, dedup={"threshold": 0.7}), only=("dedup",))
+    assert [artifact.stage for artifact in artifacts] == ["crawl", "extract", "clean", "dedup"]
+    assert built_since(store, before) == ["dedup"]
+
+
+def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
+    with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.fewest"):
+        run(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), only=("dedup",))
+
+
+def test_force_builds_one_stage_again(store: Store, recipe: Recipe) -> None:
+    before = newest(store)
+    run(recipe, force=("dedup",))
+    assert built_since(store, before) == ["dedup"]
+
+
+def test_single_stage_flows_take_a_key_or_the_newest(store: Store, recipe: Recipe) -> None:
+    from flows.dedup import dedup
+    from flows.evaluate import evaluate
+
+    documents = store.find("clean")
+    assert dedup(recipe.dedup, documents.key[:8]) == store.find("dedup") == dedup(recipe.dedup)
+    assert evaluate(recipe.evaluate) == store.find("evaluate")
+    with pytest.raises(StageFailure, match="no clean artifact with key 0123abc"):
+        dedup(recipe.dedup, "0123abc")
+
+
+def command(recipe: Recipe, store: Store, folder: Path) -> subprocess.Popen[bytes]:
+    """The pipeline as a process of its own, on the test's Prefect server."""
+    from prefect.settings import PREFECT_API_URL
+
+    file = folder / "recipe.json"
+    file.write_text(recipe.model_dump_json())
+    words = [sys.executable, "-m", "flows", "run", "--recipe", str(file), "--store", str(store.root)]
+    env = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value()), "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_killed_in_a_stage_and_run_again_gives_the_same_bytes(
+    store: Store, recipe: Recipe, tmp_path: Path, stage: str
+) -> None:
+    reference = digests(store)
+    for name in NAMES[NAMES.index(stage) :]:
+        shutil.rmtree(store.root / name)
+    first = command(recipe, store, tmp_path)
+    deadline = time.monotonic() + 120
+    while not list((store.root / stage).glob(".draft-*/.*")):
+        assert first.poll() is None, first.stdout.read().decode() if first.stdout else ""
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert not list((store.root / stage).glob("*/manifest.json")), "nothing half-published"
+    second = command(recipe, store, tmp_path)
+    output = second.communicate(timeout=240)[0].decode()
+    assert second.returncode == 0, output
+    assert digests(store) == reference
+
+
+def test_two_runs_at_once_build_each_artifact_once(store: Store, recipe: Recipe, tmp_path: Path) -> None:
+    reference = digests(store)
+    for name in ("clean", "dedup", "tokenize", "pretrain", "evaluate"):
+        shutil.rmtree(store.root / name)
+    runs = [command(recipe, store, folder) for folder in (tmp_path / "a", tmp_path / "b") if not folder.mkdir()]
+    outputs = [each.communicate(timeout=280)[0].decode() for each in runs]
+    assert [each.returncode for each in runs] == [0, 0], outputs
+    assert digests(store) == reference
+    for name in ("clean", "dedup", "tokenize", "pretrain", "evaluate"):
+        assert sum(output.count(f"{name} {store.find(name).key}: built in") for output in outputs) == 1, outputs
