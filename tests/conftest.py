@@ -1,5 +1,6 @@
 """What all tests share. Servers that a test needs are started by it, on 127.0.0.1, on a free port."""
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from tasks.draft import Draft
 from tasks.manifest import described, digest_of
 from tasks.store import Artifact
+
+# Prefect keeps the stream it finds when it sets up its logs; a test's captured one is closed when the test ends.
+os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM"] = "ext://sys.__stderr__"
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

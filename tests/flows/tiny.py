@@ -10,7 +10,17 @@ from typing import Any
 
 from flows.recipe import Recipe, overlaid
 
-SECTIONS = ("argparse", "datetime", "decimal", "difflib", "email.message", "logging", "random", "statistics", "typing")
+SECTIONS = (
+    "argparse",
+    "datetime",
+    "decimal",
+    "difflib",
+    "email.message",
+    "logging",
+    "random",
+    "statistics",
+    "threading",
+)
 PAGES_PER_SECTION = 8
 WORDS_PER_PAGE = 160
 
@@ -69,7 +79,8 @@ SETTINGS: dict[str, Any] = {
     },
     "evaluate": {
         "labels_per_class": [4],
-        "seeds": [0, 1, 2],
+        "recipe": {"learning_rates": [0.001], "epochs": 1, "fewest_steps": 2, "max_length": 64},
+        "seeds": 3,
         "benchmarks": {"site_section": {"fewest_documents": 3, "fewest_passages": 4, "passage_words": 30,
                                         "fewest_words": 10}},
     },

@@ -1,0 +1,89 @@
+"""What orchestration costs: a rerun with everything cached, and the part of a run that is not stage work.
+
+    python -m benchmarks.overhead [--quick]
+
+The whole demo by default (some ten minutes), a small site with --quick. The server's start is reported apart: a team
+has one running. There is no peer: what the rest is compared with is the stage work of the same run.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import flows  # noqa: F401 - sets what Prefect reads when it is first imported
+from benchmarks.report import is_quick, print_result, print_table, print_versions, spread
+
+if TYPE_CHECKING:
+    from flows.recipe import Recipe
+
+RERUNS = 5
+
+
+class Seconds(NamedTuple):
+    """Wall time of the server's start, of the first run, of the stages in it, and of each cached rerun."""
+
+    server: float
+    first: float
+    work: float
+    cached: list[float]
+
+
+def main() -> None:
+    """Print the table and the figures."""
+    quick = is_quick(__doc__)
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.demo import RECIPE, at
+    from flows.demo_site import render, serve
+    from flows.recipe import recipe_of
+    from tasks.engine import num_workers
+    from tests.flows import tiny
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["TEXTMILL_STORE"] = str(folder / "store")
+        site = folder / "site"
+        tiny.build(site) if quick else render(site, num_workers())
+        with serve(site, 0) as url:
+            recipe = tiny.recipe(tiny.settings_at(url)) if quick else recipe_of(RECIPE, at(url))
+            began = time.perf_counter()
+            with prefect_test_harness(server_startup_timeout=120):
+                seconds = measured(recipe, time.perf_counter() - began)
+    cached = spread(seconds.cached)
+    share = 1 - seconds.work / seconds.first
+    print_versions("prefect")
+    print_table(
+        ["what", "seconds"],
+        [
+            ["Prefect server's start", f"{seconds.server:.1f}"],
+            ["first run", f"{seconds.first:.1f}"],
+            ["of it stage work", f"{seconds.work:.1f}"],
+            ["of it everything else", f"{seconds.first - seconds.work:.1f} ({share:.1%})"],
+            [f"cached rerun ({RERUNS} times)", cached],
+        ],
+    )
+    print_result(
+        "overhead",
+        {},
+        {"cached_rerun_seconds": cached.median, "share_not_stage_work": share, "server_start_seconds": seconds.server},
+    )
+
+
+def measured(recipe: "Recipe", server: float) -> Seconds:
+    """Run once and then again with everything cached."""
+    from flows.chain import Choice
+    from flows.live import run_pipeline
+    from tasks.store import Store
+
+    runs = []
+    for _ in range(RERUNS + 1):
+        began = time.perf_counter()
+        run_pipeline(recipe, Choice())
+        runs.append(time.perf_counter() - began)
+    return Seconds(server, runs[0], sum(each.seconds for each in Store.current().manifests()), runs[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The crawl stage alone."""
+
+from datetime import UTC, datetime
+
+from prefect import flow, runtime
+
+from tasks.crawl.task import Crawl
+from tasks.crawl.task import crawl as crawl_stage
+from tasks.store import Artifact
+
+
+@flow(name="crawl")
+def crawl(settings: Crawl = Crawl(), force: bool = False) -> Artifact:  # noqa: B008 - frozen
+    """Fetch pages.
+
+    Args:
+        settings: where the pages come from
+        force: crawl again though it is cached
+    """
+    return crawl_stage(settings.dated(today()), force=force)
+
+
+def today() -> str:
+    """The date that this run was planned for, which stays the same when it is retried a day later."""
+    planned = runtime.flow_run.scheduled_start_time
+    return (planned or datetime.now(UTC)).astimezone(UTC).date().isoformat()

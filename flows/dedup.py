@@ -1,0 +1,19 @@
+"""The dedup stage alone."""
+
+from prefect import flow
+
+from tasks.dedup.task import Dedup
+from tasks.dedup.task import dedup as dedup_stage
+from tasks.store import Artifact, Store
+
+
+@flow(name="dedup")
+def dedup(settings: Dedup = Dedup(), documents: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
+    """Keep one of each group of near-duplicates.
+
+    Args:
+        settings: how near is a duplicate
+        documents: key of the clean artifact, or its first digits, or newest
+        force: build again though it is cached
+    """
+    return dedup_stage(settings, Store.current().find("clean", documents), force=force)

@@ -1,0 +1,39 @@
+"""Running flows from a terminal, and what is printed when they end."""
+
+import importlib
+from datetime import datetime
+from typing import Any
+
+from flows import look
+from flows.chain import Choice
+from flows.pipeline import pipeline
+from flows.recipe import Recipe
+from tasks.store import Artifact, Store
+
+
+def run_pipeline(recipe: Recipe, choice: Choice) -> list[Artifact]:
+    """The pipeline as a Prefect flow, on the profile's server or an ephemeral one. Raises StageFailure."""
+    artifacts: list[Artifact] = pipeline(recipe, choice.from_stage, choice.only, choice.force)
+    return artifacts
+
+
+def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:
+    """One stage's own flow, on an artifact of the store. Raises StageFailure."""
+    flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
+    settings = getattr(recipe, name)
+    artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
+    return [artifact]
+
+
+def ended(artifacts: list[Artifact], started: float) -> str:
+    """What a run gave: each stage cached or built since `started` (seconds since the epoch), and the report."""
+    store = Store.current()
+    rows = [("STAGE", "KEY", "STATE", "SECONDS")]
+    for artifact in artifacts:
+        manifest = store.manifest(artifact.stage, artifact.key)
+        if manifest is not None and datetime.fromisoformat(manifest.finished).timestamp() >= started:
+            rows.append((artifact.stage, artifact.key, "built", f"{manifest.seconds:.1f}"))
+        else:
+            rows.append((artifact.stage, artifact.key, "cached", ""))
+    report = artifacts[-1].folder / "report.html"
+    return look.table(rows) + (f"\nreport: {report}" if report.exists() else "")

@@ -1,0 +1,173 @@
+"""Looking at a store and clearing it up: ls, show, why, verify, gc."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+
+from tasks.failure import StageFailure
+from tasks.manifest import Input, Manifest
+from tasks.reason import flat
+from tasks.store import Store
+
+
+def size(num_bytes: int) -> str:
+    """`1234567` → `1.2 MB`."""
+    value = float(num_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows as aligned columns."""
+    listed = [tuple(map(str, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in listed
+    )
+
+
+def by_key(store: Store, key: str) -> Manifest:
+    """The one artifact whose key begins like this, of any stage. Raises StageFailure."""
+    matching = [each for each in store.manifests() if each.key.startswith(key)]
+    if not matching:
+        raise StageFailure(f"no artifact with key {key} in {store.root}", "See textmill ls for the keys")
+    if len({each.key for each in matching}) > 1:
+        several = ", ".join(f"{each.stage} {each.key}" for each in matching)
+        raise StageFailure(f"several keys begin with {key}: {several}", "Give more digits")
+    return matching[0]
+
+
+def ls(store: Store) -> str:
+    """Every artifact, oldest first."""
+    found = store.manifests()
+    if not found:
+        return f"{store.root} is empty: textmill run or textmill demo fills it"
+    head = ("STAGE", "KEY", "DIGEST", "FILES", "SIZE", "SECONDS", "FINISHED")
+    rows = (
+        (each.stage, each.key, each.digest[:8], str(len(each.files)), size(each.bytes), f"{each.seconds:.1f}",
+         each.finished[:19].replace("T", " "))
+        for each in found
+    )  # fmt: skip
+    return table([head, *rows])
+
+
+def show(store: Store, key: str) -> str:
+    """One artifact's manifest, for reading: settings, counts, files."""
+    manifest = by_key(store, key)
+    settings = flat(manifest.settings, manifest.stage).items()
+    lines = [
+        f"{manifest.stage} {manifest.key} (digest {manifest.digest}, version {manifest.version})",
+        f"folder    {store.folder(manifest.stage, manifest.key)}",
+        f"built     {manifest.finished} in {manifest.seconds:.1f} s on {manifest.host}",
+        *(f"input     {each.stage} {each.key} (digest {each.digest[:8]})" for each in manifest.inputs),
+        "\nSETTINGS",
+        table((f"  {name}", json.dumps(value, ensure_ascii=False)) for name, value in settings),
+        "\nCOUNTS",
+        json.dumps(manifest.counts, indent=2, ensure_ascii=False),
+        "\nFILES",
+        table(
+            (f"  {each.path}", size(each.bytes), f"{each.rows:,} rows" if each.rows else "") for each in manifest.files
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def why(store: Store, key: str, *, pages: bool) -> str:
+    """What an artifact was made from, back to the pages; with `pages` the address of every document behind it."""
+    manifest = by_key(store, key)
+    line = [*store.lineage(manifest.inputs), manifest]
+    if pages:
+        return "\n".join(documents_behind(store, line))
+    lines = []
+    for each in line:
+        lines.append(f"{each.stage} {each.key}  built {each.finished[:19].replace('T', ' ')}")
+        made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs) or "the outside world"
+        lines.append(f"    from      {made_from}")
+        figures = [f"{name} {value:,}" for name, value in each.counts.items() if isinstance(value, int)]
+        lines.append(f"    counts    {', '.join(figures) or 'none'}")
+        code = f"version {each.version}, code {each.fingerprint}, textmill {each.packages.get('textmill', '-')}"
+        lines.append(f"    made by   {code}")
+    gone = [
+        f"{one.stage} {one.key}" for each in line for one in each.inputs if store.manifest(one.stage, one.key) is None
+    ]
+    lines += [f"{each} is not in the store any more" for each in gone]
+    return "\n".join([*lines, f"The documents behind it: textmill why {manifest.key} --pages"])
+
+
+def documents_behind(store: Store, line: list[Manifest]) -> list[str]:
+    """The addresses of the documents behind the last artifact of a lineage: of a model, those it was trained on."""
+    with_documents = [each for each in line if rows_of(each)]
+    if not with_documents:
+        return []
+    last = with_documents[-1]
+    folder = store.folder(last.stage, last.key)
+    found = pl.concat([pl.read_parquet(folder / path) for path in rows_of(last)], how="vertical_relaxed")
+    tokens = [store.folder(each.stage, each.key) for each in line if each.stage == "tokenize"]
+    if tokens:
+        found = found.filter(pl.col("id").is_in(token_ids(tokens[-1], "train", "validation")))
+    return found["url"].to_list()
+
+
+def rows_of(manifest: Manifest) -> list[str]:
+    """The Parquet files of documents, or of pages, in an artifact."""
+    return [each.path for each in manifest.files if each.path.startswith(("documents/", "index/"))]
+
+
+def token_ids(folder: Path, *splits: str) -> set[str]:
+    """The documents in some splits of a tokens artifact."""
+    found: set[str] = set()
+    for shard in sorted(path for split in splits for path in (folder / split).glob("*.arrow")):
+        with pa.memory_map(str(shard)) as source, pyarrow.ipc.open_file(source) as reader:
+            found.update(reader.read_all()["id"].to_pylist())
+    return found
+
+
+def verify(store: Store, *, full: bool) -> tuple[str, bool]:
+    """Check every artifact's files; what is wrong, and whether all is well."""
+    found = store.manifests()
+    wrong = [problem for manifest in found for problem in store.problems(manifest, full=full)]
+    how = "sha256" if full else "names and sizes"
+    verdict = f"{len(found)} artifacts, {len(wrong)} problems ({how} checked)"
+    return "\n".join([*wrong, verdict]), not wrong
+
+
+def unneeded(store: Store, needed: Iterable[Input], *, drafts: bool) -> Iterator[tuple[Path, str]]:
+    """Folders that clearing up would remove, each with the name of its lock: what no recipe or newest run needs."""
+    roots = tuple(needed)
+    keep = {(each.stage, each.key) for each in roots} | {(each.stage, each.key) for each in store.lineage(roots)}
+    for folder in sorted(path for path in store.root.glob("*/*") if path.is_dir() and path.parent.name[0] != "."):
+        stage, name = folder.parent.name, folder.name
+        if name.startswith(".old-"):
+            yield folder, f"{stage}-{name.removeprefix('.old-').rpartition('-')[0]}"
+        elif name.startswith(".draft-"):
+            if drafts:
+                yield folder, f"{stage}-{name.removeprefix('.draft-')}"
+        elif (stage, name) not in keep:
+            yield folder, f"{stage}-{name}"
+
+
+def remove(store: Store, folder: Path, lock: str) -> bool:
+    """Remove a folder unless a run holds its lock; whether it was removed."""
+    locks = store.root / ".locks"
+    locks.mkdir(exist_ok=True)
+    with (locks / lock).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        shutil.rmtree(folder)
+        return True
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of all files below."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

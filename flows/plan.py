@@ -1,0 +1,77 @@
+"""What a run would do, and why: the chain walked without running it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flows.chain import Choice, chain
+from flows.recipe import Recipe
+from tasks.block import Block
+from tasks.manifest import Input
+from tasks.reason import reason
+from tasks.stage import Stage
+from tasks.store import Store
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage of a plan. `state` is cached, run, depends (on what an earlier stage gives), stored or skip."""
+
+    stage: str
+    key: str
+    state: str
+    why: str
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Unbuilt:
+    """What stands for an artifact that is not there yet: its digest is not known."""
+
+    stage: str
+
+
+def plan(recipe: Recipe, choice: Choice, store: Store) -> list[Row]:
+    """A row per stage, in order."""
+    rows: list[Row] = []
+
+    def step(stage: Stage[Any], settings: Block, *inputs: Input | Unbuilt) -> Input | Unbuilt:
+        row, result = planned(stage, settings, inputs, choice, store)
+        rows.append(row)
+        return result
+
+    chain(recipe, step)
+    return rows
+
+
+def planned(
+    stage: Stage[Any], settings: Block, inputs: tuple[Input | Unbuilt, ...], choice: Choice, store: Store
+) -> tuple[Row, Input | Unbuilt]:
+    """One stage's row, and what stands for its artifact."""
+    mode = choice.mode(stage)
+    unbuilt = Unbuilt(stage.name)
+    if mode == "skip":
+        return Row(stage.name, "", "skip", "not asked for"), unbuilt
+    waits = sorted({each.stage for each in inputs if isinstance(each, Unbuilt)})
+    if waits:
+        return Row(stage.name, "", "depends", f"on what {' and '.join(waits)} will give"), unbuilt
+    wanted = stage.wanted_from(settings, tuple(each for each in inputs if isinstance(each, Input)))
+    key = wanted.wanted_key
+    manifest = store.manifest(stage.name, key)
+    if manifest is None:
+        state = "missing" if mode == "stored" else "run"
+        return Row(stage.name, key, state, reason(wanted, store.manifests(stage.name), stage.section)), unbuilt
+    result = Input(stage=stage.name, key=key, digest=manifest.digest)
+    warning = ""
+    if manifest.fingerprint != wanted.fingerprint:
+        warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
+    if problems := store.problems(manifest):
+        return Row(stage.name, key, "run", "; ".join(problems), warning), result
+    if mode == "force":
+        return Row(stage.name, key, "run", "forced", warning), result
+    return Row(stage.name, key, "stored" if mode == "stored" else "cached", "", warning), result
+
+
+def cached_inputs(recipe: Recipe, store: Store) -> list[Input]:
+    """The artifacts of a recipe that are in the store."""
+    rows = plan(recipe, Choice(), store)
+    return [Input(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]

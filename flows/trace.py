@@ -1,0 +1,72 @@
+"""What became of one page: crawled, extracted, dropped by which rule, a duplicate of what, trained on or held out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from flows.look import token_ids
+from tasks.failure import StageFailure
+from tasks.manifest import Manifest
+from tasks.store import Store
+
+
+def page(store: Store, url: str) -> str:
+    """The page's way through the newest run, a line a stage. Raises StageFailure when no crawl has seen it."""
+    newest = newest_of_each(store)
+    if "crawl" not in newest:
+        raise StageFailure(f"{store.root} holds no crawl", "Run textmill run first")
+    seen = rows(newest["crawl"] / "index", url=url)
+    if seen.is_empty():
+        raise StageFailure(f"the newest crawl has not seen {url}", "See textmill why KEY --pages for the addresses")
+    lines = [f"crawl     status {row['status']}, fetched {row['fetched_at']}" for row in seen.iter_rows(named=True)]
+    return "\n".join([*lines, *after_crawl(newest, url)])
+
+
+def newest_of_each(store: Store) -> dict[str, Path]:
+    """The folders of the newest run's artifacts, else of the newest artifact of each stage."""
+    run = store.newest_run()
+    manifests: list[Manifest] = store.lineage(tuple(run)) if run else store.manifests()
+    return {each.stage: store.folder(each.stage, each.key) for each in manifests}
+
+
+def rows(folder: Path, **equals: str) -> pl.DataFrame:
+    """The rows of a folder's Parquet files in which a column equals a value."""
+    if not list(folder.glob("*.parquet")):
+        return pl.DataFrame()
+    return pl.scan_parquet(folder / "*.parquet").filter(**equals).collect()
+
+
+def after_crawl(newest: dict[str, Path], url: str) -> Iterator[str]:
+    """The lines of the later stages, up to where the page ended."""
+    if "extract" not in newest:
+        return
+    for row in rows(newest["extract"] / "failed", url=url).iter_rows(named=True):
+        yield f"extract   no document: {row['reason']}"
+    documents = rows(newest["extract"] / "documents", url=url)
+    for row in documents.iter_rows(named=True):
+        yield f"extract   document {row['id']}, {row['language']}, {len(row['text']):,} characters"
+    if "clean" in newest:
+        for row in rows(newest["clean"] / "dropped", url=url).iter_rows(named=True):
+            yield f"clean     dropped by {', '.join(row['rules'])}"
+    for identity in documents["id"].to_list() if documents.width else []:
+        yield from after_clean(newest, identity)
+
+
+def after_clean(newest: dict[str, Path], identity: str) -> Iterator[str]:
+    """Whether a document was a duplicate, and what it serves for."""
+    if "clean" in newest and not rows(newest["clean"] / "documents", id=identity).is_empty():
+        yield "clean     kept"
+    if "dedup" in newest:
+        clusters = pl.read_parquet(newest["dedup"] / "clusters.parquet").filter(pl.col("id") == identity)
+        for row in clusters.filter(pl.col("kept_id") != identity).iter_rows(named=True):
+            kept = rows(newest["dedup"] / "documents", id=row["kept_id"])["url"][0]
+            yield f"dedup     dropped: {row['kind']} duplicate of {kept} (similarity {row['similarity']:.2f})"
+        if not rows(newest["dedup"] / "documents", id=identity).is_empty():
+            yield "dedup     kept"
+    if "tokenize" in newest:
+        if not rows(newest["tokenize"] / "heldout", id=identity).is_empty():
+            yield "tokenize  held out of training, for evaluation"
+        for split in ("train", "validation"):
+            if identity in token_ids(newest["tokenize"], split):
+                yield f"tokenize  in the {split} split"

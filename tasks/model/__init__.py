@@ -1,0 +1,1 @@
+"""What pretraining and evaluation share: models from random weights, packed rows, checkpoints, the hardware."""

@@ -1,0 +1,59 @@
+"""Transformers' own model classes, built from random weights."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.block import Block
+from tasks.model.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Family = Literal["bert", "gpt2"]
+Size = Literal["tiny", "mini", "small", "medium", "base"]
+
+# layers, width, heads: the BERT miniatures of arXiv:1908.08962; "base" is also GPT-2's 124M
+SIZES: dict[Size, tuple[int, int, int]] = {
+    "tiny": (2, 128, 2),
+    "mini": (4, 256, 4),
+    "small": (4, 512, 8),
+    "medium": (8, 512, 8),
+    "base": (12, 768, 12),
+}
+
+
+class Architecture(Block):
+    """Which transformers model is trained from random weights, and how large it is."""
+
+    family: Family = "gpt2"
+    """gpt2 reads from left to right (causal), bert in both directions (masked)"""
+    size: Size = "mini"
+    """layers, width and heads by name: tiny 2/128/2, mini 4/256/4, small 4/512/8, medium 8/512/8, base 12/768/12"""
+    layers: int | None = Field(default=None, ge=1, description="layers, if not those of the size")
+    width: int | None = Field(default=None, ge=8, description="width of the hidden states, if not that of the size")
+    heads: int | None = Field(default=None, ge=1, description="attention heads, if not those of the size")
+    context: int = Field(default=256, ge=8, description="the most tokens the model can read at once")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Layers, width and heads after the overrides."""
+        layers, width, heads = SIZES[self.size]
+        return self.layers or layers, self.width or width, self.heads or heads
+
+    @property
+    def causal(self) -> bool:
+        return self.family == "gpt2"
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        _, width, heads = self.shape
+        if width % heads:
+            raise ValueError(f"heads must divide the width: {width} is not a multiple of {heads}")
+        return self
+
+    def build(self, vocabulary: Vocabulary, seed: int) -> "PreTrainedModel":
+        """The model with random weights that depend on `seed` only, in float32 on the CPU, without dropout."""
+        from tasks.model.families import build  # noqa: PLC0415 - torch and transformers take seconds to import
+
+        return build(self, vocabulary, seed)

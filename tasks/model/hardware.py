@@ -1,0 +1,85 @@
+"""Where the work runs, found by looking; overridden by the environment, never by settings: it is *where*, not *what*.
+
+`TEXTMILL_DEVICE` (cpu, cuda, cuda:1), `TEXTMILL_PRECISION` (fp32, tf32, bf16), `TEXTMILL_THREADS`.
+"""
+
+import ctypes
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from tasks.failure import StageFailure
+
+# numbers of malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+PRECISIONS = ("fp32", "tf32", "bf16")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The device, the precision of its matrix products, and the CPU threads."""
+
+    device: str
+    precision: str
+    threads: int
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Matrix products in bf16 where that is the precision; weights and sums stay in float32."""
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def apply(self) -> None:
+        """Set threads, matrix precision and memory reuse of this process."""
+        _keep_freed_memory()
+        torch.set_num_threads(self.threads)
+        torch.set_float32_matmul_precision("highest" if self.precision == "fp32" else "high")
+
+    def as_counts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def probe() -> Hardware:
+    """The hardware of this process. Raises StageFailure for a device or a precision that is not there."""
+    device = os.environ.get("TEXTMILL_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise StageFailure(f"TEXTMILL_DEVICE is {device}, and torch sees no GPU", "Unset it, or mend the driver")
+    if device != "cpu" and not device.startswith("cuda"):
+        raise StageFailure(f"TEXTMILL_DEVICE is {device!r}", "Set it to cpu, cuda or cuda:NUMBER")
+    precision = os.environ.get("TEXTMILL_PRECISION") or _precision(device)
+    if precision not in PRECISIONS:
+        raise StageFailure(f"TEXTMILL_PRECISION is {precision!r}", f"Set it to one of {', '.join(PRECISIONS)}")
+    return Hardware(device, precision, _threads())
+
+
+def _precision(device: str) -> str:
+    """bf16 only where it is fast: a CPU without bf16 units takes 13 to 16 times longer with it, one with them half."""
+    if device == "cpu":
+        return "bf16" if cpu_multiplies_bf16() else "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether the CPU has units for bf16 products."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.11
+    return any(capabilities.get(unit, False) for unit in ("amx_bf16", "avx512_bf16"))
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed: asking the kernel for each large tensor anew costs a fifth of the speed."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            library.mallopt(option, 1 << 30)
+        library.mallopt(M_TOP_PAD, 64 << 20)
+
+
+def _threads() -> int:
+    wish = os.environ.get("TEXTMILL_THREADS")
+    if wish is not None:
+        if not wish.isdigit() or int(wish) < 1:
+            raise StageFailure(f"TEXTMILL_THREADS is {wish!r}", "Set it to a whole number of at least 1")
+        return int(wish)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

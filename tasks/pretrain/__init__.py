@@ -1,0 +1,1 @@
+"""Pretraining: every self-supervised objective in one loop, resumed to the bit."""

@@ -1,0 +1,33 @@
+"""The pretrain stage: tokens in, a transformers folder out. Training runs as a process of its own."""
+
+import shutil
+from pathlib import Path
+
+from tasks.draft import Draft
+from tasks.pretrain.process import run_trainer
+from tasks.pretrain.settings import Pretrain
+from tasks.stage import stage
+from tasks.store import Artifact
+
+__all__ = ["Pretrain", "pretrain"]
+
+
+@stage("pretrain", version=1, shares=("model",), slot="gpu")
+def pretrain(settings: Pretrain, draft: Draft, tokens: Artifact) -> None:
+    """Train to the budget, or go on from the last checkpoint of a run that was killed."""
+    made = draft.scratch / "export"
+    job = {
+        "settings": settings.model_dump(mode="json"),
+        "tokens": str(tokens.folder),
+        "scratch": str(draft.scratch),
+        "export": str(made),
+        "lineage": draft.lineage,
+    }
+    draft.counts.update(run_trainer(job, settings.num_steps))
+    for file in sorted(path for path in made.rglob("*") if path.is_file()):
+        _hand_over(file, draft, str(file.relative_to(made)))
+
+
+def _hand_over(file: Path, draft: Draft, name: str) -> None:
+    with draft.write(name) as temporary:
+        shutil.copyfile(file, temporary)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.model import checkpoint
+from tasks.model.checkpoint import STATE, TENSORS, Checkpoints
+
+
+def tensors(value: float) -> dict[str, torch.Tensor]:
+    return {"weight": torch.full((3, 2), value), "step": torch.tensor(value)}
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path)
+    assert saved.latest() is None
+    saved.save(7, tensors(1.5), {"best": 0.25})
+    loaded, state = Checkpoints(tmp_path).latest() or pytest.fail("nothing was saved")
+    assert torch.equal(loaded["weight"], torch.full((3, 2), 1.5))
+    assert loaded["step"].item() == 1.5
+    assert (state["step"], state["best"]) == (7, 0.25)
+
+
+def test_the_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path, keep=2)
+    for step in range(1, 6):
+        saved.save(step, tensors(step), {}, best=2 if step >= 2 else None)
+    assert saved.steps() == [2, 4, 5]
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "no state", "empty state"])
+def test_a_torn_checkpoint_is_never_loaded(tmp_path: Path, harm: str) -> None:
+    saved = Checkpoints(tmp_path)
+    saved.save(1, tensors(1), {})
+    newest = saved.save(2, tensors(2), {})
+    content = (newest / TENSORS).read_bytes()
+    if harm == "cut":
+        (newest / TENSORS).write_bytes(content[:-3])
+    elif harm == "flipped":
+        (newest / TENSORS).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif harm == "no state":
+        (newest / STATE).unlink()
+    else:
+        (newest / STATE).write_text("")
+    _, state = saved.latest() or pytest.fail("the whole one was not found")
+    assert state["step"] == 1
+
+
+def test_a_full_disk_loses_no_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = Checkpoints(tmp_path, keep=1)
+    saved.save(1, tensors(1), {})
+
+    def full(given: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        saved.save(2, tensors(2), {})
+    assert saved.steps() == [1]
+    monkeypatch.undo()
+    saved.save(3, tensors(3), {})
+    assert [path.name for path in tmp_path.iterdir()] == ["000000003"]
+
+
+def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
+    folders = [Checkpoints(tmp_path / name).save(1, tensors(1), {"a": 1}) for name in ("one", "two")]
+    for name in (TENSORS, STATE):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()

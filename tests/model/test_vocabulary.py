@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
+
+from tasks.failure import StageFailure
+from tasks.model.vocabulary import Vocabulary, read_vocabulary
+
+
+def save(folder: Path, **special: str) -> None:
+    words = ["<pad>", "<unk>", "[CLS]", "[SEP]", "<mask>", "word"]
+    table = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=table, pad_token="<pad>", unk_token="<unk>", **special).save_pretrained(
+        folder
+    )
+
+
+def test_special_tokens_are_found_under_either_name(tmp_path: Path) -> None:
+    save(tmp_path, cls_token="[CLS]", sep_token="[SEP]", mask_token="<mask>")
+    assert read_vocabulary(tmp_path) == Vocabulary(size=6, pad=0, start=2, end=3, mask=4)
+    assert read_vocabulary(tmp_path).num_special == 5
+
+
+def test_what_the_tokenizer_lacks_is_none(tmp_path: Path) -> None:
+    save(tmp_path, eos_token="[SEP]")
+    assert read_vocabulary(tmp_path) == Vocabulary(size=6, pad=0, start=None, end=3, mask=None)
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match=f"no tokenizer can be read in {tmp_path}"):
+        read_vocabulary(tmp_path)
