@@ -53,5 +53,5 @@ def test_a_dask_cluster_that_does_not_answer_is_named(monkeypatch: pytest.Monkey
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     monkeypatch.setenv("TEXTMILL_ENGINE", "dask://127.0.0.1:9")
     monkeypatch.setattr("tasks.engine.DASK_SECONDS", 1)
-    with pytest.raises(StageFailure, match="no Dask scheduler answers at dask://127.0.0.1:9"), executor(2):
+    with pytest.raises(StageFailure, match=r"no Dask scheduler answers at dask://127\.0\.0\.1:9"), executor(2):
         pass

@@ -15,7 +15,7 @@ class Schedule(Block):
     """wsd: warmup, stable, then decay in the last part (training can go on from the stable part); cosine and linear
     fall from the end of the warmup on"""
     warmup: float = Field(default=0.02, ge=0, le=1, description="share of the steps in which the rate rises from 0")
-    decay: float = Field(default=0.5, ge=0, le=1, description="share of the steps, at the end, in which wsd falls")
+    decay: float = Field(default=0.7, ge=0, le=1, description="share of the steps, at the end, in which wsd falls")
     floor: float = Field(default=0.0, ge=0, le=1, description="share of the learning rate that is left at the end")
 
     def factor(self, step: int, steps: int) -> float:

@@ -16,9 +16,10 @@ class Optimizer(Block):
 
     kind: Literal["muon", "adamw"] = "muon"
     """muon: orthogonalised momentum for the matrices inside the model and AdamW for the rest; adamw: AdamW for all"""
-    learning_rate: float = Field(default=3e-3, gt=0, description="of AdamW: embeddings, norms and biases, or all")
+    learning_rate: float = Field(default=0.02, gt=0)
+    """of AdamW: for embeddings, norms and biases beside muon; for all weights of kind adamw take about a tenth"""
     matrix_learning_rate: float = Field(default=0.02, gt=0, description="of Muon: the matrices inside the model")
-    momentum: float = Field(default=0.95, ge=0, lt=1, description="of Muon")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of Muon")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="of AdamW: memory of the gradient")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="of AdamW: memory of the gradient's square")
     weight_decay: float = Field(
@@ -30,7 +31,7 @@ class Optimizer(Block):
 class Batch(Block):
     """What one step reads."""
 
-    rows: int = Field(default=16, ge=1, description="rows in a step, over all micro-batches")
+    rows: int = Field(default=8, ge=1, description="rows in a step, over all micro-batches")
     length: int | None = Field(default=None, ge=8, description="tokens in a row, if not the architecture's context")
     accumulation: int = Field(default=1, ge=1, description="micro-batches in a step: more need less memory")
     start_token: bool = True
