@@ -29,45 +29,56 @@ class BadUsage(Exception):
 def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
     top = argparse.ArgumentParser(prog="textmill", description="Web pages → an evaluated language model.")
-    top.add_argument("--store", metavar="URL", help="the store's folder (default: TEXTMILL_STORE, else ./store)")
+    top.add_argument("--store", metavar="FOLDER", help="the store (default: TEXTMILL_STORE, else ./store)")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
-        made.add_argument("--store", metavar="URL", default=argparse.SUPPRESS, help="the store's folder")
+        made.add_argument("--store", metavar="FOLDER", default=argparse.SUPPRESS, help="the store")
         return made
 
     run = command("run", "run the pipeline, or one stage, doing only what is not in the store")
-    run.add_argument("stage", nargs="?", choices=FLOWS, metavar="STAGE", help=f"one of {', '.join(FLOWS)}")
+    run.add_argument(
+        "stage", nargs="?", choices=FLOWS, metavar="STAGE", help=f"one of {', '.join(FLOWS)}; clean extracts too"
+    )
     run.add_argument("--input", metavar="KEY", default="newest", help="for one stage: the artifact that it takes")
-    plan = command("plan", "each stage: cached or to be run, and why")
+    plan = command(
+        "plan",
+        "each stage and why: cached, run (will be built), depends (on what an earlier stage gives), stored (taken from "
+        "the store as asked), missing (asked from the store, and not there), skip (not asked for)",
+    )
     for made in (run, plan):
         made.add_argument("--recipe", type=Path, metavar="FILE", help="settings that differ from the defaults (YAML)")
         made.add_argument("--set", dest="changes", action="append", default=[], metavar="SETTING=VALUE",
-                          help="one setting, e.g. clean.filters.length.fewest=50; see textmill settings")  # fmt: skip
+                          help="one setting, e.g. clean.filters.length.fewest=50; may be repeated")  # fmt: skip
         made.add_argument("--from", dest="from_stage", default="", choices=STAGES, metavar="STAGE",
                           help="build this stage and all after it again; those before come from the store")  # fmt: skip
         made.add_argument("--only", action="append", default=[], choices=STAGES, metavar="STAGE",
-                          help="run only these; what they need comes from the store")  # fmt: skip
+                          help="run only this stage, what it needs comes from the store; may be repeated")  # fmt: skip
         made.add_argument("--force", action="append", default=[], choices=STAGES, metavar="STAGE",
-                          help="build again though cached")  # fmt: skip
+                          help="build again though cached; may be repeated")  # fmt: skip
     settings = command("settings", "every setting: its default and what it is for")
     settings.add_argument("path", nargs="?", default="", help="only those below this path, e.g. clean.filters")
     command("ls", "the artifacts in the store")
     show = command("show", "one artifact: settings, counts, files")
     why = command("why", "where an artifact comes from, back to the pages; or why a page was dropped")
-    for made, what in ((show, "an artifact's key, or its first digits"), (why, "the same, or a page's address")):
+    for made, what in (
+        (show, "an artifact's key, or its first digits"),
+        (why, "an artifact's key, or a page's address"),
+    ):
         made.add_argument("key", metavar="KEY", help=what)
     why.add_argument("--pages", action="store_true", help="list the address of every document behind it")
     verify = command("verify", "check the artifacts' files")
     verify.add_argument("--full", action="store_true", help="read every file and compare its sha256")
-    gc = command("gc", "remove what no recipe or newest run needs; asks first")
+    gc = command("gc", "remove what neither the newest artifacts nor a shipped recipe need; asks first")
     gc.add_argument("--yes", action="store_true", help="do not ask")
     gc.add_argument("--drafts", action="store_true", help="also what interrupted runs left to go on from")
     gc.add_argument("--recipe", type=Path, action="append", default=[], metavar="FILE",
                     help="a further recipe whose artifacts are kept")  # fmt: skip
     demo = command("demo", "from this Python's documentation to an evaluated model, offline, in some minutes")
-    demo.add_argument("--port", type=int, default=8420, help="where the site is served on 127.0.0.1 (default 8420)")
+    demo.add_argument(
+        "--port", type=int, help="where the site is served on 127.0.0.1 (default: TEXTMILL_DEMO_PORT, else 8420)"
+    )
     return top
 
 
@@ -83,6 +94,11 @@ def run(words: Sequence[str]) -> int:
         return 2
     except StageFailure as error:
         print(f"textmill: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if "Failed to reach API" not in str(error):
+            raise
+        print(f"textmill: no Prefect server answers ({error}). Start it, or unset PREFECT_API_URL", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -105,6 +121,8 @@ def chosen(given: argparse.Namespace) -> "tuple[Recipe, Choice]":
 
 def run_command(given: argparse.Namespace) -> int:
     """`textmill run`."""
+    if not given.stage and given.input != "newest":
+        raise BadUsage("--input goes with one stage, e.g. textmill run clean --input KEY")
     recipe, choice = chosen(given)
     from flows.live import ended, run_pipeline, run_stage
 
@@ -142,7 +160,7 @@ def settings_command(given: argparse.Namespace) -> int:
     if not found:
         raise BadUsage(f"no setting below {given.path}: begin with one of {', '.join(Recipe.model_fields)}")
     for path, value, text in found:
-        print(f"{path} = {json.dumps(value, ensure_ascii=False)}\n    {' '.join(text.split())}")
+        print(f"{path} = {json.dumps(value, ensure_ascii=False)}\n    {text}")
     return 0
 
 
@@ -182,26 +200,35 @@ def gc_command(given: argparse.Namespace) -> int:
     from flows.recipe import UnknownSetting, recipe_of
 
     store = Store.current()
-    needed = store.newest_run()
+    needed = [*store.newest_run(), *(each.as_input for each in store.newest().values())]
     for file in (*sorted(RECIPES.glob("*.yaml")), *given.recipe):
         try:
             needed += cached_inputs(recipe_of(file), store)
         except UnknownSetting as error:
             raise BadUsage(str(error)) from error
-        except StageFailure as error:  # its input is not on this machine, so what it needs cannot be told
-            print(f"{file.name} protects nothing: {error}")
+        except StageFailure as error:  # its pages are not on this machine, so what it needs cannot be told
+            if file in given.recipe:
+                raise StageFailure(f"gc: what {file} needs is not known: {error.what}", error.mend) from error
     folders = list(look.unneeded(store, needed, drafts=given.drafts))
     if not folders:
         print("nothing to remove")
         return 0
     print(look.table((str(folder), look.size(look.folder_size(folder))) for folder, _ in folders))
-    if not given.yes and input(f"Remove these {len(folders)} folders? [y/N] ").strip().lower() not in ("y", "yes"):
-        print("nothing was removed")
+    if not given.yes and not agreed(f"Remove these {len(folders)} folders? [y/N] "):
+        print("nothing was removed; --yes removes without asking")
         return 0
     for folder, lock in folders:
         if not look.remove(store, folder, lock):
             print(f"{folder} is in use and stays")
     return 0
+
+
+def agreed(question: str) -> bool:
+    """Ask in the terminal; nobody there to answer means no."""
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def demo_command(given: argparse.Namespace) -> int:

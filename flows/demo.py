@@ -13,12 +13,12 @@ from tasks.store import Store
 RECIPE = Path(__file__).parents[1] / "deployments" / "recipes" / "demo.yaml"
 
 
-def demo(port: int) -> int:
+def demo(port: int | None) -> int:
     """Render and serve the site, run the pipeline on it, print what came out. Raises StageFailure."""
     started = time.time()
     site = Store.current().root / ".demo-site"
-    pages = render(site, num_workers())
-    with serve(site, port) as url:
+    with serve(site, port) as url:  # first, since rendering takes a minute and the port may be taken
+        pages = render(site, num_workers())
         print(f"{pages:,} pages of documentation at {url}", flush=True)
         artifacts = run_pipeline(recipe_of(RECIPE, at(url)), Choice())
     print(f"\n{ended(artifacts, started)}\n")

@@ -63,7 +63,8 @@ def ls(store: Store) -> str:
 def show(store: Store, key: str) -> str:
     """One artifact's manifest, for reading: settings, counts, files."""
     manifest = by_key(store, key)
-    settings = flat(manifest.settings, manifest.stage).items()
+    # as a recipe names them: the clean flow's settings decide extract too
+    settings = flat(manifest.settings, "clean" if manifest.stage == "extract" else manifest.stage).items()
     lines = [
         f"{manifest.stage} {manifest.key} (digest {manifest.digest}, version {manifest.version})",
         f"folder    {store.folder(manifest.stage, manifest.key)}",
@@ -90,7 +91,7 @@ def why(store: Store, key: str, *, pages: bool) -> str:
     lines = []
     for each in line:
         lines.append(f"{each.stage} {each.key}  built {each.finished[:19].replace('T', ' ')}")
-        made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs) or "the outside world"
+        made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs) or "outside the store, see textmill show"
         lines.append(f"    from      {made_from}")
         figures = [f"{name} {value:,}" for name, value in each.counts.items() if isinstance(value, int)]
         lines.append(f"    counts    {', '.join(figures) or 'none'}")

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -57,7 +57,9 @@ def recipe_of(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
+        )
         raise UnknownSetting(wrong) from error
 
 
@@ -100,4 +102,9 @@ def described(settings: Block, path: str = "") -> Iterable[tuple[str, Any, str]]
         if isinstance(value, Block):
             yield from described(value, here)
         else:
-            yield here, value, field.description or ""
+            yield here, value, " ".join([*(field.description or "").split(), *choices(field.annotation)])
+
+
+def choices(annotation: Any) -> list[str]:
+    """What a choice may be, for its help text."""
+    return [f"(one of {', '.join(map(str, get_args(annotation)))})"] if get_origin(annotation) is Literal else []

@@ -5,29 +5,42 @@ from pathlib import Path
 
 import polars as pl
 
+from flows.chain import NAMES
 from flows.look import token_ids
 from tasks.failure import StageFailure
 from tasks.manifest import Manifest
 from tasks.store import Store
 
+REPEATED = 304  # the crawl's index gives this status to a page that repeats an earlier one's bytes
+
 
 def page(store: Store, url: str) -> str:
     """The page's way through the newest run, a line a stage. Raises StageFailure when no crawl has seen it."""
-    newest = newest_of_each(store)
-    if "crawl" not in newest:
+    line = newest_line(store)
+    if not line:
         raise StageFailure(f"{store.root} holds no crawl", "Run textmill run first")
+    newest = {each.stage: store.folder(each.stage, each.key) for each in line}
     seen = rows(newest["crawl"] / "index", url=url)
     if seen.is_empty():
-        raise StageFailure(f"the newest crawl has not seen {url}", "See textmill why KEY --pages for the addresses")
-    lines = [f"crawl     status {row['status']}, fetched {row['fetched_at']}" for row in seen.iter_rows(named=True)]
+        raise StageFailure(
+            f"the crawl {line[0].key} has not stored {url}", "See textmill why KEY --pages for the addresses it has"
+        )
+    lines = [f"looked at {', '.join(f'{each.stage} {each.key}' for each in line)}"]
+    for row in seen.iter_rows(named=True):
+        same = rows(newest["crawl"] / "index", digest=row["digest"]).filter(status=200)
+        if row["status"] == REPEATED and not same.is_empty():
+            lines.append(f"crawl     the same bytes as {same['url'][0]}, whose way this is:")
+            url = same["url"][0]
+        else:
+            lines.append(f"crawl     status {row['status']}, fetched {row['fetched_at']}")
     return "\n".join([*lines, *after_crawl(newest, url)])
 
 
-def newest_of_each(store: Store) -> dict[str, Path]:
-    """The folders of the newest run's artifacts, else of the newest artifact of each stage."""
-    run = store.newest_run()
-    manifests: list[Manifest] = store.lineage(tuple(run)) if run else store.manifests()
-    return {each.stage: store.folder(each.stage, each.key) for each in manifests}
+def newest_line(store: Store) -> list[Manifest]:
+    """The newest artifact of the last stage that has one, with all that it was made from, sources first."""
+    newest = store.newest()
+    last = next((newest[stage] for stage in reversed(NAMES) if stage in newest), None)
+    return store.lineage((last.as_input,)) if last else []
 
 
 def rows(folder: Path, **equals: str) -> pl.DataFrame:

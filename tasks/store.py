@@ -53,6 +53,8 @@ class Store:
         if re.match(r"[a-z0-9+]+://", str(root)) and not str(root).startswith("file://"):
             raise StageFailure(f"the store {root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
         self.root = Path(str(root).removeprefix("file://")).expanduser().absolute()
+        if self.root.exists() and not self.root.is_dir():
+            raise StageFailure(f"the store {self.root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
         self._refuse_newer()
 
     @classmethod
@@ -62,11 +64,13 @@ class Store:
 
     def _refuse_newer(self) -> None:
         try:
-            written = json.loads((self.root / "store.json").read_text())["format"]
+            written = int(json.loads((self.root / "store.json").read_text())["format"])
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError) as error:
-            raise StageFailure(f"{self.root / 'store.json'} cannot be read: {error}", "Restore or remove it") from error
+            raise StageFailure(
+                f"{self.root / 'store.json'} does not name its format", "Restore or remove it"
+            ) from error
         if written > FORMAT:
             raise StageFailure(
                 f"the store {self.root} was written by a newer version (format {written}, this one reads {FORMAT})",
@@ -113,12 +117,16 @@ class Store:
             log.warning("%s: %s; it is built again", stage, problem)
         return None if found else self.artifact(manifest)
 
+    def newest(self) -> dict[str, Artifact]:
+        """The artifact of each stage that was built last."""
+        return {manifest.stage: self.artifact(manifest) for manifest in self.manifests()}
+
     def find(self, stage: str, key: str = "newest") -> Artifact:
         """The artifact of a stage whose key begins like this, or the one built last. Raises StageFailure."""
         matching = [each for each in self.manifests(stage) if key == "newest" or each.key.startswith(key)]
         if not matching:
             wanted = f"no {stage} artifact" + ("" if key == "newest" else f" with key {key}")
-            known = ", ".join(each.key for each in self.manifests(stage)[-5:]) or "none"
+            known = ", ".join(each.key for each in self.manifests(stage)[:-6:-1]) or "none"
             raise StageFailure(
                 f"{wanted} in {self.root} (newest: {known})", f"Run the {stage} stage, or see textmill ls"
             )

@@ -35,7 +35,7 @@ def serve(folder: Path, port: int | None = None) -> Iterator[str]:
             raise
         raise StageFailure(
             f"the demo site cannot use port {port} of 127.0.0.1 ({error.strerror})",
-            "End the programme that listens there, or choose another port with TEXTMILL_DEMO_PORT",
+            "End the programme that listens there, or choose another port with --port or TEXTMILL_DEMO_PORT",
         ) from error
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo site", daemon=True)
     thread.start()

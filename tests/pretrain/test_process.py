@@ -18,6 +18,7 @@ from tasks.draft import Draft
 from tasks.failure import StageFailure, Transient
 from tasks.model.checkpoint import Checkpoints
 from tasks.pretrain.__main__ import understood
+from tasks.pretrain.metrics import read_metrics
 from tasks.pretrain.process import ROOT, _ended, run_trainer
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.task import pretrain
@@ -119,18 +120,22 @@ run_trainer(json.load(open(sys.argv[1])), 100000)
 """
 
 
-def test_it_ends_with_a_parent_that_is_killed(make_draft: Callable[[str], Draft], tokens: Path, tmp_path: Path) -> None:
+def test_it_saves_and_ends_when_its_parent_is_killed(
+    make_draft: Callable[[str], Draft], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_CHECKPOINT_SECONDS", "1e9")
     draft = make_draft("long")
     path = tmp_path / "parent.json"
     path.write_text(json.dumps(job(draft, tokens, small(steps=100000))))
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(path)], cwd=ROOT, stderr=subprocess.DEVNULL)
-    folder = draft.scratch / "checkpoints"
-    wait_until(lambda: folder.exists() and bool(Checkpoints(folder).steps()))
+    wait_until(lambda: len(read_metrics(draft.scratch / "metrics.jsonl")) >= 3)
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
     parent.kill()
     parent.wait()
     assert len(children) == 1
     wait_until(lambda: not Path(f"/proc/{children[0]}").exists())
+    (step,) = Checkpoints(draft.scratch / "checkpoints").steps()
+    assert step == len(read_metrics(draft.scratch / "metrics.jsonl"))
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:

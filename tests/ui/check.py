@@ -66,7 +66,7 @@ def check(page: Page, address: str, deployment: str, env: dict[str, str], store:
     manifest = json.loads(next(store.glob("clean/*/manifest.json")).read_text())
     assert manifest["semantic"]["filters"]["length"]["fewest"] == 120, "the form's value reached the stage"
     page.goto(f"{address}/runs/flow-run/{run}?tab=Artifacts", wait_until="domcontentloaded")
-    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("Artifacts", exact=True).first.click()
     page.wait_for_timeout(2000)
     page.screenshot(path=OUT / "4-artifacts-of-the-run.png")
     for number, key in enumerate(("clean", "pretrain", "evaluate", "pipeline"), start=5):

@@ -29,7 +29,7 @@ class SiteSection(Benchmark):
 
     enabled: bool = True
     """whether models are scored on it"""
-    pattern: str = r"^[a-z]+://[^/]+/(?P<label>[^/?#]+)/"
+    pattern: str = r"^[a-z]+://[^/]*/(?P<label>[^/?#]+)/"
     """regular expression on the URL; its named group `label` is the class"""
     most_classes: int = Field(12, ge=2)
     """the classes with the most documents are taken, at most so many"""
@@ -82,7 +82,8 @@ class SiteSection(Benchmark):
                 f"the held-out pages make {len(names)} classes with {self.fewest_documents} documents and "
                 f"{self.fewest_passages} passages each, and two are the fewest "
                 f"(most documents: {dict(sizes.most_common(5))})",
-                "Hold out more documents (tokenize.heldout…), or lower evaluate.benchmarks.site_section.fewest_…",
+                "Hold out more documents (tokenize.heldout), or in evaluate.benchmarks.site_section lower "
+                "fewest_documents or fewest_passages, give a pattern that fits the URLs, or set enabled to false",
             )
         index = {name: number for number, name in enumerate(names)}
         made = {
