@@ -115,3 +115,29 @@ def test_two_at_once_build_once(store: Store) -> None:
     assert calls == ["hello"]
     assert len(results) == 2
     assert results[0] == results[1]
+
+
+@stage("slotted", version=1, slot="gpu")
+def slotted(settings: Upper, draft: Draft, *inputs: Artifact) -> None:
+    calls.append("slots taken: " + str(slots_taken()))
+
+
+def slots_taken() -> float:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        answer = client._client.get("/v2/concurrency_limits/places")
+        return float(answer.json()["active_slots"])
+
+
+def test_a_place_of_the_limit_is_held_while_it_builds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client._client.post("/v2/concurrency_limits/", json={"name": "places", "limit": 1}).raise_for_status()
+    monkeypatch.setenv("TEXTMILL_GPU_SLOT", "places")
+    slotted(Upper())
+    assert calls == ["slots taken: 1.0"]
+    slotted(Upper())
+    assert calls == ["slots taken: 1.0"], "a cached stage builds nothing"
+    assert slots_taken() == 0
