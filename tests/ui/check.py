@@ -71,6 +71,7 @@ def check(page: Page, address: str, deployment: str, env: dict[str, str], store:
     page.screenshot(path=OUT / "4-artifacts-of-the-run.png")
     for number, key in enumerate(("clean", "pretrain", "evaluate", "pipeline"), start=5):
         page.goto(f"{address}/artifacts/key/{key}", wait_until="domcontentloaded")
+        page.locator("a[href*='/artifacts/artifact/']").first.click()  # the newest one's own page
         page.wait_for_timeout(2500)
         page.screenshot(path=OUT / f"{number}-artifact-{key}.png", full_page=True)
     page.goto(next(store.glob("evaluate/*/report.html")).as_uri())
