@@ -48,7 +48,9 @@ def picture(counts: dict[str, Any]) -> str:
     height = len(bars) * ROW + 4
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'font-family="sans-serif" font-size="12">{"".join(lines)}</svg>'
+        # a ground of its own, or the words vanish on the dark pages of the Prefect UI
+        'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
+        f"{''.join(lines)}</svg>"
     )
 
 
