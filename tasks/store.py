@@ -196,7 +196,7 @@ class Store:
         write_whole(draft.path / NAME, manifest.model_dump_json(indent=1))
         target = self.folder(manifest.stage, manifest.key)
         before = self.manifest(manifest.stage, manifest.key)
-        if before is not None and before.digest == manifest.digest and not self.problems(before, full=True):
+        if before is not None and before.files == manifest.files and not self.problems(before, full=True):
             write_whole(target / NAME, manifest.model_dump_json(indent=1))
             shutil.rmtree(draft.path)
         else:

@@ -61,6 +61,23 @@ def test_digest_is_of_names_and_bytes(store: Store) -> None:
     assert one.digest == two.digest != other.digest
 
 
+def test_what_explains_an_artifact_does_not_enter_its_digest(store: Store) -> None:
+    digests = []
+    for explanation in ("one", "two"):
+        what = wanted()
+        draft = store.draft(what.stage, what.wanted_key)
+        for name in ("documents/0.txt", "dropped/0.txt", "summary.md"):
+            with draft.write(name) as path:
+                path.write_text("the same" if name.startswith("documents") else explanation)
+        artifact = store.publish(what, draft, time.time())
+        digests.append(artifact.digest)
+        assert (artifact.folder / "summary.md").read_text() == explanation, "the newest explanation stands"
+        manifest = store.manifest("clean", artifact.key)
+        assert manifest is not None
+        assert store.problems(manifest, full=True) == []
+    assert digests[0] == digests[1]
+
+
 @pytest.mark.parametrize(("damage", "words"), [("unlink", "is missing"), ("truncate", "is corrupt: 2 bytes")])
 def test_quick_verification_names_the_file(
     store: Store, caplog: pytest.LogCaptureFixture, damage: str, words: str
