@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from tasks.draft import sync
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
@@ -35,10 +36,10 @@ class Checkpoints:
         state = {**state, "step": step, "digest": digest(aside / TENSORS)}
         (aside / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
         for path in (aside / TENSORS, aside / STATE, aside):
-            _sync(path)
+            sync(path)
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
-        _sync(self.folder)
+        sync(self.folder)
         self._drop(best)
         return target
 
@@ -73,11 +74,3 @@ def digest(path: Path) -> str:
     """blake2b of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from flows.command import run
+from flows.chain import NAMES, FirstStage
+from flows.command import STAGES, run
 from tasks.failure import StageFailure, explained
 from tasks.store import Store
 from tests.flows import tiny
@@ -59,6 +61,11 @@ def test_unknown_words_exit_with_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         run(words)
     assert left.value.code == 2
+
+
+def test_the_command_line_knows_the_stages_of_the_chain() -> None:
+    assert STAGES == NAMES, "the command line has its own list, so that `ls` need not load every stage"
+    assert get_args(FirstStage) == ("", *NAMES)
 
 
 def test_every_command_has_a_help_text(capsys: Say) -> None:
