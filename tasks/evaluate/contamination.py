@@ -5,7 +5,7 @@ here over tokens, because tokens are what the shards keep, and a rolling hash ov
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -45,10 +45,10 @@ class Contamination:
         return asdict(self)
 
 
-def shards(tokens: Path) -> Iterator[pa.Table]:
-    """The Arrow tables of training and validation, memory-mapped."""
-    for part in ("train", "validation"):
-        for path in sorted((tokens / part).glob("*.arrow")):
+def shards(tokens: Sequence[Path]) -> Iterator[pa.Table]:
+    """The Arrow tables of training and validation of every snapshot, memory-mapped."""
+    for folder in (each / part for each in tokens for part in ("train", "validation")):
+        for path in sorted(folder.glob("*.arrow")):
             yield pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
@@ -67,7 +67,7 @@ def window_hashes(token_ids: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
     return total ^ (total >> np.uint64(32))
 
 
-def training_ids(tokens: Path) -> tuple[set[str], int]:
+def training_ids(tokens: Sequence[Path]) -> tuple[set[str], int]:
     """The ids of all documents in the training and validation shards, and how many tokens these hold."""
     ids: set[str] = set()
     num_tokens = 0
@@ -77,7 +77,7 @@ def training_ids(tokens: Path) -> tuple[set[str], int]:
     return ids, num_tokens
 
 
-def seen_hashes(tokens: Path, wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def seen_hashes(tokens: Sequence[Path], wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """For every sorted, distinct hash whether the training text has it. Windows may not cross documents."""
     seen = np.zeros(len(wanted), dtype=np.bool_)
     if not len(wanted):
@@ -97,7 +97,7 @@ def seen_hashes(tokens: Path, wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
     return seen
 
 
-def check(tokens: Path, heldout: pl.DataFrame, passages: list[str]) -> Contamination:
+def check(tokens: Sequence[Path], heldout: pl.DataFrame, passages: list[str]) -> Contamination:
     """Compare held-out documents and test passages with the pretraining text.
 
     Raises StageFailure when a held-out document's id is among the trained ones.
@@ -110,7 +110,7 @@ def check(tokens: Path, heldout: pl.DataFrame, passages: list[str]) -> Contamina
             "so the scores would mean nothing",
             "Run the tokenize stage again with --force tokenize",
         )
-    tokenizer = Tokenizer.from_file(str(tokens / "tokenizer" / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(tokens[0] / "tokenizer" / "tokenizer.json"))
     groups = [_hashed(tokenizer, texts) for texts in (heldout["text"].to_list(), passages)]
     every = [hashes for group in groups for hashes in group]
     wanted = np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.uint64)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ COLUMNS = ["id", "url", "title", "text", "language"]
 VERSIONS = ("textmill", "torch", "transformers", "tokenizers", "scikit-learn", "numpy", "polars")
 
 
-def heldout_documents(tokens: Path) -> pl.DataFrame:
-    """The documents kept out of training, in the order of the shards. Raises StageFailure when there is none."""
-    files = sorted((tokens / "heldout").glob("*.parquet"))
+def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
+    """The documents of all snapshots kept out of training, in order. Raises StageFailure when there is none."""
+    files = [path for each in tokens for path in sorted((each / "heldout").glob("*.parquet"))]
     found = pl.concat([pl.read_parquet(path, columns=COLUMNS) for path in files]) if files else pl.DataFrame()
     if found.is_empty():
-        raise StageFailure(f"there are no held-out documents in {tokens / 'heldout'}", "Raise tokenize.heldout")
+        raise StageFailure(f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout")
     return found
 
 
@@ -51,7 +52,7 @@ def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Pa
     return list(paths.values())
 
 
-def unseen(tokens: Path, heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
+def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
     texts = [text for path in data for text in LabelledTexts.load(path).test.texts]
     found = check(tokens, heldout, texts)

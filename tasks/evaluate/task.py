@@ -42,14 +42,15 @@ class Evaluate(Block):
 
 
 @stage("evaluate", version=1)
-def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, tokens: Artifact) -> None:
+def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
     from tasks.evaluate import steps  # noqa: PLC0415
 
-    heldout = steps.heldout_documents(tokens.folder)
+    folders = [each.folder for each in tokens]
+    heldout = steps.heldout_documents(folders)
     data = steps.prepared(settings, draft, heldout)
-    found = steps.unseen(tokens.folder, heldout, data, draft)
+    found = steps.unseen(folders, heldout, data, draft)
     boards = [steps.scored(settings, draft, checkpoint.folder, path) for path in data]
     steps.write(settings, draft, checkpoint.folder, boards, found)
     draft.counts["scores"] = steps.counted(boards)

@@ -1,6 +1,6 @@
 """The trainer's own process: `python -m tasks.pretrain job.json`. Needs torch and transformers, and no Prefect.
 
-The job: {"settings": {…}, "tokens": folder, "scratch": folder, "export": folder, "lineage": [manifests]}. Started again
+The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}. Started again
 after any end, it goes on from the last checkpoint. Lines of JSON on standard output tell how far it is; with
 `--attached` it ends when standard input does. Exit codes: 0 done, 1 a bug, 3 a clear failure, 75 stopped, go on later.
 """
@@ -74,7 +74,7 @@ def work(job: dict[str, Any], stop: Stop) -> int:
     """Train and export. Returns the exit code."""
     hardware = probe()
     hardware.apply()
-    scratch, tokens = Path(job["scratch"]), Path(job["tokens"])
+    scratch, tokens = Path(job["scratch"]), [Path(each) for each in job["tokens"]]
     with alone(scratch):
         alive()
         run = Training(Pretrain.model_validate(job["settings"]), tokens, scratch, hardware)
@@ -86,7 +86,7 @@ def work(job: dict[str, Any], stop: Stop) -> int:
             tell(stopped=stop.why, step=run.step)
             return STOPPED
         alive()
-        export(run, tokens / "tokenizer", Path(job["export"]), job["lineage"])
+        export(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"])
         tell(done=counts(run))
         asleep()
     return 0

@@ -6,7 +6,7 @@ on from any checkpoint to the same bits, and it does not matter when checkpoints
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,19 @@ class Spent:
 
 
 class Training:
-    """A run: its data, its model, and what changes from step to step."""
+    """A run: its data, its model, and what changes from step to step.
 
-    def __init__(self, settings: Pretrain, tokens: Path, scratch: Path, hardware: Hardware) -> None:
+    `tokens` are the folders of one corpus, a folder a snapshot; all have the vocabulary of the first.
+    """
+
+    def __init__(self, settings: Pretrain, tokens: Sequence[Path], scratch: Path, hardware: Hardware) -> None:
         self.settings, self.hardware = settings, hardware
         self.objective = settings.objective.chosen
-        self.vocabulary = read_vocabulary(tokens / "tokenizer")
+        self.vocabulary = read_vocabulary(tokens[0] / "tokenizer")
         start = self.vocabulary.start if settings.batch.start_token else None
-        self.rows = PackedRows(tokens / "train", self.vocabulary, settings.length, start)
-        self.validation_rows = PackedRows(tokens / "validation", self.vocabulary, settings.length, start)
+        self.rows = PackedRows([each / "train" for each in tokens], self.vocabulary, settings.length, start)
+        validation = [each / "validation" for each in tokens]
+        self.validation_rows = PackedRows(validation, self.vocabulary, settings.length, start)
         self._check()
         module = settings.architecture.build(self.vocabulary, settings.seed)
         nn.Module.to(module, hardware.device)

@@ -1,5 +1,6 @@
 """Training rows from memory-mapped Arrow shards: any row at once, nothing read ahead, no loader processes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,10 @@ class Rows:
 class Shards:
     """Documents as token arrays, straight from the mapped files."""
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
-        self.folder = folder
+    def __init__(self, folders: Sequence[Path], vocabulary: Vocabulary) -> None:
         self._values: list[Tokens] = []
         chunks, begins, ends = [], [], []
-        for path in sorted(folder.glob("*.arrow")):
+        for path in (path for folder in folders for path in sorted(folder.glob("*.arrow"))):
             for number, column in enumerate(_columns(path)):
                 # of a sliced list array, `values` is the whole and `offsets` the slice
                 values = column.values.to_numpy(zero_copy_only=True)
@@ -77,13 +77,13 @@ def _check_fit(path: Path, tokens: Tokens, vocabulary: Vocabulary) -> None:
 
 
 class PackedRows:
-    """The documents of a folder of shards, packed into rows of one length.
+    """The documents of some folders of shards, packed into rows of one length.
 
     With `start`, every piece of a document begins with that token.
     """
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary, length: int, start: int | None) -> None:
-        self.shards = Shards(folder, vocabulary)
+    def __init__(self, folders: Sequence[Path], vocabulary: Vocabulary, length: int, start: int | None) -> None:
+        self.shards = Shards(folders, vocabulary)
         self.vocabulary, self.length, self.start = vocabulary, length, start
         self.plan = packed(self.shards.lengths, length, extra=0 if start is None else 1)
         self.num_tokens = int(self.shards.lengths.sum())

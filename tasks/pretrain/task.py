@@ -13,12 +13,12 @@ __all__ = ["Pretrain", "pretrain"]
 
 
 @stage("pretrain", version=1, shares=("model",), slot="gpu")
-def pretrain(settings: Pretrain, draft: Draft, tokens: Artifact) -> None:
-    """Train to the budget, or go on from the last checkpoint of a run that was killed."""
+def pretrain(settings: Pretrain, draft: Draft, *tokens: Artifact) -> None:
+    """Train on all snapshots to the budget, or go on from the last checkpoint of a run that was killed."""
     made = draft.scratch / "export"
     job = {
         "settings": settings.model_dump(mode="json"),
-        "tokens": str(tokens.folder),
+        "tokens": [str(each.folder) for each in tokens],
         "scratch": str(draft.scratch),
         "export": str(made),
         "lineage": draft.lineage,

@@ -95,4 +95,4 @@ def small(**changes: object) -> Pretrain:
 @pytest.fixture
 def training(tokens: Path, tmp_path: Path) -> Callable[..., Training]:
     """`training(settings, "name")` gives a run with a scratch folder of that name, so the same name resumes."""
-    return lambda settings, name="run": Training(settings, tokens, tmp_path / name, CPU)
+    return lambda settings, name="run": Training(settings, [tokens], tmp_path / name, CPU)

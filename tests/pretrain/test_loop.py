@@ -143,7 +143,7 @@ def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -
 
 
 def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path) -> None:
-    run = Training(small(steps=20, batch={"rows": 16}), tokens, tmp_path, Hardware("cpu", "bf16", 1))
+    run = Training(small(steps=20, batch={"rows": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
     lines = finish(run)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
     assert {tensor.dtype for tensor in weights(run).values()} == {torch.float32}
@@ -159,8 +159,8 @@ def test_patience_without_validation_documents_is_refused(training: Start, token
     for name in ("train", "tokenizer"):
         (tmp_path / "tokens" / name).symlink_to(tokens / name)
     with pytest.raises(StageFailure, match="hold no validation documents"):
-        Training(small(patience=1), tmp_path / "tokens", tmp_path / "run", Hardware("cpu", "fp32", 1))
-    run = Training(small(), tmp_path / "tokens", tmp_path / "run", Hardware("cpu", "fp32", 1))
+        Training(small(patience=1), [tmp_path / "tokens"], tmp_path / "run", Hardware("cpu", "fp32", 1))
+    run = Training(small(), [tmp_path / "tokens"], tmp_path / "run", Hardware("cpu", "fp32", 1))
     assert "validation_loss" not in finish(run)[-1]
 
 

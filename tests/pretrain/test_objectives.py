@@ -23,7 +23,7 @@ SLOTS = np.arange(8)
 
 @pytest.fixture(scope="module")
 def rows(tokens: Path) -> Rows:
-    return PackedRows(tokens / "train", read_vocabulary(tokens / "tokenizer"), 32, start=2).at(SLOTS, seed=0)
+    return PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 32, start=2).at(SLOTS, seed=0)
 
 
 def batch_of(kind: str, rows: Rows, seed: int = 0) -> dict[str, torch.Tensor]:

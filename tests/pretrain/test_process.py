@@ -61,7 +61,7 @@ def trainer(tokens: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.P
 def job(draft: Draft, tokens: Path, settings: Pretrain = SETTINGS) -> dict[str, object]:
     return {
         "settings": settings.model_dump(mode="json"),
-        "tokens": str(tokens),
+        "tokens": [str(tokens)],
         "scratch": str(draft.scratch),
         "export": str(draft.scratch / "export"),
         "lineage": [],

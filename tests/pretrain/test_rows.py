@@ -31,7 +31,7 @@ def unpacked(packed: PackedRows, rows: Rows) -> list[list[int]]:
 
 @pytest.mark.parametrize("start", [None, 2])
 def test_unpacking_gives_what_was_packed(tokens: Path, start: int | None) -> None:
-    packed = PackedRows(tokens / "train", read_vocabulary(tokens / "tokenizer"), 32, start)
+    packed = PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 32, start)
     rows = packed.take(np.arange(len(packed)))
     files = [str(path) for path in sorted((tokens / "train").glob("*.arrow"))]
     given = datasets.load_dataset("arrow", data_files=files, split="train", cache_dir=str(tokens / ".cache"))
@@ -42,7 +42,7 @@ def test_unpacking_gives_what_was_packed(tokens: Path, start: int | None) -> Non
 
 
 def test_each_epoch_has_every_row_once(tokens: Path) -> None:
-    packed = PackedRows(tokens / "train", read_vocabulary(tokens / "tokenizer"), 32, None)
+    packed = PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 32, None)
     number = len(packed)
     whole = packed.take(np.arange(number)).tokens
     for epoch in (0, 1):
@@ -53,14 +53,14 @@ def test_each_epoch_has_every_row_once(tokens: Path) -> None:
 
 
 def test_empty_folders_and_documents_are_no_trouble(tmp_path: Path) -> None:
-    assert len(PackedRows(tmp_path, WORDS, 32, None)) == 0
+    assert len(PackedRows([tmp_path], WORDS, 32, None)) == 0
     write_shard(tmp_path / "00000.arrow", [[], [5, 3], []])
-    assert PackedRows(tmp_path, WORDS, 8, None).take(np.array([0])).tokens.tolist() == [[5, 3, 0, 0, 0, 0, 0, 0]]
+    assert PackedRows([tmp_path], WORDS, 8, None).take(np.array([0])).tokens.tolist() == [[5, 3, 0, 0, 0, 0, 0, 0]]
 
 
 def test_tokens_are_read_where_they_lie(tmp_path: Path) -> None:
     write_shard(tmp_path / "00000.arrow", [[5, 6, 3], [7, 3]], batch=1)
-    shards = Shards(tmp_path, WORDS)
+    shards = Shards([tmp_path], WORDS)
     assert shards.tokens(1, 0, 2).tolist() == [7, 3]
     assert shards.tokens(0, 1, 2).tolist() == [6, 3]
     assert not shards.tokens(0, 1, 2).flags.owndata
@@ -69,10 +69,20 @@ def test_tokens_are_read_where_they_lie(tmp_path: Path) -> None:
 def test_a_tokenizer_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     write_shard(tmp_path / "00000.arrow", [[5, 600, 3]])
     with pytest.raises(StageFailure, match="holds token 600, and the tokenizer has only 500"):
-        Shards(tmp_path, WORDS)
+        Shards([tmp_path], WORDS)
 
 
 def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
     (tmp_path / "00000.arrow").write_bytes(b"no arrow")
     with pytest.raises(StageFailure, match=r"00000\.arrow is no shard of tokens"):
-        Shards(tmp_path, WORDS)
+        Shards([tmp_path], WORDS)
+
+
+def test_snapshots_are_read_as_one_corpus(tmp_path: Path) -> None:
+    for name, documents in {"first": [[5, 3]], "second": [[4], [6, 7, 8]]}.items():
+        (tmp_path / name).mkdir()
+        write_shard(tmp_path / name / "00000.arrow", documents)
+    packed = PackedRows([tmp_path / "first", tmp_path / "second"], WORDS, 8, None)
+    assert packed.num_tokens == 6
+    found = unpacked(packed, packed.take(np.arange(len(packed))))
+    assert sorted(found) == [[4], [5, 3], [6, 7, 8]]
