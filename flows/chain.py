@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
+from flows.corpus import Earlier
 from flows.recipe import Recipe
 from tasks.clean.task import clean, extract
 from tasks.crawl.task import crawl
@@ -20,15 +21,19 @@ FirstStage = Literal["", "crawl", "extract", "clean", "dedup", "tokenize", "pret
 H = TypeVar("H")
 
 
-def chain(recipe: Recipe, step: Callable[..., H]) -> None:
-    """Call `step(stage, settings, *inputs)` for each stage in order; what it returns is handed on as an input."""
-    pages = step(crawl, recipe.crawl)
+def chain(recipe: Recipe, step: Callable[..., H], earlier: Earlier[H], is_empty: Callable[[H], bool]) -> None:
+    """Call `step(stage, settings, *inputs)` for each stage in order; what it returns is handed on as an input.
+
+    `earlier` are the snapshots that this one adds to, `is_empty` tells whether one of tokens brought nothing.
+    """
+    pages = step(crawl, recipe.crawl, *earlier.pages[-1:])
     scored = step(extract, recipe.clean.scoring(), pages)
     documents = step(clean, recipe.clean, scored)
-    unique = step(dedup, recipe.dedup, documents)
-    tokens = step(tokenize, recipe.tokenize, unique)
-    checkpoint = step(pretrain, recipe.pretrain, tokens)
-    step(evaluate, recipe.evaluate, checkpoint, tokens)
+    unique = step(dedup, recipe.dedup, documents, *earlier.unique)
+    tokens = step(tokenize, recipe.tokenize, unique, *earlier.tokens)
+    corpus = [each for each in (*earlier.tokens, tokens) if not is_empty(each)]
+    checkpoint = step(pretrain, recipe.pretrain, *corpus)
+    step(evaluate, recipe.evaluate, checkpoint, *corpus)
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,7 @@ def plan_command(given: argparse.Namespace) -> int:
     from flows.crawl import today
     from flows.plan import plan
 
-    dated = recipe.model_copy(update={"crawl": recipe.crawl.dated(today())})
-    rows = plan(dated, choice, Store.current())
+    rows = plan(recipe.dated(today()), choice, Store.current())
     print(look.table([("STAGE", "KEY", "STATE", "WHY"), *((row.stage, row.key, row.state, row.why) for row in rows)]))
     for row in rows:
         if row.warning:
@@ -196,11 +195,13 @@ def verify_command(given: argparse.Namespace) -> int:
 
 def gc_command(given: argparse.Namespace) -> int:
     """`textmill gc`."""
+    from flows.corpus import newest_runs
     from flows.plan import cached_inputs
     from flows.recipe import UnknownSetting, recipe_of
 
     store = Store.current()
-    needed = [*store.newest_run(), *(each.as_input for each in store.newest().values())]
+    kept_runs = [each for run in newest_runs(store) for each in run.artifacts]
+    needed = [*kept_runs, *(each.as_input for each in store.newest().values())]
     for file in (*sorted(RECIPES.glob("*.yaml")), *given.recipe):
         try:
             needed += cached_inputs(recipe_of(file), store)

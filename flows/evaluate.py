@@ -22,14 +22,14 @@ def evaluate(
         force: build again though it is cached
     """
     model = Store.current().find("pretrain", checkpoint)
-    return evaluate_stage(settings, model, tokens_of(model), force=force)
+    return evaluate_stage(settings, model, *tokens_of(model), force=force)
 
 
-def tokens_of(model: Artifact) -> Artifact:
+def tokens_of(model: Artifact) -> list[Artifact]:
     """The tokens that a checkpoint was trained on. Raises StageFailure when they are not in the store any more."""
     store = Store.current()
     manifest = store.manifest(model.stage, model.key)
     made_from = [each for each in manifest.inputs if each.stage == "tokenize"] if manifest else []
     if not made_from:
         raise StageFailure(f"evaluate: the checkpoint {model.key} does not name its tokens", "Run pretrain again")
-    return store.find("tokenize", made_from[0].key)
+    return [store.find("tokenize", each.key) for each in made_from]

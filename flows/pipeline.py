@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.chain import Choice, FirstStage, StageName, chain
+from flows.corpus import Earlier, earlier, fetched, is_empty
 from flows.crawl import today
 from flows.recipe import Recipe
 from tasks.block import Block
@@ -33,11 +34,10 @@ def pipeline(
         only: run only these stages; what they need comes from the store
         force: build these stages again though they are cached
     """
-    artifacts = run_chain(
-        recipe.model_copy(update={"crawl": recipe.crawl.dated(today())}), Choice(from_stage, only, force)
-    )
+    dated = recipe.dated(today())
+    artifacts = run_chain(dated, Choice(from_stage, only, force))
     store = Store.current()
-    store.record_run(recipe.model_dump(mode="json"), artifacts)
+    store.record_run(dated.model_dump(mode="json"), artifacts)
     create_table_artifact(overview(store, artifacts), key="pipeline", description="What this run ended with")
     return artifacts
 
@@ -61,6 +61,7 @@ def overview(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
 
 def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
     """Run the chosen stages; their artifacts, sources first."""
+    store = Store.current()
     artifacts: list[Artifact] = []
 
     def step(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
@@ -73,7 +74,11 @@ def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
         artifacts.append(artifact)
         return artifact
 
-    chain(recipe, step)
+    def brought_nothing(tokens: Artifact | None) -> bool:
+        return tokens is not None and is_empty(tokens.as_input, store)
+
+    before: Earlier[Artifact | None] = fetched(earlier(recipe, store), store)
+    chain(recipe, step, before, brought_nothing)
     return artifacts
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.chain import Choice, chain
+from flows.corpus import Earlier, earlier, is_empty
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.manifest import Input
@@ -39,7 +40,11 @@ def plan(recipe: Recipe, choice: Choice, store: Store) -> list[Row]:
         rows.append(row)
         return result
 
-    chain(recipe, step)
+    def brought_nothing(tokens: Input | Unbuilt) -> bool:
+        return isinstance(tokens, Input) and is_empty(tokens, store)
+
+    before: Earlier[Input | Unbuilt] = earlier(recipe, store)
+    chain(recipe, step, before, brought_nothing)
     return rows
 
 

@@ -20,6 +20,8 @@ from tasks.tokenize.task import Tokenize
 class Recipe(Block):
     """Everything that decides a run, stage by stage. Recipe files name only what differs from these defaults."""
 
+    corpus: str = ""
+    """name of a corpus that grows: each run with another crawl.snapshot adds what is new; empty: runs stand alone"""
     crawl: Crawl = Crawl()
     """Where the pages come from, and how politely they are fetched."""
     clean: Clean = Clean()
@@ -32,6 +34,10 @@ class Recipe(Block):
     """The model, what it learns from, and for how long."""
     evaluate: Evaluate = Evaluate()
     """What the model is tried on, and against what."""
+
+    def dated(self, today: str) -> "Recipe":
+        """The same with the snapshot "today" replaced by the date."""
+        return self.model_copy(update={"crawl": self.crawl.dated(today)})
 
 
 class UnknownSetting(Exception):

@@ -38,6 +38,14 @@ class Input(BaseModel, frozen=True):
     digest: str
 
 
+class Run(BaseModel, frozen=True):
+    """What a pipeline run that finished was asked for, and the artifacts that it ended with, sources first."""
+
+    finished: str
+    recipe: dict[str, Any]
+    artifacts: tuple[Input, ...]
+
+
 class File(BaseModel, frozen=True):
     """One file of an artifact, with its path inside the artifact's folder."""
 

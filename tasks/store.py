@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tasks.block import Block
 from tasks.draft import Draft, place, sync
 from tasks.failure import StageFailure
-from tasks.manifest import FORMAT, NAME, Input, Manifest, Wanted, described, digest_of, packages, problems
+from tasks.manifest import FORMAT, NAME, Input, Manifest, Run, Wanted, described, digest_of, packages, problems
 from tasks.progress import log
 
 
@@ -207,16 +207,15 @@ class Store:
         """Remember what a pipeline run ended with, so that clearing up keeps it."""
         self._mark()
         finished = timestamp(time.time())
-        inputs = [each.as_input.model_dump() for each in artifacts]
+        run = Run(finished=finished, recipe=recipe, artifacts=tuple(each.as_input for each in artifacts))
         folder = self.root / "runs"
         folder.mkdir(exist_ok=True)
         path = folder / f"{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
-        write_whole(path, json.dumps({"finished": finished, "recipe": recipe, "artifacts": inputs}, indent=1))
+        write_whole(path, run.model_dump_json(indent=1))
 
-    def newest_run(self) -> list[Input]:
-        """What the newest pipeline run that finished ended with; empty when there was none."""
-        runs = sorted((self.root / "runs").glob("*.json"))
-        return [Input(**each) for each in json.loads(runs[-1].read_text())["artifacts"]] if runs else []
+    def runs(self) -> list[Run]:
+        """The pipeline runs that finished, oldest first."""
+        return [Run.model_validate_json(path.read_bytes()) for path in sorted((self.root / "runs").glob("*.json"))]
 
 
 def timestamp(seconds: float) -> str:

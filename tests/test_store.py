@@ -169,9 +169,9 @@ def test_the_lock_goes_with_its_holder(store: Store) -> None:
         pass  # would wait for ever were the lock left behind: the test's timeout is the check
 
 
-def test_newest_run_is_remembered(store: Store) -> None:
-    assert store.newest_run() == []
+def test_runs_are_remembered(store: Store) -> None:
+    assert store.runs() == []
     first, second = built(store, wanted(n=1)), built(store, wanted(n=2))
     store.record_run({}, [first])
     store.record_run({}, [first, second])
-    assert store.newest_run() == [first.as_input, second.as_input]
+    assert [run.artifacts for run in store.runs()] == [(first.as_input,), (first.as_input, second.as_input)]

@@ -23,7 +23,7 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ("clean.filters.lenght.fewest=5", "no setting clean.filters.lenght. Did you mean length? Allowed here: "),
-        ("claen.filters=5", "no setting claen. Did you mean clean? Allowed here: crawl, clean, dedup"),
+        ("claen.filters=5", "no setting claen. Did you mean clean? Allowed here: corpus, crawl, clean, dedup"),
         ("clean.filters=5", "clean.filters is a group of settings: name one of "),
         ("clean.filters.length.fewest=many", "clean.filters.length.fewest: Input should be a valid integer"),
         ("crawl.source.kind=ftp", "crawl.source.kind: Input should be 'files', 'warc' or 'web'"),

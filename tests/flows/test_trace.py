@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flows.chain import chain
+from flows.corpus import Earlier
 from flows.trace import page
 from tasks.block import Block
 from tasks.failure import StageFailure
@@ -34,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         stage.build(settings, draft, *inputs)
         return store.publish(wanted, draft, time.time())
 
-    chain(tiny.recipe(tiny.settings_from(folder / "site")), step)
+    chain(tiny.recipe(tiny.settings_from(folder / "site")), step, Earlier(), lambda _: False)
     return store
 
 
