@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
-from tasks.failure import StageFailure
+from tasks.failure import StageFailure, Transient
 
 # One worker a core, so libraries inside must not start a thread pool of their own each.
 ONE_THREAD = {
@@ -98,7 +98,7 @@ def processes(workers: int) -> ProcessPoolExecutor:
 def dask(address: str) -> Iterator[Executor]:
     """The executor of a Dask cluster whose workers see the same store folder and have Textmill installed."""
     try:
-        from distributed import Client  # noqa: PLC0415 - an optional extra
+        from distributed import Client, KilledWorker  # noqa: PLC0415 - an optional extra
     except ImportError:
         raise StageFailure(
             f"TEXTMILL_ENGINE={address} needs Dask", "Install it with: pip install 'textmill[dask]'"
@@ -109,4 +109,13 @@ def dask(address: str) -> Iterator[Executor]:
     except (OSError, TimeoutError) as error:
         raise StageFailure(f"no Dask scheduler answers at {address}", "Start it, or unset TEXTMILL_ENGINE") from error
     with client, client.get_executor(pure=False) as pool:
-        yield pool
+        try:
+            client.wait_for_workers(1, timeout=DASK_SECONDS)
+            yield pool
+        except TimeoutError as error:
+            raise Transient(
+                f"no worker joined the Dask cluster at {address}", f"Start one: dask worker {client.scheduler.address}"
+            ) from error
+        except KilledWorker as error:
+            mend = "Look at the workers' logs: they may lack memory, so give them more, or make smaller shards"
+            raise Transient(f"workers of the Dask cluster at {address} died again and again ({error})", mend) from error

@@ -15,6 +15,8 @@ import pytest
 from tasks.clean.task import Clean, extract
 from tasks.crawl.task import crawl
 from tasks.draft import Draft
+from tasks.engine import executor
+from tasks.failure import Transient
 from tasks.manifest import described, digest_of
 from tasks.store import Artifact
 from tests.flows import tiny
@@ -31,7 +33,7 @@ def started(stack: ExitStack, *words: str) -> Process:
     process = stack.enter_context(
         subprocess.Popen(
             [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -108,3 +110,18 @@ def test_killed_worker_loses_nothing(
     assert 0 < finished[0] < shards, "the stage was over before a worker could be killed"
     monkeypatch.delenv("TEXTMILL_ENGINE")
     assert on_cluster == extracted(pages, tmp_path / "here")
+
+
+def test_shards_that_kill_their_workers_end_the_stage(cluster: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Transient, match="died again and again"), executor(2) as pool:
+        pool.submit(os._exit, 1).result()
+    assert cluster[0].poll() is not None or cluster[1].poll() is not None
+
+
+def test_a_cluster_without_workers_is_named(cluster: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
+    for worker in cluster:
+        worker.kill()
+        worker.wait()
+    monkeypatch.setattr("tasks.engine.DASK_SECONDS", 2)
+    with pytest.raises(Transient, match="no worker joined the Dask cluster"), executor(2):
+        pass
