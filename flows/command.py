@@ -1,4 +1,4 @@
-"""What `textmill` understands. Exit codes: 0 done, 1 a stage failed, 2 bad usage."""
+"""What `textmill` does. Exit codes: 0 done, 1 a stage failed, 2 bad usage."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import look
+from flows.arguments import parser
 from tasks.failure import StageFailure
 from tasks.store import Store
 
@@ -17,69 +18,11 @@ if TYPE_CHECKING:
     from flows.chain import Choice
     from flows.recipe import Recipe
 
-STAGES = ("crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate")
-FLOWS = tuple(name for name in STAGES if name != "extract")  # the clean flow extracts too
 RECIPES = Path(__file__).parents[1] / "deployments" / "recipes"
 
 
 class BadUsage(Exception):
     """The command's words are off."""
-
-
-def parser() -> argparse.ArgumentParser:
-    """Every command and its options."""
-    top = argparse.ArgumentParser(prog="textmill", description="Web pages → an evaluated language model.")
-    top.add_argument("--store", metavar="FOLDER", help="the store (default: TEXTMILL_STORE, else ./store)")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
-        made.add_argument("--store", metavar="FOLDER", default=argparse.SUPPRESS, help="the store")
-        return made
-
-    run = command("run", "run the pipeline, or one stage, doing only what is not in the store")
-    run.add_argument(
-        "stage", nargs="?", choices=FLOWS, metavar="STAGE", help=f"one of {', '.join(FLOWS)}; clean extracts too"
-    )
-    run.add_argument("--input", metavar="KEY", default="newest", help="for one stage: the artifact that it takes")
-    plan = command(
-        "plan",
-        "each stage and why: cached, run (will be built), depends (on what an earlier stage gives), stored (taken from "
-        "the store as asked), missing (asked from the store, and not there), skip (not asked for)",
-    )
-    for made in (run, plan):
-        made.add_argument("--recipe", type=Path, metavar="FILE", help="settings that differ from the defaults (YAML)")
-        made.add_argument("--set", dest="changes", action="append", default=[], metavar="SETTING=VALUE",
-                          help="one setting, e.g. clean.filters.length.fewest=50; may be repeated")  # fmt: skip
-        made.add_argument("--from", dest="from_stage", default="", choices=STAGES, metavar="STAGE",
-                          help="build this stage and all after it again; those before come from the store")  # fmt: skip
-        made.add_argument("--only", action="append", default=[], choices=STAGES, metavar="STAGE",
-                          help="run only this stage, what it needs comes from the store; may be repeated")  # fmt: skip
-        made.add_argument("--force", action="append", default=[], choices=STAGES, metavar="STAGE",
-                          help="build again though cached; may be repeated")  # fmt: skip
-    settings = command("settings", "every setting: its default and what it is for")
-    settings.add_argument("path", nargs="?", default="", help="only those below this path, e.g. clean.filters")
-    command("ls", "the artifacts in the store")
-    show = command("show", "one artifact: settings, counts, files")
-    why = command("why", "where an artifact comes from, back to the pages; or why a page was dropped")
-    for made, what in (
-        (show, "an artifact's key, or its first digits"),
-        (why, "an artifact's key, or a page's address"),
-    ):
-        made.add_argument("key", metavar="KEY", help=what)
-    why.add_argument("--pages", action="store_true", help="list the address of every document behind it")
-    verify = command("verify", "check the artifacts' files")
-    verify.add_argument("--full", action="store_true", help="read every file and compare its sha256")
-    gc = command("gc", "remove what neither the newest artifacts nor a shipped recipe need; asks first")
-    gc.add_argument("--yes", action="store_true", help="do not ask")
-    gc.add_argument("--drafts", action="store_true", help="also what interrupted runs left to go on from")
-    gc.add_argument("--recipe", type=Path, action="append", default=[], metavar="FILE",
-                    help="a further recipe whose artifacts are kept")  # fmt: skip
-    demo = command("demo", "from this Python's documentation to an evaluated model, offline, in some minutes")
-    demo.add_argument(
-        "--port", type=int, help="where the site is served on 127.0.0.1 (default: TEXTMILL_DEMO_PORT, else 8420)"
-    )
-    return top
 
 
 def run(words: Sequence[str]) -> int:
@@ -186,6 +129,16 @@ def why_command(given: argparse.Namespace) -> int:
     return 0
 
 
+def query_command(given: argparse.Namespace) -> int:
+    """`textmill query`."""
+    from flows.query import query
+
+    if not 0 <= given.least <= 1:
+        raise BadUsage(f"--least {given.least} is no similarity: give one from 0 to 1")
+    print(query(Store.current(), given.text, given.key, given.least))
+    return 0
+
+
 def verify_command(given: argparse.Namespace) -> int:
     """`textmill verify`: 1 when something is wrong."""
     text, well = look.verify(Store.current(), full=given.full)
@@ -210,17 +163,17 @@ def gc_command(given: argparse.Namespace) -> int:
         except StageFailure as error:  # its pages are not on this machine, so what it needs cannot be told
             if file in given.recipe:
                 raise StageFailure(f"gc: what {file} needs is not known: {error.what}", error.mend) from error
-    folders = list(look.unneeded(store, needed, drafts=given.drafts))
-    if not folders:
+    unneeded = list(store.removable(needed, drafts=given.drafts, copies=given.copies))
+    if not unneeded:
         print("nothing to remove")
         return 0
-    print(look.table((str(folder), look.size(look.folder_size(folder))) for folder, _ in folders))
-    if not given.yes and not agreed(f"Remove these {len(folders)} folders? [y/N] "):
+    print(look.table((each.address, look.size(each.bytes)) for each in unneeded))
+    if not given.yes and not agreed(f"Remove these {len(unneeded)}? [y/N] "):
         print("nothing was removed; --yes removes without asking")
         return 0
-    for folder, lock in folders:
-        if not look.remove(store, folder, lock):
-            print(f"{folder} is in use and stays")
+    for each in unneeded:
+        if not store.remove(each):
+            print(f"{each.address} is in use and stays")
     return 0
 
 
@@ -246,6 +199,7 @@ COMMANDS = {
     "ls": ls_command,
     "show": show_command,
     "why": why_command,
+    "query": query_command,
     "verify": verify_command,
     "gc": gc_command,
     "demo": demo_command,

@@ -65,7 +65,7 @@ def artifact(wanted: Input, store: Store) -> Artifact:
     found = store.verified(wanted.stage, wanted.key)
     if found is None:
         raise StageFailure(
-            f"the corpus needs {wanted.stage} {wanted.key} of an earlier snapshot, which {store.root} does not hold "
+            f"the corpus needs {wanted.stage} {wanted.key} of an earlier snapshot, which {store.address} does not hold "
             "whole any more",
             "Restore it, or begin another corpus with --set corpus=NAME",
         )

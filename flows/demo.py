@@ -22,7 +22,7 @@ def demo(port: int | None) -> int:
         print(f"{pages:,} pages of documentation at {url}", flush=True)
         artifacts = run_pipeline(recipe_of(RECIPE, at(url)), Choice())
     print(f"\n{ended(artifacts, started)}\n")
-    print(without_pictures((artifacts[-1].folder / "summary.md").read_text()))
+    print(without_pictures((artifacts[-1].part("summary.md") / "summary.md").read_text()))
     return 0
 
 

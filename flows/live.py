@@ -35,5 +35,5 @@ def ended(artifacts: list[Artifact], started: float) -> str:
             rows.append((artifact.stage, artifact.key, "built", f"{manifest.seconds:.1f}"))
         else:
             rows.append((artifact.stage, artifact.key, "cached", ""))
-    report = artifacts[-1].folder / "report.html"
+    report = artifacts[-1].part("report.html") / "report.html"
     return look.table(rows) + (f"\nreport: {report}" if report.exists() else "")

@@ -1,19 +1,16 @@
 """Looking at a store and clearing it up: ls, show, why, verify, gc."""
 
-import fcntl
 import json
-import shutil
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
 from tasks.failure import StageFailure
-from tasks.manifest import Input, Manifest
+from tasks.manifest import Manifest
 from tasks.reason import flat
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 def size(num_bytes: int) -> str:
@@ -39,7 +36,7 @@ def by_key(store: Store, key: str) -> Manifest:
     """The one artifact whose key begins like this, of any stage. Raises StageFailure."""
     matching = [each for each in store.manifests() if each.key.startswith(key)]
     if not matching:
-        raise StageFailure(f"no artifact with key {key} in {store.root}", "See textmill ls for the keys")
+        raise StageFailure(f"no artifact with key {key} in {store.address}", "See textmill ls for the keys")
     if len({each.key for each in matching}) > 1:
         several = ", ".join(f"{each.stage} {each.key}" for each in matching)
         raise StageFailure(f"several keys begin with {key}: {several}", "Give more digits")
@@ -50,7 +47,7 @@ def ls(store: Store) -> str:
     """Every artifact, oldest first."""
     found = store.manifests()
     if not found:
-        return f"{store.root} is empty: textmill run or textmill demo fills it"
+        return f"{store.address} is empty: textmill run or textmill demo fills it"
     head = ("STAGE", "KEY", "DIGEST", "FILES", "SIZE", "SECONDS", "FINISHED")
     rows = (
         (each.stage, each.key, each.digest[:8], str(len(each.files)), size(each.bytes), f"{each.seconds:.1f}",
@@ -67,7 +64,7 @@ def show(store: Store, key: str) -> str:
     settings = flat(manifest.settings, "clean" if manifest.stage == "extract" else manifest.stage).items()
     lines = [
         f"{manifest.stage} {manifest.key} (digest {manifest.digest}, version {manifest.version})",
-        f"folder    {store.folder(manifest.stage, manifest.key)}",
+        f"folder    {store.artifact(manifest).path}",
         f"built     {manifest.finished} in {manifest.seconds:.1f} s on {manifest.host}",
         *(f"input     {each.stage} {each.key} (digest {each.digest[:8]})" for each in manifest.inputs),
         "\nSETTINGS",
@@ -110,9 +107,9 @@ def documents_behind(store: Store, line: list[Manifest]) -> list[str]:
     if not with_documents:
         return []
     last = with_documents[-1]
-    folder = store.folder(last.stage, last.key)
+    folder = store.artifact(last).part(*rows_of(last))
     found = pl.concat([pl.read_parquet(folder / path) for path in rows_of(last)], how="vertical_relaxed")
-    tokens = [store.folder(each.stage, each.key) for each in line if each.stage == "tokenize"]
+    tokens = [store.artifact(each) for each in line if each.stage == "tokenize"]
     if tokens:
         found = found.filter(pl.col("id").is_in(token_ids(tokens[-1], "train", "validation")))
     return found["url"].to_list()
@@ -123,9 +120,10 @@ def rows_of(manifest: Manifest) -> list[str]:
     return [each.path for each in manifest.files if each.path.startswith(("documents/", "index/"))]
 
 
-def token_ids(folder: Path, *splits: str) -> set[str]:
+def token_ids(tokens: Artifact, *splits: str) -> set[str]:
     """The documents in some splits of a tokens artifact."""
     found: set[str] = set()
+    folder = tokens.part(*(f"{split}/" for split in splits))
     for shard in sorted(path for split in splits for path in (folder / split).glob("*.arrow")):
         with pa.memory_map(str(shard)) as source, pyarrow.ipc.open_file(source) as reader:
             found.update(reader.read_all()["id"].to_pylist())
@@ -139,36 +137,3 @@ def verify(store: Store, *, full: bool) -> tuple[str, bool]:
     how = "sha256" if full else "names and sizes"
     verdict = f"{len(found)} artifacts, {len(wrong)} problems ({how} checked)"
     return "\n".join([*wrong, verdict]), not wrong
-
-
-def unneeded(store: Store, needed: Iterable[Input], *, drafts: bool) -> Iterator[tuple[Path, str]]:
-    """Folders that clearing up would remove, each with the name of its lock: what no recipe or newest run needs."""
-    roots = tuple(needed)
-    keep = {(each.stage, each.key) for each in roots} | {(each.stage, each.key) for each in store.lineage(roots)}
-    for folder in sorted(path for path in store.root.glob("*/*") if path.is_dir() and path.parent.name[0] != "."):
-        stage, name = folder.parent.name, folder.name
-        if name.startswith(".old-"):
-            yield folder, f"{stage}-{name.removeprefix('.old-').rpartition('-')[0]}"
-        elif name.startswith(".draft-"):
-            if drafts:
-                yield folder, f"{stage}-{name.removeprefix('.draft-')}"
-        elif (stage, name) not in keep:
-            yield folder, f"{stage}-{name}"
-
-
-def remove(store: Store, folder: Path, lock: str) -> bool:
-    """Remove a folder unless a run holds its lock; whether it was removed."""
-    locks = store.root / ".locks"
-    locks.mkdir(exist_ok=True)
-    with (locks / lock).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        shutil.rmtree(folder)
-        return True
-
-
-def folder_size(folder: Path) -> int:
-    """Bytes of all files below."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -52,7 +52,7 @@ def overview(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
             "digest": each.digest[:8],
             "built": each.finished[:19],
             "seconds": f"{each.seconds:.1f}",
-            "folder": str(store.folder(each.stage, each.key)),
+            "folder": store.artifact(each).path,
         }
         for each in manifests
         if each is not None
@@ -90,7 +90,7 @@ def stored(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:
     if artifact is None:
         why = reason(wanted, store.manifests(stage.name), stage.section)
         raise StageFailure(
-            f"{stage.name}: there is no artifact {wanted.wanted_key} in {store.root} ({why})",
+            f"{stage.name}: there is no artifact {wanted.wanted_key} in {store.address} ({why})",
             f"Run {stage.name} too, or give the settings that it was built with",
         )
     log.info("%s %s: taken from the store", stage.name, artifact.key)

@@ -4,16 +4,19 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.engine import executor
+from tasks.failure import StageFailure
 from tasks.progress import progress
 
 Counts = dict[str, Any]
+PARTIAL = ".partial"
 
 
 def sync(path: Path) -> None:
@@ -33,31 +36,66 @@ def place(source: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def run_shard(function: Callable[..., Counts], folder: Path, name: str, args: tuple[Any, ...]) -> Counts:
-    """Run one shard in a folder of its own, then place its files into the draft. Runs in a worker."""
-    out = folder / ".partial" / f"{name.replace('/', '-')}.{uuid.uuid4().hex[:8]}"
-    out.mkdir(parents=True)
+def run_shard(
+    function: Callable[..., Counts], partial: Path, name: str, args: tuple[Any, ...]
+) -> tuple[Counts, list[str]]:
+    """Run one shard in a folder of its own, then place its files into the draft. Runs in a worker.
+
+    Its counts, and the names of its files. `partial` lies in the draft, and only this run made it: a worker that does
+    not see it is on a machine with other files.
+    """
+    out = partial / f"{name.replace('/', '-')}.{uuid.uuid4().hex[:8]}"
+    try:
+        out.mkdir()
+    except FileNotFoundError:
+        raise StageFailure(
+            f"a worker on {socket.gethostname()} does not see {partial.parent}",
+            "Workers on other machines need that folder too: share the folder of --store, or of TEXTMILL_CACHE when "
+            "the store is s3://",
+        ) from None
     try:
         counts = function(out, *args)
-        for file in sorted(path for path in out.rglob("*") if path.is_file()):
-            place(file, folder / file.relative_to(out))
+        names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        for each in names:
+            place(out / each, partial.parent / each)
     finally:
         shutil.rmtree(out, ignore_errors=True)
-    return counts
+    return counts, names
+
+
+class Backup(Protocol):
+    """Where finished shards are kept beside the draft, so that another machine can go on from them."""
+
+    def keep(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+        """Begin to keep a finished shard: its counts, and the files of the draft that it wrote."""
+
+    def wait(self) -> None:
+        """Until all that was begun is kept. Raises what went wrong."""
+
+    def restored(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
+        """Bring into the draft the files of shards that it does not know, and yield each with its counts."""
 
 
 class Draft:
-    """An artifact in the making. Files under dot-names are working state and never become part of the artifact."""
+    """An artifact in the making. Files under dot-names are working state and never become part of the artifact.
 
-    def __init__(self, path: Path, lineage: list[Counts] | None = None) -> None:
-        self.path = path
+    With a `backup`, shards that were finished on another machine are finished here, while all else that the draft held
+    there is not here. So a shard may count on files of other shards, and on what is made anew at every start.
+    """
+
+    def __init__(self, path: Path, lineage: list[Counts] | None = None, backup: Backup | None = None) -> None:
+        self.path, self.backup = path, backup
         self.scratch = path / ".scratch"
         self.counts: Counts = {}
         self.lineage = lineage or []
         self.scratch.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(path / ".partial", ignore_errors=True)  # what a killed worker had begun
+        for left in path.glob(f"{PARTIAL}*"):  # what a killed worker had begun
+            shutil.rmtree(left, ignore_errors=True)
+        self._partial = path / f"{PARTIAL}-{uuid.uuid4().hex[:8]}"
         self._journal = path / ".journal.jsonl"
         self._shards = self._replayed()
+        for entry, counts in backup.restored(path, self._shards) if backup else ():
+            self._record(entry, counts)
 
     def _replayed(self) -> dict[str, Counts]:
         shards: dict[str, Counts] = {}
@@ -84,23 +122,31 @@ class Draft:
         journal_names = {f"{function.__name__}/{name}": name for name in shards}
         left = [entry for entry in journal_names if entry not in self._shards]
         if left:
+            self._partial.mkdir(exist_ok=True)
             with executor(len(left)) as pool, progress(len(shards), label, "shards", len(shards) - len(left)) as bar:
-                jobs = {entry: (journal_names[entry], shards[journal_names[entry]]) for entry in left}
-                futures = {
-                    pool.submit(run_shard, function, self.path, name, args): entry
-                    for entry, (name, args) in jobs.items()
-                }
-                self._collect(futures, bar)
+                running: dict[Future[tuple[Counts, list[str]]], str] = {}
+                for entry in left:
+                    name = journal_names[entry]
+                    future = pool.submit(run_shard, function, self._partial, name, shards[name])
+                    running[future] = entry
+                    if future.done():  # it ran in this process: it is recorded before the next begins
+                        self._collect({future: running.pop(future)}, bar)
+                self._collect(running, bar)
+            if self.backup:
+                self.backup.wait()
         return {name: self._shards[entry] for entry, name in journal_names.items()}
 
-    def _collect(self, futures: dict[Future[Counts], str], bar: progress) -> None:
+    def _collect(self, futures: dict[Future[tuple[Counts, list[str]]], str], bar: progress) -> None:
         failure: BaseException | None = None
         for future in as_completed(futures):
             if future.cancelled():
                 continue
             error = future.exception()
             if error is None:
-                self._record(futures[future], future.result())
+                counts, names = future.result()
+                self._record(futures[future], counts)
+                if self.backup:
+                    self.backup.keep(self.path, futures[future], counts, names)
                 bar.update()
             else:
                 failure = failure or error
@@ -120,8 +166,8 @@ class Draft:
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[Path]:
         """A temporary path; when the block ends well, it is synced and renamed to `name` in the draft."""
-        temporary = self.path / ".partial" / f"{uuid.uuid4().hex[:8]}-{Path(name).name}"
-        temporary.parent.mkdir(exist_ok=True)
+        temporary = self._partial / f"{uuid.uuid4().hex[:8]}-{Path(name).name}"
+        self._partial.mkdir(exist_ok=True)
         yield temporary
         place(temporary, self.path / name)
 

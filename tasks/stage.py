@@ -145,7 +145,7 @@ def may_heal(_task: Any, _run: Any, state: Any) -> bool:
 
 def show(artifact: Artifact) -> None:
     """The stage's table and pictures, as an artifact in the Prefect UI."""
-    summary = artifact.folder / "summary.md"
+    summary = artifact.part("summary.md") / "summary.md"
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact
 

@@ -1,25 +1,28 @@
-"""The store is the truth: an artifact exists when its manifest does, and the manifest comes last."""
+"""The store is the truth: an artifact exists when its manifest does, and the manifest comes last.
 
-import contextlib
-import fcntl
+Where the files lie, and how they come to be there, is the matter of `folder.py` and `bucket.py`.
+"""
+
 import json
 import os
 import re
-import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from tasks.block import Block
-from tasks.draft import Draft, place, sync
+from tasks.bucket import Bucket
+from tasks.draft import Draft
 from tasks.failure import StageFailure
-from tasks.manifest import FORMAT, NAME, Input, Manifest, Run, Wanted, described, digest_of, packages, problems
+from tasks.folder import MARK, Folder, Removable
+from tasks.manifest import FORMAT, NAME, Input, Manifest, Run, Wanted, described, digest_of, packages
+from tasks.objects import SCHEME
 from tasks.progress import log
 
 
@@ -33,12 +36,22 @@ class Artifact(Block):
     digest: str
     """hash of what is in it"""
     path: str
-    """its folder"""
+    """its folder, or its address in an object store"""
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
-        return Path(self.path)
+        """Where its files are on this machine; from an object store they are fetched when this is first asked."""
+        return self.part("")
+
+    def part(self, *beginnings: str) -> Path:
+        """The same, but it may hold only those files whose names begin so: `part("summary.md", "documents/")`."""
+        if not self.path.startswith(SCHEME):
+            return Path(self.path)
+        folder = copied(self.path, self.digest, beginnings)
+        if not folder.exists():  # the copies were cleared meanwhile
+            copied.cache_clear()
+            folder = copied(self.path, self.digest, beginnings)
+        return folder
 
     @property
     def as_input(self) -> Input:
@@ -47,14 +60,13 @@ class Artifact(Block):
 
 
 class Store:
-    """Artifacts below one root folder: `<root>/<stage>/<key>/`, drafts beside them, one lock a key."""
+    """All artifacts below one address: a folder, or s3://bucket/prefix."""
 
-    def __init__(self, root: str | Path) -> None:
-        if re.match(r"[a-z0-9+]+://", str(root)) and not str(root).startswith("file://"):
-            raise StageFailure(f"the store {root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
-        self.root = Path(str(root).removeprefix("file://")).expanduser().absolute()
-        if self.root.exists() and not self.root.is_dir():
-            raise StageFailure(f"the store {self.root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
+    def __init__(self, address: str | Path) -> None:
+        self.place = place_at(str(address))
+        self.address = self.place.address
+        self.root = self.place.root
+        """the folder of this machine where drafts, and the copies of what an object store holds, are"""
         self._refuse_newer()
 
     @classmethod
@@ -63,49 +75,42 @@ class Store:
         return cls(os.environ.get("TEXTMILL_STORE") or "store")
 
     def _refuse_newer(self) -> None:
+        mark = self.place.read(MARK)
         try:
-            written = int(json.loads((self.root / "store.json").read_text())["format"])
-        except FileNotFoundError:
-            return
+            written = int(json.loads(mark)["format"]) if mark is not None else FORMAT
         except (ValueError, KeyError, TypeError) as error:
-            raise StageFailure(
-                f"{self.root / 'store.json'} does not name its format", "Restore or remove it"
-            ) from error
+            raise StageFailure(f"{self.address}/{MARK} does not name its format", "Restore or remove it") from error
         if written > FORMAT:
             raise StageFailure(
-                f"the store {self.root} was written by a newer version (format {written}, this one reads {FORMAT})",
+                f"the store {self.address} was written by a newer version (format {written}, this one reads {FORMAT})",
                 "Upgrade Textmill, or choose another folder with --store",
             )
 
-    def folder(self, stage: str, key: str) -> Path:
-        """Where the artifact is or will be."""
-        return self.root / stage / key
-
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """The artifact's manifest; None when there is no such artifact or its manifest cannot be read."""
-        path = self.folder(stage, key) / NAME
-        try:
-            return Manifest.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValidationError:
-            log.warning("%s is corrupt: the artifact does not count as built", path)
-            return None
+        name = f"{stage}/{key}/{NAME}"
+        return self._readable(name, self.place.read(name))
 
     def manifests(self, stage: str | None = None) -> list[Manifest]:
         """All manifests, of one stage or of all, oldest first."""
-        paths = sorted(self.root.glob(f"{stage or '*'}/*/{NAME}"))
-        found = [self.manifest(path.parent.parent.name, path.parent.name) for path in paths if path.parts[-2][0] != "."]
+        names = self.place.manifests(stage)
+        found = [self._readable(name, data) for name, data in zip(names, self.place.read_all(names), strict=True)]
         return sorted((each for each in found if each is not None), key=lambda each: each.finished)
+
+    def _readable(self, name: str, data: bytes | None) -> Manifest | None:
+        manifest = Manifest.read(data)
+        if manifest is None and data is not None:
+            log.warning("%s/%s is corrupt: the artifact does not count as built", self.address, name)
+        return manifest
 
     def artifact(self, manifest: Manifest) -> Artifact:
         """The handle of what a manifest describes."""
-        path = self.folder(manifest.stage, manifest.key)
-        return Artifact(stage=manifest.stage, key=manifest.key, digest=manifest.digest, path=str(path))
+        path = f"{self.address}/{manifest.stage}/{manifest.key}"
+        return Artifact(stage=manifest.stage, key=manifest.key, digest=manifest.digest, path=path)
 
     def problems(self, manifest: Manifest, *, full: bool = False) -> list[str]:
         """What is wrong with an artifact's files, a sentence each."""
-        return problems(self.folder(manifest.stage, manifest.key), manifest, full=full)
+        return self.place.problems(manifest, full=full)
 
     def verified(self, stage: str, key: str) -> Artifact | None:
         """The artifact when it is whole; None, with a warning that names the file, when it has to be built again."""
@@ -128,7 +133,7 @@ class Store:
             wanted = f"no {stage} artifact" + ("" if key == "newest" else f" with key {key}")
             known = ", ".join(each.key for each in self.manifests(stage)[:-6:-1]) or "none"
             raise StageFailure(
-                f"{wanted} in {self.root} (newest: {known})", f"Run the {stage} stage, or see textmill ls"
+                f"{wanted} in {self.address} (newest: {known})", f"Run the {stage} stage, or see textmill ls"
             )
         if key != "newest" and len({each.key for each in matching}) > 1:
             raise StageFailure(f"several {stage} keys begin with {key}", "Give more digits")
@@ -143,42 +148,20 @@ class Store:
                 found |= {older.key: older for older in self.lineage(manifest.inputs)} | {manifest.key: manifest}
         return list(found.values())
 
-    @contextlib.contextmanager
-    def lock(self, stage: str, key: str) -> Iterator[None]:
-        """Hold a key alone. The kernel lets go of it when the holder dies, however it dies."""
-        path = self.root / ".locks" / f"{stage}-{key}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.info("%s %s: another run builds it; waiting for it", stage, key)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def lock(self, stage: str, key: str) -> AbstractContextManager[bool]:
+        """Hold a key alone. It becomes free when its holder dies, however it dies."""
+        return self.place.lock(stage, key)
 
     def draft(self, stage: str, key: str, inputs: tuple[Input, ...] = ()) -> Draft:
         """The draft of an artifact, with what an earlier, interrupted run finished. Hold the lock."""
         self._mark()
-        path = self.draft_folder(stage, key)
-        (path / NAME).unlink(missing_ok=True)  # written just before a kill; it is written again at the end
-        return Draft(path, [manifest.model_dump(mode="json") for manifest in self.lineage(inputs)])
-
-    def draft_folder(self, stage: str, key: str) -> Path:
-        """Where a stage builds before it publishes."""
-        return self.root / stage / f".draft-{key}"
+        return self.place.draft(stage, key, [manifest.model_dump(mode="json") for manifest in self.lineage(inputs)])
 
     def _mark(self) -> None:
-        """Write the store's format, once."""
-        mark = self.root / "store.json"
-        if not mark.exists():
-            self.root.mkdir(parents=True, exist_ok=True)
-            write_whole(mark, json.dumps({"format": FORMAT}))
+        self.place.mark(json.dumps({"format": FORMAT}).encode())
 
     def publish(self, wanted: Wanted, draft: Draft, started: float) -> Artifact:
-        """Make a finished draft the artifact: its manifest last, then one rename. Hold the lock.
-
-        When the artifact is there already with the same bytes, it stays untouched, since others may be reading it.
-        """
+        """Make a finished draft the artifact. Hold the lock."""
         files = described(draft.path)
         finished = time.time()
         manifest = Manifest(
@@ -193,29 +176,33 @@ class Store:
             host=socket.gethostname(),
             packages=packages(),
         )
-        write_whole(draft.path / NAME, manifest.model_dump_json(indent=1))
-        target = self.folder(manifest.stage, manifest.key)
-        before = self.manifest(manifest.stage, manifest.key)
-        if before is not None and before.files == manifest.files and not self.problems(before, full=True):
-            write_whole(target / NAME, manifest.model_dump_json(indent=1))
-            shutil.rmtree(draft.path)
-        else:
-            replace_folder(draft.path, target)
-        return self.artifact(manifest)
+        return self.artifact(self.place.publish(draft, manifest))
+
+    def removable(self, needed: Iterable[Input], *, drafts: bool, copies: bool = False) -> Iterator[Removable]:
+        """What clearing up would remove: all but what is needed and what that was made from.
+
+        With `drafts` also what interrupted runs can go on from, with `copies` also what was fetched to this machine.
+        """
+        roots = tuple(needed)
+        keep = {(each.stage, each.key) for each in roots} | {(each.stage, each.key) for each in self.lineage(roots)}
+        return self.place.removable(keep, drafts=drafts, copies=copies)
+
+    def remove(self, what: Removable) -> bool:
+        """Remove it unless a run holds it; whether it was removed."""
+        return self.place.remove(what)
 
     def record_run(self, recipe: dict[str, Any], artifacts: list[Artifact]) -> None:
         """Remember what a pipeline run ended with, so that clearing up keeps it."""
         self._mark()
         finished = timestamp(time.time())
         run = Run(finished=finished, recipe=recipe, artifacts=tuple(each.as_input for each in artifacts))
-        folder = self.root / "runs"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
-        write_whole(path, run.model_dump_json(indent=1))
+        name = f"runs/{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
+        self.place.write(name, run.model_dump_json(indent=1).encode())
 
     def runs(self) -> list[Run]:
         """The pipeline runs that finished, oldest first."""
-        return [Run.model_validate_json(path.read_bytes()) for path in sorted((self.root / "runs").glob("*.json"))]
+        found = self.place.read_all(self.place.runs())
+        return [Run.model_validate_json(data) for data in found if data is not None]
 
 
 def timestamp(seconds: float) -> str:
@@ -223,20 +210,26 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    temporary.write_text(text)
-    place(temporary, path)
+def place_at(address: str) -> Folder | Bucket:
+    """Where the artifacts of a store are. Raises StageFailure."""
+    if address.startswith(SCHEME):
+        return Bucket(address)
+    if re.match(r"[a-z0-9+]+://", address) and not address.startswith("file://"):
+        mend = "Give a folder or s3://bucket/prefix with --store or TEXTMILL_STORE"
+        raise StageFailure(f"the store {address} is not a folder, and not s3://", mend)
+    root = Path(address.removeprefix("file://")).expanduser().absolute()
+    if root.exists() and not root.is_dir():
+        raise StageFailure(f"the store {root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
+    return Folder(root)
 
 
-def replace_folder(source: Path, target: Path) -> None:
-    """Put a folder in the place of another. What was there is removed only when the new one stands."""
-    old = target.with_name(f".old-{target.name}-{uuid.uuid4().hex[:8]}")
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
-    sync(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
-    for leftover in target.glob(".*"):  # the draft's working state; harmless when a kill leaves it
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+@lru_cache
+def copied(path: str, digest: str, beginnings: tuple[str, ...]) -> Path:
+    """This machine's folder with files of an artifact in an object store. Raises StageFailure."""
+    address, stage, key = path.rsplit("/", 2)
+    bucket = Bucket(address)
+    manifest = Manifest.read(bucket.read(f"{stage}/{key}/{NAME}"))
+    if manifest is None or manifest.digest != digest:
+        gone = "is not there any more" if manifest is None else "was built again with other bytes"
+        raise StageFailure(f"{path} {gone}", "Start the same command again")
+    return bucket.fetched(manifest, *beginnings)

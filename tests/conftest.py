@@ -10,6 +10,7 @@ import pytest
 from tasks.draft import Draft
 from tasks.manifest import described, digest_of
 from tasks.store import Artifact
+from tests import object_store
 
 # Prefect keeps the stream it finds when it sets up its logs; a test's captured one is closed when the test ends.
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM"] = "ext://sys.__stderr__"
@@ -66,3 +67,18 @@ def prefect_server() -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server of one's own."""
+    with object_store.serving() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_address(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty store in a new bucket, which this process can use, and an empty cache."""
+    object_store.visit(monkeypatch, s3_endpoint)
+    monkeypatch.setenv("TEXTMILL_CACHE", str(tmp_path / "cache"))
+    return f"s3://{object_store.made_bucket(s3_endpoint)}/corpus"

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tasks.draft import Draft
+from tasks.draft import Draft, run_shard
+from tasks.failure import StageFailure
 
 MakeDraft = Callable[..., Draft]
 SHARDS = {f"{number:05d}": (number,) for number in range(6)}
@@ -72,6 +73,25 @@ def test_write_leaves_nothing_when_the_block_fails(make_draft: MakeDraft) -> Non
     with draft.write("out.txt") as path:
         path.write_text("whole")
     assert draft.finished("out.txt")
+
+
+def sees_the_one_before(out: Path, number: int) -> dict[str, Any]:
+    journal = out.parents[1] / ".journal.jsonl"
+    assert number == (len(journal.read_text().splitlines()) if journal.exists() else 0)
+    return {}
+
+
+def test_with_one_worker_each_shard_is_recorded_before_the_next(
+    make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    assert len(make_draft().map(sees_the_one_before, SHARDS)) == len(SHARDS)
+
+
+def test_a_worker_that_does_not_see_the_draft_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match=r"does not see .*elsewhere.*share the folder of --store, or of TEXTMILL_C"):
+        run_shard(square, tmp_path / "elsewhere" / ".partial-1", "00000", (0,))
+    assert list(tmp_path.iterdir()) == [], "nothing is written where nobody looks"
 
 
 def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -117,6 +117,27 @@ def test_two_at_once_build_once(store: Store) -> None:
     assert results[0] == results[1]
 
 
+def test_two_machines_at_once_build_once(
+    store: Store, s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", s3_address)
+    monkeypatch.setattr("tasks.lease.POLL", 0.1)
+    # each thread is a machine: it has a cache of its own
+    monkeypatch.setattr("tasks.bucket.cache_folder", lambda _: tmp_path / threading.current_thread().name)
+    results: list[Artifact] = []
+    threads = [threading.Thread(target=lambda: results.append(upper(Upper())), name=name) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == ["hello"]
+    assert len(results) == 2
+    assert results[0] == results[1]
+    assert all((tmp_path / name).is_dir() for name in ("a", "b"))
+    assert results[0].path == f"{s3_address}/upper/{results[0].key}"
+    assert (results[0].folder / "out.txt").read_text() == "HELLO"
+
+
 @stage("slotted", version=1, slot="gpu")
 def slotted(settings: Upper, draft: Draft, *inputs: Artifact) -> None:
     calls.append("slots taken: " + str(slots_taken()))

@@ -152,6 +152,21 @@ def test_only_folders_are_stores() -> None:
         Store("ftp://host/x")
 
 
+def test_clearing_up_leaves_alone_what_is_not_of_the_store_or_in_use(store: Store) -> None:
+    old, new = built(store, wanted(n=1)), built(store, wanted(n=2))
+    store.draft("clean", wanted(n=3).wanted_key)
+    (store.root / "notes" / "mine").mkdir(parents=True)
+    found = list(store.removable([new.as_input], drafts=False))
+    assert [each.address for each in found] == [old.path]
+    with store.lock("clean", old.key):
+        assert not store.remove(found[0])
+    assert store.remove(found[0])
+    assert store.manifests() == [store.manifest("clean", new.key)]
+    assert [Path(each.address).name for each in store.removable([new.as_input], drafts=True)] == [
+        f".draft-{wanted(n=3).wanted_key}"
+    ]
+
+
 def test_the_lock_goes_with_its_holder(store: Store) -> None:
     holder = (
         "import sys, time; from tasks.store import Store\n"

@@ -11,7 +11,8 @@ from typing import get_args
 import pytest
 
 from flows.chain import NAMES, FirstStage
-from flows.command import STAGES, run
+from flows.arguments import STAGES
+from flows.command import run
 from tasks.failure import StageFailure, explained
 from tasks.store import Store
 from tests.flows import tiny
@@ -47,7 +48,7 @@ def recipe(site: Path, tmp_path: Path) -> str:
         (["plan", "--set", "dedup.threshold=2"], "dedup.threshold: Input should be less than or equal to 1"),
         (["plan", "--recipe", "nowhere.yaml"], "recipe nowhere.yaml: No such file or directory"),
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
-        (["settings", "claen"], "no setting below claen: begin with one of crawl, clean"),
+        (["settings", "claen"], "no setting below claen: begin with one of corpus, crawl, clean"),
         (["run", "clean", "--only", "dedup"], "here clean alone is run"),
     ],
 )
@@ -69,7 +70,7 @@ def test_the_command_line_knows_the_stages_of_the_chain() -> None:
 
 
 def test_every_command_has_a_help_text(capsys: Say) -> None:
-    for command in ("run", "plan", "settings", "ls", "show", "why", "verify", "gc", "demo"):
+    for command in ("run", "plan", "settings", "ls", "show", "why", "query", "verify", "gc", "demo"):
         with pytest.raises(SystemExit) as left:
             run([command, "--help"])
         assert left.value.code == 0
