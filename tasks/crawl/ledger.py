@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from tasks.crawl.page import Page, Row
+from tasks.crawl.records import Payload
 from tasks.crawl.shard import Firsts, Shard, index_name, write_index
 from tasks.crawl.sizes import ShardSize
 from tasks.draft import Draft, sync
@@ -20,7 +21,7 @@ BATCH = 32  # pages at most that a kill makes the crawl fetch again
 
 
 class Line(TypedDict):
-    """One journal line: a URL that is done with."""
+    """One journal line: a URL that is done with, or the pages that a sitemap lists."""
 
     url: str
     depth: int
@@ -29,7 +30,9 @@ class Line(TypedDict):
     links: list[str]  # seen for the first time on this page
     row: NotRequired[Row]  # its index row, when it was stored
     bytes: NotRequired[int]  # of its payload
+    end: NotRequired[int]  # of the WARC file behind its records
     skipped: NotRequired[str]  # why it was not stored
+    noted: NotRequired[dict[str, int]]  # links of the page that were left out or rewritten, by rule
 
 
 class Ledger:
@@ -42,13 +45,14 @@ class Ledger:
         self.firsts: Firsts = {}
         self.in_shard = 0
         self.last: Row | None = None
+        self.end = 0  # of the WARC file behind the records of the last row
+        self.num_stored = 0  # answers
         self._cut_torn_line()
         for line in self.lines():
             self._known(line)
         self._remove_uncommitted()
         number = int(Path(self.last["warc"]).name.split(".")[0]) if self.last else 0
-        size_before = self.last["offset"] + self.last["length"] if self.last else 0
-        self.shard = Shard(self.folder, number, self.firsts, size_before)
+        self.shard = Shard(self.folder, number, self.firsts, self.end)
         self.file = self.journal.open("ab")
         sync(self.journal.parent)
         sync(self.folder / "warc")
@@ -69,22 +73,23 @@ class Ledger:
     def _known(self, line: Line) -> None:
         if (row := line.get("row")) is not None:
             self.in_shard = self.in_shard + 1 if self.last and self.last["warc"] == row["warc"] else 1
-            self.last = row
-            if line["bytes"]:
-                self.firsts.setdefault(row["digest"], (row["url"], row["fetched_at"]))
+            self.last, self.end = row, line["end"]
+            self.num_stored += 1
+            if line["bytes"] and row["refers_to"] is None:
+                self.firsts[row["digest"]] = Payload(row["url"], row["fetched_at"])
 
     def _remove_uncommitted(self) -> None:
         for path in (self.folder / "warc").glob("*.warc.gz"):
             if self.last is None or path.name > Path(self.last["warc"]).name:
                 path.unlink()
 
-    def store(self, page: Page, line: Line) -> Row:
-        """Append a page; it counts when it is committed."""
+    def store(self, page: Page, line: Line, known: Row | None, links: list[str], via: str) -> Row:
+        """Append a page; it counts when it is committed. The arguments after the line are those of `Shard.add`."""
         if self.in_shard >= self.limits.pages or self.shard.size >= self.limits.megabytes << 20:
             self._roll()
-        row = self.shard.add(page)
+        row = self.shard.add(page, known, links, via)
         self.in_shard += 1
-        self.note({**line, "row": row, "bytes": len(page.body)})
+        self.note({**line, "row": row, "bytes": len(page.body), "end": self.shard.size})
         return row
 
     def note(self, line: Line) -> None:

@@ -3,13 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 HTML = "text/html"
 READABLE = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
-# Status of an index row whose payload repeats an earlier page of the same crawl. Its record is a revisit without a
-# payload, so there is nothing to clean; the record keeps the status that the server sent.
+# Status of an index row whose payload lies elsewhere: a page that did not change since the snapshot before, or one that
+# repeats another page of the same crawl. Its record is a revisit without a payload, so there is nothing to clean; the
+# record keeps the status that the server sent.
 REPEATED = 304
+Change = Literal["new", "changed", "unchanged", "gone", "moved"]
 
 
 class Row(TypedDict):
@@ -25,6 +27,10 @@ class Row(TypedDict):
     warc: str  # relative to the artifact: warc/00000.warc.gz
     offset: int  # of the gzip member, bytes
     length: int
+    change: Change | None  # since the snapshot before: gone is 404 or 410, moved redirects; None when it was no page
+    refers_to: str | None  # url of the page that has the payload, when this record has none
+    refers_to_at: int | None  # when that was fetched
+    num_links: int | None  # in the metadata record that follows; None when there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Page:
     fetched_at: int  # milliseconds since 1970, UTC
     request: tuple[tuple[str, str], ...] | None = None  # headers that were sent; None when nothing was asked
     address: str | None = None
+    fetch_ms: int | None = None  # milliseconds from the request to the answer's head
 
     def header(self, name: str) -> str | None:
         """The first header of that name, in any case."""
@@ -60,7 +67,26 @@ def looks_like(body: bytes) -> str:
     return HTML if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) else ""
 
 
+def is_binary(body: bytes) -> bool:
+    """Whether a payload is no text, whatever its type says: PDF, PNG, GIF, JPEG, zip, gzip, RIFF, ELF."""
+    return body.startswith(
+        (b"%PDF-", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"PK\x03\x04", b"\x1f\x8b", b"RIFF", b"\x7fELF")
+    )
+
+
 def iso(milliseconds: int) -> str:
     """The date as WARC 1.1 writes it."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def milliseconds(date: object) -> int | None:
+    """A date, or one as ISO 8601 writes it, in milliseconds since 1970 (UTC unless it says otherwise); else None."""
+    if isinstance(date, str):
+        try:
+            date = datetime.fromisoformat(date)
+        except ValueError:
+            return None
+    if not isinstance(date, datetime):
+        return None
+    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)

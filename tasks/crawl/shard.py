@@ -10,24 +10,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.crawl import records
-from tasks.crawl.page import REPEATED, Page, Row
+from tasks.crawl.page import REPEATED, Change, Page, Row
+from tasks.crawl.records import Payload, Record
 from tasks.crawl.tally import Tally
 
+TIME = pa.timestamp("ms", "UTC")
 INDEX = pa.schema(
     [
         ("url", pa.string()),
         ("status", pa.int32()),
         ("digest", pa.string()),
-        ("fetched_at", pa.timestamp("ms", "UTC")),
+        ("fetched_at", TIME),
         ("content_type", pa.string()),
         ("etag", pa.string()),
         ("last_modified", pa.string()),
         ("warc", pa.string()),
         ("offset", pa.int64()),
         ("length", pa.int64()),
+        ("change", pa.string()),
+        ("refers_to", pa.string()),
+        ("refers_to_at", TIME),
+        ("num_links", pa.int32()),
     ]
 )
-Firsts = dict[str, tuple[str, int]]  # payload digest → url and time of the page that had it first
+Firsts = dict[str, Payload]  # by payload digest: the page of this crawl that had it first
 
 
 def warc_name(number: int) -> str:
@@ -39,7 +45,7 @@ def index_name(number: int) -> str:
 
 
 class Shard:
-    """Appends pages to `folder/warc/NNNNN.warc.gz`. A page whose payload is in `firsts` becomes a revisit record."""
+    """Appends pages to `folder/warc/NNNNN.warc.gz`. One whose payload was fetched before becomes a revisit record."""
 
     def __init__(self, folder: Path, number: int, firsts: Firsts, size: int = 0) -> None:
         self.number, self.name, self.firsts = number, warc_name(number), firsts
@@ -50,34 +56,52 @@ class Shard:
         self.file.seek(size)
         self.size = size
 
-    def add(self, page: Page) -> Row:
-        """Write the page's records and return its index row. Not yet on disk: see `sync`."""
+    def add(self, page: Page, known: Row | None = None, links: list[str] | None = None, via: str = "") -> Row:
+        """Write the page's records and return its index row. Not yet on disk: see `sync`.
+
+        `known` is its row of the snapshot before. `links` are where it leads to; None writes no metadata record.
+        """
         if not self.size:
-            self._write(records.info(page.fetched_at))
+            self._write(records.info(page))
+        digest = known["digest"] if known and page.status == REPEATED else page.digest
+        payload = self._payload(page, digest, known)
+        answer = records.revisit(page, payload) if payload else records.response(page)
         if page.request is not None:
-            self._write(records.request(page))
-        digest, offset = page.digest, self.size
-        first = self.firsts.get(digest) if page.body else None
-        if first is None:
-            self.firsts[digest] = (page.url, page.fetched_at)
-            self._write(records.response(page))
-        else:
-            self._write(records.revisit(page, *first))
+            self._write(records.request(page, answer))
+        offset, length = self.size, self._write(answer)
+        if links is not None:
+            self._write(records.metadata(page, links, via, answer))
+        earlier = known if known and digest == known["digest"] else None  # headers that a 304 may leave out
         return Row(
             url=page.url,
-            status=REPEATED if first is not None and page.status == 200 else page.status,
+            status=REPEATED if payload and page.status == 200 else page.status,
             digest=digest,
             fetched_at=page.fetched_at,
-            content_type=page.header("content-type"),
-            etag=page.header("etag"),
-            last_modified=page.header("last-modified"),
+            content_type=page.header("content-type") or (earlier and earlier["content_type"]),
+            etag=page.header("etag") or (earlier and earlier["etag"]),
+            last_modified=page.header("last-modified") or (earlier and earlier["last_modified"]),
             warc=self.name,
             offset=offset,
-            length=self.size - offset,
+            length=length,
+            change=change(page.status, digest, known),
+            refers_to=payload and payload.url,
+            refers_to_at=payload and payload.fetched_at,
+            num_links=None if links is None else len(links),
         )
 
-    def _write(self, record: bytes) -> None:
-        self.size += self.file.write(records.compressed(record))
+    def _payload(self, page: Page, digest: str, known: Row | None) -> Payload | None:
+        """Where the payload was fetched before; else None, and this page is remembered as the first that had it."""
+        if known and digest == known["digest"] and page.status in (200, REPEATED):
+            return Payload(known["refers_to"] or known["url"], known["refers_to_at"] or known["fetched_at"])
+        if page.body and digest not in self.firsts:
+            self.firsts[digest] = Payload(page.url, page.fetched_at)
+            return None
+        return self.firsts[digest] if page.body else None
+
+    def _write(self, record: Record) -> int:
+        length = self.file.write(records.compressed(record))
+        self.size += length
+        return length
 
     def sync(self) -> None:
         """Force all that was added to disk."""
@@ -91,6 +115,15 @@ class Shard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.file.close()
+
+
+def change(status: int, digest: str, known: Row | None) -> Change | None:
+    """What an answer says of a page since the snapshot before; None of what was no page and is none."""
+    if status in (200, REPEATED):
+        return "new" if known is None else "unchanged" if digest == known["digest"] else "changed"
+    if known is None:
+        return None
+    return "gone" if status in (404, 410) else "moved" if 300 <= status < 400 else None
 
 
 def write_index(path: Path, rows: Iterable[Row]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
@@ -14,15 +14,27 @@ from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.exceptions import StopDownload
 from scrapy.http import Headers, HtmlResponse, Response
 
+from tasks.crawl.discovery import Discovery
 from tasks.crawl.frontier import Entry
-from tasks.crawl.page import Page
-from tasks.crawl.politeness import Patience, Robots, Unread, direct, why
-from tasks.crawl.session import WRONG_TYPE, Session
-from tasks.crawl.urls import links, normalised
+from tasks.crawl.handler import Guarded
+from tasks.crawl.markup import Headers as ByName
+from tasks.crawl.markup import Reading, Rules, read, spelled
+from tasks.crawl.page import Page, is_binary
+from tasks.crawl.politeness import Patience, why_page
+from tasks.crawl.reasons import NOINDEX, NOT_CANONICAL, REFRESHES, WRONG_TYPE
+from tasks.crawl.robots import Robots, direct
+from tasks.crawl.session import Session
+from tasks.crawl.sitemaps import Sitemaps
+from tasks.crawl.throttle import Throttle
+from tasks.crawl.unpacking import Unpacking
+from tasks.crawl.urls import normalised
 
 COMMIT_SECONDS = 1.0
+REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
 PARTS: dict[str, Any] = {
     # Only what is named here runs: redirects, retries and robots.txt are ours, because they must survive a kill.
+    "DOWNLOAD_HANDLERS": {"http": Guarded, "https": Guarded},
+    "EXTENSIONS": {Throttle: 0},
     "EXTENSIONS_BASE": {},
     "SPIDER_MIDDLEWARES_BASE": {},
     "DOWNLOADER_MIDDLEWARES_BASE": {
@@ -31,8 +43,7 @@ PARTS: dict[str, Any] = {
         "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
         "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
         Patience: 550,
-        "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": 590,
-        Unread: 600,
+        Unpacking: 590,
         "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
     },
     "DEFAULT_REQUEST_HEADERS": {"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8,*/*;q=0.1"},
@@ -74,13 +85,14 @@ class Queue(BaseScheduler):
 
 
 class Pages(Spider):
-    """Hands every answer to the session."""
+    """Reads every answer, and hands it to the session."""
 
     name = "textmill"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, rules: Rules, sitemaps: Sitemaps) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.rules, self.sitemaps = session, rules, sitemaps
+        session.held = True
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -89,7 +101,12 @@ class Pages(Spider):
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
-        """Nothing: the scheduler has the seeds."""
+        """No request: the scheduler has the seeds, and gives them away once the sitemaps are read."""
+        try:
+            await Discovery(self.crawler, self.session, self.sitemaps, self.rules).read()
+        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
+            self.session.fail(error)
+        self.session.held = False
         none: tuple[Request, ...] = ()
         for request in none:
             yield request
@@ -100,6 +117,7 @@ class Pages(Spider):
             entry.url,
             callback=self.parse,
             errback=self.failed,
+            headers=self.session.earlier.conditions(entry.url),
             meta={"entry": entry, "verbatim_url": True, **direct(entry.url)},
             dont_filter=True,
         )
@@ -107,7 +125,7 @@ class Pages(Spider):
     def headers_received(self, headers: Headers, request: Request) -> None:
         """Do not read the body of what is not wanted."""
         # Scrapy has no status here; a body is cut off wrongly at worst for an answer that is not a page
-        if "robots" not in request.meta and not self.session.wants(200, text(headers, "Content-Type")):
+        if "entry" in request.meta and not self.session.wants(200, text(headers, "Content-Type")):
             raise StopDownload(fail=False)
 
     def parse(self, response: Response) -> None:
@@ -115,19 +133,49 @@ class Pages(Spider):
         assert response.request is not None
         entry: Entry = response.request.meta["entry"]
         try:
-            if self.session.wants(response.status, text(response.headers, "Content-Type")):
-                moved = target(response)
-                found = [moved] if moved else page_links(response)
-                self.session.store(entry, page_of(entry, response), found, redirect=moved is not None)
-            else:
-                self.session.skip(entry, WRONG_TYPE)
+            self._settle(entry, response)
         except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
             self.session.fail(error)
+
+    def _settle(self, entry: Entry, response: Response) -> None:
+        wanted = self.session.wants(response.status, text(response.headers, "Content-Type"))
+        if not wanted or (response.status == 200 and is_binary(response.body)):
+            self.session.skip(entry, WRONG_TYPE)
+        elif response.status == 200:
+            self._settle_page(entry, response)
+        else:
+            moved = self._target(entry, response)
+            self.session.store(entry, page_of(entry, response), [moved] if moved else [], redirect=moved is not None)
+
+    def _settle_page(self, entry: Entry, response: Response) -> None:
+        said = self._read(entry, response)
+        canonical = [said.canonical] if said.canonical else []
+        if said.refresh:
+            self.session.skip(entry, REFRESHES, [said.refresh], redirect=True, noted=said.noted)
+        elif said.asks.noindex:
+            self.session.skip(entry, NOINDEX, said.links, noted=said.noted)
+        elif said.canonical in self.session.kept:
+            self.session.skip(entry, NOT_CANONICAL, said.links, noted=said.noted)
+        else:
+            links = list(dict.fromkeys([*said.links, *canonical]))
+            self.session.store(entry, page_of(entry, response), links, redirect=False, noted=said.noted)
+
+    def _read(self, entry: Entry, response: Response) -> Reading:
+        html = response.text if isinstance(response, HtmlResponse) else ""
+        return read(html, entry.url, by_name(response.headers), self.rules, getattr(response, "encoding", "utf-8"))
+
+    def _target(self, entry: Entry, response: Response) -> str | None:
+        """Where a redirect leads. One that leads here by our spelling is taken as it is written: the server insists."""
+        location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
+        if not location or response.status not in REDIRECTS:
+            return None
+        moved = spelled(location, entry.url, self.rules, Counter())
+        return normalised(location, entry.url) if moved == entry.url else moved
 
     def failed(self, failure: Any) -> None:
         """No answer. Scrapy gives a Twisted Failure that knows its request."""
         try:
-            self.session.skip(failure.request.meta["entry"], why(failure.value))
+            self.session.skip(failure.request.meta["entry"], why_page(failure.value, failure.request))
         except Exception as error:  # noqa: BLE001 - as above
             self.session.fail(error)
 
@@ -137,14 +185,12 @@ def text(headers: Headers, name: str) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def target(response: Response) -> str | None:
-    """Where a redirect leads."""
-    location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
-    return normalised(location, response.url) if location and 300 <= response.status < 400 else None
-
-
-def page_links(response: Response) -> list[str]:
-    return links(response.text, response.url) if response.status == 200 and isinstance(response, HtmlResponse) else []
+def by_name(headers: Headers) -> ByName:
+    """All values of each header."""
+    found: ByName = {}
+    for name, value in pairs(headers):
+        found.setdefault(name.lower(), []).append(value)
+    return found
 
 
 def pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
@@ -162,26 +208,29 @@ def page_of(entry: Entry, response: Response) -> Page:
         fetched_at=time.time_ns() // 1_000_000,
         request=pairs(response.request.headers),
         address=str(response.ip_address) if response.ip_address else None,
+        fetch_ms=round(response.request.meta["download_latency"] * 1000),
     )
 
 
-def run(session: Session, settings: dict[str, Any]) -> None:
+def run(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
     """Crawl until nothing is left, in a thread with an event loop of its own: the caller's thread may have one."""
     with ThreadPoolExecutor(1, thread_name_prefix="crawl") as thread:
         try:
-            thread.submit(asyncio.run, crawl(session, {**PARTS, **settings, "SCHEDULER": Queue})).result()
+            ours = {**PARTS, **settings, "SCHEDULER": Queue}
+            thread.submit(asyncio.run, crawl(session, ours, rules, sitemaps)).result()
         except BaseException:
             session.stopping = True  # lets the thread end after what is in flight
             raise
 
 
-async def crawl(session: Session, settings: dict[str, Any]) -> None:
+async def crawl(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
     logging.getLogger("scrapy").setLevel(logging.ERROR)  # it reports each step; ours are progress and counts
     commits = asyncio.create_task(commit_often(session))
     try:
-        await AsyncCrawlerRunner(settings).crawl(Pages, session=session)
+        await AsyncCrawlerRunner(settings).crawl(Pages, session=session, rules=rules, sitemaps=sitemaps)
     finally:
         commits.cancel()
+        session.show()
 
 
 async def commit_often(session: Session) -> None:
@@ -190,5 +239,6 @@ async def commit_often(session: Session) -> None:
         await asyncio.sleep(COMMIT_SECONDS)
         try:
             session.ledger.commit()
+            session.show()
         except OSError as error:
             session.fail(error)

@@ -1,15 +1,15 @@
-"""What a crawl counts, and how it is shown."""
+"""What a crawl counts."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from tasks.crawl.page import REPEATED, Row
 
 MOST_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
+SHOWN_QUEUES = 3  # in the line that is shown while a crawl runs
 OTHERS = "(other hosts)"
-REPEATS = "repeated"
+REPEATS, UNCHANGED = "repeated", "unchanged"
 
 
 class Tally:
@@ -18,8 +18,12 @@ class Tally:
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
+        self.links: Counter[str] = Counter()  # that pages have and that were left out or rewritten, by rule
         self.hosts: Counter[str] = Counter()
         self.host_bytes: Counter[str] = Counter()
+        self.changes: Counter[str] = Counter()
+        self.queues: Counter[str] = Counter()  # URLs that wait, by host
+        self.resumed = 0  # answers that a killed run had stored
 
     @property
     def pages(self) -> int:
@@ -28,12 +32,15 @@ class Tally:
 
     @property
     def answers(self) -> int:
-        """Pages, with those whose payload repeats another's: what a page limit counts, or a trap would have no end."""
-        return self.statuses["200"] + self.statuses[REPEATS]
+        """Pages, with those whose payload was fetched before: what a page limit counts, or a trap would have no end."""
+        return self.statuses["200"] + self.statuses[REPEATS] + self.statuses[UNCHANGED]
 
     def add(self, row: Row, num_bytes: int) -> None:
         """A page was stored, with a payload of so many bytes."""
-        self.statuses[REPEATS if row["status"] == REPEATED else str(row["status"])] += 1
+        repeats = UNCHANGED if row["change"] == UNCHANGED else REPEATS
+        self.statuses[repeats if row["status"] == REPEATED else str(row["status"])] += 1
+        if row["change"]:
+            self.changes[row["change"]] += 1
         if row["status"] == 200:
             host = urlsplit(row["url"]).netloc or "(files)"
             self.hosts[host] += 1
@@ -44,10 +51,21 @@ class Tally:
         if count:
             self.skipped[reason] += count
 
+    def line(self) -> str:
+        """How it goes, in a line: `200: 90, 404: 3; 1.2 MB; refused by robots.txt: 4; 12 wait (x.org: 12)`."""
+        parts = [spoken(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
+        if self.skipped:
+            parts.append(spoken(dict(self.skipped.most_common())))
+        longest = {host: count for host, count in self.queues.most_common(SHOWN_QUEUES) if count}
+        parts.append(f"{self.queues.total():,} wait" + (f" ({spoken(longest)})" if longest else ""))
+        return "; ".join(parts)
+
     def merge(self, counts: dict[str, Any]) -> None:
         """Add the counts of a shard."""
         self.statuses.update(counts["statuses"])
+        self.changes.update(counts["changes"])
         self.skipped.update(counts["skipped"])
+        self.links.update(counts["links"])
         for host, of_host in counts["hosts"].items():
             self.hosts[host] += of_host["pages"]
             self.host_bytes[host] += of_host["bytes"]
@@ -66,28 +84,14 @@ class Tally:
             "pages": self.pages,
             "bytes": self.host_bytes.total(),
             "statuses": dict(sorted(self.statuses.items())),
+            "changes": dict(sorted(self.changes.items())),
             "skipped": dict(sorted(self.skipped.items(), key=lambda entry: (-entry[1], entry[0]))),
+            "links": dict(sorted(self.links.items(), key=lambda entry: (-entry[1], entry[0]))),
             "hosts": hosts,
+            "queues": {host: count for host, count in self.queues.most_common(MOST_HOSTS) if count},
         }
 
 
 def spoken(counts: dict[str, int]) -> str:
     """`{"404": 3, "robots": 2}` → `404: 3, robots: 2`."""
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items()) or "nothing"
-
-
-def summary(counts: dict[str, Any], snapshot: str) -> str:
-    """The counts as Markdown tables."""
-    parts = [f"# Crawl of {snapshot}", f"{counts['pages']:,} pages, {counts['bytes'] / 1e6:,.1f} MB of payload."]
-    parts.append(table(("status", "answers"), [(name, f"{n:,}") for name, n in counts["statuses"].items()]))
-    if counts["skipped"]:
-        parts.append(table(("not stored because", "URLs"), [(name, f"{n:,}") for name, n in counts["skipped"].items()]))
-    hosts = [(host, f"{n['pages']:,}", f"{n['bytes'] / 1e6:,.2f}") for host, n in counts["hosts"].items()]
-    parts.append(table(("host", "pages", "MB"), hosts))
-    return "\n\n".join(parts) + "\n"
-
-
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table, first column left, the others right."""
-    rule = ("---",) + ("---:",) * (len(head) - 1)
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [head, rule, *rows])

@@ -7,9 +7,10 @@ from pydantic import Field
 from tasks.block import Block, OneOf
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
-from tasks.crawl.tally import summary
+from tasks.crawl.summary import summary
 from tasks.draft import Draft
 from tasks.stage import stage
+from tasks.store import Artifact
 
 TODAY = "today"
 
@@ -29,13 +30,13 @@ class Crawl(Block):
         return self.model_copy(update={"snapshot": today}) if self.snapshot == TODAY else self
 
 
-@stage("crawl", version=1)
-def crawl(settings: Crawl, draft: Draft) -> None:
-    """Collect the pages, and say what came of it."""
+@stage("crawl", version=2)
+def crawl(settings: Crawl, draft: Draft, *earlier: Artifact) -> None:
+    """Collect the pages, and say what came of it. `earlier` holds at most the snapshot before this one."""
     started = time.monotonic()
-    tally = settings.source.chosen.collect(draft, settings.shards)
-    counts = tally.counts()
+    tally = settings.source.chosen.collect(draft, settings.shards, earlier[-1] if earlier else None)
     seconds = time.monotonic() - started
-    draft.counts.update(counts, seconds=round(seconds, 2), pages_per_second=round(tally.pages / max(seconds, 1e-6), 1))
+    pace = (tally.answers - tally.resumed) / max(seconds, 1e-6)
+    draft.counts.update(tally.counts(), seconds=round(seconds, 2), pages_per_second=round(pace, 1))
     with draft.write("summary.md") as path:
-        path.write_text(summary(counts, settings.snapshot))
+        path.write_text(summary(draft.counts, settings.snapshot))

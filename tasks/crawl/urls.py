@@ -1,48 +1,57 @@
-"""URLs: one spelling for each, which of them belong to a crawl, and those a page links to."""
+"""URLs: one spelling for each, and which of them belong to a crawl."""
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from parsel import Selector
 from w3lib.url import safe_url_string
 
+from tasks.crawl.traps import Traps
+
 PORTS = {"http": 80, "https": 443}
-LONGEST = 2083  # what browsers accept; longer ones are traps more often than pages
-NOT_FOLLOWED = (
-    "//a[@href][not(contains(concat(' ', normalize-space(@rel), ' '), ' nofollow '))]/@href"
-    " | //area/@href | //frame/@src | //iframe/@src | //link[@rel='next' or @rel='prev']/@href"
-)
+AROUND = "".join(map(chr, range(33)))  # what browsers take away around a URL
+HOST = re.compile(r"[0-9a-z._-]+|\[[0-9a-f:.]+\]")
+ESCAPE = re.compile(r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}")  # one behind a bare % would become part of another
+UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, 2.3
 
 
-def normalised(url: str, base: str = "") -> str | None:
+def normalised(url: str, base: str = "", encoding: str = "utf-8") -> str | None:
     """The one spelling of an http(s) URL, without its fragment; None for anything that is not one.
 
-    Host in lower case, default port away, dot segments resolved, an empty path is "/", unsafe characters escaped.
+    Host in lower case, default port away, dot segments resolved, an empty path is "/", unsafe characters escaped (in
+    the query by the encoding of the page, as browsers do), escapes in capitals and only where needed (RFC 3986, 6.2.2).
     """
     try:
-        parts = urlsplit(urljoin(base, url.strip()))
-        port, host = parts.port, parts.hostname
+        return spelling(urljoin(base, url.strip(AROUND)), encoding)
+    except ValueError:  # an unclosed bracket
+        return None
+
+
+@functools.lru_cache(1 << 16)  # the links of a site's menus come with each of its pages
+def spelling(url: str, encoding: str) -> str | None:
+    """The same for a URL that is whole."""
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, (parts.hostname or "").rstrip(".")
         if parts.scheme not in PORTS or not host:
             return None
         host = f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
+        if not HOST.fullmatch(host):
+            return None
         netloc = host if port in (None, PORTS[parts.scheme]) else f"{host}:{port}"
-        path = urlsplit(urljoin("http://x/", parts.path or "/")).path if "/." in parts.path else parts.path
-        spelled: str = safe_url_string(urlunsplit((parts.scheme, netloc, path or "/", parts.query, "")))
-    except ValueError:  # an impossible port, an unclosed bracket, a host that no DNS accepts
+        path = parts.path.replace("\\", "/")  # as browsers do
+        path = urlsplit(urljoin("http://x/", path)).path if "/." in path else path
+        whole = urlunsplit((parts.scheme, netloc, path or "/", parts.query, ""))
+        return ESCAPE.sub(escape, safe_url_string(whole, encoding=encoding))
+    except (ValueError, LookupError):  # an impossible port, a host that no DNS accepts, an encoding that is none
         return None
-    return spelled if len(spelled) <= LONGEST else None
 
 
-def links(html: str, base: str) -> list[str]:
-    """The URLs a page links to, each once, in their order. `rel=nofollow` is not followed, `<base href>` counts."""
-    if "<" not in html:
-        return []
-    page = Selector(html, type="html")
-    base = urljoin(base, page.xpath("string(//base/@href)").get(default="").strip())
-    found = (normalised(link, base) for link in page.xpath(NOT_FOLLOWED).getall())
-    return list(dict.fromkeys(link for link in found if link is not None))
+def escape(found: re.Match[str]) -> str:
+    """`%7e` → `~`, `%2f` → `%2F`."""
+    character = chr(int(found[0][1:], 16))
+    return character if character in UNRESERVED else found[0].upper()
 
 
 def host_of(url: str) -> str:
@@ -58,6 +67,7 @@ class Scope:
     allow: list[str]
     deny: list[str]
     max_depth: int
+    traps: Traps = field(default_factory=Traps)
 
     @functools.cached_property
     def patterns(self) -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
@@ -75,4 +85,4 @@ class Scope:
             return "denied"
         if depth and allow and not any(each.search(url) for each in allow):
             return "not allowed"
-        return None
+        return self.traps.refuses(url) if depth else None

@@ -62,6 +62,23 @@ def funnel_steps(lineage: list[Manifest]) -> list[Step]:
     return [(name, int(count), note) for name, count, note in found if isinstance(count, int | float)]
 
 
+def crawl_figures(lineage: list[Manifest]) -> list[tuple[str, str]]:
+    """Name and words of what the crawls met: answers, refusals, changes, hosts; of several snapshots the sums."""
+    counts = counted(lineage, "crawl")
+    pages = {host: of_host["pages"] for host, of_host in counts.get("hosts", {}).items()}
+    rates = [each["counts"].get("pages_per_second") for each in lineage if each.get("stage") == "crawl"]
+    found = [
+        ("answers by status", words(counts.get("statuses", {}), 8)),
+        ("not stored", words(counts.get("skipped", {}), 8)),
+        ("since the snapshot before", words(counts.get("changes", {}), 8)),
+        ("pages by host", words(pages, 8)),
+        ("still waiting by host", words(counts.get("queues", {}), 8)),
+        ("payload", f"{counts['bytes'] / 1e6:,.1f} MB" if "bytes" in counts else ""),
+        ("pages a second", ", ".join(f"{rate:,}" for rate in rates if rate)),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
 def _lost(phrase: str, what: str) -> str:
     return f"{what}: {phrase}" if phrase else ""
 

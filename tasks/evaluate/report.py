@@ -22,6 +22,7 @@ class Story:
 
     boards: Sequence[Scoreboard]
     contamination: Contamination
+    crawl: Sequence[tuple[str, str]]
     funnel: Sequence[Step]
     loss: LossCurve
     ancestors: Sequence[Ancestor]
@@ -203,7 +204,11 @@ def _pretraining(story: Story) -> str:
 
 def _funnel(story: Story) -> str:
     picture = charts.funnel(story.funnel)
-    return f"<h2>What became of the pages</h2>{figure(picture, 'Documents left after each step.')}" if picture else ""
+    if not picture:
+        return ""
+    rows = [[escape(name), escape(text)] for name, text in story.crawl]
+    crawl = f"<h3>The crawl</h3>{table(['', ''], rows, words=True)}" if rows else ""
+    return f"<h2>What became of the pages</h2>{figure(picture, 'Documents left after each step.')}{crawl}"
 
 
 def _lineage(story: Story) -> str:

@@ -12,7 +12,7 @@ from tasks.draft import Draft
 from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
-from tasks.evaluate.history import ancestors, funnel_steps, loss_curve, settings_lines
+from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, settings_lines
 from tasks.evaluate.labelled import LabelledTexts
 from tasks.evaluate.report import Story, render
 from tasks.evaluate.scores import TITLES, Fit, Scoreboard, as_json, rows, write_json
@@ -135,6 +135,7 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
     story = Story(
         boards=boards,
         contamination=found,
+        crawl=crawl_figures(draft.lineage),
         funnel=funnel_steps(draft.lineage),
         loss=loss_curve(checkpoint / "metrics.jsonl"),
         ancestors=ancestors(draft.lineage),

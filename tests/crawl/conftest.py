@@ -1,5 +1,10 @@
 """A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of what was asked."""
 
+import json
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -15,6 +20,7 @@ import pytest
 
 from tasks.crawl.task import Crawl, crawl
 from tasks.draft import Draft
+from tasks.store import Artifact
 
 
 @dataclass
@@ -26,6 +32,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
     wait: float = 0.0
     chunks: int = 0  # send the body so many times, without a length
+    pause: float = 0.0  # seconds between two of them
+
+
+VALIDATORS = {"ETag", "Last-Modified"}
 
 
 class Server(ThreadingHTTPServer):
@@ -96,6 +106,10 @@ class Site:
 
             def reply(self, answer: Answer) -> None:
                 time.sleep(answer.wait)
+                if self.unmodified(answer):
+                    answer = Answer(
+                        status=304, headers={name: answer.headers[name] for name in VALIDATORS & answer.headers.keys()}
+                    )
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -108,8 +122,16 @@ class Site:
                 try:
                     for _ in range(answer.chunks or 1):
                         self.wfile.write(answer.body)
+                        time.sleep(answer.pause)
                 except OSError:
                     self.close_connection = True  # the crawler hung up, as it should
+
+            def unmodified(self, answer: Answer) -> bool:
+                asked = {
+                    "ETag": self.headers.get("If-None-Match"),
+                    "Last-Modified": self.headers.get("If-Modified-Since"),
+                }
+                return any(value and answer.headers.get(name) == value for name, value in asked.items())
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -138,7 +160,7 @@ def settings(site: Site) -> Callable[..., Crawl]:
     """Settings for a crawl of the site from its front page, without delays; named ones differ."""
 
     def make(**web: Any) -> Crawl:
-        fast = {"seeds": [site.url("/")], "delay": 0, "retry_wait": 0.01, "timeout": 5}
+        fast = {"seeds": [site.url("/")], "delay": 0, "throttle": 0, "retry_wait": 0.01, "timeout": 5}
         return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
 
     return make
@@ -157,10 +179,70 @@ def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) ->
 
 
 @pytest.fixture
+def snapshot(
+    settings: Callable[..., Crawl], make_draft: Callable[..., Draft], as_artifact: Callable[[Path, str], Artifact]
+) -> Callable[..., tuple[Draft, Artifact]]:
+    """Crawl the site as a snapshot of that name, after the one before."""
+
+    def run(name: str, *earlier: Artifact, **web: Any) -> tuple[Draft, Artifact]:
+        draft = make_draft(name)
+        crawl.build(settings(**web), draft, *earlier)
+        shutil.rmtree(draft.scratch)
+        return draft, as_artifact(draft.path, "crawl")
+
+    return run
+
+
+@pytest.fixture
 def index() -> Callable[[Path], list[dict[str, Any]]]:
     """All rows of the index under a folder."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
         return [row for path in sorted(folder.glob("index/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+    return read
+
+
+@pytest.fixture
+def killed_after() -> Callable[..., None]:
+    """Crawl in a process of its own, and kill -9 it when the sites were asked for so many more pages.
+
+    `below` counts only those whose path begins so.
+    """
+    program = (
+        "import sys; from pathlib import Path; from tasks.crawl.task import Crawl, crawl;"
+        "from tasks.draft import Draft; from tasks.store import Artifact;"
+        "earlier = [Artifact.model_validate_json(each) for each in sys.argv[3:]];"
+        "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *earlier)"
+    )
+
+    def run(
+        settings: Crawl, folder: Path, asked: int, *sites: Site, earlier: tuple[Artifact, ...] = (), below: str = "/"
+    ) -> None:
+        def num_asked() -> int:
+            return sum(n for site in sites for path, n in site.asked().items() if path.startswith(below))
+
+        enough = num_asked() + asked
+        arguments = [settings.model_dump_json(), str(folder), *(each.model_dump_json() for each in earlier)]
+        process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=Path(__file__).parents[2])
+        deadline = time.monotonic() + 60
+        while num_asked() < enough:
+            assert process.poll() is None, "the crawl ended before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(0.1)  # the server logs what was on the way
+
+    return run
+
+
+@pytest.fixture
+def committed() -> Callable[[Draft], list[dict[str, Any]]]:
+    """The journal lines that a killed crawl left whole."""
+
+    def read(draft: Draft) -> list[dict[str, Any]]:
+        journal = (draft.scratch / "frontier.jsonl").read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in journal if line.endswith(b"\n")]
 
     return read

@@ -1,12 +1,16 @@
 """The files source: every kind, the key, and what is refused."""
 
+import gzip
 import io
 import json
 import os
+import re
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from fastwarc.warc import ArchiveIterator
 
 from tasks.crawl.sizes import ShardSize
@@ -16,7 +20,9 @@ from tasks.failure import StageFailure
 
 
 @pytest.fixture
-def collected(make_draft):
+def collected(make_draft, monkeypatch):
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+
     def collect(path, shards=None, draft=None, **files):
         settings = Crawl.model_validate(
             {"source": {"kind": "files", "files": {"path": str(path), **files}}, "shards": shards or {}}
@@ -168,3 +174,81 @@ def test_lone_surrogate_and_large_pages(tmp_path, collected, index):
 
 def test_default_size_is_sane():
     assert ShardSize().pages >= 100
+
+
+def test_packed_files_and_separated_values(tmp_path, collected, index):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / "a.html.gz").write_bytes(gzip.compress(b"<p>a"))
+    (root / "b.jsonl.zst").write_bytes(zstandard.compress(b'{"text": "b1"}\n{"text": "b2"}\n'))
+    (root / "c.csv").write_bytes(b'\xef\xbb\xbftext,url\r\n"c,\n1",https://x.org/1\r\nc2,\r\n')
+    (root / "d.tsv.gz").write_bytes(gzip.compress(b'url\ttext\nhttps://x.org/2\td "quoted"\n'))
+    draft = collected(root)
+    assert {url: text for url, (text, _) in bodies(draft, index(draft.path)).items()} == {
+        "file:///a.html": "<p>a",
+        "file:///b.jsonl.zst#row-1": "b1",
+        "file:///b.jsonl.zst#row-2": "b2",
+        "https://x.org/1": "c,\n1",
+        "file:///c.csv#row-2": "c2",
+        "https://x.org/2": 'd "quoted"',
+    }
+
+
+def test_fields_of_columns_dates_and_bytes(tmp_path, collected, index):
+    date = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    meta = [{"url": "https://x.org/1", "at": date}, {"url": None, "at": None}]
+    pq.write_table(pa.table({"body": [b"<p>\xff", b"<p>b"], "meta": meta}), tmp_path / "x.parquet")
+    os.utime(tmp_path / "x.parquet", (1, 1))
+    named = {"text_column": "body", "url_column": "meta.url", "date_column": "meta.at", "text_is": "html"}
+    rows = index(collected(tmp_path / "x.parquet", **named).path)
+    assert [(row["url"], row["fetched_at"].timestamp(), row["content_type"]) for row in rows] == [
+        ("https://x.org/1", date.timestamp(), "text/html"),
+        ("file:///x.parquet#row-2", 1, "text/html"),
+    ]
+
+
+BROKEN = [
+    ("x.jsonl", b'{"text": "a"}\nnot json\n[1]\n{"body": 1}\n{"text": "b"}', {"broken row": 3}),
+    ("x.jsonl", b'{"text": 7}\n{"text": "b"}\n{}', {"text column holds no text": 1, "broken row": 1}),
+    ("x.jsonl", b'{"text": "a"}\n' + b"[" * 10**6 + b'\n{"text": "b"}', {"broken row": 1}),
+    ("x.jsonl.gz", gzip.compress(b'{"text": "a"}\n{"text": "b"}\n' * 999)[:-9], {"broken file": 1}),
+    ("x.jsonl.gz", b'{"text": "a"}', {"broken file": 1}),
+    ("x.html.zst", zstandard.compress(b"<p>a" * 99)[:-3], {"broken file": 1}),
+    ("x.parquet", b"PAR1 no parquet PAR1", {"broken file": 1}),
+    ("x.csv", b'text,url\na,\nb,c,d\n"b",', {"broken row": 1}),
+    ("x.csv", b'text\na\n"cut off', {"broken file": 1}),
+    ("x.csv", b"body\na\n", {"broken row": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "skipped"), BROKEN)
+def test_what_is_broken_is_an_error_or_counted(tmp_path, collected, make_draft, name, content, skipped):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / name).write_bytes(content)
+    (root / "good.txt").write_text("good")
+    with pytest.raises(StageFailure, match=re.escape(name)):
+        collected(root, draft=make_draft("strict"))
+    draft = collected(root, draft=make_draft("lenient"), skip_broken=True)
+    assert draft.counts["skipped"] == skipped
+
+
+def test_a_line_of_a_hundred_megabytes(tmp_path, collected, index):
+    with (tmp_path / "x.jsonl").open("wb") as file:
+        file.write(b'{"text": "a"}\n{"text": "')
+        for _ in range(100):
+            file.write(b"x" * 2**20)
+        file.write(b'"}\n{"text": "b", "url": "https://x.org/b"}\n')
+    draft = collected(tmp_path / "x.jsonl", shards={"pages": 2})
+    assert [row["url"] for row in index(draft.path)] == ["file:///x.jsonl#row-1", "https://x.org/b"]
+    assert draft.counts["skipped"] == {"too large": 1}
+
+
+def test_bombs_and_repeats(tmp_path, collected):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / "bomb.html.gz").write_bytes(gzip.compress(bytes(10**8)))
+    (root / "rows.jsonl").write_text('{"text": "same", "url": "https://x.org/"}\n' * 3)
+    draft = collected(root)
+    assert draft.counts["skipped"] == {"too large": 1}
+    assert draft.counts["statuses"] == {"200": 1, "repeated": 2}

@@ -1,4 +1,4 @@
-from tasks.crawl.frontier import MOST_REDIRECTS, Frontier
+from tasks.crawl.frontier import REDIRECTS, Frontier
 from tasks.crawl.urls import Scope
 
 
@@ -44,8 +44,8 @@ def test_refusals_are_counted_once():
     known.discover(["http://c.org/", "http://a.org/deep"], 2)
     known.discover(["http://c.org/"], 1)
     assert known.refused == {"other host": 1, "too deep": 1}
-    known.discover(["http://a.org/round"], 0, MOST_REDIRECTS + 1)
-    assert known.refused["too many redirects"] == 1
+    known.discover(["http://a.org/round"], 0, known.scope.traps.redirects + 1)
+    assert known.refused[REDIRECTS] == 1
 
 
 def test_giving_up_a_host_leaves_the_others():
@@ -62,3 +62,34 @@ def test_what_was_done_does_not_wait():
     known.forget_done({f"http://a.org/{n}" for n in range(4)})
     assert known.num_waiting == 1
     assert known.take().url == "http://a.org/4"
+
+
+def test_room_counts_what_is_on_its_way():
+    left = {"a.org": 2}
+    known = Frontier(Scope({"a.org"}, [], [], 9), 9, lambda host: left[host])
+    known.discover([f"http://a.org/{n}" for n in range(5)], 0)
+    taken = [known.take(), known.take()]
+    assert known.take() is None
+    known.settle(taken[0])  # it was no page, so its place is free again
+    assert known.take() is not None
+    left["a.org"] = 1
+    known.settle(taken[1])
+    assert known.take() is None
+
+
+def test_a_closed_host_is_asked_nothing_more():
+    known = frontier()
+    known.discover([f"http://a.org/{n}" for n in range(3)], 0)
+    known.close("a.org", "enough")
+    known.discover(["http://a.org/new", "http://b.org/"], 1)
+    assert known.refused == {"enough": 4}
+    assert known.take().url == "http://b.org/"
+    known.close("c.org", "enough")
+    assert known.refused == {"enough": 4}
+
+
+def test_a_url_that_is_left_out_stays_out():
+    known = frontier()
+    known.refuse("http://a.org/old", "old")
+    assert known.discover(["http://a.org/old"], 0) == []
+    assert known.refused == {"old": 1}

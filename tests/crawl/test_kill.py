@@ -2,12 +2,8 @@
 
 import io
 import json
-import signal
-import subprocess
-import sys
-import time
+import re
 from collections import Counter
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,16 +11,6 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.task import crawl
-
-ROOT = Path(__file__).parents[2]
-PROGRAM = """
-import sys
-from pathlib import Path
-from tasks.crawl.task import Crawl, crawl
-from tasks.draft import Draft
-
-crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])))
-"""
 
 
 def fill(site, pages, wait=0.0):
@@ -37,33 +23,19 @@ def fill(site, pages, wait=0.0):
     site.pages["/"] = site.page("/0", text="front")
 
 
-def killed_after(settings, folder, site, asked):
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, settings.model_dump_json(), str(folder)], cwd=ROOT)
-    deadline = time.monotonic() + 60
-    while sum(site.asked().values()) < asked:
-        assert process.poll() is None, "the crawl ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def paths(lines):
+    return [urlsplit(line["url"]).path for line in lines]
 
 
-def committed(draft):
-    journal = draft.scratch / "frontier.jsonl"
-    whole = [line for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    return [urlsplit(json.loads(line)["url"]).path for line in whole]
-
-
-def test_killed_twice(site, settings, make_draft, index):
+def test_killed_twice(site, settings, make_draft, index, killed_after, committed):
     pages = 120
     fill(site, pages, wait=0.01)
     draft = make_draft()
     wanted = settings(per_host=4).model_copy(update={"shards": ShardSize(pages=40)})
     done: dict[str, int] = {}
-    for asked in (45, 100):
-        killed_after(wanted, draft.path, site, asked)
-        time.sleep(0.1)  # the server logs what was on the way
-        done |= {path: site.asked()[path] for path in committed(draft) if path not in done}
+    for asked in (45, 55):
+        killed_after(wanted, draft.path, asked, site)
+        done |= {path: site.asked()[path] for path in paths(committed(draft)) if path not in done}
     assert done, "nothing was committed before the kills"
     crawl.build(wanted, draft)
     after = site.asked()
@@ -106,7 +78,7 @@ def test_uncommitted_bytes_are_cut_off(site, settings, make_draft, index, torn):
     crawl.build(settings(), draft)
     assert sorted(row["url"] for row in index(draft.path)) == whole
     again = {path for path, count in site.asked().items() if count > before[path]}
-    assert again == {urlsplit(json.loads(line)["url"]).path for line in lines[40:]}
+    assert again == set(paths(json.loads(line) for line in lines[40:]))
     assert in_archive(draft.path) == Counter(whole)
 
 
@@ -118,3 +90,63 @@ def test_killed_after_the_last_page(site, settings, make_draft):
     crawl.build(settings(), draft)
     assert site.asked() == before
     assert draft.counts["statuses"] == counts["statuses"]
+
+
+def test_a_snapshot_that_is_killed_and_goes_on_is_the_same(
+    site, settings, make_draft, as_artifact, index, killed_after, committed
+):
+    pages = 120
+    fill(site, pages, wait=0.01)
+    for n in range(0, pages, 3):
+        site.pages[f"/{n}"].headers = {**site.pages[f"/{n}"].headers, "ETag": f'"{n}"'}
+    for n in range(80):
+        site.pages[f"/lone{n}"] = site.page(text=f"lone {n}", wait=0.01)
+    wanted = settings(per_host=4)
+    links = site.pages["/"]
+    site.pages["/"] = site.page("/0", *(f"/lone{n}" for n in range(80)))
+    crawl.build(wanted, first := make_draft("first"))
+    site.pages["/"] = links  # the lone pages are linked no more: they are asked for last
+    for n in range(5, pages, 7):
+        site.pages[f"/{n}"] = site.page(*site_links(site.pages[f"/{n}"]), text="edited")
+    for n in range(9, pages, 20):
+        del site.pages[f"/{n}"]
+    before = as_artifact(first.path, "crawl")
+    crawl.build(wanted, straight := make_draft("straight"), before)
+    expected = {row["url"]: (row["status"], row["change"], row["digest"]) for row in index(straight.path)}
+    assert Counter(change for _, change, _ in expected.values()) > Counter(unchanged=1, changed=1, gone=1)
+
+    draft = make_draft("killed")
+    done: dict[str, int] = {}
+    for asked, below in ((40, "/"), (40, "/lone")):
+        killed_after(wanted, draft.path, asked, site, earlier=(before,), below=below)
+        done |= {path: site.asked()[path] for path in paths(committed(draft)) if path not in done}
+    assert any(path.startswith("/lone") for path in done), "no page that is linked no more was committed"
+    crawl.build(wanted, draft, before)
+    after = site.asked()
+    assert {path: after[path] for path in done} == done, "a committed page was fetched again"
+    rows = index(draft.path)
+    assert {row["url"]: (row["status"], row["change"], row["digest"]) for row in rows} == expected
+    assert len(rows) == len(expected)
+    assert draft.counts["changes"] == straight.counts["changes"]
+
+
+def site_links(page):
+    return re.findall(r'href="([^"]+)"', page.body.decode())
+
+
+def test_a_sitemap_that_is_gone_when_the_crawl_goes_on(site, settings, make_draft, index, killed_after, committed):
+    lone = [f"/lone{n}" for n in range(80)]
+    listed = "".join(f"<url><loc>{site.url(path)}</loc></url>" for path in lone)
+    site.pages |= {path: site.page("/lone79", text=path, wait=0.02) for path in lone}
+    site.pages["/"] = site.page(text="front")
+    site.pages["/robots.txt"] = site.Answer(f"Sitemap: {site.url('/map.xml')}".encode())
+    site.pages["/map.xml"] = site.Answer(
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>'.encode(),
+        headers={"Content-Type": "application/xml"},
+    )
+    draft = make_draft()
+    killed_after(settings(), draft.path, 60, site)
+    assert len(committed(draft)) > 1
+    del site.pages["/map.xml"]
+    crawl.build(settings(), draft)
+    assert {urlsplit(row["url"]).path for row in index(draft.path)} == {"/", *lone}

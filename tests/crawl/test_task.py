@@ -1,8 +1,13 @@
+import base64
+import re
+from xml.etree import ElementTree as ET
+
 import pytest
 
 from tasks.block import members
 from tasks.crawl.sources import Source
-from tasks.crawl.tally import MOST_HOSTS, OTHERS, Tally, summary
+from tasks.crawl.summary import summary
+from tasks.crawl.tally import MOST_HOSTS, OTHERS, Tally
 from tasks.crawl.task import Crawl
 
 
@@ -12,9 +17,10 @@ def test_today_becomes_a_date():
 
 
 def test_only_the_chosen_source_enters_the_key():
-    one = Crawl.model_validate({"source": {"kind": "web", "files": {"path": "/a"}}})
-    assert one.semantic() == Crawl().semantic()
-    assert Crawl(snapshot="other").semantic() != one.semantic()
+    web = {"kind": "web", "web": {"seeds": ["http://127.0.0.1/"]}}
+    alone, one = (Crawl.model_validate({"source": each}) for each in (web, web | {"files": {"path": "/a"}}))
+    assert one.semantic() == alone.semantic()
+    assert one.model_copy(update={"snapshot": "other"}).semantic() != one.semantic()
 
 
 @pytest.mark.parametrize("kind", members(Source))
@@ -36,4 +42,34 @@ def test_many_hosts_are_summed_up():
     merged = Tally()
     merged.merge(counts)
     assert merged.counts() == counts
-    assert OTHERS in summary(counts, "first")
+    assert OTHERS in summary(counts | {"pages_per_second": 1.0}, "first")
+
+
+def test_summary_shows_what_changed_and_pictures_that_can_be_drawn():
+    tally = Tally()
+    tally.statuses.update({"200": 40, "404": 3, "unchanged": 50})
+    tally.changes.update({"new": 30, "changed": 10, "unchanged": 50, "gone": 3})
+    tally.skip("refused <by> robots.txt", 7)
+    tally.hosts.update({"a.org": 30, "b.org": 10})
+    tally.queues.update({"a.org": 5, "b.org": 0})
+    text = summary(tally.counts() | {"pages_per_second": 12.5}, "monday")
+    assert "12.5/s" in text
+    for row in ("| unchanged | 50 |", "| gone | 3 |", "| refused <by> robots.txt | 7 |", "| a.org | 5 |"):
+        assert row in text
+    assert "b.org | 0" not in text
+    pictures = re.findall(r"data:image/svg\+xml;base64,([^)]+)", text)
+    words = [ET.fromstring(base64.b64decode(each)).itertext() for each in pictures]
+    assert [word for word in words[0] if word.isdecimal() and word not in ("200", "404")] == ["50", "40", "7", "3"]
+    assert list(words[1]) == ["a.org", "30", "b.org", "10"]
+
+
+def test_line_that_is_shown_while_it_crawls():
+    tally = Tally()
+    tally.statuses.update({"200": 1200, "404": 3})
+    tally.skip("refused by robots.txt", 4)
+    tally.host_bytes["a.org"] = 12_300_000
+    tally.queues.update({"a.org": 900, "b.org": 20, "c.org": 10, "d.org": 1, "e.org": 0})
+    assert tally.line() == (
+        "200: 1,200, 404: 3; 12.3 MB; refused by robots.txt: 4; 931 wait (a.org: 900, b.org: 20, c.org: 10)"
+    )
+    assert Tally().line() == "nothing; 0.0 MB; 0 wait"

@@ -1,6 +1,7 @@
 import pytest
 
-from tasks.crawl.urls import Scope, links, normalised
+from tasks.crawl.traps import CALENDAR
+from tasks.crawl.urls import Scope, normalised
 
 
 @pytest.mark.parametrize(
@@ -18,33 +19,17 @@ from tasks.crawl.urls import Scope, links, normalised
         ("http:///nowhere", None),
         ("http://example.org:99999/", None),
         ("http://[::1/", None),
-        ("http://example.org/" + "x" * 3000, None),
+        ("http://exa(mple.org/", None),
+        ("http://example.org/a\\b\\..\\c", "http://example.org/a/c"),
+        ("http://example.org/%%37%35", "http://example.org/%%375"),
+        ("http://example.org./a", "http://example.org/a"),
+        ("http://example.org/%7euser/%2f?q=%c3%bc", "http://example.org/~user/%2F?q=%C3%BC"),
     ],
 )
 def test_one_spelling(url, spelled):
     assert normalised(url) == spelled
     if spelled:
         assert normalised(spelled) == spelled
-
-
-def test_links_in_order_each_once():
-    html = """<a href="b">1</a> <a href="/c#x">2</a> <a href="/c">3</a> <a rel="external nofollow" href="/d">4</a>
-    <a name="anchor">5</a> <iframe src="e"></iframe> <link rel="next" href="?page=2"> <a href="javascript:x()">6</a>"""
-    assert links(html, "http://x.org/a/") == [
-        "http://x.org/a/b",
-        "http://x.org/c",
-        "http://x.org/a/e",
-        "http://x.org/a/?page=2",
-    ]
-
-
-@pytest.mark.parametrize("html", ["", "plain", "<", "<!--", "\x00<a href='x'>", "<a href='http://[bad'>"])
-def test_links_of_what_is_hardly_html(html):
-    assert links(html, "http://x.org/") in ([], ["http://x.org/x"])
-
-
-def test_base_counts():
-    assert links('<base href="/deep/"><a href="x">x</a>', "http://x.org/a") == ["http://x.org/deep/x"]
 
 
 def test_scope():
@@ -56,3 +41,11 @@ def test_scope():
     assert scope.refuses("http://x.org/docs/", 3) == "too deep"
     assert scope.refuses("http://y.org/docs/", 1) == "other host"
     assert scope.refuses("http://y.org:81/docs/", 1) is None
+    assert scope.refuses("http://x.org/docs/2999/01/01", 1) == CALENDAR
+    assert scope.refuses("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
+
+
+def test_query_in_the_encoding_of_the_page():
+    assert normalised("/search?q=中", "http://x.org/", "gb18030") == "http://x.org/search?q=%D6%D0"
+    assert normalised("/中", "http://x.org/", "gb18030") == "http://x.org/%E4%B8%AD"
+    assert normalised("/", "http://x.org/", "no such encoding") is None

@@ -78,7 +78,7 @@ def test_network_that_goes_away_keeps_what_was_fetched(site, settings, make_draf
 def test_a_full_disk_is_reported(site, crawled, monkeypatch):
     site.pages["/"] = site.page()
 
-    def full(self, page):
+    def full(self, *page):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tasks.crawl.shard.Shard.add", full)
@@ -123,7 +123,7 @@ def test_names_that_do_not_resolve(crawled, monkeypatch, code, says, heals):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(StageFailure, match=says) as failure:
-        crawled(seeds=["http://docs.example/"], retries=1)
+        crawled(seeds=["http://docs.example/"], retries=1, user_agent="Textmill-test/1 (us@textmill.dev)")
     assert isinstance(failure.value, Transient) == heals
 
 

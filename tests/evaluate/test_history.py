@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tasks.evaluate.history import ancestors, funnel_steps, loss_curve, words
+from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, words
 
 LINEAGE = [
     {"stage": "crawl", "key": "c1", "digest": "d" * 64, "settings": {"seed": 1}, "counts": {"pages": 50}},
@@ -33,6 +33,30 @@ def test_missing_counts_are_left_out() -> None:
     assert funnel_steps([]) == []
     assert [name for name, _, _ in funnel_steps(LINEAGE[3:4])] == ["after dedup"]
     assert funnel_steps([{"stage": "tokenize", "counts": {}}]) == []
+
+
+def test_what_the_crawls_met() -> None:
+    first = {
+        "statuses": {"200": 40, "404": 2},
+        "skipped": {"refused by robots.txt": 3},
+        "changes": {"new": 40},
+        "hosts": {"a.org": {"pages": 30, "bytes": 9}, "b.org": {"pages": 10, "bytes": 9}},
+        "queues": {"a.org": 7},
+        "bytes": 2_500_000,
+        "pages_per_second": 12.5,
+    }
+    second = {"statuses": {"200": 1, "unchanged": 39}, "changes": {"unchanged": 39, "gone": 1}, "bytes": 0}
+    lineage = [{"stage": "crawl", "counts": first}, {"stage": "crawl", "counts": second}, *LINEAGE[2:]]
+    assert crawl_figures(lineage) == [
+        ("answers by status", "200 41, unchanged 39, 404 2"),
+        ("not stored", "refused by robots.txt 3"),
+        ("since the snapshot before", "new 40, unchanged 39, gone 1"),
+        ("pages by host", "a.org 30, b.org 10"),
+        ("still waiting by host", "a.org 7"),
+        ("payload", "2.5 MB"),
+        ("pages a second", "12.5"),
+    ]
+    assert crawl_figures([]) == []
 
 
 def test_small_counts_are_summed_up() -> None:

@@ -26,7 +26,7 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
         ("claen.filters=5", "no setting claen. Did you mean clean? Allowed here: corpus, crawl, clean, dedup"),
         ("clean.filters=5", "clean.filters is a group of settings: name one of "),
         ("clean.filters.length.fewest=many", "clean.filters.length.fewest: Input should be a valid integer"),
-        ("crawl.source.kind=ftp", "crawl.source.kind: Input should be 'files', 'warc' or 'web'"),
+        ("crawl.source.kind=ftp", "crawl.source.kind: Input should be 'dataset', 'files', 'warc' or 'web'"),
         ("dedup.threshold", "'dedup.threshold' is not of the form path.to.setting=value"),
         ("dedup.threshold=[", "the value of dedup.threshold is not YAML: ["),
     ],

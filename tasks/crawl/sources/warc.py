@@ -1,81 +1,111 @@
-"""Web archives: WARC, WET and ARC files, packed or not."""
+"""Web archives: WARC, WET and ARC files, packed or not, here or behind a URL; Common Crawl by its path lists."""
 
+import hashlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from tasks.crawl.archives import Broken, pages
-from tasks.crawl.folder import content_digest, listing
-from tasks.crawl.page import READABLE
+from tasks.crawl.folder import content_digest, joined, listing, opened
+from tasks.crawl.packing import Damaged, bare, unpacked
+from tasks.crawl.page import READABLE, Page
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source
-from tasks.crawl.tally import Tally, spoken
+from tasks.crawl.sources import Source, gathered
+from tasks.crawl.tally import Tally
 from tasks.draft import Draft
 from tasks.failure import StageFailure
+from tasks.store import Artifact
 
 log = logging.getLogger("textmill.crawl")
 
 SETTING = "crawl.source.warc.path"
-KNOWN = (".warc", ".warc.gz", ".wet", ".wet.gz", ".arc", ".arc.gz")
+KINDS = (".warc", ".wet", ".arc")  # each also as .gz and .zst
+LIST = ".paths"
 BROKEN = "broken archive"
 
 
+class Archives(NamedTuple):
+    """Which archives are meant. Those of a path list never change: whoever publishes one gives new ones new names."""
+
+    root: str
+    names: list[str]
+    listed: bool
+
+
 class Warc(Source):
-    """Web archives: WARC, WET and ARC files, packed or not."""
+    """Web archives: WARC, WET and ARC files, packed or not, here or behind a URL; Common Crawl by its path lists."""
 
     path: str = ""
-    """a file, a folder, or a pattern such as archive/*.warc.gz"""
+    """a file, a folder, a pattern such as archive/*.warc.gz, or a path list such as warc.paths.gz; here or behind a URL such as https:// or s3://"""  # noqa: E501 - it becomes one line of help
+    prefix: str = "https://data.commoncrawl.org/"
+    """where the archives of a path list lie: a URL or a folder; it stands before each line"""
+    max_archives: int = Field(0, ge=0)
+    """archives at most, the first ones; 0: all"""
     content_types: list[str] = Field(list(READABLE))
     """media types that are pages; others are skipped"""
     max_megabytes: float = Field(10.0, gt=0)
     """megabytes of a page at most; larger ones are skipped"""
     skip_broken: bool = False
-    """go on after an archive that is cut off or none; what it holds up to there is kept"""
+    """go on behind damaged records and after archives that are none, and count them; else they are an error"""
 
     def semantic(self) -> dict[str, Any]:
-        """The path is where the archives lie; what counts is their names and contents."""
-        root, names = listing(self.path, SETTING)
-        return {**super().semantic(), "path": content_digest(root, archives(names))}
+        """Path and prefix are where the archives lie; what counts is their names and contents, or their path list."""
+        root, names, listed = self._archives()
+        content = hashlib.blake2b("\n".join(names).encode(), digest_size=16).hexdigest() if listed else ""
+        what = {name: value for name, value in super().semantic().items() if name not in ("prefix", "max_archives")}
+        return {**what, "path": content or content_digest(root, names)}
 
-    def collect(self, draft: Draft, size: ShardSize) -> Tally:
+    def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Copy the pages of each archive into a WARC file of ours, whatever its size."""
-        del size  # an archive is a shard: it was rolled by whoever wrote it
-        root, names = listing(self.path, SETTING)
-        known = archives(names)
-        if not known:
-            raise StageFailure(f"{self.path} holds no web archive", f"Known are {', '.join(KNOWN)}")
+        del size, earlier  # an archive is a shard: it was rolled by whoever wrote it, and never changes
+        root, names, _ = self._archives()
+        if not names:
+            known = ", ".join(f"{kind}, {kind}.gz, {kind}.zst" for kind in (*KINDS, LIST))
+            raise StageFailure(f"{self.path} holds no web archive", f"Known are {known}")
+        most_bytes = int(self.max_megabytes * 1e6)
         shards = {
-            f"{number:05d}": (root / name, number, self.content_types, int(self.max_megabytes * 1e6), self.skip_broken)
-            for number, name in enumerate(known)
+            f"{number:05d}": (joined(root, name), number, self.content_types, most_bytes, self.skip_broken)
+            for number, name in enumerate(names)
         }
-        tally = Tally()
-        for counts in draft.map(copied, shards, "archives").values():
-            tally.merge(counts)
-        if not tally.pages:
-            raise StageFailure(f"{self.path} holds no page ({spoken(tally.skipped)})", f"Choose another {SETTING}")
-        return tally
+        return gathered(draft, copied, shards, "archives", Tally(), self.path, SETTING)
+
+    def _archives(self) -> Archives:
+        root, names = listing(self.path, SETTING)
+        found = [name for name in names if bare(name.lower()).endswith(KINDS)]
+        lists = [joined(root, name) for name in names if bare(name.lower()).endswith(LIST)]
+        listed = bool(lists) and not found
+        if listed:
+            root, found = self.prefix, list(dict.fromkeys(line for path in lists for line in lines(path)))
+        return Archives(root, found[: self.max_archives or None], listed)
 
 
-def archives(names: list[str]) -> list[str]:
-    """Those that end as archives do."""
-    return [name for name in names if name.lower().endswith(KNOWN)]
+def lines(path: str) -> Iterator[str]:
+    """The lines of a path list that are not empty. Raises StageFailure."""
+    with opened(path) as file:
+        try:
+            yield from (line for raw in unpacked(file) if (line := raw.decode("utf-8", "replace").strip()))
+        except Damaged as error:
+            raise StageFailure(f"{path} cannot be read: {error}", "Get it again") from error
 
 
 def copied(
-    out: Path, path: Path, number: int, content_types: list[str], most_bytes: int, skip_broken: bool
+    out: Path, path: str, number: int, content_types: list[str], most_bytes: int, skip_broken: bool
 ) -> dict[str, Any]:
-    """One archive. Raises StageFailure that names it when it is broken."""
+    """One archive. Raises StageFailure that names it when it is damaged, and Transient when its server is."""
     tally = Tally()
 
-    def until_broken() -> Any:
+    def until_broken() -> Iterator[Page]:
+        arc = bare(path.lower()).endswith(".arc")
         try:
-            yield from pages(path, content_types, most_bytes, tally)
+            with opened(path) as file:
+                yield from pages(file, content_types, most_bytes, tally, arc=arc, skips=skip_broken)
         except Broken as error:
             if not skip_broken:
-                mend = "Get it again, or set crawl.source.warc.skip_broken to keep what comes before"
+                mend = "Get it again, or set crawl.source.warc.skip_broken to leave out and count what is damaged"
                 raise StageFailure(f"{path} cannot be read: {error}", mend) from error
             log.warning("%s is broken: %s", path, error)
             tally.skip(BROKEN)

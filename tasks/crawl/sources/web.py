@@ -5,19 +5,27 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from tasks.crawl.addresses import Gate, is_loopback, is_private
+from tasks.crawl.budgets import Budget
+from tasks.crawl.directives import has_contact, product
+from tasks.crawl.earlier import Earlier
 from tasks.crawl.ledger import Ledger
 from tasks.crawl.page import HTML
+from tasks.crawl.parameters import Parameters
 from tasks.crawl.session import Limits, Session
+from tasks.crawl.sitemaps import Sitemaps
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
 from tasks.crawl.tally import Tally
+from tasks.crawl.traps import Traps
 from tasks.crawl.urls import Scope, host_of, normalised
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.progress import progress
+from tasks.store import Artifact
 
 # How fast, not what: these change no page, so a crawl is not repeated for them.
-PACE = {"delay", "per_host", "at_once", "retries", "retry_wait", "timeout"}
+PACE = {"delay", "throttle", "per_host", "at_once", "retries", "retry_wait", "longest_wait", "timeout"}
 
 
 class Web(Source):
@@ -33,10 +41,24 @@ class Web(Source):
     """regular expressions; a URL that matches one is left out"""
     max_pages: int = Field(1000, ge=1)
     """pages at most"""
+    max_total_megabytes: float = Field(0.0, ge=0)
+    """megabytes of pages at most, unpacked; 0 is no limit"""
+    max_minutes: float = Field(0.0, ge=0)
+    """minutes after the first answer in which the crawl ends, by the clock; 0 is no limit"""
+    each_host: Budget = Budget()
+    """what is taken from one host at most"""
     max_depth: int = Field(20, ge=0)
     """links between a seed and a page at most"""
+    sitemaps: Sitemaps = Sitemaps()
+    """lists of pages that are read before the crawl begins"""
+    traps: Traps = Traps()
+    """what keeps the crawl out of addresses without end"""
+    parameters: Parameters = Parameters()
+    """which query parameters do not belong to a page's address"""
     delay: float = Field(0.5, ge=0)
     """seconds between two requests to one host; a longer Crawl-delay in robots.txt counts"""
+    throttle: float = Field(1.0, ge=0)
+    """a host that is slow is asked less often, so that it works on this many requests at a time; 0 turns it off"""
     per_host: int = Field(4, ge=1)
     """requests to one host at the same time, at most"""
     at_once: int = Field(64, ge=1)
@@ -45,6 +67,8 @@ class Web(Source):
     """how often a URL is tried again after a timeout, a lost connection or the status 408, 429 or 5xx"""
     retry_wait: float = Field(1.0, ge=0)
     """seconds before the first new try; doubled each time"""
+    longest_wait: float = Field(300.0, ge=0)
+    """seconds that a Retry-After or Crawl-delay may ask for at most; a host that wants more is left for another run"""
     timeout: float = Field(30.0, gt=0)
     """seconds in which an answer must be complete"""
     max_megabytes: float = Field(10.0, gt=0)
@@ -52,7 +76,9 @@ class Web(Source):
     content_types: list[str] = Field([HTML, "application/xhtml+xml", "text/plain"])
     """media types that are pages; others are skipped after their headers"""
     user_agent: str = Field("Textmill/0.1", min_length=1)
-    """who asks: name yourself and how to reach you, e.g. "Textmill/0.1 (+https://example.org/crawler)"; also the name that robots.txt is searched for"""  # noqa: E501 - it becomes one line of help
+    """who asks; its first word is the name that robots.txt knows you by. For any machine but this one it must say how to reach you, such as Textmill/0.1 (+https://your.site/crawler) or Textmill/0.1 (you@your.site)"""  # noqa: E501 - it becomes one line of help
+    private_addresses: bool = False
+    """connect to private, link-local and loopback addresses; without it to this machine only, when a seed names it"""
     verify_certificates: bool = True
     """refuse https hosts whose certificate does not hold"""
 
@@ -68,23 +94,28 @@ class Web(Source):
         return patterns
 
     def semantic(self) -> dict[str, Any]:
-        """Everything but the pace."""
+        """Everything but the pace. Raises StageFailure for seeds and a user agent that no crawl can begin with."""
+        self._check_contact(self._seeds())
         return {name: value for name, value in super().semantic().items() if name not in PACE}
 
-    def collect(self, draft: Draft, size: ShardSize) -> Tally:
+    def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Crawl, or go on with a crawl that was killed."""
+        from tasks.crawl.markup import Rules  # noqa: PLC0415 - as below
         from tasks.crawl.spider import run  # noqa: PLC0415 - Scrapy takes a second to import
 
         seeds = self._seeds()
+        self._check_contact(seeds)
         hosts = {host.lower() for host in self.hosts} or {host_of(seed) for seed in seeds}
-        limits = Limits(seeds, self.max_pages, self.content_types, follow_seed_redirects=not self.hosts)
+        budget = Budget(pages=self.max_pages, megabytes=self.max_total_megabytes, minutes=self.max_minutes)
+        limits = Limits(seeds, self.content_types, not self.hosts, budget, self.each_host)
+        before = Earlier(earlier.folder if earlier else None)
         ledger = Ledger(draft, size)
-        with progress(label="crawl", unit="answers") as bar:
-            session = Session(limits, Scope(hosts, self.allow, self.deny, self.max_depth), self.per_host, ledger, bar)
-            run(session, self._scrapy())
-        tally = session.finish()
-        ledger.finish(draft)
-        return tally
+        with progress(label="crawl", unit="answers", done=ledger.num_stored) as bar:
+            scope = Scope(hosts, self.allow, self.deny, self.max_depth, self.traps)
+            session = Session(limits, scope, self.per_host, ledger, before, bar)
+            rules = Rules(product(self.user_agent), self.parameters, self.traps)
+            run(session, self._scrapy(seeds), rules, self.sitemaps)
+        return session.finish(draft)
 
     def _seeds(self) -> list[str]:
         if not self.seeds:
@@ -93,17 +124,39 @@ class Web(Source):
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
             raise StageFailure(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
-        return [url for url in dict.fromkeys(seeds.values()) if url is not None]
+        private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(host_of(url))]
+        if private:
+            raise StageFailure(
+                f"{', '.join(private)}: not a public address",
+                "Set crawl.source.web.private_addresses to true if the host is yours",
+            )
+        return list(dict.fromkeys(self.parameters.stripped(url)[0] for url in seeds.values() if url is not None))
 
-    def _scrapy(self) -> dict[str, Any]:
+    def _check_contact(self, seeds: list[str]) -> None:
+        urls = [*seeds, *(f"//{host}" for host in self.hosts)]
+        if not all(is_loopback(host_of(url)) for url in urls) and not has_contact(self.user_agent):
+            raise StageFailure(
+                f'the user agent "{self.user_agent}" does not say how to reach you',
+                "Set crawl.source.web.user_agent to a name and an address of yours, such as "
+                '"Textmill/0.1 (+https://your.site/crawler)" or "Textmill/0.1 (you@your.site)"',
+            )
+
+    def _scrapy(self, seeds: list[str]) -> dict[str, Any]:
         return {
+            "GATE": Gate(
+                private=self.private_addresses,
+                loopback=self.private_addresses or any(is_loopback(host_of(seed)) for seed in seeds),
+                named=has_contact(self.user_agent),
+            ),
             "CONCURRENT_REQUESTS": self.at_once,
             "CONCURRENT_REQUESTS_PER_DOMAIN": self.per_host,
             "DOWNLOAD_DELAY": self.delay,
             "DOWNLOAD_MAXSIZE": int(self.max_megabytes * 1e6),
             "DOWNLOAD_TIMEOUT": self.timeout,
             "DOWNLOAD_VERIFY_CERTIFICATES": self.verify_certificates,
+            "LONGEST_WAIT": self.longest_wait,
             "RETRY_TIMES": self.retries,
             "RETRY_WAIT": self.retry_wait,
+            "THROTTLE_TARGET": self.throttle,
             "USER_AGENT": self.user_agent,
         }

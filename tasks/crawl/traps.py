@@ -1,0 +1,68 @@
+"""Addresses without end: what keeps a crawl out of them, and how many it left out by each rule."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import Field
+
+from tasks.block import Block
+
+TOO_LONG, REPEATS, CALENDAR = "URL too long", "path repeats itself", "calendar without end"
+# A path that ends in a date: /2031/05/12, /2031-05-12 or /2031-05, and /2031/5 where the path speaks of a calendar.
+# The latter two parts alone are as often the number of a thing and of its page.
+DATED = re.compile(r"/(\d{4})(?:/\d{1,2}/\d{1,2}|-\d{2}(?:-\d{2})?)/?$")
+MONTH = re.compile(r"/(\d{4})/\d{1,2}/?$")
+CALENDARS = re.compile(r"calend|kalend|event|agenda|schedule|archive|month|week", re.IGNORECASE)
+DATE_NAMES = re.compile(r"date|(?:^|[_-])(?:day|month|week|ym)", re.IGNORECASE)
+DATE = re.compile(r"(\d{4})-?\d{2}(?:-?\d{2})?$")
+YEAR_NAMES, MONTH_NAMES = {"year", "yr", "y"}, {"month", "mon", "m"}
+
+
+class Traps(Block):
+    """What keeps a crawl out of addresses without end. The summary counts what each rule left out."""
+
+    url_length: int = Field(2083, ge=20)
+    """characters of a URL at most; the default is what browsers took for a long time"""
+    repeats: int = Field(4, ge=1)
+    """how often one part of a path may occur in it: /a/b/a/b/a/b comes of relative links that went wrong"""
+    earliest_year: int = Field(1990, ge=0)
+    """addresses that are a date, such as /2031/05/12 or ?month=2031-05, are left out when it is before this year …"""
+    years_ahead: int = Field(1, ge=0)
+    """… or later than so many years from now"""
+    redirects: int = Field(10, ge=0)
+    """redirects in a row at most"""
+    refresh_seconds: float = Field(5.0, ge=0)
+    """a page that goes on to another one by itself within so many seconds counts as a redirect, and is not stored"""
+    links: int = Field(10_000, ge=1)
+    """links of one page at most, in its order"""
+    canonical: bool = True
+    """a page that names another as its canonical one is not stored, once that one is; its links are followed"""
+
+    def refuses(self, url: str) -> str | None:
+        """Why the URL looks like a trap, or None."""
+        if len(url) > self.url_length:
+            return TOO_LONG
+        parts = urlsplit(url)
+        segments = Counter(part for part in parts.path.split("/") if part)
+        if segments and max(segments.values()) > self.repeats:
+            return REPEATS
+        year = year_of(parts.path, parts.query)
+        if year is not None and not self.earliest_year <= year <= datetime.now(UTC).year + self.years_ahead:
+            return CALENDAR
+        return None
+
+
+def year_of(path: str, query: str) -> int | None:
+    """The year of an address that is a date; None for one that is not."""
+    if found := DATED.search(path) or (CALENDARS.search(path) and MONTH.search(path)):
+        return int(found[1])
+    years: list[str] = []
+    parameters = parse_qsl(query)
+    for name, value in parameters:
+        if (date := DATE.match(value)) and DATE_NAMES.search(name):
+            years.append(date[1])
+        elif name.lower() in YEAR_NAMES and value.isdecimal() and any(n.lower() in MONTH_NAMES for n, _ in parameters):
+            years.append(value)
+    return int(years[0]) if years else None
