@@ -1,18 +1,27 @@
 """Which part of the corpus a text belongs to. Its hash decides, so it is the same in every run and snapshot."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.failure import StageFailure
+from tasks.tokenize.mixture import Floats, languages, repeated, repeats, weights
+from tasks.tokenize.pieces import buffers
+from tasks.tokenize.task import Weight
 
 Part = Literal["train", "validation", "heldout"]
 PARTS: tuple[Part, ...] = ("train", "validation", "heldout")
-COLUMNS = ("id", "url", "title", "text", "language")
+TRAIN, VALIDATION, HELDOUT = range(len(PARTS))
+COLUMNS = ("id", "url", "title", "text", "language", "source")
 ROWS_A_BATCH = 512
 
 
@@ -25,16 +34,34 @@ class Shares(NamedTuple):
 
 def fractions(text: str) -> tuple[float, float]:
     """Two independent numbers in [0, 1) that depend on the text alone."""
-    digest = hashlib.blake2b(text.encode(errors="replace"), digest_size=16).digest()
+    return of_bytes(text.encode())
+
+
+def of_bytes(text: bytes | memoryview) -> tuple[float, float]:
+    """The same of a text in UTF-8."""
+    digest = hashlib.blake2b(text, digest_size=16).digest()
     return int.from_bytes(digest[:8]) / 2**64, int.from_bytes(digest[8:]) / 2**64
 
 
 def part_of(text: str, shares: Shares) -> Part:
     """The part of a text."""
-    place = fractions(text)[0]
-    if place < shares.heldout:
-        return "heldout"
-    return "validation" if place < shares.heldout + shares.validation else "train"
+    return PARTS[int(parts(np.array([fractions(text)[0]]), shares)[0])]
+
+
+def parts(places: Floats, shares: Shares) -> npt.NDArray[np.int64]:
+    """The numbers of the parts in PARTS, by the first fractions of the texts."""
+    limits = np.array([shares.heldout, shares.heldout + shares.validation])
+    return np.array([PARTS.index(name) for name in ("heldout", "validation", "train")])[
+        np.searchsorted(limits, places, side="right")
+    ]
+
+
+def places(texts: pa.Array) -> Floats:
+    """The fractions of each text, (rows, 2)."""
+    data, offsets = buffers(texts)
+    view = memoryview(data.data)  # slices of it are hashed where they lie
+    ends = offsets.tolist()
+    return np.array([of_bytes(view[a:b]) for a, b in pairwise(ends)], np.float64).reshape(-1, 2)
 
 
 def batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -55,32 +82,47 @@ def batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def aligned(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The columns in their order, as strings."""
+    """The columns in their order, as strings in valid UTF-8; a null is an empty text."""
     columns = [
         batch.column(name).cast(pa.string()) if name in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
         for name in COLUMNS
     ]
+    text = COLUMNS.index("text")
+    columns[text] = pc.fill_null(columns[text], "")
+    columns[text].validate(full=True)
     return pa.RecordBatch.from_arrays(columns, COLUMNS)
 
 
-def texts_of(batch: pa.RecordBatch) -> list[str]:
-    """The texts of a batch; a null is an empty text."""
-    return [text or "" for text in batch.column("text").to_pylist()]
-
-
-def survey(_out: Path, documents: Path, shares: Shares) -> dict[str, Any]:
-    """Documents and bytes of each part in one shard."""
-    counts: dict[str, dict[str, int]] = {part: {"documents": 0, "bytes": 0} for part in PARTS}
+def survey(_out: Path, documents: Path, shares: Shares, rules: list[Weight]) -> dict[str, Any]:
+    """Documents of each part in one shard, and bytes to train on of each language, as often as they will be seen."""
+    counts = np.zeros(len(PARTS), np.int64)
+    sizes: dict[str, float] = defaultdict(float)
     for batch in batches(documents):
-        for text in texts_of(batch):
-            mine = counts[part_of(text, shares)]
-            mine["documents"] += 1
-            mine["bytes"] += len(text.encode(errors="replace"))
-    return counts
+        mine = parts(places(batch.column("text"))[:, 0], shares)
+        counts += np.bincount(mine, minlength=len(PARTS))
+        seen = np.where(mine == TRAIN, weights(rules, batch), 0) * np.diff(buffers(batch.column("text"))[1])
+        for language, size in zip(languages(batch).to_pylist(), seen.tolist(), strict=True):
+            sizes[language] += size
+    return {"documents": dict(zip(PARTS, counts.tolist(), strict=True)), "bytes": sizes}
 
 
-def sampled(shards: list[Path], shares: Shares, share: float) -> Iterator[list[str]]:
-    """Batches of texts to train a vocabulary on: such a share of the part to train on, and nothing else."""
+def language_shares(sizes: dict[str, float], most_bytes: float, smoothing: float) -> dict[str, float]:
+    """How often the text of each language is in a sample of so many bytes (of all, where there are fewer).
+
+    Languages share the sample by their bytes to the power of `smoothing` (Conneau & Lample, 2019): a rare one may come
+    more than once.
+    """
+    present = {language: size for language, size in sizes.items() if size}
+    powers = {language: size**smoothing for language, size in present.items()}
+    budget = min(most_bytes, sum(present.values())) / max(sum(powers.values()), 1)
+    return {language: budget * powers[language] / size for language, size in present.items()}
+
+
+def sampled(shards: list[Path], shares: Shares, rules: list[Weight], often: dict[str, float]) -> Iterator[list[str]]:
+    """Batches of texts to train a vocabulary on: each language of the part to train on so often, and nothing else."""
     for path in shards:
         for batch in batches(path):
-            yield [text for text in texts_of(batch) if part_of(text, shares) == "train" and fractions(text)[1] < share]
+            fractions = places(batch.column("text"))
+            wanted = weights(rules, batch) * [often.get(language, 0) for language in languages(batch).to_pylist()]
+            wanted[parts(fractions[:, 0], shares) != TRAIN] = 0
+            yield batch.column("text").take(repeated(repeats(wanted, fractions[:, 1]))).to_pylist()

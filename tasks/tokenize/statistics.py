@@ -1,77 +1,101 @@
-"""What was counted: documents, bytes and tokens by part and language."""
+"""What was counted: documents, bytes, words and tokens by part, language and source."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from tasks.draft import Draft
-from tasks.tokenize.parts import PARTS, Part, texts_of
-from tasks.tokenize.vocabulary import UNK
+from tasks.tokenize.encode import Encoded
+from tasks.tokenize.mixture import Ints, languages, sources
+from tasks.tokenize.parts import PARTS, Part
+from tasks.tokenize.pieces import buffers
+from tasks.tokenize.words import num_words
+
+KEYS = ["part", "language", "source"]
+# Of documents, each counted once; `rows` and `row_tokens` count them as often as they are trained on.
+NUMBERS = ["documents", "bytes", "words", "tokens", "unknown", "rows", "row_tokens"]
+MOST_SOURCES = 20  # shown; all are in statistics.parquet
 
 
-class Row(NamedTuple):
-    """Counts of the documents of one part in one language."""
-
-    part: str
-    language: str
-    documents: int
-    bytes: int
-    tokens: int
-    unknown: int  # tokens that are <unk>
-
-
-def counted(part: Part, documents: pa.RecordBatch, tokens: pa.RecordBatch | None) -> list[Row]:
-    """A row a document; one that is held out has no tokens."""
-    languages = documents.column("language").to_pylist()
-    ids = [row.values.to_numpy() for row in tokens.column("input_ids")] if tokens else [np.zeros(0)] * len(documents)
-    return [
-        Row(part, language or "unknown", 1, len(text.encode()), len(mine), int((mine == UNK).sum()))
-        for language, text, mine in zip(languages, texts_of(documents), ids, strict=True)
-    ]
-
-
-def grouped(rows: Iterable[Row]) -> list[Row]:
-    """One row for each part and language, sorted."""
-    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(Row._fields) - 2))
-    for part, language, *numbers in rows:
-        sums[part, language] = [a + b for a, b in zip(sums[part, language], numbers, strict=True)]
-    return [Row(*key, *numbers) for key, numbers in sorted(sums.items())]
+def counted(part: Part, documents: pa.RecordBatch, encoded: Encoded | None, unknown: int, rows: Ints) -> pl.DataFrame:
+    """Sums by language and source of documents of one part; what is held out has no tokens."""
+    texts = documents.column("text")
+    tokens = np.diff(encoded.ends, prepend=0) if encoded else np.zeros(len(texts), np.int64)
+    before = np.r_[0, np.cumsum(encoded.ids == unknown)] if encoded else np.zeros(1, np.int64)
+    ends = encoded.ends if encoded else np.zeros(len(texts), np.int64)
+    frame = pl.DataFrame(
+        {
+            "part": [part] * len(texts),
+            "language": languages(documents).to_pylist(),
+            "source": sources(documents).to_pylist(),
+            "documents": np.ones(len(texts), np.int64),
+            "bytes": np.diff(buffers(texts)[1]),
+            "words": num_words(texts),
+            "tokens": tokens,
+            "unknown": np.diff(before[ends], prepend=0),
+            "rows": rows,
+            "row_tokens": tokens * rows,
+        }
+    )
+    return grouped([frame])
 
 
-def summed(rows: list[Row]) -> dict[str, Any]:
-    """The statistics of the stage: by part, and by language where there are tokens."""
-    encoded = [row for row in rows if row.part != "heldout"]
+def grouped(frames: Iterable[pl.DataFrame], keys: list[str] = KEYS) -> pl.DataFrame:
+    """One row for each key, sorted."""
+    everything = pl.concat([empty(), *frames])
+    return everything.group_by(keys).agg(pl.col(NUMBERS).sum()).sort(keys)
+
+
+def empty() -> pl.DataFrame:
+    return pl.DataFrame(schema={**dict.fromkeys(KEYS, pl.String), **dict.fromkeys(NUMBERS, pl.Int64)})
+
+
+def summed(frame: pl.DataFrame) -> dict[str, Any]:
+    """The statistics of the stage: by part, and by language and source where there are tokens."""
+    parts = grouped([frame], ["part"])
+    encoded = frame.filter(pl.col("part") != "heldout")
+    by_source = {row.pop("source"): totals(row) for row in grouped([encoded], ["source"]).to_dicts()}
+    largest = sorted(by_source, key=lambda name: (-by_source[name]["tokens"], name))[:MOST_SOURCES]
+
+    def of(part: str, column: str) -> int:
+        return int(parts.filter(part=part)[column].sum())
+
+    whole = totals(encoded.select(pl.col(NUMBERS).sum()).to_dicts()[0])
     return {
-        "documents": {part: sum(row.documents for row in rows if row.part == part) for part in PARTS},
-        "tokens": {part: sum(row.tokens for row in rows if row.part == part) for part in PARTS if part != "heldout"},
-        "languages": {
-            language: totals([row for row in encoded if row.language == language])
-            for language in sorted({row.language for row in encoded})
-        },
-        **{name: value for name, value in totals(encoded).items() if name in {"bytes_per_token", "unknown"}},
+        "documents": {part: of(part, "documents") for part in PARTS},
+        "tokens": {part: of(part, "row_tokens") for part in PARTS if part != "heldout"},
+        "languages": {row.pop("language"): totals(row) for row in grouped([encoded], ["language"]).to_dicts()},
+        "sources": {name: by_source[name] for name in largest},
+        "num_sources": len(by_source),
+        **{name: whole[name] for name in ("bytes_per_token", "words_per_token", "unknown")},
     }
 
 
-def totals(rows: list[Row]) -> dict[str, float]:
-    """Documents, tokens, bytes a token, and the share of unknown tokens."""
-    tokens = sum(row.tokens for row in rows)
+def totals(row: dict[str, int]) -> dict[str, float]:
+    """Counts of some documents, and what follows from them; `rows` and `trained_tokens` are as often as trained on."""
+    tokens = max(row["tokens"], 1)
     return {
-        "documents": sum(row.documents for row in rows),
-        "tokens": tokens,
-        "bytes_per_token": round(sum(row.bytes for row in rows) / max(tokens, 1), 4),
-        "unknown": round(sum(row.unknown for row in rows) / max(tokens, 1), 6),
+        "documents": row["documents"],
+        "rows": row["rows"],
+        "tokens": row["tokens"],
+        "row_tokens": row["row_tokens"],
+        "bytes_per_token": round(row["bytes"] / tokens, 4),
+        "words_per_token": round(row["words"] / tokens, 4),
+        "unknown": round(row["unknown"] / tokens, 6),
     }
 
 
-def write_statistics(draft: Draft, statistics: dict[str, Any]) -> None:
-    """statistics.json, summary.md and the manifest's counts."""
+def write_statistics(draft: Draft, statistics: dict[str, Any], frame: pl.DataFrame) -> None:
+    """statistics.json, statistics.parquet, summary.md and the manifest's counts."""
     draft.counts |= {key: statistics[key] for key in ("documents", "tokens", "bytes_per_token", "vocabulary")}
     with draft.write("statistics.json") as path:
         path.write_text(json.dumps(statistics, indent=2, sort_keys=True) + "\n")
+    with draft.write("statistics.parquet") as path:
+        frame.write_parquet(path)
     with draft.write("summary.md") as path:
         path.write_text(summary(statistics))
 
@@ -79,13 +103,20 @@ def write_statistics(draft: Draft, statistics: dict[str, Any]) -> None:
 def summary(statistics: dict[str, Any]) -> str:
     """The statistics as tables."""
     about = (
-        f"{statistics['vocabulary']:,} entries, {statistics['bytes_per_token']} bytes a token, "
-        f"{statistics['unknown']:.2%} of the tokens unknown."
+        f"{statistics['vocabulary']:,} entries, {statistics['bytes_per_token']} bytes and "
+        f"{statistics['words_per_token']} words a token, {statistics['unknown']:.2%} of the tokens unknown."
     )
     lines = [about, "", "| part | documents | tokens |", "|---|---:|---:|"]
     for part, documents in statistics["documents"].items():
         lines.append(f"| {part} | {documents:,} | {statistics['tokens'].get(part, 0):,} |")
-    lines += ["", "| language | documents | tokens | bytes a token |", "|---|---:|---:|---:|"]
-    for language, of in sorted(statistics["languages"].items(), key=lambda item: (-item[1]["tokens"], item[0])):
-        lines.append(f"| {language} | {of['documents']:,} | {of['tokens']:,} | {of['bytes_per_token']} |")
+    for kind in ("languages", "sources"):
+        lines += ["", f"| {kind[:-1]} | documents | trained on | tokens | bytes a token | words a token | unknown |"]
+        lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+        for name, of in sorted(statistics[kind].items(), key=lambda item: (-item[1]["tokens"], item[0])):
+            lines.append(
+                f"| {name} | {of['documents']:,} | {of['rows']:,} | {of['row_tokens']:,} | {of['bytes_per_token']} "
+                f"| {of['words_per_token']} | {of['unknown']:.2%} |"
+            )
+    if statistics["num_sources"] > MOST_SOURCES:
+        lines += ["", f"{MOST_SOURCES} of {statistics['num_sources']:,} sources; all are in statistics.parquet."]
     return "\n".join([*lines, ""])

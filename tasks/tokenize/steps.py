@@ -1,10 +1,13 @@
-"""The steps of tokenization over a draft: survey, train, encode, sum up."""
+"""The steps of tokenization over a draft: the vocabulary, the shards, the sums."""
 
-from contextlib import ExitStack
+import functools
+import hashlib
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tokenizers import Tokenizer
@@ -12,13 +15,30 @@ from tokenizers import Tokenizer
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.store import Artifact
+from tasks.tokenize import existing
 from tasks.tokenize.encode import Encoder, record_batch, schema
-from tasks.tokenize.parts import COLUMNS, PARTS, Shares, batches, part_of, sampled, survey, texts_of
-from tasks.tokenize.statistics import Row, counted, grouped, summed
+from tasks.tokenize.mixture import Ints, repeated, repeats, weights
+from tasks.tokenize.parts import (
+    HELDOUT,
+    PARTS,
+    TRAIN,
+    VALIDATION,
+    Shares,
+    batches,
+    language_shares,
+    parts,
+    places,
+    sampled,
+    survey,
+)  # fmt: skip
+from tasks.tokenize.shards import Rolling
+from tasks.tokenize.special import save_trained, saved
+from tasks.tokenize.statistics import KEYS, NUMBERS, counted, grouped, summed
 from tasks.tokenize.task import Tokenize
-from tasks.tokenize.vocabulary import save, trained
+from tasks.tokenize.vocabulary import trained
 
 MEGABYTE = 1_000_000
+TEXT_COLUMNS = ("id", "url", "title", "text", "language")
 
 
 def shards_of(documents: Artifact) -> dict[str, Path]:
@@ -29,76 +49,122 @@ def shards_of(documents: Artifact) -> dict[str, Path]:
     return {path.stem: path for path in files}
 
 
-def share_to_sample(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> float:
-    """The share of the training text that makes up the sample. Raises StageFailure when a part has no document."""
-    shares = Shares(settings.validation, settings.heldout)
-    found = draft.map(survey, {name: (path, shares) for name, path in shards.items()}, label="survey")
-    documents = {part: sum(counts[part]["documents"] for counts in found.values()) for part in PARTS}
+def shares_of(settings: Tokenize) -> Shares:
+    return Shares(settings.validation, settings.heldout)
+
+
+def vocabulary(settings: Tokenize, draft: Draft, shards: dict[str, Path], earlier: tuple[Artifact, ...]) -> None:
+    """The tokenizer in the draft: the first earlier snapshot's, an existing one, or one trained here."""
+    wanted = settings.of_vocabulary()
+    if earlier:
+        draft.map(existing.take, {"tokenizer": (existing.folders(earlier), wanted)}, label="vocabulary")
+    elif settings.tokenizer:
+        how = (settings.tokenizer, settings.missing_special, settings.sentinels)
+        draft.map(existing.adopt, {"tokenizer": how}, label="vocabulary")
+    else:
+        often = languages_in_sample(settings, draft, shards)
+        draft.map(train, {"tokenizer": (list(shards.values()), settings, often)}, label="vocabulary")
+
+
+def languages_in_sample(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> dict[str, float]:
+    """How often each language is in the sample. Raises StageFailure when a part has no document."""
+    shares = shares_of(settings)
+    jobs = {name: (path, shares, settings.weights) for name, path in shards.items()}
+    documents: Counter[str] = Counter()
+    sizes: dict[str, float] = defaultdict(float)
+    for counts in draft.map(survey, jobs, label="survey").values():
+        documents.update(counts["documents"])
+        for language, size in counts["bytes"].items():
+            sizes[language] += size
+    refuse_empty(settings, documents)
+    return language_shares(sizes, settings.sample_megabytes * MEGABYTE, settings.smoothing)
+
+
+def refuse_empty(settings: Tokenize, documents: dict[str, int]) -> None:
+    """Raise StageFailure when a part that is asked for has no document."""
     for part, share in zip(PARTS, (1.0, settings.validation, settings.heldout), strict=True):
         if share and not documents[part]:
             raise StageFailure(
                 f"of {sum(documents.values()):,} documents none falls to {part}",
                 "Let more documents in, or change the shares tokenize.validation and tokenize.heldout",
             )
-    num_bytes: int = sum(counts["train"]["bytes"] for counts in found.values())
-    return settings.sample_megabytes * MEGABYTE / max(num_bytes, 1)
 
 
-def train(settings: Tokenize, draft: Draft, shards: dict[str, Path], share: float) -> None:
-    """Train and save the tokenizer, once a draft."""
-    draft.map(train_shard, {"tokenizer": (list(shards.values()), settings, share)}, label="vocabulary")
-
-
-def train_shard(out: Path, shards: list[Path], settings: Tokenize, share: float) -> dict[str, Any]:
+def train(out: Path, shards: list[Path], settings: Tokenize, often: dict[str, float]) -> dict[str, Any]:
     """Train on the sample."""
-    shares = Shares(settings.validation, settings.heldout)
     tokenizer = trained(
-        lambda: sampled(shards, shares, share),
+        lambda: sampled(shards, shares_of(settings), settings.weights, often),
         settings.algorithm,
         settings.vocabulary,
         lowercase=settings.lowercase,
+        sentinels=settings.sentinels,
     )
-    save(tokenizer, out / "tokenizer")
-    return {"vocabulary": tokenizer.get_vocab_size()}
+    save_trained(tokenizer, out / "tokenizer", settings.sentinels)
+    return {"entries": tokenizer.get_vocab_size()}
 
 
-def encode(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> dict[str, Any]:
-    """Encode every shard, and sum up what they counted."""
-    shares = Shares(settings.validation, settings.heldout)
-    tokenizer = draft.path / "tokenizer" / "tokenizer.json"
-    found = draft.map(
-        encode_shard, {name: (path, name, tokenizer, shares) for name, path in shards.items()}, label="encode"
-    )
-    rows = [Row(*row) for counts in found.values() for row in counts["rows"]]
-    return summed(rows) | {"vocabulary": Tokenizer.from_file(str(tokenizer)).get_vocab_size()}
+def encode(
+    settings: Tokenize, draft: Draft, shards: dict[str, Path], earlier: tuple[Artifact, ...]
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Encode every shard, and sum up what they counted. Raises StageFailure when a part has no document."""
+    folder = draft.path / "tokenizer"
+    jobs = {name: (path, name, folder, settings) for name, path in shards.items()}
+    found = draft.map(encode_shard, jobs, label="encode")
+    columns = [*KEYS, *NUMBERS]
+    rows = [row for counts in found.values() for row in counts["rows"]]
+    frame = grouped([pl.DataFrame(rows, schema=columns, orient="row")] if rows else [])
+    statistics = summed(frame)
+    if not earlier:  # a later snapshot may bring little or nothing
+        refuse_empty(settings, statistics["documents"])
+    entries = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    return statistics | {"vocabulary": entries, "vocabulary_settings": settings.of_vocabulary()}, frame
 
 
-def encode_shard(out: Path, documents: Path, name: str, tokenizer: Path, shares: Shares) -> dict[str, Any]:
-    """The tokens of one shard by part, the documents held out as text; a row of counts a document."""
-    encoder = Encoder(Tokenizer.from_file(str(tokenizer)))
-    rows: list[Row] = []
-    for part in PARTS:
-        (out / part).mkdir()
-    with ExitStack() as files:
-        writers = {
-            part: files.enter_context(pa.ipc.new_file(out / part / f"{name}.arrow", schema(encoder)))
-            for part in ("train", "validation")
-        }
-        text_schema = pa.schema([(column, pa.string()) for column in COLUMNS])
-        heldout = files.enter_context(
-            pq.ParquetWriter(out / "heldout" / f"{name}.parquet", text_schema, compression="zstd")
-        )
+def encode_shard(out: Path, documents: Path, name: str, tokenizer: Path, settings: Tokenize) -> dict[str, Any]:
+    """The tokens of one shard by part, the documents held out as text; counts by part, language and source."""
+    encoder, unknown = encoder_of(tokenizer, hashlib.blake2b((tokenizer / "tokenizer.json").read_bytes()).hexdigest())
+    sums: list[pl.DataFrame] = []
+    (out / PARTS[HELDOUT]).mkdir()
+    with (
+        Rolling(out / PARTS[TRAIN], name, schema(encoder), settings.shard_tokens) as train_rows,
+        Rolling(out / PARTS[VALIDATION], name, schema(encoder), settings.shard_tokens) as validation_rows,
+        pq.ParquetWriter(out / PARTS[HELDOUT] / f"{name}.parquet", texts_schema(), compression="zstd") as heldout,
+    ):
+        writers = {TRAIN: train_rows, VALIDATION: validation_rows}
         for batch in batches(documents):
-            parts = np.array([part_of(text, shares) for text in texts_of(batch)], dtype=object)
-            for part in PARTS:
-                mine = batch.filter(pa.array(parts == part))
-                if not mine.num_rows:
+            for part, mine, times in divided(batch, settings):
+                if part == HELDOUT:
+                    heldout.write_batch(mine.select(TEXT_COLUMNS))
+                    sums.append(counted(PARTS[part], mine, None, unknown, times))
                     continue
-                tokens = None
-                if part == "heldout":
-                    heldout.write_batch(mine)
-                else:
-                    tokens = record_batch(encoder, mine.column("id"), texts_of(mine))
-                    writers[part].write_batch(tokens)
-                rows += counted(part, mine, tokens)
-    return {"rows": grouped(rows)}
+                encoded = encoder(mine.column("text"))
+                rows = record_batch(encoder, mine.column("id"), encoded)
+                writers[part].write(rows if (times == 1).all() else rows.take(pa.array(repeated(times))))
+                sums.append(counted(PARTS[part], mine, encoded, unknown, times))
+    return {"rows": grouped(sums).rows()}
+
+
+@functools.lru_cache(maxsize=1)
+def encoder_of(folder: Path, _digest: str) -> tuple[Encoder, int]:
+    """The encoder of a saved tokenizer, and its unknown token. Shard after shard, so that words are known already."""
+    tokenizer, end, unknown = saved(folder)
+    return Encoder(tokenizer, end), unknown
+
+
+def divided(batch: pa.RecordBatch, settings: Tokenize) -> list[tuple[int, pa.RecordBatch, Ints]]:
+    """The documents of each part that has any, and how often each is there: more than once only to train on."""
+    fractions = places(batch.column("text"))
+    part_of = parts(fractions[:, 0], shares_of(settings))
+    times = np.ones(len(part_of), np.int64)
+    if settings.weights:
+        times = np.where(part_of == TRAIN, repeats(weights(settings.weights, batch), fractions[:, 1]), 1)
+    found = []
+    for part in range(len(PARTS)):
+        rows = (part_of == part) & (times > 0)
+        if rows.any():
+            found.append((part, batch.filter(pa.array(rows)), times[rows]))
+    return found
+
+
+def texts_schema() -> pa.Schema:
+    return pa.schema([(column, pa.string()) for column in TEXT_COLUMNS])

@@ -1,39 +1,46 @@
-"""Train a vocabulary, and save it as a transformers tokenizer that opens without our code."""
+"""Train a vocabulary: byte-level BPE, WordPiece or Unigram."""
 
+import re
 import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Literal
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-Algorithm = Literal["bpe", "wordpiece"]
+from tasks.tokenize.cuts import BORDERS
+from tasks.tokenize.special import BOS, EOS, MASK, SPECIAL, UNK, further, mask_token
+from tasks.tokenize.unigram import scored
 
-# Causal and masked objectives share one set: <bos> is also what BERT calls [CLS], <eos> what it calls [SEP].
-SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>", "<mask>")
-PAD, UNK, BOS, EOS, MASK = range(len(SPECIAL))
-NAMES = {"pad_token": PAD, "unk_token": UNK, "bos_token": BOS, "cls_token": BOS, "eos_token": EOS, "sep_token": EOS}
+Algorithm = Literal["bpe", "wordpiece", "unigram"]
 
-# What is never merged across: contractions, runs of Han (which have no spaces, so phrases become tokens), words with
-# the space before them, numbers three digits at a time, signs, line ends, and indents apart from the word they precede.
-BORDERS = (
-    r"'(?:[sdmt]|ll|ve|re)(?!\p{L})|\p{Han}+| ?[[\p{L}\p{M}]&&[^\p{Han}]]+| ?\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{M}\p{N}]+|\s*\n|\s+(?!\S)|\s+"
-)
 PREFIX = "##"  # before a WordPiece token that goes on a word
 # At most this part of a WordPiece vocabulary is single characters; the rarest are left to <unk>.
 MOST_CHARACTERS = 1 / 3
 
+LONGEST_WORD = 1000  # characters
+LONG_RUN = re.compile(rf"\w{{{LONGEST_WORD}}}|[^\w\s]{{{LONGEST_WORD}}}")
+
+# A Unigram vocabulary is chosen from so many times as many byte pairs.
+SEEDS = 2
+
 Texts = Callable[[], Iterator[list[str]]]
 
 
-def trained(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool) -> Tokenizer:
+def trained(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool, sentinels: int) -> Tokenizer:
     """A tokenizer of at most `size` entries; `texts` gives the batches anew at every call."""
-    tokenizer = byte_level(texts, size) if algorithm == "bpe" else wordpiece(texts, size, lowercase=lowercase)
-    # a mask stands for a word with the space before it, as byte-level words have theirs
-    tokenizer.add_special_tokens([*SPECIAL[:MASK], AddedToken("<mask>", lstrip=algorithm == "bpe", special=True)])
+    special = [*SPECIAL, *further(sentinels)]
+    learnt, texts = texts, lambda: ([broken(text) for text in batch] for batch in learnt())
+    if algorithm == "bpe":
+        tokenizer = byte_level(texts, size, special)
+    elif algorithm == "unigram":
+        tokenizer = unigram(texts, size, special)
+    else:
+        tokenizer = wordpiece(texts, size, special, lowercase=lowercase)
+    tokenizer.add_special_tokens(
+        [*SPECIAL[:MASK], mask_token(takes_space=algorithm != "wordpiece"), *further(sentinels)]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>",
         pair="<bos> $A <eos> $B:1 <eos>:1",
@@ -42,19 +49,28 @@ def trained(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool) -
     return tokenizer
 
 
-def byte_level(texts: Texts, size: int) -> Tokenizer:
-    """Byte-pair encoding of bytes: every text comes back as it was (Radford et al., 2019)."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(BORDERS), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+def broken(text: str) -> str:
+    """The text with line ends in overlong words: training takes time quadratic in a word's length (45 s at 300,000)."""
+    if len(text) < LONGEST_WORD or max(map(len, text.split()), default=0) < LONGEST_WORD:
+        return text
+    return LONG_RUN.sub(r"\g<0>\n", text)
+
+
+def of_bytes(model: models.Model) -> Tokenizer:
+    """A tokenizer over bytes: it gives every text back as it was and knows all (Radford et al., 2019)."""
+    tokenizer = Tokenizer(model)
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(BORDERS), "isolated"), to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def byte_level(texts: Texts, size: int, special: list[str]) -> Tokenizer:
+    """Byte-pair encoding of bytes (Sennrich et al., 2016)."""
+    tokenizer = of_bytes(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL),
+        special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -62,7 +78,13 @@ def byte_level(texts: Texts, size: int) -> Tokenizer:
     return tokenizer
 
 
-def wordpiece(texts: Texts, size: int, *, lowercase: bool) -> Tokenizer:
+def unigram(texts: Texts, size: int, special: list[str]) -> Tokenizer:
+    """The likeliest split of each word under a unigram model (Kudo, 2018), over bytes."""
+    seeds = byte_level(texts, SEEDS * size, special)
+    return of_bytes(models.Unigram(scored(seeds, texts(), size, special), unk_id=UNK, byte_fallback=False))
+
+
+def wordpiece(texts: Texts, size: int, special: list[str], *, lowercase: bool) -> Tokenizer:
     """BERT's WordPiece; every Chinese character is a word (Devlin et al., 2019)."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[UNK]))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase, handle_chinese_chars=True)
@@ -72,7 +94,7 @@ def wordpiece(texts: Texts, size: int, *, lowercase: bool) -> Tokenizer:
     going_on = [PREFIX + letter for letter in alphabet if not stands_alone(letter)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        special_tokens=[*SPECIAL, *going_on],
+        special_tokens=[*special, *going_on],
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         continuing_subword_prefix=PREFIX,
@@ -106,17 +128,3 @@ def is_han(code: int) -> bool:
     return (
         0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x2FA1F
     )
-
-
-def save(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the folder that `AutoTokenizer.from_pretrained` opens."""
-    # transformers takes seconds to import
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
-
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        mask_token=tokenizer.get_added_tokens_decoder()[MASK],
-        clean_up_tokenization_spaces=False,
-        **{name: SPECIAL[number] for name, number in NAMES.items()},
-    )  # type: ignore[no-untyped-call]
-    wrapped.save_pretrained(folder)

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tasks.tokenize.task import Tokenize, tokenize
 
 MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
-SETTINGS = {"vocabulary": 400, "validation": 0.1, "heldout": 0.2}
+SETTINGS = {"vocabulary": 420, "sentinels": 10, "validation": 0.1, "heldout": 0.2}
 SHARES = Shares(0.1, 0.2)
 TEXTS = [
     f"第{n}篇文章讲的是长江与黄河。它很短！" if n % 3 == 0 else f"Document {n} says: page{n} is short. It ends here."
@@ -49,9 +50,9 @@ def write(folder: Path, texts: list[str], num_shards: int = 2) -> Path:
     return folder
 
 
-def built(make_draft: MakeDraft, name: str, inputs: Artifact, **settings: Any) -> Draft:
+def built(make_draft: MakeDraft, name: str, *inputs: Artifact, **settings: Any) -> Draft:
     draft = make_draft(name)
-    tokenize.build(Tokenize(**(SETTINGS | settings)), draft, inputs)
+    tokenize.build(Tokenize(**(SETTINGS | settings)), draft, *inputs)
     return draft
 
 
@@ -63,7 +64,7 @@ def bytes_of(draft: Draft) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece"])
+@pytest.mark.parametrize("algorithm", ["bpe", "wordpiece", "unigram"])
 def test_datasets_opens_the_shards(
     algorithm: str, tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
@@ -114,8 +115,15 @@ def test_two_runs_and_workers_give_the_same_bytes(
     first = bytes_of(built(make_draft, "first", inputs))
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
     assert bytes_of(built(make_draft, "second", inputs)) == first
-    shards = {f"{part}/{number:05d}.arrow" for part in ("train", "validation") for number in range(2)}
-    assert shards | {"heldout/00001.parquet", "tokenizer/tokenizer.json", "statistics.json", "summary.md"} <= set(first)
+    shards = {f"{part}/{number:05d}-000.arrow" for part in ("train", "validation") for number in range(2)}
+    others = {
+        "heldout/00001.parquet",
+        "tokenizer/tokenizer.json",
+        "statistics.json",
+        "statistics.parquet",
+        "summary.md",
+    }
+    assert shards | others <= set(first)
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(
@@ -149,7 +157,10 @@ def test_statistics_add_up(tmp_path: Path, make_draft: MakeDraft, as_artifact: A
     num_bytes = sum(len(text.encode()) for text in TEXTS if part_of(text, SHARES) != "heldout")
     assert statistics["bytes_per_token"] == round(num_bytes / sum(statistics["tokens"].values()), 4)
     assert statistics["unknown"] == 0
-    assert statistics["vocabulary"] == draft.counts["vocabulary"] <= 400
+    assert statistics["vocabulary"] == draft.counts["vocabulary"] <= 420
+    assert statistics["languages"]["zh"]["words_per_token"] > 0
+    assert statistics["sources"] == {"a": statistics["sources"]["a"]}
+    assert statistics["sources"]["a"]["tokens"] == sum(statistics["tokens"].values())
     assert f"| train | {statistics['documents']['train']} |" in (draft.path / "summary.md").read_text()
 
 
@@ -170,10 +181,98 @@ def test_parts_can_be_switched_off(tmp_path: Path, make_draft: MakeDraft, as_art
     assert draft.counts["documents"] == {"train": len(TEXTS), "validation": 0, "heldout": 0}
 
 
+def test_weights_repeat_rows_of_the_training_part_only(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
+    rules = [{"language": "zh", "weight": 2.5}, {"source": "a", "language": "en", "weight": 0}]
+    draft = built(make_draft, "mixed", inputs, weights=rules)
+    again = built(make_draft, "again", inputs, weights=rules)
+    assert bytes_of(draft) == bytes_of(again)
+    rows = {part: ids_in(draft.path / part) for part in ("train", "validation")}
+    chinese = [text for text in TEXTS if text.startswith("第") and part_of(text, SHARES) == "train"]
+    assert set(rows["train"]) == {f"id {text}" for text in chinese}
+    assert {rows["train"].count(each) for each in rows["train"]} == {2, 3}
+    assert sorted(rows["validation"]) == sorted(f"id {text}" for text in TEXTS if part_of(text, SHARES) == "validation")
+    statistics = json.loads((draft.path / "statistics.json").read_text())
+    assert statistics["documents"]["train"] == len(chinese)
+    zh = statistics["languages"]["zh"]
+    assert zh["rows"] == len(rows["train"]) + sum(each.startswith("id 第") for each in rows["validation"])
+    assert zh["row_tokens"] > 2 * zh["tokens"] * 0.8
+    assert draft.counts["tokens"]["train"] == sum(tokens_in(draft.path / "train"))
+
+
+def test_shards_are_of_the_size_that_is_asked_for(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    inputs = as_artifact(write(tmp_path / "in", TEXTS, 1), "dedup")
+    whole = built(make_draft, "whole", inputs)
+    small = built(make_draft, "small", inputs, shard_tokens=200)
+    assert len(list((small.path / "train").iterdir())) > 3
+    assert ids_in(small.path / "train") == ids_in(whole.path / "train")
+    assert all(tokens < 300 for tokens in tokens_in(small.path / "train"))
+
+
+def ids_in(folder: Path) -> list[str]:
+    """The ids of the documents in the shards of a folder."""
+    return [each for path in sorted(folder.iterdir()) for each in pa.ipc.open_file(path).read_all()["id"].to_pylist()]
+
+
+def tokens_in(folder: Path) -> list[int]:
+    """The tokens in each shard of a folder."""
+    tables = [pa.ipc.open_file(path).read_all() for path in sorted(folder.iterdir())]
+    return [sum(map(len, table["input_ids"].to_pylist())) for table in tables]
+
+
+def test_a_later_snapshot_has_the_first_ones_vocabulary(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    first = built(make_draft, "first", as_artifact(write(tmp_path / "one", TEXTS), "dedup"))
+    tokens = as_artifact(first.path, "tokenize")
+    news = [f"Entirely new words {n}: zebra quagga okapi." for n in range(60)]
+    new = as_artifact(write(tmp_path / "two", news), "dedup")
+    second = built(make_draft, "second", new, tokens)
+    third = built(make_draft, "third", new, tokens, as_artifact(second.path, "tokenize"), weights=[{"weight": 2}])
+    for draft in (second, third):
+        assert {name: text for name, text in bytes_of(draft).items() if name.startswith("tokenizer/")} == {
+            name: text for name, text in bytes_of(first).items() if name.startswith("tokenizer/")
+        }
+    assert set(ids_in(second.path / "train")) <= {f"id {text}" for text in news}
+    nothing = built(make_draft, "nothing", as_artifact(write(tmp_path / "three", []), "dedup"), tokens)
+    assert nothing.counts["documents"] == {"train": 0, "validation": 0, "heldout": 0}
+    with pytest.raises(StageFailure, match=r"tokenize\.algorithm is wordpiece.*made with bpe.*set it back"):
+        built(make_draft, "other", new, tokens, algorithm="wordpiece")
+    with pytest.raises(StageFailure, match="is no artifact of the tokenize stage"):
+        built(make_draft, "wrong", new, new)
+    strange = built(make_draft, "strange", new)
+    with pytest.raises(StageFailure, match="has another vocabulary than"):
+        built(make_draft, "mixed", new, tokens, as_artifact(strange.path, "tokenize"))
+
+
+def test_an_existing_tokenizer_is_used_and_its_content_is_the_key(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
+    trained = built(make_draft, "trained", inputs)
+    folder = tmp_path / "existing"
+    shutil.copytree(trained.path / "tokenizer", folder)
+    used = built(make_draft, "used", inputs, tokenizer=str(folder))
+    assert tokens_in(used.path / "train") == tokens_in(trained.path / "train")
+    settings = Tokenize(tokenizer=str(folder))
+    table = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps(table, sort_keys=True))
+    assert settings.semantic() == Tokenize(tokenizer=str(folder), vocabulary=999, algorithm="unigram").semantic()
+    assert "vocabulary" not in settings.semantic()
+    before = settings.semantic()
+    table["normalizer"] = {"type": "NFC"}
+    (folder / "tokenizer.json").write_text(json.dumps(table))
+    assert settings.semantic() != before
+
+
 def test_the_settings_are_a_form_and_checked() -> None:
     schema = Tokenize.model_json_schema()["properties"]
     assert all(field["description"] for field in schema.values())
-    for wrong in ({"algorithm": "unigram"}, {"vocabulary": 10}, {"vocabulry": 500}):
+    for wrong in ({"algorithm": "bytes"}, {"vocabulary": 10}, {"vocabulry": 500}, {"vocabulary": 300}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Tokenize(**wrong)
     with pytest.raises(ValueError, match="leave documents to train on"):

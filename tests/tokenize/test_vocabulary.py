@@ -1,84 +1,30 @@
-import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from tasks.tokenize.vocabulary import (
-    BOS,
-    EOS,
-    MASK,
-    PAD,
-    SPECIAL,
-    UNK,
-    Algorithm,
-    characters,
-    save,
-    stands_alone,
-    trained,
-)
+from tasks.tokenize.special import BOS, EOS, FURTHER, MASK, PAD, SPECIAL, UNK, further, save_trained
+from tasks.tokenize.task import NUM_SPECIAL
+from tasks.tokenize.vocabulary import characters, stands_alone, trained
+from tests.tokenize.samples import ALGORITHMS, every_code_point, odd_texts, small, texts
 
-ENGLISH = [
-    f"The number {n} follows {n - 1}, don't you think? Parsing returns {n * 7} values. naïve café" for n in range(99)
-]
-CHINESE = [f"北京大学创办于{n}年，是中国第一所国立综合性大学。第{n}个人說：長江发源于青藏高原！" for n in range(99)]
-ALGORITHMS: tuple[Algorithm, ...] = ("bpe", "wordpiece")
-
-
-def texts() -> Iterator[list[str]]:
-    yield ENGLISH
-    yield CHINESE
+LOSSLESS = ("bpe", "unigram")
 
 
 @pytest.fixture(scope="module")
 def tokenizers() -> dict[str, Tokenizer]:
-    return {each: trained(texts, each, 600, lowercase=True) for each in ALGORITHMS}
+    return {each: small(each) for each in ALGORITHMS}
 
 
-def every_code_point() -> Iterator[str]:
-    """All of Unicode (a string has no UTF-8 with surrogates in it), in strings that are easy to print."""
-    codes = [code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    for start in range(0, len(codes), 4096):
-        yield "".join(map(chr, codes[start : start + 4096]))
-
-
-def odd_texts(count: int) -> Iterator[str]:
-    """Random mixtures of scripts, spaces, control characters, combining marks, emoji and what looks special."""
-    draw = random.Random(0)
-    pieces = [
-        " ",
-        "\n",
-        "\t",
-        "\r\n",
-        "\x00",
-        "\u200d",
-        "\u0301",
-        "\ufeff",
-        "don't",
-        "'S",
-        "<eos>",
-        "<mask>",
-        "123456",
-        "  ",
-    ]
-    blocks = [(0x20, 0x7F), (0xA0, 0x250), (0x370, 0x530), (0x4E00, 0x5000), (0x1F300, 0x1F600), (0x20, 0x10FFFF)]
-    for _ in range(count):
-        text = ""
-        for _ in range(draw.randrange(1, 30)):
-            low, high = draw.choice(blocks)
-            code = draw.randrange(low, high)
-            text += draw.choice(pieces) if draw.random() < 0.3 or 0xD800 <= code < 0xE000 else chr(code)
-        yield text
-
-
-def test_byte_level_gives_every_text_back(tokenizers: dict[str, Tokenizer]) -> None:
-    tokenizer = Tokenizer.from_str(tokenizers["bpe"].to_str())
+@pytest.mark.parametrize("algorithm", LOSSLESS)
+def test_byte_level_gives_every_text_back(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
+    tokenizer = Tokenizer.from_str(tokenizers[algorithm].to_str())
     tokenizer.encode_special_tokens = True
-    for text in (*odd_texts(3_000), *every_code_point()):
+    for text in (*odd_texts(2_000), *every_code_point()):
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
         assert UNK not in ids
@@ -89,15 +35,17 @@ def test_special_tokens_have_their_numbers(tokenizers: dict[str, Tokenizer], alg
     tokenizer = tokenizers[algorithm]
     assert [tokenizer.id_to_token(number) for number in range(5)] == list(SPECIAL)
     assert tokenizer.encode("the number").ids[:: len(tokenizer.encode("the number").ids) - 1] == [BOS, EOS]
-    assert set(tokenizer.get_added_tokens_decoder()) == set(range(5))
-    assert tokenizer.get_vocab_size() <= 600
+    assert [tokenizer.id_to_token(number) for number in range(5, 5 + len(further(20)))] == further(20)
+    assert set(tokenizer.get_added_tokens_decoder()) == set(range(5 + len(further(20))))
+    assert tokenizer.get_vocab_size() <= 700
+    assert len(SPECIAL) + len(FURTHER) == NUM_SPECIAL
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_transformers_opens_it_without_our_code(
     tokenizers: dict[str, Tokenizer], algorithm: str, tmp_path: Path
 ) -> None:
-    save(tokenizers[algorithm], tmp_path)
+    save_trained(tokenizers[algorithm], tmp_path, 20)
     opened = AutoTokenizer.from_pretrained(tmp_path)
     assert (opened.pad_token_id, opened.unk_token_id, opened.mask_token_id) == (PAD, UNK, MASK)
     assert opened.bos_token_id == opened.cls_token_id == BOS
@@ -108,25 +56,19 @@ def test_transformers_opens_it_without_our_code(
     assert opened(text, add_special_tokens=False)["input_ids"] == ids
     assert opened("The <mask> 5")["input_ids"].count(MASK) == 1
     assert opened("a", "b")["input_ids"].count(EOS) == 2
-    if algorithm == "bpe":
+    assert opened.convert_tokens_to_ids(["<fim_middle>", "<extra_id_19>"]) == [6, 40]
+    assert {"<fim_prefix>", "<extra_id_0>", "<e1>"} <= set(opened.all_special_tokens)
+    assert opened.decode([BOS, 6, 40, *ids, EOS], skip_special_tokens=True) == opened.decode(ids)
+    if algorithm in LOSSLESS:
         assert opened.decode(ids) == text
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_gives_the_same_in_another_process(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
     # hash tables of the library are seeded anew in every process
-    here = Path(__file__)
-    code = (
-        "import importlib.util; spec = importlib.util.spec_from_file_location('there', __import__('sys').argv[1]); "
-        "there = importlib.util.module_from_spec(spec); spec.loader.exec_module(there); "
-        "print(there.trained(there.texts, __import__('sys').argv[2], 600, lowercase=True).to_str())"
-    )
+    code = f"from tests.tokenize.samples import small; print(small({algorithm!r}).to_str())"
     run = subprocess.run(
-        [sys.executable, "-c", code, str(here), algorithm],
-        cwd=here.parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == tokenizers[algorithm].to_str()
 
@@ -138,12 +80,12 @@ def test_chinese_phrases_are_tokens_of_byte_level_and_characters_of_wordpiece(to
 
 
 def test_no_token_of_byte_level_joins_han_and_latin(tokenizers: dict[str, Tokenizer]) -> None:
-    made = trained(lambda: iter([["Python语言 " * 50]]), "bpe", 600, lowercase=True)
+    made = trained(lambda: iter([["Python语言 " * 50]]), "bpe", 600, lowercase=True, sentinels=0)
     assert made.encode("Python语言", add_special_tokens=False).offsets == [(0, 6), (6, 8)]
 
 
 def test_wordpiece_folds_case_only_when_asked() -> None:
-    lower, upper = (trained(texts, "wordpiece", 500, lowercase=folds) for folds in (True, False))
+    lower, upper = (small("wordpiece", 500, lowercase=folds) for folds in (True, False))
     assert lower.encode("THE Café").ids == lower.encode("the cafe").ids
     assert upper.encode("The").ids != upper.encode("the").ids
 
@@ -171,3 +113,11 @@ def test_shared_chinese_has_no_unknowns_in_byte_level(
     for line in file.read_text(encoding="utf-8").splitlines()[:500]:
         ids = tokenizers["bpe"].encode(line, add_special_tokens=False).ids
         assert tokenizers["bpe"].decode(ids) == line
+
+
+def test_unigram_keeps_bytes_and_what_is_used_most(tokenizers: dict[str, Tokenizer]) -> None:
+    tokenizer = tokenizers["unigram"]
+    assert tokenizer.get_vocab_size() == 700
+    assert tokenizer.encode(" Parsing", add_special_tokens=False).tokens == ["ĠParsing"]
+    sizes = [len(tokenizers[name].encode("".join(next(texts()))).ids) for name in LOSSLESS]
+    assert sizes[1] < 1.1 * sizes[0]

@@ -1,0 +1,34 @@
+"""Count words, to say how many a token stands for: letters and digits in a row; of Han characters, each is one."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.compiled import compiled
+from tasks.tokenize.cuts import classes
+from tasks.tokenize.pieces import Ints, buffers, decoded
+
+HAN, LETTER = 1, 2
+PATTERNS = (r"\p{Han}", r"[[\p{L}\p{M}\p{N}]&&[^\p{Han}]]")
+
+
+@compiled
+def counted(data: Any, offsets: Any, kinds: Any) -> Any:
+    """Words of each text."""
+    counts = np.zeros(offsets.size - 1, np.int64)
+    for row in range(offsets.size - 1):
+        place, before = offsets[row], 0
+        while place < offsets[row + 1]:
+            code, place = decoded(data, place)
+            kind = kinds[code]
+            counts[row] += kind == HAN or (kind == LETTER and before != LETTER)
+            before = kind
+    return counts
+
+
+def num_words(texts: pa.Array) -> Ints:
+    """Words of each text of a string column."""
+    data, offsets = buffers(texts)
+    found: Ints = counted(data, offsets, classes(PATTERNS))
+    return found
