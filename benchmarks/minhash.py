@@ -1,49 +1,23 @@
 """MinHash signatures: documents per CPU-second of our kernel against datasketch's `bulk` and `update`.
 
-The documents are real: the docstrings of a module of the installed Python and its packages are one document. Each side
-gets the texts and makes 128-entry signatures of their word 5-grams. datasketch gets its usual user code (a regular
-expression, joined 5-grams, its default hash); "ready" is `bulk` on shingles that someone else already made.
+The documents are real (benchmarks/pages.py). Each side gets the texts and makes 128-entry signatures of their word
+5-grams. datasketch gets its usual user code (a regular expression, joined 5-grams, its default hash); "ready" is `bulk`
+on shingles that someone else already made.
 """
 
-import ast
 import re
-import sysconfig
-import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from datasketch import MinHash
 
+from benchmarks.pages import texts as real_texts
 from benchmarks.report import interleaved, is_quick, print_result, print_table, print_versions, spread
 from tasks.dedup.minhash import sketch
 from tasks.dedup.words import shingle_hash, shingles
 
 NUM_PERM, SIZE, SEED, ROUNDS = 128, 5, 1, 7
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def docstrings(path: Path) -> str:
-    """All docstrings of a source file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other people's escapes
-            tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # files that test what a parser refuses
-        return ""
-    found = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
-    return "\n\n".join(each for each in found if each)
-
-
-def documents(count: int) -> list[str]:
-    """Docstrings of modules, one text a module, the same on every run; at least 400 characters each."""
-    roots = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")]
-    files = sorted({path for root in roots for path in root.rglob("*.py") if path.stat().st_size > 4_000})
-    texts = (docstrings(path) for path in files[:: max(len(files) // (3 * count), 1)])
-    # a lone surrogate in a docstring has no UTF-8
-    long = [text.encode(errors="replace").decode() for text in texts if len(text) >= 400]
-    return long[:count]
 
 
 def split(text: str) -> list[bytes]:
@@ -71,7 +45,7 @@ def check(texts: list[str]) -> None:
 
 def main() -> None:
     quick = is_quick(__doc__)
-    texts = documents(200 if quick else 1_000)
+    where, texts = real_texts(200 if quick else 1_000)
     column, ready = pa.array(texts), [split(text) for text in texts]
     few = texts[::10]  # `update` is too slow for all of them
     check(texts[::25])
@@ -89,7 +63,7 @@ def main() -> None:
 
     print_versions("datasketch", "numba", "numpy", "pyarrow")
     words = sum(map(len, ready)) / len(texts) + SIZE - 1
-    print(f"{len(texts):,} documents of {words:,.0f} words on average, {len(seconds['ours'])} rounds: median (range)\n")
+    print(f"{len(texts):,} {where} of {words:,.0f} words on average, {len(seconds['ours'])} rounds: median (range)\n")
     rows = [(name, spread(rates[name]), spread(ratios[name])) for name in works]
     print_table(["signatures", "documents per CPU-second", "ours is so many times faster"], rows)
     print_result(

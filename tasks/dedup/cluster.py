@@ -3,6 +3,9 @@
 Bands alone, closed transitively, delete too much: a chain of small changes joins documents that share nothing. So each
 document is compared with the documents that stay, by signature and, where that is too coarse to tell, by the exact
 Jaccard similarity of the shingles. What ranks first always stays, and a later document never changes what was decided.
+
+Most components are stars: every member is surely similar to the one that ranks first, and no text need be read again.
+The others are decided one document after the other.
 """
 
 from typing import Any, NamedTuple
@@ -10,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tasks.compiled import compiled
 from tasks.dedup.bands import Runs
-from tasks.dedup.compiled import compiled
-from tasks.dedup.minhash import U32, U64
+from tasks.dedup.minhash import U8, U32, U64
 
 # A document that lies near the threshold of this many others is looked at closely no more often than that: pages of one
 # template can share a band by the ten thousand.
 MOST_CLOSE_LOOKS = 64
+BY_CHANCE = 1 / 256
 
 
 class Verdict(NamedTuple):
@@ -40,11 +44,23 @@ def margin(threshold: float, num_perm: int) -> float:
 
 @compiled
 def estimate(one: Any, other: Any) -> Any:
-    """The share of equal entries of two signatures: an unbiased estimate of their Jaccard similarity."""
+    """The Jaccard similarity as two signatures estimate it, without bias.
+
+    Low bytes are also equal by chance, once in 256 (Li, König, "b-Bit Minwise Hashing", WWW 2010, section 2).
+    """
     equal = 0
     for row in range(one.size):
         equal += one[row] == other[row]
-    return equal / one.size
+    return (equal / one.size - BY_CHANCE) / (1 - BY_CHANCE)
+
+
+@compiled
+def estimates(signatures: Any, others: Any) -> Any:
+    """Each document's estimated similarity to another: `others` are the numbers of these."""
+    found = np.empty(others.size, np.float32)
+    for place in range(others.size):
+        found[place] = estimate(signatures[place], signatures[others[place]])
+    return found
 
 
 @compiled
@@ -100,8 +116,11 @@ def best_match(document: Any, others: Any, signatures: Any, sets: Any, threshold
 def decide(
     signatures: Any, sets: Any, starts: Any, runs: Any, threshold: Any, around: Any, kept: Any, similarities: Any
 ) -> None:
-    """Fill `kept` and `similarities`; with `runs = (mine, of)`, document i is in the runs `of[mine[i]:mine[i + 1]]`."""
-    mine, of = runs
+    """Fill `kept` and `similarities`; `runs = (mine, of, fixed)`: document i is in the runs `of[mine[i]:mine[i + 1]]`.
+
+    The first `fixed` documents stay without being looked at.
+    """
+    mine, of, fixed = runs
     staying = np.empty(starts[-1], np.int64)  # run by run, those of its members that stay so far
     num_staying = np.zeros(starts.size - 1, np.int64)
     seen = np.full(kept.size, -1, np.int64)
@@ -109,7 +128,10 @@ def decide(
     for document in range(kept.size):
         runs_of = of[mine[document] : mine[document + 1]]
         count = candidates(document, runs_of, starts, staying, num_staying, seen, others)
-        found, similarity = best_match(document, others[:count], signatures, sets, threshold, around)
+        if document >= fixed:
+            found, similarity = best_match(document, others[:count], signatures, sets, threshold, around)
+        else:
+            found, similarity = np.int64(-1), 0.0
         if found >= 0:
             kept[document], similarities[document] = found, similarity
             continue
@@ -118,15 +140,18 @@ def decide(
             num_staying[run] += 1
 
 
-def near_duplicates(signatures: U32, sets: ShingleSets, groups: Runs, threshold: float) -> Verdict:
-    """Decide for documents in order of rank, N rows everywhere; `groups` says which share a band key."""
+def near_duplicates(signatures: U8, sets: ShingleSets, groups: Runs, threshold: float, fixed: int = 0) -> Verdict:
+    """Decide for documents in order of rank, N rows everywhere; `groups` says which share a band key.
+
+    The first `fixed` were decided earlier: they stay.
+    """
     count = len(signatures)
     run_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
     order = np.argsort(groups.members, kind="stable")
     mine = np.searchsorted(groups.members[order], np.arange(count + 1))
     verdict = Verdict(np.arange(count), np.ones(count, np.float32))
     around = margin(threshold, signatures.shape[1])
-    decide(signatures, tuple(sets), groups.starts, (mine, run_of[order]), threshold, around, *verdict)
+    decide(signatures, tuple(sets), groups.starts, (mine, run_of[order], fixed), threshold, around, *verdict)
     return verdict
 
 

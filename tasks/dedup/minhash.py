@@ -5,6 +5,7 @@ numbers as `datasketch.MinHash(num_perm, seed, hashfunc=words.shingle_hash)` mak
 Broder, "On the resemblance and containment of documents", 1997.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.compiled import compiled
+from tasks.compiled import compiled
 from tasks.dedup.words import ALONE, CLASS_SHIFT, LETTER, MIX_1, MIX_2, SHINGLE, START, WORD, character_table
 
+U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
@@ -30,6 +32,7 @@ class Sketches(NamedTuple):
     num_words: npt.NDArray[np.int64]  # (N,)
 
 
+@functools.cache
 def permutations(num_perm: int, seed: int) -> U32:
     """Factors (odd) and summands of the permutations, (2, num_perm): the draws of datasketch's `affine32`."""
     draw = np.random.RandomState(seed)  # datasketch's generator, or the signatures would differ
@@ -203,3 +206,10 @@ def sketch(texts: pa.Array | pa.ChunkedArray, num_perm: int, size: int, seed: in
         sketch_rows(data, offsets, character_table(), size, permutations(num_perm, seed), *parts)
         begin = rows.stop
     return made
+
+
+def lean(signatures: U32, seed: int) -> list[Any]:
+    """Signatures (N, num_perm) as datasketch's `LeanMinHash`, for its indexes; raises ImportError without it."""
+    from datasketch import LeanMinHash  # noqa: PLC0415 - only who asks for it needs it
+
+    return [LeanMinHash(seed=seed, hashvalues=signature, scheme="affine32") for signature in signatures]

@@ -1,6 +1,5 @@
 """What the dedup stage writes: documents that stay, clusters, the index for the next snapshot, the counts."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,49 +8,118 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.dedup.bands import layout, reach
+from tasks.dedup.bands import key_ranges, reach
 from tasks.dedup.corpus import Corpus
+from tasks.dedup.decontaminate import CUTS
+from tasks.dedup.index import known_schema, known_table, write_keys
+from tasks.dedup.repeats import REDUCED
+from tasks.dedup.scheme import layout_of, metadata
+from tasks.dedup.shard import BATCH, opened, texts_by_row
 from tasks.dedup.steps import Decision
 from tasks.dedup.task import Dedup
 from tasks.draft import Draft
 
+Flags = npt.NDArray[np.bool_]
+# a later snapshot reads again those row groups that hold a possible copy of a new document
+DOCUMENTS_A_GROUP = 256
 NAMES = {
     "documents": "came in",
     "exact": "went: exact copies",
     "near": "went: near-duplicates",
+    "emptied": "went: nothing but repeated parts",
+    "contamination_dropped": "went: evaluation texts",
+    "contamination_cut": "lost evaluation texts",
+    "repeated_parts": "repeated parts dropped",
     "kept": "stay",
     "largest_cluster": "in the largest cluster",
 }
 
 
-def write_documents(draft: Draft, corpus: Corpus, decision: Decision) -> None:
-    """Shard by shard, the rows that stay, with all their columns."""
-    draft.map(
-        write_shard,
-        {
-            shard.sketches.name: (shard.documents, shard.sketches.name, decision.stays[begin:end])
-            for shard, begin, end in zip(corpus.shards, corpus.begins, corpus.begins[1:], strict=False)
-        },
-        label="write",
-    )
+def write_documents(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags) -> None:
+    """File by file, the rows that stay: all their columns, and apart what the index keeps of them."""
+    np.save(draft.scratch / "stays.npy", stays[corpus.num_earlier :])
+    new = [
+        (shard, int(begin) - corpus.num_earlier)
+        for shard, begin in zip(corpus.shards, corpus.begins, strict=False)
+        if not shard.earlier
+    ]
+    work = {
+        shard.known.name: (shard.documents, shard.known, begin, draft.path, settings, shard.known.name)
+        for shard, begin in new
+    }
+    draft.map(write_shard, work, label="write")
 
 
-def write_shard(out: Path, documents: Path, name: str, stays: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """The rows of one shard that stay."""
+def write_shard(
+    out: Path, documents: Path, known: Path, begin: int, draft: Path, settings: Dedup, name: str
+) -> dict[str, Any]:
+    """The rows of one file that stay; the file's first row has the number `begin` among the new ones."""
+    lengths = np.load(known / "lengths.npy", mmap_mode="r")
+    stays = np.load(draft / ".scratch" / "stays.npy", mmap_mode="r")[begin : begin + len(lengths)]
+    changed = texts_by_row(draft / REDUCED / f"{name}.parquet") | texts_by_row(draft / CUTS / f"{name}.parquet")
     (out / "documents").mkdir()
-    table = pq.read_table(documents).filter(pa.array(stays))
-    pq.write_table(table, out / "documents" / f"{name}.parquet", compression="zstd")
-    return {"kept": table.num_rows}
+    with opened(documents) as file:
+        schema = file.schema_arrow
+        with pq.ParquetWriter(out / "documents" / f"{name}.parquet", schema, compression="zstd") as writer:
+            at = 0
+            for batch in file.iter_batches(BATCH, use_threads=False):
+                here = {row - at: text for row, text in changed.items() if at <= row < at + len(batch)}
+                kept = with_texts(batch, here).filter(pa.array(stays[at : at + len(batch)]))
+                writer.write_batch(kept, row_group_size=DOCUMENTS_A_GROUP)
+                at += len(batch)
+    write_known(out, known, np.flatnonzero(stays), settings, name)
+    return {"kept": int(stays.sum())}
+
+
+def with_texts(batch: pa.RecordBatch, changed: dict[int, str]) -> pa.RecordBatch:
+    """The batch with other texts in some rows."""
+    if not changed:
+        return batch
+    place = batch.schema.get_field_index("text")
+    texts = [changed.get(row, text) for row, text in enumerate(batch.column(place).to_pylist())]
+    return batch.set_column(place, batch.schema.field(place), pa.array(texts, batch.schema.types[place]))
+
+
+def write_known(out: Path, known: Path, rows: Any, settings: Dedup, name: str) -> None:
+    """Digests and signatures of the rows that stay, row by row beside the documents."""
+    digests, signatures = (np.load(known / f"{each}.npy", mmap_mode="r")[rows] for each in ("digests", "signatures"))
+    schema = known_schema(settings.num_perm, metadata(settings))
+    table = known_table(digests, signatures, schema)
+    (out / "signatures").mkdir()
+    options = {"use_dictionary": False, "compression": "none", "write_statistics": False, "row_group_size": 1 << 14}
+    pq.write_table(table, out / "signatures" / f"{name}.parquet", **options)
+
+
+def write_bands(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags) -> None:
+    """The sorted keys of what stays: the index in which a later snapshot looks for copies."""
+    new = stays[corpus.num_earlier :]
+    np.save(draft.scratch / "numbers.npy", np.where(new, np.cumsum(new) - 1, -1))
+    parts = key_ranges(corpus.of.bands + 1, int(new.sum()))
+    work = {
+        f"{number:05d}": (corpus, *ends, draft.scratch, settings, f"{number:05d}") for number, ends in enumerate(parts)
+    }
+    draft.map(write_part, work, label="index")
+
+
+def write_part(
+    out: Path, corpus: Corpus, first: int, last: int, scratch: Path, settings: Dedup, name: str
+) -> dict[str, Any]:
+    """The sorted keys from first to last of what stays."""
+    keys, rows = corpus.new_keys(first, last)
+    numbers = np.load(scratch / "numbers.npy", mmap_mode="r")[rows - corpus.num_earlier]
+    stay = numbers >= 0
+    (out / "bands").mkdir()
+    write_keys(out / "bands" / f"{name}.parquet", keys[stay], numbers[stay], metadata(settings))
+    return {"keys": int(stay.sum())}
 
 
 def write_clusters(draft: Draft, corpus: Corpus, decision: Decision) -> None:
     """Every document that went, in order of the input, beside the one that stays for it."""
     gone = np.flatnonzero(~decision.stays)
     kept = decision.kept[gone]
-    ids = corpus.ids()
     columns = {
-        "id": ids.take(pa.array(gone)),
-        "kept_id": ids.take(pa.array(kept)),
+        "id": corpus.ids(gone),
+        "kept_id": corpus.ids(kept),
         "similarity": pa.array(decision.similarity[gone], pa.float32()),
         "kind": pa.array(np.where(decision.first[gone] == kept, "exact", "near").tolist(), pa.string()),
     }
@@ -59,40 +127,29 @@ def write_clusters(draft: Draft, corpus: Corpus, decision: Decision) -> None:
         pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def write_bands(settings: Dedup, draft: Draft, corpus: Corpus, decision: Decision) -> None:
-    """The sorted keys of what stays: the index in which a later snapshot looks for copies. One row group a band."""
-    of = layout(settings.threshold, settings.num_perm, settings.recall)
-    scheme = settings.model_dump(include={"shingle", "num_perm", "seed"})
-    scheme |= {"scheme": "affine32", "words": 1, "bands": of.bands, "rows": of.rows}
-    metadata = {"textmill.dedup": json.dumps(scheme, sort_keys=True)}
-    schema = pa.schema({"key": pa.uint64(), "id": pa.large_string()}, metadata=metadata)
-    stays = decision.ranked[(decision.stays & (corpus.words > 0))[decision.ranked]]
-    ids = corpus.ids().take(pa.array(stays))
-    with draft.write("bands.parquet") as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for band in range(of.bands):
-            keys = corpus.keys(band)[stays]
-            order = np.argsort(keys, kind="stable")
-            writer.write_table(pa.table([keys[order], ids.take(pa.array(order))], schema=schema))
-
-
-def counted(decision: Decision) -> dict[str, Any]:
+def counted(corpus: Corpus, decision: Decision, stays: Flags) -> dict[str, Any]:
     """The counts of the manifest."""
     gone = ~decision.stays
     exact = int((gone & (decision.first == decision.kept)).sum())
+    new = corpus.size - corpus.num_earlier
     return {
-        "documents": len(gone),
+        "documents": new,
+        "earlier": corpus.num_earlier,
         "exact": exact,
         "near": int(gone.sum()) - exact,
-        "kept": int(decision.stays.sum()),
+        "kept": int(stays[corpus.num_earlier :].sum()),
         "largest_cluster": int(np.bincount(decision.kept).max()),
     }
 
 
 def summary(settings: Dedup, counts: dict[str, Any]) -> str:
     """The counts as a table, and how surely a pair is found."""
-    of = layout(settings.threshold, settings.num_perm, settings.recall)
     lines = ["| documents | |", "|---|---:|"]
-    lines += [f"| {name} | {counts[key]:,} |" for key, name in NAMES.items()]
+    counts = counts | {f"contamination_{key}": count for key, count in counts.get("contamination", {}).items()}
+    lines += [f"| {name} | {counts[key]:,} |" for key, name in NAMES.items() if key in counts]
+    if not settings.near:
+        return "\n".join([*lines, "", "Only exact copies were looked for.", ""])
+    of = layout_of(settings)
     found = ", ".join(f"{reach(at, of):.3f} at {at:.2f}" for at in (settings.threshold - 0.2, settings.threshold, 0.9))
     return "\n".join(
         [*lines, "", f"{of.bands} bands of {of.rows} rows: a pair is looked at with probability {found}.", ""]

@@ -1,4 +1,4 @@
-"""The steps of deduplication over a draft: sketch every shard, then decide who stays."""
+"""The steps of deduplication over a draft: sketch every new file, then decide who stays."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,25 +7,28 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.bands import layout
-from tasks.dedup.cluster import ShingleSets, first_of_equal, near_duplicates
-from tasks.dedup.corpus import Corpus, Rows, Shard, column, gathered, write_sets, write_sketches
+from tasks.dedup.bands import digest_keys
+from tasks.dedup.cluster import first_of_equal
+from tasks.dedup.corpus import Corpus
 from tasks.dedup.minhash import sketch
+from tasks.dedup.near import near_copies
+from tasks.dedup.scheme import layout_of, refuse_other
+from tasks.dedup.shard import Rows, Shard, write_sketches
 from tasks.dedup.task import Dedup
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.store import Artifact
 
-SKETCHES, SETS = ".scratch/sketches", ".scratch/sets"  # in the draft, not in the artifact
+SKETCHES = ".scratch/sketches"  # in the draft, not in the artifact
 
 
 class Decision(NamedTuple):
-    """What was decided for each of N rows."""
+    """What was decided for each of N rows; those of earlier results stay as they are."""
 
     kept: Rows  # the row that stays for it; its own when it stays
     similarity: npt.NDArray[np.float32]
     first: Rows  # the first row in rank with the same words
-    ranked: Rows  # all rows in order of rank
+    ranks: Rows
 
     @property
     def stays(self) -> npt.NDArray[np.bool_]:
@@ -34,94 +37,67 @@ class Decision(NamedTuple):
         return same
 
 
-def shards_of(draft: Draft, documents: tuple[Artifact, ...]) -> list[Shard]:
-    """Every document file of every snapshot, in order."""
-    files = [
-        (path, snapshot)
-        for snapshot, artifact in enumerate(documents)
+def shards_of(settings: Dedup, draft: Draft, inputs: tuple[Artifact, ...]) -> list[Shard]:
+    """The files of earlier results, then those of every snapshot to decide, in order."""
+    earlier = [each.folder for each in inputs if each.stage == "dedup"]
+    for folder in earlier:
+        refuse_other(folder, settings)
+    known = [
+        Shard(path, folder / "signatures" / path.name, number, earlier=True)
+        for number, folder in enumerate(earlier)
+        for path in sorted((folder / "documents").glob("*.parquet"))
+    ]
+    new = [
+        (path, len(earlier) + number)
+        for number, artifact in enumerate(each for each in inputs if each.stage != "dedup")
         for path in sorted((artifact.folder / "documents").glob("*.parquet"))
     ]
-    if not files:
+    if not new:
         raise StageFailure("no documents/*.parquet in the input", "Give the artifact of a clean stage")
-    return [
-        Shard(path, snapshot, draft.path / SKETCHES / f"{number:05d}") for number, (path, snapshot) in enumerate(files)
+    sketches = draft.path / SKETCHES
+    return known + [
+        Shard(path, sketches / f"{number:05d}", snapshot, earlier=False) for number, (path, snapshot) in enumerate(new)
     ]
 
 
 def sketched(settings: Dedup, draft: Draft, shards: list[Shard]) -> Corpus:
-    """Sketch every shard."""
+    """Sketch every new file."""
     sketch(pa.array([""]), settings.num_perm, settings.shingle, settings.seed)  # compiled once, not by every worker
-    draft.map(
-        sketch_shard,
-        {shard.sketches.name: (shard.documents, shard.sketches.name, settings) for shard in shards},
-        label="sketch",
-    )
-    return Corpus(shards)
+    new = {shard.known.name: (shard.documents, shard.known.name, settings) for shard in shards if not shard.earlier}
+    draft.map(sketch_shard, new, label="sketch")
+    return Corpus(shards, layout_of(settings), settings.num_perm)
 
 
 def sketch_shard(out: Path, documents: Path, name: str, settings: Dedup) -> dict[str, Any]:
-    """Signatures, digests and band keys of one shard."""
-    texts = column(documents, "text")
-    of = layout(settings.threshold, settings.num_perm, settings.recall)
-    write_sketches(out / SKETCHES / name, texts, of, settings.num_perm, settings.shingle, settings.seed)
-    return {"documents": len(texts)}
+    """Signatures, digests and sorted band keys of one file."""
+    of = layout_of(settings)
+    folder = out / SKETCHES / name
+    return {"documents": write_sketches(folder, documents, of, settings.num_perm, settings.shingle, settings.seed)}
 
 
 def decided(settings: Dedup, draft: Draft, corpus: Corpus) -> Decision:
     """Who stays, after exact copies and near-duplicates went."""
-    ranked = corpus.ranked()
-    first = first_of_equal(corpus.digests()[ranked])
+    ranks = corpus.ranks()
+    first = exact_copies(corpus, ranks)
     kept, similarity = np.arange(corpus.size), np.ones(corpus.size, np.float32)
     if settings.near:
         # only the first of equals is compared; a text without words is like no other
-        distinct = np.flatnonzero((first == kept) & (corpus.words[ranked] > 0))
-        compare(settings, draft, corpus, ranked, distinct, kept, similarity)
-    in_rows = np.empty((2, corpus.size), np.int64)
+        distinct = (first == kept)[corpus.num_earlier :] & (corpus.new("words") > 0)
+        near_copies(settings, draft, corpus, ranks, distinct, kept, similarity)
     # an exact copy of a document that went has the same near-duplicate that stays
-    in_rows[:, ranked] = ranked[kept[first]], ranked[first]
-    row_similarity = np.empty_like(similarity)
-    row_similarity[ranked] = similarity[first]
-    return Decision(in_rows[0], row_similarity, in_rows[1], ranked)
+    return Decision(kept[first], similarity[first], first, ranks)
 
 
-def compare(
-    settings: Dedup, draft: Draft, corpus: Corpus, ranked: Rows, distinct: Rows, kept: Rows, similarity: Any
-) -> None:
-    """Find near-duplicates among distinct ranks and note them in `kept` and `similarity`."""
-    of = layout(settings.threshold, settings.num_perm, settings.recall)
-    groups = corpus.groups(ranked[distinct], of.bands)
-    positions, members = np.unique(groups.members, return_inverse=True)
-    suspects = distinct[positions]
-    sets = shingle_sets(settings, draft, corpus, ranked[suspects])
-    near = near_duplicates(
-        corpus.signatures(ranked[suspects]), sets, groups._replace(members=members), settings.threshold
-    )
-    kept[suspects], similarity[suspects] = suspects[near.kept], near.similarity
-
-
-def shingle_sets(settings: Dedup, draft: Draft, corpus: Corpus, rows: Rows) -> ShingleSets:
-    """The shingle sets of some rows, made shard by shard."""
-    here = [
-        np.flatnonzero((rows >= begin) & (rows < end))
-        for begin, end in zip(corpus.begins, corpus.begins[1:], strict=False)
-    ]
-    # each shard reads its file from the top, so its rows are asked for in rising order
-    places = [place[np.argsort(rows[place])] for place in here]
-    wanted = [
-        (shard, place, rows[place] - begin)
-        for shard, place, begin in zip(corpus.shards, places, corpus.begins, strict=False)
-        if len(place)
-    ]
-    draft.map(
-        shingle_shard,
-        {shard.sketches.name: (shard.documents, shard.sketches.name, chosen, settings) for shard, _, chosen in wanted},
-        label="shingle",
-    )
-    folders = [draft.path / SETS / shard.sketches.name for shard, _, _ in wanted]
-    return gathered(folders, [place for _, place, _ in wanted], draft.scratch / "sets.npy")
-
-
-def shingle_shard(out: Path, documents: Path, name: str, chosen: Rows, settings: Dedup) -> dict[str, Any]:
-    """Shingle sets of the rows of one shard that may repeat another."""
-    write_sets(out / SETS / name, column(documents, "text"), chosen, settings.shingle)
-    return {"documents": len(chosen)}
+def exact_copies(corpus: Corpus, ranks: Rows) -> Rows:
+    """For each row the first in rank with the same words; an earlier result's rows are their own first."""
+    digests = corpus.new("digests").view(np.uint64)
+    wanted = np.sort(digest_keys(digests, corpus.of))
+    _, earlier = corpus.earlier_keys(wanted, *corpus.digest_range)
+    earlier = np.unique(earlier)
+    new = np.argsort(ranks)[corpus.num_earlier :]
+    rows = np.concatenate([earlier, new])
+    known = corpus.bytes_of(earlier, "digest").view(np.uint64)
+    first = np.arange(corpus.size)
+    first[rows] = rows[first_of_equal(np.concatenate([known, digests[new - corpus.num_earlier]]))]
+    first[: corpus.num_earlier] = np.arange(corpus.num_earlier)
+    return first

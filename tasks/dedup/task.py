@@ -1,6 +1,7 @@
 """The dedup stage: documents of one or more snapshots in, those that stay out."""
 
 import time
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -9,6 +10,31 @@ from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.stage import stage
 from tasks.store import Artifact
+
+
+class Decontaminate(Block):
+    """Cut out what evaluation sets hold, as GPT-3 did (arXiv:2005.14165, appendix C); nothing while no set is named."""
+
+    sets: tuple[str, ...] = ()
+    """Files or folders of texts that models are tested on: every string in .jsonl, .parquet, .tsv; whole .txt files."""
+    window: int = Field(default=13, ge=5, le=100)
+    """So many consecutive words in common are a leak; each Chinese character is a word."""
+    around: int = Field(default=200, ge=0)
+    """Characters that are cut out with a leak on either side."""
+    fewest_characters: int = Field(default=200, ge=1)
+    """Pieces that are shorter go."""
+    most_pieces: int = Field(default=10, ge=1)
+    """A document that falls into more pieces goes whole."""
+    most_documents: int = Field(default=10, ge=1)
+    """Words in common that more documents of a snapshot hold are a phrase of the language, and stay."""
+
+    def semantic(self) -> dict[str, Any]:
+        """What the sets hold, and not where they lie; nothing else counts while there is none."""
+        if not self.sets:
+            return {}
+        from tasks.dedup.evaluation import content_digest  # noqa: PLC0415 - pyarrow takes half a second to import
+
+        return super().semantic() | {"sets": [content_digest(path) for path in self.sets]}
 
 
 class Dedup(Block):
@@ -26,23 +52,38 @@ class Dedup(Block):
     """Seed of the permutations."""
     near: bool = True
     """Look for near-duplicates; off, only exact copies (of the words) go."""
+    parts: Literal["none", "paragraphs", "lines"] = "none"
+    """Which parts of a text go when an earlier document has them too: what stays of the text stays."""
+    part_words: int = Field(default=13, ge=1)
+    """Paragraphs or lines of fewer words stay though they repeat."""
+    decontaminate: Decontaminate = Decontaminate()
+    """which texts may not be learnt, because models are tested on them"""
 
 
-@stage("dedup", version=1)
-def dedup(settings: Dedup, draft: Draft, *documents: Artifact) -> None:
-    """Sketch every shard, decide in order of rank, write what stays."""
+@stage("dedup", version=2)
+def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
+    """Sketch every new file, decide in order of rank, write what stays.
+
+    Inputs of the stage `dedup` are the results of earlier snapshots, oldest first: what they hold stays as it is. The
+    other inputs are decided, and only their documents stand in the result.
+    """
     # numba takes half a second to import, and a plan or a form needs the settings only
-    from tasks.dedup import outputs, steps  # noqa: PLC0415
+    from tasks.dedup import decontaminate, outputs, repeats, steps  # noqa: PLC0415
 
     began = time.perf_counter()
-    shards = steps.shards_of(draft, documents)
+    shards = steps.shards_of(settings, draft, inputs)
     corpus = steps.sketched(settings, draft, shards)
-    if not corpus.size:
+    if corpus.size == corpus.num_earlier:
         raise StageFailure("no document came in", "Loosen the filters of clean, or crawl more pages")
     decision = steps.decided(settings, draft, corpus)
-    outputs.write_documents(draft, corpus, decision)
+    stays = decision.stays
+    if settings.parts != "none":
+        stays[repeats.reduced(settings, draft, corpus, decision.ranks, stays)] = False
+    if settings.decontaminate.sets:
+        stays[decontaminate.screened(settings.decontaminate, draft, corpus, stays)] = False
+    outputs.write_documents(settings, draft, corpus, stays)
     outputs.write_clusters(draft, corpus, decision)
-    outputs.write_bands(settings, draft, corpus, decision)
-    draft.counts |= outputs.counted(decision) | {"seconds": round(time.perf_counter() - began, 3)}
+    outputs.write_bands(settings, draft, corpus, stays)
+    draft.counts |= outputs.counted(corpus, decision, stays) | {"seconds": round(time.perf_counter() - began, 3)}
     with draft.write("summary.md") as path:
         path.write_text(outputs.summary(settings, draft.counts))

@@ -57,18 +57,29 @@ def character_table() -> npt.NDArray[np.uint32]:
     return table
 
 
-def words(text: str) -> list[str]:
-    """The folded words of a text, in order."""
-    found: list[str] = []
+def entries(text: str) -> npt.NDArray[np.uint32]:
+    """The entry of the character table for every character of a text."""
+    found: npt.NDArray[np.uint32] = character_table()[np.fromiter(map(ord, text), np.int64, len(text))]
+    return found
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where each word begins and ends, in characters."""
+    found: list[tuple[int, int]] = []
     inside = False
-    for entry in character_table()[[ord(character) for character in text]].tolist() if text else []:
-        letter, of_kind = chr(entry & 0xFFFFFF), entry >> CLASS_SHIFT
+    for place, of_kind in enumerate((entries(text) >> CLASS_SHIFT).tolist()):
         if of_kind == LETTER and inside:
-            found[-1] += letter
+            found[-1] = found[-1][0], place + 1
         elif of_kind:
-            found.append(letter)
+            found.append((place, place + 1))
         inside = of_kind == LETTER
     return found
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text, in order."""
+    letters = "".join(map(chr, (entries(text) & 0xFFFFFF).tolist()))
+    return [letters[start:end] for start, end in spans(text)]
 
 
 def shingles(text: str, size: int) -> Iterator[bytes]:

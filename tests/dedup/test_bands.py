@@ -1,7 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from tasks.dedup.bands import Layout, band_keys, joined, layout, reach, runs
+from tasks.dedup.bands import Layout, band_keys, digest_keys, key_ranges, layout, reach, runs
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.9, 1.0])
@@ -18,12 +20,12 @@ def test_an_unreachable_recall_gives_the_shortest_bands() -> None:
 
 
 def test_the_number_of_a_band_fits_its_byte() -> None:
-    assert layout(0.3, 1024, 0.999999).bands <= 256
+    assert layout(0.3, 1024, 0.999999).bands <= 255
 
 
 def test_keys_are_equal_where_all_rows_of_a_band_are_and_sort_by_band() -> None:
     draw = np.random.default_rng(0)
-    signatures = draw.integers(0, 1 << 32, (50, 12), np.uint32)
+    signatures = draw.integers(0, 1 << 8, (50, 12), np.uint8)
     signatures[1, :4] = signatures[0, :4]
     signatures[2, 4:8] = signatures[0, :4]  # the same rows in another band are another key
     keys = band_keys(signatures, Layout(3, 4))
@@ -49,9 +51,19 @@ def test_runs_of_nothing_and_of_different_keys_are_none() -> None:
         assert found.starts.tolist() == [0]
 
 
-def test_joined_shifts_the_starts() -> None:
-    parts = [runs(np.array(keys, np.uint64)) for keys in ([1, 1, 2], [5, 6, 7], [9, 8, 9])]
-    whole = joined(parts)
-    assert whole.members.tolist() == [0, 1, 0, 2]
-    assert whole.starts.tolist() == [0, 2, 4]
-    assert joined([]).starts.tolist() == [0]
+def test_digests_have_the_band_after_the_last() -> None:
+    digests = np.array([[1 << 63, 5], [1 << 63, 6], [3, 0]], np.uint64)
+    keys = digest_keys(digests, Layout(7, 4))
+    assert keys[0] == keys[1] != keys[2]
+    assert (keys >> np.uint64(56) == 7).all()
+    assert (digest_keys(digests, Layout(255, 4)) >> np.uint64(56) == 255).all()
+
+
+@pytest.mark.parametrize("documents", [0, 1, 50_000, 3_000_000])
+@pytest.mark.parametrize("bands", [0, 1, 21, 256])
+def test_ranges_cover_all_keys_once(bands: int, documents: int) -> None:
+    ranges = key_ranges(bands, documents)
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == (bands << 56) - 1
+    assert all(before[1] + 1 == after[0] for before, after in itertools.pairwise(ranges))
+    assert len(ranges) == max(1, -(-documents * bands // (1 << 20)))

@@ -1,15 +1,16 @@
 import pkgutil
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasketch import MinHash
+from datasketch import LeanMinHash, MinHash, MinHashLSH
 
-from tasks.dedup.minhash import EMPTY, buffers, permutations, shingle_set, sketch
+from tasks.dedup.minhash import EMPTY, buffers, lean, permutations, shingle_set, sketch
 from tasks.dedup.words import character_table, shingle_hash, shingles
 
 CHINESE = [
@@ -63,6 +64,31 @@ def test_signatures_are_those_of_datasketch_on_chinese_pages(shared: Callable[[s
 
 def test_permutations_are_those_of_datasketch() -> None:
     np.testing.assert_array_equal(permutations(64, 9), MinHash(num_perm=64, seed=9, scheme="affine32").permutations)
+
+
+def test_signatures_go_to_datasketch_as_lean_minhashes() -> None:
+    texts = [*CHINESE, CHINESE[0] + "！"]
+    made = lean(sketch(pa.array(texts), 128, 5, 7).signatures, 7)
+    for text, ours in zip(texts, made, strict=True):
+        peer = MinHash(num_perm=128, seed=7, hashfunc=shingle_hash, scheme="affine32")
+        peer.update_batch(shingles(text, 5))
+        assert ours == LeanMinHash(peer)
+        buffer = bytearray(ours.bytesize())
+        ours.serialize(buffer)
+        assert LeanMinHash.deserialize(buffer) == LeanMinHash(peer)
+    index = MinHashLSH(threshold=0.8, num_perm=128)
+    index.insert("first", made[0])
+    assert index.query(made[3]) == ["first"]
+    assert index.query(made[1]) == []
+
+
+def test_threads_share_the_kernel() -> None:
+    parts = [pa.array(real_english(8)[row : row + 2]) for row in range(0, 8, 2)]
+    alone = [sketch(part, 64, 5, 1).signatures for part in parts]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda part: sketch(part, 64, 5, 1).signatures, parts))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_chunks_slices_nulls_and_wide_offsets_change_nothing() -> None:

@@ -1,8 +1,5 @@
-import hashlib
-import itertools
 import json
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,84 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.dedup.minhash import sketch
 from tasks.dedup.task import Dedup, dedup
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.store import Artifact
+from tests.dedup.planted import MakeDraft, built, bytes_of, identity, planted, shuffled, texts_in, write
 
-MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
-HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 3_000)]
-
-
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-
-
-def identity(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def write(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Path:
-    """An artifact of a clean stage with these texts, spread over so many shards."""
-    (folder / "documents").mkdir(parents=True)
-    size = -(-len(texts) // num_shards) or 1
-    for shard in range(num_shards):
-        part = texts[shard * size : (shard + 1) * size]
-        table = pa.table(
-            {
-                "id": pa.array([identity(text or "") for text in part], pa.string()),
-                "url": pa.array([f"http://a/{identity(text or '')}" for text in part], pa.string()),
-                "text": pa.array(part, pa.large_string()),
-                "score_length": pa.array([float(len(text or "")) for text in part], pa.float32()),
-            }
-        )
-        pq.write_table(table, folder / "documents" / f"{shard:05d}.parquet")
-    return folder
-
-
-def planted(seed: int, clusters: int = 20, alone: int = 40) -> list[list[str]]:
-    """Clusters of near-duplicates (one word in a hundred changed, or only the punctuation), and texts like no other."""
-    draw = random.Random(seed)
-    groups = []
-    for group in range(clusters + alone):
-        alphabet = HAN if group % 2 else [f"word{number}" for number in range(3_000)]
-        words = draw.choices(alphabet, k=300)
-        members = [words]
-        for _ in range(draw.randrange(1, 5) if group < clusters else 0):
-            copy = list(words)
-            for place in draw.sample(range(300), draw.randrange(0, 4)):
-                copy[place] = draw.choice(alphabet)
-            members.append(copy)
-        glue = "" if group % 2 else " "
-        groups.append([glue.join(words) + "!" * number for number, words in enumerate(members)])
-    return groups
-
-
-def shuffled(groups: list[list[str]], seed: int) -> list[str]:
-    texts = list(itertools.chain.from_iterable(groups))
-    random.Random(seed).shuffle(texts)
-    return texts
-
-
-def texts_in(folder: Path) -> list[str]:
-    files = sorted((folder / "documents").glob("*.parquet"))
-    return [text for path in files for text in pq.read_table(path).column("text").to_pylist()]
-
-
-def built(make_draft: MakeDraft, name: str, *inputs: Artifact, **settings: Any) -> Draft:
-    draft = make_draft(name)
-    dedup.build(Dedup(**settings), draft, *inputs)
-    return draft
-
-
-def bytes_of(draft: Draft) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(draft.path)): path.read_bytes()
-        for path in sorted(draft.path.rglob("*"))
-        if path.is_file() and not path.relative_to(draft.path).parts[0].startswith(".")
-    }
 
 
 def test_one_of_each_planted_cluster_stays(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
@@ -127,7 +54,7 @@ def test_any_number_of_shards_gives_the_same_decision(
         inputs = as_artifact(write(tmp_path / f"in{num_shards}", texts, num_shards), "clean")
         draft = built(make_draft, f"shards{num_shards}", inputs)
         clusters = (draft.path / "clusters.parquet").read_bytes()
-        seen.append((texts_in(draft.path), clusters, (draft.path / "bands.parquet").read_bytes()))
+        seen.append((texts_in(draft.path), clusters, pq.read_table(draft.path / "bands")))
         assert len(list((draft.path / "documents").iterdir())) == num_shards
     assert seen[0] == seen[1] == seen[2]
 
@@ -139,11 +66,8 @@ def test_two_runs_and_workers_give_the_same_bytes(
     first = bytes_of(built(make_draft, "first", inputs))
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
     assert bytes_of(built(make_draft, "second", inputs)) == first
-    assert set(first) == {f"documents/{number:05d}.parquet" for number in range(2)} | {
-        "clusters.parquet",
-        "bands.parquet",
-        "summary.md",
-    }
+    per_shard = {f"{folder}/{number:05d}.parquet" for folder in ("documents", "signatures") for number in range(2)}
+    assert set(first) == per_shard | {"clusters.parquet", "bands/00000.parquet", "summary.md"}
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(
@@ -168,22 +92,16 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         assert bytes_of(built(make_draft, f"killed{survives}", inputs)) == whole
 
 
-def test_a_later_snapshot_changes_no_earlier_decision(
+def test_the_better_of_two_copies_stays_where_a_classifier_scored_them(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
-    groups = planted(5)
-    texts = shuffled(groups, 6)
-    old, new = texts[: len(texts) // 2], texts[len(texts) // 2 :]
-    longer = [groups[0][0] + " and more" * 3, old[0]]
-    first = as_artifact(write(tmp_path / "old", old), "clean")
-    second = as_artifact(write(tmp_path / "new", [*longer, *new]), "clean")
-    alone = built(make_draft, "alone", first)
-    both = built(make_draft, "both", first, second)
-    shard = "documents/00000.parquet"
-    assert (both.path / shard).read_bytes() == (alone.path / shard).read_bytes()
-    stays = texts_in(both.path)
-    groups[0].append(longer[0])
-    assert [len(set(group) & set(stays)) for group in groups] == [1] * len(groups)
+    words = " ".join(f"w{number}" for number in range(200))
+    inputs = write(tmp_path / "in", [words, words + "!!!", words + " x"])
+    path = inputs / "documents" / "00000.parquet"
+    scores = pa.array([0.2, None, 0.9], pa.float32())
+    pq.write_table(pq.read_table(path).append_column("score_quality", scores), path)
+    draft = built(make_draft, "quality", as_artifact(inputs, "clean"))
+    assert texts_in(draft.path) == [words + " x"]
 
 
 def test_texts_without_words_repeat_only_the_same_text(
@@ -204,14 +122,21 @@ def test_only_exact_copies_go_when_near_is_off(tmp_path: Path, make_draft: MakeD
 
 
 def test_bands_are_sorted_and_hold_what_stays(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    draft = built(make_draft, "bands", as_artifact(write(tmp_path / "in", shuffled(planted(6), 7)), "clean"), seed=5)
-    table = pq.read_table(draft.path / "bands.parquet")
+    inputs = as_artifact(write(tmp_path / "in", shuffled(planted(6), 7), 3), "clean")
+    draft = built(make_draft, "bands", inputs, seed=5)
+    table = pq.read_table(draft.path / "bands")
     keys = table.column("key").to_pylist()
     scheme = json.loads(table.schema.metadata[b"textmill.dedup"])
     assert keys == sorted(keys)
-    assert set(table.column("id").to_pylist()) == {identity(text) for text in texts_in(draft.path)}
-    assert len(keys) == scheme["bands"] * draft.counts["kept"]
+    assert set(table.column("row").to_pylist()) == set(range(draft.counts["kept"]))
+    assert len(keys) == (scheme["bands"] + 1) * draft.counts["kept"]
     assert (scheme["scheme"], scheme["seed"], scheme["num_perm"], scheme["shingle"]) == ("affine32", 5, 128, 5)
+    for path in sorted((draft.path / "signatures").iterdir()):
+        texts = pq.read_table(draft.path / "documents" / path.name).column("text")
+        made = sketch(texts, 128, 5, 5)
+        known = pq.read_table(path)
+        assert known.column("digest").to_pylist() == [digest.tobytes() for digest in made.digests]
+        assert known.column("signature").to_pylist() == [row.astype("u1").tobytes() for row in made.signatures]
 
 
 def test_gold_pairs_of_real_articles_are_found(
@@ -245,6 +170,17 @@ def test_a_broken_or_foreign_file_is_named(tmp_path: Path, make_draft: MakeDraft
     pq.write_table(pa.table({"id": ["x"]}), foreign)
     with pytest.raises(StageFailure, match="no column 'text'"):
         built(make_draft, "foreign", as_artifact(tmp_path / "foreign", "clean"))
+
+
+def test_texts_as_a_dictionary_are_read_too(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+    groups = planted(11, 4, 4)
+    inputs = write(tmp_path / "in", shuffled(groups, 12))
+    path = inputs / "documents" / "00000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(2, "text", table.column("text").dictionary_encode()), path)
+    draft = built(make_draft, "dictionary", as_artifact(inputs, "clean"), threshold=0.9)
+    assert draft.counts["read_again"] > 0
+    assert draft.counts["kept"] >= len(groups)
 
 
 def test_the_settings_are_a_form_and_checked() -> None:

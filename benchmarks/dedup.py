@@ -1,0 +1,251 @@
+"""Dedup against datatrove and rensa: signatures, the whole way from Parquet to Parquet, precision, recall, memory.
+
+Signatures: from text to the MinHash of word 5-grams. datatrove does it by its own step (its default of 112 hashes;
+spaCy's blank English tokenizer, which needs no data), rensa by its fastest call for bytes, on shingles of a regular
+expression.
+End to end: datatrove's four steps with one task, as its example wires them, and our stage with one worker, each in a
+process of its own, after a small run that loads its libraries. rensa's `RMinHashDeduplicator` decides the same texts.
+
+Truth: the exact Jaccard similarity of word 5-grams (tasks/dedup/words.py) of all pairs of a sample. Precision is the
+share of pairs in one cluster that are at least .7 similar, recall the share of pairs of at least .8 of which not both
+stay. Each tool is used with its defaults at a threshold of .8, datatrove's bands have theirs near .72.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.sparse import csr_matrix
+
+from benchmarks.minhash import split
+from benchmarks.pages import texts as real_texts
+from benchmarks.report import interleaved, print_result, print_table, print_versions, spread
+from tasks.dedup.minhash import sketch
+from tasks.dedup.task import Dedup, dedup
+from tasks.dedup.words import shingles
+from tasks.draft import Draft
+from tasks.store import Artifact
+
+TOOLS = ("ours", "datatrove", "rensa")
+DOCUMENTS, SAMPLE, QUICK = 20_000, 4_000, 1_000
+OF_SIGNATURES, TIMES = 400, 40  # ours is called so often a round, or the clock would be too coarse
+
+
+def let_datatrove_hash() -> None:
+    """Datatrove 0.10 hands text to xxhash, which from version 4 on takes bytes only: encode it on the way."""
+    import xxhash
+    from datatrove.utils.hashes import xxhash as theirs
+
+    theirs.xxhash64 = lambda text: xxhash.xxh64_intdigest(text.encode())
+
+
+def signatures(texts: list[str]) -> dict[str, list[float]]:
+    """Documents per CPU-second in each round."""
+    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+    from rensa import RMinHash
+
+    let_datatrove_hash()
+    column = pa.array(texts)
+    with tempfile.TemporaryDirectory() as folder:
+        step = MinhashDedupSignature(folder)
+        step.get_shingles("load the tokenizer")
+        seconds = interleaved(
+            5,
+            {
+                "ours": lambda: [sketch(column, 128, 5, 1) for _ in range(TIMES)],
+                "datatrove": lambda: [step.get_signature(step.get_shingles(text)) for text in texts],
+                "rensa": lambda: RMinHash.digest_matrix_from_token_byte_sets([split(text) for text in texts], 128, 1),
+            },
+        )
+    return {name: [len(texts) * (TIMES if name == "ours" else 1) / each for each in of] for name, of in seconds.items()}
+
+
+def ours(folder: Path, out: Path) -> list[int]:
+    """Which document stays for each, by our stage."""
+    draft = Draft(out)
+    dedup.build(Dedup(), draft, Artifact(stage="clean", key="0", digest="0", path=str(folder)))
+    clusters = pq.read_table(draft.path / "clusters.parquet")
+    kept = list(range(count_of(folder)))
+    for row, stays in zip(clusters["id"].to_pylist(), clusters["kept_id"].to_pylist(), strict=True):
+        kept[int(row)] = int(stays)
+    return kept
+
+
+def datatrove(folder: Path, out: Path) -> list[int]:
+    """The same by datatrove's four steps: the first of a cluster stands for it."""
+    from datatrove.executor.local import LocalPipelineExecutor
+    from datatrove.pipeline.dedup import (
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
+    from datatrove.pipeline.readers import ParquetReader
+    from datatrove.pipeline.writers import ParquetWriter
+
+    let_datatrove_hash()
+    reader = ParquetReader(str(folder / "documents"))
+    steps: list[tuple[int, list[Any]]] = [
+        (1, [reader, MinhashDedupSignature(str(out / "signatures"))]),
+        (14, [MinhashDedupBuckets(str(out / "signatures"), str(out / "buckets"))]),
+        (1, [MinhashDedupCluster(str(out / "buckets"), str(out / "remove"), save_cluster_id=True)]),
+        (1, [reader, MinhashDedupFilter(str(out / "remove")), ParquetWriter(str(out / "documents"))]),
+    ]
+    for number, (tasks, pipeline) in enumerate(steps):
+        LocalPipelineExecutor(pipeline, tasks, workers=1, logging_dir=str(out / f"logs{number}")).run()
+    kept = list(range(count_of(folder)))
+    first: dict[int, int] = {}
+    for file in (out / "remove").glob("*.clusters"):  # there is none when nothing is a duplicate
+        for document, cluster in struct.iter_unpack("<2I", file.read_bytes()):
+            kept[document] = first.setdefault(cluster, document)
+    return kept
+
+
+def rensa(folder: Path, _out: Path) -> list[int]:
+    """The same by rensa: each duplicate belongs to the candidate it is most similar to."""
+    from rensa import RMinHash, RMinHashDeduplicator
+
+    texts = pq.read_table(folder / "documents").column("text").to_pylist()
+    made = [RMinHash.from_token_sets([split(text)], 128, 42)[0] for text in texts]  # the deduplicator wants this seed
+    index = RMinHashDeduplicator(threshold=0.8, num_perm=128, use_lsh=True)
+    kept = list(range(len(texts)))
+    for row, one in enumerate(made):
+        if not index.add(str(row), one):
+            near = [int(key) for key in index.get_duplicates(one)]
+            kept[row] = max(near, key=lambda other: (one.jaccard(made[other]), -other), default=row)
+    return kept
+
+
+def count_of(folder: Path) -> int:
+    """Documents in a folder."""
+    return sum(pq.read_metadata(path).num_rows for path in (folder / "documents").iterdir())
+
+
+def write(folder: Path, texts: list[str]) -> Path:
+    """One file of documents whose ids are their numbers."""
+    (folder / "documents").mkdir(parents=True)
+    ids = [str(row) for row in range(len(texts))]
+    pq.write_table(pa.table({"id": ids, "url": ids, "text": texts}), folder / "documents" / "00000.parquet")
+    return folder
+
+
+def measure(tool: str, warm: str, folder: str, out: str) -> None:
+    """Print which document stays for each, CPU-seconds and peak memory; in a process of its own."""
+    work = {"ours": ours, "datatrove": datatrove, "rensa": rensa}[tool]
+    work(Path(warm), Path(out, "warm"))
+    began = time.process_time()
+    kept = work(Path(folder), Path(out, "out"))
+    seconds = time.process_time() - began
+    status = Path("/proc/self/status").read_text()  # getrusage would also count what the parent held at the fork
+    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    print(json.dumps({"kept": kept, "seconds": seconds, "peak_mb": peak}))
+
+
+def decided(tool: str, warm: Path, folder: Path, out: Path) -> dict[str, Any]:
+    """`measure` in a new process."""
+    command = [sys.executable, "-m", "benchmarks.dedup", "--measure", tool, str(warm), str(folder), str(out)]
+    environment = os.environ | {"TEXTMILL_WORKERS": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def truth(texts: list[str]) -> dict[tuple[int, int], float]:
+    """The Jaccard similarity of every pair that shares at least half, by brute force."""
+    numbers: dict[bytes, int] = defaultdict(lambda: len(numbers))
+    sets = [sorted({numbers[each] for each in shingles(text, 5)}) for text in texts]
+    ends = np.cumsum([0, *map(len, sets)])
+    every = np.concatenate([np.array(each, np.int64) for each in sets])
+    matrix = csr_matrix((np.ones(len(every), np.int32), every, ends), shape=(len(texts), len(numbers)))
+    sizes = np.diff(ends)
+    found = {}
+    for begin in range(0, len(texts), 500):
+        shared = (matrix[begin : begin + 500] @ matrix.T).tocoo()
+        one, other = shared.row + begin, shared.col
+        jaccard = shared.data / (sizes[one] + sizes[other] - shared.data)
+        for place in np.flatnonzero((one < other) & (jaccard >= 0.5)):
+            found[int(one[place]), int(other[place])] = float(jaccard[place])
+    return found
+
+
+def judged(kept: list[int], sample: list[int], similar: dict[tuple[int, int], float]) -> dict[str, float]:
+    """Precision and recall of one tool on the pairs of a sample."""
+    clusters: dict[int, list[int]] = defaultdict(list)
+    for place, row in enumerate(sample):
+        clusters[kept[row]].append(place)
+    joined = [pair for members in clusters.values() for pair in combinations(members, 2)]
+    near = [pair for pair, jaccard in similar.items() if jaccard >= 0.8]
+    stays = [kept[row] == row for row in sample]
+    together = set(joined)
+    return {
+        "precision": sum(similar.get(pair, 0) >= 0.7 for pair in joined) / max(len(joined), 1),
+        "recall": sum(not (stays[one] and stays[other]) for one, other in near) / max(len(near), 1),
+        "together": sum(pair in together for pair in near) / max(len(near), 1),
+        "pairs": len(joined),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} documents instead of {DOCUMENTS:,}")
+    parser.add_argument("--documents", type=int, help="so many documents instead")
+    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        measure(*given.measure)
+        return
+    quick = given.quick
+    where, texts = real_texts(given.documents or (QUICK if quick else DOCUMENTS))
+    rates = signatures(texts[: OF_SIGNATURES // 4 if quick else OF_SIGNATURES])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        warm, all_of_them = write(folder / "warm", texts[:50]), write(folder / "in", texts)
+        found = {tool: decided(tool, warm, all_of_them, folder / tool) for tool in TOOLS}
+    sample = sorted(random.Random(0).sample(range(len(texts)), min(SAMPLE, len(texts))))
+    similar = truth([texts[row] for row in sample])
+    verdicts = {tool: judged(found[tool]["kept"], sample, similar) for tool in TOOLS}
+
+    print_versions("datatrove", "rensa", "spacy", "numba", "numpy", "pyarrow")
+    words = sum(len(re.findall(r"\w+", text)) for text in texts) / len(texts)
+    print(f"{len(texts):,} {where} of {words:,.0f} words on average\n")
+    ratios = {tool: [a / b for a, b in zip(rates["ours"], rates[tool], strict=True)] for tool in TOOLS}
+    rows = [(tool, spread(rates[tool]), spread(ratios[tool])) for tool in TOOLS]
+    print_table(["signatures", "documents per CPU-second", "ours is so many times faster"], rows)
+    ours_seconds = found["ours"]["seconds"]
+    header = ["end to end", "CPU-s", "ours is faster", "peak MB", "stay", "precision", "recall", "together", "pairs"]
+    rows_of_tools = [
+        (
+            tool,
+            f"{each['seconds']:.2f}",
+            f"{each['seconds'] / ours_seconds:.1f}",
+            f"{each['peak_mb']:.0f}",
+            sum(row == kept for row, kept in enumerate(each["kept"])),
+            *(f"{figure:.4g}" for figure in verdicts[tool].values()),
+        )
+        for tool, each in found.items()
+    ]
+    print()
+    print_table(header, rows_of_tools)
+    print(f"precision and recall by brute force over {len(sample):,} documents")
+    compared = {f"signatures/{tool}": spread(ratios[tool]).median for tool in ("datatrove", "rensa")}
+    compared["end-to-end/datatrove"] = found["datatrove"]["seconds"] / ours_seconds
+    figures = {name: verdicts["ours"][name] for name in ("precision", "recall")}
+    print_result("dedup", compared, figures | {"peak_mb": found["ours"]["peak_mb"]})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The shingle sets of those documents whose signatures cannot tell whether they are near-copies."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from tasks.dedup.cluster import ShingleSets
+from tasks.dedup.corpus import Corpus
+from tasks.dedup.minhash import U32, buffers, shingle_set
+from tasks.dedup.shard import Rows, Shard, as_strings, some_rows
+from tasks.dedup.words import character_table
+
+
+def write_sets(folder: Path, documents: Path, rows: Rows, size: int) -> None:
+    """Save the sorted different hashes of the shingles of some rows (rising), and where each row's begin."""
+    found: list[U32] = []
+    for _, batch in some_rows(documents, rows, ["text"]):
+        for data, offsets in buffers(as_strings(batch.column(0))):
+            ends = itertools.pairwise(offsets)
+            found += [shingle_set(data, start, end, character_table(), size) for start, end in ends]
+    folder.mkdir(parents=True)
+    np.save(folder / "rows.npy", rows)
+    np.save(folder / "starts.npy", np.cumsum([0, *(len(values) for values in found)]))
+    np.save(folder / "values.npy", np.concatenate([np.zeros(0, np.uint32), *found]))
+
+
+def gathered(corpus: Corpus, rows: Rows, folders: dict[Shard, Path]) -> ShingleSets:
+    """The sets of some rows, in their order, from what `write_sets` saved."""
+    sizes = np.zeros(len(rows), np.int64)
+    parts: list[tuple[U32, Rows, Rows, Rows]] = []
+    for shard, places, inside in corpus.placed(rows):
+        starts = np.load(folders[shard] / "starts.npy")
+        written = np.searchsorted(np.load(folders[shard] / "rows.npy"), inside)
+        sizes[places] = starts[written + 1] - starts[written]
+        parts.append((np.load(folders[shard] / "values.npy", mmap_mode="r"), places, starts[written], sizes[places]))
+    starts = np.r_[0, np.cumsum(sizes)]
+    values = np.empty(starts[-1], np.uint32)
+    for saved, places, begins, lengths in parts:
+        for place, begin, length in zip(places.tolist(), begins.tolist(), lengths.tolist(), strict=True):
+            values[starts[place] : starts[place + 1]] = saved[begin : begin + length]
+    return ShingleSets(values, starts)

@@ -1,0 +1,95 @@
+"""Documents with planted copies, as a clean stage would hand them over, and what the stage makes of them."""
+
+import hashlib
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.dedup.task import Dedup, dedup
+from tasks.draft import Draft
+from tasks.manifest import described, digest_of
+from tasks.store import Artifact
+
+MakeDraft = Callable[..., Draft]
+HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 3_000)]
+
+
+def identity(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def write(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Path:
+    """An artifact of a clean stage with these texts, spread over so many shards."""
+    (folder / "documents").mkdir(parents=True)
+    size = -(-len(texts) // num_shards) or 1
+    for shard in range(num_shards):
+        part = texts[shard * size : (shard + 1) * size]
+        table = pa.table(
+            {
+                "id": pa.array([identity(text or "") for text in part], pa.string()),
+                "url": pa.array([f"http://a/{identity(text or '')}" for text in part], pa.string()),
+                "text": pa.array(part, pa.large_string()),
+                "score_length": pa.array([float(len(text or "")) for text in part], pa.float32()),
+            }
+        )
+        pq.write_table(table, folder / "documents" / f"{shard:05d}.parquet")
+    return folder
+
+
+def planted(seed: int, clusters: int = 20, alone: int = 40) -> list[list[str]]:
+    """Clusters of near-duplicates (one word in a hundred changed, or only the punctuation), and texts like no other."""
+    draw = random.Random(seed)
+    groups = []
+    for group in range(clusters + alone):
+        alphabet = HAN if group % 2 else [f"word{number}" for number in range(3_000)]
+        words = draw.choices(alphabet, k=300)
+        members = [words]
+        for _ in range(draw.randrange(1, 5) if group < clusters else 0):
+            copy = list(words)
+            for place in draw.sample(range(300), draw.randrange(0, 4)):
+                copy[place] = draw.choice(alphabet)
+            members.append(copy)
+        glue = "" if group % 2 else " "
+        groups.append([glue.join(words) + "!" * number for number, words in enumerate(members)])
+    return groups
+
+
+def shuffled(groups: list[list[str]], seed: int) -> list[str]:
+    texts = list(itertools.chain.from_iterable(groups))
+    random.Random(seed).shuffle(texts)
+    return texts
+
+
+def texts_in(folder: Path) -> list[str]:
+    files = sorted((folder / "documents").glob("*.parquet"))
+    return [text for path in files for text in pq.read_table(path).column("text").to_pylist()]
+
+
+def built(make_draft: MakeDraft, name: str, *inputs: Artifact, **settings: Any) -> Draft:
+    draft = make_draft(name)
+    dedup.build(Dedup(**settings), draft, *inputs)
+    return draft
+
+
+def bytes_of(draft: Draft) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(draft.path)): path.read_bytes()
+        for path in sorted(draft.path.rglob("*"))
+        if path.is_file() and not path.relative_to(draft.path).parts[0].startswith(".")
+    }
+
+
+def artifact(folder: Path, stage: str) -> Artifact:
+    """A handle of a folder."""
+    digest = digest_of(described(folder))
+    return Artifact(stage=stage, key=digest[:16], digest=digest, path=str(folder))
+
+
+def as_clean(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Artifact:
+    """The artifact of a clean stage with these texts."""
+    return artifact(write(folder, texts, num_shards), "clean")

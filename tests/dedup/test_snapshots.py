@@ -1,0 +1,100 @@
+"""Every crawl adds, nothing is redone: what was decided about an earlier snapshot stays as it is."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.failure import StageFailure
+from tasks.store import Artifact
+from tests.dedup.planted import MakeDraft, artifact, as_clean, built, identity, planted, shuffled, texts_in, write
+
+
+def test_a_later_snapshot_changes_no_earlier_decision(tmp_path: Path, make_draft: MakeDraft) -> None:
+    groups = planted(5)
+    texts = shuffled(groups, 6)
+    third = len(texts) // 3
+    parts = [texts[:third], texts[third : 2 * third], [groups[0][0] + " and more" * 3, texts[0], *texts[2 * third :]]]
+    groups[0].append(parts[2][0])
+    results: list[Artifact] = []
+    for number, part in enumerate(parts):
+        new = as_clean(tmp_path / f"in{number}", part, 2)
+        draft = built(make_draft, f"out{number}", *results, new)
+        assert draft.counts["documents"] == len(part)
+        assert draft.counts["earlier"] == sum(len(texts_in(each.folder)) for each in results)
+        results.append(artifact(draft.path, "dedup"))
+    stays = [text for each in results for text in texts_in(each.folder)]
+    assert [len(set(group) & set(stays)) for group in groups] == [1] * len(groups)
+    rows = pq.read_table(results[2].folder / "clusters.parquet").to_pylist()
+    in_order = {identity(text): place for place, text in enumerate(stays)}
+    assert any(in_order[row["kept_id"]] < in_order[identity(texts_in(results[2].folder)[0])] for row in rows)
+    assert all(row["kept_id"] in in_order for row in rows)
+    assert {row["id"] for row in rows} & set(in_order) == {identity(texts[0])}  # it came again and went
+
+
+def test_two_snapshots_at_once_and_one_after_the_other_keep_the_same(tmp_path: Path, make_draft: MakeDraft) -> None:
+    texts = shuffled(planted(15), 16)
+    old = as_clean(tmp_path / "old", texts[:80])
+    new = as_clean(tmp_path / "new", texts[80:])
+    together = built(make_draft, "together", old, new)
+    first = built(make_draft, "first", old)
+    second = built(make_draft, "second", artifact(first.path, "dedup"), new)
+    assert texts_in(together.path) == texts_in(first.path) + texts_in(second.path)
+
+
+def test_a_tenth_of_new_documents_is_a_tenth_of_the_work(tmp_path: Path, make_draft: MakeDraft) -> None:
+    texts = shuffled(planted(17, clusters=60, alone=200), 18)
+    cut = len(texts) * 10 // 11
+    whole = built(make_draft, "whole", as_clean(tmp_path / "old", texts[:cut]))
+    added = built(
+        make_draft,
+        "added",
+        artifact(whole.path, "dedup"),
+        as_clean(tmp_path / "new", texts[cut:]),
+    )
+    assert added.counts["near"] > 0
+    # a text is read to be sketched, and again where a signature cannot tell: of old ones only then
+    work = [draft.counts["documents"] + draft.counts["read_again"] for draft in (whole, added)]
+    assert work[1] <= 0.2 * work[0]
+    assert added.counts["compared"] <= 0.2 * whole.counts["compared"]
+
+
+def test_earlier_results_of_other_settings_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
+    texts = as_clean(tmp_path / "in", shuffled(planted(8, 3, 3), 9))
+    first = artifact(built(make_draft, "first", texts, seed=3).path, "dedup")
+    for number, (settings, message) in enumerate(
+        [
+            ({}, "seed 3 instead of 1"),
+            ({"seed": 3, "shingle": 4}, "shingle 5 instead of 4"),
+            ({"seed": 3, "near": False}, "bands 21 instead of 0"),
+        ]
+    ):
+        with pytest.raises(StageFailure, match=message):
+            built(make_draft, f"other{number}", first, texts, **settings)
+    other = artifact(write(tmp_path / "older", ["a"]), "dedup")
+    with pytest.raises(StageFailure, match="holds no index"):
+        built(make_draft, "older", other, texts)
+    (first.folder / "bands" / "00000.parquet").write_bytes(b"torn")
+    with pytest.raises(StageFailure, match="cannot be read as Parquet"):
+        built(make_draft, "torn", first, texts, seed=3)
+
+
+def test_a_snapshot_of_copies_gives_an_empty_result_that_later_ones_can_use(
+    tmp_path: Path, make_draft: MakeDraft
+) -> None:
+    texts = shuffled(planted(19, 3, 3), 20)
+    first = artifact(built(make_draft, "first", as_clean(tmp_path / "one", texts)).path, "dedup")
+    again = built(make_draft, "again", first, as_clean(tmp_path / "two", [text.upper() for text in texts]))
+    assert again.counts["kept"] == 0
+    assert again.counts["exact"] + again.counts["near"] == len(texts)
+    new = as_clean(tmp_path / "three", [*texts[:3], "a text that no earlier snapshot has"])
+    third = built(make_draft, "third", first, artifact(again.path, "dedup"), new)
+    assert texts_in(third.path) == ["a text that no earlier snapshot has"]
+
+
+def test_only_exact_copies_of_earlier_documents_go_when_near_is_off(tmp_path: Path, make_draft: MakeDraft) -> None:
+    words = " ".join(f"w{number}" for number in range(100))
+    first = built(make_draft, "first", as_clean(tmp_path / "one", [words, "???"]), near=False)
+    new = as_clean(tmp_path / "two", [words + " x", words.upper(), "???", "!!!"])
+    second = built(make_draft, "second", artifact(first.path, "dedup"), new, near=False)
+    assert texts_in(second.path) == [words + " x", "!!!"]
