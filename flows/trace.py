@@ -10,36 +10,65 @@ from tasks.failure import StageFailure
 from tasks.manifest import Manifest
 from tasks.store import Artifact, Store
 
-REPEATED = 304  # the crawl's index gives this status to a page that repeats an earlier one's bytes
+WITH_BODY = 200  # the status of an index row whose page lies in this very crawl
+
+Snapshot = dict[str, Artifact]
 
 
 def page(store: Store, url: str) -> str:
     """The page's way through the newest run, a line a stage. Raises StageFailure when no crawl has seen it."""
-    line = newest_line(store)
+    line = snapshots(store)
     if not line:
         raise StageFailure(f"{store.address} holds no crawl", "Run textmill run first")
-    newest = {each.stage: store.artifact(each) for each in line}
-    seen = rows(newest["crawl"], "index", url=url)
-    if seen.is_empty():
+    if all(rows(each["crawl"], "index", url=url).is_empty() for each in line):
         raise StageFailure(
-            f"the crawl {line[0].key} has not stored {url}", "See textmill why KEY --pages for the addresses it has"
+            f"the crawl {line[0]['crawl'].key} has not stored {url}",
+            "See textmill why KEY --pages for the addresses it has",
         )
-    lines = [f"looked at {', '.join(f'{each.stage} {each.key}' for each in line)}"]
-    for row in seen.iter_rows(named=True):
-        same = rows(newest["crawl"], "index", digest=row["digest"]).filter(status=200)
-        if row["status"] == REPEATED and not same.is_empty():
-            lines.append(f"crawl     the same bytes as {same['url'][0]}, whose way this is:")
-            url = same["url"][0]
-        else:
-            lines.append(f"crawl     status {row['status']}, fetched {row['fetched_at']}")
-    return "\n".join([*lines, *after_crawl(newest, url)])
+    lines = [f"looked at {', '.join(f'{stage} {artifact.key}' for stage, artifact in line[0].items())}"]
+    return "\n".join([*lines, *way(line, url)])
 
 
-def newest_line(store: Store) -> list[Manifest]:
-    """The newest artifact of the last stage that has one, with all that it was made from, sources first."""
+def snapshots(store: Store) -> list[Snapshot]:
+    """What the newest run worked on, snapshot by snapshot, the newest first: stage → artifact, crawl first."""
     newest = store.newest()
     last = next((newest[stage] for stage in reversed(NAMES) if stage in newest), None)
-    return store.lineage((last.as_input,)) if last else []
+    manifest = store.manifest(last.stage, last.key) if last else None
+    if manifest is None:
+        return []
+    stage = "tokenize" if manifest.stage in ("pretrain", "evaluate") else manifest.stage
+    earlier = [store.manifest(each.stage, each.key) for each in manifest.inputs if each.stage == stage]
+    ends = [each for each in earlier if each is not None] + ([manifest] if stage == manifest.stage else [])
+    found = [{name: store.artifact(each) for name, each in behind(store, end).items()} for end in reversed(ends)]
+    return [each for each in found if "crawl" in each]
+
+
+def behind(store: Store, manifest: Manifest) -> dict[str, Manifest]:
+    """An artifact and what it was made from within its own snapshot, by stage, sources first."""
+    found: dict[str, Manifest] = {}
+    for each in manifest.inputs:
+        inner = store.manifest(each.stage, each.key) if each.stage != manifest.stage else None
+        found |= behind(store, inner) if inner else {}
+    return found | {manifest.stage: manifest}
+
+
+def way(line: list[Snapshot], url: str) -> Iterator[str]:
+    """From the crawl that has the page's bytes on, the lines of every stage."""
+    for snapshot in line:
+        for row in rows(snapshot["crawl"], "index", url=url).iter_rows(named=True):
+            if row["status"] == WITH_BODY:
+                yield f"crawl     status {row['status']}, fetched {row['fetched_at']}"
+                yield from after_crawl(snapshot, line, url)
+                return
+            where = row["refers_to"]
+            if where is None:
+                yield f"crawl     status {row['status']}, fetched {row['fetched_at']}"
+            elif where == url:
+                yield f"crawl     unchanged since {row['refers_to_at']}"
+            else:
+                yield f"crawl     the same bytes as {where}, whose way this is:"
+                yield from way(line, where)
+                return
 
 
 def rows(artifact: Artifact, part: str, **equals: str) -> pl.DataFrame:
@@ -50,8 +79,8 @@ def rows(artifact: Artifact, part: str, **equals: str) -> pl.DataFrame:
     return pl.scan_parquet(folder / "*.parquet").filter(**equals).collect()
 
 
-def after_crawl(newest: dict[str, Artifact], url: str) -> Iterator[str]:
-    """The lines of the later stages, up to where the page ended."""
+def after_crawl(newest: Snapshot, line: list[Snapshot], url: str) -> Iterator[str]:
+    """The lines of the later stages of a snapshot, up to where the page ended."""
     if "extract" not in newest:
         return
     for row in rows(newest["extract"], "failed", url=url).iter_rows(named=True):
@@ -63,10 +92,10 @@ def after_crawl(newest: dict[str, Artifact], url: str) -> Iterator[str]:
         for row in rows(newest["clean"], "dropped", url=url).iter_rows(named=True):
             yield f"clean     dropped by {', '.join(row['rules'])}"
     for identity in documents["id"].to_list() if documents.width else []:
-        yield from after_clean(newest, identity)
+        yield from after_clean(newest, line, identity)
 
 
-def after_clean(newest: dict[str, Artifact], identity: str) -> Iterator[str]:
+def after_clean(newest: Snapshot, line: list[Snapshot], identity: str) -> Iterator[str]:
     """Whether a document was a duplicate, and what it serves for."""
     if "clean" in newest and not rows(newest["clean"], "documents", id=identity).is_empty():
         yield "clean     kept"
@@ -74,8 +103,9 @@ def after_clean(newest: dict[str, Artifact], identity: str) -> Iterator[str]:
         folder = newest["dedup"].part("clusters.parquet")
         clusters = pl.read_parquet(folder / "clusters.parquet").filter(pl.col("id") == identity)
         for row in clusters.filter(pl.col("kept_id") != identity).iter_rows(named=True):
-            kept = rows(newest["dedup"], "documents", id=row["kept_id"])["url"][0]
-            yield f"dedup     dropped: {row['kind']} duplicate of {kept} (similarity {row['similarity']:.2f})"
+            kept = [rows(each["dedup"], "documents", id=row["kept_id"]) for each in line if "dedup" in each]
+            url = next((found["url"][0] for found in kept if not found.is_empty()), row["kept_id"])
+            yield f"dedup     dropped: {row['kind']} duplicate of {url} (similarity {row['similarity']:.2f})"
         if not rows(newest["dedup"], "documents", id=identity).is_empty():
             yield "dedup     kept"
     if "tokenize" in newest:

@@ -7,7 +7,19 @@ from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # The web says gb2312, shift_jis, big5 and euc-kr and means their supersets.
-SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "big5": "big5hkscs", "euc_kr": "cp949"}
+SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "iso8859-11": "cp874",
+}
+WINDOWS = {
+    "iso8859-2": "cp1250", "iso8859-16": "cp1250", "iso8859-5": "cp1251", "iso8859-7": "cp1253",
+    "iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256", "iso8859-13": "cp1257",
+}  # fmt: skip
+C1 = re.compile(rb"[\x80-\x9f]")
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}encoding\s*=\s*["']([A-Za-z0-9_:.-]{2,40})""")
 META_BYTES = 4096
@@ -51,7 +63,13 @@ def _fewest_broken(body: bytes, told: str | None, num_foreign: int) -> str:
 
 
 def _detected(body: bytes) -> str:
-    return _superset(detect_encoding(body) or "utf-8")
+    """What uchardet takes the bytes for; with C1 controls, which no text has, the Windows code page of its kind."""
+    found = detect_encoding(body, html5_compatible=False) or "utf-8"
+    try:  # the mapping knows no cp949, and Python no "replacement"
+        name = _superset(map_encoding_to_html5(found, fallback_utf8=False) or found)
+    except LookupError:
+        return "utf-8"
+    return WINDOWS.get(name, name) if C1.search(body) else name
 
 
 def declared(body: bytes, content_type: str | None) -> str | None:

@@ -54,8 +54,8 @@ def picture(counts: dict[str, Any]) -> str:
     )
 
 
-def summary(counts: dict[str, Any]) -> str:
-    """The stage's page in markdown: picture, drops by rule, failures, languages."""
+def summary(counts: dict[str, Any], samples: str = "") -> str:
+    """The stage's page in markdown: picture, drops by rule, failures, languages, samples."""
     encoded = base64.b64encode(picture(counts).encode()).decode()
     share = counts["kept"] / max(counts["documents"], 1)
     kept = f"**{counts['kept']:,}** of {counts['documents']:,} documents kept ({share:.1%})"
@@ -64,12 +64,18 @@ def summary(counts: dict[str, Any]) -> str:
         f"![What is left after each rule](data:image/svg+xml;base64,{encoded})",
         _table(
             ("rule", "dropped by it first", "break it at all"),
-            [(rule, count, counts["failing"][rule]) for rule, count in counts["dropped"].items()],
+            [
+                (rule, count, counts["failing"][rule])
+                for rule, count in counts["dropped"].items()
+                if counts["failing"][rule]
+            ],
         ),
     ]
     if counts["failed"]:
         parts.append(_table(("pages that gave no document", "pages"), _most_first(counts["failed"])))
     parts.append(_table(("language", "documents kept"), _most_first(counts["languages"])[:20]))
+    if samples:
+        parts += ["Documents that each rule dropped, and those of the rest that came nearest to its bounds:", samples]
     return "\n\n".join(parts) + "\n"
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import polars as pl
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
@@ -12,6 +13,16 @@ from tasks.failure import StageFailure
 BODIES = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
 COLUMNS = ("url", "digest", "fetched_at", "content_type", "warc", "offset")
 MEND = "Crawl again with --force crawl"
+
+
+TITLE = "X-Textmill-Title"  # percent-encoded: what a row of a table had as its title
+
+
+class Body(NamedTuple):
+    """A page's payload, and the title that it was given outside of it."""
+
+    body: bytes
+    title: str
 
 
 def index_files(folder: Path) -> list[Path]:
@@ -40,7 +51,7 @@ class Bodies:
         self._records: Iterator[WarcRecord] = iter(())
         self._record: WarcRecord | None = None
 
-    def at(self, warc: str, offset: int, most_bytes: int) -> bytes | None:
+    def at(self, warc: str, offset: int, most_bytes: int) -> Body | None:
         """The decoded body, at most one byte more than `most_bytes`; None when no such record stands there.
 
         Raises StageFailure when the file cannot be read.
@@ -58,7 +69,9 @@ class Bodies:
             if self._record is None or self._record.stream_pos != offset:
                 return None
             self._record.parse_http(auto_decode="all")
+            headers = self._record.http_headers
+            title = unquote(headers.get(TITLE) or "") if headers else ""
             body: bytes = self._record.reader.read(most_bytes + 1)
         except OSError as error:
             raise StageFailure(f"{path} cannot be read at byte {offset}: {error}", MEND) from error
-        return body
+        return Body(body, title)

@@ -10,9 +10,10 @@ from typing import Any
 from tasks.block import Block, Every
 from tasks.clean.filters import Filter
 from tasks.clean.funnel import added, summary
-from tasks.clean.page import Extract
+from tasks.clean.markup import Extract
 from tasks.clean.pages import index_files
-from tasks.clean.verdict import clean_shard
+from tasks.clean.samples import merged, shown
+from tasks.clean.verdict import EMPTIED, clean_shard
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.stage import stage
@@ -31,9 +32,13 @@ class Score(Block):
         """Every filter by name, because each is a column; of its fields those in `scored_by`."""
         scored_by = {
             kind: {name: value for name, value in block.semantic().items() if name in block.scored_by}
-            for kind, block in self.filters.blocks()
+            for kind, block in self.scoring().items()
         }
         return {"extract": self.extract.semantic(), "filters": scored_by}
+
+    def scoring(self) -> dict[str, Filter]:
+        """The filters that score a document as soon as it is extracted."""
+        return {kind: block for kind, block in self.filters.blocks() if not block.late}
 
 
 class Clean(Block):
@@ -43,49 +48,65 @@ class Clean(Block):
     """how a page becomes text"""
     filters: Every[Filter] = Every[Filter]()
     """what a document must be like to stay"""
+    remove_bad_lines: bool = False
+    """remove the lines that C4 would (without end punctuation, of one or two words, about cookies) from what stays"""
 
     def semantic(self) -> dict[str, Any]:
         """The filters' settings; how pages are extracted reaches the key through the documents' digest."""
         rules = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
         }
-        return {"filters": rules}
+        return {"filters": rules, "remove_bad_lines": self.remove_bad_lines}
 
     def scoring(self) -> Score:
         """The settings of the first half."""
         return Score(extract=self.extract, filters=self.filters)
 
 
-@stage("extract", version=1, section="clean")
+@stage("extract", version=2, section="clean")
 def extract(settings: Score, draft: Draft, pages: Artifact) -> None:
     """Pages to documents with a score by every filter. Raises StageFailure when no page gives one."""
-    from tasks.clean.documents import extract_shard  # noqa: PLC0415 - pyarrow takes half a second to import
+    from tasks.clean.documents import LINES, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second
+    from tasks.clean.recurring import recurring  # noqa: PLC0415
 
-    filters = dict(settings.filters.blocks())
-    shards = {index.stem: (index, pages.folder, settings.extract, filters) for index in index_files(pages.folder)}
-    counts = added(list(draft.map(extract_shard, shards, "extract").values()))
+    names = index_files(pages.folder)
+    draft.map(read_shard, {index.stem: (index, pages.folder, settings.extract) for index in names}, "pages")
+    lines = None
+    if settings.extract.recurring.enabled:
+        lines = draft.scratch / "recurring.parquet"
+        found = recurring([draft.path / LINES / index.name for index in names], settings.extract.recurring)
+        found.write_parquet(lines)
+    shards = {index.stem: (index.name, draft.path, settings.scoring(), lines) for index in names}
+    counts = added(list(draft.map(score_shard, shards, "extract").values()))
     draft.counts.update(counts)
-    if not counts["documents"]:
+    if not counts["documents"] and _is_first(draft):
         raise StageFailure(_no_document(counts), "Look at these pages' addresses and types, and at the crawl's counts")
     log.info("extract: %s documents from %s pages", f"{counts['documents']:,}", f"{counts['pages']:,}")
 
 
-@stage("clean", version=1)
+@stage("clean", version=2)
 def clean(settings: Clean, draft: Draft, scored: Artifact) -> None:
     """Scored documents to those that stay. Raises StageFailure when none does."""
-    filters = dict(settings.filters.blocks())
-    shards = {path.stem: (path, filters) for path in sorted((scored.folder / "documents").glob("*.parquet"))}
-    if not shards:
+    files = sorted((scored.folder / "documents").glob("*.parquet"))
+    if not files:
         raise StageFailure(f"{scored.folder} has no documents/*.parquet", "Give the artifact of extract")
+    filters = {kind: block.ready(draft) if block.enabled else block for kind, block in settings.filters.blocks()}
+    shards = {path.stem: (path, filters, settings.remove_bad_lines) for path in files}
     counts = added(list(draft.map(clean_shard, shards, "clean").values()))
     extracts = [each["counts"] for each in draft.lineage if each["stage"] == "extract"]
     counts["failed"] = extracts[-1].get("failed", {}) if extracts else {}
     draft.counts.update(counts)
-    if not counts["kept"]:
+    if not counts["kept"] and _is_first(draft):
         raise StageFailure(*_nothing_left(counts))
+    sample = merged([draft.path / "samples" / file.name for file in files], list(filters))
     with draft.write("summary.md") as path:
-        path.write_text(summary(counts), encoding="utf-8")
+        path.write_text(summary(counts, shown(sample)), encoding="utf-8")
     log.info("clean: %s of %s documents kept", f"{counts['kept']:,}", f"{counts['documents']:,}")
+
+
+def _is_first(draft: Draft) -> bool:
+    """Whether no snapshot stands before this one. A later one may well bring nothing new."""
+    return not any(each["stage"] == "crawl" and each["inputs"] for each in draft.lineage)
 
 
 def _no_document(counts: dict[str, Any]) -> str:
@@ -98,7 +119,8 @@ def _no_document(counts: dict[str, Any]) -> str:
 
 def _nothing_left(counts: dict[str, Any]) -> tuple[str, str]:
     rule = max(counts["dropped"], key=lambda each: counts["dropped"][each])
+    switch = f"clean.{rule}" if rule == EMPTIED else f"clean.filters.{rule}.enabled"
     return (
         f"the filters dropped all {counts['documents']} documents; {rule} dropped {counts['dropped'][rule]} of them",
-        f"Loosen it (clean.filters.{rule}…) or switch it off with --set clean.filters.{rule}.enabled=false",
+        f"Loosen it, or switch it off with --set {switch}=false",
     )

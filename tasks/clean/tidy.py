@@ -1,13 +1,19 @@
-"""Text as a model should read it: NFC, plain spaces, no invisible characters, one blank line between paragraphs."""
+"""Text as a model should read it.
+
+Mojibake repaired, NFC, plain spaces, no invisible characters, one blank line between paragraphs.
+"""
 
 import re
 import unicodedata
+
+from tasks.clean.mojibake import repaired
 
 # Control characters, soft hyphen, zero-width space, word joiner, byte order mark, lone surrogates, non-characters.
 # Zero-width joiners stay: Persian, Indic scripts and emoji are spelled with them.
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ud800-\udfff\ufffe\uffff]")
 LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 DEEPEST_INDENTATION = 40
+SPACES = re.compile(r"  (?<=\S  )")  # two in a row that are no indentation; so written, it is searched as a literal
 
 
 def tidy(text: str) -> str:
@@ -17,6 +23,10 @@ def tidy(text: str) -> str:
     and nested lists are read by it, unless it holds a tab, which is how table cells come out, or a full-width space,
     which begins a Chinese paragraph.
     """
+    text = repaired(text).strip()
+    is_ragged = " \n" in text or "\n\n\n" in text or SPACES.search(text)
+    if not is_ragged and text.replace("\n", "").isprintable():
+        return unicodedata.normalize("NFC", text)
     text = INVISIBLE.sub("", LINE_ENDS.sub("\n", text))
     lines: list[str] = []
     for line in text.split("\n"):

@@ -17,10 +17,12 @@ class Fetched(NamedTuple):
     body: bytes
     content_type: str | None = "text/html; charset=utf-8"
     status: int = 200
+    header: str = ""  # one more line of the response's
 
 
 def record(page: Fetched) -> bytes:
     header = f"Content-Type: {page.content_type}\r\n" if page.content_type else ""
+    header += f"{page.header}\r\n" if page.header else ""
     block = f"HTTP/1.1 {page.status} OK\r\n{header}Content-Length: {len(page.body)}\r\n\r\n".encode() + page.body
     head = (
         "WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-000000000000>\r\n"

@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.block import Every
-from tasks.clean import page as page_module
+from tasks.clean import markup
 from tasks.clean.documents import DOCUMENT, document_id
 from tasks.clean.filters import SCORE, Filter
-from tasks.clean.page import Extract
+from tasks.clean.markup import Extract
 from tasks.clean.task import Clean, Score, extract
 from tasks.draft import Draft
 from tasks.failure import StageFailure
@@ -46,7 +46,7 @@ def test_one_shard_of_documents_for_each_of_pages(tmp_path: Path, make_draft: Ma
     assert draft.counts["pages"] == 3
     assert draft.counts["failed"] == {"media type application/pdf": 1}
     table = pq.read_table(draft.path / "documents" / "00001.parquet")
-    scores = [f"{SCORE}{kind}" for kind, _ in Every[Filter]().blocks()]
+    scores = [f"{SCORE}{kind}" for kind, block in Every[Filter]().blocks() if not block.late]
     assert table.schema.names == [*DOCUMENT.names, *scores]
     (row,) = table.to_pylist()
     assert (row["url"], row["title"], row["language"], row["fetched_at"]) == ("http://a/2", "T", "en", FETCHED_AT)
@@ -55,16 +55,21 @@ def test_one_shard_of_documents_for_each_of_pages(tmp_path: Path, make_draft: Ma
     assert failed.rows() == [("http://a/3.pdf", "media type application/pdf")]
 
 
+HERE = Score(extract=Extract(most_seconds=0))  # pages are read in this process, where a test can reach in
+
+
 def test_identical_payloads_are_parsed_once(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed = []
-    monkeypatch.setattr(page_module, "tidy", lambda text, tidy=page_module.tidy: parsed.append(1) or tidy(text))
-    pages = [Fetched(f"http://a/{number}", html(TEXT)) for number in range(4)]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
-    assert draft.counts["documents"] == 4
-    assert len(parsed) == 1
-    assert pl.read_parquet(draft.path / "documents" / "*.parquet")["id"].n_unique() == 4
+    read = []
+    monkeypatch.setattr(markup, "by_textmill", lambda *given, by=markup.by_textmill: read.append(1) or by(*given))
+    same = [Fetched(f"http://a/{number}", html(TEXT)) for number in range(80)]
+    pages = [*same[:2], Fetched("http://a/other", html(TEXT * 2)), *same[2:]]  # more than one message to the reader
+    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, HERE)
+    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    assert found["url"].to_list() == [page.url for page in pages]
+    assert found["id"].n_unique() == 81
+    assert len(read) == 2
 
 
 def test_the_same_pages_give_the_same_bytes(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
@@ -78,13 +83,14 @@ def test_the_same_pages_give_the_same_bytes(tmp_path: Path, make_draft: Make, as
 def test_a_page_that_breaks_the_parser_is_counted_and_named(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(tree: object, html: str) -> None:
-        if "fragile" in html:
+    def breaks(source: str, settings: Extract, by: Callable[..., object] = markup.by_textmill) -> object:
+        if "fragile" in source:
             raise ValueError("broken")
+        return by(source, settings)
 
-    monkeypatch.setattr(page_module, "license_of", breaks)
+    monkeypatch.setattr(markup, "by_textmill", breaks)
     pages = [Fetched("http://a/1", html(TEXT)), Fetched("http://a/2", html("fragile"))]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
+    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, HERE)
     assert draft.counts["failed"] == {"error ValueError": 1}
     assert pl.read_parquet(draft.path / "failed" / "*.parquet")["url"].to_list() == ["http://a/2"]
 
@@ -160,3 +166,48 @@ def test_real_pages_come_out_as_text(
     assert draft.counts["failed"] == {}
     assert {"en", "de", "fr", "zh", "ja"} <= set(found["language"])
     assert not found["text"].str.contains("[\u00a0\t\ufffd]").any()
+
+
+def test_a_row_without_a_title_gets_the_one_that_the_crawl_was_given(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    header = "X-Textmill-Title: Boats%20%E6%B8%AF"
+    pages = [
+        Fetched("http://a/plain", TEXT.encode(), "text/plain", header=header),
+        Fetched("http://a/bare", f"<p>{TEXT}".encode(), header=header),
+        Fetched("http://a/own", html(TEXT), header=header),
+        Fetched("http://a/none", TEXT.encode(), "text/plain"),
+    ]
+    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
+    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    assert found["title"].to_list() == ["Boats 港", "Boats 港", "T", TEXT.strip()]
+
+
+def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    endless = "".join(f"<div><p>{TEXT}<b>{number}</b></p></div>" for number in range(20_000)).encode()
+    pages = [Fetched("http://a/1", html(TEXT)), Fetched("http://a/2", endless), Fetched("http://a/3", html(TEXT * 2))]
+    settings = Score(extract=Extract(extractor="trafilatura", most_seconds=1))
+    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, settings)
+    assert draft.counts["documents"] == 2
+    failed = pl.read_parquet(draft.path / "failed" / "*.parquet")
+    assert failed.rows() == [("http://a/2", "takes more than 1 seconds")]
+
+
+def test_lines_that_recur_over_the_shards_of_a_host_go_before_scores_are_taken(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    def page(number: int) -> Fetched:
+        own = "".join(f"<p>Boat {number} has left the pier at {hour} o'clock, says its log.</p>" for hour in range(9))
+        return Fetched(f"http://a/{number}", f"<article>{own}<p>Back to the harbour</p></article>".encode())
+
+    shards = [[page(number) for number in range(start, start + 12)] for start in (0, 12)]
+    folder = write_pages(tmp_path / "pages", *shards)
+    kept = Score(extract=Extract.model_validate({"recurring": {"enabled": False}}))
+    without, with_them = (run(folder, make_draft, as_artifact, each, name) for each, name in ((None, "x"), (kept, "y")))
+    texts, longer = (pl.read_parquet(draft.path / "documents" / "*.parquet") for draft in (without, with_them))
+    assert not texts["text"].str.contains("Back to the harbour").any()
+    assert longer["text"].str.ends_with("Back to the harbour").all()
+    assert (texts[f"{SCORE}length"] < longer[f"{SCORE}length"]).all()
+    assert (without.counts["recurring_lines"], with_them.counts["recurring_lines"]) == (24, 0)

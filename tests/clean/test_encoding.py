@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tasks.clean.encoding import decoded
@@ -69,3 +72,24 @@ def test_iso_2022_jp_is_seen_though_it_is_ascii() -> None:
 @pytest.mark.parametrize("body", [b"", b"\x00", b"\xff" * 50, b"\x81", bytes(range(256)) * 3])
 def test_any_bytes_become_text(body: bytes) -> None:
     decoded(body, "text/html; charset=no-such-thing").encode()
+
+
+@pytest.mark.parametrize(
+    ("language", "codec"),
+    [
+        *[("zh", "gb18030"), ("ja", "euc_jp"), ("ja", "iso2022_jp"), ("ko", "cp949"), ("ru", "cp1251")],
+        *[("ru", "koi8_r"), ("el", "cp1253"), ("tr", "cp1254"), ("he", "cp1255"), ("ar", "cp1256"), ("lt", "cp1257")],
+        *[("cs", "cp1250"), ("pl", "iso8859_2"), ("fr", "cp1252"), ("th", "cp874")],
+    ],
+)
+def test_real_text_without_a_word_on_its_encoding(shared: Callable[[str], Path], language: str, codec: str) -> None:
+    lines = (shared("lingua-sentences") / f"{language}.txt").read_text(encoding="utf-8").splitlines()
+    known = [line for line in lines if line.encode(codec, "ignore").decode(codec) == line][:400]
+    pages = ["\n".join(f"<p>{line}" for line in known[at : at + 10]) for at in range(0, len(known), 10)]
+    read = [decoded(page.encode(codec), None) == page for page in pages]
+    assert sum(read) >= 0.95 * len(read)
+
+
+def test_a_windows_code_page_that_is_called_by_its_iso_name() -> None:
+    text = "<p>„Uždaryk vartus“, – tarė uosto viršininkas ir užrašė, kada išplaukė paskutinis laivas į jūrą.</p>" * 3
+    assert decoded(text.encode("cp1257"), None) == text

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.clean.language import WINDOW, language_of, sample, script_of
+from tasks.clean.language import MOST_WINDOWS, WINDOW, language_of, languages_of, sample, script_of, windows
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ def test_language_and_script(text: str, language: str, script: str) -> None:
     found, score = language_of(text)
     assert (found, script_of(text)) == (language, script)
     assert 0 < score <= 1
+
+
+def test_terse_chinese_is_not_japanese() -> None:
+    assert language_of("社長會見記者")[0] == "zh"
+    assert language_of("港の管理人は毎日、桟橋にある船の一覧を書いている。")[0] == "ja"
 
 
 def test_code_in_a_chinese_page_does_not_make_it_latin() -> None:
@@ -44,3 +49,35 @@ def test_sentences_of_many_languages(shared) -> None:
     for code in ("en", "zh", "de", "fr", "ja", "fa", "ru", "es", "ko", "ar"):
         lines = (folder / f"{code}.txt").read_text(encoding="utf-8").splitlines()[:200]
         assert sum(language_of(line)[0] == code for line in lines) > 0.9 * len(lines), code
+
+
+ENGLISH = "The harbour master keeps a list of every boat that lies at the pier and writes down when it leaves. "
+CHINESE = "港口管理员记录每一艘停靠码头的船只，并写下它们离开的时间，以便晚上知道哪些船还在海上。"
+GERMAN = "Der Hafenmeister führt eine Liste aller Boote am Steg und schreibt auf, wann sie wieder auslaufen. "
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        (ENGLISH * 3, ["en"]),
+        (ENGLISH * 30, ["en"]),
+        (ENGLISH * 30 + GERMAN * 20, ["en", "de"]),
+        (CHINESE * 40 + ENGLISH * 15, ["zh", "en"]),
+        (ENGLISH * 25 + GERMAN + ENGLISH * 25, ["en"]),  # a quotation
+        ("12 34\n" * 400, None),
+    ],
+)
+def test_documents_in_several_languages_are_marked(text: str, languages: list[str] | None) -> None:
+    main, score, found = languages_of(text)
+    assert found[0] == main
+    assert 0 <= score <= 1
+    if languages is not None:
+        assert found == languages
+
+
+def test_windows_lie_all_over_a_text() -> None:
+    text = "".join(chr(ord("a") + number) * 1000 for number in range(5))
+    found = windows(text)
+    assert len(found) == MOST_WINDOWS
+    assert (found[0][0], found[-1][-1]) == ("a", "e")
+    assert windows("short") == ["short"]

@@ -139,3 +139,49 @@ def test_the_same_documents_give_the_same_bytes(tmp_path: Path, make_draft: Make
         clean.build(only(length={}), draft, as_artifact(folder, "extract"))
     for name in ("documents/00000.parquet", "dropped/00000.parquet", "summary.md"):
         assert (drafts[0].path / name).read_bytes() == (drafts[1].path / name).read_bytes()
+
+
+def test_samples_stand_in_the_summary_and_beside_the_documents(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    draft = make_draft("clean")
+    folder = scored(tmp_path / "scored", {"good": 500, "nearly": 101, "short": 60})
+    clean.build(only(length={"fewest": 100}), draft, as_artifact(folder, "extract"))
+    found = pl.read_parquet(draft.path / "samples" / "00000.parquet")
+    assert found.select("verdict", "id").rows() == [
+        ("dropped", "short"),
+        ("barely kept", "nearly"),
+        ("barely kept", "good"),
+    ]
+    text = (draft.path / "summary.md").read_text()
+    assert "| barely kept | 101 | http://a/nearly | first line nearly xx" in text
+    assert text.index("| dropped | 60 |") < text.index("| barely kept | 101 |")
+
+
+def test_bad_lines_go_on_demand(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    folder = scored(tmp_path / "scored", {"mixed": 500, "headings": 500, "short": 60})
+    shard = folder / "documents" / "00000.parquet"
+    texts = ["A heading\n\nA sentence stands here.\nAnd one more here.", "Only\nheadings", "A sentence, too short."]
+    pl.read_parquet(shard).with_columns(text=pl.Series(texts)).write_parquet(shard)
+    settings = only(length={}).model_copy(update={"remove_bad_lines": True})
+    draft = make_draft("clean")
+    clean.build(settings, draft, as_artifact(folder, "extract"))
+    kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
+    assert kept.select("id", "text").rows() == [("mixed", "A sentence stands here.\nAnd one more here.")]
+    dropped = pl.read_parquet(draft.path / "dropped" / "00000.parquet")
+    assert dropped.select("id", "rule", "excerpt").rows() == [
+        ("headings", "remove_bad_lines", "Only headings"),
+        ("short", "length", "A sentence, too short."),
+    ]
+    assert draft.counts["dropped"] == {"length": 1, "remove_bad_lines": 1}
+    assert settings.semantic() != only(length={}).semantic()
+
+
+def test_late_filters_score_when_cleaning(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+    (tmp_path / "list.txt").write_text("http://a/b")
+    folder = scored(tmp_path / "scored", {"a": 500, "b": 500})
+    draft = make_draft("clean")
+    settings = only(url_blocklist={"enabled": True, "path": str(tmp_path / "list.txt")})
+    clean.build(settings, draft, as_artifact(folder, "extract"))
+    kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
+    assert kept.select("id", SCORE + "url_blocklist").rows() == [("a", 0.0)]

@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_ALPHABETIC_WORDS, NUM_WORDS, share
+from tasks.clean.filters import AtLeast, share
 
 
-class AlphabeticWords(Filter):
+class AlphabeticWords(AtLeast):
     """Drop documents of numbers and signs.
 
     Source: arXiv:2112.11446, A.1.1, requires "that 80% of words in a document contain at least one alphabetic
@@ -17,7 +16,4 @@ class AlphabeticWords(Filter):
     fewest: float = Field(0.8, ge=0, le=1, description="smallest share of words with a letter")
 
     def score(self) -> pl.Expr:
-        return share(NUM_ALPHABETIC_WORDS, NUM_WORDS)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score >= self.fewest
+        return share("num_alphabetic", "num_words")

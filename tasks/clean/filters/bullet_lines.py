@@ -3,13 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_LINES, TEXT, share
-
-BULLET_LINE = r"(?m)^[ ]*[•‣▪●○◦·\-*–]\s*\S"
+from tasks.clean.filters import AtMost, share
 
 
-class BulletLines(Filter):
+class BulletLines(AtMost):
     """Drop documents that are hardly more than one list.
 
     Source: arXiv:2112.11446, A.1.1, removes "any document with more than 90% of lines starting with a bullet point".
@@ -18,7 +15,4 @@ class BulletLines(Filter):
     most: float = Field(0.9, ge=0, le=1, description="greatest share of lines that start with a bullet")
 
     def score(self) -> pl.Expr:
-        return share(TEXT.count_matches(BULLET_LINE), NUM_LINES)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share("num_bullet_lines", "num_lines")

@@ -3,14 +3,14 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import LINES, repeated_characters
+from tasks.clean.filters import AtMost, share
 
 
-class DuplicateLineCharacters(Filter):
+class DuplicateLineCharacters(AtMost):
     """Drop documents that repeat much of their text line by line.
 
-    Source: arXiv:2112.11446, table A1, "duplicate line character fraction" above 0.20.
+    Source: arXiv:2112.11446, table A1, "duplicate line character fraction" above 0.20. FineWeb is stricter:
+    arXiv:2406.17557 says 0.1 in section 3.6 and 0.01 in table 2 of its appendix, and its code takes 0.01.
     """
 
     most: float = Field(
@@ -18,7 +18,4 @@ class DuplicateLineCharacters(Filter):
     )
 
     def score(self) -> pl.Expr:
-        return repeated_characters(LINES)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share("num_duplicate_line_characters", pl.col("num_characters") - pl.col("num_line_breaks"))

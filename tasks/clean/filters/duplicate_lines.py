@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import LINES, repeated
+from tasks.clean.filters import AtMost, share
 
 
-class DuplicateLines(Filter):
+class DuplicateLines(AtMost):
     """Drop documents that repeat their lines.
 
     Source: arXiv:2112.11446, table A1, "duplicate line fraction" above 0.30.
@@ -16,7 +15,4 @@ class DuplicateLines(Filter):
     most: float = Field(0.3, ge=0, le=1, description="greatest share of lines that repeat an earlier line")
 
     def score(self) -> pl.Expr:
-        return repeated(LINES)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share("num_duplicate_lines", "num_lines")

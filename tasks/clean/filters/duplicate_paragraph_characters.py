@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import PARAGRAPHS, repeated_characters
+from tasks.clean.filters import AtMost, share
 
 
-class DuplicateParagraphCharacters(Filter):
+class DuplicateParagraphCharacters(AtMost):
     """Drop documents that repeat much of their text paragraph by paragraph.
 
     Source: arXiv:2112.11446, table A1, "duplicate paragraph character fraction" above 0.20.
@@ -18,7 +17,4 @@ class DuplicateParagraphCharacters(Filter):
     )
 
     def score(self) -> pl.Expr:
-        return repeated_characters(PARAGRAPHS)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share("num_duplicate_paragraph_characters", pl.col("num_characters") - pl.col("num_line_breaks"))

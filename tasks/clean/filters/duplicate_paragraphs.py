@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import PARAGRAPHS, repeated
+from tasks.clean.filters import AtMost, share
 
 
-class DuplicateParagraphs(Filter):
+class DuplicateParagraphs(AtMost):
     """Drop documents that repeat their paragraphs.
 
     Source: arXiv:2112.11446, table A1, "duplicate paragraph fraction" above 0.30.
@@ -16,7 +15,4 @@ class DuplicateParagraphs(Filter):
     most: float = Field(0.3, ge=0, le=1, description="greatest share of paragraphs that repeat an earlier one")
 
     def score(self) -> pl.Expr:
-        return repeated(PARAGRAPHS)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share("num_duplicate_paragraphs", "num_paragraphs")

@@ -20,6 +20,13 @@ class Language(Filter):
     def score(self) -> pl.Expr:
         return pl.col("language_score")
 
+    def margin(self, score: pl.Expr) -> pl.Expr:
+        return score - self.certainty
+
+    @property
+    def bounds(self) -> str:
+        return f"at least {self.certainty}" + (f", in {', '.join(self.languages)}" if self.languages else "")
+
     def keeps(self, score: pl.Expr) -> pl.Expr:
         wanted = pl.col("language").is_in(self.languages) if self.languages else pl.lit(value=True)
-        return wanted & (score >= self.certainty)
+        return wanted & super().keeps(score)

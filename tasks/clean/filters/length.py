@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_CHARACTERS
+from tasks.clean.filters import Between
 
 
-class Length(Filter):
+class Length(Between):
     """Drop documents of too few or too many characters.
 
     Source: the bounds are Textmill's own. Below 100 characters there is a heading and a menu, above a million a
@@ -18,7 +17,4 @@ class Length(Filter):
     most: int = Field(1_000_000, ge=1, description="most characters")
 
     def score(self) -> pl.Expr:
-        return NUM_CHARACTERS
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score.is_between(self.fewest, self.most)
+        return pl.col("num_characters")

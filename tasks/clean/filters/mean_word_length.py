@@ -3,13 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_CHARACTERS, NUM_UNSPACED, NUM_WORDS, TEXT, share
-
-NUM_SPACES = TEXT.count_matches(" ", literal=True) + TEXT.count_matches("\n", literal=True)
+from tasks.clean.filters import Between, share
 
 
-class MeanWordLength(Filter):
+class MeanWordLength(Between):
     """Drop documents whose words are too short or too long on average.
 
     Source: arXiv:2112.11446, A.1.1, removes documents "whose mean word length is outside the range of 3 to 10
@@ -21,9 +18,6 @@ class MeanWordLength(Filter):
     most: float = Field(10.0, ge=1, description="most characters a word, on average")
 
     def score(self) -> pl.Expr:
-        num_spaced = NUM_WORDS - NUM_UNSPACED
-        length = share(NUM_CHARACTERS - NUM_SPACES - NUM_UNSPACED, num_spaced)
-        return pl.when(num_spaced < NUM_UNSPACED).then(float("nan")).otherwise(length)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score.is_nan() | score.is_between(self.fewest, self.most)
+        unspaced = pl.col("num_unspaced")
+        spaced = pl.col("num_words") - pl.col("num_symbols") - unspaced
+        return pl.when(spaced >= unspaced).then(share("num_spaced_characters", spaced)).otherwise(float("nan"))

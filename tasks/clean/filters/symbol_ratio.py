@@ -3,11 +3,10 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_WORDS, TEXT, share
+from tasks.clean.filters import AtMost, share
 
 
-class SymbolRatio(Filter):
+class SymbolRatio(AtMost):
     """Drop documents where hash signs or ellipses crowd out words.
 
     Source: arXiv:2112.11446, A.1.1, removes "any document with a symbol-to-word ratio greater than 0.1 for either the
@@ -17,9 +16,4 @@ class SymbolRatio(Filter):
     most: float = Field(0.1, ge=0, description="most hash signs, or ellipses, for each word")
 
     def score(self) -> pl.Expr:
-        hashes = TEXT.count_matches("#", literal=True)
-        ellipses = TEXT.count_matches(r"\.\.\.|…")
-        return share(pl.max_horizontal(hashes, ellipses), NUM_WORDS)
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score <= self.most
+        return share(pl.max_horizontal("num_hashes", "num_ellipses"), "num_words")

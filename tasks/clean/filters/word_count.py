@@ -3,22 +3,18 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import Filter
-from tasks.clean.words import NUM_WORDS
+from tasks.clean.filters import Between
 
 
-class WordCount(Filter):
+class WordCount(Between):
     """Drop documents of too few or too many words.
 
     Source: arXiv:2112.11446, A.1.1, removes "any document that does not contain between 50 and 100,000 words".
-    A code point of a script without spaces counts as a word.
+    A code point of a script without spaces counts as a word, and a lone dash or bullet as none.
     """
 
     fewest: int = Field(50, ge=0, description="fewest words")
     most: int = Field(100_000, ge=1, description="most words")
 
     def score(self) -> pl.Expr:
-        return NUM_WORDS
-
-    def keeps(self, score: pl.Expr) -> pl.Expr:
-        return score.is_between(self.fewest, self.most)
+        return pl.col("num_words") - pl.col("num_symbols")

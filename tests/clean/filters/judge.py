@@ -2,14 +2,21 @@
 
 import polars as pl
 
-from tasks.clean.documents import with_scores
 from tasks.clean.filters import SCORE, Filter
+from tasks.clean.scores import with_scores
 
 
 def documents(texts: list[str], language: str = "en", certainty: float = 0.9) -> pl.DataFrame:
     return pl.DataFrame(
-        {"text": texts, "title": "t", "url": "http://a/", "language": language, "language_score": certainty},
-        schema_overrides={"language_score": pl.Float32, "text": pl.String},
+        {
+            "text": texts,
+            "title": "t",
+            "url": "http://a/",
+            "language": language,
+            "language_score": certainty,
+            "license": None,
+        },
+        schema_overrides={"language_score": pl.Float32, "text": pl.String, "license": pl.String},
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import tasks.clean.filters
 from tasks.block import Every, kind_of, members
-from tasks.clean.documents import with_scores
 from tasks.clean.filters import SCORE, Filter
+from tasks.clean.scores import with_scores
 from tests.clean.filters.judge import documents
 
 FILTERS = members(Filter)

@@ -1,0 +1,163 @@
+"""The lines that C4 removes, and what it counts in the others.
+
+Source: Raffel et al., JMLR 21(140), 2020, section 2.2, and its code, `c4_utils.py` of TensorFlow Datasets (citations,
+policy phrases, words of more than 1,000 characters).
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from tasks.clean import reading
+from tasks.clean.characters import FLAGS, TERMINAL, buffers, character_table
+from tasks.clean.lines import ends_in_ellipsis, last_of
+from tasks.clean.reading import CURLY, LONGEST, SUSPECT, TAIL, WORDS, read_line
+from tasks.compiled import compiled
+
+# What is counted, in this order.
+COUNTS = ("num_bad_lines", "num_sentences", "num_lorem_ipsum", "num_curly_lines")
+BAD, SENTENCES, LOREM, CURLY_LINES = range(4)
+
+FEWEST_WORDS, LONGEST_WORD = 3, 1000
+# Each holds a piece of `reading.SUSPECTS`; only lines with one are searched.
+PHRASES = (
+    "lorem ipsum",
+    "javascript",
+    *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
+)
+LETTERS = np.frombuffer("".join(PHRASES).encode(), np.uint8)
+ENDS = np.cumsum([len(phrase) for phrase in PHRASES])
+CITATIONS = np.frombuffer(b"[edit][citation needed]", np.uint8)
+CITATION_ENDS = np.array([6, 23])
+# `"` and `'` as in C4, and the marks that close quotations elsewhere
+QUOTES = np.array([ord(mark) for mark in "\"'”’」』»"], np.uint32)
+
+
+def without_bad_lines(texts: pl.Series) -> pl.Series:
+    """The texts less the lines that C4 removes; blank lines stay between what is left of paragraphs."""
+    data, offsets = buffers(texts)
+    kept, ends = np.empty(len(data), np.uint8), np.zeros(len(offsets), np.int64)
+    keep_lines(data, offsets, character_table(), kept, ends)
+    made = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(kept))
+    return pl.Series(texts.name, made).str.strip_chars("\n")
+
+
+@compiled
+def keep_lines(data: Any, offsets: Any, table: Any, kept: Any, ends: Any) -> None:
+    """Copy every good line, and a blank one before it, into `kept`; fill the end of each text."""
+    longest, filled = 1, 0
+    for row in range(offsets.size - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    hashes, lengths = np.empty(longest, np.uint64), np.empty(longest, np.int64)
+    line, counts = np.zeros(reading.LINE, np.int64), np.zeros(len(reading.COUNTS), np.int64)
+    for row in range(offsets.size - 1):
+        begin, end, blank = offsets[row], offsets[row + 1], False
+        while begin < end:
+            counts[:] = 0
+            stop = read_line(data, begin, end, table, counts, hashes, lengths, line)
+            if line[TAIL] == begin:
+                blank = filled > ends[row]
+            elif not removed(data, begin, table, line, counts[WORDS]):
+                if blank:
+                    kept[filled] = ord("\n")
+                    filled += 1
+                blank = False
+                copied = min(stop + 1, end) - begin
+                kept[filled : filled + copied] = data[begin : begin + copied]
+                filled += copied
+            begin = stop + 1
+        ends[row + 1] = filled
+
+
+@compiled
+def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, counts: Any) -> None:
+    """Count a line that was read: it is bad, or drops the page, or its sentences count. C4's rules in its order."""
+    tail = line[TAIL]
+    if is_fragment(data, begin, table, line, words):
+        counts[BAD] += 1
+    elif line[SUSPECT] and holds(data, begin, tail, 0, 1):
+        counts[LOREM] += 1
+    elif line[SUSPECT] and holds(data, begin, tail, 1, 2):
+        counts[BAD] += 1
+    elif line[CURLY]:
+        counts[CURLY_LINES] += 1
+    elif line[SUSPECT] and holds(data, begin, tail, 2, ENDS.size):
+        counts[BAD] += 1
+    else:
+        counts[SENTENCES] += line[reading.SENTENCES]
+
+
+@compiled
+def removed(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any:
+    """Whether C4 removes a line of a page that stays."""
+    return is_fragment(data, begin, table, line, words) or (
+        line[SUSPECT] != 0 and holds(data, begin, line[TAIL], 1, ENDS.size)
+    )
+
+
+@compiled
+def is_fragment(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any:
+    """Whether a line is too short, ends in the middle of a sentence, or has an endless word."""
+    if words < FEWEST_WORDS or line[LONGEST] > LONGEST_WORD:
+        return True
+    tail = before_citations(data, begin, line[TAIL])
+    if tail == begin or ends_in_ellipsis(data, begin, tail):
+        return True
+    code = last_of(data, begin, tail)
+    entry = table[code] if code < table.size else np.uint32(0)
+    return not (entry >> np.uint32(FLAGS) & np.uint32(TERMINAL) or (code == QUOTES).any())
+
+
+@compiled
+def holds(data: Any, begin: Any, stop: Any, first: Any, last: Any) -> Any:
+    """Whether a line holds one of some phrases, in any case."""
+    for phrase in range(first, last):
+        left, right = ENDS[phrase - 1] if phrase else 0, ENDS[phrase]
+        for place in range(begin, stop - (right - left) + 1):
+            same = 0
+            while same < right - left and lower(data[place + same]) == LETTERS[left + same]:
+                same += 1
+            if same == right - left:
+                return True
+    return False
+
+
+@compiled
+def lower(byte: Any) -> Any:
+    return byte | np.uint8(0x20) if ord("A") <= byte <= ord("Z") else byte
+
+
+@compiled
+def before_citations(data: Any, begin: Any, stop: Any) -> Any:
+    """Where a line ends without marks such as [3], [edit] and [citation needed] at its end."""
+    while stop - begin >= 2 and data[stop - 1] == ord("]"):
+        opened = stop - 2
+        while opened > begin and data[opened] != ord("["):
+            opened -= 1
+        if not is_citation(data, opened, stop):
+            return stop
+        stop = opened
+        while stop > begin and data[stop - 1] == ord(" "):
+            stop -= 1
+    return stop
+
+
+@compiled
+def is_citation(data: Any, opened: Any, stop: Any) -> Any:
+    """Whether what stands in brackets is a number, or one of CITATIONS."""
+    first = 0
+    for last in CITATION_ENDS:
+        same = 0
+        while same < last - first and opened + same < stop and data[opened + same] == CITATIONS[first + same]:
+            same += 1
+        if same == last - first == stop - opened:
+            return True
+        first = last
+    if data[opened] != ord("["):
+        return False
+    opened += 1
+    while ord("0") <= data[opened] <= ord("9"):
+        opened += 1
+    return opened == stop - 1

@@ -1,0 +1,82 @@
+"""What kind of character a code point is: one table that all loops over text read."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tasks.compiled import inlined
+
+# An entry is the lower-case code point, and above it these flags.
+FLAGS = 21
+POINT = (1 << FLAGS) - 1
+SPACE, ALONE, BREAK, LETTER, WORD, TERMINAL, PUNCTUATION, HAN, PLAIN, KEY = (1 << bit for bit in range(10))
+
+# Scripts written without spaces: each of their code points counts as a word, as a five-letter word does in English
+# (a Chinese word is 1.5 code points long). Without this a Chinese page would be a dozen endless words.
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+PATTERNS = {
+    SPACE: r"\s",
+    ALONE: f"[{UNSPACED}]",
+    # CJK and full-width punctuation stands between words as a space does; it is no word
+    BREAK: r"[\u3000-\u303F\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65--\p{Han}]",
+    LETTER: r"\p{L}",
+    WORD: r"\w",
+    TERMINAL: r"\p{Sentence_Terminal}",
+    PUNCTUATION: r"\p{P}",
+    HAN: r"\p{Han}",
+    # most characters of most texts, with which nothing begins or ends
+    PLAIN: "[A-Za-z0-9--[kmvKMV]]",
+    # each phrase that C4 looks for holds one of these after three others: `bad_lines.KEYS`
+    KEY: "[kmvKMV]",
+}
+KNOWN = 0x40000  # above lie tags and private use
+
+# Odd 64-bit multipliers; the last two are those of the SplitMix64 finaliser (Steele, Lea, Flood, 2014).
+STEP, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+@functools.cache
+def character_table() -> npt.NDArray[np.uint32]:
+    """Lower case and flags of every code point, shape (KNOWN,): 1 MB, of which a text touches a few pages."""
+    characters = [chr(code) if not 0xD800 <= code < 0xE000 else "" for code in range(KNOWN)]
+    lower = (each.lower() for each in characters)
+    table = np.fromiter((ord(each) if len(each) == 1 else 0 for each in lower), np.uint32, KNOWN)
+    table = np.where(table == 0, np.arange(KNOWN, dtype=np.uint32), table)
+    column = pl.Series(characters)
+    for flag, pattern in PATTERNS.items():
+        table |= column.str.contains(pattern).to_numpy().astype(np.uint32) * np.uint32(flag << FLAGS)
+    return table
+
+
+@inlined
+def decode(data: Any, place: Any, end: Any) -> Any:
+    """The code point of the UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
+    lead = np.uint32(data[place])
+    if lead < 0x80:
+        return lead, place + 1
+    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    if lead < 0xC0 or place + length > end:
+        return np.uint32(0), place + 1
+    code = lead & np.uint32(0x7F >> length)
+    for step in range(1, length):
+        code = code << np.uint32(6) | np.uint32(data[place + step]) & np.uint32(0x3F)
+    return code, place + length
+
+
+@inlined
+def mixed(value: Any) -> Any:
+    """A bijection of 64-bit integers after which every bit depends on every bit (SplitMix64)."""
+    value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
+    value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
+    return value ^ value >> np.uint64(31)
+
+
+def buffers(texts: pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The UTF-8 bytes of a string column, and where each text begins (rows + 1). A null is an empty text."""
+    array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), ends

@@ -1,0 +1,22 @@
+"""C4 rules, section 2.2 of Raffel et al., JMLR 21(140), 2020."""
+
+import polars as pl
+from pydantic import Field
+
+from tasks.clean.filters import AtLeast
+
+
+class Sentences(AtLeast):
+    """Drop documents with few whole sentences.
+
+    Source: C4, JMLR 21(140), 2.2, "discarded any page with fewer than 5 sentences", after removing every line that does
+    not end in a terminal punctuation mark, has fewer than 3 words, or mentions JavaScript or policies. The score counts
+    the sentences in the lines that C4 keeps. Off by default: reference pages have few.
+    """
+
+    enabled: bool = False
+    """whether this rule may drop documents"""
+    fewest: int = Field(5, ge=0, description="fewest sentences in good lines")
+
+    def score(self) -> pl.Expr:
+        return pl.col("num_sentences")

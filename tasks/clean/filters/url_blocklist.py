@@ -1,0 +1,57 @@
+"""Addresses that are not wanted."""
+
+from typing import Any, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from tasks.clean.filters import Filter
+from tasks.clean.given import digest_of, lines_of
+
+SETTING = "clean.filters.url_blocklist.path"
+DEEPEST = 8  # labels of a host name, and segments of a path, that an entry may have
+
+
+class UrlBlocklist(Filter):
+    """Drop documents from the sites and addresses of your list.
+
+    Source: RefinedWeb, arXiv:2306.01116, 3.1 and G.1, blocks domains and URLs of the UT1 lists before anything else;
+    Textmill brings no list. An entry without a slash blocks a host and all hosts below it, one with a slash an address
+    and all below it.
+    """
+
+    late: ClassVar[bool] = True
+
+    enabled: bool = False
+    """whether this rule may drop documents"""
+    path: str = Field("", description="a file, or a folder of files, with a host or address a line; # begins a comment")
+
+    def semantic(self) -> dict[str, Any]:
+        """What the list holds, and not where it lies."""
+        return {**super().semantic(), "path": digest_of(self.path, SETTING) if self.enabled else ""}
+
+    def score(self) -> pl.Expr:
+        entries = [bare(entry) for entry in lines_of(self.path, SETTING)] if self.enabled else []
+        listed = pl.lit(pl.Series(entries, dtype=pl.String)).implode()
+        # without scheme, user, port, query and fragment
+        address = pl.col("url").str.extract(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[^/?#@]*@)?([^?#]*)")
+        host = address.str.extract(r"^([^/:]*)").str.to_lowercase().str.strip_chars_end(".")
+        path = address.str.extract(r"^[^/]*(/.*)$").fill_null("")
+        labels, segments = host.str.split("."), (host + path.str.strip_chars_end("/")).str.split("/")
+        above = [labels.list.tail(count).list.join(".") for count in range(1, DEEPEST + 1)]
+        below = [segments.list.head(count).list.join("/") for count in range(1, DEEPEST + 1)]
+        return pl.any_horizontal(each.is_in(listed) for each in (host, *above, *below)).fill_null(value=False)
+
+    def margin(self, score: pl.Expr) -> pl.Expr:
+        return pl.when(score > 0).then(-score).otherwise(float("nan"))  # an address is on the list or is not
+
+    @property
+    def bounds(self) -> str:
+        return "not on the list"
+
+
+def bare(entry: str) -> str:
+    """`https://Example.org/a/` → `example.org/a`: an entry as addresses are compared with it."""
+    address = entry.partition("://")[2] or entry
+    host, slash, path = address.partition("/")
+    return host.lower().strip(".") + (slash + path).rstrip("/")

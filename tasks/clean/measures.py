@@ -1,0 +1,104 @@
+"""Everything that the filters count in a text, in one pass over the Arrow buffers of a column."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks.clean import bad_lines, lines, ngrams, reading
+from tasks.clean.bad_lines import count_bad
+from tasks.clean.characters import STEP, buffers, character_table, mixed
+from tasks.clean.lines import AGAIN, BREAKS, PARAGRAPHS, TWICE, count_line, count_twice
+from tasks.clean.ngrams import ngram_characters, powers_of, repeated_characters
+from tasks.clean.reading import CHARACTERS, LENGTH, LINE, SPACES, STOPS, TAIL, UNSPACED, WORDS, read_line
+from tasks.clean.seen import emptied
+from tasks.compiled import compiled
+
+REPEATED = ("num_repeated_characters", "num_character_ngrams")
+MEASURES = (*reading.COUNTS, *lines.COUNTS, *bad_lines.COUNTS, *ngrams.COUNTS, *REPEATED)
+FIRST_LINE = len(reading.COUNTS)
+FIRST_BAD = FIRST_LINE + len(lines.COUNTS)
+FIRST_NGRAM = FIRST_BAD + len(bad_lines.COUNTS)
+FIRST_REPEATED = FIRST_NGRAM + len(ngrams.COUNTS)
+LARGEST_POWER = ngrams.CHARACTERS
+
+
+def measured(texts: pl.Series) -> pl.DataFrame:
+    """One int64 column for each of MEASURES, in the order of the texts."""
+    data, offsets = buffers(texts)
+    counts = np.zeros((len(texts), len(MEASURES)), np.int64)
+    counts[:, FIRST_LINE + BREAKS] = texts.str.count_matches("\n", literal=True).fill_null(0).to_numpy()
+    measure(data, offsets, character_table(), powers_of(STEP, LARGEST_POWER), counts)
+    columns = np.ascontiguousarray(counts.T)
+    return pl.DataFrame(dict(zip(MEASURES, columns, strict=True)))
+
+
+@compiled
+def measure(data: Any, offsets: Any, table: Any, powers: Any, out: Any) -> None:
+    """Fill a row of `out` for each text, in which the line breaks stand already."""
+    longest = 1
+    for row in range(offsets.size - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    hashes, lengths = np.empty(longest, np.uint64), np.empty(longest, np.int64)
+    line, rounds = np.zeros(LINE, np.int64), np.int64(0)
+    seen, times = np.zeros(1 << 12, np.uint64), np.zeros(1 << 12, np.int32)
+    for row in range(offsets.size - 1):
+        start, end, counts = offsets[row], offsets[row + 1], out[row]
+        seen, times, rounds = grown(seen, times, rounds, 2 * counts[FIRST_LINE + BREAKS] + 2)
+        rounds += 1
+        measure_lines(data, start, end, table, counts, (hashes, lengths, line), seen, rounds)
+        number = counts[WORDS]
+        unspaced = 2 * counts[UNSPACED] > number
+        seen, times, rounds = grown(seen, times, rounds, counts[CHARACTERS] if unspaced else number)
+        rounds = ngram_characters(hashes, lengths, number, seen, times, rounds, powers, counts[FIRST_NGRAM:])
+        counts[STOPS] = ones(counts[STOPS])
+        if unspaced:
+            rounds += 1
+            mask = emptied(counts[CHARACTERS])
+            found = repeated_characters(data[start:end], table, seen, times, mask, rounds, powers)
+            counts[FIRST_REPEATED], counts[FIRST_REPEATED + 1] = found
+
+
+@compiled
+def measure_lines(data: Any, begin: Any, end: Any, table: Any, counts: Any, work: Any, seen: Any, rounds: Any) -> None:
+    """Read the lines of one text; lines and paragraphs share a round of the hash table."""
+    hashes, lengths, line = work
+    of_lines, of_bad = counts[FIRST_LINE:], counts[FIRST_BAD:]
+    mask = emptied(2 * of_lines[BREAKS] + 2)
+    paragraph, length = np.uint64(0), 0
+    while begin <= end:
+        words = counts[WORDS]
+        stop = read_line(data, begin, end, table, counts, hashes, lengths, line)
+        is_blank = line[TAIL] == begin
+        if not is_blank:
+            hashed = count_line(data, begin, table, line, of_lines)
+            count_twice(seen, mask, rounds, hashed, line[LENGTH], of_lines, TWICE)
+            count_bad(data, begin, table, line, counts[WORDS] - words, of_bad)
+            paragraph = mixed(paragraph ^ hashed)
+            length += line[LENGTH]
+        if length and (is_blank or stop >= end):
+            of_lines[PARAGRAPHS] += 1
+            count_twice(seen, mask, rounds, paragraph, length, of_lines, AGAIN)
+            paragraph, length = np.uint64(0), 0
+        begin = stop + 1
+    counts[CHARACTERS] += of_lines[BREAKS]
+    counts[SPACES] += of_lines[BREAKS]
+
+
+@compiled
+def grown(seen: Any, times: Any, rounds: Any, entries: Any) -> Any:
+    """The hash table with room for so many entries. It grows with the texts, of which most are short."""
+    room = emptied(entries) + 1
+    if room <= seen.size:
+        return seen, times, rounds
+    return np.zeros(room, np.uint64), np.zeros(room, np.int32), np.int64(0)
+
+
+@compiled
+def ones(bits: Any) -> Any:
+    """How many bits are set."""
+    count = 0
+    while bits:
+        count += bits & 1
+        bits >>= 1
+    return count

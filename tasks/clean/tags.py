@@ -1,0 +1,101 @@
+"""What the lexer knows of HTML: how elements break text, and the words by which pages name their parts.
+
+The tables are arguments of the compiled loops, never globals: compiled code is kept on disk by the file of its loop and
+would not notice a change in this one. For the same reason the numbers of kinds, roles and hints must not change.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Kinds: holds others; starts a line; stands between blank lines; its content is no markup; its content is nothing to
+# read; end tags inside do not reach out of it (HTML standard, 13.2.4.2).
+OPENS, BLOCK, PARAGRAPH, RAW, SKIPPED, WALL = 1, 2, 4, 8, 16, 32
+_DIVISION = OPENS | BLOCK
+_SECTION = _DIVISION | PARAGRAPH
+_KINDS = {
+    "div center fieldset details summary hgroup search address tr dt dd li": _DIVISION,
+    "section main article aside nav header footer form figure figcaption": _SECTION,
+    "h1 h2 h3 h4 h5 h6 ul ol dl menu dir dialog blockquote p pre": _SECTION,
+    "td th caption": _DIVISION | WALL,
+    "table": _SECTION | WALL,
+    "span label": OPENS,
+    "br hr": BLOCK,
+    "a img": 0,
+    "script style textarea title iframe xmp noembed noframes": RAW,
+    "noscript template svg object select button canvas audio video map": OPENS | SKIPPED,
+}
+KINDS = {name: kind for names, kind in _KINDS.items() for name in names.split()}
+
+# Roles: what the loops treat in a way of its own.
+(LINK, ITEM, BULLETS, NUMBERS, TERM, TERMS, CELL, ROW, TABLE, PARA, PRE, TITLE, IMAGE, HEADING, MAIN, ASIDE, HEADER,
+ CAPTION) = range(1, 19)  # fmt: skip
+_ROLES = {
+    "a": LINK, "li": ITEM, "ul menu dir": BULLETS, "ol": NUMBERS, "dt dd": TERM, "dl": TERMS, "td th": CELL,
+    "tr": ROW, "table": TABLE, "p": PARA, "pre": PRE, "title": TITLE, "img": IMAGE, "h1 h2 h3 h4 h5 h6": HEADING,
+    "article main": MAIN, "nav aside footer dialog": ASIDE, "header": HEADER, "caption": CAPTION,
+}  # fmt: skip
+ROLES = {name: role for names, role in _ROLES.items() for name in names.split()}
+
+# Hints: what an element's attributes say of it. Words of `class`, `id`, `role` and `itemprop` (the first five), its
+# style, and whether it has an address.
+CHROME, DISCUSSION, POST_DATA, BODY, HIDDEN, LINKED = 1, 2, 4, 8, 16, 32
+WORDS = {
+    CHROME: """nav navbar navigation navi navheader navfooter menu menus menubar submenu breadcrumb breadcrumbs crumbs
+        sidebar sidebars sidecolumn rail footer foot masthead banner complementary contentinfo toolbar tooltip skip
+        skiplink share sharing shares sharebar sharetools socialshare sharedaddy social socials socialmedia follow
+        followus related relatedposts relatedlinks recommended recommendations recommendation readmore morelinks
+        outbrain taboola trending popular mostread mostpopular teaser teasers promo promos promotion promoted advert
+        adverts advertisement advertising ads adsense sponsor sponsored sponsors newsletter newsletters subscribe
+        subscription signup login signin register cookie cookies consent gdpr modal popup overlay lightbox paywall
+        pagination pager paging alert widget widgets copyright disclaimer legal feedback rating ratings print printonly
+        noprint carousel slideshow gallery donate donation searchbox""",
+    DISCUSSION: "comment comments commentlist disqus discussion respond replies reply livefyre",
+    POST_DATA: """byline author authors authorbio bio dateline date datetime timestamp published pubdate meta
+        metadata postmeta entrymeta tags taglist tagcloud categories credit credits""",
+    BODY: "articlebody articletext articlecontent storybody storytext entrycontent postcontent postbody",
+    HIDDEN: "hidden visuallyhidden",
+}
+
+# Attributes that say something.
+NAMING, STYLE, HREF, HIDES, ARIA, ALT = 1, 2, 3, 4, 5, 6
+ATTRIBUTES = {
+    **dict.fromkeys(("class", "id", "role", "itemprop"), NAMING),
+    "style": STYLE,
+    "href": HREF,
+    "hidden": HIDES,
+    "aria-hidden": ARIA,
+    "alt": ALT,
+}
+
+
+def hashed(word: bytes) -> int:
+    """FNV-1a of 64 bits, as the lexer makes it."""
+    value = 0xCBF29CE484222325
+    for byte in word:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value
+
+
+def hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Open addressing, at most a quarter full: keys (0 is free) and values."""
+    size = 1 << (4 * len(values) - 1).bit_length()
+    keys, found = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.uint8)
+    for word, value in values.items():
+        key = hashed(word.encode())
+        slot = key % size
+        while keys[slot]:
+            slot = (slot + 1) % size
+        keys[slot], found[slot] = key, value
+    return keys, found
+
+
+KIND_OF = np.array([0, *KINDS.values()], dtype=np.uint8)
+ROLE_OF = np.array([0, *(ROLES.get(name, 0) for name in KINDS)], dtype=np.uint8)
+# codes of tag names, kinds and roles by code, hints of words, attributes by name
+TABLES = (
+    hash_table({name: code for code, name in enumerate(KINDS, start=1)}),
+    KIND_OF,
+    ROLE_OF,
+    hash_table({word: hint for hint, words in WORDS.items() for word in words.split()}),
+    hash_table(ATTRIBUTES),
+)
