@@ -74,6 +74,8 @@ def summary(counts: dict[str, Any], samples: str = "") -> str:
     if counts["failed"]:
         parts.append(_table(("pages that gave no document", "pages"), _most_first(counts["failed"])))
     parts.append(_table(("language", "documents kept"), _most_first(counts["languages"])[:20]))
+    if any(counts["personal"].values()):
+        parts.append(_table(("personal data in what stays", "found"), _most_first(counts["personal"])))
     if samples:
         parts += ["Documents that each rule dropped, and those of the rest that came nearest to its bounds:", samples]
     return "\n\n".join(parts) + "\n"

@@ -1,6 +1,5 @@
 """One page: from bytes to title, text, language, script and licence."""
 
-import re
 from typing import NamedTuple
 
 from resiliparse.parse.encoding import detect_mime
@@ -8,7 +7,7 @@ from resiliparse.parse.html import HTMLTree
 
 from tasks.clean.encoding import decoded
 from tasks.clean.language import languages_of, sample, script_of
-from tasks.clean.license import license_of
+from tasks.clean.license import license_of, may_declare
 from tasks.clean.markup import Extract, content
 from tasks.clean.nesting import nesting
 from tasks.clean.tidy import one_line, tidy
@@ -16,7 +15,6 @@ from tasks.clean.unusable import Unusable
 
 MARKUP = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})
-LICENSED = re.compile(r"""rel\s*=\s*["']?[^"'<>]{0,80}license|creativecommons\.org/""")
 
 
 class Page(NamedTuple):
@@ -58,7 +56,8 @@ def page(body: bytes, content_type: str | None, settings: Extract, title: str = 
 
 
 def declared_license(source: str, settings: Extract) -> str | None:
-    """The page's licence; most pages show at a glance that they name none, and are not parsed for it."""
-    if "license" not in source or not LICENSED.search(source) or nesting(source) > settings.deepest:
+    """The page's licence; only for links is the page parsed, and never when it is nested too deeply."""
+    if not may_declare(source):
         return None
-    return license_of(HTMLTree.parse(source), source)
+    parsed = HTMLTree.parse(source) if nesting(source) <= settings.deepest else None
+    return license_of(parsed, source)

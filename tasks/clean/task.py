@@ -12,8 +12,9 @@ from tasks.clean.filters import Filter
 from tasks.clean.funnel import added, summary
 from tasks.clean.markup import Extract
 from tasks.clean.pages import index_files
+from tasks.clean.pii import Pii
 from tasks.clean.samples import merged, shown
-from tasks.clean.verdict import EMPTIED, clean_shard
+from tasks.clean.verdict import EMPTIED, PERSONAL, clean_shard
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.stage import stage
@@ -50,13 +51,15 @@ class Clean(Block):
     """what a document must be like to stay"""
     remove_bad_lines: bool = False
     """remove the lines that C4 would (without end punctuation, of one or two words, about cookies) from what stays"""
+    pii: Pii = Pii()
+    """what becomes of personal data in what stays"""
 
     def semantic(self) -> dict[str, Any]:
         """The filters' settings; how pages are extracted reaches the key through the documents' digest."""
         rules = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
         }
-        return {"filters": rules, "remove_bad_lines": self.remove_bad_lines}
+        return {"filters": rules, "remove_bad_lines": self.remove_bad_lines, "pii": self.pii.semantic()}
 
     def scoring(self) -> Score:
         """The settings of the first half."""
@@ -91,7 +94,7 @@ def clean(settings: Clean, draft: Draft, scored: Artifact) -> None:
     if not files:
         raise StageFailure(f"{scored.folder} has no documents/*.parquet", "Give the artifact of extract")
     filters = {kind: block.ready(draft) if block.enabled else block for kind, block in settings.filters.blocks()}
-    shards = {path.stem: (path, filters, settings.remove_bad_lines) for path in files}
+    shards = {path.stem: (path, filters, settings.remove_bad_lines, settings.pii) for path in files}
     counts = added(list(draft.map(clean_shard, shards, "clean").values()))
     extracts = [each["counts"] for each in draft.lineage if each["stage"] == "extract"]
     counts["failed"] = extracts[-1].get("failed", {}) if extracts else {}
@@ -119,8 +122,11 @@ def _no_document(counts: dict[str, Any]) -> str:
 
 def _nothing_left(counts: dict[str, Any]) -> tuple[str, str]:
     rule = max(counts["dropped"], key=lambda each: counts["dropped"][each])
-    switch = f"clean.{rule}" if rule == EMPTIED else f"clean.filters.{rule}.enabled"
+    mends = {
+        EMPTIED: f"Switch it off with --set clean.{EMPTIED}=false",
+        PERSONAL: "Replace personal data instead: --set clean.pii.email=replace, and so on",
+    }
     return (
         f"the filters dropped all {counts['documents']} documents; {rule} dropped {counts['dropped'][rule]} of them",
-        f"Loosen it, or switch it off with --set {switch}=false",
+        mends.get(rule, f"Loosen it, or switch it off with --set clean.filters.{rule}.enabled=false"),
     )

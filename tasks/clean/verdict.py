@@ -6,11 +6,14 @@ from typing import Any
 import polars as pl
 
 from tasks.clean.filters import SCORE, Filter
+from tasks.clean.pii import Pii, treated
 from tasks.clean.samples import EXCERPTED, samples
 from tasks.clean.scores import with_scores
 from tasks.failure import StageFailure
 
 EMPTIED = "remove_bad_lines"  # the setting is the reason of a document whose lines were all bad
+PERSONAL = "pii"
+STAYS = pl.col("rules").list.len() == 0
 
 
 def fails(filters: dict[str, Filter]) -> dict[str, pl.Expr]:
@@ -18,7 +21,7 @@ def fails(filters: dict[str, Filter]) -> dict[str, pl.Expr]:
     return {kind: ~block.keeps(pl.col(SCORE + kind)) for kind, block in filters.items() if block.enabled}
 
 
-def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_lines: bool) -> dict[str, Any]:
+def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_lines: bool, pii: Pii) -> dict[str, Any]:
     """Write documents/NAME, dropped/NAME and samples/NAME for one shard of scored documents; return its counts."""
     for part in ("documents", "dropped", "samples"):
         (out / part).mkdir()
@@ -33,9 +36,10 @@ def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_l
     samples(judged, enabled).write_parquet(out / "samples" / shard.name, compression="zstd", statistics=True)
     if remove_bad_lines:
         judged = without_bad_lines(judged)
-    kept = judged.filter(pl.col("rules").list.len() == 0).drop("rules")
+    judged, personal = without_personal_data(judged, pii)
+    kept = judged.filter(STAYS).drop("rules")
     kept.write_parquet(out / "documents" / shard.name, compression="zstd", statistics=True)
-    dropped = judged.filter(pl.col("rules").list.len() > 0).select(
+    dropped = judged.filter(~STAYS).select(
         "id",
         "url",
         pl.col("rules").list.first().alias("rule"),
@@ -50,6 +54,7 @@ def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_l
         "dropped": tally(dropped["rule"], broken),
         "failing": tally(dropped["rules"].explode(), broken),
         "languages": tally(kept["language"], {}),
+        "personal": personal,
     }
 
 
@@ -58,11 +63,25 @@ def without_bad_lines(judged: pl.DataFrame) -> pl.DataFrame:
     from tasks.clean.bad_lines import without_bad_lines  # noqa: PLC0415 - numba takes a second to import
 
     judged = judged.with_columns(good=without_bad_lines(judged["text"]))
-    stays, emptied = pl.col("rules").list.len() == 0, pl.col("good") == ""
+    emptied = pl.col("good") == ""
     return judged.with_columns(
-        rules=pl.when(stays & emptied).then(pl.lit([EMPTIED])).otherwise("rules"),
-        text=pl.when(stays & ~emptied).then("good").otherwise("text"),
+        rules=pl.when(STAYS & emptied).then(pl.lit([EMPTIED])).otherwise("rules"),
+        text=pl.when(STAYS & ~emptied).then("good").otherwise("text"),
     ).drop("good")
+
+
+def without_personal_data(judged: pl.DataFrame, pii: Pii) -> tuple[pl.DataFrame, dict[str, int]]:
+    """What stays, with personal data treated as the settings say, and how many of each kind were found in it."""
+    staying = judged.select(pl.when(STAYS).then("text").otherwise(pl.lit("")).alias("text"))["text"]
+    done = treated(staying, pii)
+    judged = judged.with_columns(treated=done.texts, drops=done.drops)
+    return (
+        judged.with_columns(
+            rules=pl.when("drops").then(pl.lit([PERSONAL])).otherwise("rules"),
+            text=pl.when(STAYS & ~pl.col("drops")).then("treated").otherwise("text"),
+        ).drop("treated", "drops"),
+        done.counts,
+    )
 
 
 def rules(broken: dict[str, pl.Expr]) -> pl.Expr:

@@ -9,6 +9,8 @@ import pytest
 from tasks.block import Every, members
 from tasks.clean.filters import SCORE, Filter
 from tasks.clean.filters.length import Length
+from tasks.clean.personal import KINDS
+from tasks.clean.pii import Pii
 from tasks.clean.task import Clean, clean
 from tasks.draft import Draft
 from tasks.failure import StageFailure
@@ -95,8 +97,33 @@ def test_what_stays_and_why_the_rest_does_not(tmp_path: Path, make_draft: Make, 
         "dropped": {"length": 1, "word_count": 1},
         "failing": {"length": 1, "word_count": 2},
         "languages": {"en": 1},
+        "personal": dict.fromkeys(KINDS, 0),
         "failed": {"no text": 2},
     }
+
+
+def test_personal_data_is_treated_in_what_stays_alone(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
+) -> None:
+    folder = scored(tmp_path / "scored", {"kept": 300, "dropped": 40, "secret": 300})
+    shard = folder / "documents" / "00000.parquet"
+    documents = pl.read_parquet(shard)
+    added = [" Ask eva@uni.de.", " Ask eva@uni.de.", " AKIAIOSFODNN7EXAMPLE"]
+    documents.with_columns(text=documents["text"] + pl.Series(added)).write_parquet(shard)
+    settings = only(length={"fewest": 100}).model_copy(update={"pii": Pii(secret="drop")})
+    draft = make_draft("clean")
+    clean.build(settings, draft, as_artifact(folder, "extract"))
+    kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
+    assert [(row["id"], row["text"][-13:]) for row in kept.to_dicts()] == [("kept", " Ask <EMAIL>.")]
+    dropped = pl.read_parquet(draft.path / "dropped" / "00000.parquet")
+    assert dropped.select("id", "rule").rows() == [("dropped", "length"), ("secret", "pii")]
+    assert draft.counts["personal"] == {**dict.fromkeys(KINDS, 0), "email": 1, "secret": 1}
+    assert "| email | 1 |" in (draft.path / "summary.md").read_text()
+
+
+def test_only_what_is_done_with_personal_data_counts() -> None:
+    assert Clean().semantic() != Clean(pii=Pii(email="keep")).semantic()
+    assert Clean().scoring().semantic() == Clean(pii=Pii(email="keep")).scoring().semantic()
 
 
 def test_the_summary_shows_the_funnel(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:

@@ -17,7 +17,7 @@ def documents(texts: list[str], language: str = "en", certainty: float = 0.9) ->
             "license": None,
         },
         schema_overrides={"language_score": pl.Float32, "text": pl.String, "license": pl.String},
-    )
+    ).with_columns(languages=pl.concat_list("language"))
 
 
 def judged(block: Filter, *texts: str, language: str = "en", certainty: float = 0.9) -> list[bool]:

@@ -2,18 +2,22 @@
 
 import math
 
+import polars as pl
 import pytest
 
+from tasks.clean.filters import SCORE
 from tasks.clean.filters.alphabetic_words import AlphabeticWords
 from tasks.clean.filters.bullet_lines import BulletLines
 from tasks.clean.filters.ellipsis_lines import EllipsisLines
 from tasks.clean.filters.language import Language
 from tasks.clean.filters.length import Length
 from tasks.clean.filters.mean_word_length import MeanWordLength
+from tasks.clean.filters.mixed_languages import MixedLanguages
 from tasks.clean.filters.stop_words import StopWords
 from tasks.clean.filters.symbol_ratio import SymbolRatio
 from tasks.clean.filters.word_count import WordCount
-from tests.clean.filters.judge import judged, scores
+from tasks.clean.scores import with_scores
+from tests.clean.filters.judge import documents, judged, scores
 
 WORDS = (
     "The harbour master keeps a list of every boat that lies at the pier and writes down when it leaves. " * 10
@@ -104,3 +108,11 @@ def test_language_by_name_and_by_certainty() -> None:
 )
 def test_no_rule_made_for_english_drops_chinese(block) -> None:
     assert judged(block, CHINESE, language="zh") == [True]
+
+
+def test_documents_in_several_languages_go_when_asked() -> None:
+    scored = documents(["one", "two"]).with_columns(languages=pl.Series([["en"], ["en", "zh"]]))
+    block = MixedLanguages(enabled=True)
+    found = with_scores(scored, {"it": block}).select(block.keeps(pl.col(SCORE + "it")).alias("stays"))
+    assert found["stays"].to_list() == [True, False]
+    assert not MixedLanguages().enabled, "a phrase book may be wanted"
