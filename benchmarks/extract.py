@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from benchmarks.report import is_quick, print_result, print_table, print_versions, spread
 from tasks.clean.encoding import decoded
-from tasks.clean.markup import Extract, content
+from tasks.clean.html.markup import Extract, content
 from tasks.clean.reader import Raw, outcome
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.clean.filters import SCORE, Filter
-from tasks.clean.markup import Extract
+from tasks.clean.html.markup import Extract
 from tasks.clean.page import MARKUP, PLAIN, Page, media_type
 from tasks.clean.pages import Bodies, rows
 from tasks.clean.reader import Raw, outcome, reader

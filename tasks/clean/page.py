@@ -6,10 +6,10 @@ from resiliparse.parse.encoding import detect_mime
 from resiliparse.parse.html import HTMLTree
 
 from tasks.clean.encoding import decoded
+from tasks.clean.html.markup import Extract, content
+from tasks.clean.html.nesting import nesting
 from tasks.clean.language import languages_of, sample, script_of
 from tasks.clean.license import license_of, may_declare
-from tasks.clean.markup import Extract, content
-from tasks.clean.nesting import nesting
 from tasks.clean.tidy import one_line, tidy
 from tasks.clean.unusable import Unusable
 

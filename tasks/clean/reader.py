@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.clean.markup import Extract
+from tasks.clean.html.markup import Extract
 from tasks.clean.page import Page, page
 from tasks.clean.unusable import Unusable
 from tasks.failure import StageFailure

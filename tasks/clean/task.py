@@ -10,7 +10,7 @@ from typing import Any
 from tasks.block import Block, Every
 from tasks.clean.filters import Filter
 from tasks.clean.funnel import added, summary
-from tasks.clean.markup import Extract
+from tasks.clean.html.markup import Extract
 from tasks.clean.pages import index_files
 from tasks.clean.pii import Pii
 from tasks.clean.samples import merged, shown

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from pydantic import Field
 from w3lib.url import safe_url_string
 
-from tasks.crawl.folder import content_digest, listing
-from tasks.crawl.hub import SECTION, Origin, is_stream, loaded, local, rows_of
+from tasks.crawl.inputs.folder import content_digest, listing
+from tasks.crawl.inputs.hub import SECTION, Origin, is_stream, loaded, local, rows_of
+from tasks.crawl.inputs.rows import Columns, columns_of, of_row
 from tasks.crawl.page import Page
-from tasks.crawl.rows import Columns, columns_of, of_row
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source, gathered

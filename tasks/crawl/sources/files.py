@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from tasks.crawl.documents import KNOWN, pages, readable
-from tasks.crawl.folder import content_digest, listing
-from tasks.crawl.rows import Columns, columns_of
+from tasks.crawl.inputs.documents import KNOWN, pages, readable
+from tasks.crawl.inputs.folder import content_digest, listing
+from tasks.crawl.inputs.rows import Columns, columns_of
+from tasks.crawl.inputs.slices import Slice, grouped, slices
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.slices import Slice, grouped, slices
 from tasks.crawl.sources import Source, gathered
 from tasks.crawl.tally import Tally
 from tasks.draft import Draft

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from tasks.crawl.archives import Broken, pages
-from tasks.crawl.folder import content_digest, joined, listing, opened
-from tasks.crawl.packing import Damaged, bare, unpacked
+from tasks.crawl.inputs.archives import Broken, pages
+from tasks.crawl.inputs.folder import content_digest, joined, listing, opened
+from tasks.crawl.inputs.packing import Damaged, bare, unpacked
 from tasks.crawl.page import READABLE, Page
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize

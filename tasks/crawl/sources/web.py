@@ -5,20 +5,20 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from tasks.crawl.addresses import Gate, is_loopback, is_private
-from tasks.crawl.budgets import Budget
-from tasks.crawl.directives import has_contact, product
-from tasks.crawl.earlier import Earlier
-from tasks.crawl.ledger import Ledger
 from tasks.crawl.page import HTML
-from tasks.crawl.parameters import Parameters
-from tasks.crawl.session import Limits, Session
-from tasks.crawl.sitemaps import Sitemaps
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
 from tasks.crawl.tally import Tally
-from tasks.crawl.traps import Traps
-from tasks.crawl.urls import Scope, host_of, normalised
+from tasks.crawl.web.addresses import Gate, is_loopback, is_private
+from tasks.crawl.web.budgets import Budget
+from tasks.crawl.web.directives import has_contact, product
+from tasks.crawl.web.earlier import Earlier
+from tasks.crawl.web.ledger import Ledger
+from tasks.crawl.web.parameters import Parameters
+from tasks.crawl.web.session import Limits, Session
+from tasks.crawl.web.sitemaps import Sitemaps
+from tasks.crawl.web.traps import Traps
+from tasks.crawl.web.urls import Scope, host_of, normalised
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.progress import progress
@@ -100,8 +100,8 @@ class Web(Source):
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Crawl, or go on with a crawl that was killed."""
-        from tasks.crawl.markup import Rules  # noqa: PLC0415 - as below
-        from tasks.crawl.spider import run  # noqa: PLC0415 - Scrapy takes a second to import
+        from tasks.crawl.web.markup import Rules  # noqa: PLC0415 - as below
+        from tasks.crawl.web.spider import run  # noqa: PLC0415 - Scrapy takes a second to import
 
         seeds = self._seeds()
         self._check_contact(seeds)

@@ -1,0 +1,77 @@
+"""HTTP messages as archives keep them: head and body apart, the body without its transfer and content encodings."""
+
+import io
+import zlib
+
+from fastwarc.stream_io import BrotliReader
+from fastwarc.warc import HeaderMap
+from w3lib.url import safe_url_string
+
+from tasks.crawl.inputs.packing import GZIP, ZSTD, Damaged, unpacked
+from tasks.crawl.page import Page
+from tasks.crawl.tally import Tally
+
+TOO_LARGE = "too large"
+UNREADABLE = "unreadable response"
+
+
+def of_http(url: str, fetched_at: int, block: bytes, most_bytes: int, tally: Tally) -> Page | None:
+    """A page from a response with its HTTP head; None, and counted, if that cannot be read."""
+    head = HeaderMap("latin1")
+    try:
+        start = head.parse(io.BytesIO(block))
+        body = decoded(block[start:], head, most_bytes)
+    except (OSError, ValueError, zlib.error, Damaged):
+        tally.skip(UNREADABLE)
+        return None
+    if body is None:
+        tally.skip(TOO_LARGE)
+        return None
+    return Page(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
+
+
+def decoded(body: bytes, head: HeaderMap, most_bytes: int) -> bytes | None:
+    """The payload without its transfer and content encodings; None if it becomes larger than `most_bytes`.
+
+    Many archives keep the headers of an encoding that they have undone already: then the bytes stay as they are.
+    """
+    if "chunked" in (head.get("Transfer-Encoding") or "").lower():
+        body = dechunked(body)
+    encodings = [each.strip().lower() for each in (head.get("Content-Encoding") or "").split(",")]
+    for encoding in reversed(encodings):
+        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP[:2]):
+            body = inflated(body, 31, most_bytes)
+        elif encoding == "zstd" and body.startswith(ZSTD):
+            body = unpacked(io.BytesIO(body)).read(most_bytes + 1)
+        elif encoding == "deflate":
+            body = inflated(body, 15 if body[:1] == b"\x78" else -15, most_bytes)
+        elif encoding == "br":
+            body = BrotliReader(io.BytesIO(body)).read(most_bytes + 1)
+        if len(body) > most_bytes:
+            return None
+    return body
+
+
+def inflated(body: bytes, window: int, most_bytes: int) -> bytes:
+    """At most one byte more than allowed, so that a bomb does not explode. Raises zlib.error when it is cut off."""
+    unpacker = zlib.decompressobj(window)
+    content = unpacker.decompress(body, most_bytes + 1)
+    if len(content) <= most_bytes and not unpacker.eof:
+        raise zlib.error("it is cut off")
+    return content
+
+
+def dechunked(body: bytes) -> bytes:
+    """Undo chunked transfer; a body that is not chunked is returned as it is."""
+    parts: list[bytes] = []
+    position = 0
+    while True:
+        end = body.find(b"\r\n", position)
+        try:
+            size = int(body[position:end].split(b";")[0], 16)
+        except ValueError:
+            return b"".join(parts) if parts else body
+        if size <= 0 or end < 0:
+            return b"".join(parts) if parts or size == 0 else body
+        parts.append(body[end + 2 : end + 2 + size])
+        position = end + 2 + size + 2

@@ -1,0 +1,244 @@
+"""Runs a session on Scrapy: plain asyncio in a thread of its own, no Twisted reactor, so as often as one likes."""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+from scrapy import Request, Spider, signals
+from scrapy.core.scheduler import BaseScheduler
+from scrapy.crawler import AsyncCrawlerRunner, Crawler
+from scrapy.exceptions import StopDownload
+from scrapy.http import Headers, HtmlResponse, Response
+
+from tasks.crawl.page import Page, is_binary
+from tasks.crawl.web.discovery import Discovery
+from tasks.crawl.web.frontier import Entry
+from tasks.crawl.web.handler import Guarded
+from tasks.crawl.web.markup import Headers as ByName
+from tasks.crawl.web.markup import Reading, Rules, read, spelled
+from tasks.crawl.web.politeness import Patience, why_page
+from tasks.crawl.web.reasons import NOINDEX, NOT_CANONICAL, REFRESHES, WRONG_TYPE
+from tasks.crawl.web.robots import Robots, direct
+from tasks.crawl.web.session import Session
+from tasks.crawl.web.sitemaps import Sitemaps
+from tasks.crawl.web.throttle import Throttle
+from tasks.crawl.web.unpacking import Unpacking
+from tasks.crawl.web.urls import normalised
+
+COMMIT_SECONDS = 1.0
+REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
+PARTS: dict[str, Any] = {
+    # Only what is named here runs: redirects, retries and robots.txt are ours, because they must survive a kill.
+    "DOWNLOAD_HANDLERS": {"http": Guarded, "https": Guarded},
+    "EXTENSIONS": {Throttle: 0},
+    "EXTENSIONS_BASE": {},
+    "SPIDER_MIDDLEWARES_BASE": {},
+    "DOWNLOADER_MIDDLEWARES_BASE": {
+        Robots: 100,
+        "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
+        "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
+        "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
+        Patience: 550,
+        Unpacking: 590,
+        "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
+    },
+    "DEFAULT_REQUEST_HEADERS": {"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8,*/*;q=0.1"},
+    "DOWNLOAD_DELAY_JITTER": 0.0,
+    "DOWNLOAD_WARNSIZE": 0,
+    "STATS_DUMP": False,
+    "TWISTED_REACTOR_ENABLED": False,
+    "WARN_ON_GENERATOR_RETURN_VALUE": False,
+}
+
+
+class Queue(BaseScheduler):
+    """Scrapy's scheduler: asks the session. Requests that come back are retries, they go first."""
+
+    def __init__(self, spider: "Pages") -> None:
+        self.spider, self.session = spider, spider.session
+        self.retries: deque[Request] = deque()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        assert isinstance(crawler.spider, Pages)
+        return cls(crawler.spider)
+
+    def has_pending_requests(self) -> bool:
+        """False ends the crawl, once nothing is in flight."""
+        return bool(self.retries) or self.session.pending
+
+    def enqueue_request(self, request: Request) -> bool:
+        """Take a retry."""
+        self.retries.append(request)
+        return True
+
+    def next_request(self) -> Request | None:
+        """The next page to ask for."""
+        if self.retries:
+            return self.retries.popleft()
+        entry = self.session.next()
+        return None if entry is None else self.spider.request(entry)
+
+
+class Pages(Spider):
+    """Reads every answer, and hands it to the session."""
+
+    name = "textmill"
+
+    def __init__(self, session: Session, rules: Rules, sitemaps: Sitemaps) -> None:
+        super().__init__()
+        self.session, self.rules, self.sitemaps = session, rules, sitemaps
+        session.held = True
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider.headers_received, signals.headers_received)
+        return spider
+
+    async def start(self) -> AsyncIterator[Any]:
+        """No request: the scheduler has the seeds, and gives them away once the sitemaps are read."""
+        try:
+            await Discovery(self.crawler, self.session, self.sitemaps, self.rules).read()
+        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
+            self.session.fail(error)
+        self.session.held = False
+        none: tuple[Request, ...] = ()
+        for request in none:
+            yield request
+
+    def request(self, entry: Entry) -> Request:
+        """What Scrapy is asked to fetch."""
+        return Request(
+            entry.url,
+            callback=self.parse,
+            errback=self.failed,
+            headers=self.session.earlier.conditions(entry.url),
+            meta={"entry": entry, "verbatim_url": True, **direct(entry.url)},
+            dont_filter=True,
+        )
+
+    def headers_received(self, headers: Headers, request: Request) -> None:
+        """Do not read the body of what is not wanted."""
+        # Scrapy has no status here; a body is cut off wrongly at worst for an answer that is not a page
+        if "entry" in request.meta and not self.session.wants(200, text(headers, "Content-Type")):
+            raise StopDownload(fail=False)
+
+    def parse(self, response: Response) -> None:
+        """An answer, of any status."""
+        assert response.request is not None
+        entry: Entry = response.request.meta["entry"]
+        try:
+            self._settle(entry, response)
+        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
+            self.session.fail(error)
+
+    def _settle(self, entry: Entry, response: Response) -> None:
+        wanted = self.session.wants(response.status, text(response.headers, "Content-Type"))
+        if not wanted or (response.status == 200 and is_binary(response.body)):
+            self.session.skip(entry, WRONG_TYPE)
+        elif response.status == 200:
+            self._settle_page(entry, response)
+        else:
+            moved = self._target(entry, response)
+            self.session.store(entry, page_of(entry, response), [moved] if moved else [], redirect=moved is not None)
+
+    def _settle_page(self, entry: Entry, response: Response) -> None:
+        said = self._read(entry, response)
+        canonical = [said.canonical] if said.canonical else []
+        if said.refresh:
+            self.session.skip(entry, REFRESHES, [said.refresh], redirect=True, noted=said.noted)
+        elif said.asks.noindex:
+            self.session.skip(entry, NOINDEX, said.links, noted=said.noted)
+        elif said.canonical in self.session.kept:
+            self.session.skip(entry, NOT_CANONICAL, said.links, noted=said.noted)
+        else:
+            links = list(dict.fromkeys([*said.links, *canonical]))
+            self.session.store(entry, page_of(entry, response), links, redirect=False, noted=said.noted)
+
+    def _read(self, entry: Entry, response: Response) -> Reading:
+        html = response.text if isinstance(response, HtmlResponse) else ""
+        return read(html, entry.url, by_name(response.headers), self.rules, getattr(response, "encoding", "utf-8"))
+
+    def _target(self, entry: Entry, response: Response) -> str | None:
+        """Where a redirect leads. One that leads here by our spelling is taken as it is written: the server insists."""
+        location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
+        if not location or response.status not in REDIRECTS:
+            return None
+        moved = spelled(location, entry.url, self.rules, Counter())
+        return normalised(location, entry.url) if moved == entry.url else moved
+
+    def failed(self, failure: Any) -> None:
+        """No answer. Scrapy gives a Twisted Failure that knows its request."""
+        try:
+            self.session.skip(failure.request.meta["entry"], why_page(failure.value, failure.request))
+        except Exception as error:  # noqa: BLE001 - as above
+            self.session.fail(error)
+
+
+def text(headers: Headers, name: str) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def by_name(headers: Headers) -> ByName:
+    """All values of each header."""
+    found: ByName = {}
+    for name, value in pairs(headers):
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Headers in the order they came."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, all_ in headers.items() for value in all_)
+
+
+def page_of(entry: Entry, response: Response) -> Page:
+    assert response.request is not None
+    return Page(
+        url=entry.url,
+        status=response.status,
+        headers=pairs(response.headers),
+        body=response.body,
+        fetched_at=time.time_ns() // 1_000_000,
+        request=pairs(response.request.headers),
+        address=str(response.ip_address) if response.ip_address else None,
+        fetch_ms=round(response.request.meta["download_latency"] * 1000),
+    )
+
+
+def run(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
+    """Crawl until nothing is left, in a thread with an event loop of its own: the caller's thread may have one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="crawl") as thread:
+        try:
+            ours = {**PARTS, **settings, "SCHEDULER": Queue}
+            thread.submit(asyncio.run, crawl(session, ours, rules, sitemaps)).result()
+        except BaseException:
+            session.stopping = True  # lets the thread end after what is in flight
+            raise
+
+
+async def crawl(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
+    logging.getLogger("scrapy").setLevel(logging.ERROR)  # it reports each step; ours are progress and counts
+    commits = asyncio.create_task(commit_often(session))
+    try:
+        await AsyncCrawlerRunner(settings).crawl(Pages, session=session, rules=rules, sitemaps=sitemaps)
+    finally:
+        commits.cancel()
+        session.show()
+
+
+async def commit_often(session: Session) -> None:
+    """A slow crawl fills no batch, and a kill should cost a second at most."""
+    while True:
+        await asyncio.sleep(COMMIT_SECONDS)
+        try:
+            session.ledger.commit()
+            session.show()
+        except OSError as error:
+            session.fail(error)

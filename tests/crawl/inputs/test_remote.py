@@ -1,0 +1,242 @@
+"""Sources behind URLs: ranges over HTTP from a server that misbehaves, a path list, and an S3 server."""
+
+import gzip
+import io
+import itertools
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tasks.crawl import records
+from tasks.crawl.inputs import remote
+from tasks.crawl.page import Page
+from tasks.crawl.sources.files import Files
+from tasks.crawl.sources.warc import Warc
+from tasks.crawl.task import Crawl, crawl
+from tasks.failure import StageFailure, Transient
+
+
+class Shelf(dict[str, bytes]):
+    """What a server has, how it misbehaves, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.ranges = True
+        self.refusals: list[int] = []  # statuses of the next answers
+        self.cuts = 0  # so many answers break off in the middle
+        self.asked: list[str] = []
+        self.address = ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    files: Shelf
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.files.asked.append(f"{self.command} {self.path}")
+        body = self.files.get(self.path)
+        status = self.files.refusals.pop(0) if self.files.refusals else 404 if body is None else 200
+        if status != 200 or body is None:
+            self.reply(status, b"no")
+            return
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if asked and self.files.ranges:
+            body, status = body[int(asked[1]) : int(asked[2]) + 1], 206
+        self.reply(status, body)
+
+    def reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            cut = self.files.cuts > 0
+            self.files.cuts -= cut
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.close_connection = self.close_connection or cut
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    monkeypatch.setattr(remote, "WAITS", [0.01, 0.01])
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    files = Shelf()
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"files": files}))
+    serving.daemon_threads = True
+    files.address = f"http://127.0.0.1:{serving.server_port}"
+    thread = threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield files
+    serving.shutdown()
+    thread.join()
+    serving.server_close()
+
+
+@pytest.fixture
+def collected(make_draft: Callable[..., Any]) -> Callable[..., Any]:
+    numbers = itertools.count()
+
+    def collect(kind: str, **block: Any) -> Any:
+        draft = make_draft(f"{kind}-{next(numbers)}")
+        crawl.build(Crawl.model_validate({"source": {"kind": kind, kind: block}}), draft)
+        return draft
+
+    return collect
+
+
+def archive(*names: str) -> bytes:
+    pages = [Page(f"http://x.org/{name}", 200, (), b"<html>" + name.encode() * 9, 1) for name in names]
+    return b"".join(records.compressed(records.response(page)) for page in pages)
+
+
+def urls(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["url"].rpartition("/")[2] for row in rows]
+
+
+def test_a_path_list(server: Shelf, collected: Any, index: Any) -> None:
+    server["/cc/warc.paths.gz"] = gzip.compress(b"a/1.warc.gz\n\na/2.warc.gz\r\na/3.warc.gz\n")
+    server |= {"/cc/a/1.warc.gz": archive("one"), "/cc/a/2.warc.gz": archive("two", "three")}
+    named = {"path": f"{server.address}/cc/warc.paths.gz", "prefix": f"{server.address}/cc", "max_archives": 2}
+    draft = collected("warc", **named)
+    assert urls(index(draft.path)) == ["one", "two", "three"]
+    assert len(list(draft.path.glob("warc/*"))) == 2
+    before = Warc(**named).semantic()
+    assert Warc(**{**named, "prefix": "s3://commoncrawl/"}).semantic() == before  # a mirror has the same archives
+    assert Warc(**{**named, "max_archives": 1}).semantic() != before
+    with pytest.raises(StageFailure, match=r"a/3\.warc\.gz cannot be read .*[Nn]ot [Ff]ound"):
+        collected("warc", **{**named, "max_archives": 3})
+
+
+def test_a_local_path_list_of_archives_in_a_folder(server: Shelf, collected: Any, index: Any, tmp_path: Any) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.warc.gz").write_bytes(archive("one"))
+    server["/2.warc.gz"] = archive("two")
+    (tmp_path / "wet.paths").write_text(f"in/1.warc.gz\n{server.address}/2.warc.gz\n")
+    draft = collected("warc", path=str(tmp_path / "wet.paths"), prefix=str(tmp_path))
+    assert urls(index(draft.path)) == ["one", "two"]
+    (tmp_path / "cut.paths.gz").write_bytes(gzip.compress(b"in/1.warc.gz\n" * 99)[:-9])
+    with pytest.raises(StageFailure, match=r"cut\.paths\.gz cannot be read"):
+        collected("warc", path=str(tmp_path / "cut.paths.gz"))
+
+
+@pytest.mark.parametrize("trouble", [{"refusals": [503, 503]}, {"cuts": 2}])
+def test_what_goes_by_is_asked_again(
+    server: Shelf, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(remote, "BLOCK", 100)
+    server["/x.warc.gz"] = archive(*(f"page{n}" for n in range(9)))
+    for name, value in trouble.items():
+        setattr(server, name, value)
+    draft = collected("warc", path=f"{server.address}/x.warc.gz")
+    assert urls(index(draft.path)) == [f"page{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize("trouble", [{"refusals": [503] * 99}, {"cuts": 99}])
+def test_what_does_not_go_by_is_transient(server: Shelf, collected: Any, trouble: dict[str, Any]) -> None:
+    server["/x.warc.gz"] = archive("page")
+    for name, value in trouble.items():
+        setattr(server, name, value)
+    with pytest.raises(Transient, match=r"x\.warc\.gz cannot be read"):
+        collected("warc", path=f"{server.address}/x.warc.gz")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_is_refused_is_not_asked_again(server: Shelf, collected: Any, status: int) -> None:
+    server.refusals = [status] * 99
+    with pytest.raises(StageFailure, match=r"x\.warc\.gz cannot be read") as caught:
+        collected("warc", path=f"{server.address}/x.warc.gz")
+    assert type(caught.value) is StageFailure
+    assert len(server.asked) <= 3
+
+
+def test_a_server_without_ranges(server: Shelf, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.ranges = False
+    server["/x.warc.gz"] = archive("one")
+    assert urls(index(collected("warc", path=f"{server.address}/x.warc.gz").path)) == ["one"]
+    monkeypatch.setattr(remote, "BLOCK", 100)
+    with pytest.raises(StageFailure, match="sends no parts of a file: download it"):
+        collected("warc", path=f"{server.address}/x.warc.gz")
+
+
+def test_nobody_listens(server: Shelf, collected: Any) -> None:
+    with pytest.raises(Transient, match="cannot be read"):
+        collected("warc", path="http://127.0.0.1:9/x.warc.gz")
+
+
+def test_a_scheme_that_nobody_knows(collected: Any) -> None:
+    with pytest.raises(StageFailure, match="nothing://x cannot be opened"):
+        collected("files", path="nothing://x")
+
+
+def test_ranges_are_a_file(server: Shelf) -> None:
+    server["/x"] = content = bytes(range(256)) * 10
+    file = io.BufferedReader(remote.Ranges(f"{server.address}/x"), 300)
+    assert file.read() == content
+    file.seek(-6, io.SEEK_END)
+    assert (file.read(3), file.tell(), file.read(), file.read()) == (b"\xfa\xfb\xfc", 2557, b"\xfd\xfe\xff", b"")
+    assert (file.seek(1000), file.read(2)) == (1000, content[1000:1002])
+
+
+def test_files_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, s3: Callable[..., None]) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    s3("docs/a.html", b"<html>a")
+    s3("docs/sub/b.txt.gz", gzip.compress(b"b"))
+    s3("docs/rows.jsonl", json.dumps({"text": "row"}).encode())
+    s3("docs/.hidden/no.txt", b"no")
+    draft = collected("files", path="s3://textmill-sources/docs", url_prefix="https://x.org/")
+    assert urls(index(draft.path)) == ["a.html", "rows.jsonl#row-1", "b.txt"]
+    assert urls(index(collected("files", path="s3://textmill-sources/docs/**/*.gz").path)) == ["b.txt"]
+    before = Files(path="s3://textmill-sources/docs").semantic()
+    assert Files(path="s3://textmill-sources/docs/").semantic() == before
+    s3("docs/a.html", b"<html>c")
+    assert Files(path="s3://textmill-sources/docs").semantic() != before
+
+
+def test_archives_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, s3: Callable[..., None]) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    monkeypatch.setattr(remote, "BLOCK", 1000)
+    s3("cc/a.warc.gz", archive(*(f"page{n}" for n in range(99))))
+    assert len(index(collected("warc", path="s3://textmill-sources/cc/*.warc.gz").path)) == 99
+    with pytest.raises(StageFailure, match="cannot be read"):
+        collected("warc", path="s3://textmill-sources/none.warc.gz")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, s3_server: str) -> Iterator[Callable[[str, bytes], None]]:
+    """`s3("key", b"content")` puts an object into the bucket `textmill-sources`."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    files = s3fs.S3FileSystem()
+    files.mkdir("textmill-sources")
+
+    def put(key: str, content: bytes) -> None:
+        files.pipe_file(f"textmill-sources/{key}", content)
+
+    yield put
+    files.rm("textmill-sources", recursive=True)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

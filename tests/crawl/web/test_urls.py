@@ -1,0 +1,51 @@
+import pytest
+
+from tasks.crawl.web.traps import CALENDAR
+from tasks.crawl.web.urls import Scope, normalised
+
+
+@pytest.mark.parametrize(
+    ("url", "spelled"),
+    [
+        ("HTTP://Example.ORG:80", "http://example.org/"),
+        ("https://example.org:443/a#part", "https://example.org/a"),
+        ("http://example.org:8080/a/../b/./c", "http://example.org:8080/b/c"),
+        ("http://example.org/a b?q=ü", "http://example.org/a%20b?q=%C3%BC"),
+        ("http://bücher.example/", "http://xn--bcher-kva.example/"),
+        ("http://[::1]:8000/", "http://[::1]:8000/"),
+        ("http://user:secret@example.org/", "http://example.org/"),
+        ("mailto:a@example.org", None),
+        ("ftp://example.org/", None),
+        ("http:///nowhere", None),
+        ("http://example.org:99999/", None),
+        ("http://[::1/", None),
+        ("http://exa(mple.org/", None),
+        ("http://example.org/a\\b\\..\\c", "http://example.org/a/c"),
+        ("http://example.org/%%37%35", "http://example.org/%%375"),
+        ("http://example.org./a", "http://example.org/a"),
+        ("http://example.org/%7euser/%2f?q=%c3%bc", "http://example.org/~user/%2F?q=%C3%BC"),
+    ],
+)
+def test_one_spelling(url, spelled):
+    assert normalised(url) == spelled
+    if spelled:
+        assert normalised(spelled) == spelled
+
+
+def test_scope():
+    scope = Scope({"x.org", "y.org:81"}, allow=["/docs/"], deny=["private"], max_depth=2)
+    assert scope.refuses("http://x.org/", 0) is None
+    assert scope.refuses("http://x.org/", 1) == "not allowed"
+    assert scope.refuses("http://x.org:8080/docs/", 1) is None
+    assert scope.refuses("http://x.org/docs/private", 1) == "denied"
+    assert scope.refuses("http://x.org/docs/", 3) == "too deep"
+    assert scope.refuses("http://y.org/docs/", 1) == "other host"
+    assert scope.refuses("http://y.org:81/docs/", 1) is None
+    assert scope.refuses("http://x.org/docs/2999/01/01", 1) == CALENDAR
+    assert scope.refuses("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
+
+
+def test_query_in_the_encoding_of_the_page():
+    assert normalised("/search?q=中", "http://x.org/", "gb18030") == "http://x.org/search?q=%D6%D0"
+    assert normalised("/中", "http://x.org/", "gb18030") == "http://x.org/%E4%B8%AD"
+    assert normalised("/", "http://x.org/", "no such encoding") is None
