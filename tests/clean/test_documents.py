@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.block import Every
-from tasks.clean import markup
 from tasks.clean.documents import DOCUMENT, document_id
 from tasks.clean.filters import SCORE, Filter
-from tasks.clean.markup import Extract
+from tasks.clean.html import markup
+from tasks.clean.html.markup import Extract
 from tasks.clean.task import Clean, Score, extract
 from tasks.draft import Draft
 from tasks.failure import StageFailure

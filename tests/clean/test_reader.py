@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.clean.markup import Extract
+from tasks.clean.html.markup import Extract
 from tasks.clean.page import Page
 from tasks.clean.reader import Raw, Reader
 from tasks.clean.unusable import Unusable

@@ -10,8 +10,8 @@ from typing import get_args
 
 import pytest
 
-from flows.chain import NAMES, FirstStage
 from flows.arguments import STAGES
+from flows.chain import NAMES, FirstStage
 from flows.command import run
 from tasks.failure import StageFailure, explained
 from tasks.store import Store
