@@ -1,7 +1,8 @@
 """What 100,000 mutated pages and 10,000 mutated WARC records do to crawl, extract and clean.
 
 They go the way of all pages: archives on disk, the `warc` source with `skip_broken`, the stages' build functions with
-their worker processes. The pages come from the documentation of the installed Python, or from `TEXTMILL_PAGES/html`.
+their worker processes. The pages come from the documentation of the installed Python, or from the folder that
+TEXTMILL_HTML_CORPUS names.
 
 - crashes: stages that failed, pages that ended the process that read them, errors that nobody foresaw
 - hangs: pages that took more than 10 seconds to extract, shards of 200 pages that took as long in another stage
@@ -68,7 +69,7 @@ def timed(out: Path, function: Callable[..., Any], *args: Any) -> dict[str, Any]
 
 def real_pages(folder: Path) -> list[Path]:
     """HTML files to start from."""
-    if given := os.environ.get("TEXTMILL_PAGES"):
+    if given := os.environ.get("TEXTMILL_HTML_CORPUS"):
         return sorted(Path(given, "html").rglob("*.html"))[::97]
     render_modules(folder, {STDLIB: chosen()[STDLIB][::2]}, num_workers())
     return sorted(folder.rglob("*.html"))

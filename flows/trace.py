@@ -102,9 +102,11 @@ def after_clean(newest: Snapshot, line: list[Snapshot], identity: str) -> Iterat
     if "dedup" in newest:
         folder = newest["dedup"].part("clusters.parquet")
         clusters = pl.read_parquet(folder / "clusters.parquet").filter(pl.col("id") == identity)
-        for row in clusters.filter(pl.col("kept_id") != identity).iter_rows(named=True):
-            kept = [rows(each["dedup"], "documents", id=row["kept_id"]) for each in line if "dedup" in each]
-            url = next((found["url"][0] for found in kept if not found.is_empty()), row["kept_id"])
+        went = (pl.col("kind") != "leader") & pl.col("kept_id").ne_missing(identity)
+        for row in clusters.filter(went).iter_rows(named=True):
+            name = row["kept_id"] or "a document that went for what its text held"
+            kept = [rows(each["dedup"], "documents", id=name) for each in line if "dedup" in each]
+            url = next((found["url"][0] for found in kept if not found.is_empty()), name)
             yield f"dedup     dropped: {row['kind']} duplicate of {url} (similarity {row['similarity']:.2f})"
         if not rows(newest["dedup"], "documents", id=identity).is_empty():
             yield "dedup     kept"

@@ -42,7 +42,12 @@ def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_shards_run_on_a_dask_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        host="127.0.0.1",
+        protocol="tcp",
     ) as cluster:
         monkeypatch.setenv("TEXTMILL_ENGINE", cluster.scheduler_address.replace("tcp://", "dask://"))
         with executor(3) as pool:

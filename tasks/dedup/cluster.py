@@ -146,13 +146,18 @@ def near_duplicates(signatures: U8, sets: ShingleSets, groups: Runs, threshold: 
     The first `fixed` were decided earlier: they stay.
     """
     count = len(signatures)
-    run_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
-    order = np.argsort(groups.members, kind="stable")
-    mine = np.searchsorted(groups.members[order], np.arange(count + 1))
     verdict = Verdict(np.arange(count), np.ones(count, np.float32))
     around = margin(threshold, signatures.shape[1])
-    decide(signatures, tuple(sets), groups.starts, (mine, run_of[order], fixed), threshold, around, *verdict)
+    runs_of = (*of_documents(groups, count), fixed)
+    decide(signatures, tuple(sets), groups.starts, runs_of, threshold, around, *verdict)
     return verdict
+
+
+def of_documents(groups: Runs, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`mine` and `of`: document i of so many is in the runs `of[mine[i]:mine[i + 1]]`."""
+    run_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
+    order = np.argsort(groups.members, kind="stable")
+    return np.searchsorted(groups.members[order], np.arange(count + 1)), run_of[order]
 
 
 def first_of_equal(digests: U64) -> npt.NDArray[np.int64]:

@@ -1,15 +1,17 @@
 """Near-copies: parts of the sorted keys are joined by workers, stars decided by signature, the rest one by one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.dedup.bands import band_keys, key_ranges, runs
 from tasks.dedup.cluster import estimates, margin, near_duplicates
+from tasks.dedup.clusters import names
 from tasks.dedup.components import components, edges_within, join_edges
 from tasks.dedup.corpus import Corpus
+from tasks.dedup.links import clusters
 from tasks.dedup.minhash import U8
 from tasks.dedup.sets import gathered, write_sets
 from tasks.dedup.shard import Rows, Shard
@@ -20,20 +22,26 @@ EDGES, SETS = ".scratch/edges", ".scratch/sets"  # in the draft, not in the arti
 TOGETHER = 1 << 14  # documents decided at once: 14,000 sets of 500 shingles are 30 MB
 
 
-def near_copies(
-    settings: Dedup,
-    draft: Draft,
-    corpus: Corpus,
-    ranks: Rows,
-    distinct: npt.NDArray[np.bool_],
-    kept: Rows,
-    similarity: npt.NDArray[np.float32],
-) -> None:
-    """Note in `kept` and `similarity` which distinct new documents repeat one that stays."""
+class Found(NamedTuple):
+    """Of each of N rows: what is filled in as components are decided."""
+
+    kept: Rows  # the row that stays for it; its own when it stays
+    similarity: npt.NDArray[np.float32]
+    cluster: Rows  # the first row of its cluster; of an earlier result's rows, the first that is looked at here
+
+    @classmethod
+    def nothing(cls, size: int) -> "Found":
+        """Every row stays, alone."""
+        return cls(np.arange(size), np.ones(size, np.float32), np.arange(size))
+
+
+def near_copies(settings: Dedup, draft: Draft, corpus: Corpus, ranks: Rows, distinct: npt.NDArray[np.bool_]) -> Found:
+    """Which distinct new documents repeat one that stays."""
+    found = Found.nothing(corpus.size)
     rows, begins = joined(settings, draft, corpus, distinct, ranks)
     draft.counts |= {"suspects": len(rows), "read_again": 0}
     if not len(rows):
-        return
+        return found
     signatures = corpus.bytes_of(rows, "signature")
     lead = np.repeat(begins[:-1], np.diff(begins))
     like_lead = estimates(signatures, lead)
@@ -41,11 +49,21 @@ def near_copies(
     sure = like_lead >= settings.threshold + margin(settings.threshold, settings.num_perm)
     in_star = np.repeat(np.logical_and.reduceat(sure | ~new, begins[:-1]), np.diff(begins))
     goes = in_star & new & (lead != np.arange(len(rows)))
-    kept[rows[goes]], similarity[rows[goes]] = rows[lead[goes]], like_lead[goes]
+    found.kept[rows[goes]] = found.cluster[rows[goes]] = rows[lead[goes]]
+    found.similarity[rows[goes]] = like_lead[goes]
     draft.counts["read_again"] = int((~in_star).sum())
     folders = shingled(settings, draft, corpus, rows[~in_star])
+    old = rows[~in_star & ~new]
+    found.cluster[old] = old[first_places(names(corpus, old).dictionary_encode().indices.to_numpy())]
     for places in together(np.flatnonzero(~in_star), lead):
-        one_by_one(settings, corpus, rows[places], signatures[places], ranks, folders, kept, similarity)
+        one_by_one(settings, corpus, rows[places], signatures[places], ranks, folders, found)
+    return found
+
+
+def first_places(labels: Rows) -> Rows:
+    """For each label the first place that has it."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return first[inverse]
 
 
 def joined(
@@ -119,8 +137,7 @@ def one_by_one(
     signatures: U8,
     ranks: Rows,
     folders: dict[Shard, Path],
-    kept: Rows,
-    similarity: npt.NDArray[np.float32],
+    found: Found,
 ) -> None:
     """Decide some whole components in order of rank."""
     order = np.argsort(ranks[rows])
@@ -128,5 +145,8 @@ def one_by_one(
     groups = runs(band_keys(signatures, corpus.of).ravel())
     groups = groups._replace(members=groups.members % len(rows))
     fixed = int((rows < corpus.num_earlier).sum())
-    verdict = near_duplicates(signatures, gathered(corpus, rows, folders), groups, settings.threshold, fixed)
-    kept[rows], similarity[rows] = rows[verdict.kept], verdict.similarity
+    sets = gathered(corpus, rows, folders)
+    verdict = near_duplicates(signatures, sets, groups, settings.threshold, fixed)
+    found.kept[rows], found.similarity[rows] = rows[verdict.kept], verdict.similarity
+    earlier = first_places(found.cluster[rows[:fixed]])
+    found.cluster[rows] = rows[clusters(signatures, sets, groups, settings.threshold, verdict.kept, earlier)]

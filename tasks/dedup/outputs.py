@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.dedup.bands import key_ranges, reach
+from tasks.dedup.clusters import FILE, LEADER, names
 from tasks.dedup.corpus import Corpus
 from tasks.dedup.decontaminate import CUTS
 from tasks.dedup.index import known_schema, known_table, write_keys
@@ -31,6 +33,7 @@ NAMES = {
     "contamination_cut": "lost evaluation texts",
     "repeated_parts": "repeated parts dropped",
     "kept": "stay",
+    "clusters": "clusters",
     "largest_cluster": "in the largest cluster",
 }
 
@@ -113,17 +116,23 @@ def write_part(
     return {"keys": int(stay.sum())}
 
 
-def write_clusters(draft: Draft, corpus: Corpus, decision: Decision) -> None:
-    """Every document that went, in order of the input, beside the one that stays for it."""
-    gone = np.flatnonzero(~decision.stays)
-    kept = decision.kept[gone]
+def write_clusters(draft: Draft, corpus: Corpus, decision: Decision, stays: Flags) -> None:
+    """Every new document that is in a cluster, in order of the input, beside the one that stays for it and the cluster.
+
+    `kept_id` is null where the one that stayed was dropped for what its text held.
+    """
+    sizes = np.bincount(decision.cluster, minlength=corpus.size)
+    listed = np.flatnonzero((sizes[decision.cluster] > 1) & (np.arange(corpus.size) >= corpus.num_earlier))
+    kept = decision.kept[listed]
+    kind = np.where(kept == listed, LEADER, np.where(decision.first[listed] == kept, "exact", "near"))
     columns = {
-        "id": corpus.ids(gone),
-        "kept_id": corpus.ids(kept),
-        "similarity": pa.array(decision.similarity[gone], pa.float32()),
-        "kind": pa.array(np.where(decision.first[gone] == kept, "exact", "near").tolist(), pa.string()),
+        "id": corpus.ids(listed),
+        "kept_id": pc.if_else(pa.array(stays[kept]), corpus.ids(kept), None),
+        "cluster_id": names(corpus, decision.cluster[listed]),
+        "similarity": pa.array(decision.similarity[listed], pa.float32()),
+        "kind": pa.array(kind.tolist(), pa.string()),
     }
-    with draft.write("clusters.parquet") as path:
+    with draft.write(FILE) as path:
         pq.write_table(pa.table(columns), path, compression="zstd")
 
 
@@ -138,7 +147,8 @@ def counted(corpus: Corpus, decision: Decision, stays: Flags) -> dict[str, Any]:
         "exact": exact,
         "near": int(gone.sum()) - exact,
         "kept": int(stays[corpus.num_earlier :].sum()),
-        "largest_cluster": int(np.bincount(decision.kept).max()),
+        "clusters": int((np.bincount(decision.cluster) > 1).sum()),
+        "largest_cluster": int(np.bincount(decision.cluster).max()),
     }
 
 

@@ -11,7 +11,7 @@ from tasks.dedup.bands import digest_keys
 from tasks.dedup.cluster import first_of_equal
 from tasks.dedup.corpus import Corpus
 from tasks.dedup.minhash import sketch
-from tasks.dedup.near import near_copies
+from tasks.dedup.near import Found, near_copies
 from tasks.dedup.scheme import layout_of, refuse_other
 from tasks.dedup.shard import Rows, Shard, write_sketches
 from tasks.dedup.task import Dedup
@@ -27,6 +27,7 @@ class Decision(NamedTuple):
 
     kept: Rows  # the row that stays for it; its own when it stays
     similarity: npt.NDArray[np.float32]
+    cluster: Rows  # the row that names its cluster: the first in rank
     first: Rows  # the first row in rank with the same words
     ranks: Rows
 
@@ -79,13 +80,13 @@ def decided(settings: Dedup, draft: Draft, corpus: Corpus) -> Decision:
     """Who stays, after exact copies and near-duplicates went."""
     ranks = corpus.ranks()
     first = exact_copies(corpus, ranks)
-    kept, similarity = np.arange(corpus.size), np.ones(corpus.size, np.float32)
+    found = Found.nothing(corpus.size)
     if settings.near:
         # only the first of equals is compared; a text without words is like no other
-        distinct = (first == kept)[corpus.num_earlier :] & (corpus.new("words") > 0)
-        near_copies(settings, draft, corpus, ranks, distinct, kept, similarity)
+        distinct = (first == found.kept)[corpus.num_earlier :] & (corpus.new("words") > 0)
+        found = near_copies(settings, draft, corpus, ranks, distinct)
     # an exact copy of a document that went has the same near-duplicate that stays
-    return Decision(kept[first], similarity[first], first, ranks)
+    return Decision(found.kept[first], found.similarity[first], found.cluster[first], first, ranks)
 
 
 def exact_copies(corpus: Corpus, ranks: Rows) -> Rows:

@@ -66,6 +66,21 @@ def test_a_leak_and_what_stands_around_it_are_cut_out_and_listed(tmp_path: Path,
     assert sorted(pq.read_table(draft.path / "bands").column("row").unique().to_pylist()) == list(range(5))
 
 
+def test_clusters_name_none_that_stays_where_the_one_that_did_held_a_leak(
+    tmp_path: Path, make_draft: MakeDraft
+) -> None:
+    (tmp_path / "set.txt").write_text(LEAK)
+    whole = f" {LEAK} ".join(filler(seed, 200) for seed in range(12))
+    texts = [whole, whole + "!", filler(20, 200), filler(20, 200) + "!"]
+    sets = {"sets": [str(tmp_path / "set.txt")]}
+    draft = built(make_draft, "out", as_clean(tmp_path / "in", texts), decontaminate=sets)
+    leaks, clean = {identity(text) for text in texts[:2]}, {identity(text) for text in texts[2:]}
+    rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
+    assert {row["id"] for row in rows if row["kept_id"] is None} == leaks
+    assert {row["id"] for row in rows if row["kept_id"] == identity(texts_in(draft.path)[0])} == clean
+    assert [len({row["cluster_id"] for row in rows if row["id"] in group}) for group in (leaks, clean)] == [1, 1]
+
+
 def test_what_many_documents_hold_is_a_phrase_and_stays(tmp_path: Path, make_draft: MakeDraft) -> None:
     (tmp_path / "set.txt").write_text(LEAK)
     texts = [f"{filler(seed, 100)} {LEAK}" for seed in range(11)]

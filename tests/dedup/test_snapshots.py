@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.store import Artifact
 from tests.dedup.planted import MakeDraft, artifact, as_clean, built, identity, planted, shuffled, texts_in, write
@@ -29,7 +30,8 @@ def test_a_later_snapshot_changes_no_earlier_decision(tmp_path: Path, make_draft
     in_order = {identity(text): place for place, text in enumerate(stays)}
     assert any(in_order[row["kept_id"]] < in_order[identity(texts_in(results[2].folder)[0])] for row in rows)
     assert all(row["kept_id"] in in_order for row in rows)
-    assert {row["id"] for row in rows} & set(in_order) == {identity(texts[0])}  # it came again and went
+    went = [row["id"] for row in rows if row["kind"] != "leader"]
+    assert set(went) & set(in_order) == {identity(texts[0])}  # it came again and went
 
 
 def test_two_snapshots_at_once_and_one_after_the_other_keep_the_same(tmp_path: Path, make_draft: MakeDraft) -> None:
@@ -98,3 +100,39 @@ def test_only_exact_copies_of_earlier_documents_go_when_near_is_off(tmp_path: Pa
     new = as_clean(tmp_path / "two", [words + " x", words.upper(), "???", "!!!"])
     second = built(make_draft, "second", artifact(first.path, "dedup"), new, near=False)
     assert texts_in(second.path) == [words + " x", "!!!"]
+
+
+def test_a_new_document_joins_an_earlier_cluster_and_earlier_clusters_stay_apart(
+    tmp_path: Path, make_draft: MakeDraft
+) -> None:
+    def words(start: int) -> str:
+        return " ".join(f"w{number:03}" for number in range(start, start + 400))
+
+    def cluster_of(draft: Draft) -> dict[str, str]:
+        rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
+        return {row["id"]: row["cluster_id"] for row in rows}
+
+    # texts 25 words apart share .88, 50 words .77; the longer two rank first, so both stay
+    texts = [words(0) + " end", words(25), words(50) + " end"]
+    first = built(make_draft, "first", as_clean(tmp_path / "one", texts))
+    (name,) = set(cluster_of(first).values())
+    assert first.counts["kept"] == 2
+    earlier = artifact(first.path, "dedup")
+    second = built(
+        make_draft, "second", earlier, as_clean(tmp_path / "two", [text + " x" for text in texts_in(first.path)])
+    )
+    assert set(cluster_of(second).values()) == {name}
+    # what lies between two that were told apart joins one of them
+    apart = built(make_draft, "apart", as_clean(tmp_path / "three", [words(0), words(60)]))
+    assert cluster_of(apart) == {}
+    between = built(make_draft, "between", artifact(apart.path, "dedup"), as_clean(tmp_path / "four", [words(30)]))
+    assert cluster_of(between)[identity(words(30))] in {identity(words(0)), identity(words(60))}
+
+
+def test_earlier_results_without_clusters_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
+    texts = [" ".join(f"w{number:03}" for number in range(start, start + 400)) for start in (0, 30, 60)]
+    first = built(make_draft, "first", as_clean(tmp_path / "one", texts[:2]))
+    path = first.path / "clusters.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["cluster_id"]), path)
+    with pytest.raises(StageFailure, match="names no clusters"):
+        built(make_draft, "second", artifact(first.path, "dedup"), as_clean(tmp_path / "two", texts[2:]))

@@ -36,13 +36,31 @@ def test_clusters_name_what_went_and_what_stays(tmp_path: Path, make_draft: Make
     stays = {identity(text) for text in texts_in(draft.path)}
     group_of = {identity(text): number for number, group in enumerate(groups) for text in group}
     rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
-    assert len(rows) == draft.counts["exact"] + draft.counts["near"]
-    assert {row["kind"] for row in rows} == {"exact", "near"}
+    assert {row["kind"] for row in rows} == {"exact", "near", "leader"}
+    assert sorted(row["id"] for row in rows) == sorted(
+        identity(text) for group in groups if len(group) > 1 for text in group
+    )
+    assert draft.counts["clusters"] == sum(len(group) > 1 for group in groups)
     for row in rows:
-        assert row["id"] not in stays
+        assert (row["id"] in stays) == (row["kind"] == "leader") == (row["kept_id"] == row["id"])
+        assert row["kept_id"] == row["cluster_id"]
         assert row["kept_id"] in stays
         assert group_of[row["id"]] == group_of[row["kept_id"]]
-        assert row["similarity"] == 1 if row["kind"] == "exact" else 0.8 <= row["similarity"] <= 1
+        assert row["similarity"] == 1 if row["kind"] != "near" else 0.8 <= row["similarity"] <= 1
+
+
+def test_copies_of_each_other_are_one_cluster_though_several_stay(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    # each shares .86 with the next and .74 with the one after
+    texts = [" ".join(f"w{number}" for number in range(start, start + 400)) for start in range(0, 120, 30)]
+    draft = built(make_draft, "chain", as_artifact(write(tmp_path / "in", texts), "clean"))
+    assert 1 < draft.counts["kept"] < len(texts)
+    rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
+    assert {row["id"] for row in rows} == {identity(text) for text in texts}
+    assert len({row["cluster_id"] for row in rows}) == 1
+    assert rows[0]["cluster_id"] in {row["id"] for row in rows if row["kind"] == "leader"}
+    assert draft.counts["largest_cluster"] == len(texts)
 
 
 def test_any_number_of_shards_gives_the_same_decision(
