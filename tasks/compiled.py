@@ -1,11 +1,18 @@
 """Compile a loop over arrays to machine code, once a machine."""
 
+import contextlib
 import hashlib
+import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+KEPT = 8  # so many states, of a few MB each
+STATE = re.compile("[0-9a-f]{16}")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,8 +31,20 @@ def state_of_the_code() -> str:
     return hashed.hexdigest()[:16]
 
 
+def kept_in(folder: Path, state: str) -> Path:
+    """Where the machine code of a state is kept. Only the last KEPT states in use stay: every change makes another."""
+    with contextlib.suppress(OSError):  # then nothing is kept, see `compiled`
+        (folder / state).mkdir(parents=True, exist_ok=True)
+        os.utime(folder / state)
+        states = [path for path in folder.iterdir() if STATE.fullmatch(path.name)]
+        for old in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)  # a process that still uses it compiles again
+    return folder / state
+
+
 if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = str(Path.home() / ".cache" / "textmill" / state_of_the_code())  # type: ignore[attr-defined]
+    _folder = kept_in(Path.home() / ".cache" / "textmill", state_of_the_code())
+    numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
 
 
 def compiled(function: F) -> F:

@@ -12,21 +12,23 @@ import pyarrow as pa
 
 from tasks.clean import reading
 from tasks.clean.characters import FLAGS, TERMINAL, buffers, character_table
-from tasks.clean.lines import ends_in_ellipsis, last_of
-from tasks.clean.reading import CURLY, LONGEST, SUSPECT, TAIL, WORDS, read_line
-from tasks.compiled import compiled
+from tasks.clean.lines import among, ends_in_ellipsis, last_of
+from tasks.clean.reading import CURLY, LONGEST, TAIL, WORDS, read_line
+from tasks.compiled import compiled, inlined
 
 # What is counted, in this order.
 COUNTS = ("num_bad_lines", "num_sentences", "num_lorem_ipsum", "num_curly_lines")
 BAD, SENTENCES, LOREM, CURLY_LINES = range(4)
 
+LOWER = np.uint8(0x20)  # what tells small letters from capital ones in ASCII
 FEWEST_WORDS, LONGEST_WORD = 3, 1000
-# Each holds a piece of `reading.SUSPECTS`; only lines with one are searched.
+# Each holds one of PIECES; only lines with one are searched.
 PHRASES = (
     "lorem ipsum",
     "javascript",
     *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
 )
+PIECES = np.frombuffer(b"ipsvasf uvacoki", np.uint8)  # of three letters each
 LETTERS = np.frombuffer("".join(PHRASES).encode(), np.uint8)
 ENDS = np.cumsum([len(phrase) for phrase in PHRASES])
 CITATIONS = np.frombuffer(b"[edit][citation needed]", np.uint8)
@@ -71,19 +73,21 @@ def keep_lines(data: Any, offsets: Any, table: Any, kept: Any, ends: Any) -> Non
         ends[row + 1] = filled
 
 
-@compiled
+@inlined
 def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, counts: Any) -> None:
     """Count a line that was read: it is bad, or drops the page, or its sentences count. C4's rules in its order."""
     tail = line[TAIL]
     if is_fragment(data, begin, table, line, words):
         counts[BAD] += 1
-    elif line[SUSPECT] and holds(data, begin, tail, 0, 1):
+        return
+    suspect = is_suspect(data[begin:tail])
+    if suspect and holds(data, begin, tail, 0, 1):
         counts[LOREM] += 1
-    elif line[SUSPECT] and holds(data, begin, tail, 1, 2):
+    elif suspect and holds(data, begin, tail, 1, 2):
         counts[BAD] += 1
     elif line[CURLY]:
         counts[CURLY_LINES] += 1
-    elif line[SUSPECT] and holds(data, begin, tail, 2, ENDS.size):
+    elif suspect and holds(data, begin, tail, 2, ENDS.size):
         counts[BAD] += 1
     else:
         counts[SENTENCES] += line[reading.SENTENCES]
@@ -93,21 +97,40 @@ def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, counts: 
 def removed(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any:
     """Whether C4 removes a line of a page that stays."""
     return is_fragment(data, begin, table, line, words) or (
-        line[SUSPECT] != 0 and holds(data, begin, line[TAIL], 1, ENDS.size)
+        is_suspect(data[begin : line[TAIL]]) and holds(data, begin, line[TAIL], 1, ENDS.size)
     )
 
 
-@compiled
+@inlined
 def is_fragment(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any:
     """Whether a line is too short, ends in the middle of a sentence, or has an endless word."""
     if words < FEWEST_WORDS or line[LONGEST] > LONGEST_WORD:
         return True
-    tail = before_citations(data, begin, line[TAIL])
+    tail = line[TAIL]
+    if data[tail - 1] == ord("]"):
+        tail = before_citations(data, begin, tail)
     if tail == begin or ends_in_ellipsis(data, begin, tail):
         return True
     code = last_of(data, begin, tail)
     entry = table[code] if code < table.size else np.uint32(0)
-    return not (entry >> np.uint32(FLAGS) & np.uint32(TERMINAL) or (code == QUOTES).any())
+    return not (entry >> np.uint32(FLAGS) & np.uint32(TERMINAL) or among(code, QUOTES))
+
+
+@compiled
+def is_suspect(line: Any) -> Any:
+    """Whether a line holds one of PIECES, in any case."""
+    for piece in range(0, PIECES.size, 3):
+        first, second, third = PIECES[piece], PIECES[piece + 1], PIECES[piece + 2]
+        found = np.uint8(0)
+        for place in range(line.size - 2):  # without a branch, so that many places are compared at once
+            found |= (
+                np.uint8(line[place] | LOWER == first)
+                & np.uint8(line[place + 1] | LOWER == second)
+                & np.uint8(line[place + 2] | LOWER == third)
+            )
+        if found:
+            return True
+    return False
 
 
 @compiled

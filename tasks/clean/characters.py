@@ -12,7 +12,7 @@ from tasks.compiled import inlined
 # An entry is the lower-case code point, and above it these flags.
 FLAGS = 21
 POINT = (1 << FLAGS) - 1
-SPACE, ALONE, BREAK, LETTER, WORD, TERMINAL, PUNCTUATION, HAN, PLAIN, KEY = (1 << bit for bit in range(10))
+SPACE, ALONE, BREAK, LETTER, WORD, TERMINAL, PUNCTUATION, HAN, CLOSING, MARK = (1 << bit for bit in range(10))
 
 # Scripts written without spaces: each of their code points counts as a word, as a five-letter word does in English
 # (a Chinese word is 1.5 code points long). Without this a Chinese page would be a dozen endless words.
@@ -27,10 +27,10 @@ PATTERNS = {
     TERMINAL: r"\p{Sentence_Terminal}",
     PUNCTUATION: r"\p{P}",
     HAN: r"\p{Han}",
-    # most characters of most texts, with which nothing begins or ends
-    PLAIN: "[A-Za-z0-9--[kmvKMV]]",
-    # each phrase that C4 looks for holds one of these after three others: `bad_lines.KEYS`
-    KEY: "[kmvKMV]",
+    # quotation marks and closing brackets, which stand after the mark that ends a sentence
+    CLOSING: r"[\"'＂＇\p{Pe}\p{Pi}\p{Pf}]",
+    # a word that has none is done with when its letters are
+    MARK: r"[^\w\s]|\p{P}",
 }
 KNOWN = 0x40000  # above lie tags and private use
 

@@ -10,7 +10,7 @@ import numpy as np
 from tasks.clean.characters import FLAGS, TERMINAL, decode, mixed
 from tasks.clean.reading import HASH, LENGTH, TAIL
 from tasks.clean.seen import place_of
-from tasks.compiled import compiled
+from tasks.compiled import inlined
 
 # What is counted, in this order.
 COUNTS = (
@@ -34,7 +34,7 @@ BULLET = np.array([ord(character) for character in "•‣▪●○◦·-*–"],
 SHORT_LINE = 30  # code points, as in FineWeb
 
 
-@compiled
+@inlined
 def count_line(data: Any, start: Any, table: Any, line: Any, counts: Any) -> Any:
     """Count one line that was read; returns its hash, with that of its indentation."""
     first, tail = start, line[TAIL]
@@ -43,7 +43,7 @@ def count_line(data: Any, start: Any, table: Any, line: Any, counts: Any) -> Any
     counts[LINES] += 1
     counts[SHORT] += 1 if line[LENGTH] <= SHORT_LINE else 0
     code, _ = decode(data, first, tail)
-    counts[BULLETS] += 1 if (code == BULLET).any() else 0
+    counts[BULLETS] += 1 if among(code, BULLET) else 0
     code = last_of(data, start, tail)
     entry = table[code] if code < table.size else np.uint32(0)
     counts[TERMINALS] += 1 if entry >> np.uint32(FLAGS) & np.uint32(TERMINAL) else 0
@@ -51,7 +51,16 @@ def count_line(data: Any, start: Any, table: Any, line: Any, counts: Any) -> Any
     return mixed(np.uint64(line[HASH]) + np.uint64(first - start))
 
 
-@compiled
+@inlined
+def among(code: Any, some: Any) -> Any:
+    """Whether a code point is one of a few."""
+    found = False
+    for each in some:
+        found |= code == each
+    return found
+
+
+@inlined
 def last_of(data: Any, start: Any, end: Any) -> Any:
     """The last code point before `end`."""
     place = end - 1
@@ -61,7 +70,7 @@ def last_of(data: Any, start: Any, end: Any) -> Any:
     return code
 
 
-@compiled
+@inlined
 def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     """Whether `...` or `…` stands before `end`."""
     return last_of(data, start, end) == ord("…") or (
@@ -69,7 +78,7 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
     )
 
 
-@compiled
+@inlined
 def count_twice(seen: Any, mask: Any, round_: Any, hashed: Any, length: Any, counts: Any, first: Any) -> None:
     """Count a line (`first` is TWICE) or paragraph (AGAIN) that stood before, and its characters."""
     if place_of(seen, mask, round_, hashed) >= 0:

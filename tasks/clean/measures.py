@@ -27,7 +27,6 @@ def measured(texts: pl.Series) -> pl.DataFrame:
     """One int64 column for each of MEASURES, in the order of the texts."""
     data, offsets = buffers(texts)
     counts = np.zeros((len(texts), len(MEASURES)), np.int64)
-    counts[:, FIRST_LINE + BREAKS] = texts.str.count_matches("\n", literal=True).fill_null(0).to_numpy()
     measure(data, offsets, character_table(), powers_of(STEP, LARGEST_POWER), counts)
     columns = np.ascontiguousarray(counts.T)
     return pl.DataFrame(dict(zip(MEASURES, columns, strict=True)))
@@ -35,7 +34,7 @@ def measured(texts: pl.Series) -> pl.DataFrame:
 
 @compiled
 def measure(data: Any, offsets: Any, table: Any, powers: Any, out: Any) -> None:
-    """Fill a row of `out` for each text, in which the line breaks stand already."""
+    """Fill a row of `out` for each text."""
     longest = 1
     for row in range(offsets.size - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
@@ -44,13 +43,14 @@ def measure(data: Any, offsets: Any, table: Any, powers: Any, out: Any) -> None:
     seen, times = np.zeros(1 << 12, np.uint64), np.zeros(1 << 12, np.int32)
     for row in range(offsets.size - 1):
         start, end, counts = offsets[row], offsets[row + 1], out[row]
+        counts[FIRST_LINE + BREAKS] = line_breaks(data[start:end])
         seen, times, rounds = grown(seen, times, rounds, 2 * counts[FIRST_LINE + BREAKS] + 2)
         rounds += 1
         measure_lines(data, start, end, table, counts, (hashes, lengths, line), seen, rounds)
         number = counts[WORDS]
         unspaced = 2 * counts[UNSPACED] > number
         seen, times, rounds = grown(seen, times, rounds, counts[CHARACTERS] if unspaced else number)
-        rounds = ngram_characters(hashes, lengths, number, seen, times, rounds, powers, counts[FIRST_NGRAM:])
+        rounds = ngram_characters(hashes, lengths, number, seen, times, rounds + 1, counts[FIRST_NGRAM:])
         counts[STOPS] = ones(counts[STOPS])
         if unspaced:
             rounds += 1
@@ -83,6 +83,15 @@ def measure_lines(data: Any, begin: Any, end: Any, table: Any, counts: Any, work
         begin = stop + 1
     counts[CHARACTERS] += of_lines[BREAKS]
     counts[SPACES] += of_lines[BREAKS]
+
+
+@compiled
+def line_breaks(text: Any) -> Any:
+    """How many line breaks a text has."""
+    count = 0
+    for byte in text:
+        count += byte == ord("\n")
+    return count
 
 
 @compiled

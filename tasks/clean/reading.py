@@ -12,11 +12,11 @@ import numpy as np
 from tasks.clean.characters import (
     ALONE,
     BREAK,
+    CLOSING,
     FLAGS,
     HAN,
-    KEY,
     LETTER,
-    PLAIN,
+    MARK,
     POINT,
     PUNCTUATION,
     SPACE,
@@ -25,7 +25,7 @@ from tasks.clean.characters import (
     WORD,
     decode,
 )  # fmt: skip
-from tasks.compiled import compiled, inlined
+from tasks.compiled import inlined
 
 # What is counted in a text, in this order.
 COUNTS = (
@@ -44,164 +44,152 @@ COUNTS = (
 )
 CHARACTERS, WORDS, SYMBOLS, ALPHABETIC, UNSPACED, SPACED, SPACES, MARKS, HANS, HASHES, ELLIPSES, STOPS = range(12)
 
-# What is known of a line after reading it. HASH is of its words, whatever spaces stand between them.
-LINE = 12
-HASH, LENGTH, LONGEST, SENTENCES, TAIL, CURLY, SUSPECT, ENDED, WIDE, CLOSED, BLANK, DOTS = range(LINE)
+# What is known of a line after reading it. HASH is of its words, whatever spaces stand between them; TAIL is where its
+# last word ends, CLOSED its last sentence, ENDED and WIDE the last mark that ends one before white space or anywhere.
+LINE = 9
+HASH, LENGTH, LONGEST, SENTENCES, TAIL, CURLY, CLOSED, ENDED, WIDE = range(LINE)
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 # their letters packed into integers, each in a place of its own: found by trying odd multipliers
 STOP_STEP, STOP_BITS = 0x1027C4D1C386BBC5, 4
-STOP_TABLE = np.zeros(1 << STOP_BITS, np.uint64)
+STOP_TABLE = np.full(1 << STOP_BITS, 0x80, np.uint64)  # 0x80 is no letter
 for _word in STOP_WORDS:
     _packed = int.from_bytes(_word.encode(), "big")
     STOP_TABLE[_packed * STOP_STEP % 2**64 >> 64 - STOP_BITS] = _packed
-LONGEST_STOP = 1 << 32  # a run of letters below this has four at most
-SUSPECTS = np.array([int.from_bytes(letters, "big") for letters in (b"\0jav", b"priv", b"cook", b"term", b"orem")])
 
 
-@compiled
-def read_line(data: Any, place: Any, end: Any, table: Any, counts: Any, hashes: Any, lengths: Any, line: Any) -> Any:
+# In one piece, so that what it counts stays in registers: in parts that add to arrays it takes a tenth longer.
+@inlined
+def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
+    data: Any, place: Any, end: Any, table: Any, counts: Any, hashes: Any, lengths: Any, line: Any
+) -> Any:
     """Read one line into `line`, add to `counts`, put down the hash and length of its words; returns where it ends."""
-    start, number = place, counts[WORDS]
+    start, number, first = place, counts[WORDS], place  # `first` is where the word begins
+    hashed, run, inside = np.uint64(0), np.uint64(0), np.uint32(0)
+    of_line, longest, tail, alphabetic, spaced, spaces, wide, stops = np.uint64(0), 0, place, 0, 0, 0, 0, 0
     line[:] = 0
-    line[TAIL] = line[CLOSED] = line[BLANK] = place
-    line[ENDED] = line[WIDE] = line[DOTS] = -1
-    hashed, run, inside, length = np.uint64(0), np.uint64(0), np.uint32(0), 0
-    while place < end:
-        entry = table[data[place]]
-        if entry & np.uint32(PLAIN << FLAGS):
-            hashed = (hashed ^ np.uint64(data[place])) * np.uint64(STEP)
-            run = run << np.uint64(8) | np.uint64(entry & np.uint32(0xFF))
-            inside |= entry
-            length += 1
-            place += 1
-            continue
-        if data[place] == ord(" "):  # what most words end with
-            run = run_on(run, entry, counts, line)
-            number = close(counts, hashes, lengths, line, number, hashed, length, inside)
-            hashed, inside, length = np.uint64(0), np.uint32(0), 0
-            space(counts, line, place, place + 1)
-            place += 1
-            continue
-        code, after = decode(data, place, end)
+    line[CLOSED] = place
+    line[ENDED] = line[WIDE] = -1
+    before = 0  # bytes of this word, and then of the line, that are no characters of their own
+    while True:
+        if place < end:
+            byte = data[place]
+            entry = table[byte]
+            if byte < 0x80 and not entry & np.uint32(SPACE << FLAGS):  # most characters of most texts
+                hashed = (hashed ^ np.uint64(byte)) * np.uint64(STEP)
+                run = run << np.uint64(8) | np.uint64(entry & np.uint32(0xFF))
+                inside |= entry
+                place += 1
+                continue
+            code, after = decode(data, place, end)
+            entry = table[code] if code < table.size else code
+            if not entry & np.uint32((SPACE | ALONE | BREAK) << FLAGS):
+                hashed = (hashed ^ np.uint64(code)) * np.uint64(STEP)
+                run = run << np.uint64(8) | np.uint64(0xFF)
+                inside |= entry
+                wide += after - place - 1
+                place = after
+                continue
+        else:
+            code, after, entry = np.uint32(ord("\n")), place, np.uint32(SPACE << FLAGS)
+        if place > first:
+            length = place - first - (wide - before)
+            hashes[number], lengths[number] = hashed, length
+            number += 1
+            of_line = (of_line ^ hashed) * np.uint64(STEP)
+            longest, tail = max(longest, length), place
+            alphabetic += 1 if inside & np.uint32(LETTER << FLAGS) else 0
+            if inside & np.uint32(WORD << FLAGS):
+                spaced += length
+            else:
+                counts[SYMBOLS] += 1
+            if inside & np.uint32(MARK << FLAGS):
+                read_marks(data, first, place, table, counts, line)
+            else:
+                stops |= stop_word(run)
+            hashed, run, inside, before = np.uint64(0), np.uint64(0), np.uint32(0), wide
         if code == ord("\n"):
             break
-        entry = table[code] if code < table.size else code
-        flags = entry >> np.uint32(FLAGS)
-        run = run_on(run, entry, counts, line)
-        if flags & np.uint32(SPACE | ALONE | BREAK):
-            number = close(counts, hashes, lengths, line, number, hashed, length, inside)
-            hashed, inside, length = np.uint64(0), np.uint32(0), 0
-            number = stand_alone(counts, hashes, lengths, line, number, entry)
+        if entry & np.uint32(SPACE << FLAGS):
+            spaces += 1
+            if line[ENDED] == place:
+                line[SENTENCES] += 1
+                line[CLOSED] = place
         else:
-            hashed = (hashed ^ np.uint64(code)) * np.uint64(STEP)
-            inside |= entry
-            length += 1
-        mark(counts, line, code, flags, place, after)
-        place = after
-    run_on(run, np.uint32(0), counts, line)
-    counts[WORDS] = close(counts, hashes, lengths, line, number, hashed, length, inside)
-    line[TAIL] = place if place > line[BLANK] else line[TAIL]
-    line[SENTENCES] += 1 if line[CLOSED] < line[TAIL] else 0
-    line[LENGTH] += place - start
+            alone = np.uint64(entry & np.uint32(POINT)) * np.uint64(STEP)
+            of_line, tail = (of_line ^ alone) * np.uint64(STEP), after
+            if entry & np.uint32(ALONE << FLAGS):
+                hashes[number], lengths[number] = alone, 1
+                number += 1
+                counts[UNSPACED] += 1
+                counts[HANS] += 1 if entry & np.uint32(HAN << FLAGS) else 0
+                alphabetic += 1
+            elif entry & np.uint32(PUNCTUATION << FLAGS):
+                counts[MARKS] += 1
+                wide_mark(line, entry, place, after)
+        wide += after - place - 1
+        first = place = after
+        before = wide
+    line[HASH], line[LONGEST], line[TAIL] = np.int64(of_line), longest, tail
+    line[SENTENCES] += 1 if line[CLOSED] < tail else 0
+    line[LENGTH] = place - start - wide
     counts[CHARACTERS] += line[LENGTH]
+    counts[WORDS] = number
+    counts[ALPHABETIC] += alphabetic
+    counts[SPACED] += spaced
+    counts[STOPS] |= stops
+    counts[SPACES] += spaces
     return place
 
 
 @inlined
-def run_on(run: Any, entry: Any, counts: Any, line: Any) -> Any:
-    """The last eight letters of the run that goes on with this character; when it ends, it may be a stop word."""
-    if entry & np.uint32(WORD << FLAGS):
-        point = entry & np.uint32(POINT)
-        run = run << np.uint64(8) | np.uint64(point if point < 0x80 else 0xFF)
-        if entry & np.uint32(KEY << FLAGS):
-            last = np.int64(run & np.uint64(0xFFFFFFFF))
-            for letters in SUSPECTS:
-                if last == letters or (letters < 1 << 24 and last & 0xFFFFFF == letters):
-                    line[SUSPECT] = 1
-        return run
-    if np.uint64(0) < run < np.uint64(LONGEST_STOP):
-        place = np.int64(run * np.uint64(STOP_STEP) >> np.uint64(64 - STOP_BITS))
-        counts[STOPS] |= 1 << place if STOP_TABLE[place] == run else 0
-    return np.uint64(0)
+def stop_word(run: Any) -> Any:
+    """The bit of the stop word that a run of letters is, or 0."""
+    place = np.int64(run * np.uint64(STOP_STEP) >> np.uint64(64 - STOP_BITS))
+    return np.int64(STOP_TABLE[place] == run) << place
 
 
 @inlined
-def close(counts: Any, hashes: Any, lengths: Any, line: Any, number: Any, hashed: Any, length: Any, inside: Any) -> Any:
-    """Put down a word between spaces, if there is one; returns the next one's number."""
-    if not length:
-        return number
-    hashes[number], lengths[number] = hashed, length
-    line[HASH] = np.int64((np.uint64(line[HASH]) ^ hashed) * np.uint64(STEP))
-    line[LONGEST] = max(line[LONGEST], length)
-    counts[ALPHABETIC] += 1 if inside & np.uint32(LETTER << FLAGS) else 0
-    if inside & np.uint32(WORD << FLAGS):
-        counts[SPACED] += length
-    else:
-        counts[SYMBOLS] += 1
-    return number + 1
-
-
-@inlined
-def stand_alone(counts: Any, hashes: Any, lengths: Any, line: Any, number: Any, entry: Any) -> Any:
-    """Put down a word of one code point, if this is one; returns the next one's number."""
-    if entry & np.uint32(SPACE << FLAGS):
-        return number
-    hashed = np.uint64(entry & np.uint32(POINT)) * np.uint64(STEP)
-    line[HASH] = np.int64((np.uint64(line[HASH]) ^ hashed) * np.uint64(STEP))
-    if not entry & np.uint32(ALONE << FLAGS):
-        return number
-    hashes[number], lengths[number] = hashed, 1
-    counts[UNSPACED] += 1
-    counts[ALPHABETIC] += 1
-    return number + 1
-
-
-@inlined
-def mark(counts: Any, line: Any, code: Any, flags: Any, place: Any, after: Any) -> None:
-    """Count a character that is more than plain, and see where sentences end."""
-    line[LENGTH] -= after - place - 1
-    counts[HANS] += 1 if flags & np.uint32(HAN) else 0
-    if flags & np.uint32(SPACE):
-        space(counts, line, place, after)
-    elif flags & np.uint32(PUNCTUATION):
-        counts[MARKS] += 1
+def read_marks(data: Any, place: Any, end: Any, table: Any, counts: Any, line: Any) -> None:
+    """Count the marks of one word, see whether a sentence ends with it, and find stop words between them."""
+    run, dots, marks = np.uint64(0), 0, 0
+    ended, wide = line[ENDED] == place, line[WIDE] == place
+    while place < end:
+        code, place = decode(data, place, end)
+        entry = table[code] if code < table.size else code
+        if entry & np.uint32(WORD << FLAGS):
+            run = run << np.uint64(8) | np.uint64(min(entry & np.uint32(POINT), np.uint32(0xFF)))
+            ended = wide = False
+            dots = 0
+            marks += 1 if entry & np.uint32(PUNCTUATION << FLAGS) else 0
+            continue
+        counts[STOPS] |= stop_word(run)
+        run = np.uint64(0)
+        marks += 1 if entry & np.uint32(PUNCTUATION << FLAGS) else 0
+        dots = dots + 1 if code == ord(".") else 0
+        counts[ELLIPSES] += 1 if code == ord("…") or dots == 3 else 0
+        dots = 0 if dots == 3 else dots
         counts[HASHES] += 1 if code == ord("#") else 0
         line[CURLY] |= 1 if code == ord("{") else 0
-        dots(counts, line, code, place, after)
-        sentence(line, flags, place, after)
+        closing = entry & np.uint32(CLOSING << FLAGS) != 0
+        ended = entry & np.uint32(TERMINAL << FLAGS) != 0 or (ended and closing)
+        wide = wide and closing
+        if wide:
+            line[WIDE] = line[CLOSED] = place
+    counts[STOPS] |= stop_word(run)
+    counts[MARKS] += marks
+    if ended:
+        line[ENDED] = end
 
 
 @inlined
-def space(counts: Any, line: Any, place: Any, after: Any) -> None:
-    """White space ends what may have been a sentence."""
-    counts[SPACES] += 1
-    if line[BLANK] != place:
-        line[TAIL] = place
-    if line[ENDED] == place:
-        line[SENTENCES] += 1
-        line[CLOSED] = place
-    line[BLANK] = after
-
-
-@inlined
-def dots(counts: Any, line: Any, code: Any, place: Any, after: Any) -> None:
-    """Count ellipses: the character, and every three full stops. DOTS holds where they end and how many they are."""
-    if code == ord("…"):
-        counts[ELLIPSES] += 1
-    elif code == ord("."):
-        before = line[DOTS] & 3 if line[DOTS] >> 2 == place else 0
-        counts[ELLIPSES] += 1 if before == 2 else 0
-        line[DOTS] = after << 2 | (before + 1) % 3
-
-
-@inlined
-def sentence(line: Any, flags: Any, place: Any, after: Any) -> None:
-    """A mark may end a sentence, or stand after one that did."""
-    if flags & np.uint32(TERMINAL) and flags & np.uint32(BREAK):
+def wide_mark(line: Any, entry: Any, place: Any, after: Any) -> None:
+    """A full-width mark may end a sentence, or stand after one that did."""
+    if entry & np.uint32(TERMINAL << FLAGS):
         line[SENTENCES] += 1 if line[WIDE] != place else 0
         line[WIDE] = line[CLOSED] = after
-    elif flags & np.uint32(TERMINAL) or line[ENDED] == place:
-        line[ENDED] = after
-    elif line[WIDE] == place:
-        line[WIDE] = line[CLOSED] = after
+    elif entry & np.uint32(CLOSING << FLAGS):
+        if line[ENDED] == place:
+            line[ENDED] = after
+        elif line[WIDE] == place:
+            line[WIDE] = line[CLOSED] = after

@@ -66,7 +66,7 @@ class Clean(Block):
         return Score(extract=self.extract, filters=self.filters)
 
 
-@stage("extract", version=2, section="clean")
+@stage("extract", version=3, section="clean")
 def extract(settings: Score, draft: Draft, pages: Artifact) -> None:
     """Pages to documents with a score by every filter. Raises StageFailure when no page gives one."""
     from tasks.clean.documents import LINES, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second

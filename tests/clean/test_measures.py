@@ -106,7 +106,9 @@ def test_lines_and_paragraphs() -> None:
         ("One, e.g.this. Two (and a bit).", 2),
         ('He said "no!" Then he left.', 2),
         ("Costs 3.14 euros. Really?! Yes.", 3),
+        ("It is one, i.e., no more (etc.), of two. Here is the other.", 2),
         ("你好。再见！！真的？", 3),
+        ("「好。」他说「走吧！」", 2),
         ("他说：“好的。”然后走了。", 2),
     ],
 )
