@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tasks.cache import user_cache
 from tasks.draft import Counts, Draft
 from tasks.failure import StageFailure, Transient
 from tasks.folder import KEY, MARK, Folder, Removable, replace_folder
@@ -26,10 +27,9 @@ FETCHING = ".fetching"  # in an artifact's folder in the cache: what is on its w
 
 def cache_folder(address: str) -> Path:
     """Where this machine keeps its copies: below `TEXTMILL_CACHE`, by default `~/.cache/textmill`."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "textmill"
     readable = re.sub(r"[^\w.]+", "-", address.removeprefix(SCHEME))
     name = f"{readable}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
-    return Path(os.environ.get("TEXTMILL_CACHE") or user).expanduser().absolute() / name
+    return Path(os.environ.get("TEXTMILL_CACHE") or user_cache()).expanduser().absolute() / name
 
 
 class Bucket:

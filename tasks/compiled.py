@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from tasks.cache import user_cache
+
 KEPT = 8  # so many states, of a few MB each
 STATE = re.compile("[0-9a-f]{16}")
 
@@ -43,7 +45,7 @@ def kept_in(folder: Path, state: str) -> Path:
 
 
 if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
-    _folder = kept_in(Path.home() / ".cache" / "textmill", state_of_the_code())
+    _folder = kept_in(user_cache() / "compiled", state_of_the_code())
     numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
 
 

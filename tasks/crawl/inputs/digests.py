@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tasks.cache import user_cache
+
 READ_BYTES = 1 << 20
 SETTLED_SECONDS = 2.0
 MOST = 2_000_000  # files; the oldest are forgotten
@@ -82,7 +84,7 @@ def remember(rows: list[tuple[Any, ...]]) -> None:
 
 def memory() -> sqlite3.Connection:
     """The table of what is remembered. Raises OSError and sqlite3.Error."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "textmill" / "digests.sqlite"
+    path = user_cache() / "digests.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     known = sqlite3.connect(path, timeout=30)
     known.execute(TABLE)
