@@ -15,12 +15,13 @@ $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Textmill needs Python 3.11 to 3.13: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt -e '.[dev,dask,s3]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt -e '.[dev,dask,s3,chinese]'
 	@touch $@
 
 lock: $(READY) ## write what is installed into constraints.txt
 	@sed -n '/^#/p' constraints.txt > .venv/lock
 	@$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' >> .venv/lock
+	@! grep ' @ ' .venv/lock || { echo "installed from a file or an address: install it from the registry first"; exit 1; }
 	@mv .venv/lock constraints.txt
 
 demo: $(READY) ## from this Python's documentation to an evaluated model, offline, in some minutes

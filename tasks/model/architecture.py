@@ -10,8 +10,21 @@ from tasks.model.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Family = Literal["bert", "gpt2"]
+Family = Literal["bert", "roberta", "modernbert", "electra", "gpt2", "llama", "t5", "bart"]
+Reads = Literal["both", "left", "pairs"]
 Size = Literal["tiny", "mini", "small", "medium", "base"]
+
+# encoders read in both directions, decoders from left to right, encoder–decoders pairs of source and target
+READS: dict[Family, Reads] = {
+    "bert": "both",
+    "roberta": "both",
+    "modernbert": "both",
+    "electra": "both",
+    "gpt2": "left",
+    "llama": "left",
+    "t5": "pairs",
+    "bart": "pairs",
+}
 
 # layers, width, heads: the BERT miniatures of arXiv:1908.08962; "base" is also GPT-2's 124M
 SIZES: dict[Size, tuple[int, int, int]] = {
@@ -27,9 +40,11 @@ class Architecture(Block):
     """Which transformers model is trained from random weights, and how large it is."""
 
     family: Family = "gpt2"
-    """gpt2 reads from left to right (causal), bert in both directions (masked)"""
+    """gpt2 and llama read from left to right (causal), bert, roberta, modernbert and electra in both directions
+    (masked), t5 and bart are encoder–decoders (span corruption, denoising)"""
     size: Size = "mini"
-    """layers, width and heads by name: tiny 2/128/2, mini 4/256/4, small 4/512/8, medium 8/512/8, base 12/768/12"""
+    """layers, width and heads by name: tiny 2/128/2, mini 4/256/4, small 4/512/8, medium 8/512/8, base 12/768/12;
+    an encoder–decoder has as many layers in each half"""
     layers: int | None = Field(default=None, ge=1, description="layers, if not those of the size")
     width: int | None = Field(default=None, ge=8, description="width of the hidden states, if not that of the size")
     heads: int | None = Field(default=None, ge=1, description="attention heads, if not those of the size")
@@ -42,8 +57,9 @@ class Architecture(Block):
         return self.layers or layers, self.width or width, self.heads or heads
 
     @property
-    def causal(self) -> bool:
-        return self.family == "gpt2"
+    def reads(self) -> Reads:
+        """Which kind of model the family is."""
+        return READS[self.family]
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

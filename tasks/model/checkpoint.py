@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,28 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
+        self._writing: Future[Path] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], best: int | None = None) -> Path:
-        """Write a checkpoint and drop those that are neither among the last nor the one of step `best`.
+    def begin(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept: Collection[int] = ()) -> None:
+        """Copy the tensors, and let a thread `save` the copies while the caller goes on to change its own.
+
+        Waits for the one before. What goes wrong in the thread is raised by the next `begin` or `wait`.
+        """
+        self.wait()
+        copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        pool = ThreadPoolExecutor(1)
+        self._writing = pool.submit(self.save, step, copies, state, kept)
+        pool.shutdown(wait=False)
+
+    def wait(self) -> None:
+        """Until what was begun is whole on disk."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept: Collection[int] = ()) -> Path:
+        """Write a checkpoint and drop those that are neither among the last nor of the steps `kept`.
 
         Older ones go only when the new one is whole on disk, so a disk that fills up loses none of them.
         """
@@ -40,7 +60,7 @@ class Checkpoints:
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
         sync(self.folder)
-        self._drop(best)
+        self._drop(kept)
         return target
 
     def steps(self) -> list[int]:
@@ -64,9 +84,15 @@ class Checkpoints:
                 return found
         return None
 
-    def _drop(self, best: int | None) -> None:
+    def drop_after(self, step: int) -> None:
+        """Drop all checkpoints behind a step."""
+        for later in self.steps():
+            if later > step:
+                shutil.rmtree(self.folder / f"{later:09d}")
+
+    def _drop(self, kept: Collection[int]) -> None:
         for step in self.steps()[: -self.keep]:
-            if step != best:
+            if step not in kept:
                 shutil.rmtree(self.folder / f"{step:09d}")
 
 

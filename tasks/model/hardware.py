@@ -1,21 +1,26 @@
 """Where the work runs, found by looking; overridden by the environment, never by settings: it is *where*, not *what*.
 
-`TEXTMILL_DEVICE` (cpu, cuda, cuda:1), `TEXTMILL_PRECISION` (fp32, tf32, bf16), `TEXTMILL_THREADS`.
+`TEXTMILL_DEVICE` (cpu, cuda, cuda:1), `TEXTMILL_PRECISION` (fp32, tf32, bf16), `TEXTMILL_THREADS`,
+`TEXTMILL_ACTIVATIONS` (keep; recompute: a third more work for much less memory, and the same result).
 """
 
 import ctypes
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tasks.failure import StageFailure
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 # numbers of malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 PRECISIONS = ("fp32", "tf32", "bf16")
+ACTIVATIONS = ("keep", "recompute")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,14 @@ class Hardware:
     device: str
     precision: str
     threads: int
+    activations: str = "keep"
+
+    def spare_memory(self, model: "PreTrainedModel") -> None:
+        """Let the backward pass make each layer's activations anew, where that is wished, so that none are kept."""
+        if self.activations == "recompute":
+            # transformers 5.23 renamed it
+            enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Matrix products in bf16 where that is the precision; weights and sums stay in float32."""
@@ -34,6 +47,8 @@ class Hardware:
     def apply(self) -> None:
         """Set threads, matrix precision and memory reuse of this process."""
         _keep_freed_memory()
+        if torch.device(self.device).index is not None:
+            torch.cuda.set_device(self.device)  # what asks for "cuda", as NCCL does, then gets this one
         torch.set_num_threads(self.threads)
         torch.set_float32_matmul_precision("highest" if self.precision == "fp32" else "high")
 
@@ -48,10 +63,15 @@ def probe() -> Hardware:
         raise StageFailure(f"TEXTMILL_DEVICE is {device}, and torch sees no GPU", "Unset it, or mend the driver")
     if device != "cpu" and not device.startswith("cuda"):
         raise StageFailure(f"TEXTMILL_DEVICE is {device!r}", "Set it to cpu, cuda or cuda:NUMBER")
+    if device == "cuda" and "LOCAL_RANK" in os.environ:  # of torchrun: a GPU each
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
     precision = os.environ.get("TEXTMILL_PRECISION") or _precision(device)
     if precision not in PRECISIONS:
         raise StageFailure(f"TEXTMILL_PRECISION is {precision!r}", f"Set it to one of {', '.join(PRECISIONS)}")
-    return Hardware(device, precision, _threads())
+    activations = os.environ.get("TEXTMILL_ACTIVATIONS") or "keep"
+    if activations not in ACTIVATIONS:
+        raise StageFailure(f"TEXTMILL_ACTIVATIONS is {activations!r}", f"Set it to one of {', '.join(ACTIVATIONS)}")
+    return Hardware(device, precision, _threads(), activations)
 
 
 def _precision(device: str) -> str:
@@ -77,9 +97,18 @@ def _keep_freed_memory() -> None:
 
 
 def _threads() -> int:
-    wish = os.environ.get("TEXTMILL_THREADS")
-    if wish is not None:
-        if not wish.isdigit() or int(wish) < 1:
-            raise StageFailure(f"TEXTMILL_THREADS is {wish!r}", "Set it to a whole number of at least 1")
-        return int(wish)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return _wished("TEXTMILL_THREADS") or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def num_ranks() -> int:
+    """Processes that share a run on this machine: `TEXTMILL_RANKS`, else one a GPU unless the device is named."""
+    free = os.environ.get("TEXTMILL_DEVICE", "cuda") == "cuda"
+    return _wished("TEXTMILL_RANKS") or (max(1, torch.cuda.device_count()) if free else 1)
+
+
+def _wished(name: str) -> int | None:
+    wish = os.environ.get(name)
+    if wish is not None and (not wish.isdigit() or int(wish) < 1):
+        raise StageFailure(f"{name} is {wish!r}", "Set it to a whole number of at least 1")
+    return None if wish is None else int(wish)

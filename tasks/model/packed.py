@@ -1,17 +1,43 @@
 """A transformers model as objectives see it: packed rows go in, hidden states and losses come out.
 
-Shape suffixes: B rows, T places in a row, D width, N predicted places, V vocabulary.
+Shape suffixes: B rows, T places in a row (S in a source's), D width, N predicted places, V vocabulary.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
+from tasks.failure import StageFailure
+from tasks.model.architecture import Reads
 from tasks.model.projection import linear_cross_entropy
 
-# what stands between the last hidden states and the vocabulary projection
-TRANSFORMS = {"bert": "cls.predictions.transform"}
+
+def _roberta(module: Any, hidden_ND: Tensor) -> Tensor:
+    head = module.lm_head
+    transformed: Tensor = head.layer_norm(functional.gelu(head.dense(hidden_ND)))
+    return transformed
+
+
+def _t5(module: Any, hidden_ND: Tensor) -> Tensor:
+    config = module.config
+    # older releases of transformers scale exactly when they tie
+    scaled = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
+    return hidden_ND * config.d_model**-0.5 if scaled else hidden_ND
+
+
+# what stands between the last hidden states and the vocabulary projection: only predicted places need it
+TRANSFORMS: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "bert": lambda module, hidden: module.cls.predictions.transform(hidden),
+    "roberta": _roberta,
+    "modernbert": lambda module, hidden: module.head(hidden),
+    "electra": lambda module, hidden: module.generator_predictions(hidden),
+    "t5": _t5,
+}
 
 
 def document_mask(documents_BT: Tensor, *, causal: bool) -> Tensor:
@@ -27,31 +53,113 @@ def document_mask(documents_BT: Tensor, *, causal: bool) -> Tensor:
     return mask_BTT[:, None]
 
 
+def source_mask(documents_BT: Tensor, sources_BS: Tensor) -> Tensor:
+    """At which places of the source a target may look: (B, 1, T, S), True in the source of its own document.
+
+    Padding may look at everything, since the source need not have any; its states reach no loss.
+    """
+    mask_BTS = (documents_BT[:, :, None] == sources_BS[:, None, :]) | (documents_BT < 0)[:, :, None]
+    return mask_BTS[:, None]
+
+
+def near_mask(length: int, most: int, device: torch.device) -> Tensor:
+    """Which places of a row are at most so many apart: (T, T)."""
+    places_T = torch.arange(length, device=device)
+    near_TT: Tensor = (places_T[:, None] - places_T[None, :]).abs() <= most
+    return near_TT
+
+
 class PackedModel:
     """Wraps a transformers model for rows that hold several documents each."""
 
-    def __init__(self, module: PreTrainedModel, *, causal: bool) -> None:
+    def __init__(self, module: PreTrainedModel, reads: Reads) -> None:
         self.module = module
-        self.causal = causal
-        self.trunk: nn.Module = module.base_model
-        head = module.get_output_embeddings()  # type: ignore[no-untyped-call]
-        assert isinstance(head, nn.Linear)
-        self.head = head
-        family = str(module.config.model_type)
-        # BERT-like models transform what is projected; only predicted places need it
-        self.transform = module.get_submodule(TRANSFORMS[family]) if family in TRANSFORMS else nn.Identity()
+        self.reads = reads
+        self.family = str(module.config.model_type)
+        self.trunk: Any = module.base_model
+        self.head: nn.Linear | None = module.get_output_embeddings()  # type: ignore[no-untyped-call]
+        # BART's bias is a buffer, and zero in almost every checkpoint: then it costs nothing
+        shifts = getattr(module, "final_logits_bias", None)
+        self.shifts = shifts is not None and bool(shifts.any())
+        # RoBERTa numbers its places from the padding token's number on
+        self.first_place = module.config.pad_token_id + 1 if self.family == "roberta" else 0
 
     def hidden(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Last hidden states (B, T, D) of rows given as `tokens`, `positions` and `documents`, each (B, T)."""
-        given = {"use_cache": False} if self.causal else {}
-        states: Tensor = self.trunk(
-            input_ids=batch["tokens"],
-            position_ids=batch["positions"],
-            attention_mask=document_mask(batch["documents"], causal=self.causal),
-            **given,
-        ).last_hidden_state
+        """Last hidden states (B, T, D) of rows given as `tokens`, `positions` and `documents`, each (B, T).
+
+        Of an encoder–decoder these are the source; what it is to write are `targets` (negative where nothing is),
+        `decoder_positions` and `decoder_documents`, and the states are the decoder's. `types`, if there, are BERT's
+        token types.
+        """
+        if self.reads == "pairs":
+            return self._decoded(batch)
+        given: dict[str, Any] = {"token_type_ids": batch["types"]} if "types" in batch else {}
+        if self.reads == "left":
+            given["use_cache"] = False
+        mask = document_mask(batch["documents"], causal=self.reads == "left")
+        if self.family == "modernbert":
+            near = near_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
+            given["attention_mask"] = {"full_attention": mask, "sliding_attention": mask & near}
+        else:
+            given["attention_mask"] = mask
+        positions = batch["positions"] + self.first_place
+        states: Tensor = self.trunk(input_ids=batch["tokens"], position_ids=positions, **given).last_hidden_state
+        return states
+
+    def _decoded(self, batch: Mapping[str, Tensor]) -> Tensor:
+        sources, documents, positions = batch["documents"], batch["decoder_documents"], batch["decoder_positions"]
+        # each token is guessed from those before it in its document, the first from the model's start token
+        before = batch["targets"].roll(1, dims=1).clamp_min(0)
+        tokens = torch.where(positions == 0, self.module.config.decoder_start_token_id, before)
+        encoder, decoder = self.trunk.get_encoder(), self.trunk.get_decoder()
+        with _restarting(encoder, batch["positions"]):
+            mask = document_mask(sources, causal=False)
+            encoded = encoder(input_ids=batch["tokens"], attention_mask=mask).last_hidden_state
+        with _restarting(decoder, positions):
+            states: Tensor = decoder(
+                input_ids=tokens,
+                attention_mask=document_mask(documents, causal=True),
+                encoder_hidden_states=encoded,
+                encoder_attention_mask=source_mask(documents, sources),
+                use_cache=False,
+            ).last_hidden_state
         return states
 
     def token_loss(self, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
-        """Sum of the cross entropies over the targets that are not negative."""
-        return linear_cross_entropy(self.transform(hidden_ND), self.head.weight, self.head.bias, targets_N)
+        """Sum of the cross entropies over the targets that are not negative.
+
+        Raises StageFailure for a model that guesses no tokens.
+        """
+        if self.head is None:
+            raise StageFailure(
+                f"family {self.family} tells replaced tokens from original ones and guesses none",
+                "Set pretrain.architecture.family to another, or pretrain.objective.kind to replaced_token_detection",
+            )
+        bias = self.module.get_buffer("final_logits_bias")[0] if self.shifts else self.head.bias
+        return linear_cross_entropy(self.transform(hidden_ND), self.head.weight, bias, targets_N)
+
+    def transform(self, hidden_ND: Tensor) -> Tensor:
+        """What the vocabulary projection gets."""
+        transform = TRANSFORMS.get(self.family)
+        return hidden_ND if transform is None else transform(self.module, hidden_ND)
+
+
+@contextmanager
+def _restarting(stack: nn.Module, positions_BT: Tensor) -> Iterator[None]:
+    """BART numbers the places of a row by itself; within this they are those given, which restart in each document.
+
+    T5 has no table of places: it knows distances only, and those within a document are right.
+    """
+    table = getattr(stack, "embed_positions", None)
+    if table is None:
+        yield
+        return
+
+    def replaced(table: Any, _given: Any, _made: Any) -> Tensor:
+        return functional.embedding(positions_BT + table.offset, table.weight)
+
+    hook = table.register_forward_hook(replaced)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,8 +1,12 @@
 """The trainer's own process: `python -m tasks.pretrain job.json`. Needs torch and transformers, and no Prefect.
 
-The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}. Started again
-after any end, it goes on from the last checkpoint. Lines of JSON on standard output tell how far it is; with
+The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}. Started
+again after any end, it goes on from the last checkpoint. Lines of JSON on standard output tell how far it is; with
 `--attached` it ends when standard input does. Exit codes: 0 done, 1 a bug, 3 a clear failure, 75 stopped, go on later.
+
+With several GPUs, or `TEXTMILL_RANKS=N`, it becomes `torchrun` with a process (rank) each. Several nodes:
+`torchrun --nnodes N --nproc-per-node GPUS --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m tasks.pretrain job.json` on
+each, where the job's folders are the same files for all.
 """
 
 import argparse
@@ -11,16 +15,18 @@ import json
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tasks.failure import MENDS, StageFailure
-from tasks.model.hardware import probe
+from tasks.model.hardware import num_ranks, probe
 from tasks.pretrain.export import export, parameters
 from tasks.pretrain.guard import Stop, alive, alone, asleep
 from tasks.pretrain.loop import Line, Training, train
+from tasks.pretrain.ranks import joined
 from tasks.pretrain.settings import Pretrain
 
 FAILED, STOPPED = 3, 75
@@ -43,6 +49,8 @@ class Teller:
 
     def __call__(self, run: Training, line: Line) -> None:
         alive()
+        while run.notes:
+            tell(note=run.notes.pop(0))
         if time.monotonic() - self.told >= TOLD_EVERY_SECONDS or run.done or "validation_loss" in line:
             self.told = time.monotonic()
             rate = run.spent.tokens / run.spent.seconds
@@ -54,18 +62,21 @@ def counts(run: Training) -> dict[str, Any]:
     """What the run was and how fast: for the manifest, not for the files."""
     judged = [line["validation_loss"] for line in run.metrics.lines if "validation_loss" in line]
     spent = run.spent
+    cpu_seconds = spent.cpu_seconds * run.ranks.count  # of all ranks, which do the same work
     return {
         "parameters": parameters(run),
         "steps": run.step,
         "tokens": run.tokens,
-        "rows": len(run.rows),
-        "epochs": round(run.step * run.settings.batch.rows / len(run.rows), 3),
+        "rows": len(run.corpus),
+        "epochs": round(run.corpus.epochs(run.first_slot), 3),
         "loss": {"first": run.metrics.lines[0]["loss"], "last": run.metrics.lines[-1]["loss"]},
         "validation_loss": {"first": judged[0], "last": judged[-1], "best": min(judged)} if judged else None,
         "tokens_per_second": round(spent.tokens / spent.seconds, 1) if spent.seconds else None,
-        "tokens_per_cpu_second": round(spent.tokens / spent.cpu_seconds, 1) if spent.cpu_seconds else None,
+        "tokens_per_cpu_second": round(spent.tokens / cpu_seconds, 1) if cpu_seconds else None,
         "training_seconds": round(spent.seconds, 2),
         "resumed_at": run.resumed_at,
+        "ranks": run.ranks.count,
+        "troubles": run.troubles.as_line(),
         **run.hardware.as_counts(),
     }
 
@@ -74,22 +85,43 @@ def work(job: dict[str, Any], stop: Stop) -> int:
     """Train and export. Returns the exit code."""
     hardware = probe()
     hardware.apply()
-    scratch, tokens = Path(job["scratch"]), [Path(each) for each in job["tokens"]]
-    with alone(scratch):
-        alive()
-        run = Training(Pretrain.model_validate(job["settings"]), tokens, scratch, hardware)
-        if run.resumed_at:
-            tell(note=f"goes on from the checkpoint of step {run.resumed_at}")
-        tell(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.parent}")
+    scratch = Path(job["scratch"])
+    alive()
+    with joined(hardware.device) as ranks, alone(scratch) if ranks.leads else nullcontext():
+        ranks.wait()  # the first holds the lock for all
+        run = Training(
+            Pretrain.model_validate(job["settings"]), list(map(Path, job["tokens"])), scratch, hardware, ranks
+        )
         seconds = float(os.environ.get("TEXTMILL_CHECKPOINT_SECONDS", "60"))
-        if not train(run, report=Teller(), stopped=stop, seconds=seconds):
-            tell(stopped=stop.why, step=run.step)
-            return STOPPED
-        alive()
-        export(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"])
-        tell(done=counts(run))
-        asleep()
+        if ranks.leads:
+            code = lead(run, job, stop, seconds)
+        else:
+            code = 0 if train(run, report=lambda *_: alive(), stopped=stop, seconds=seconds) else STOPPED
+    asleep()
+    return code
+
+
+def lead(run: Training, job: dict[str, Any], stop: Stop, seconds: float) -> int:
+    """What the first rank does, or the only one: it also tells, and exports. Returns the exit code."""
+    if run.resumed_at:
+        tell(note=f"goes on from the checkpoint of step {run.resumed_at}")
+    tell(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.parent}")
+    if not train(run, report=Teller(), stopped=stop, seconds=seconds):
+        tell(stopped=stop.why or "a signal to another rank", step=run.step)
+        return STOPPED
+    alive()
+    export(run, Path(job["tokens"][0]) / "tokenizer", Path(job["export"]), job["lineage"])
+    tell(done=counts(run))
     return 0
+
+
+def become_ranks(arguments: list[str]) -> None:
+    """Become torchrun with a process a rank, when there are several and it is not torchrun that started us."""
+    number = num_ranks()
+    if number > 1 and "WORLD_SIZE" not in os.environ:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", "tasks.pretrain"]
+        os.environ.setdefault("PYTHONSAFEPATH", "1" if sys.flags.safe_path else "")
+        os.execv(sys.executable, [sys.executable, *launcher, *arguments])  # noqa: S606 - this very interpreter
 
 
 def understood(error: Exception) -> StageFailure | None:
@@ -97,7 +129,10 @@ def understood(error: Exception) -> StageFailure | None:
     line = (str(error).splitlines() or [type(error).__name__])[0]
     # torch raises its own class on GPUs, and a plain RuntimeError on CPUs
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in line:
-        mend = "Raise pretrain.batch.accumulation (same result, less memory at once), or lower batch.rows or length"
+        mend = (
+            "Raise pretrain.batch.accumulation, or set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at "
+            "once), or lower batch.rows or length"
+        )
         return StageFailure(f"out of memory: {line}", mend)
     # safetensors raises a class of its own without a number
     if "os error 28" in line or getattr(error, "errno", None) == errno.ENOSPC:
@@ -116,6 +151,7 @@ def main() -> int:
     if options.attached:
         stop.with_parent()
     try:
+        become_ranks(sys.argv[1:])
         return work(json.loads(options.job.read_text()), stop)
     except Exception as error:
         failure = understood(error)

@@ -1,12 +1,30 @@
 """The model card: what the model is, and which data made it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from tasks.pretrain.curve import as_image
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.summary import Line, outcome, table
+from tasks.pretrain.summary import Line, curve, outcome, table
 
 Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an export is to those who open it."""
+
+    opener: str
+    """the class of transformers that opens it"""
+    task: str
+    """what model hubs list it under"""
+    library: str
+    environment: dict[str, str]
+    """versions of what made it"""
+    baselines: dict[str, float]
+    """validation losses of other models on the same tokens"""
+
 
 # counts that depend on the data only; others may be times, which would make the same model differ
 TOLD = ("pages", "documents", "kept", "dropped", "exact", "near", "characters", "languages", "tokens", "vocabulary")
@@ -19,25 +37,36 @@ tokenizer = AutoTokenizer.from_pretrained("this folder")
 """
 
 
-def model_card(settings: Pretrain, lines: list[Line], parameters: int, lineage: list[Manifest]) -> str:
+def model_card(settings: Pretrain, lines: list[Line], parameters: int, lineage: list[Manifest], made: Made) -> str:
     """README.md of the model, with the front matter that model hubs read."""
-    task = "text-generation" if settings.architecture.causal else "fill-mask"
-    opened = "AutoModelForCausalLM" if settings.architecture.causal else "AutoModelForMaskedLM"
+    beginning = "another model" if settings.start_from.folder else "random weights"
     origins = [(m["stage"], m["key"], m["digest"], _told(m.get("counts", {}))) for m in lineage]
     return "\n".join(
         [
-            f"---\nlibrary_name: transformers\npipeline_tag: {task}\ntags:\n- textmill\n---\n",
-            f"# {settings.architecture.family} trained from random weights by Textmill\n",
-            table(("what", "value"), outcome(settings, lines, parameters)),
+            f"---\nlibrary_name: {made.library}\npipeline_tag: {made.task}\ntags:\n- textmill\n---\n",
+            f"# {settings.architecture.family} trained from {beginning} by Textmill\n",
+            table(("what", "value"), outcome(settings, lines, parameters, made.baselines)),
+            as_image(curve(lines), "training and validation loss over the steps") + "\n",
             "## How to use it\n",
-            USE.format(opened=opened),
+            USE.format(opened=made.opener),
             "## Where its text comes from\n",
             "Each line is an artifact that the next was made from; `textmill show KEY` tells more of it.\n",
             table(("stage", "key", "digest", "counts"), origins) if origins else "Not recorded.\n",
+            *(_details(f"Settings of {m['stage']} {m['key']}", m["semantic"]) for m in lineage if m.get("semantic")),
             "## Settings\n",
-            f"```json\n{json.dumps(settings.semantic(), indent=1, sort_keys=True)}\n```\n",
+            _json(settings.semantic()),
+            "## Environment\n",
+            table(("what", "version"), sorted(made.environment.items())),
         ]
     )
+
+
+def _json(value: Any) -> str:
+    return f"```json\n{json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)}\n```\n"
+
+
+def _details(title: str, value: Any) -> str:
+    return f"<details><summary>{title}</summary>\n\n{_json(value)}\n</details>\n"
 
 
 def _told(counts: dict[str, Any]) -> str:

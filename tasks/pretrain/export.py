@@ -1,16 +1,22 @@
 """What comes out: a transformers folder that opens without Textmill, the metrics, and the state to go on from."""
 
 import json
+import platform
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tokenizers import processors
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, PreTrainedModel
 
-from tasks.pretrain.card import model_card
+from tasks.pretrain.card import Made, model_card
+from tasks.pretrain.contrastive import Contrastive
 from tasks.pretrain.events import write_events
 from tasks.pretrain.loop import Training
+from tasks.pretrain.ngram import counted_loss
+from tasks.pretrain.objectives.causal import Causal
+from tasks.pretrain.opened import describe_embedding, generation, opener, prompt
+from tasks.pretrain.recurrent import recurrent_loss
 from tasks.pretrain.summary import summary
 
 Manifest = dict[str, Any]
@@ -20,30 +26,48 @@ def export(run: Training, tokenizer: Path, folder: Path, lineage: list[Manifest]
     """Write the artifact's files to a fresh `folder`. The bytes depend on the run only."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
-    run.take_best()
-    _save_model(run, folder)
+    run.take_final()
+    module = run.objective.exported(run.learner)
+    _save_model(run, module, folder)
     _save_tokenizer(run, tokenizer, folder)
     write_events(folder / "events", run.metrics.lines)
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in run.metrics.lines))
-    (folder / "README.md").write_text(model_card(run.settings, run.metrics.lines, parameters(run), lineage))
-    (folder / "summary.md").write_text(summary(run.settings, run.metrics.lines, parameters(run)))
+    lines = run.metrics.lines
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    made = _made(run, module)
+    card = model_card(run.settings, lines, parameters(run), lineage, made)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "summary.md").write_text(summary(run.settings, lines, parameters(run), made.baselines))
 
 
 def parameters(run: Training) -> int:
-    return sum(parameter.numel() for parameter in run.parameters)
+    return sum(parameter.numel() for parameter in run.gradients.parameters)
 
 
-def _save_model(run: Training, folder: Path) -> None:
-    module = run.model.module
-    if run.model.causal:
-        module.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
-            do_sample=True,
-            top_p=0.95,
-            bos_token_id=run.vocabulary.start,
-            eos_token_id=run.vocabulary.end,
-            pad_token_id=run.vocabulary.pad,
-        )
+def _made(run: Training, module: PreTrainedModel) -> Made:
+    environment = {name: version(name) for name in ("torch", "transformers", "tokenizers")}
+    environment |= {"python": platform.python_version(), "precision": run.hardware.precision}
+    name, task = opener(module)
+    if isinstance(run.objective, Contrastive):
+        return Made(name, "sentence-similarity", "sentence-transformers", environment, {})
+    return Made(name, task, "transformers", environment, _baselines(run))
+
+
+def _baselines(run: Training) -> dict[str, float]:
+    """Only what guesses each next token has a perplexity to compare with."""
+    if not isinstance(run.objective, Causal) or run.objective.infill:
+        return {}
+    found = {"a trigram model": counted_loss(run.corpus, run.first_slot)}
+    if run.settings.lstm:
+        found["an LSTM"] = recurrent_loss(run.settings, run.corpus, run.hardware)
+    return {name: loss for name, loss in found.items() if loss is not None}
+
+
+def _save_model(run: Training, module: PreTrainedModel, folder: Path) -> None:
+    if module.can_generate():
+        module.generation_config = generation(module, run.vocabulary, run.settings.architecture.context)
     module.save_pretrained(folder)
+    if isinstance(run.objective, Contrastive):
+        describe_embedding(folder, module.config.hidden_size, run.settings.architecture.context)
 
 
 def _save_tokenizer(run: Training, tokenizer: Path, folder: Path) -> None:
@@ -51,14 +75,6 @@ def _save_tokenizer(run: Training, tokenizer: Path, folder: Path) -> None:
     opened.model_max_length = run.settings.architecture.context
     # GPT-2 would take token types for further tokens and add their embeddings
     opened.model_input_names = ["input_ids", "attention_mask"]
-    if run.model.causal:
-        opened.backend_tokenizer.post_processor = _prompt(opened, run.rows.start)
+    if run.model.reads == "left":
+        opened.backend_tokenizer.post_processor = prompt(opened, run.corpus.start)
     opened.save_pretrained(folder)
-
-
-def _prompt(tokenizer: Any, start: int | None) -> processors.PostProcessor:
-    """A prompt begins as the documents did in training, and stays open: behind <eos> there is nothing to go on with."""
-    if start is None:
-        return processors.Sequence([])
-    text = tokenizer.convert_ids_to_tokens(start)
-    return processors.TemplateProcessing(f"{text} $A", f"{text} $A $B", [(text, start)])

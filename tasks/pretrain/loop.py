@@ -4,29 +4,32 @@ Everything a step does is a function of the settings, the tokens and the step's 
 on from any checkpoint to the same bits, and it does not matter when checkpoints were written.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasks.failure import StageFailure
 from tasks.model.checkpoint import Checkpoints
+from tasks.model.depth import rates
 from tasks.model.hardware import Hardware
 from tasks.model.packed import PackedModel
-from tasks.model.vocabulary import read_vocabulary
+from tasks.pretrain.average import Average
+from tasks.pretrain.corpus import Corpus
+from tasks.pretrain.divergence import Trouble, Troubles
+from tasks.pretrain.gradients import Gradients
 from tasks.pretrain.metrics import Metrics
 from tasks.pretrain.optimizer import Optimizers
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows
+from tasks.pretrain.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
 
 Line = dict[str, Any]
+Saved = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 @dataclass
@@ -39,128 +42,138 @@ class Spent:
 
 
 class Training:
-    """A run: its data, its model, and what changes from step to step.
+    """A run: its data, its model, and what changes from step to step."""
 
-    `tokens` are the folders of one corpus, a folder a snapshot; all have the vocabulary of the first.
-    """
-
-    def __init__(self, settings: Pretrain, tokens: Sequence[Path], scratch: Path, hardware: Hardware) -> None:
-        self.settings, self.hardware = settings, hardware
+    def __init__(
+        self,
+        settings: Pretrain,
+        tokens: Sequence[Path],
+        scratch: Path,
+        hardware: Hardware,
+        ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    ) -> None:
+        self.settings, self.hardware, self.ranks = settings, hardware, ranks
         self.objective = settings.objective.chosen
-        self.vocabulary = read_vocabulary(tokens[0] / "tokenizer")
-        start = self.vocabulary.start if settings.batch.start_token else None
-        self.rows = PackedRows([each / "train" for each in tokens], self.vocabulary, settings.length, start)
-        validation = [each / "validation" for each in tokens]
-        self.validation_rows = PackedRows(validation, self.vocabulary, settings.length, start)
-        self._check()
-        module = settings.architecture.build(self.vocabulary, settings.seed)
-        nn.Module.to(module, hardware.device)
-        self.model = PackedModel(module.train(), causal=settings.architecture.causal)
-        self.parameters = list(module.parameters())
-        self.optimizers = Optimizers(settings.optimizer, module, self.model.head)
+        self.corpus = Corpus(settings, tokens, ranks.count)
+        self.vocabulary = self.corpus.vocabulary
+        self.rows_ramp, self.length_ramp = settings.rows_ramp, settings.length_ramp
+        self.num_steps = settings.num_steps
+        start = settings.start_from
+        module = start.build(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
+        hardware.spare_memory(module)
+        self.model = PackedModel(module, settings.architecture.reads)
+        self.learner = self.objective.learner(self.model, self.vocabulary, settings.seed)
+        self.learner.to(hardware.device).train()
+        self.gradients = Gradients(settings, self.corpus, self.learner, hardware, ranks)
+        self.optimizers = Optimizers(settings.optimizer, self.learner, rates(module, start.layer_decay))
+        self.average = Average(self.learner, settings.average)
         self.checkpoints = Checkpoints(scratch / "checkpoints")
         self.step, self.tokens = 0, 0
         self.best: float | None = None
         self.best_step, self.worse = 0, 0
+        self.troubles = Troubles()
+        self.notes: list[str] = []
         self.spent = Spent()
         self._resume()
         self.resumed_at = self.step
+        ranks.checked("a checkpoint of step", self.step)
         self.metrics = Metrics(scratch, self.step)
-
-    def _check(self) -> None:
-        if len(self.rows) < self.settings.batch.rows:
-            raise StageFailure(
-                f"{self.rows.num_tokens:,} training tokens fill {len(self.rows)} rows of {self.settings.length}, and "
-                f"one batch needs {self.settings.batch.rows}",
-                "Gather more text, or lower pretrain.batch.rows or pretrain.batch.length",
-            )
-        if self.settings.patience and not len(self.validation_rows):
-            raise StageFailure(
-                "pretrain.patience needs a validation loss, and the tokens hold no validation documents",
-                "Raise the validation share of the tokenize stage, or set pretrain.patience to 0",
-            )
-        if self.settings.objective.kind == "masked" and self.vocabulary.mask is None:
-            raise StageFailure("the tokenizer has no mask token", "Add <mask> to its special tokens")
+        ranks.wait()  # all have read the lines of before
+        if ranks.leads:
+            self.metrics.begin()
+        if settings.divergence.rolls_back and not self.step:
+            self.save()
 
     @property
     def done(self) -> bool:
         """Whether the budget is used up or the validation loss got no better for too long."""
         patience = self.settings.patience
-        return self.step >= self.settings.num_steps or bool(patience and self.worse >= patience)
+        return self.step >= self.num_steps or bool(patience and self.worse >= patience)
 
-    def batch(self, rows: PackedRows, slots: "np.ndarray[Any, np.dtype[np.int64]]", seed: int) -> dict[str, Tensor]:
-        """The objective's batch for some slots, on the device."""
-        arrays = self.objective.make(rows.at(slots, seed), Randomness(seed, slots))
-        return {name: torch.from_numpy(array).to(self.hardware.device) for name, array in arrays.items()}
+    @property
+    def first_slot(self) -> int:
+        """Where this step's rows begin in the endless sequence of training rows."""
+        return self.rows_ramp.rows_before(self.step) + self.troubles.passed
 
     def advance(self) -> Line:
-        """One step of the optimizer. Returns its line of metrics; raises StageFailure when the loss is not finite."""
+        """One step of the optimizer. Returns its line of metrics; raises StageFailure when the run diverges."""
         began, cpu_began = time.perf_counter(), time.process_time()
-        loss, tokens = self._accumulate()
-        norm = self._clip()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise StageFailure(
-                f"the loss of step {self.step + 1} is {loss}, its gradient's norm {norm}",
-                "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or lengthen pretrain.schedule.warmup",
-            )
-        factor = self.settings.schedule.factor(self.step, self.settings.num_steps)
+        loss, norm, tokens = self._attempt()
+        while (trouble := self._trouble(loss, norm)) is not None and self._answered(trouble, loss, norm):
+            loss, norm, tokens = self._attempt()
+        factor = self.settings.schedule.factor(self.step, self.num_steps)
         self.optimizers.step(factor)
+        self.objective.stepped(self.learner)
         self.step += 1
+        self.average.step(self.step)
+        if self.step == self.anchor:
+            self.troubles.tries = 0
         self.tokens += tokens
         self.spent.seconds += time.perf_counter() - began
         self.spent.cpu_seconds += time.process_time() - cpu_began
         self.spent.tokens += tokens
         line: Line = {"step": self.step, "tokens": self.tokens, "loss": loss}
-        line |= {"gradient_norm": norm, "learning_rate_factor": factor}
-        if self.step % self.settings.validate_every == 0 or self.step == self.settings.num_steps:
-            line |= self._judged(self.validate())
+        line |= {"gradient_norm": norm, "learning_rate_factor": factor, **self.troubles.as_line()}
+        if self.step % self.settings.validate_every == 0 or self.step == self.num_steps:
+            with self.average.inside():
+                line |= self._judged(self.gradients.validation_loss())
         self.metrics.add(line)
         return line
 
-    def _accumulate(self) -> tuple[float, int]:
-        """Gradients of the mean loss over the whole step; the mean loss, and the number of tokens read."""
-        batch = self.settings.batch
-        slots = np.arange(self.step * batch.rows, (self.step + 1) * batch.rows, dtype=np.int64)
-        total = torch.zeros((), device=self.hardware.device)
-        count, tokens = torch.zeros_like(total), 0
-        for part in np.split(slots, batch.accumulation):
-            given = self.batch(self.rows, part, self.settings.seed)
-            with self.hardware.autocast():
-                part_sum, part_count = self.objective.loss(self.model, given)
-            part_sum.backward()  # type: ignore[no-untyped-call]
-            total += part_sum.detach()
-            count += part_count
-            tokens += int((given["documents"] >= 0).sum())
-        # the sums of all micro-batches are divided by the count of all, or rows with few predictions would weigh more
-        share = 1 / max(float(count), 1.0)
-        torch._foreach_mul_([p.grad for p in self.parameters if p.grad is not None], share)
-        return float(total) * share, tokens
+    def _attempt(self) -> tuple[float, float, int]:
+        """Gradients for this step: its mean loss, their norm before clipping, and the number of tokens read."""
+        slots = np.arange(self.first_slot, self.first_slot + self.rows_ramp.at(self.step), dtype=np.int64)
+        loss, tokens = self.gradients.accumulate(slots, self.settings.length // self.length_ramp.at(self.step))
+        return loss, self.gradients.clip(), tokens
 
-    def _clip(self) -> float:
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients))
-        clip = self.settings.optimizer.clip
-        if clip and norm > clip:
-            torch._foreach_mul_(gradients, clip / norm)
-        return norm
+    def _trouble(self, loss: float, norm: float) -> Trouble | None:
+        settings = self.settings.divergence
+        return settings.trouble(loss, norm, [line["loss"] for line in self.metrics.lines[-settings.window :]])
 
-    def validate(self) -> float | None:
-        """Mean loss over the same validation rows, hidden in the same way, each time; None when there are none."""
-        rows, most = self.validation_rows, self.settings.validation_rows
-        if not len(rows):
-            return None
-        slots = np.arange(min(len(rows), most), dtype=np.int64)
-        micro = self.settings.batch.rows // self.settings.batch.accumulation
-        total, count = 0.0, 0.0
-        self.model.module.train(False)
-        with torch.no_grad(), self.hardware.autocast():
-            for begin in range(0, len(slots), micro):
-                given = self.batch(rows, slots[begin : begin + micro], seed=0)
-                part_sum, part_count = self.objective.loss(self.model, given)
-                total += float(part_sum)
-                count += float(part_count)
-        self.model.module.train()
-        return total / max(count, 1.0)
+    def _answered(self, trouble: Trouble, loss: float, norm: float) -> bool:
+        """Do what the settings say about a step that went wrong. Whether the step is to be tried anew."""
+        settings, troubles = self.settings.divergence, self.troubles
+        answer = settings.answer(trouble)
+        troubles.count(trouble)
+        what = f"the loss of step {self.step + 1} is {loss:.6g}, its gradient's norm {norm:.6g}"
+        if answer == "count":
+            self.notes.append(f"{what}: a spike")
+            return False
+        troubles.tries += 1
+        if answer == "stop" or troubles.tries > settings.most:
+            tried = f", after {settings.most} answers to the like" if troubles.tries > settings.most else ""
+            raise StageFailure(
+                what + tried,
+                "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or lengthen pretrain.schedule.warmup",
+            )
+        self.optimizers.forget()
+        self.objective.undone(self.learner)
+        after = self.first_slot + self.rows_ramp.at(self.step)
+        if answer == "roll_back":
+            self._roll_back()
+            troubles.rolled_back += 1
+        else:
+            troubles.skipped += 1
+        troubles.passed = after - self.rows_ramp.rows_before(self.step)
+        self.notes.append(f"{what}: goes on behind its batch from step {self.step}")
+        return True
+
+    def _roll_back(self) -> None:
+        """Go back to the last anchor, with everything but what is known of troubles.
+
+        Later checkpoints go: a run that is killed now meets the same trouble again, and answers it from the same step.
+        """
+        anchor = self.anchor
+        self.checkpoints.wait()
+        self.ranks.wait()
+        found = self.checkpoints.load(anchor)
+        if found is None:
+            raise StageFailure(f"the checkpoint to go back to, step {anchor}, is broken", "Start the stage again")
+        self.ranks.wait()
+        if self.ranks.leads:
+            self.checkpoints.drop_after(anchor)
+        self._take(found)
+        self.metrics.drop_after(anchor)
 
     def _judged(self, loss: float | None) -> Line:
         if loss is None:
@@ -173,47 +186,72 @@ class Training:
         return {"validation_loss": loss}
 
     @property
-    def keeps_best(self) -> bool:
-        """Whether this very step must have a checkpoint, because its weights may be the ones that are exported."""
-        return bool(self.settings.patience) and self.best_step == self.step
+    def must_save(self) -> bool:
+        """Whether this very step must have a checkpoint: its weights may be exported, or gone back to."""
+        best = bool(self.settings.patience) and self.best_step == self.step
+        return self.done or best or (self.settings.divergence.rolls_back and self.anchor == self.step)
 
-    def save(self) -> Path:
-        """Write a checkpoint of this step."""
+    @property
+    def anchor(self) -> int:
+        """The step that a roll-back goes to."""
+        return self.step - self.step % self.settings.divergence.anchor
+
+    def save(self) -> None:
+        """Begin to write a checkpoint of this step; `checkpoints.wait` waits for it."""
+        if not self.ranks.leads:
+            return
         self.metrics.sync()
-        tensors: dict[str, Tensor] = {f"model.{n}": p for n, p in self.model.module.named_parameters()}
+        tensors = {f"learner.{name}": tensor for name, tensor in self.learner.state().items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizers.state().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.average.state().items()}
         state = {"settings": self.settings.semantic(), "tokens": self.tokens, "best": self.best}
         state |= {"best_step": self.best_step, "worse": self.worse, "hardware": self.hardware.as_counts()}
-        return self.checkpoints.save(self.step, tensors, state, best=self.best_step if self.settings.patience else None)
+        state |= {"troubles": asdict(self.troubles)}
+        kept = {self.best_step} if self.settings.patience else set()
+        kept |= {self.anchor} if self.settings.divergence.rolls_back else set()
+        self.checkpoints.begin(self.step, tensors, state, kept)
 
     def _resume(self) -> None:
         found = self.checkpoints.latest()
         if found is None:
             return
-        tensors, state = found
-        if state["settings"] != self.settings.semantic():
+        if found[1]["settings"] != self.settings.semantic():
             raise StageFailure(
                 f"{self.checkpoints.folder} holds checkpoints of other settings", "Use another folder, or empty it"
             )
+        self._take(found)
+        self.troubles = Troubles(**found[1]["troubles"])
+
+    def _take(self, found: Saved) -> None:
+        tensors, state = found
         self._take_weights(tensors)
-        self.optimizers.load(
-            {name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")}
-        )
+        self.optimizers.load(_under("optimizer.", tensors))
         self.step, self.tokens, self.best = state["step"], state["tokens"], state["best"]
         self.best_step, self.worse = state["best_step"], state["worse"]
 
     def _take_weights(self, tensors: dict[str, Tensor]) -> None:
+        saved, own = _under("learner.", tensors), self.learner.state()
+        if {name: t.shape for name, t in saved.items()} != {name: t.shape for name, t in own.items()}:
+            raise StageFailure(
+                f"{self.checkpoints.folder} holds checkpoints of a model of another shape", "Empty it, or use another"
+            )
         with torch.no_grad():
-            for name, parameter in self.model.module.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
+            for name, tensor in own.items():
+                tensor.copy_(saved[name])
+            self.average.load(_under("average.", tensors))
 
-    def take_best(self) -> None:
-        """With patience, go back to the weights of the best validation loss."""
+    def take_final(self) -> None:
+        """Take the weights that are exported: with patience the best ones, and their average if there is one."""
         if self.settings.patience and self.best_step not in (0, self.step):
             found = self.checkpoints.load(self.best_step)
             if found is None:
                 raise StageFailure(f"the best checkpoint, step {self.best_step}, is broken", "Start the stage again")
             self._take_weights(found[0])
+        self.average.exchange()
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def train(
@@ -221,11 +259,12 @@ def train(
 ) -> bool:
     """Train to the end, with a checkpoint at least every so many seconds. False when it was stopped before."""
     saved, saved_at = run.step, time.monotonic()
-    while not run.done and not stopped():
+    while not run.done and not run.ranks.any(stopped()):
         report(run, run.advance())
-        if run.keeps_best or run.done or time.monotonic() - saved_at >= seconds:
+        if run.must_save or time.monotonic() - saved_at >= seconds:
             run.save()
             saved, saved_at = run.step, time.monotonic()
     if saved != run.step:
         run.save()
+    run.checkpoints.wait()
     return run.done

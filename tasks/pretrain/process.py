@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,10 +107,13 @@ def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
     """The failure that an exit code and the last words mean."""
     step = f"step {told['step']}" if "step" in told else "its first step"
     last = "\n".join(errors.strip().splitlines()[-LINES_SHOWN:])
-    if code == STOPPED:
+    if code == STOPPED or "stopped" in told:  # torchrun has an exit code of its own
         return Transient(
             f"training was stopped at {step} by {told['stopped']}", "Start it again: it goes on from there"
         )
+    # torchrun lists how each rank ended; those that it stopped itself got SIGTERM
+    killed = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
+    code = min(killed, default=code)
     if code < 0:
         name = signal.Signals(-code).name
         memory = " (the system ends processes so when memory is short)" if name == "SIGKILL" else ""

@@ -34,6 +34,12 @@ class Randomness:
         self.seed = seed
         self.slots = slots.astype(np.uint64)
 
+    def of(self, tokens_BT: Int64s) -> "Randomness":
+        """The numbers of what stands in the rows: the same row has the same ones wherever it comes again."""
+        places_T = np.arange(1, tokens_BT.shape[1] + 1, dtype=np.uint64) * _GOLDEN
+        slots_B = mixed(mixed(tokens_BT.astype(np.uint64)) + places_T).sum(axis=1)
+        return Randomness(self.seed, slots_B.astype(np.int64))
+
     def bits(self, stream: str, places: int) -> UInt64s:
         """(rows, places) of 64 random bits; each name of a stream gives independent ones."""
         rows_B1 = mixed(self.slots * _GOLDEN + key_of(self.seed, stream))[:, None]

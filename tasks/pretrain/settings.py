@@ -1,14 +1,19 @@
 """The settings of a training run. Read by machines without torch too, so torch is not imported here."""
 
+import bisect
 import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from tasks.block import Block, OneOf
-from tasks.model.architecture import Architecture
+from tasks.model.architecture import READS, Architecture
+from tasks.pretrain.divergence import Divergence
 from tasks.pretrain.objectives import Objective
+from tasks.pretrain.ramp import Ramp, check_doubles
 from tasks.pretrain.schedule import Schedule
+from tasks.pretrain.snapshots import Snapshots
+from tasks.pretrain.start import StartFrom
 
 
 class Optimizer(Block):
@@ -36,11 +41,24 @@ class Batch(Block):
     accumulation: int = Field(default=1, ge=1, description="micro-batches in a step: more need less memory")
     start_token: bool = True
     """begin every document with the tokenizer's <bos> or <cls>"""
+    first_rows: int | None = Field(default=None, ge=1, description="rows in a step at first; they double up to rows")
+    first_length: int | None = Field(
+        default=None, ge=8, description="tokens in a row at first: each row is cut into shorter ones, ever fewer"
+    )
+    ramp: float = Field(default=0.2, ge=0, le=1, description="share of the steps until rows and length are full")
+
+    @property
+    def least_rows(self) -> int:
+        """Rows in the smallest step."""
+        return self.first_rows or self.rows
 
     @model_validator(mode="after")
     def _even(self) -> Self:
-        if self.rows % self.accumulation:
-            raise ValueError(f"accumulation must divide rows: {self.rows} rows do not split into {self.accumulation}")
+        if self.least_rows % self.accumulation:
+            raise ValueError(
+                f"accumulation must divide rows: {self.least_rows} rows do not split into {self.accumulation}"
+            )
+        check_doubles("rows", self.least_rows, self.rows)
         return self
 
 
@@ -48,16 +66,24 @@ class Pretrain(Block):
     """Train a model from random weights on unlabelled text."""
 
     architecture: Architecture = Architecture()
+    start_from: StartFrom = StartFrom()
     objective: OneOf[Objective] = OneOf[Objective](kind="causal")
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     batch: Batch = Batch()
     steps: int = Field(default=300, ge=1, description="steps of the optimizer")
     tokens: int | None = Field(default=None, ge=1, description="train on so many places in rows, instead of `steps`")
+    snapshots: Snapshots = Snapshots()
+    divergence: Divergence = Divergence()
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """moving average of the weights, which is validated and saved: 0.999 is about the mean of the last 1,000 steps,
+    0 takes the last step's weights"""
     validate_every: int = Field(default=50, ge=1, description="steps between two measurements of the validation loss")
     validation_rows: int = Field(default=64, ge=1, description="at most so many rows are validated on")
     patience: int = Field(default=0, ge=0)
     """stop after so many validations without a better loss, and keep the best weights; 0 never stops early"""
+    lstm: bool = False
+    """after a causal run, train an LSTM of the same width in as many steps too, and report its perplexity"""
     seed: int = Field(
         default=0, ge=0, description="decides the first weights, the order of the rows and what is hidden"
     )
@@ -70,7 +96,26 @@ class Pretrain(Block):
     @property
     def num_steps(self) -> int:
         """Steps of the optimizer, also when the budget is given in tokens."""
-        return self.steps if self.tokens is None else math.ceil(self.tokens / (self.batch.rows * self.length))
+        if self.tokens is None:
+            return self.steps
+        most = math.ceil(self.tokens / (self.batch.least_rows * self.length))
+        return 1 + bisect.bisect_left(
+            range(1, most), self.tokens, key=lambda steps: self._ramp(steps).rows_before(steps) * self.length
+        )
+
+    def _ramp(self, steps: int) -> Ramp:
+        return Ramp(self.batch.least_rows, self.batch.rows, round(self.batch.ramp * steps))
+
+    @property
+    def rows_ramp(self) -> Ramp:
+        """Rows in each step."""
+        return self._ramp(self.num_steps)
+
+    @property
+    def length_ramp(self) -> Ramp:
+        """Tokens in a row in each step."""
+        first = self.batch.first_length or self.length
+        return Ramp(first, self.length, round(self.batch.ramp * self.num_steps))
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -78,10 +123,11 @@ class Pretrain(Block):
             raise ValueError(
                 f"batch.length {self.length} is more than architecture.context {self.architecture.context}"
             )
-        if self.objective.chosen.causal != self.architecture.causal:
-            needed = "gpt2" if self.objective.chosen.causal else "bert"
+        check_doubles("length", self.batch.first_length or self.length, self.length)
+        if self.objective.chosen.reads != self.architecture.reads:
+            fitting = [family for family, reads in READS.items() if reads == self.objective.chosen.reads]
             raise ValueError(
                 f"objective {self.objective.kind} does not fit family {self.architecture.family}: "
-                f"set architecture.family to {needed}"
+                f"set architecture.family to {' or '.join(fitting)}"
             )
         return self

@@ -1,17 +1,25 @@
 """The run on one page: a loss curve and a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tasks.pretrain.curve import as_image, loss_curve
+from tasks.pretrain.divergence import SAID
 from tasks.pretrain.settings import Pretrain
 
 Line = dict[str, Any]
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
-def outcome(settings: Pretrain, lines: list[Line], parameters: int) -> list[tuple[str, str]]:
-    """What the run was and what came of it, as rows of a table. No times: the same run gives the same bytes."""
+def outcome(
+    settings: Pretrain, lines: list[Line], parameters: int, baselines: Mapping[str, float] = NONE
+) -> list[tuple[str, str]]:
+    """What the run was and what came of it, as rows of a table. No times: the same run gives the same bytes.
+
+    `baselines` are validation losses of other models on the same tokens.
+    """
     layers, width, heads = settings.architecture.shape
     judged = [line["validation_loss"] for line in lines if "validation_loss" in line]
     rows = [
@@ -25,8 +33,15 @@ def outcome(settings: Pretrain, lines: list[Line], parameters: int) -> list[tupl
     ]
     if judged:
         kept = min(judged) if settings.patience else judged[-1]
-        rows += [("validation loss", f"{kept:.3f}"), ("validation perplexity", f"{math.exp(min(kept, 50.0)):,.1f}")]
+        rows += [("validation loss", f"{kept:.3f}"), ("validation perplexity", perplexity(kept))]
+    rows += [(f"perplexity of {name}", perplexity(loss)) for name, loss in baselines.items()]
+    rows += [(said, f"{lines[-1][name]}") for name, said in SAID.items() if name in lines[-1]]
     return rows
+
+
+def perplexity(loss: float) -> str:
+    """Among how many equally likely tokens a model is as unsure."""
+    return f"{math.exp(min(loss, 50.0)):,.1f}"
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -41,7 +56,7 @@ def curve(lines: list[Line]) -> str:
     return loss_curve([(line["step"], line["loss"]) for line in lines], judged)
 
 
-def summary(settings: Pretrain, lines: list[Line], parameters: int) -> str:
+def summary(settings: Pretrain, lines: list[Line], parameters: int, baselines: Mapping[str, float] = NONE) -> str:
     """Markdown of the whole."""
     picture = as_image(curve(lines), "training and validation loss over the steps")
-    return f"{picture}\n\n{table(('what', 'value'), outcome(settings, lines, parameters))}"
+    return f"{picture}\n\n{table(('what', 'value'), outcome(settings, lines, parameters, baselines))}"

@@ -12,7 +12,7 @@ from tasks.store import Artifact
 __all__ = ["Pretrain", "pretrain"]
 
 
-@stage("pretrain", version=1, shares=("model",), slot="gpu")
+@stage("pretrain", version=2, shares=("model",), slot="gpu")
 def pretrain(settings: Pretrain, draft: Draft, *tokens: Artifact) -> None:
     """Train on all snapshots to the budget, or go on from the last checkpoint of a run that was killed."""
     made = draft.scratch / "export"

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_the_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
     saved = Checkpoints(tmp_path, keep=2)
     for step in range(1, 6):
-        saved.save(step, tensors(step), {}, best=2 if step >= 2 else None)
+        saved.save(step, tensors(step), {}, kept={2})
     assert saved.steps() == [2, 4, 5]
 
 
@@ -67,3 +68,45 @@ def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
     folders = [Checkpoints(tmp_path / name).save(1, tensors(1), {"a": 1}) for name in ("one", "two")]
     for name in (TENSORS, STATE):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+
+
+def test_what_is_written_aside_is_what_the_tensors_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved, given, may_go = Checkpoints(tmp_path), tensors(1), threading.Event()
+    slow = checkpoint.save_file
+
+    def waiting(copies: dict[str, torch.Tensor], path: Path) -> None:
+        assert may_go.wait(10)
+        slow(copies, path)
+
+    monkeypatch.setattr(checkpoint, "save_file", waiting)
+    saved.begin(1, given, {})
+    given["weight"].fill_(9)  # training goes on meanwhile
+    assert saved.steps() == []
+    may_go.set()
+    saved.wait()
+    loaded, _ = saved.latest() or pytest.fail("nothing was saved")
+    assert torch.equal(loaded["weight"], torch.ones(3, 2))
+
+
+def test_what_went_wrong_aside_is_raised_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = Checkpoints(tmp_path)
+    saved.begin(1, tensors(1), {})
+    saved.wait()
+
+    def full(given: object, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    saved.begin(2, tensors(2), {})
+    with pytest.raises(OSError, match="No space left"):
+        saved.begin(3, tensors(3), {})
+    saved.wait()
+    assert saved.steps() == [1]
+
+
+def test_going_back_drops_what_came_later(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path, keep=3)
+    for step in (1, 2, 3):
+        saved.save(step, tensors(step), {})
+    saved.drop_after(1)
+    assert saved.steps() == [1]

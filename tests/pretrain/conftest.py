@@ -1,7 +1,10 @@
 """Real text, small: docstrings of the standard library, tokenized as the tokenize stage does it."""
 
 import ast
+import bisect
 import hashlib
+import multiprocessing
+import re
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+import torch.distributed as dist
+from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.loop import Training
+from tasks.pretrain.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
 
 torch.set_num_threads(1)  # the models are so small that threads cost more than they bring
@@ -25,6 +30,8 @@ SPECIAL = {
     "eos_token": "<eos>",
     "mask_token": "<mask>",
 }
+FURTHER = ["<fim_prefix>", "<fim_middle>", "<fim_suffix>", *(f"<extra_id_{number}>" for number in range(8))]
+SENTENCE = re.compile(r"[.!?]\s+|\n\s*")
 MODULES = ("argparse", "textwrap", "shutil", "statistics", "datetime", "subprocess", "tarfile", "inspect", "logging")
 CPU = Hardware("cpu", "fp32", 1)
 
@@ -40,7 +47,9 @@ def docstrings() -> list[str]:
     return found
 
 
-def write_shard(path: Path, documents: list[list[int]], batch: int = 100) -> None:
+def write_shard(
+    path: Path, documents: list[list[int]], batch: int = 100, sentences: list[list[int]] | None = None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pa.schema(
         [("id", pa.string()), ("input_ids", pa.list_(pa.uint16())), ("sentences", pa.list_(pa.uint32()))]
@@ -49,7 +58,15 @@ def write_shard(path: Path, documents: list[list[int]], batch: int = 100) -> Non
         for begin in range(0, len(documents), batch):
             part = documents[begin : begin + batch]
             names = [str(begin + number) for number in range(len(part))]
-            writer.write_batch(pa.record_batch([names, part, [[0] for _ in part]], schema=schema))
+            starts = [[0] for _ in part] if sentences is None else sentences[begin : begin + batch]
+            writer.write_batch(pa.record_batch([names, part, starts], schema=schema))
+
+
+def sentence_starts(text: str, encoding: Encoding) -> list[int]:
+    """Numbers of the tokens with which sentences begin."""
+    ends = [end for _, end in encoding.offsets]
+    starts = {bisect.bisect_right(ends, mark.end()) for mark in SENTENCE.finditer(text)}
+    return sorted({0, *(start for start in starts if start < len(ends))})
 
 
 @pytest.fixture(scope="session")
@@ -62,19 +79,25 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=500, special_tokens=list(SPECIAL.values()), initial_alphabet=alphabet, show_progress=False
+        vocab_size=500, special_tokens=[*SPECIAL.values(), *FURTHER], initial_alphabet=alphabet, show_progress=False
     )
     table.train_from_iterator(texts, trainer)
     table.post_processor = processors.TemplateProcessing(
         "<bos> $A <eos>", "<bos> $A <eos> $B", [("<bos>", 2), ("<eos>", 3)]
     )
-    PreTrainedTokenizerFast(tokenizer_object=table, **SPECIAL).save_pretrained(folder / "tokenizer")
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=table, extra_special_tokens=FURTHER, **SPECIAL)
+    wrapped.save_pretrained(folder / "tokenizer")
     held = [hashlib.blake2b(text.encode()).digest()[0] < 26 for text in texts]
-    ids = [[*encoding.ids, 3] for encoding in table.encode_batch(texts, add_special_tokens=False)]
-    training = [each for each, out in zip(ids, held, strict=True) if not out]
-    write_shard(folder / "train" / "00000.arrow", training[:300])
-    write_shard(folder / "train" / "00001.arrow", training[300:])
-    write_shard(folder / "validation" / "00000.arrow", [each for each, out in zip(ids, held, strict=True) if out])
+    encodings = table.encode_batch(texts, add_special_tokens=False)
+    documents = [([*each.ids, 3], sentence_starts(text, each)) for text, each in zip(texts, encodings, strict=True)]
+    training = [each for each, out in zip(documents, held, strict=True) if not out]
+    parts = {
+        "train/00000": training[:300],
+        "train/00001": training[300:],
+        "validation/00000": [each for each, out in zip(documents, held, strict=True) if out],
+    }
+    for name, part in parts.items():
+        write_shard(folder / f"{name}.arrow", [ids for ids, _ in part], sentences=[starts for _, starts in part])
     return folder
 
 
@@ -90,6 +113,29 @@ def small(**changes: object) -> Pretrain:
         "validation_rows": 6,
     }
     return Pretrain.model_validate(given | changes)
+
+
+def _joined(work: Callable[..., object], number: int, folder: Path, args: tuple[object, ...]) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=number, world_size=2)
+    work(Ranks(number, 2), *args)
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="session")
+def as_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """`as_two_ranks(work, …)` calls `work(ranks, …)` in two processes over gloo: forks, so that they import nothing."""
+
+    def run(work: Callable[..., object], *args: object) -> None:
+        context, folder = multiprocessing.get_context("fork"), tmp_path_factory.mktemp("ranks")
+        processes = [context.Process(target=_joined, args=(work, number, folder, args)) for number in (0, 1)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(200)
+            process.kill()
+        assert [process.exitcode for process in processes] == [0, 0]
+
+    return run
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -88,7 +89,7 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
             torch.testing.assert_close(weights(run)[name], tensor, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("family", "margin"), [("gpt2", 1.0), ("bert", 0.5)])
+@pytest.mark.parametrize(("family", "margin"), [("gpt2", 0.8), ("bert", 0.5)])
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str, margin: float) -> None:
     optimizer = {"kind": kind, "learning_rate": 0.01}
@@ -100,13 +101,13 @@ def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str,
 
 def test_the_gradient_is_clipped_to_the_norm(training: Start) -> None:
     run = training(small(optimizer={"clip": 0.01, "kind": "adamw"}))
-    run._accumulate()
-    before = run._clip()
+    run.gradients.accumulate(np.arange(4))
+    before = run.gradients.clip()
     assert before > 0.01
-    assert run._clip() == pytest.approx(0.01, rel=1e-4)
+    assert run.gradients.clip() == pytest.approx(0.01, rel=1e-4)
     run = training(small(optimizer={"clip": 0}), "unclipped")
-    run._accumulate()
-    assert run._clip() == run._clip()
+    run.gradients.accumulate(np.arange(4))
+    assert run.gradients.clip() == run.gradients.clip()
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_checkpoint(training: Start) -> None:
@@ -125,21 +126,21 @@ def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkey
     settings = small(steps=20, validate_every=2, patience=2)
     losses = iter([5.0, 4.0, 4.5, 4.2])
     run = training(settings)
-    monkeypatch.setattr(run, "validate", lambda: next(losses))
+    monkeypatch.setattr(run.gradients, "validation_loss", lambda: next(losses))
     seen: dict[int, dict[str, torch.Tensor]] = {}
     train(run, report=lambda at, _: seen.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
     assert (run.step, run.best, run.best_step, run.done) == (8, 4.0, 4, True)
     assert run.checkpoints.steps() == [4, 7, 8]
     again = training(settings)
     assert (again.done, again.best, again.best_step, again.worse) == (True, 4.0, 4, 2)
-    again.take_best()
+    again.take_final()
     assert all(torch.equal(tensor, seen[4][name]) for name, tensor in weights(again).items())
 
 
 def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -> None:
     run = training(small(family="bert"))
-    assert run.validate() == run.validate()
-    assert all(parameter.grad is None for parameter in run.parameters)
+    assert run.gradients.validation_loss() == run.gradients.validation_loss()
+    assert all(parameter.grad is None for parameter in run.gradients.parameters)
 
 
 def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path) -> None:
@@ -179,3 +180,14 @@ def test_metrics_have_one_line_a_step_and_no_times(training: Start) -> None:
     assert [set(line) - names for line in lines] == [set()] * 3 + [{"validation_loss"}] + [set()] * 3 + [
         {"validation_loss"}
     ]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_activations_made_anew_give_the_same_bits(training: Start, tokens: Path, tmp_path: Path, family: str) -> None:
+    kept = training(small(family=family), "kept")
+    anew = Training(small(family=family), [tokens], tmp_path / "anew", Hardware("cpu", "fp32", 1, "recompute"))
+    assert any(getattr(part, "gradient_checkpointing", False) for part in anew.model.module.modules())
+    finish(kept)
+    finish(anew)
+    assert kept.metrics.path.read_bytes() == anew.metrics.path.read_bytes()
+    assert all(torch.equal(tensor, weights(anew)[name]) for name, tensor in weights(kept).items())

@@ -74,7 +74,7 @@ def model(family: str) -> nn.Module:
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_every_parameter_has_exactly_one_optimizer_and_muon_takes_only_inner_matrices(family: str, kind: str) -> None:
     built = model(family)
-    optimizers = Optimizers(Optimizer(kind=kind), built, built.get_output_embeddings())
+    optimizers = Optimizers(Optimizer(kind=kind), built)
     held = [optimizers.names[p] for part in optimizers.parts for group in part.param_groups for p in group["params"]]
     assert sorted(held) == sorted(name for name, _ in built.named_parameters())
     if kind == "adamw":
@@ -95,7 +95,7 @@ def test_the_state_taken_back_goes_on_to_the_same_bits(kind: str) -> None:
 
     def pair() -> tuple[nn.Module, Optimizers]:
         built = model("gpt2")
-        return built, Optimizers(Optimizer(kind=kind), built, built.get_output_embeddings())
+        return built, Optimizers(Optimizer(kind=kind), built)
 
     whole, first, second = pair(), pair(), pair()
     run([1, 2, 3, 4], *whole)

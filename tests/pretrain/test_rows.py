@@ -61,9 +61,9 @@ def test_empty_folders_and_documents_are_no_trouble(tmp_path: Path) -> None:
 def test_tokens_are_read_where_they_lie(tmp_path: Path) -> None:
     write_shard(tmp_path / "00000.arrow", [[5, 6, 3], [7, 3]], batch=1)
     shards = Shards([tmp_path], WORDS)
-    assert shards.tokens(1, 0, 2).tolist() == [7, 3]
-    assert shards.tokens(0, 1, 2).tolist() == [6, 3]
-    assert not shards.tokens(0, 1, 2).flags.owndata
+    assert shards.part(1, 0, 2).tolist() == [7, 3]
+    assert shards.part(0, 1, 2).tolist() == [6, 3]
+    assert not shards.part(0, 1, 2).flags.owndata
 
 
 def test_a_tokenizer_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -86,3 +86,15 @@ def test_snapshots_are_read_as_one_corpus(tmp_path: Path) -> None:
     assert packed.num_tokens == 6
     found = unpacked(packed, packed.take(np.arange(len(packed))))
     assert sorted(found) == [[4], [5, 3], [6, 7, 8]]
+
+
+def test_sentences_are_marked_where_they_begin_in_each_piece(tmp_path: Path) -> None:
+    write_shard(tmp_path / "00000.arrow", [[5, 6, 7, 8, 9, 5, 6, 7, 8, 9], [7, 7]], sentences=[[0, 2, 7], [0]])
+    packed = PackedRows([tmp_path], WORDS, 8, start=2, sentences=True)
+    rows = packed.take(np.arange(len(packed)))
+    assert rows.sentences is not None
+    marked = [np.flatnonzero(row).tolist() for row in rows.sentences]
+    # behind the start token; the second piece begins with the rest of a sentence
+    assert marked == [[1, 3], [1, 5]]
+    assert rows.tokens[1].tolist() == [2, 7, 8, 9, 2, 7, 7, 0]
+    assert PackedRows([tmp_path], WORDS, 8, start=2).take(np.arange(1)).sentences is None

@@ -1,0 +1,94 @@
+"""Next tokens (GPT-2), and documents turned round to fill in the middle (arXiv:2207.14255)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.failure import StageFailure
+from tasks.model.vocabulary import Vocabulary, read_vocabulary
+from tasks.pretrain.infilling import infilled, marks
+from tasks.pretrain.loop import Training, train
+from tasks.pretrain.objectives import IGNORED
+from tasks.pretrain.objectives.causal import Causal
+from tasks.pretrain.randomness import Randomness
+from tasks.pretrain.rows import PackedRows, Rows
+
+from .conftest import small
+
+SLOTS = np.arange(64)
+
+
+@pytest.fixture(scope="module")
+def rows(tokens: Path) -> Rows:
+    return PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).at(SLOTS, seed=0)
+
+
+@pytest.mark.parametrize("infill", [0.0, 1.0])
+def test_targets_are_the_next_tokens_of_the_same_document(rows: Rows, infill: float) -> None:
+    batch = Causal(infill=infill).make(rows, Randomness(0, SLOTS))
+    tokens, targets = batch["tokens"], batch["targets"]
+    assert np.array_equal(tokens, rows.tokens) == (not infill)
+    for row, place in np.ndindex(tokens.shape):
+        next_place = min(place + 1, 63)
+        same = place < 63 and rows.documents[row, place] == rows.documents[row, next_place] != -1
+        assert targets[row, place] == (tokens[row, next_place] if same else IGNORED)
+
+
+def documents(rows: Rows, tokens: np.ndarray) -> list[tuple[list[int], list[int]]]:
+    """Each document before and after, without the start token."""
+    found = []
+    for row in range(len(tokens)):
+        for number in range(rows.documents[row].max() + 1):
+            places = rows.documents[row] == number
+            before, after = rows.tokens[row][places].tolist(), tokens[row][places].tolist()
+            assert before[0] == after[0] == rows.vocabulary.start
+            found.append((before[1:], after[1:]))
+    return found
+
+
+@pytest.mark.parametrize("suffix_first", [0.0, 1.0])
+def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(rows: Rows, suffix_first: float) -> None:
+    prefix, suffix, middle, end = marks(rows.vocabulary)
+    turned = 0
+    for before, after in documents(rows, infilled(rows, Randomness(0, SLOTS), 1.0, suffix_first)):
+        if after == before:
+            assert len(before) < 20, "only short ones stay"
+            continue
+        turned += 1
+        assert (after[0], after[-1]) == (prefix, end)
+        at, here = after.index(suffix), after.index(middle)
+        first, second, third = after[1:at], after[at + 1 : here], after[here + 1 : -1]
+        assert not (first and suffix_first == 1)
+        text = first + third + second
+        assert text == before[: len(before) - 4]
+    assert turned > 40
+
+
+def test_cuts_fall_anywhere_and_shares_are_kept(rows: Rows) -> None:
+    long = Rows(np.full((3000, 64), 99), np.tile(np.arange(64), (3000, 1)), np.zeros((3000, 64), int), rows.vocabulary)
+    prefix, suffix, middle, _ = marks(rows.vocabulary)
+    tokens = infilled(long, Randomness(0, np.arange(3000)), 0.5, 0.5)
+    turned = tokens[tokens[:, 0] == prefix]
+    assert len(turned) / 3000 == pytest.approx(0.5, abs=0.03)
+    at, here = np.argmax(turned == suffix, axis=1), np.argmax(turned == middle, axis=1)
+    assert (at == 1).mean() == pytest.approx(0.5, abs=0.05)
+    # with the prefix first, its end is the smaller of two even lots: a third of the way on average
+    assert (at[at > 1] - 1).mean() / 60 == pytest.approx(1 / 3, abs=0.03)
+    assert (63 - here).min() == 1
+    assert (here - at).min() == 1
+
+
+def test_without_the_marks_it_is_refused() -> None:
+    plain = Vocabulary(size=10, pad=0, start=2, end=3)
+    Causal().needs(plain)
+    with pytest.raises(StageFailure, match=r"<fim_prefix>, <fim_suffix>, <fim_middle>.*infill to 0"):
+        Causal(infill=0.5).needs(plain)
+
+
+def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training]) -> None:
+    chosen = {"kind": "causal", "causal": {"infill": 0.5}}
+    run = training(small(objective=chosen, steps=40, validate_every=40, batch={"rows": 16}))
+    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+    assert run.metrics.lines[-1]["validation_loss"] < run.metrics.lines[0]["loss"] - 1.0

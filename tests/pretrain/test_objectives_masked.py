@@ -1,0 +1,246 @@
+"""Masked language modelling: BERT, RoBERTa, SpanBERT, and ELECTRA, which hides by the same rules."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tasks.failure import StageFailure
+from tasks.model import words
+from tasks.model.packed import PackedModel
+from tasks.model.vocabulary import Vocabulary, read_vocabulary
+from tasks.pretrain.generator import Generated, sampled
+from tasks.pretrain.loop import Training, train
+from tasks.pretrain.objectives import IGNORED
+from tasks.pretrain.objectives.masked import Masked
+from tasks.pretrain.objectives.replaced_token_detection import ReplacedTokenDetection
+from tasks.pretrain.randomness import Randomness
+from tasks.pretrain.rows import PackedRows, Rows
+from tasks.pretrain.units import first_places, span_begins, whole_units
+
+from .conftest import small
+
+SLOTS = np.arange(8)
+WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))
+
+
+@pytest.fixture(scope="module")
+def rows(tokens: Path) -> Rows:
+    return PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).at(SLOTS, seed=0)
+
+
+def hidden_places(batch: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Which places have a target."""
+    hidden = np.zeros(shape, dtype=bool)
+    hidden.ravel()[batch["places"][batch["targets"] >= 0]] = True
+    return hidden
+
+
+@pytest.mark.parametrize("units", ["tokens", "words", "spans"])
+def test_it_hides_a_fixed_number_a_row_and_never_special_tokens(rows: Rows, units: str) -> None:
+    batch = Masked(units=units).make(rows, Randomness(0, SLOTS))
+    places, targets = batch["places"].reshape(8, -1), batch["targets"].reshape(8, -1)
+    assert places.shape == (8, 10)  # 0.15 × 64
+    for row in range(8):
+        within = places[row] - row * 64
+        assert len(set(within.tolist())) == 10
+        assert ((within >= 0) & (within < 64)).all()
+        used = targets[row] >= 0
+        assert np.array_equal(targets[row][used], rows.tokens[row, within][used])
+        assert used.sum() >= (8 if units == "words" else 10)
+    assert (targets >= 0).mean() > 0.98, "words of one token fill what longer ones leave"
+    assert not rows.vocabulary.is_special[targets[targets >= 0]].any()
+    untouched = np.ones(rows.tokens.size, dtype=bool)
+    untouched[places.ravel()] = False
+    assert np.array_equal(batch["tokens"].ravel()[untouched], rows.tokens.ravel()[untouched])
+
+
+def test_rows_with_little_text_have_empty_slots(rows: Rows) -> None:
+    documents = np.full_like(rows.documents, -1)
+    documents[:, :3] = 0
+    bare = Rows(np.where(documents < 0, 0, 99), rows.positions, documents, rows.vocabulary)
+    targets = Masked().make(bare, Randomness(0, SLOTS))["targets"].reshape(8, -1)
+    assert ((targets == 99).sum(1) == 3).all()
+    assert ((targets == IGNORED).sum(1) == 7).all()
+
+
+def test_shares_are_those_of_the_paper() -> None:
+    tokens = np.full((400, 100), 9)
+    rows = Rows(tokens, np.zeros_like(tokens), np.zeros_like(tokens), WORDS)
+    batch = Masked(rate=0.2).make(rows, Randomness(0, np.arange(400)))
+    shown = batch["tokens"].ravel()[batch["places"]]
+    assert len(shown) == 400 * 20
+    assert (shown == 4).mean() == pytest.approx(0.8, abs=0.02)
+    assert (shown == 9).mean() == pytest.approx(0.1, abs=0.015)
+    swapped = shown[(shown != 4) & (shown != 9)]
+    assert swapped.min() > 4
+    assert len(np.unique(swapped)) > 400
+
+
+def test_shares_above_one_are_refused() -> None:
+    with pytest.raises(ValidationError, match="must not exceed 1"):
+        Masked(masked=0.8, swapped=0.3)
+
+
+def test_it_is_hidden_anew_each_epoch_unless_static(rows: Rows) -> None:
+    later = SLOTS + 1000
+    for static in (False, True):
+        objective = Masked(static=static)
+        one, two = (objective.make(rows, Randomness(0, slots)) for slots in (SLOTS, later))
+        assert np.array_equal(one["places"], two["places"]) == static
+        assert np.array_equal(one["tokens"], two["tokens"]) == static
+    other = Masked(static=True).make(rows, Randomness(1, SLOTS))
+    assert not np.array_equal(other["places"], two["places"]), "the seed still counts"
+
+
+def test_words_are_hidden_whole(rows: Rows) -> None:
+    batch = Masked(units="words").make(rows, Randomness(0, SLOTS))
+    hidden = hidden_places(batch, rows.tokens.shape)
+    goes_on = ~rows.vocabulary.words.begin(rows.tokens)
+    goes_on[:, 1:] &= rows.documents[:, 1:] == rows.documents[:, :-1]
+    inside = goes_on[:, 1:]
+    assert np.array_equal(hidden[:, 1:][inside], hidden[:, :-1][inside])
+    assert (hidden[:, 1:] & inside).sum() > 5, "some words have several tokens"
+
+
+def test_spans_are_of_whole_words_with_one_fate_and_the_lengths_of_the_paper() -> None:
+    begins = np.ones((2000, 100), dtype=bool)
+    spans = span_begins(begins, Randomness(0, np.arange(2000)).uniform("span", 100), 0.2, 10)
+    lengths = np.concatenate([np.diff(np.flatnonzero(row)) for row in spans])
+    assert lengths.max() == 10
+    assert lengths.mean() == pytest.approx(3.8, abs=0.1)
+    assert (lengths == 1).mean() == pytest.approx(0.2 / (1 - 0.8**10), abs=0.02)
+    tokens = np.full((400, 100), 9)
+    plain = Rows(tokens, np.zeros_like(tokens), np.zeros_like(tokens), spelled_apart())
+    batch = Masked(units="spans").make(plain, Randomness(0, np.arange(400)))
+    hidden = hidden_places(batch, tokens.shape)
+    shown = batch["tokens"]
+    pairs = hidden[:, 1:] & hidden[:, :-1]
+    same = (shown[:, 1:] == 4) == (shown[:, :-1] == 4)
+    assert same[pairs].mean() > 0.9, "only where two spans meet may the fate differ"
+    assert (shown[hidden] == 4).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def spelled_apart() -> Vocabulary:
+    """A vocabulary in which every token is a word."""
+    apart = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))
+    apart.__dict__["words"] = words.Words([b" w"] * 1000)
+    return apart
+
+
+def test_units_that_do_not_fit_are_passed_over() -> None:
+    """Of units of 3, 2, 1 and 2 places with rising lots, 4 places take the first and the third."""
+    begins = np.array([[1, 0, 0, 1, 0, 1, 1, 0]], dtype=bool)
+    lots = np.array([[0.1, 0, 0, 0.2, 0, 0.3, 0.4, 0]])
+    chosen = whole_units(first_places(begins), np.ones_like(begins), lots, 4)
+    assert chosen.astype(int).tolist() == [[1, 1, 1, 0, 0, 1, 0, 0]]
+    none = whole_units(first_places(begins), np.zeros_like(begins), lots, 4)
+    assert not none.any()
+
+
+def test_a_mask_token_is_needed(training: Callable[..., Training]) -> None:
+    with pytest.raises(StageFailure, match="the tokenizer has no mask token"):
+        Masked().needs(Vocabulary(size=10, pad=0))
+
+
+def test_without_the_segmenter_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "rjieba", None)
+    words.segmenter.cache_clear()
+    with pytest.raises(StageFailure, match=r"rjieba.*textmill\[chinese\]"):
+        Masked(units="words", segmenter="jieba").needs(WORDS)
+    Masked(segmenter="jieba").needs(WORDS)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"kind": "masked", "masked": {"units": "words"}},
+        {"kind": "masked", "masked": {"units": "spans"}},
+        {"kind": "masked", "masked": {"static": True}},
+    ],
+)
+def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], chosen: dict[str, object]) -> None:
+    run = training(small(family="bert", objective=chosen, steps=40, validate_every=40, batch={"rows": 16}))
+    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+    lines = run.metrics.lines
+    assert lines[-1]["validation_loss"] < lines[0]["loss"] - 0.5
+
+
+def electra(rows: Rows) -> Generated:
+    settings = small(family="electra", objective={"kind": "replaced_token_detection"}).architecture
+    settings = settings.model_copy(update={"context": 64})
+    model = PackedModel(settings.build(rows.vocabulary, seed=0), settings.reads)
+    learner = ReplacedTokenDetection().learner(model, rows.vocabulary, seed=0)
+    assert isinstance(learner, Generated)
+    return learner
+
+
+def test_the_generator_is_small_and_shares_the_embeddings(rows: Rows) -> None:
+    learner = electra(rows)
+    assert learner.generator.config.hidden_size == 16, "one of the two heads"
+    embeddings = learner.module.get_submodule("electra.embeddings")
+    assert learner.generator.get_submodule("electra.embeddings") is embeddings
+    assert learner.generator_model.head is not None
+    assert learner.generator_model.head.weight is embeddings.get_submodule("word_embeddings").weight
+    assert ReplacedTokenDetection().exported(learner) is learner.module
+
+
+def test_detection_counts_every_place_and_what_was_guessed_right_is_original(rows: Rows) -> None:
+    learner, objective = electra(rows), ReplacedTokenDetection()
+    batch = {name: torch.from_numpy(array) for name, array in objective.make(rows, Randomness(0, SLOTS)).items()}
+    assert (batch["tokens"].flatten()[batch["places"]] == rows.vocabulary.mask).all()
+    seen: list[torch.Tensor] = []
+    head = learner.module.get_submodule("discriminator_predictions")
+    trunk = learner.module.base_model
+    hooks = [
+        trunk.register_forward_hook(lambda _m, _a, given, _o: seen.append(given["input_ids"]), with_kwargs=True),
+        head.register_forward_hook(lambda _m, _a, out: torch.zeros_like(out)),
+    ]
+    _, detected = learner.losses(batch)
+    for hook in hooks:
+        hook.remove()
+    places = torch.zeros(rows.tokens.size, dtype=torch.bool)
+    places[batch["places"]] = True
+    assert torch.equal(seen[0].flatten()[~places], batch["originals"].flatten()[~places])
+    assert (seen[0].flatten()[places] != batch["originals"].flatten()[places]).float().mean() > 0.9
+    # a logit of 0 costs ln 2 at each place that is not padding
+    assert detected.item() == pytest.approx(np.log(2) * (rows.documents >= 0).sum(), rel=1e-5)
+
+
+def test_samples_follow_the_generators_probabilities(rows: Rows) -> None:
+    learner = electra(rows)
+    head = learner.generator_model.head
+    assert head is not None
+    with torch.no_grad():
+        head.bias.fill_(-20.0)
+        head.bias[[7, 9]] = torch.tensor([3.0, 3.0 + np.log(3)], dtype=head.bias.dtype)
+        head.weight.zero_()
+    lots = torch.linspace(1e-4, 1 - 1e-4, 4001, dtype=torch.float64)
+    found = sampled(learner.generator_model, torch.zeros(4001, 16), lots)
+    assert set(found.tolist()) == {7, 9}
+    assert (found == 9).double().mean() == pytest.approx(0.75, abs=0.01)
+
+
+def test_another_family_than_electra_is_refused(rows: Rows) -> None:
+    settings = small(family="bert").architecture
+    model = PackedModel(settings.build(rows.vocabulary, seed=0), settings.reads)
+    with pytest.raises(StageFailure, match=r"Set pretrain\.architecture\.family to electra"):
+        ReplacedTokenDetection().learner(model, rows.vocabulary, seed=0)
+
+
+def test_electra_learns_from_real_text(training: Callable[..., Training]) -> None:
+    settings = small(
+        family="electra",
+        objective={"kind": "replaced_token_detection"},
+        steps=40,
+        validate_every=40,
+        batch={"rows": 16},
+        optimizer={"learning_rate": 0.01},
+    )
+    run = training(settings)
+    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+    lines = run.metrics.lines
+    assert lines[-1]["validation_loss"] < lines[0]["loss"] - 8, "it begins at 50 × ln 2 + ln 500"

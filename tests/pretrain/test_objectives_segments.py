@@ -1,0 +1,135 @@
+"""Next sentence (BERT) and sentence order (ALBERT): pairs of segments in packed rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.failure import StageFailure
+from tasks.model.vocabulary import Vocabulary, read_vocabulary
+from tasks.pretrain.loop import Training, train
+from tasks.pretrain.objectives.next_sentence import NextSentence
+from tasks.pretrain.objectives.sentence_order import SentenceOrder
+from tasks.pretrain.randomness import Randomness
+from tasks.pretrain.rows import PackedRows, Rows
+from tasks.pretrain.segments import exchanged, pairs_of
+
+from .conftest import small
+
+SLOTS = np.arange(64)
+START, END = 2, 3
+# nothing hidden, so that the arranged tokens can be read
+PLAIN = {"masked": 0.0, "swapped": 0.0, "pair": 32}
+
+
+@pytest.fixture(scope="module")
+def rows(tokens: Path) -> Rows:
+    vocabulary = read_vocabulary(tokens / "tokenizer")
+    return PackedRows([tokens / "train"], vocabulary, 64, START, sentences=True).at(SLOTS, seed=0)
+
+
+def read(batch: dict[str, np.ndarray], number: int) -> tuple[list[int], list[int]]:
+    """First and second segment of a pair, without the special tokens."""
+    place = int(batch["pair_places"][number])
+    row, at = divmod(place, 64)
+    inside = batch["documents"][row] == batch["documents"][row, at]
+    tokens, types = batch["tokens"][row][inside].tolist(), batch["types"][row][inside].tolist()
+    assert batch["positions"][row][inside].tolist() == list(range(len(tokens)))
+    assert tokens[0] == START
+    assert tokens[-1] == END
+    cut = types.index(1)
+    assert types == [0] * cut + [1] * (len(tokens) - cut)
+    assert tokens[cut - 1] == END
+    return tokens[1 : cut - 1], tokens[cut:-1]
+
+
+def follows(rows: Rows, row: int, first: list[int], second: list[int]) -> bool:
+    """Whether both stand side by side in the row's text."""
+    text = " ".join(map(str, rows.tokens[row].tolist()))
+    return f" {' '.join(map(str, first + second))} " in f" {text} "
+
+
+def test_what_is_labelled_next_is_next_and_the_rest_is_from_another_pair(rows: Rows) -> None:
+    batch = NextSentence(**PLAIN).make(rows, Randomness(0, SLOTS))
+    labels = batch["relations"]
+    seen = {0: 0, 1: 0}
+    for number in np.flatnonzero(labels >= 0).tolist():
+        first, second = read(batch, number)
+        if labels[number] == 0 or len(second) > 3:  # one short word may well stand there too
+            assert follows(rows, number // 8, first, second) == (labels[number] == 0)
+        seen[int(labels[number])] += 1
+    assert min(seen.values()) > 20
+    # a pair that is alone in its row stays
+    assert 0.2 < seen[1] / sum(seen.values()) < 0.5
+
+
+def test_in_the_order_task_the_two_are_of_one_pair_and_half_of_them_swapped(rows: Rows) -> None:
+    batch = SentenceOrder(**PLAIN).make(rows, Randomness(0, SLOTS))
+    labels = batch["relations"]
+    for number in np.flatnonzero(labels >= 0).tolist():
+        first, second = read(batch, number)
+        assert follows(rows, number // 8, *((second, first) if labels[number] else (first, second)))
+    assert (labels[labels >= 0] == 1).mean() == pytest.approx(0.5, abs=0.12)
+
+
+@pytest.mark.parametrize("objective", [NextSentence(**PLAIN), SentenceOrder(**PLAIN)])
+def test_no_token_is_lost_but_those_that_make_room(rows: Rows, objective: NextSentence) -> None:
+    batch = objective.make(rows, Randomness(0, SLOTS))
+    for row in range(len(SLOTS)):
+        before, after = (np.bincount(tokens[row], minlength=500) for tokens in (rows.tokens, batch["tokens"]))
+        pairs = int((batch["relations"].reshape(-1, 8)[row] >= 0).sum())
+        ordinary = np.delete(before - after, [START, END])
+        assert (ordinary >= 0).all()
+        assert ordinary.sum() <= 3 * pairs
+        assert (batch["documents"][row] >= 0).sum() == (rows.documents[row] >= 0).sum()
+
+
+def test_segments_meet_where_a_sentence_begins(rows: Rows) -> None:
+    assert rows.sentences is not None
+    pairs = pairs_of(rows, Randomness(0, SLOTS), length=32, most=8)
+    cuts = pairs.second.copy()
+    cuts[:, 1:] &= ~pairs.second[:, :-1]
+    assert cuts.sum() == pairs.there.sum() > 50
+    assert rows.sentences[cuts].all()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 8])
+def test_the_share_that_is_exchanged_goes_round(number: int) -> None:
+    there = np.zeros((2000, 8), dtype=bool)
+    there[:, :number] = True
+    goes = exchanged(there, Randomness(0, np.arange(2000)), 0.5)
+    assert (np.sort(goes, axis=1) == np.arange(8)).all()
+    moved = goes != np.arange(8)
+    assert not (moved & ~there).any()
+    assert moved[there].mean() == pytest.approx(0.5 if number > 1 else 0.0, abs=0.03)
+
+
+def test_static_pairs_are_the_same_in_each_epoch(rows: Rows) -> None:
+    one, two = (NextSentence(static=True, pair=32).make(rows, Randomness(0, SLOTS + shift)) for shift in (0, 1000))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_tokens_that_part_the_segments_are_needed() -> None:
+    with pytest.raises(StageFailure, match="the tokenizer lacks one"):
+        NextSentence().needs(Vocabulary(size=10, pad=0, mask=4, start=2))
+
+
+@pytest.mark.parametrize("kind", ["next_sentence", "sentence_order"])
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], kind: str, family: str) -> None:
+    settings = small(
+        architecture={"family": family, "layers": 2, "width": 32, "heads": 2, "context": 64},
+        objective={"kind": kind, kind: {"pair": 32}},
+        steps=40,
+        validate_every=40,
+        batch={"rows": 16},
+        optimizer={"learning_rate": 0.01},
+    )
+    run = training(settings)
+    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+    lines = run.metrics.lines
+    assert lines[-1]["validation_loss"] < lines[0]["loss"] - 0.5
+    assert all(parameter.isfinite().all() for parameter in run.learner.parameters())
+    assert isinstance(run.learner.get_submodule("classifier"), torch.nn.Sequential)
