@@ -21,7 +21,8 @@ class Recipe(Block):
     """Everything that decides a run, stage by stage. Recipe files name only what differs from these defaults."""
 
     corpus: str = ""
-    """name of a corpus that grows: each run with another crawl.snapshot adds what is new; empty: runs stand alone"""
+    """name of a corpus that grows: each whole run (not one of only some stages) with another crawl.snapshot adds what
+    is new; empty: runs stand alone"""
     crawl: Crawl = Crawl()
     """Where the pages come from, and how politely they are fetched."""
     clean: Clean = Clean()

@@ -218,8 +218,10 @@ def place_at(address: str) -> Folder | Bucket:
         mend = "Give a folder or s3://bucket/prefix with --store or TEXTMILL_STORE"
         raise StageFailure(f"the store {address} is not a folder, and not s3://", mend)
     root = Path(address.removeprefix("file://")).expanduser().absolute()
-    if root.exists() and not root.is_dir():
-        raise StageFailure(f"the store {root} is not a folder", "Give a folder with --store or TEXTMILL_STORE")
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not there.is_dir():
+        what = f"the store {root} is not a folder" if there == root else f"the store {root} lies below {there}, a file"
+        raise StageFailure(what, "Give a folder with --store or TEXTMILL_STORE")
     return Folder(root)
 
 

@@ -147,9 +147,14 @@ def test_a_newer_store_is_refused(store: Store) -> None:
         Store(store.root)
 
 
-def test_only_folders_are_stores() -> None:
+def test_only_folders_are_stores(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="ftp://host/x is not a folder"):
         Store("ftp://host/x")
+    (tmp_path / "file").touch()
+    with pytest.raises(StageFailure, match="file is not a folder"):
+        Store(tmp_path / "file")
+    with pytest.raises(StageFailure, match=r"file/store lies below .*file, a file"):
+        Store(tmp_path / "file" / "store")
 
 
 def test_clearing_up_leaves_alone_what_is_not_of_the_store_or_in_use(store: Store) -> None:
