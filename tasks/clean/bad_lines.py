@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.clean import reading
-from tasks.clean.characters import FLAGS, TERMINAL, buffers, character_table
+from tasks.clean.characters import FLAGS, TERMINAL, bytes_of, character_table
 from tasks.clean.lines import among, ends_in_ellipsis, last_of
 from tasks.clean.reading import CURLY, LONGEST, TAIL, WORDS, read_line
 from tasks.compiled import compiled, inlined
@@ -39,7 +39,7 @@ QUOTES = np.array([ord(mark) for mark in "\"'”’」』»"], np.uint32)
 
 def without_bad_lines(texts: pl.Series) -> pl.Series:
     """The texts less the lines that C4 removes; blank lines stay between what is left of paragraphs."""
-    data, offsets = buffers(texts)
+    data, offsets = bytes_of(texts)
     kept, ends = np.empty(len(data), np.uint8), np.zeros(len(offsets), np.int64)
     keep_lines(data, offsets, character_table(), kept, ends)
     made = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(kept))

@@ -1,13 +1,12 @@
 """What kind of character a code point is: one table that all loops over text read."""
 
 import functools
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tasks.compiled import inlined
+from tasks.kernels import buffers
 
 # An entry is the lower-case code point, and above it these flags.
 FLAGS = 21
@@ -34,8 +33,7 @@ PATTERNS = {
 }
 KNOWN = 0x40000  # above lie tags and private use
 
-# Odd 64-bit multipliers; the last two are those of the SplitMix64 finaliser (Steele, Lea, Flood, 2014).
-STEP, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+STEP = 0x9E3779B97F4A7C15  # an odd 64-bit multiplier
 
 
 @functools.cache
@@ -51,32 +49,6 @@ def character_table() -> npt.NDArray[np.uint32]:
     return table
 
 
-@inlined
-def decode(data: Any, place: Any, end: Any) -> Any:
-    """The code point of the UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
-    lead = np.uint32(data[place])
-    if lead < 0x80:
-        return lead, place + 1
-    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    if lead < 0xC0 or place + length > end:
-        return np.uint32(0), place + 1
-    code = lead & np.uint32(0x7F >> length)
-    for step in range(1, length):
-        code = code << np.uint32(6) | np.uint32(data[place + step]) & np.uint32(0x3F)
-    return code, place + length
-
-
-@inlined
-def mixed(value: Any) -> Any:
-    """A bijection of 64-bit integers after which every bit depends on every bit (SplitMix64)."""
-    value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
-    value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
-    return value ^ value >> np.uint64(31)
-
-
-def buffers(texts: pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The UTF-8 bytes of a string column, and where each text begins (rows + 1). A null is an empty text."""
-    array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), ends
+def bytes_of(texts: pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """`kernels.buffers` of a polars column."""
+    return buffers(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tasks.clean.characters import STEP, buffers, character_table, mixed
+from tasks.clean.characters import STEP, bytes_of, character_table
 from tasks.clean.tokens import longest_of, tokens
 from tasks.compiled import compiled
+from tasks.kernels import mixed
 
 BITS = 18
 BUCKETS = 1 << BITS
@@ -43,7 +44,7 @@ class Trained(NamedTuple):
 def probabilities(classifier: Weights, texts: pl.Series) -> pl.Series:
     """How likely each text is a good one."""
     found = np.zeros(len(texts), np.float64)
-    score(*buffers(texts), character_table(), classifier.weights, found)
+    score(*bytes_of(texts), character_table(), classifier.weights, found)
     return pl.Series(texts.name, 1 / (1 + np.exp(-(found + classifier.bias))))
 
 
@@ -73,7 +74,7 @@ def features(texts: pl.Series) -> Any:
     """One sparse row a text, (rows, BUCKETS)."""
     from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # noqa: PLC0415 - only training needs it
 
-    data, offsets = buffers(texts)
+    data, offsets = bytes_of(texts)
     ends = np.zeros(len(texts) + 1, np.int64)
     columns = np.empty(2 * len(data) + 1, np.int32)
     fill(data, offsets, character_table(), columns, ends)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.characters import FLAGS, TERMINAL, decode, mixed
+from tasks.clean.characters import FLAGS, TERMINAL
 from tasks.clean.reading import HASH, LENGTH, TAIL
 from tasks.clean.seen import place_of
 from tasks.compiled import inlined
+from tasks.kernels import decode, mixed
 
 # What is counted, in this order.
 COUNTS = (

@@ -7,12 +7,13 @@ import polars as pl
 
 from tasks.clean import bad_lines, lines, ngrams, reading
 from tasks.clean.bad_lines import count_bad
-from tasks.clean.characters import STEP, buffers, character_table, mixed
+from tasks.clean.characters import STEP, bytes_of, character_table
 from tasks.clean.lines import AGAIN, BREAKS, PARAGRAPHS, TWICE, count_line, count_twice
 from tasks.clean.ngrams import ngram_characters, powers_of, repeated_characters
 from tasks.clean.reading import CHARACTERS, LENGTH, LINE, SPACES, STOPS, TAIL, UNSPACED, WORDS, read_line
 from tasks.clean.seen import emptied
 from tasks.compiled import compiled
+from tasks.kernels import mixed
 
 REPEATED = ("num_repeated_characters", "num_character_ngrams")
 MEASURES = (*reading.COUNTS, *lines.COUNTS, *bad_lines.COUNTS, *ngrams.COUNTS, *REPEATED)
@@ -25,7 +26,7 @@ LARGEST_POWER = ngrams.CHARACTERS
 
 def measured(texts: pl.Series) -> pl.DataFrame:
     """One int64 column for each of MEASURES, in the order of the texts."""
-    data, offsets = buffers(texts)
+    data, offsets = bytes_of(texts)
     counts = np.zeros((len(texts), len(MEASURES)), np.int64)
     measure(data, offsets, character_table(), powers_of(STEP, LARGEST_POWER), counts)
     columns = np.ascontiguousarray(counts.T)

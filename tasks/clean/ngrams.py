@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.characters import FLAGS, MIX_1, MIX_2, POINT, SPACE, STEP, decode, mixed
+from tasks.clean.characters import FLAGS, POINT, SPACE, STEP
 from tasks.clean.seen import emptied, place_of
 from tasks.compiled import compiled, inlined
+from tasks.kernels import MIX_1, MIX_2, decode, mixed
 
 # The largest n first counted in full, and from there only what stood before.
 SMALLEST, LARGEST_TOP, LARGEST = 2, 4, 10

@@ -5,19 +5,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.clean.characters import STEP, buffers, character_table, mixed
+from tasks.clean.characters import STEP, bytes_of, character_table
 from tasks.clean.seen import emptied, place_of
 from tasks.clean.tokens import longest_of, tokens
 from tasks.compiled import compiled
+from tasks.kernels import mixed
 
 LONGEST = 64  # words of a phrase that count
 
 
 def hits(texts: pl.Series, phrases: list[str]) -> pl.Series:
     """For each text the number of places where one of the phrases begins, as whole words in any case."""
-    data, offsets = buffers(texts)
+    data, offsets = bytes_of(texts)
     found = np.zeros(len(texts), np.int64)
-    count(data, offsets, character_table(), *buffers(pl.Series(phrases, dtype=pl.String)), found)
+    count(data, offsets, character_table(), *bytes_of(pl.Series(phrases, dtype=pl.String)), found)
     return pl.Series(texts.name, found)
 
 

@@ -23,9 +23,9 @@ from tasks.clean.characters import (
     STEP,
     TERMINAL,
     WORD,
-    decode,
 )  # fmt: skip
 from tasks.compiled import inlined
+from tasks.kernels import decode
 
 # What is counted in a text, in this order.
 COUNTS = (

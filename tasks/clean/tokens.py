@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.characters import ALONE, FLAGS, STEP, WORD, decode, mixed
+from tasks.clean.characters import ALONE, FLAGS, STEP, WORD
 from tasks.compiled import compiled
+from tasks.kernels import decode, mixed
 
 
 @compiled

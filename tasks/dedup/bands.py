@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.compiled import compiled
-from tasks.dedup.minhash import SEEDS, U8, U64, mix64
+from tasks.dedup.minhash import SEEDS, U8, U64
+from tasks.kernels import mixed
 
 MOST_BANDS = 255  # what the top byte of a key can tell apart, but for the band of the digests
 HASH_BITS = 56  # of a key, below the number of its band
@@ -53,7 +54,7 @@ def fill_keys(signatures: Any, rows: Any, keys: Any) -> None:
         for band in range(keys.shape[0]):
             hashed = np.uint64(SEEDS[0]) ^ np.uint64(band)
             for row in range(band * rows, (band + 1) * rows):
-                hashed = mix64(hashed ^ np.uint64(signatures[document, row]))
+                hashed = mixed(hashed ^ np.uint64(signatures[document, row]))
             keys[band, document] = np.uint64(band) << np.uint64(HASH_BITS) | hashed >> np.uint64(64 - HASH_BITS)
 
 

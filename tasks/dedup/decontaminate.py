@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.dedup.corpus import Corpus
-from tasks.dedup.minhash import buffers
 from tasks.dedup.ngrams import Hit, Wanted, evaluation_sets, hits, mark
 from tasks.dedup.repeats import REDUCED
 from tasks.dedup.shard import Rows, column, some_rows, texts_by_row, write_texts
 from tasks.dedup.task import Decontaminate
 from tasks.dedup.words import character_table
 from tasks.draft import Draft
+from tasks.kernels import buffers
 
 HITS, CUTS = ".scratch/hits", ".scratch/cuts"  # in the draft, not in the artifact
 LISTED = pa.schema({name: pa.large_string() for name in ("id", "set", "excerpt", "done")})
@@ -81,10 +81,9 @@ def screen_shard(
 def marked(documents: Path, size: int, among: Wanted) -> Iterator[npt.NDArray[np.bool_]]:
     """For each text of a file, some hundred at a time, whether it holds a wanted n-gram."""
     for texts in column(documents, "text"):
-        for data, offsets in buffers(texts):
-            hit = np.zeros(len(texts), np.bool_)
-            mark(data, offsets, character_table(), size, among.hashes, among.maybe, hit)
-            yield hit
+        hit = np.zeros(len(texts), np.bool_)
+        mark(*buffers(texts), character_table(), size, among.hashes, among.maybe, hit)
+        yield hit
 
 
 def phrases(folder: Path, most_documents: int) -> list[int]:

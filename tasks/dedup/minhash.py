@@ -6,7 +6,6 @@ Broder, "On the resemblance and containment of documents", 1997.
 """
 
 import functools
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tasks.compiled import compiled
-from tasks.dedup.words import ALONE, CLASS_SHIFT, LETTER, MIX_1, MIX_2, SHINGLE, START, WORD, character_table
+from tasks.dedup.words import ALONE, CLASS_SHIFT, LETTER, SHINGLE, START, WORD, character_table
+from tasks.kernels import MIX_1, MIX_2, buffers, decode, mixed
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
@@ -38,27 +38,6 @@ def permutations(num_perm: int, seed: int) -> U32:
     draw = np.random.RandomState(seed)  # datasketch's generator, or the signatures would differ
     factors = draw.randint(0, 1 << 31, num_perm, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     return np.stack([factors, draw.randint(0, 1 << 32, num_perm, dtype=np.uint32)])
-
-
-@compiled
-def mix64(value: Any) -> Any:
-    """`words.mixed`."""
-    value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
-    value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
-    return value ^ value >> np.uint64(31)
-
-
-@compiled
-def decode(data: Any, place: Any, end: Any) -> Any:
-    """The code point of the multi-byte UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
-    lead = np.uint32(data[place])
-    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    if lead < 0xC0 or place + length > end:
-        return np.uint32(0), place + 1
-    code = lead & np.uint32(0x7F >> length)
-    for step in range(1, length):
-        code = code << np.uint32(6) | np.uint32(data[place + step]) & np.uint32(0x3F)
-    return code, place + length
 
 
 @compiled
@@ -93,7 +72,7 @@ def word_hashes(data: Any, start: Any, end: Any, table: Any, out: Any) -> Any:
         out[count] = hashed
         count += 1
     for place in range(count):
-        out[place] = mix64(out[place])
+        out[place] = mixed(out[place])
     return count
 
 
@@ -109,7 +88,7 @@ def shingle_hashes(words: Any, num_words: Any, size: Any, out: Any) -> Any:
         if place >= size:
             rolled -= words[place - size] * leaving
         if place >= size - 1 or place == num_words - 1:
-            out[count] = np.uint32(mix64(rolled) >> np.uint64(32))
+            out[count] = np.uint32(mixed(rolled) >> np.uint64(32))
             count += 1
     return count
 
@@ -124,7 +103,7 @@ def digest(values: Any, start: Any, end: Any, out: Any) -> None:
         one ^= one >> np.uint64(32)
         two = (two + value) * np.uint64(MIX_2)
         two ^= two >> np.uint64(29)
-    out[0], out[1] = mix64(one), mix64(two ^ np.uint64(end - start))
+    out[0], out[1] = mixed(one), mixed(two ^ np.uint64(end - start))
 
 
 @compiled
@@ -178,20 +157,6 @@ def shingle_set(data: Any, start: Any, end: Any, table: Any, size: Any) -> Any:
     return np.unique(hashes[:count])
 
 
-def buffers(texts: pa.Array | pa.ChunkedArray) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]]:
-    """Bytes and offsets (rows + 1) of every chunk of a string column, without a copy. A null is an empty text."""
-    for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
-        wide = chunk.type == pa.large_string()
-        if not wide and chunk.type != pa.string():
-            raise TypeError(f"texts are {chunk.type}, not string or large_string")
-        _, offsets, data = chunk.buffers()
-        ends = np.frombuffer(offsets, np.int64 if wide else np.int32) if offsets else np.zeros(1, np.int32)
-        yield (
-            np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8),
-            ends[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64),
-        )
-
-
 def sketch(texts: pa.Array | pa.ChunkedArray, num_perm: int, size: int, seed: int) -> Sketches:
     """Signatures over shingles of `size` words, and digests, of a string column."""
     made = Sketches(
@@ -200,7 +165,8 @@ def sketch(texts: pa.Array | pa.ChunkedArray, num_perm: int, size: int, seed: in
         np.zeros(len(texts), np.int64),
     )
     begin = 0
-    for data, offsets in buffers(texts):
+    for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
+        data, offsets = buffers(chunk)
         rows = slice(begin, begin + len(offsets) - 1)
         parts = [column[rows] for column in made]
         sketch_rows(data, offsets, character_table(), size, permutations(num_perm, seed), *parts)

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from tasks.compiled import compiled
 from tasks.dedup.evaluation import files_of, texts_of
-from tasks.dedup.minhash import U64, buffers, mix64, word_hashes
+from tasks.dedup.minhash import U64, word_hashes
 from tasks.dedup.words import SHINGLE, character_table, spans
+from tasks.kernels import buffers, mixed
 
 FIRST_BITS = 24
 
@@ -47,7 +48,7 @@ def roll(words: Any, num_words: Any, size: Any, out: Any) -> Any:
         if place >= size:
             rolled -= words[place - size] * leaving
         if place >= size - 1:
-            out[place - size + 1] = mix64(rolled)
+            out[place - size + 1] = mixed(rolled)
     return max(num_words - size + 1, 0)
 
 
@@ -104,11 +105,11 @@ def hashes_of(path: str, size: int) -> tuple[U64, int]:
     for file in files_of(path):
         # a lone surrogate of a JSON escape has no UTF-8
         texts = [text.encode(errors="replace").decode() for text in texts_of(file)]
-        for data, offsets in buffers(pa.array(texts, pa.large_string())):
-            for start, end in itertools.pairwise(offsets):
-                found = window_hashes(data, start, end, size)
-                parts.append(found)
-                short += not len(found)
+        data, offsets = buffers(pa.array(texts, pa.large_string()))
+        for start, end in itertools.pairwise(offsets):
+            found = window_hashes(data, start, end, size)
+            parts.append(found)
+            short += not len(found)
     return np.unique(np.concatenate(parts)), short
 
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 from tasks.dedup.bands import Layout, band_keys, digest_keys
 from tasks.dedup.cluster import jaccard
 from tasks.dedup.index import written_keys
-from tasks.dedup.minhash import U32, U64, buffers, shingle_set, sketch
+from tasks.dedup.minhash import U32, U64, shingle_set, sketch
 from tasks.dedup.scheme import written_scheme
 from tasks.dedup.shard import Rows, opened, some_rows
 from tasks.dedup.words import character_table
+from tasks.kernels import buffers
 
 
 class Match(NamedTuple):
@@ -66,7 +67,7 @@ def similarities(asked: list[U32], document: str, size: int, texts: Sequence[str
 
 def sets_of(texts: pa.Array, size: int) -> list[U32]:
     """The shingle set of every text."""
-    ((data, offsets),) = buffers(texts)
+    data, offsets = buffers(texts)
     ends = itertools.pairwise(offsets)
     return [shingle_set(data, start, end, character_table(), size) for start, end in ends]
 

@@ -15,12 +15,13 @@ from tasks.compiled import compiled
 from tasks.dedup.bands import key_ranges
 from tasks.dedup.corpus import Corpus
 from tasks.dedup.index import between, write_keys, written_keys
-from tasks.dedup.minhash import U64, buffers, digest, word_hashes
+from tasks.dedup.minhash import U64, digest, word_hashes
 from tasks.dedup.scheme import metadata
 from tasks.dedup.shard import Rows, column, some_rows, write_texts
 from tasks.dedup.task import Dedup
 from tasks.dedup.words import character_table
 from tasks.draft import Draft
+from tasks.kernels import buffers
 
 PARTS, DROPS, REDUCED = ".scratch/parts", ".scratch/drops", ".scratch/reduced"  # in the draft, not in the artifact
 INDEX = "parts"  # in the artifact: the keys of all parts that stay
@@ -51,7 +52,7 @@ def part_keys(data: Any, offsets: Any, table: Any, blank: Any, least: Any, keys:
 
 def parts_of(texts: pa.Array, separator: str, least: int) -> tuple[U64, Rows, Rows]:
     """The keys of all parts of some texts that have enough words, their rows, and which part of the text each is."""
-    ((data, offsets),) = buffers(texts)
+    data, offsets = buffers(texts)
     data = data[offsets[0] : offsets[-1]]
     most = int((data == ord("\n")).sum()) + len(texts)
     keys, rows, places = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)

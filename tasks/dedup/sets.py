@@ -7,18 +7,19 @@ import numpy as np
 
 from tasks.dedup.cluster import ShingleSets
 from tasks.dedup.corpus import Corpus
-from tasks.dedup.minhash import U32, buffers, shingle_set
+from tasks.dedup.minhash import U32, shingle_set
 from tasks.dedup.shard import Rows, Shard, as_strings, some_rows
 from tasks.dedup.words import character_table
+from tasks.kernels import buffers
 
 
 def write_sets(folder: Path, documents: Path, rows: Rows, size: int) -> None:
     """Save the sorted different hashes of the shingles of some rows (rising), and where each row's begin."""
     found: list[U32] = []
     for _, batch in some_rows(documents, rows, ["text"]):
-        for data, offsets in buffers(as_strings(batch.column(0))):
-            ends = itertools.pairwise(offsets)
-            found += [shingle_set(data, start, end, character_table(), size) for start, end in ends]
+        data, offsets = buffers(as_strings(batch.column(0)))
+        ends = itertools.pairwise(offsets)
+        found += [shingle_set(data, start, end, character_table(), size) for start, end in ends]
     folder.mkdir(parents=True)
     np.save(folder / "rows.npy", rows)
     np.save(folder / "starts.npy", np.cumsum([0, *(len(values) for values in found)]))

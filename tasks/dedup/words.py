@@ -13,14 +13,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from tasks.kernels import MIX_1, MIX_2
+
 # One entry per code point of a character table: the folded code point, and in the bits above it its class.
 CLASS_SHIFT = 24
 LETTER, ALONE = 1, 2  # 0 separates
 
-# 64-bit odd multipliers. WORD hashes the code points of a word, SHINGLE its words; MIX_1 and MIX_2 are those of the
-# SplitMix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+# 64-bit odd multipliers: WORD hashes the code points of a word, SHINGLE its words.
 START, WORD, SHINGLE = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, 0xD1342543DE82EF95
-MIX_1, MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 ALL = (1 << 64) - 1
 
 WITHOUT_SPACES = re.compile(
@@ -90,7 +90,7 @@ def shingles(text: str, size: int) -> Iterator[bytes]:
 
 
 def mixed(value: int) -> int:
-    """A bijection of 64-bit integers after which every bit depends on every bit (SplitMix64)."""
+    """`kernels.mixed` of a Python integer."""
     value = (value ^ value >> 30) * MIX_1 & ALL
     value = (value ^ value >> 27) * MIX_2 & ALL
     return value ^ value >> 31

@@ -16,9 +16,10 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from tasks.compiled import compiled
+from tasks.kernels import buffers
 from tasks.tokenize.cuts import Family, family_of
 from tasks.tokenize.merges import LONGEST, Merges, encoded, merges_of
-from tasks.tokenize.pieces import END, MOST, Bytes, Int32s, Ints, Pieces, buffers, room_for
+from tasks.tokenize.pieces import END, MOST, Bytes, Int32s, Ints, Pieces, room_for
 from tasks.tokenize.sentences import starts
 
 

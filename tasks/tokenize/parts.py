@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.failure import StageFailure
+from tasks.kernels import buffers
 from tasks.tokenize.mixture import Floats, languages, repeated, repeats, weights
-from tasks.tokenize.pieces import buffers
 from tasks.tokenize.task import Weight
 
 Part = Literal["train", "validation", "heldout"]

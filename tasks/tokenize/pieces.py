@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from tasks.compiled import compiled
 from tasks.tokenize.cuts import Family, tables
@@ -17,13 +16,6 @@ MOST = 1 << 20  # different pieces; so many and their ids take some 100 MB
 FNV_START, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # Fowler, Noll, Vo: draft-eastlake-fnv
 SPACE = 32
 END = 0  # the number of the piece without text that ends every document
-
-
-def buffers(texts: pa.Array) -> tuple[Bytes, Ints]:
-    """Bytes and offsets (rows + 1) of a string column, without a copy of the bytes."""
-    _, offsets, data = texts.buffers()
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1] if offsets else np.zeros(1)
-    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), ends.astype(np.int64)
 
 
 class Cut(NamedTuple):

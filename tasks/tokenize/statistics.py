@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.draft import Draft
+from tasks.kernels import buffers
 from tasks.tokenize.encode import Encoded
 from tasks.tokenize.mixture import Ints, languages, sources
 from tasks.tokenize.parts import PARTS, Part
-from tasks.tokenize.pieces import buffers
 from tasks.tokenize.words import num_words
 
 KEYS = ["part", "language", "source"]

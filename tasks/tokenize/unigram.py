@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from tasks.kernels import buffers
 from tasks.tokenize.cuts import OURS
 from tasks.tokenize.merges import byte_of
-from tasks.tokenize.pieces import Pieces, buffers, room_for
+from tasks.tokenize.pieces import Pieces, room_for
 
 Counts = npt.NDArray[np.int64]
 Scored = list[tuple[str, float]]

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.compiled import compiled
+from tasks.kernels import buffers
 from tasks.tokenize.cuts import classes
-from tasks.tokenize.pieces import Ints, buffers, decoded
+from tasks.tokenize.pieces import Ints, decoded
 
 HAN, LETTER = 1, 2
 PATTERNS = (r"\p{Han}", r"[[\p{L}\p{M}\p{N}]&&[^\p{Han}]]")

@@ -4,13 +4,14 @@ import pytest
 
 from tasks.dedup.bands import Runs, band_keys, layout, runs
 from tasks.dedup.cluster import ShingleSets, Verdict, estimate, first_of_equal, jaccard, near_duplicates
-from tasks.dedup.minhash import buffers, shingle_set, sketch
+from tasks.dedup.minhash import shingle_set, sketch
 from tasks.dedup.words import character_table, shingles
+from tasks.kernels import buffers
 
 
 def verdict_of(texts: list[str], threshold: float = 0.7, groups: Runs | None = None, fixed: int = 0) -> Verdict:
     made = sketch(pa.array(texts), 128, 5, 1)
-    ((data, ends),) = buffers(pa.array(texts))
+    data, ends = buffers(pa.array(texts))
     sets = [shingle_set(data, ends[row], ends[row + 1], character_table(), 5) for row in range(len(texts))]
     starts = np.r_[0, np.cumsum([len(each) for each in sets])]
     signatures = made.signatures.astype(np.uint8)

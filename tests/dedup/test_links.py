@@ -5,8 +5,9 @@ import pytest
 from tasks.dedup.bands import Runs
 from tasks.dedup.cluster import ShingleSets
 from tasks.dedup.links import MOST_MEMBERS, SAMPLED, average, clusters, merge
-from tasks.dedup.minhash import buffers, shingle_set, sketch
+from tasks.dedup.minhash import shingle_set, sketch
 from tasks.dedup.words import character_table
+from tasks.kernels import buffers
 
 
 def sliding(*starts: int) -> list[str]:
@@ -16,7 +17,7 @@ def sliding(*starts: int) -> list[str]:
 
 def clusters_of(texts: list[str], kept: list[int], earlier: tuple[int, ...] = ()) -> list[int]:
     """All texts share a band."""
-    ((data, ends),) = buffers(pa.array(texts))
+    data, ends = buffers(pa.array(texts))
     sets = [shingle_set(data, ends[row], ends[row + 1], character_table(), 5) for row in range(len(texts))]
     starts = np.r_[0, np.cumsum([len(each) for each in sets])]
     signatures = sketch(pa.array(texts), 128, 5, 1).signatures.astype(np.uint8)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from datasketch import LeanMinHash, MinHash, MinHashLSH
 
-from tasks.dedup.minhash import EMPTY, buffers, lean, permutations, shingle_set, sketch
+from tasks.dedup.minhash import EMPTY, lean, permutations, shingle_set, sketch
 from tasks.dedup.words import character_table, shingle_hash, shingles
+from tasks.kernels import buffers
 
 CHINESE = [
     "北京大学创办于1898年，初名京师大学堂，是中国第一所国立综合性大学，也是当时中国最高教育行政机关。",
@@ -107,7 +108,7 @@ def test_chunks_slices_nulls_and_wide_offsets_change_nothing() -> None:
 
 def test_other_column_types_are_refused() -> None:
     with pytest.raises(TypeError, match="int64, not string"):
-        list(buffers(pa.array([1, 2])))
+        buffers(pa.array([1, 2]))
 
 
 def test_torn_utf8_is_skipped_and_read_no_further_than_its_text() -> None:
@@ -132,7 +133,7 @@ def test_the_estimate_is_within_three_sigma_of_the_jaccard_similarity(shared_par
     both = draw.choices(vocabulary, k=int(2_000 * shared_part))
     one, other = (" ".join(both + draw.choices(vocabulary, k=2_000 - len(both))) for _ in range(2))
     texts = pa.array([one, other])
-    ((data, ends),) = buffers(texts)
+    data, ends = buffers(texts)
     sets = [set(shingle_set(data, ends[row], ends[row + 1], character_table(), 5).tolist()) for row in range(2)]
     assert sets[0] == {shingle_hash(each) for each in shingles(one, 5)}
     true = len(sets[0] & sets[1]) / len(sets[0] | sets[1])

@@ -123,10 +123,16 @@ def _joined(work: Callable[..., object], number: int, folder: Path, args: tuple[
 
 @pytest.fixture(scope="session")
 def as_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
-    """`as_two_ranks(work, …)` calls `work(ranks, …)` in two processes over gloo: forks, so that they import nothing."""
+    """`as_two_ranks(work, …)` calls `work(ranks, …)` in two processes over gloo.
+
+    They are forks of a process that has imported everything and has no threads: one of this process, in which other
+    tests ran flows, would wait at its end for threads that are not there.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tasks.pretrain.loop", "tasks.model.families"])
 
     def run(work: Callable[..., object], *args: object) -> None:
-        context, folder = multiprocessing.get_context("fork"), tmp_path_factory.mktemp("ranks")
+        folder = tmp_path_factory.mktemp("ranks")
         processes = [context.Process(target=_joined, args=(work, number, folder, args)) for number in (0, 1)]
         for process in processes:
             process.start()
