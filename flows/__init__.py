@@ -13,8 +13,13 @@ os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "textmill")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 
 
-def without_trace(record: logging.LogRecord) -> bool:
-    """A failure that explains itself is logged as its sentence; the stack would only hide it."""
+INTERRUPTED = ("aborted by an interrupt signal", "aborted by a termination signal")
+
+
+def worth_saying(record: logging.LogRecord) -> bool:
+    """A failure that explains itself is logged as its sentence, an interruption not at all: the user knows of it."""
+    if any(phrase in record.getMessage() for phrase in INTERRUPTED):
+        return False
     if record.exc_info and isinstance(record.exc_info[1], StageFailure):
         record.exc_info = None
     return True
@@ -22,4 +27,4 @@ def without_trace(record: logging.LogRecord) -> bool:
 
 logging.getLogger("textmill").setLevel(logging.INFO)
 for name in ("prefect.task_runs", "prefect.flow_runs"):
-    logging.getLogger(name).addFilter(without_trace)
+    logging.getLogger(name).addFilter(worth_saying)

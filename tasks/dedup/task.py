@@ -60,7 +60,7 @@ class Dedup(Block):
     """which texts may not be learnt, because models are tested on them"""
 
 
-@stage("dedup", version=3)
+@stage("dedup", version=4)
 def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     """Sketch every new file, decide in order of rank, write what stays.
 

@@ -36,7 +36,7 @@ def answer(board: Scoreboard) -> str:
     said = [f"{task} in <b>{reached} %</b> of unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
     gains = ", ".join(f"{points(gap.mean)} points with {labels}" for labels, gap in verdicts)
-    if all(gap.exceeds_spread and gap.low > 0 for _, gap in verdicts):
+    if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"

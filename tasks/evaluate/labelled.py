@@ -1,5 +1,6 @@
 """Texts with labels, in three parts that share no document; what a benchmark gives and every model is fitted on."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.failure import StageFailure
+from tasks.manifest import canonical
 
 PARTS = ("train", "validation", "test")
 
@@ -31,10 +33,20 @@ class Part:
         return Part([self.texts[row] for row in rows], self.labels[rows], [self.origins[row] for row in rows])
 
     def thinned(self, most: int, seed: int) -> "Part":
-        """At most so many rows, drawn without regard to the label."""
-        if len(self) <= most:
-            return self
-        return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:most]))
+        """At most so many rows, drawn without regard to the label.
+
+        By a hash of each text, so that most of them are drawn again when others have come: a later model is compared
+        with an earlier one on the texts that both were tested on.
+        """
+        order = [hashlib.blake2b(f"{seed} {text}".encode(), digest_size=8).digest() for text in self.texts]
+        drawn = sorted(range(len(self)), key=lambda row: (order[row], row))[:most]
+        return self.take(np.array(sorted(drawn), dtype=np.int64))
+
+    @property
+    def text_ids(self) -> NDArray[np.uint64]:
+        """A hash of every text, by which evaluations find the texts that they share."""
+        hashes = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in self.texts)
+        return np.frombuffer(hashes, dtype="<u8")
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,12 @@ class LabelledTexts:
     def parts(self) -> dict[str, Part]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def digest(self) -> str:
+        """Names its classes, texts and labels: where it is the same, one seed draws the same sample."""
+        parts = [[part.texts, part.labels.tolist()] for part in self.parts.values()]
+        return hashlib.sha256(canonical([self.names, parts])).hexdigest()[:16]
 
     def checked(self) -> "LabelledTexts":
         """Itself, when every class can be learnt and scored; StageFailure otherwise."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.int64]
+Right = NDArray[np.bool_]
 
 
 def accuracy(truth: Labels, predicted: Labels) -> float:
@@ -46,30 +47,54 @@ def spread(values: list[float]) -> Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one model is, with a 95 % interval, and whether that exceeds the spread over seeds."""
+    """How much better one model is, with an interval, and whether that exceeds the spread over seeds."""
 
     mean: float
     low: float
     high: float
     exceeds_spread: bool
 
+    @property
+    def sure(self) -> bool:
+        """Whether there is a difference at all. With a few seeds the interval alone is too narrow."""
+        return self.exceeds_spread and not self.low <= 0 <= self.high
+
 
 def paired_difference(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 0, draws: int = 2000
+    first: Right, second: Right, seed: int = 0, draws: int = 2000, *, same_samples: bool = True, level: float = 0.95
 ) -> Difference:
     """Accuracy of `first` minus that of `second`; both are (seeds, examples) of whether an example was right.
 
     The bootstrap draws seeds and examples with replacement, both models the same ones (Efron & Tibshirani 1993, ch. 13;
     over two factors as in Owen 2007), so the interval holds what another training sample and another test set would
-    change. It exceeds the spread when the mean difference is larger than both models' standard deviations over seeds.
+    change. Models that were fitted on different samples share the examples only: their seeds are drawn apart. It
+    exceeds the spread when the mean difference is larger than both models' standard deviations over seeds.
     """
-    gaps = first.astype(np.float64) - second
     rng = np.random.default_rng(seed)
-    num_seeds, num_examples = gaps.shape
-    of_seeds = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), draws) / num_seeds
-    of_examples = rng.multinomial(num_examples, np.full(num_examples, 1 / num_examples), draws) / num_examples
-    means = np.einsum("ds,se,de->d", of_seeds, gaps, of_examples, optimize=True)
-    low, high = np.quantile(means, [0.025, 0.975])
+    of_first, of_examples = (_drawn(count, draws, rng) for count in first.shape)
+    of_second = of_first if same_samples else _drawn(len(second), draws, rng)
+    means = _means(first, of_first, of_examples) - _means(second, of_second, of_examples)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     deviations = [spread([float(row.mean()) for row in right]).deviation for right in (first, second)]
-    mean = float(gaps.mean())
-    return Difference(mean, float(low), float(high), mean > max(deviations))
+    mean = float(first.mean() - second.mean())
+    return Difference(mean, float(low), float(high), abs(mean) > max(deviations))
+
+
+def interval(right: Right, seed: int = 0, draws: int = 2000, level: float = 0.95) -> tuple[float, float]:
+    """The bootstrap interval of an accuracy over seeds and examples, `right` as above."""
+    rng = np.random.default_rng(seed)
+    of_seeds, of_examples = (_drawn(count, draws, rng) for count in right.shape)
+    low, high = np.quantile(_means(right, of_seeds, of_examples), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _drawn(count: int, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """For each draw with replacement the share of each of `count` things in it."""
+    return rng.multinomial(count, np.full(count, 1 / count), draws) / count
+
+
+def _means(right: Right, of_seeds: NDArray[np.float64], of_examples: NDArray[np.float64]) -> NDArray[np.float64]:
+    means: NDArray[np.float64] = np.einsum(
+        "ds,se,de->d", of_seeds, right.astype(np.float64), of_examples, optimize=True
+    )
+    return means

@@ -8,8 +8,9 @@ from tasks.evaluate import charts
 from tasks.evaluate.answer import accuracy_series, answer, percent, points, with_spread
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.history import Ancestor, LossCurve, Step
-from tasks.evaluate.metrics import Difference, confusion
+from tasks.evaluate.metrics import Difference, confusion, interval
 from tasks.evaluate.page import figure, page, table
+from tasks.evaluate.samples import Rule, Sample
 from tasks.evaluate.scores import TITLES, Scoreboard, compared
 
 NUM_MISTAKES = 6
@@ -24,7 +25,10 @@ class Story:
     contamination: Contamination
     crawl: Sequence[tuple[str, str]]
     funnel: Sequence[Step]
+    rules: Sequence[Rule]
     loss: LossCurve
+    run: str
+    """the other curves of the training run, drawn"""
     ancestors: Sequence[Ancestor]
     settings: Sequence[str]
     versions: dict[str, str]
@@ -66,23 +70,24 @@ def _method(board: Scoreboard) -> str:
 
 
 def score_table(board: Scoreboard) -> str:
-    """Models by label counts, accuracy and macro-F1."""
-    head = [
-        "model",
-        *(f"{name}, {labels} labels" for labels in board.label_counts for name in ("accuracy", "macro-F1")),
-    ]
+    """A row per label count and model, so that it is no wider for more of them: accuracy with interval, macro-F1."""
+    pairs = [(labels, model) for labels in board.label_counts for model in board.models]
     rows = [
         [
+            str(labels),
             escape(TITLES[model]),
-            *(
-                with_spread(board.spread(model, labels, metric))
-                for labels in board.label_counts
-                for metric in ("accuracy", "macro_f1")
-            ),
+            with_spread(board.spread(model, labels, "accuracy")),
+            " … ".join(map(percent, interval(board.right(model, labels)))),
+            with_spread(board.spread(model, labels, "macro_f1")),
         ]
-        for model in board.models
+        for labels, model in pairs
     ]
-    return table(head, rows, ours=board.models.index("pretrained"))
+    ours = [number for number, (_, model) in enumerate(pairs) if model == "pretrained"]
+    note = (
+        '<p class="soft">By labels a class: mean over seeds ± one standard deviation; the interval is a bootstrap over '
+        "seeds and test texts.</p>"
+    )
+    return table(["labels", "model", "accuracy", "95 % interval", "macro-F1"], rows, ours=ours) + note
 
 
 def _accuracy_chart(board: Scoreboard) -> str:
@@ -106,15 +111,15 @@ def _difference_table(board: Scoreboard) -> str:
     note = (
         '<p class="soft">Points of accuracy, paired over samples and test texts. The interval is a bootstrap over '
         "both; the last column says whether the mean exceeds each model's standard deviation over seeds and the "
-        "interval lies above zero.</p>"
+        "interval leaves zero out.</p>"
     )
     return table(["difference", "labels", "points", "95 % interval", "sure"], rows) + note
 
 
 def _sure(gap: Difference) -> str:
-    if gap.exceeds_spread and gap.low > 0:
-        return "yes"
-    return "yes, worse" if gap.high < 0 else "no"
+    if not gap.sure:
+        return "no"
+    return "yes" if gap.mean > 0 else "yes, worse"
 
 
 def _fit_curves(board: Scoreboard) -> str:
@@ -199,7 +204,8 @@ def _pretraining(story: Story) -> str:
         return f"<h2>Pretraining</h2>{facts}"
     last = f" Last validation loss {loss.validation[-1][1]:.3f}." if loss.validation else ""
     picture = figure(charts.line_chart(shown, "step", "loss, nats a token"), f"Cross-entropy while pretraining.{last}")
-    return f"<h2>Pretraining</h2>{facts}{picture}"
+    further = figure(story.run, "The learning rate, the gradients and the speed of the same run.")
+    return f"<h2>Pretraining</h2>{facts}{picture}{further}"
 
 
 def _funnel(story: Story) -> str:
@@ -208,26 +214,59 @@ def _funnel(story: Story) -> str:
         return ""
     rows = [[escape(name), escape(text)] for name, text in story.crawl]
     crawl = f"<h3>The crawl</h3>{table(['', ''], rows, words=True)}" if rows else ""
-    return f"<h2>What became of the pages</h2>{figure(picture, 'Documents left after each step.')}{crawl}"
+    drawn = figure(picture, "Documents left after each step.")
+    return f"<h2>What became of the pages</h2>{drawn}{crawl}{render_rules(story.rules)}"
+
+
+def render_rules(rules: Sequence[Rule]) -> str:
+    """Samples of dropped and barely kept documents, folded by rule; what pages say is no markup."""
+    if not rules:
+        return ""
+    note = (
+        '<p class="soft">For each rule some documents that it dropped, and those of the rest that came nearest to its '
+        "bounds: where a threshold lies well, the first are no loss and the second no rubbish.</p>"
+    )
+    return f"<h3>What each rule dropped and barely kept</h3>{note}{''.join(map(_rule, rules))}"
+
+
+def _rule(rule: Rule) -> str:
+    bounds = sorted({sample.bounds for sample in rule.samples})
+    title = (
+        f"<b>{escape(rule.name.replace('_', ' '))}</b> ({escape(' or '.join(bounds))}): {rule.dropped:,} dropped by "
+        f"it first, {rule.failing:,} break it"
+    )
+    return f"<details><summary>{title}</summary>{''.join(map(_sample, rule.samples))}</details>"
+
+
+def _sample(sample: Sample) -> str:
+    return (
+        f"<blockquote><p><b>{escape(sample.verdict)}</b> at {short_number(sample.score)}, to stay: "
+        f"{escape(sample.bounds)} <small>{escape(sample.url)}</small></p><p>{escape(sample.excerpt)}</p></blockquote>"
+    )
+
+
+def short_number(value: float) -> str:
+    """Four digits of a number, or all of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _lineage(story: Story) -> str:
-    rows = [
-        [
-            f"<b>{escape(each.stage)}</b>",
-            f"<code>{escape(each.key)}</code>",
-            f"<code>{escape(each.digest)}</code>",
-            _folded(f"{len(each.settings.splitlines())} settings", each.settings),
-        ]
+    lineage = "".join(
+        _folded(
+            f"<b>{escape(each.stage)}</b> <code>{escape(each.key)}</code>, content <code>{escape(each.digest)}</code>",
+            each.settings,
+        )
         for each in story.ancestors
-    ]
-    lineage = table(["stage", "key", "content", "settings"], rows, words=True) if rows else ""
+    )
+    note = '<p class="soft">Every artifact behind the scores, sources first; folded in each the settings.</p>'
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in story.versions.items())
     return (
-        f"<h2>Where it came from</h2>{lineage}{_folded('settings of this evaluation', chr(10).join(story.settings))}"
+        f"<h2>Where it came from</h2>{note if lineage else ''}{lineage}"
+        f"{_folded('settings of this evaluation', chr(10).join(story.settings))}"
         f'<p class="soft">Versions: {versions}.</p>'
     )
 
 
 def _folded(title: str, text: str) -> str:
-    return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"
+    """`title` is HTML."""
+    return f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>"

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.metrics import METRICS, Difference, Spread, paired_difference, spread
+from tasks.evaluate.metrics import METRICS, Difference, Right, Spread, paired_difference, spread
 
 TITLES = {
     "pretrained": "pretrained",
@@ -67,11 +67,13 @@ class Scoreboard:
 
     def difference(self, first: str, second: str, labels: int) -> Difference:
         """Accuracy of one model minus another's, on the same samples and the same test texts."""
-        right = [
-            np.stack([(fit.guesses["label"] == fit.guesses["predicted"]).to_numpy() for fit in self.of(model, labels)])
-            for model in (first, second)
-        ]
-        return paired_difference(right[0], right[1])
+        return paired_difference(self.right(first, labels), self.right(second, labels))
+
+    def right(self, model: str, labels: int) -> Right:
+        """Which test texts a model got right: (seeds, texts)."""
+        return np.stack(
+            [(fit.guesses["label"] == fit.guesses["predicted"]).to_numpy() for fit in self.of(model, labels)]
+        )
 
     def shown(self) -> Fit:
         """The fit that examples and the confusion picture are taken from: pretrained, most labels, first seed."""
@@ -103,6 +105,24 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
             "value": pl.Float64,
         },
     )
+
+
+def answers(boards: Sequence[Scoreboard]) -> pl.DataFrame:
+    """Which test texts the pretrained model got right, by seed: what other models are compared with it by."""
+    tables = [
+        pl.DataFrame(
+            {
+                "benchmark": board.data.name,
+                "data": board.data.digest,
+                "labels_per_class": np.full(len(board.data.test), labels, dtype=np.int32),
+                "text": board.data.test.text_ids,
+                "right": board.right("pretrained", labels).T.tolist(),
+            }
+        )
+        for board in boards
+        for labels in board.label_counts
+    ]
+    return pl.concat(tables)
 
 
 def compared(board: Scoreboard) -> list[tuple[int, str, Difference]]:

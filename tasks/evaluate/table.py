@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.block import Block
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 
 class Columns(Block):
@@ -51,7 +51,7 @@ def _rows(path: Path, header: bool) -> Iterator[dict[str, Any]]:
     if path.suffix not in readers:
         raise StageFailure(f"{path} is not a table that can be read", f"Give one of {', '.join(readers)}")
     if not path.is_file():
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks.labelled_text")
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks.labelled_text")
     try:
         yield from readers[path.suffix](path, header)
     except UnicodeDecodeError as error:

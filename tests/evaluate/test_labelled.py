@@ -47,3 +47,22 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
         assert again.parts[name].texts == each.texts
         assert again.parts[name].labels.tolist() == each.labels.tolist()
         assert again.parts[name].origins == each.origins
+
+
+def test_thinned_keeps_most_of_its_rows_when_others_come() -> None:
+    before, after = part(*[0] * 1000), part(*[0] * 1100)
+    drawn, later = before.thinned(100, 0), after.thinned(100, 0)
+    assert len(drawn) == len(later) == 100
+    assert len(set(drawn.texts) & set(later.texts)) > 80
+    assert drawn.texts != before.thinned(100, 1).texts
+    assert [int(text.split()[1]) for text in drawn.texts] == sorted(int(text.split()[1]) for text in drawn.texts)
+    assert part(0, 1).thinned(2, 0).texts == ["text 0", "text 1"]
+    assert part().thinned(5, 0).texts == []
+
+
+def test_the_digest_names_texts_and_labels_and_a_text_has_its_own() -> None:
+    one, other = made(part(0, 1), part(0), part(1)), made(part(1, 0), part(0), part(1))
+    assert one.digest == made(part(0, 1), part(0), part(1)).digest
+    assert one.digest != other.digest
+    assert part(0, 0, 0).text_ids.tolist()[:2] == part(1, 1).text_ids.tolist()
+    assert len(set(part(0, 0, 0).text_ids.tolist())) == 3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from tasks.evaluate.metrics import accuracy, confusion, macro_f1, paired_difference, spread
+from tasks.evaluate.metrics import Difference, accuracy, confusion, interval, macro_f1, paired_difference, spread
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -44,3 +44,28 @@ def test_the_interval_holds_the_true_difference_about_as_often_as_it_says() -> N
         gap = paired_difference(first, second, seed=trial, draws=300)
         inside += gap.low <= TRUE_GAP <= gap.high
     assert inside >= 180
+
+
+def test_the_interval_of_a_score_holds_the_true_one_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    inside = 0
+    for trial in range(200):
+        low, high = interval(rng.random((5, 150)) < rng.random(150), seed=trial, draws=300)
+        inside += low <= 0.5 <= high
+    assert inside >= 180
+
+
+def test_models_of_different_samples_are_less_sure_to_differ() -> None:
+    rng = np.random.default_rng(3)
+    taught = np.array([[0.4], [0.5], [0.6]])
+    first, second = (rng.random((3, 400)) < taught + gap for gap in (0.05, 0.0))
+    paired, apart = (paired_difference(first, second, same_samples=same) for same in (True, False))
+    assert apart.mean == paired.mean
+    assert apart.low < paired.low < paired.high < apart.high
+    assert not paired.sure, "it does not exceed the spread over seeds"
+
+
+def test_sure_needs_both_the_interval_and_the_spread() -> None:
+    assert Difference(-0.1, -0.2, -0.01, exceeds_spread=True).sure
+    assert not Difference(-0.1, -0.2, 0.01, exceeds_spread=True).sure
+    assert not Difference(0.1, 0.05, 0.2, exceeds_spread=False).sure

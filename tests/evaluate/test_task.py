@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.query import answers
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
 from tasks.store import Artifact
@@ -26,7 +27,7 @@ SMALL = Evaluate.model_validate(
     }
 )
 LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
-FILES = ["report.html", "scores.json", "scores.parquet", "summary.md"]
+FILES = ["answers.parquet", "report.html", "scores.json", "scores.parquet", "summary.md"]
 
 Run = Callable[..., Draft]
 
@@ -64,6 +65,11 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     }
     assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
+    report = (draft.path / "report.html").read_text()
+    assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
+    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
+    kept = answers(draft.path)["site_section", 6]
+    assert (guesses["label"] == guesses["predicted"]).to_list() == kept.right[0].tolist()
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     one = scores.filter(model="tfidf", labels_per_class=6, seed=0, metric="accuracy")["value"].item()
     assert (guesses["label"] == guesses["predicted"]).mean() == one
@@ -170,3 +176,8 @@ def test_every_benchmark_has_a_description_and_survives_json() -> None:
     assert kinds == ["labelled_text", "site_section"]
     assert all(block.__doc__ for _, block in every.blocks())
     assert Evaluate.model_validate_json(SMALL.model_dump_json()) == SMALL
+
+
+def test_the_gate_enters_no_key() -> None:
+    strict = Evaluate.model_validate({"gate": {"enabled": False, "tolerance": 0.1, "fail": True}})
+    assert strict.semantic() == Evaluate().semantic()

@@ -79,7 +79,8 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
 def files(folder: Path) -> dict[str, bytes]:
     inside = [path for path in folder.rglob("*") if path.is_file()]
     names = {path: str(path.relative_to(folder)) for path in inside}
-    return {name: path.read_bytes() for path, name in names.items() if not name.startswith(".")}
+    timed = ("summary.md", "speed.jsonl")  # how fast the run was
+    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and name not in timed}
 
 
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
@@ -230,14 +231,16 @@ def test_leaving_the_stage_stops_the_trainer(
     draft = make_draft("left")
     seen: list[int] = []
 
-    def interrupted(trainer: subprocess.Popen[str], steps: int) -> dict[str, object]:
+    def interrupted(trainer: subprocess.Popen[str], *_: object) -> dict[str, object]:
         wait_for_step(trainer, 3)
         seen.append(trainer.pid)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(process, "_followed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         run_trainer(job(draft, tokens, small(steps=100000)), 100000)
     with pytest.raises(ProcessLookupError):
         os.kill(seen[0], 0)
-    assert Checkpoints(draft.scratch / "checkpoints").steps()[-1] >= 3
+    step = Checkpoints(draft.scratch / "checkpoints").steps()[-1]
+    assert step >= 3
+    assert raised.value.__notes__ == [f"the checkpoint of step {step:,} is kept"]

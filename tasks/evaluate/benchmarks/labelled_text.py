@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,8 @@ class TextFiles(Block):
 
 class LabelledText(Benchmark):
     """Classify texts of the user: sentiment, topic, intent, from TSV, CSV, JSONL or Parquet files."""
+
+    from_heldout: ClassVar[bool] = False
 
     enabled: bool = True
     """whether models are scored on the data sets below"""

@@ -1,0 +1,89 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.evaluate.metrics import Right
+from tasks.evaluate.query import FEWEST_TEXTS, answers, changes, differ, scores
+from tasks.manifest import Manifest
+
+TEXTS = 300
+HARDNESS = np.random.default_rng(0).random(TEXTS)
+
+
+def right(ability: float, seed: int, seeds: int = 3) -> Right:
+    """Seeds that agree on which texts are easy and differ in how well they were taught."""
+    rng = np.random.default_rng(seed)
+    taught = ability + np.linspace(-0.05, 0.05, seeds)[:, None]
+    return np.asarray(rng.normal(taught, 0.05, (seeds, TEXTS)) > HARDNESS)
+
+
+def evaluated(folder: Path, correct: Right, texts: Sequence[int] = range(TEXTS), data: str = "same") -> Path:
+    folder.mkdir()
+    rows = {"text": list(texts), "right": correct[:, : len(texts)].T.tolist()}
+    table = pl.DataFrame(rows, schema_overrides={"text": pl.UInt64}).with_columns(
+        benchmark=pl.lit("news"), data=pl.lit(data), labels_per_class=pl.lit(8, pl.Int32)
+    )
+    table.write_parquet(folder / "answers.parquet")
+    return folder
+
+
+def test_a_score_has_an_interval_around_it(tmp_path: Path) -> None:
+    (score,) = scores(evaluated(tmp_path / "one", right(0.6, 1)))
+    assert (score.benchmark, score.labels, score.texts, score.seeds) == ("news", 8, TEXTS, 3)
+    assert score.low < score.accuracy < score.high
+    assert 0.05 < score.high - score.low < 0.2
+
+
+def test_the_same_data_are_paired_by_text_and_by_sample(tmp_path: Path) -> None:
+    better, before = right(0.8, 1), right(0.6, 2)
+    one = evaluated(tmp_path / "one", better)
+    (paired,) = changes(one, evaluated(tmp_path / "two", before))
+    (apart,) = changes(one, evaluated(tmp_path / "three", before, data="other"))
+    assert paired.same_samples
+    assert not apart.same_samples
+    assert paired.difference.mean == apart.difference.mean == pytest.approx(better.mean() - before.mean())
+    assert paired.difference.sure
+    widths = [each.difference.high - each.difference.low for each in (paired, apart)]
+    assert widths[0] < widths[1], "which sample was drawn moves both models alike"
+
+
+def test_all_intervals_together_are_wider(tmp_path: Path) -> None:
+    folders = []
+    for name, ability in (("one", 0.7), ("two", 0.6)):
+        folders.append(evaluated(tmp_path / name, right(ability, 1)))
+        table = pl.read_parquet(folders[-1] / "answers.parquet")
+        tasks = [table.with_columns(labels_per_class=pl.lit(labels, pl.Int32)) for labels in (8, 16, 32)]
+        pl.concat(tasks).write_parquet(folders[-1] / "answers.parquet")
+    single, joint = changes(*folders), changes(*folders, jointly=True)
+    assert [each.labels for each in joint] == [8, 16, 32]
+    for one, all_ in zip(single, joint, strict=True):
+        assert all_.difference.low < one.difference.low < one.difference.high < all_.difference.high
+
+
+def test_only_common_texts_are_compared(tmp_path: Path) -> None:
+    one = evaluated(tmp_path / "one", np.ones((3, 200), dtype=np.bool_), range(200))
+    two = evaluated(tmp_path / "two", np.zeros((3, 200), dtype=np.bool_), range(150, 350), "other")
+    (change,) = changes(one, two)
+    assert (change.texts, change.difference.mean) == (50, 1.0)
+    few = evaluated(
+        tmp_path / "few", np.zeros((3, 200), dtype=np.bool_), range(201 - FEWEST_TEXTS, 401 - FEWEST_TEXTS), "third"
+    )
+    assert changes(one, few) == []
+
+
+def test_a_text_that_repeats_is_paired_once(tmp_path: Path) -> None:
+    folder = evaluated(tmp_path / "one", right(0.6, 1), [7, *range(100), 7, 7])
+    assert answers(folder)["news", 8].right.shape == (3, 103)
+    assert [each.texts for each in changes(folder, folder)] == [100]
+
+
+def test_what_does_not_compare_is_named() -> None:
+    def manifest(version: int, epochs: int) -> Manifest:
+        return Manifest.model_construct(version=version, semantic={"recipe": {"epochs": epochs}})
+
+    assert differ(manifest(3, 1), manifest(3, 1)) == ""
+    assert differ(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"
+    assert differ(manifest(3, 2), manifest(3, 1)) == "other settings of fine-tuning"
