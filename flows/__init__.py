@@ -11,7 +11,9 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 # so that what stages log through the standard library reaches the terminal and the UI
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "textmill")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-
+# `PREFECT_API_URL= textmill run` means no server; half of Prefect takes the empty word for an address
+if os.environ.get("PREFECT_API_URL") == "":
+    del os.environ["PREFECT_API_URL"]
 
 INTERRUPTED = ("aborted by an interrupt signal", "aborted by a termination signal")
 

@@ -53,8 +53,6 @@ class Interruption:
         if self.number or self.ended:
             self._end_now(number)
         self.number, self.since = number, time.monotonic()
-        # as a flow ends, Prefect's heartbeat still finds the thread gone that would send it, and tells with a traceback
-        logging.getLogger("prefect.events").setLevel(logging.CRITICAL + 1)
         raise Interrupted(number)
 
     def _watch(self, readable: int) -> None:
