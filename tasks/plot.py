@@ -62,10 +62,11 @@ class Scale:
             within = [value for value in round_ones if low * 0.999 <= value <= high * 1.001]
             few = within if len(within) <= most else [value for value in within if math.log10(value) % 1 < 1e-9]
             return few[:: -(-len(few) // most)] if few else [low, high]
-        rough = (high - low) / (most - 1)
+        rough = (high - low) / max(1, most - 1)
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-        return [round(step * number, 12) for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        first = math.ceil(low / step - 1e-9)  # an end that is a tick stays one where division rounds
+        return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def thinned(points: Points) -> Points:

@@ -1,12 +1,12 @@
 """The result in words and in a short table: what opens the report and closes the terminal's output."""
 
-import base64
 from collections.abc import Sequence
 
 from tasks.evaluate import charts
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.metrics import Spread
 from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.plot import as_image
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
 COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
@@ -76,7 +76,7 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
             cells = [with_spread(board.spread(model, labels, "accuracy")) for labels in board.label_counts]
             lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
-        picture = f"![Accuracy by labels a class](data:image/svg+xml;base64,{_picture(board)})"
+        picture = as_image(_picture(board), "Accuracy by labels a class")
         parts += [f"### {board.data.name}", plain, "\n".join(lines), picture]
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
@@ -90,4 +90,4 @@ def _picture(board: Scoreboard) -> str:
     at = [float(labels) for labels in board.label_counts]
     series = accuracy_series(board, COLORS)
     drawn = charts.drawing(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
-    return base64.b64encode(charts.standalone(drawn).encode()).decode()
+    return charts.standalone(drawn)

@@ -3,11 +3,12 @@
 Drawn by hand, because the bytes must not depend on a plotting library's version, fonts or clock.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from unicodedata import east_asian_width
+
+from tasks.plot import Scale
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 30, 44
@@ -32,34 +33,6 @@ class Series:
     points: Sequence[Point]
     deviations: Sequence[float] = field(default_factory=tuple)
     dashed: bool = False
-
-
-@dataclass(frozen=True)
-class Scale:
-    """From values to places on the page."""
-
-    low: float
-    high: float
-    start: float
-    stop: float
-    logarithmic: bool = False
-
-    def __call__(self, value: float) -> float:
-        low, high = (math.log(self.low), math.log(self.high)) if self.logarithmic else (self.low, self.high)
-        value = math.log(value) if self.logarithmic else value
-        share = (value - low) / (high - low) if high > low else 0.5
-        return self.start + share * (self.stop - self.start)
-
-
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values from `low` to `high`, at most so many."""
-    if high <= low:
-        return [low]
-    rough = (high - low) / max(1, most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    first = math.ceil(low / step - 1e-9)
-    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def label(value: float) -> str:
@@ -97,7 +70,7 @@ def drawing(
     pad = 0.06 * (WIDTH - LEFT - RIGHT) if x_ticks else 0
     x_scale = Scale(x_low, x_high, LEFT + pad, WIDTH - RIGHT - pad, log_x)
     y_scale = Scale(low, high, HEIGHT - BOTTOM, TOP)
-    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or ticks(x_low, x_high, 8))]
+    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or Scale(x_low, x_high, 0, 1).ticks(8))]
     for each in series:
         body += _line(each, x_scale, y_scale)
     alternative = f"{y_name} by {x_name}: {', '.join(each.name for each in series)}"
@@ -106,7 +79,7 @@ def drawing(
 
 def _y_axis(scale: Scale, name: str) -> list[str]:
     lines = [f'<text class="start" x="2" y="14">{escape(name)}</text>']  # above: beside, it would meet wide ticks
-    for tick in ticks(scale.low, scale.high):
+    for tick in scale.ticks(6):
         y = scale(tick)
         lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         lines.append(f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{label(tick)}</text>')

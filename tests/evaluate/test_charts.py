@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tasks.evaluate.charts import Scale, Series, confusion_picture, cut, funnel, line_chart, ticks
+from tasks.evaluate.charts import Scale, Series, confusion_picture, cut, funnel, line_chart
 
 COLOR = "var(--x)"
 
@@ -12,9 +12,9 @@ def parsed(picture: str) -> ET.Element:
 
 
 def test_ticks_are_round_and_inside() -> None:
-    assert ticks(0, 1, 6) == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert ticks(3, 97, 6) == [20, 40, 60, 80]
-    assert ticks(5, 5) == [5]
+    assert Scale(0, 1, 0, 1).ticks(6) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert Scale(3, 97, 0, 1).ticks(6) == [20, 40, 60, 80]
+    assert Scale(5, 5, 0, 1).ticks() == [5]
 
 
 def test_scales() -> None:
