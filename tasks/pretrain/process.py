@@ -134,6 +134,11 @@ def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
         return Transient(
             f"training was stopped at {step} by {told['stopped']}", "Start it again: it goes on from there"
         )
+    if "Timeout (" in errors:  # before all else: who writes the stacks of threads that run may stumble over one
+        return StageFailure(
+            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last}",
+            "Start it again: it goes on from its last checkpoint; or allow more seconds",
+        )
     # torchrun lists how each rank ended; those that it stopped itself got SIGTERM
     killed = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
     code = min(killed, default=code)
@@ -143,10 +148,5 @@ def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
         return Transient(
             f"training was ended at {step} by {name}{memory}",
             "It goes on from its last checkpoint; if it ends so again, raise pretrain.batch.accumulation",
-        )
-    if "Timeout (" in errors:
-        return StageFailure(
-            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last}",
-            "Start it again: it goes on from its last checkpoint; or allow more seconds",
         )
     return StageFailure(f"the trainer ended with exit code {code} at {step}:\n{last}", "See trainer.log in the draft")
