@@ -2,8 +2,10 @@
 
 All train the same transformers model from the same weights without dropout, on the same rows, by AdamW with clipping;
 Trainer also with the dropout of .1 that the published configurations have.
-On a CPU they take turns step by step, in fp32 with one thread each; what is told is CPU-seconds, and the peak of the
-memory beyond what the imports take. On a GPU one after the other in bf16; seconds, and the peak of the GPU's memory.
+On a CPU they take turns step by step, with one thread each; what is told is CPU-seconds, and the peak of the memory
+beyond what the imports take. All compute in the precision that our loop finds best there: bf16 where the CPU has units
+for it, and then in fp32 too, which is what Trainer takes unless told otherwise.
+On a GPU one after the other in bf16; seconds, and the peak of the GPU's memory.
 
 `packed` are paragraphs of uneven length: ours packs them into rows, Trainer pads 16 of them to the longest; as many
 tokens a step, and speed by tokens that are no padding. Model FLOPs utilisation (MFU) as in PaLM, arXiv:2204.02311
@@ -24,7 +26,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.report import Spread, print_result, print_table, print_versions, spread
-from benchmarks.trainers import CONTENDERS, MASKED, OURS, PLAIN, TRAINER, Cost, Work, contend, model_of
+from benchmarks.trainers import CONTENDERS, IN_FP32, MASKED, OURS, PLAIN, TRAINER, Cost, Work, contend, model_of
+from tasks.model.hardware import probe
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "mask_token": "<mask>"}
 LONGEST = 256
@@ -100,7 +103,6 @@ def measured(names: Sequence[str], work: Work, tokens: Path) -> dict[str, Cost]:
 def utilisation(work: Work, tokens: Path, rate: float) -> float:
     """Share of what the GPU can do that so many tokens a second need."""
     from tasks.model.flops import Flops, peak
-    from tasks.model.hardware import probe
     from tasks.model.packed import PackedModel
 
     hardware = probe()
@@ -123,14 +125,14 @@ def smaller(work: Work) -> Work:
     return dataclasses.replace(work, size="tiny", rows=max(work.rows // 4, 2 * bool(work.rows)), steps=4)
 
 
+def over(ours: Cost, its: Cost) -> Spread:
+    """How many times as fast ours is, step by step."""
+    return spread([own / other for own, other in zip(ours.rates, its.rates, strict=True)])
+
+
 def told(name: str, costs: dict[str, Cost]) -> tuple[list[tuple[object, ...]], dict[str, Spread]]:
     """Rows of the table, and how many times as fast as each peer ours is, step by step."""
-    ours = costs[OURS].rates
-    times = {
-        peer: spread([own / its for own, its in zip(ours, cost.rates, strict=True)])
-        for peer, cost in costs.items()
-        if peer != OURS
-    }
+    times = {peer: over(costs[OURS], cost) for peer, cost in costs.items() if peer != OURS}
     rows = [
         (name, peer, spread(cost.rates), f"{cost.memory / 2**20:,.0f}", times.get(peer, ""))
         for peer, cost in costs.items()
@@ -141,14 +143,17 @@ def told(name: str, costs: dict[str, Cost]) -> tuple[list[tuple[object, ...]], d
 def main() -> None:
     cuda, quick = arguments()
     print_versions("torch", "transformers", "accelerate")
+    precision = probe().precision
     # on a CPU the plain loop is as fast as Trainer: one look is enough
     names = [name for name in CONTENDERS if cuda or quick or name != PLAIN]
+    names += IN_FP32 if precision == "bf16" and not cuda else ()
     rows: list[tuple[object, ...]] = []
     ratios: dict[str, float] = {}
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (full, vocabulary) in (CUDA if cuda else CPU).items():
             work, tokens = smaller(full) if quick else full, Path(folder) / name
+            work = dataclasses.replace(work, precision=precision)
             mean = write_tokens(tokens, vocabulary, work.length, even=work.documents is None)
             if work.documents is not None:  # as many tokens a step as the peers have
                 work = dataclasses.replace(work, rows=max(1, round(work.documents * mean / work.length)))
@@ -161,6 +166,8 @@ def main() -> None:
             if cuda:
                 figures[f"{name} mfu"] = utilisation(work, tokens, figures[f"{name} tokens/s"])
             ratios[name] = times[TRAINER].median
+            if IN_FP32[1] in costs:
+                figures[f"{name} both fp32"] = over(costs[IN_FP32[0]], costs[IN_FP32[1]]).median
     if cuda:  # the bar of this one is the share of the GPU that it uses
         figures["mfu-causal over Trainer"] = ratios.pop("mfu-causal")
         figures["mfu-causal"] = figures.pop("mfu-causal mfu")

@@ -4,10 +4,10 @@ Each runs in a process of its own, from the same first weights over the same row
 warm-up cost. None needs Prefect, so that this runs on any machine with a GPU.
 """
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,7 +34,7 @@ RATE = 1e-4
 MASKED = 0.15
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Work:
     """What each contender is given. `rows` are those of a step, and documents of a step where the peers pad."""
 
@@ -49,10 +49,16 @@ class Work:
     """places that the model has"""
     documents: int | None = None
     """of a step, for those who pad; otherwise every row is full"""
+    precision: str = "fp32"
+    """of everybody's matrix products"""
 
     @property
     def cuda(self) -> bool:
         return self.device == "cuda"
+
+    @property
+    def bf16(self) -> bool:
+        return self.precision == "bf16"
 
     @property
     def masked(self) -> bool:
@@ -77,7 +83,7 @@ class Work:
         )
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Cost:
     """Of the steps after the warm-up: CPU-seconds of each, or seconds of all on a GPU; tokens; bytes."""
 
@@ -138,7 +144,7 @@ def _resident(what: str) -> int:
 
 def ours(work: Work, tokens: Path, scratch: Path, turn: Connection) -> Cost:
     """Our loop, as `python -m tasks.pretrain` runs it."""
-    hardware = probe() if work.cuda else Hardware("cpu", "fp32", 1)
+    hardware = probe() if work.cuda else Hardware("cpu", work.precision, 1)
     hardware.apply()
     run = Training(work.settings(), [tokens], scratch, hardware)
     watch, read = Watch(work, turn), [0]
@@ -178,7 +184,7 @@ def trainer(work: Work, tokens: Path, scratch: Path, turn: Connection, dropout: 
         max_steps=work.all_steps,
         learning_rate=RATE,
         use_cpu=not work.cuda,
-        bf16=work.cuda,
+        bf16=work.bf16,
         tf32=True if work.cuda else None,
         save_strategy="no",
         report_to="none",
@@ -220,7 +226,7 @@ def plain(work: Work, tokens: Path, _: Path, turn: Connection) -> Cost:
     for _step in range(work.all_steps):
         batch = collator(list(islice(examples, work.documents or work.rows)))
         given = {name: tensor.to(work.device, non_blocking=True) for name, tensor in batch.items()}
-        with torch.autocast(work.device, torch.bfloat16, enabled=work.cuda):
+        with torch.autocast(work.device, torch.bfloat16, enabled=work.bf16):
             scored(**given).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -232,12 +238,16 @@ def plain(work: Work, tokens: Path, _: Path, turn: Connection) -> Cost:
 Contender = Callable[[Work, Path, Path, Connection], Cost]
 OURS, TRAINER, DROPPING, PLAIN = "ours", "Trainer", "Trainer, dropout", "plain loop"
 CONTENDERS: dict[str, Contender] = {OURS: ours, TRAINER: trainer, DROPPING: dropping, PLAIN: plain}
+FP32 = ", fp32"
+IN_FP32 = (OURS + FP32, TRAINER + FP32)
 
 
 def contend(name: str, work: Work, tokens: Path, turn: Connection) -> None:
     """A contender's process: a step each time that it is its turn; in the end it sends what they cost."""
+    if name in IN_FP32:
+        work = dataclasses.replace(work, precision="fp32")
     with tempfile.TemporaryDirectory() as scratch:
-        turn.send(CONTENDERS[name](work, tokens, Path(scratch), turn))
+        turn.send(CONTENDERS[name.removesuffix(FP32)](work, tokens, Path(scratch), turn))
 
 
 def model_of(work: Work, tokens: Path) -> PreTrainedModel:
