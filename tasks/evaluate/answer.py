@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from tasks.evaluate import charts
 from tasks.evaluate.contamination import Contamination
-from tasks.evaluate.metrics import Spread
 from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.evaluate.significance import Spread
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
 COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.finetune import Encoded, Fitted, fit, one_thread
 from tasks.evaluate.labelled import LabelledTexts, Part
-from tasks.evaluate.metrics import METRICS
+from tasks.evaluate.metrics.classes import class_scores
 from tasks.evaluate.recipe import Recipe
 
 Counts = dict[str, Any]
@@ -98,4 +98,5 @@ def _written(
             "confidence": probabilities.max(1),
         }
     ).write_parquet(path)
-    return {name: metric(texts.test.labels, predicted) for name, metric in METRICS.items()}
+    found = class_scores(texts.test.labels, predicted, len(texts.names))
+    return {"metrics": {name: score.value for name, score in found.items()}}

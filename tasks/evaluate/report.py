@@ -8,9 +8,10 @@ from tasks.evaluate import charts
 from tasks.evaluate.answer import accuracy_series, answer, percent, points, with_spread
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.history import Ancestor, LossCurve, Step
-from tasks.evaluate.metrics import Difference, confusion
+from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
 from tasks.evaluate.scores import TITLES, Scoreboard, compared
+from tasks.evaluate.significance import Difference
 
 NUM_MISTAKES = 6
 MISTAKE_CHARACTERS = 320

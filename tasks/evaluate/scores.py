@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.metrics import METRICS, Difference, Spread, paired_difference, spread
+from tasks.evaluate.metrics import mean_of
+from tasks.evaluate.significance import Difference, Spread, paired_difference, spread
 
 TITLES = {
     "pretrained": "pretrained",
@@ -37,6 +39,11 @@ class Fit:
     guesses: pl.DataFrame
     """row, label, predicted, confidence: a row per test text"""
 
+    @property
+    def right(self) -> NDArray[np.float64]:
+        """1 for every test text whose class was found, else 0."""
+        return (self.guesses["label"] == self.guesses["predicted"]).to_numpy().astype(np.float64)
+
 
 @dataclass(frozen=True)
 class Scoreboard:
@@ -55,6 +62,11 @@ class Scoreboard:
         """Those that were scored, in the order of `TITLES`."""
         return [model for model in TITLES if any(fit.model == model for fit in self.fits)]
 
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the scores that every fit has."""
+        return list(self.fits[0].metrics)
+
     def of(self, model: str, labels: int) -> list[Fit]:
         """The fits of one model with so many labels, by seed."""
         return sorted(
@@ -67,10 +79,7 @@ class Scoreboard:
 
     def difference(self, first: str, second: str, labels: int) -> Difference:
         """Accuracy of one model minus another's, on the same samples and the same test texts."""
-        right = [
-            np.stack([(fit.guesses["label"] == fit.guesses["predicted"]).to_numpy() for fit in self.of(model, labels)])
-            for model in (first, second)
-        ]
+        right = [[mean_of(fit.right) for fit in self.of(model, labels)] for model in (first, second)]
         return paired_difference(right[0], right[1])
 
     def shown(self) -> Fit:
@@ -92,7 +101,7 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
             }
             for board in boards
             for fit in board.fits
-            for metric in METRICS
+            for metric in fit.metrics
         ],
         schema={
             "benchmark": pl.String,
@@ -130,7 +139,7 @@ def _one(board: Scoreboard) -> dict[str, Any]:
         | {name: value for name, value in asdict(board.spread(model, labels, metric)).items() if name != "values"}
         for labels in board.label_counts
         for model in board.models
-        for metric in METRICS
+        for metric in board.metrics
     ]
     differences = [
         {"first": "pretrained", "second": other, "labels_per_class": labels} | asdict(difference)

@@ -85,7 +85,7 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
             model=model,
             labels=labels,
             seed=seed,
-            metrics={name: counts[_shard(data, run)][name] for name in ("accuracy", "macro_f1")},
+            metrics=counts[_shard(data, run)]["metrics"],
             chosen=counts[_shard(data, run)]["chosen"],
             validation=counts[_shard(data, run)]["validation"],
             curve=counts[_shard(data, run)]["curve"],

@@ -53,7 +53,7 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     draft = run()
     scores = pl.read_parquet(draft.path / "scores.parquet")
     assert scores.columns == ["benchmark", "model", "labels_per_class", "seed", "metric", "value"]
-    assert len(scores) == 4 * 2 * 3 * 2
+    assert len(scores) == 4 * 2 * 3 * 6
     assert scores["value"].is_between(0, 1).all()
     told = json.loads((draft.path / "scores.json").read_text())
     assert told["contamination"]["shared_ids"] == 0
