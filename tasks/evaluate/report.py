@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from tasks.evaluate import charts
-from tasks.evaluate.answer import accuracy_series, answer, percent, points, with_spread
+from tasks.evaluate.answer import COLORS, answer, percent, points, score_series, with_spread
 from tasks.evaluate.contamination import Contamination
+from tasks.evaluate.examples import ORIGIN
 from tasks.evaluate.history import Ancestor, LossCurve, Step
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
@@ -14,6 +17,7 @@ from tasks.evaluate.scores import TITLES, Scoreboard, compared
 from tasks.evaluate.significance import Difference
 
 NUM_MISTAKES = 6
+MOST_CLASSES = 20  # more do not fit into a picture
 MISTAKE_CHARACTERS = 320
 
 
@@ -42,14 +46,14 @@ def render(story: Story) -> str:
 
 
 def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
-    heading = "" if alone else f"<h2>{escape(board.data.name)}</h2>"
+    heading = "" if alone else f"<h2>{escape(board.task.name)}</h2>"
     return [
         heading,
         f'<p class="answer">{answer(board)}</p>',
         _method(board),
         "<h3>Scores on test, %</h3>",
         score_table(board),
-        _accuracy_chart(board),
+        _score_chart(board),
         "<h3>Is the difference sure?</h3>",
         _difference_table(board),
         _fit_curves(board),
@@ -59,26 +63,28 @@ def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
 
 
 def _method(board: Scoreboard) -> str:
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.data.parts.items())
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.task.parts.items())
     return (
-        f'<p class="soft">{escape(board.data.about)} {sizes} texts. Every model gets the same samples and is chosen on '
-        "validation; the test texts are read once, after the choice.</p>"
+        f'<p class="soft">{escape(board.task.about)} {sizes} examples. Every model gets the same '
+        "samples and is chosen on validation; the test part is read once, after the choice.</p>"
     )
 
 
 def score_table(board: Scoreboard) -> str:
-    """Models by label counts, accuracy and macro-F1."""
+    """Models by label counts, the compared score with its interval, and one more."""
+    shown = board.kind.metrics[:2]
     head = [
         "model",
-        *(f"{name}, {labels} labels" for labels in board.label_counts for name in ("accuracy", "macro-F1")),
+        *(f"{escape(board.called(name))}, {labels or 'all'}" for labels in board.label_counts for name in shown),
     ]
     rows = [
         [
             escape(TITLES[model]),
             *(
                 with_spread(board.spread(model, labels, metric))
+                + (_interval(board.interval(model, labels)) if metric == board.metric else "")
                 for labels in board.label_counts
-                for metric in ("accuracy", "macro_f1")
+                for metric in shown
             ),
         ]
         for model in board.models
@@ -86,10 +92,13 @@ def score_table(board: Scoreboard) -> str:
     return table(head, rows, ours=board.models.index("pretrained"))
 
 
-def _accuracy_chart(board: Scoreboard) -> str:
-    series = accuracy_series(board, {model: f"var(--{model})" for model in TITLES})
-    at = [float(labels) for labels in board.label_counts]
-    picture = charts.line_chart(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
+def _interval(ends: tuple[float, float]) -> str:
+    return f' <small class="soft">{percent(ends[0])} … {percent(ends[1])}</small>'
+
+
+def _score_chart(board: Scoreboard) -> str:
+    series = score_series(board, {color: f"var(--{color})" for color in COLORS})
+    picture = charts.line_chart(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
     return figure(picture, "Mean over seeds; the bars are one standard deviation up and down.")
 
 
@@ -97,19 +106,21 @@ def _difference_table(board: Scoreboard) -> str:
     rows = [
         [
             f"pretrained \u2212 {escape(TITLES[other])}",
-            str(labels),
+            str(labels or "all"),
             points(gap.mean),
             f"{points(gap.low)} … {points(gap.high)}",
+            f"{gap.p:.3f}",
             _sure(gap),
         ]
         for labels, other, gap in compared(board)
     ]
     note = (
-        '<p class="soft">Points of accuracy, paired over samples and test texts. The interval is a bootstrap over '
-        "both; the last column says whether the mean exceeds each model's standard deviation over seeds and the "
+        '<p class="soft">Points, paired over samples and test examples. The interval is a bootstrap over '
+        "both, p is of a randomisation test; "
+        "the last column says whether the mean exceeds each model's standard deviation over seeds and the "
         "interval lies above zero.</p>"
     )
-    return table(["difference", "labels", "points", "95 % interval", "sure"], rows) + note
+    return table(["difference", "labels", "points", "95 % interval", "p", "sure"], rows) + note
 
 
 def _sure(gap: Difference) -> str:
@@ -126,9 +137,9 @@ def _fit_curves(board: Scoreboard) -> str:
         series.append(charts.Series(TITLES[model], f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
         chosen.append(f"{TITLES[model]} {' and '.join(rates)}")
-    counts = " and ".join(map(str, board.label_counts))
+    counts = " and ".join(str(labels or "all") for labels in board.label_counts)
     caption = (
-        f"Mean over seeds, {most} labels a class. Learning rates chosen on validation with {counts} labels: "
+        f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "
         f"{', '.join(chosen)}."
     )
     return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, "step", "training loss"), caption)
@@ -136,27 +147,34 @@ def _fit_curves(board: Scoreboard) -> str:
 
 def _confusion(board: Scoreboard) -> str:
     fit = board.shown()
-    counts = confusion(fit.guesses["label"].to_numpy(), fit.guesses["predicted"].to_numpy(), len(board.data.names))
-    caption = f"Pretrained, {fit.labels} labels a class, seed {fit.seed}. Row: true class; column: predicted class."
+    if "label" not in board.task.test or len(board.task.names) > MOST_CLASSES:
+        return ""
+    truth = board.task.test["label"].to_numpy().astype(np.int64)
+    counts = confusion(truth, fit.answers["predicted"].to_numpy().astype(np.int64), len(board.task.names))
+    caption = f"Pretrained, {board.budget(fit.labels)}, seed {fit.seed}. Row: true class; column: predicted class."
     return "<h3>What is taken for what</h3>" + figure(
-        charts.confusion_picture(counts.tolist(), board.data.names), caption
+        charts.confusion_picture(counts.tolist(), board.task.names), caption
     )
 
 
 def _mistakes(board: Scoreboard) -> str:
-    fit = board.shown()
-    wrong = fit.guesses.filter(fit.guesses["label"] != fit.guesses["predicted"])
-    wrong = wrong.sort(["confidence", "row"], descending=[True, False]).head(NUM_MISTAKES)
-    names, test = board.data.names, board.data.test
-    shown = []
-    for row, label, predicted, confidence in wrong.select("row", "label", "predicted", "confidence").iter_rows():
-        text = shortened(test.texts[row])
-        shown.append(
-            f"<blockquote><p><b>{escape(names[predicted])}</b> ({percent(confidence)} %), in truth "
-            f"<b>{escape(names[label])}</b> <small>{escape(test.origins[row])}</small></p>"
-            f"<p>{escape(text)}</p></blockquote>"
-        )
-    return "<h3>Most confident mistakes</h3>" + "".join(shown) if shown else ""
+    """The wrong answers that the model was surest of; where it does not say how sure it is, the first ones."""
+    answers = board.shown().answers
+    sure = "confidence" in answers
+    if sure:
+        answers = answers.sort(["confidence", "row"], descending=[True, False])
+    shown: list[str] = []
+    for told in answers.iter_rows(named=True):
+        row = board.task.test.row(told["row"], named=True)
+        truth, given = board.kind.truth(board.task, row), board.kind.given(board.task, told)
+        if truth != given and len(shown) < NUM_MISTAKES:
+            confidence = f" ({percent(told['confidence'])} %)" if sure else ""
+            shown.append(
+                f"<blockquote><p><b>{escape(given)}</b>{confidence}, in truth <b>{escape(truth)}</b> "
+                f"<small>{escape(row[ORIGIN])}</small></p><p>{escape(shortened(board.kind.text(row)))}</p></blockquote>"
+            )
+    title = "Most confident mistakes" if sure else "Some mistakes"
+    return f"<h3>{title}</h3>{''.join(shown)}" if shown else ""
 
 
 def shortened(text: str) -> str:

@@ -1,26 +1,33 @@
 """From fits to the numbers people read: scores by model and label count, with spread, and paired differences."""
 
+import functools
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.metrics import mean_of
-from tasks.evaluate.significance import Difference, Spread, paired_difference, spread
+from tasks.evaluate.examples import Task
+from tasks.evaluate.kinds import Kind, kind_of
+from tasks.evaluate.metrics import Score
+from tasks.evaluate.significance import Difference, Spread, interval, paired_difference, spread
 
 TITLES = {
     "pretrained": "pretrained",
     "random": "random weights",
     "tfidf": "TF-IDF + logistic regression",
+    "cosine": "TF-IDF cosine",
+    "known": "entities of the sample",
     "majority": "majority guess",
+    "mean": "mean of the sample",
+    "outside": "no entity",
 }
 """Every model that is scored, and what people call it."""
+LEARNT, BLIND = ("tfidf", "cosine", "known"), ("majority", "mean", "outside")
+"""Baselines that learn from the sample's words, and those that do not look at the text"""
 
 
 @dataclass(frozen=True)
@@ -36,26 +43,53 @@ class Fit:
     validation: float | None
     curve: list[tuple[int, float]]
     """step and training loss"""
-    guesses: pl.DataFrame
-    """row, label, predicted, confidence: a row per test text"""
-
-    @property
-    def right(self) -> NDArray[np.float64]:
-        """1 for every test text whose class was found, else 0."""
-        return (self.guesses["label"] == self.guesses["predicted"]).to_numpy().astype(np.float64)
+    answers: pl.DataFrame
+    """`row` and the kind's answer, a row per test example"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scoreboard:
     """All fits of one benchmark."""
 
-    data: LabelledTexts
+    task: Task
     fits: Sequence[Fit]
+
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """What the task asks for."""
+        return kind_of(self.task)
+
+    @property
+    def metric(self) -> str:
+        """The score that models are compared by."""
+        return self.kind.metrics[0]
+
+    @property
+    def title(self) -> str:
+        """What people call the compared score."""
+        return self.called(self.metric)
+
+    def called(self, metric: str) -> str:
+        """What people call a score."""
+        return self.kind.titles.get(metric, metric)
+
+    @property
+    def sizes(self) -> list[float]:
+        """The label counts as numbers on an axis: all of them stand where their number is."""
+        found = []
+        for labels in self.label_counts:
+            sampled = len(self.kind.sample(self.task, labels or 1, 0)) / (labels or 1)
+            found.append(float(labels or len(self.task.train) / sampled))
+        return found
 
     @property
     def label_counts(self) -> list[int]:
-        """Labels a class, rising."""
-        return sorted({fit.labels for fit in self.fits})
+        """Rising; 0 stands for all, at the end."""
+        return sorted({fit.labels for fit in self.fits}, key=lambda labels: labels or math.inf)
+
+    def budget(self, labels: int) -> str:
+        """What people call a label count: `8 labels a class`."""
+        return f"{labels} {self.kind.per_label}" if labels else f"all {len(self.task.train):,} examples"
 
     @property
     def models(self) -> list[str]:
@@ -77,13 +111,22 @@ class Scoreboard:
         """Mean and deviation over seeds."""
         return spread([fit.metrics[metric] for fit in self.of(model, labels)])
 
+    @functools.cache  # noqa: B019 - a board lives as long as its report is written
+    def scores(self, model: str, labels: int) -> list[Score]:
+        """The compared score of every seed's answers."""
+        fits = self.of(model, labels)
+        return [self.kind.scores(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
+
+    def interval(self, model: str, labels: int) -> tuple[float, float]:
+        """95 % interval of the compared score, over seeds and test examples."""
+        return interval(self.scores(model, labels))
+
     def difference(self, first: str, second: str, labels: int) -> Difference:
-        """Accuracy of one model minus another's, on the same samples and the same test texts."""
-        right = [[mean_of(fit.right) for fit in self.of(model, labels)] for model in (first, second)]
-        return paired_difference(right[0], right[1])
+        """One model's compared score minus another's, on the same samples and the same test examples."""
+        return paired_difference(self.scores(first, labels), self.scores(second, labels))
 
     def shown(self) -> Fit:
-        """The fit that examples and the confusion picture are taken from: pretrained, most labels, first seed."""
+        """The fit that examples and pictures are taken from: pretrained, most labels, first seed."""
         return self.of("pretrained", self.label_counts[-1])[0]
 
 
@@ -94,7 +137,7 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
             {
                 "benchmark": fit.benchmark,
                 "model": fit.model,
-                "labels_per_class": fit.labels,
+                "labels": fit.labels,
                 "seed": fit.seed,
                 "metric": metric,
                 "value": fit.metrics[metric],
@@ -106,7 +149,7 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
         schema={
             "benchmark": pl.String,
             "model": pl.String,
-            "labels_per_class": pl.Int32,
+            "labels": pl.Int32,
             "seed": pl.Int32,
             "metric": pl.String,
             "value": pl.Float64,
@@ -127,7 +170,7 @@ def compared(board: Scoreboard) -> list[tuple[int, str, Difference]]:
 def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any]) -> dict[str, Any]:
     """Everything that was measured, without timings, so that the bytes depend on the inputs only."""
     return {
-        "benchmarks": {board.data.name: _one(board) for board in boards},
+        "benchmarks": {board.task.name: _one(board) for board in boards},
         "contamination": contamination,
         "scores": rows(boards).to_dicts(),
     }
@@ -135,29 +178,32 @@ def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any]) -> dict
 
 def _one(board: Scoreboard) -> dict[str, Any]:
     means = [
-        {"model": model, "labels_per_class": labels, "metric": metric}
+        {"model": model, "labels": labels, "metric": metric}
         | {name: value for name, value in asdict(board.spread(model, labels, metric)).items() if name != "values"}
+        | (dict(zip(("low", "high"), board.interval(model, labels), strict=True)) if metric == board.metric else {})
         for labels in board.label_counts
         for model in board.models
         for metric in board.metrics
     ]
     differences = [
-        {"first": "pretrained", "second": other, "labels_per_class": labels} | asdict(difference)
+        {"first": "pretrained", "second": other, "labels": labels} | asdict(difference)
         for labels, other, difference in compared(board)
     ]
     return {
-        "about": board.data.about,
-        "classes": board.data.names,
-        "examples": {name: len(part) for name, part in board.data.parts.items()},
+        "about": board.task.about,
+        "kind": board.task.kind,
+        "metric": board.metric,
+        "classes": board.task.names,
+        "examples": {name: len(part) for name, part in board.task.parts.items()},
         "means": means,
         "differences": differences,
         "fits": [
             {
                 "model": fit.model,
-                "labels_per_class": fit.labels,
+                "labels": fit.labels,
                 "seed": fit.seed,
                 "chosen": fit.chosen,
-                "validation_accuracy": fit.validation,
+                "validation": fit.validation,
             }
             for fit in board.fits
         ],

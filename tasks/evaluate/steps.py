@@ -1,7 +1,9 @@
 """The steps of an evaluation, in the order in which the stage takes them."""
 
+import functools
 import json
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import polars as pl
 from tasks.draft import Draft
 from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
+from tasks.evaluate.examples import Task
 from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
 from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, settings_lines
-from tasks.evaluate.labelled import LabelledTexts
+from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.report import Story, render
 from tasks.evaluate.scores import TITLES, Fit, Scoreboard, as_json, rows, write_json
 from tasks.evaluate.task import Evaluate
@@ -36,25 +39,30 @@ def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
 
 
 def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
-    """Make every enabled benchmark's data and keep it in the scratch folder, where the shards read it."""
+    """Make every enabled benchmark's tasks and keep them in the scratch folder, where the shards read them."""
     paths: dict[str, Path] = {}
     for _, benchmark in settings.benchmarks.blocks():
-        for data in benchmark.data_sets(heldout) if benchmark.enabled else ():
-            if data.name in paths:
-                raise StageFailure(f"two data sets are called {data.name}", "Rename one of them")
-            for labels in settings.labels_per_class:
-                data.sample(labels, 0)  # fails now when a class is too small, not after minutes of fitting
-            paths[data.name] = draft.scratch / f"{data.name}.parquet"
-            data.save(paths[data.name])
-            log.info("%s: %s classes, %s test texts", data.name, len(data.names), f"{len(data.test):,}")
+        for task in benchmark.tasks(heldout) if benchmark.enabled else ():
+            if task.name in paths:
+                raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
+            for labels in counts_of(settings, task):
+                kind_of(task).sample(task, labels, 0)  # fails now when a class is too small, not after minutes
+            paths[task.name] = draft.scratch / f"{task.name}.parquet"
+            task.save(paths[task.name])
+            log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
     if not paths:
         raise StageFailure("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")
     return list(paths.values())
 
 
+def counts_of(settings: Evaluate, task: Task) -> list[int]:
+    """The label counts of a task, the dearest first, so that no core waits at the end."""
+    return sorted(task.labels or settings.labels, key=lambda labels: -(labels or math.inf))
+
+
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
-    texts = [text for path in data for text in LabelledTexts.load(path).test.texts]
+    texts = [text for path in data for text in texts_of(Task.load(path))]
     found = check(tokens, heldout, texts)
     draft.counts["contamination"] = found.as_dict()
     log.info(
@@ -65,23 +73,29 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
     return found
 
 
+def texts_of(task: Task) -> list[str]:
+    """The text of every test example."""
+    return [kind_of(task).text(row) for row in task.test.iter_rows(named=True)]
+
+
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
-    texts = LabelledTexts.load(data)
+    task = Task.load(data)
     rates = chosen_rates(settings, draft, checkpoint, data)
+    baselines = kind_of(task).baselines
     runs = [
         (model, labels, seed)
-        for labels in sorted(settings.labels_per_class, reverse=True)  # the long ones first, so that no core waits
+        for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in TITLES
+        for model in (*MODELS, *baselines)
     ]
     fitted = {run: (data, checkpoint, settings.recipe, *run, rates[run[:2]]) for run in runs if run[0] in MODELS}
-    simple = {run: (data, *run[:1], *run[1:]) for run in runs if run[0] not in MODELS}
-    counts = draft.map(score, {_shard(data, run): args for run, args in fitted.items()}, f"{texts.name}: fine-tune")
-    counts |= draft.map(baseline, {_shard(data, run): args for run, args in simple.items()}, f"{texts.name}: baselines")
+    simple = {run: (data, *run) for run in runs if run[0] in baselines}
+    counts = draft.map(score, {_shard(data, run): args for run, args in fitted.items()}, f"{task.name}: fine-tune")
+    counts |= draft.map(baseline, {_shard(data, run): args for run, args in simple.items()}, f"{task.name}: baselines")
     fits = [
         Fit(
-            benchmark=texts.name,
+            benchmark=task.name,
             model=model,
             labels=labels,
             seed=seed,
@@ -89,40 +103,36 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
             chosen=counts[_shard(data, run)]["chosen"],
             validation=counts[_shard(data, run)]["validation"],
             curve=counts[_shard(data, run)]["curve"],
-            guesses=pl.read_parquet(draft.path / fit_file(texts.name, model, labels, seed)),
+            answers=pl.read_parquet(draft.path / fit_file(task.name, model, labels, seed)),
         )
         for run in runs
         for model, labels, seed in [run]
     ]
-    return Scoreboard(texts, fits)
+    return Scoreboard(task, fits)
 
 
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
-    """For every model and label count the learning rate with the best mean accuracy on validation; ties by loss."""
-    recipe = settings.recipe
-    tries = {
-        (model, labels, seed, rate): (data, checkpoint, recipe, model, labels, seed, rate)
-        for labels in sorted(settings.labels_per_class, reverse=True)
-        for rate in recipe.learning_rates
-        for model in MODELS
-        for seed in range(min(settings.choice_seeds, settings.seeds))
-    }
+    """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
+    recipe, counts = settings.recipe, counts_of(settings, Task.load(data))
+    pairs = [(model, labels) for labels in counts for model in MODELS]
     if len(recipe.learning_rates) == 1:
-        return {(model, labels): recipe.learning_rates[0] for model, labels, _, _ in tries}
+        return dict.fromkeys(pairs, recipe.learning_rates[0])
+    seeds = range(min(settings.choice_seeds, settings.seeds))
+    tries = {
+        (*pair, seed, rate): (data, checkpoint, recipe, *pair, seed, rate)
+        for pair in pairs
+        for rate in recipe.learning_rates
+        for seed in seeds
+    }
     found = draft.map(choose, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates")
-    best: dict[tuple[str, int], float] = {}
-    for model, labels in {run[:2]: None for run in tries}:
-        standings = {
-            rate: (
-                sum(
-                    found[_shard(data, run)]["accuracy"] for run in tries if (*run[:2], run[3]) == (model, labels, rate)
-                ),
-                -sum(found[_shard(data, run)]["loss"] for run in tries if (*run[:2], run[3]) == (model, labels, rate)),
-            )
-            for rate in recipe.learning_rates
-        }
-        best[model, labels] = max(standings, key=lambda rate: standings[rate])
-        log.info("%s with %s labels a class: learning rate %g", TITLES[model], labels, best[model, labels])
+
+    def standing(pair: tuple[str, int], rate: float) -> tuple[float, float]:
+        results = [found[_shard(data, (*pair, seed, rate))] for seed in seeds]
+        return sum(each["score"] for each in results), -sum(each["loss"] for each in results)
+
+    best = {pair: max(recipe.learning_rates, key=functools.partial(standing, pair)) for pair in pairs}
+    for (model, labels), rate in best.items():
+        log.info("%s with %s labels: learning rate %g", TITLES[model], labels or "all", rate)
     return best
 
 
@@ -171,10 +181,10 @@ def model_facts(checkpoint: Path) -> list[tuple[str, str]]:
 
 
 def counted(boards: list[Scoreboard]) -> dict[str, Any]:
-    """Mean accuracies for the manifest: benchmark → label count → model."""
+    """Mean scores for the manifest: benchmark → label count → model."""
     return {
-        board.data.name: {
-            str(labels): {model: round(board.spread(model, labels, "accuracy").mean, 4) for model in board.models}
+        board.task.name: {
+            str(labels): {model: round(board.spread(model, labels, board.metric).mean, 4) for model in board.models}
             for labels in board.label_counts
         }
         for board in boards

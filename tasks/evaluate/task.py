@@ -17,8 +17,9 @@ class Evaluate(Block):
 
     benchmarks: Every[Benchmark] = Every[Benchmark]()
     """the tasks; each enabled one is in the report"""
-    labels_per_class: list[int] = Field([8, 32], min_length=1)
-    """how many labelled examples of each class a model gets; each count is an experiment of its own"""
+    labels: list[int] = Field([8, 32], min_length=1)
+    """how many labelled examples a model gets (of each class; of each entity type; in tens where there is neither), or
+    0 for all; each count is an experiment of its own"""
     seeds: int = Field(3, ge=3, le=100)
     """repetitions with other samples, other orders and other random weights"""
     choice_seeds: int = Field(1, ge=1)
@@ -33,11 +34,11 @@ class Evaluate(Block):
         }
         return super().semantic() | {"benchmarks": used}
 
-    @field_validator("labels_per_class")
+    @field_validator("labels")
     @classmethod
-    def _positive_and_once(cls, counts: list[int]) -> list[int]:
-        if min(counts) < 1 or len(set(counts)) != len(counts):
-            raise ValueError("give different whole numbers from 1")
+    def _different(cls, counts: list[int]) -> list[int]:
+        if min(counts) < 0 or len(set(counts)) != len(counts):
+            raise ValueError("give different whole numbers from 1, or 0 for all")
         return counts
 
 

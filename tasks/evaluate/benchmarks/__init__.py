@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from tasks.block import Block
-from tasks.evaluate.labelled import LabelledTexts
+from tasks.evaluate.examples import Task
 
 
 class Benchmark(Block, ABC):
@@ -16,8 +16,8 @@ class Benchmark(Block, ABC):
     """whether models are scored on it"""
 
     @abstractmethod
-    def data_sets(self, heldout: pl.DataFrame) -> Iterator[LabelledTexts]:
-        """Make the labelled data, from the documents kept out of training or from files of the user.
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """Make the tasks, from the documents kept out of training or from files of the user.
 
         `heldout` has the columns id, url, title, text and language. The same documents and settings give the same
         rows in the same order. Raises StageFailure when what is there does not make a task.
