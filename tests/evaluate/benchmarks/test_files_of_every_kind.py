@@ -138,11 +138,7 @@ def test_real_data_sets_of_every_kind(shared: Any) -> None:
         tagged(str(cluener / "dev.json"), format="json"),
         only(Relation(sets=[_same(MarkedFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
         only(Similarity(sets=[_same(PairFiles, stsb / "sts-dev.csv", format="tsv", columns=pairs)])),
-        only(
-            LabelledText(
-                sets=[_same(TextFiles, ocnli / "dev.json", format="jsonl", columns=columns, skip_labels=["-"])]
-            )
-        ),
+        only(LabelledText(sets=[_same(TextFiles, ocnli / "dev.json", skip_labels=["-"], **lines)])),
     ]
     assert [len(task.names) for task in tasks] == [9, 21, 19, 0, 3]
     assert [len(task.train) for task in tasks] == [3250, 1343, 8000, 1500, 2950]
