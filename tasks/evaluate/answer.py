@@ -79,8 +79,9 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
             cells = [with_spread(board.spread(model, labels, board.metric)) for labels in board.label_counts]
             lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
-        picture = f"![Scores by label count](data:image/svg+xml;base64,{_picture(board)})"
-        parts += [f"### {board.task.name}", plain, "\n".join(lines), picture]
+        parts += [f"### {board.task.name}", plain, "\n".join(lines)]
+        if board.kind.learns:
+            parts.append(f"![Scores by label count](data:image/svg+xml;base64,{_picture(board)})")
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
         f"{contamination.heldout_documents:,}. Test passages that share a 13-token run with it: "

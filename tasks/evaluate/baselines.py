@@ -76,6 +76,17 @@ def tfidf(task: Task, sample: pl.DataFrame) -> Guess:
     return Guess(classes_of(model.predict_proba(vectors.transform(joined(task.test)))), {"C": strength}, score)
 
 
+def chance(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
+    """All options are equally likely."""
+    return Guess(pl.DataFrame({"likelihoods": [[0.0] * len(each) for each in task.test["options"]]}), {}, None)
+
+
+def shortest(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
+    """The option with the fewest bytes is the likeliest."""
+    sizes = [[-float(len(text.encode())) for text in each] for each in task.test["options"].to_list()]
+    return Guess(pl.DataFrame({"likelihoods": sizes}), {}, None)
+
+
 def mean_number(task: Task, sample: pl.DataFrame) -> Guess:
     """The mean of the sample for every row."""
     return Guess(pl.DataFrame({"predicted": np.full(len(task.test), sample["number"].mean())}), {}, None)

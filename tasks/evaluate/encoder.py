@@ -137,8 +137,8 @@ class Tokens:
     @functools.cached_property
     def joins_bare(self) -> bool:
         """Whether the tokenizer puts nothing between two texts: then a line break does."""
-        pair, parts = self.tokenizer("a", "b"), [self.tokenizer(each) for each in "ab"]
-        return len(pair["input_ids"]) == sum(len(part["input_ids"]) for part in parts)
+        pair, one = (len(self.tokenizer(*texts)["input_ids"]) for texts in ("ab", "a"))
+        return bool(pair == one + len(self.tokenizer("b", add_special_tokens=False)["input_ids"]))
 
     def _checked(self, found: TokenIds) -> TokenIds:
         highest = max((max(ids) for ids in found if ids), default=0)

@@ -11,6 +11,7 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.finetune import Fitted, fit, one_thread
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.likelihood import LanguageModel
 from tasks.evaluate.recipe import Recipe
 
 Counts = dict[str, Any]
@@ -32,6 +33,9 @@ def score(
 ) -> Counts:
     """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row per example."""
     task = Task.load(data)
+    if not kind_of(task).learns:
+        answers = _untrained(task, checkpoint, recipe, model, seed)
+        return _written(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
     with one_thread():
         fitted, tokens = _fitted(task, checkpoint, recipe, model, labels, seed, rate)
         _, answers = fitted.head.judged(fitted.head.examples(tokens, task.test))
@@ -71,6 +75,14 @@ def _fitted(
     sample = kind_of(task).sample(task, labels, seed)
     train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
     return fit(head, train, validation, recipe, rate, seed), tokens
+
+
+def _untrained(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
+    with one_thread():
+        read = LanguageModel(checkpoint, random=model == "random", seed=seed, most_tokens=recipe.max_length)
+        options = task.test["options"].to_list()
+        seen = iter(read.seen([text for texts in options for text in texts]))
+    return pl.DataFrame({"likelihoods": [[-next(seen).nats for _ in texts] for texts in options]})
 
 
 def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:

@@ -63,6 +63,8 @@ def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
 
 
 def _method(board: Scoreboard) -> str:
+    if not board.kind.learns:
+        return f'<p class="soft">{escape(board.task.about)} The models are taken as they are.</p>'
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.task.parts.items())
     return (
         f'<p class="soft">{escape(board.task.about)} {sizes} examples. Every model gets the same '
@@ -97,6 +99,8 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _score_chart(board: Scoreboard) -> str:
+    if not board.kind.learns:
+        return ""
     series = score_series(board, {color: f"var(--{color})" for color in COLORS})
     picture = charts.line_chart(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
     return figure(picture, "Mean over seeds; the bars are one standard deviation up and down.")
@@ -130,6 +134,8 @@ def _sure(gap: Difference) -> str:
 
 
 def _fit_curves(board: Scoreboard) -> str:
+    if not board.kind.learns:
+        return ""
     most, series, chosen = board.label_counts[-1], [], []
     for model in ("pretrained", "random"):
         moments = zip(*(fit.curve for fit in board.of(model, most)), strict=True)

@@ -21,13 +21,15 @@ TITLES = {
     "tfidf": "TF-IDF + logistic regression",
     "cosine": "TF-IDF cosine",
     "known": "entities of the sample",
+    "shortest": "the shortest text",
     "majority": "majority guess",
     "mean": "mean of the sample",
     "outside": "no entity",
+    "chance": "chance",
 }
 """Every model that is scored, and what people call it."""
-LEARNT, BLIND = ("tfidf", "cosine", "known"), ("majority", "mean", "outside")
-"""Baselines that learn from the sample's words, and those that do not look at the text"""
+LEARNT, BLIND = ("tfidf", "cosine", "known", "shortest"), ("majority", "mean", "outside", "chance")
+"""Baselines that look at the words, and those that do not"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Scoreboard:
 
     def budget(self, labels: int) -> str:
         """What people call a label count: `8 labels a class`."""
+        if not self.kind.learns:
+            return "no fine-tuning"
         return f"{labels} {self.kind.per_label}" if labels else f"all {len(self.task.train):,} examples"
 
     @property

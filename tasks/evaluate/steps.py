@@ -82,40 +82,44 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
     task = Task.load(data)
     rates = chosen_rates(settings, draft, checkpoint, data)
-    baselines = kind_of(task).baselines
+    kind = kind_of(task)
     runs = [
         (model, labels, seed)
         for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in (*MODELS, *baselines)
+        for model in (*MODELS, *kind.baselines)
     ]
-    fitted = {run: (data, checkpoint, settings.recipe, *run, rates[run[:2]]) for run in runs if run[0] in MODELS}
-    simple = {run: (data, *run) for run in runs if run[0] in baselines}
-    counts = draft.map(score, {_shard(data, run): args for run, args in fitted.items()}, f"{task.name}: fine-tune")
-    counts |= draft.map(baseline, {_shard(data, run): args for run, args in simple.items()}, f"{task.name}: baselines")
-    fits = [
-        Fit(
-            benchmark=task.name,
-            model=model,
-            labels=labels,
-            seed=seed,
-            metrics=counts[_shard(data, run)]["metrics"],
-            chosen=counts[_shard(data, run)]["chosen"],
-            validation=counts[_shard(data, run)]["validation"],
-            curve=counts[_shard(data, run)]["curve"],
-            answers=pl.read_parquet(draft.path / fit_file(task.name, model, labels, seed)),
+    # as it is, a pretrained model answers alike with every seed
+    made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
+    fitted = {
+        _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
+        for run in made.values()
+        if run[0] in MODELS
+    }
+    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in kind.baselines}
+    counts = draft.map(score, fitted, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
+    counts |= draft.map(baseline, simple, f"{task.name}: baselines")
+    fits = []
+    for (model, labels, seed), run in made.items():
+        told = counts[_shard(data, run)]
+        fits.append(
+            Fit(
+                benchmark=task.name,
+                model=model,
+                labels=labels,
+                seed=seed,
+                **{name: told[name] for name in ("metrics", "chosen", "validation", "curve")},
+                answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
+            )
         )
-        for run in runs
-        for model, labels, seed in [run]
-    ]
     return Scoreboard(task, fits)
 
 
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
-    recipe, counts = settings.recipe, counts_of(settings, Task.load(data))
-    pairs = [(model, labels) for labels in counts for model in MODELS]
-    if len(recipe.learning_rates) == 1:
+    recipe, task = settings.recipe, Task.load(data)
+    pairs = [(model, labels) for labels in counts_of(settings, task) for model in MODELS]
+    if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
     seeds = range(min(settings.choice_seeds, settings.seeds))
     tries = {

@@ -85,6 +85,36 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     assert (run().path / "report.html").read_bytes() == before
 
 
+def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> None:
+    conll = tmp_path / "tags.txt"
+    conll.write_text("".join(f"the O\n{word} B-TREE\nsail O\n\n" for word in ("oak", "birch") * 12))
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
+    table = tmp_path / "pairs.tsv"
+    table.write_text("text\tsecond_text\tscore\n" + "".join(f"oak {n}\tsail\t{n % 5}\n" for n in range(80)))
+
+    def same(path: Path, name: str) -> dict[str, Any]:
+        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+
+    benchmarks = SMALL.model_dump()["benchmarks"] | {
+        "tagging": {"sets": [same(conll, "trees")]},
+        "similarity": {"sets": [same(table, "near")]},
+        "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+    }
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
+    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
+    assert {name: each["metric"] for name, each in told.items()} == {
+        "order": "accuracy",
+        "near": "spearman",
+        "site_section": "accuracy",
+        "trees": "f1",
+    }
+    text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
+    for words in ("entity F1", "Spearman", "the shortest text", "entities of the sample", "no fine-tuning"):
+        assert words in text, words
+
+
 EMPTY = {"meta", "path", "rect", "circle"}
 
 
@@ -169,6 +199,6 @@ def test_the_summary_has_a_picture_that_stands_alone(run: Run) -> None:
 def test_every_benchmark_has_a_description_and_survives_json() -> None:
     every = Every[Benchmark]()
     kinds = [kind for kind, _ in every.blocks()]
-    assert kinds == ["labelled_text", "relation", "similarity", "site_section", "tagging"]
+    assert kinds == ["labelled_text", "minimal_pairs", "relation", "similarity", "site_section", "tagging"]
     assert all(block.__doc__ for _, block in every.blocks())
     assert Evaluate.model_validate_json(SMALL.model_dump_json()) == SMALL

@@ -43,6 +43,8 @@ class Kind(ABC):
     """what people call a metric, where that is not its name"""
     per_label: ClassVar[str]
     """what `labels` counts: so many of what"""
+    learns: ClassVar[bool] = True
+    """whether models are fitted to examples; else they answer as they are"""
 
     @abstractmethod
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
