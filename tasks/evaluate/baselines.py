@@ -12,11 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from tasks.evaluate.examples import Task
 from tasks.evaluate.kinds import Guess
 from tasks.evaluate.metrics.entities import spans
+from tasks.evaluate.metrics.words import words
 
 # Grid of the inverse regularisation; the best value of few-label text tasks lies well inside it.
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 SPACELESS = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
 LONGEST_ENTITY = 12
+CLAUSE = re.compile(r"[.,;:!?。，；：！？、\n]+")
 
 
 def classes_of(probabilities: NDArray[np.float64]) -> pl.DataFrame:
@@ -87,6 +89,24 @@ def shortest(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it le
     return Guess(pl.DataFrame({"likelihoods": sizes}), {}, None)
 
 
+def beginning(task: Task, sample: pl.DataFrame) -> Guess:
+    """As much of the text's beginning as answers are long."""
+    length = round(float(sample["answers"].list.first().str.len_chars().mean()))  # type: ignore[arg-type]
+    return Guess(task.test.select(pl.col("context").str.head(length).alias("predicted")), {}, None)
+
+
+def likeliest_clause(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
+    """The clause with most of the question's words, of equally good ones the shortest."""
+
+    def best(question: str, context: str) -> str:
+        asked = set(words(question))
+        clauses = [each for each in CLAUSE.split(context) if each.strip()] or [""]
+        return max(clauses, key=lambda clause: (len(asked & set(words(clause))), -len(clause))).strip()
+
+    pairs = task.test.select("question", "context").iter_rows()
+    return Guess(pl.DataFrame({"predicted": [best(*pair) for pair in pairs]}), {}, None)
+
+
 def mean_number(task: Task, sample: pl.DataFrame) -> Guess:
     """The mean of the sample for every row."""
     return Guess(pl.DataFrame({"predicted": np.full(len(task.test), sample["number"].mean())}), {}, None)
@@ -103,23 +123,24 @@ def overlap(task: Task, sample: pl.DataFrame) -> Guess:
 def outside(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
     """No word is part of an entity."""
     none = task.names.index("O")
-    return Guess(pl.DataFrame({"predicted": [[none] * len(words) for words in task.test["words"]]}), {}, None)
+    return Guess(pl.DataFrame({"predicted": [[none] * len(sentence) for sentence in task.test["words"]]}), {}, None)
 
 
 def known_entities(task: Task, sample: pl.DataFrame) -> Guess:
     """The sample's entities wherever the same words stand, the longest first."""
     types: dict[tuple[str, ...], list[int]] = {}
-    for words, tags in sample.select("words", "tags").iter_rows():
+    for sentence, tags in sample.select("words", "tags").iter_rows():
         for _, first, last in spans([task.names[tag] for tag in tags]):
-            types.setdefault(tuple(words[first : last + 1]), tags[first : last + 1])
-    answers = [list(_marked(words, types, task.names.index("O"))) for words in task.test["words"].to_list()]
+            types.setdefault(tuple(sentence[first : last + 1]), tags[first : last + 1])
+    answers = [list(_marked(each, types, task.names.index("O"))) for each in task.test["words"].to_list()]
     return Guess(pl.DataFrame({"predicted": answers}), {}, None)
 
 
-def _marked(words: list[str], types: dict[tuple[str, ...], list[int]], none: int) -> Iterator[int]:
+def _marked(sentence: list[str], types: dict[tuple[str, ...], list[int]], none: int) -> Iterator[int]:
     place = 0
-    while place < len(words):
-        lengths = range(min(LONGEST_ENTITY, len(words) - place), 0, -1)
-        found = next((types[key] for length in lengths if (key := tuple(words[place : place + length])) in types), None)
+    while place < len(sentence):
+        lengths = range(min(LONGEST_ENTITY, len(sentence) - place), 0, -1)
+        spans_here = (tuple(sentence[place : place + length]) for length in lengths)
+        found = next((types[each] for each in spans_here if each in types), None)
         yield from found or [none]
         place += len(found or [none])

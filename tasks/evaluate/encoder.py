@@ -134,6 +134,31 @@ class Tokens:
         found = self.tokenizer(texts, truncation=True, max_length=self.length, return_offsets_mapping=True)
         return list(zip(self._checked(found["input_ids"]), found["offset_mapping"], strict=True))
 
+    def windows(self, first: str, second: str, stride: float) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of the first text with as much of the second as there is room for, as often as it takes.
+
+        With each token's place in the second text, in characters; (-1, -1) for other tokens.
+        """
+        shift = 1 if self.joins_bare else 0
+        room = self.length - len(self.tokenizer(first)["input_ids"]) - 3
+        found = self.tokenizer(
+            first,
+            "\n" * shift + second,
+            truncation="only_second",
+            max_length=self.length,
+            stride=max(0, int(room * stride)),
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        made = []
+        for number, ids in enumerate(self._checked(found["input_ids"])):
+            places = zip(found["offset_mapping"][number], found.sequence_ids(number), strict=True)
+            offsets = [
+                (start - shift, end - shift) if part == 1 and end > shift else (-1, -1) for (start, end), part in places
+            ]
+            made.append((ids, offsets))
+        return made
+
     @functools.cached_property
     def joins_bare(self) -> bool:
         """Whether the tokenizer puts nothing between two texts: then a line break does."""

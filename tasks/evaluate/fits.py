@@ -74,7 +74,7 @@ def _fitted(
     head = head_of(load(checkpoint, random=model == "random", seed=seed), task, recipe)
     sample = kind_of(task).sample(task, labels, seed)
     train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
-    return fit(head, train, validation, recipe, rate, seed), tokens
+    return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens
 
 
 def _untrained(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:

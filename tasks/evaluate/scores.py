@@ -22,13 +22,19 @@ TITLES = {
     "cosine": "TF-IDF cosine",
     "known": "entities of the sample",
     "shortest": "the shortest text",
+    "clause": "the likeliest clause",
     "majority": "majority guess",
     "mean": "mean of the sample",
     "outside": "no entity",
     "chance": "chance",
+    "beginning": "the beginning of the text",
 }
 """Every model that is scored, and what people call it."""
-LEARNT, BLIND = ("tfidf", "cosine", "known", "shortest"), ("majority", "mean", "outside", "chance")
+LEARNT = ("tfidf", "cosine", "known", "shortest", "clause")
+BLIND = ("majority", "mean", "outside", "chance", "beginning")
+    ("tfidf", "cosine", "known", "shortest", "clause"),
+    ("majority", "mean", "outside", "chance", "beginning"),
+)
 """Baselines that look at the words, and those that do not"""
 
 

@@ -12,6 +12,7 @@ from tasks.evaluate.finetune import Fitted, fit, one_thread
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.heads.tags import places_of, word_ends
 from tasks.evaluate.kinds import Kind, kind_of
+from tasks.evaluate.kinds.answers import Answers
 from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.kinds.numbers import Numbers
 from tasks.evaluate.kinds.relations import Relations
@@ -58,6 +59,18 @@ def relations(rng: np.random.Generator) -> list[dict[str, object]]:
     return rows
 
 
+def questions(rng: np.random.Generator) -> list[dict[str, object]]:
+    """What stands behind the word that is asked for."""
+    rows = []
+    for _ in range(60):
+        tree = str(rng.choice(TREES))
+        before = words(rng, *SHIPS, many=int(rng.integers(1, 30)))
+        context = " ".join([*before, "anchor", tree, *words(rng, *SHIPS)])
+        row = {"question": "anchor", "context": context, "answers": [tree], "starts": [context.index(tree)]}
+        rows.append(row | {"origin": ""})
+    return rows
+
+
 def task(kind: str, shape: type[Kind], rows: list[dict[str, object]], names: list[str]) -> Task:
     made = frame([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
     return Task("made", "", kind, names, made[:40], made[40:50], made[50:], [])
@@ -72,6 +85,8 @@ def made(kind: str) -> Task:
             return task(kind, Numbers, pairs(rng), [])
         case "tags":
             return task(kind, Tags, sentences(rng), ["B-TREE", "O"])
+        case "answers":
+            return task(kind, Answers, questions(rng), [])
         case _:
             return task(kind, Relations, relations(rng), ["ship", "tree"])
 
@@ -83,7 +98,7 @@ def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
         return fit(head, *(head.examples(tokens, part) for part in (data.train, data.validation)), recipe, 0.01, 0)
 
 
-@pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations"])
+@pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
 def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
     data = kind_of(made(kind)).checked(made(kind))
     head = fitted(data, checkpoint).head

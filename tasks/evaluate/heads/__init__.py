@@ -65,6 +65,10 @@ class Head(nn.Module, ABC):
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """The answer to every example, as `answer_schema` names its columns."""
 
+    def learnable(self, examples: list[Example]) -> list[Example]:
+        """Those that something can be learnt from."""
+        return examples
+
     def begin(self, examples: Sequence[Example]) -> None:
         """Make the layer, and learn the features' scales from training examples.
 
