@@ -32,9 +32,6 @@ TITLES = {
 """Every model that is scored, and what people call it."""
 LEARNT = ("tfidf", "cosine", "known", "shortest", "clause")
 BLIND = ("majority", "mean", "outside", "chance", "beginning")
-    ("tfidf", "cosine", "known", "shortest", "clause"),
-    ("majority", "mean", "outside", "chance", "beginning"),
-)
 """Baselines that look at the words, and those that do not"""
 
 
