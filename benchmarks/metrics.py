@@ -14,12 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import corpus_bleu, corpus_chrf
 from scipy.stats import pearsonr, spearmanr
-from seqeval.metrics import f1_score as entity_f1
-from seqeval.metrics import precision_score as entity_precision
-from seqeval.metrics import recall_score as entity_recall
 from sklearn import metrics as sk
 from torch.nn.functional import cross_entropy
 from torchmetrics.functional.text import squad
@@ -70,16 +66,18 @@ def numbers(draw: random.Random) -> tuple[Values, Values]:
 
 def entities(draw: random.Random) -> tuple[Values, Values]:
     """Entities in tags of every scheme, torn ones too."""
+    from seqeval import metrics as seqeval
+
     tags = ["O", "O", *(f"{letter}-{kind}" for letter in draw.choice(["BI", "BIES"]) for kind in ("PER", "LOC", "ORG"))]
     lengths = [draw.randint(1, 12) for _ in range(draw.randint(1, 8))]
     truth = [[draw.choice(tags) for _ in range(length)] for length in lengths]
     predicted = [[tag if draw.random() < 0.7 else draw.choice(tags) for tag in each] for each in truth]
     ours = {name: score.value for name, score in entity_scores(truth, predicted).items()}
     return ours, {
-        "f1": entity_f1(truth, predicted, zero_division=0),
-        "precision": entity_precision(truth, predicted, zero_division=0),
-        "recall": entity_recall(truth, predicted, zero_division=0),
-        "macro_f1": entity_f1(truth, predicted, average="macro", zero_division=0),
+        "f1": seqeval.f1_score(truth, predicted, zero_division=0),
+        "precision": seqeval.precision_score(truth, predicted, zero_division=0),
+        "recall": seqeval.recall_score(truth, predicted, zero_division=0),
+        "macro_f1": seqeval.f1_score(truth, predicted, average="macro", zero_division=0),
     }
 
 
@@ -105,6 +103,8 @@ def answers(draw: random.Random) -> tuple[Values, Values]:
 
 def generation(draw: random.Random) -> tuple[Values, Values]:
     """Texts of some words, against two references."""
+    from rouge_score.rouge_scorer import RougeScorer
+
     words = draw.choice([ENGLISH, CHINESE])
     between, tokenizer = (" ", "13a") if words is ENGLISH else ("", "zh")
     drawn = [[[draw.choice(words) for _ in range(draw.randint(4, 14))] for _ in range(3)] for _ in range(4)]

@@ -8,9 +8,21 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from flows.command import run  # noqa: PLC0415 - see above
+    from flows.interruption import Interruption  # noqa: PLC0415 - see above
 
-    sys.exit(run(sys.argv[1:]))
+    interruption = Interruption(sys.argv[1:])
+    try:
+        from flows.command import run  # noqa: PLC0415
+
+        code = run(sys.argv[1:])
+    except BaseException as error:
+        if not interruption.caused(error):
+            raise
+        interruption.leave()
+        print(interruption.line(error), file=sys.stderr, flush=True)
+        code = interruption.code
+    interruption.ended = True
+    sys.exit(code)
 
 
 if __name__ == "__main__":

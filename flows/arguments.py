@@ -4,12 +4,27 @@ import argparse
 from pathlib import Path
 
 STAGES = ("crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate")
-FLOWS = tuple(name for name in STAGES if name != "extract")  # the clean flow extracts too
+
+
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    a stage failed, what was asked for is not there, or verify found something wrong
+  2    a word of the command, a recipe or a setting cannot be right; nothing was begun
+  129  ended because the terminal was closed (SIGHUP)
+  130  ended by Ctrl-C (SIGINT)
+  143  ended by SIGTERM
+After 129, 130 and 143, as after kill -9, the same command goes on with what was kept."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
-    top = argparse.ArgumentParser(prog="textmill", description="Web pages → an evaluated language model.")
+    top = argparse.ArgumentParser(
+        prog="textmill",
+        description="Web pages → an evaluated language model.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     top.add_argument(
         "--store", metavar="ADDRESS", help="a folder or s3://bucket/prefix (default: TEXTMILL_STORE, else ./store)"
     )
@@ -22,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
     run = command("run", "run the pipeline, or one stage, doing only what is not in the store")
     run.add_argument(
-        "stage", nargs="?", choices=FLOWS, metavar="STAGE", help=f"one of {', '.join(FLOWS)}; clean extracts too"
+        "stage", nargs="?", choices=STAGES, metavar="STAGE", help=f"one of {', '.join(STAGES)}; clean extracts too"
     )
     run.add_argument("--input", metavar="KEY", default="newest", help="for one stage: the artifact that it takes")
     plan = command(
@@ -33,15 +48,22 @@ def parser() -> argparse.ArgumentParser:
     for made in (run, plan):
         add_recipe(made)
         add_choice(made)
+    search = command("search", "find settings that pretrain to a lower validation loss; goes on where it was ended")
+    add_recipe(search)
+    add_search(search)
     settings = command("settings", "every setting: its default and what it is for")
     settings.add_argument("path", nargs="?", default="", help="only those below this path, e.g. clean.filters")
     command("ls", "the artifacts in the store")
-    show = command("show", "one artifact: settings, counts, files")
-    show.add_argument("key", metavar="KEY", help="an artifact's key, or its first digits")
+    show = command("show", "one artifact: counts, the settings that differ from the defaults, files")
+    show.add_argument("key", metavar="KEY", help="an artifact's key, its first digits, or a stage: its newest artifact")
+    show.add_argument("--settings", action="store_true", help="every setting, also those at their default")
     why = command("why", "where an artifact comes from, back to the pages; or why a page was dropped")
-    why.add_argument("key", metavar="KEY", help="an artifact's key, or a page's address")
+    why.add_argument("key", metavar="KEY", help="an artifact's key, a stage (its newest artifact), or a page's address")
     why.add_argument("--pages", action="store_true", help="list the address of every document behind it")
     add_query(command("query", "which documents are near a text, after dedup"))
+    scores = command("scores", "every evaluated model: scores, the change since the snapshot before, which is the best")
+    scores.add_argument("--last", type=int, default=50, metavar="N", help="only the newest evaluations (default: 50)")
+    scores.add_argument("--json", action="store_true", help="every figure, as JSON")
     verify = command("verify", "check the artifacts' files")
     verify.add_argument("--full", action="store_true", help="read every file and compare its sha256")
     add_clearing(command("gc", "remove what neither the newest artifacts nor a shipped recipe need; asks first"))
@@ -67,6 +89,16 @@ def add_choice(made: argparse.ArgumentParser) -> None:
                       help="run only this stage, what it needs comes from the store; may be repeated")  # fmt: skip
     made.add_argument("--force", action="append", default=[], choices=STAGES, metavar="STAGE",
                       help="build again though cached; may be repeated")  # fmt: skip
+
+
+def add_search(made: argparse.ArgumentParser) -> None:
+    """What is tried."""
+    made.add_argument("space", nargs="+", metavar="SETTING=VALUES",
+                      help="pretrain.optimizer.learning_rate=log:1e-4..1e-2, also float:LOW..HIGH and int:LOW..HIGH; "
+                           "pretrain.schedule.shape=choice:wsd,cosine")  # fmt: skip
+    made.add_argument("--trials", type=int, default=20, help="in all; the first is the recipe as it is (default: 20)")
+    made.add_argument("--seed", type=int, default=0, help="decides what is tried (default: 0)")
+    made.add_argument("--no-pruning", action="store_true", help="train every trial to its end")
 
 
 def add_query(made: argparse.ArgumentParser) -> None:

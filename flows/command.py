@@ -1,4 +1,4 @@
-"""What `textmill` does. Exit codes: 0 done, 1 a stage failed, 2 bad usage."""
+"""What `textmill` does. The exit codes are in `arguments.EXIT_CODES`."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows import look
 from flows.arguments import parser
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 from tasks.store import Store
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
         os.environ["TEXTMILL_STORE"] = given.store
     try:
         return COMMANDS[given.command](given)
-    except BadUsage as error:
+    except (BadUsage, BadSetting) as error:
         print(f"textmill: {error}", file=sys.stderr)
         return 2
     except StageFailure as error:
@@ -46,9 +46,6 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("textmill: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
 
 
 def chosen(given: argparse.Namespace) -> "tuple[Recipe, Choice]":
@@ -66,13 +63,14 @@ def run_command(given: argparse.Namespace) -> int:
     """`textmill run`."""
     if not given.stage and given.input != "newest":
         raise BadUsage("--input goes with one stage, e.g. textmill run clean --input KEY")
+    if given.stage and (given.only or given.from_stage):
+        raise BadUsage(f"--only and --from choose among all stages; here {given.stage} alone is run")
     recipe, choice = chosen(given)
+    ahead(recipe, given.stage, given.input, choice)
     from flows.live import ended, run_pipeline, run_stage
 
     started = time.time()
     if given.stage:
-        if given.only or given.from_stage:
-            raise BadUsage(f"--only and --from choose among all stages; here {given.stage} alone is run")
         artifacts = run_stage(given.stage, recipe, given.input, force=given.stage in given.force)
     else:
         artifacts = run_pipeline(recipe, choice)
@@ -80,9 +78,22 @@ def run_command(given: argparse.Namespace) -> int:
     return 0
 
 
+def ahead(recipe: "Recipe", stage: str | None, key: str, choice: "Choice") -> None:
+    """What would end the run is said before Prefect starts. Raises StageFailure."""
+    from flows import ahead
+    from flows.crawl import today
+
+    dated = recipe.dated(today())
+    if stage:
+        ahead.check_stage(dated, stage, key, Store.current())
+    else:
+        ahead.check(dated, choice, Store.current())
+
+
 def plan_command(given: argparse.Namespace) -> int:
     """`textmill plan`."""
     recipe, choice = chosen(given)
+    from flows.ahead import check_evaluation
     from flows.crawl import today
     from flows.plan import plan
 
@@ -91,6 +102,27 @@ def plan_command(given: argparse.Namespace) -> int:
     for row in rows:
         if row.warning:
             print(f"warning: {row.warning}")
+    check_evaluation(recipe, choice)
+    return 0
+
+
+def search_command(given: argparse.Namespace) -> int:
+    """`textmill search`."""
+    from flows.live import prepare
+    from flows.recipe import UnknownSetting, recipe_of
+    from flows.search import check, search
+    from tasks.search.settings import Search
+
+    try:
+        recipe = recipe_of(given.recipe, given.changes)
+        settings = Search(space=tuple(given.space), trials=given.trials, seed=given.seed, prune=not given.no_pruning)
+        for dimension in settings.dimensions():
+            check(recipe, dimension)
+    except (UnknownSetting, ValueError) as error:
+        raise BadUsage(str(error)) from error
+    prepare()
+    folder = Path(search(recipe, settings))
+    print((folder / "best.yaml").read_text() + f"\ntrials: {folder / 'trials.svg'}")
     return 0
 
 
@@ -114,7 +146,7 @@ def ls_command(_: argparse.Namespace) -> int:
 
 def show_command(given: argparse.Namespace) -> int:
     """`textmill show`."""
-    print(look.show(Store.current(), given.key))
+    print(look.show(Store.current(), given.key, every_setting=given.settings))
     return 0
 
 
@@ -139,6 +171,16 @@ def query_command(given: argparse.Namespace) -> int:
     return 0
 
 
+def scores_command(given: argparse.Namespace) -> int:
+    """`textmill scores`."""
+    from flows import scores
+
+    if given.last < 1:
+        raise BadUsage(f"--last {given.last}: give a whole number from 1")
+    print((scores.as_json if given.json else scores.text)(Store.current(), given.last))
+    return 0
+
+
 def verify_command(given: argparse.Namespace) -> int:
     """`textmill verify`: 1 when something is wrong."""
     text, well = look.verify(Store.current(), full=given.full)
@@ -154,7 +196,8 @@ def gc_command(given: argparse.Namespace) -> int:
 
     store = Store.current()
     kept_runs = [each for run in newest_runs(store) for each in run.artifacts]
-    needed = [*kept_runs, *(each.as_input for each in store.newest().values())]
+    best = [each for best in store.bests() for each in (best.model, best.evaluation)]
+    needed = [*kept_runs, *best, *(each.as_input for each in store.newest().values())]
     for file in (*sorted(RECIPES.glob("*.yaml")), *given.recipe):
         try:
             needed += cached_inputs(recipe_of(file), store)
@@ -169,7 +212,7 @@ def gc_command(given: argparse.Namespace) -> int:
         return 0
     print(look.table((each.address, look.size(each.bytes)) for each in unneeded))
     if not given.yes and not agreed(f"Remove these {len(unneeded)}? [y/N] "):
-        print("nothing was removed; --yes removes without asking")
+        print("nothing was removed")
         return 0
     for each in unneeded:
         if not store.remove(each):
@@ -178,11 +221,12 @@ def gc_command(given: argparse.Namespace) -> int:
 
 
 def agreed(question: str) -> bool:
-    """Ask in the terminal; nobody there to answer means no."""
+    """Ask in the terminal. Raises BadUsage when nobody is there to answer."""
     try:
         return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    except (EOFError, RuntimeError, OSError) as error:  # its end; none at all (sys.stdin is None); not readable
+        print()
+        raise BadUsage("nobody can answer here: give --yes to remove these without being asked") from error
 
 
 def demo_command(given: argparse.Namespace) -> int:
@@ -195,11 +239,13 @@ def demo_command(given: argparse.Namespace) -> int:
 COMMANDS = {
     "run": run_command,
     "plan": plan_command,
+    "search": search_command,
     "settings": settings_command,
     "ls": ls_command,
     "show": show_command,
     "why": why_command,
     "query": query_command,
+    "scores": scores_command,
     "verify": verify_command,
     "gc": gc_command,
     "demo": demo_command,

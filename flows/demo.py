@@ -16,6 +16,7 @@ RECIPE = Path(__file__).parents[1] / "deployments" / "recipes" / "demo.yaml"
 def demo(port: int | None) -> int:
     """Render and serve the site, run the pipeline on it, print what came out. Raises StageFailure."""
     started = time.time()
+    Store.current().prepare()
     site = Store.current().root / ".demo-site"
     with serve(site, port) as url:  # first, since rendering takes a minute and the port may be taken
         pages = render(site, num_workers())

@@ -1,26 +1,38 @@
 """Running flows from a terminal, and what is printed when they end."""
 
+import contextlib
 import importlib
 from datetime import datetime
 from typing import Any
 
-from flows import look
+from prefect import flow_engine
+
+from flows import look, temporary_server
 from flows.chain import Choice
+from flows.gate import ended_with
 from flows.pipeline import pipeline
 from flows.recipe import Recipe
 from tasks.store import Artifact, Store
 
 
+def prepare() -> None:
+    """Have Prefect leave signals and the end of its temporary server to the command."""
+    temporary_server.prepare()
+    flow_engine.capture_sigterm = contextlib.nullcontext  # type: ignore[attr-defined, assignment]
+
+
 def run_pipeline(recipe: Recipe, choice: Choice) -> list[Artifact]:
     """The pipeline as a Prefect flow, on the profile's server or an ephemeral one. Raises StageFailure."""
+    prepare()
     artifacts: list[Artifact] = pipeline(recipe, choice.from_stage, choice.only, choice.force)
     return artifacts
 
 
 def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:
     """One stage's own flow, on an artifact of the store. Raises StageFailure."""
+    prepare()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
-    settings = getattr(recipe, name)
+    settings = recipe.clean.scoring() if name == "extract" else getattr(recipe, name)
     artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
     return [artifact]
 
@@ -36,4 +48,5 @@ def ended(artifacts: list[Artifact], started: float) -> str:
         else:
             rows.append((artifact.stage, artifact.key, "cached", ""))
     report = artifacts[-1].part("report.html") / "report.html"
-    return look.table(rows) + (f"\nreport: {report}" if report.exists() else "")
+    best = ended_with(store, artifacts[-1].key)
+    return "\n".join([look.table(rows), *([f"report: {report}"] if report.exists() else []), *([best] if best else [])])

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
+from flows.arguments import STAGES
 from tasks.failure import StageFailure
 from tasks.manifest import Manifest
 from tasks.reason import flat
@@ -33,10 +35,12 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def by_key(store: Store, key: str) -> Manifest:
-    """The one artifact whose key begins like this, of any stage. Raises StageFailure."""
-    matching = [each for each in store.manifests() if each.key.startswith(key)]
+    """The one artifact whose key begins like this, or the newest one of a stage. Raises StageFailure."""
+    matching = store.manifests(key)[-1:] if key in STAGES else []
+    matching = matching or [each for each in store.manifests() if each.key.startswith(key)]
     if not matching:
-        raise StageFailure(f"no artifact with key {key} in {store.address}", "See textmill ls for the keys")
+        what = f"no {key} artifact" if key in STAGES else f"no artifact with key {key}"
+        raise StageFailure(f"{what} in {store.address}", "See textmill ls for the stages and keys it has")
     if len({each.key for each in matching}) > 1:
         several = ", ".join(f"{each.stage} {each.key}" for each in matching)
         raise StageFailure(f"several keys begin with {key}: {several}", "Give more digits")
@@ -57,26 +61,38 @@ def ls(store: Store) -> str:
     return table([head, *rows])
 
 
-def show(store: Store, key: str) -> str:
-    """One artifact's manifest, for reading: settings, counts, files."""
+def show(store: Store, key: str, *, every_setting: bool) -> str:
+    """One artifact's manifest, for reading: counts, settings, files."""
     manifest = by_key(store, key)
-    # as a recipe names them: the clean flow's settings decide extract too
-    settings = flat(manifest.settings, "clean" if manifest.stage == "extract" else manifest.stage).items()
+    shown, left_out = settings_of(manifest, every_setting=every_setting)
     lines = [
         f"{manifest.stage} {manifest.key} (digest {manifest.digest}, version {manifest.version})",
         f"folder    {store.artifact(manifest).path}",
         f"built     {manifest.finished} in {manifest.seconds:.1f} s on {manifest.host}",
         *(f"input     {each.stage} {each.key} (digest {each.digest[:8]})" for each in manifest.inputs),
-        "\nSETTINGS",
-        table((f"  {name}", json.dumps(value, ensure_ascii=False)) for name, value in settings),
         "\nCOUNTS",
         json.dumps(manifest.counts, indent=2, ensure_ascii=False),
+        "\nSETTINGS" if every_setting else "\nSETTINGS that differ from the defaults",
+        *([table((f"  {name}", json.dumps(value, ensure_ascii=False)) for name, value in shown)] if shown else []),
+        *([f"  {left_out} more at their default: --settings shows them"] if left_out else []),
         "\nFILES",
         table(
             (f"  {each.path}", size(each.bytes), f"{each.rows:,} rows" if each.rows else "") for each in manifest.files
         ),
     ]
     return "\n".join(lines)
+
+
+def settings_of(manifest: Manifest, *, every_setting: bool) -> tuple[list[tuple[str, Any]], int]:
+    """An artifact's settings as a recipe names them, and how many more are as they are when nothing is said."""
+    from flows.recipe import Recipe  # noqa: PLC0415 - it loads every stage
+
+    # the clean stage's settings decide extract too
+    section = "clean" if manifest.stage == "extract" else manifest.stage
+    found = flat(manifest.settings, section)
+    usual = {} if every_setting else flat(getattr(Recipe(), section).model_dump(mode="json"), section)
+    shown = [(name, value) for name, value in found.items() if value != usual.get(name, ...)]
+    return shown, len(found) - len(shown)
 
 
 def why(store: Store, key: str, *, pages: bool) -> str:
@@ -88,7 +104,8 @@ def why(store: Store, key: str, *, pages: bool) -> str:
     lines = []
     for each in line:
         lines.append(f"{each.stage} {each.key}  built {each.finished[:19].replace('T', ' ')}")
-        made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs) or "outside the store, see textmill show"
+        made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs)
+        made_from = made_from or f"what its settings name (textmill show {each.key})"
         lines.append(f"    from      {made_from}")
         figures = [f"{name} {value:,}" for name, value in each.counts.items() if isinstance(value, int)]
         lines.append(f"    counts    {', '.join(figures) or 'none'}")

@@ -6,9 +6,11 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.ahead import before_training, check_evaluation
 from flows.chain import Choice, FirstStage, StageName, chain
 from flows.corpus import Earlier, earlier, fetched, is_empty
 from flows.crawl import today
+from flows.gate import conclude
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.failure import StageFailure
@@ -39,6 +41,7 @@ def pipeline(
     store = Store.current()
     store.record_run(dated.model_dump(mode="json"), artifacts)
     create_table_artifact(overview(store, artifacts), key="pipeline", description="What this run ended with")
+    conclude(store, dated, artifacts)
     return artifacts
 
 
@@ -62,12 +65,14 @@ def overview(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
 def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
     """Run the chosen stages; their artifacts, sources first."""
     store = Store.current()
+    check_evaluation(recipe, choice)
     artifacts: list[Artifact] = []
 
     def step(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
         mode = choice.mode(stage)
         if mode == "skip":
             return None
+        before_training(recipe, choice, store, stage, settings, *inputs)
         artifact = (
             stored(stage, settings, *inputs) if mode == "stored" else stage(settings, *inputs, force=mode == "force")
         )

@@ -7,6 +7,7 @@ from flows.chain import Choice, chain
 from flows.corpus import Earlier, earlier, is_empty
 from flows.recipe import Recipe
 from tasks.block import Block
+from tasks.failure import StageFailure, explained
 from tasks.manifest import Input
 from tasks.reason import reason
 from tasks.stage import Stage
@@ -59,7 +60,10 @@ def planned(
     waits = sorted({each.stage for each in inputs if isinstance(each, Unbuilt)})
     if waits:
         return Row(stage.name, "", "depends", f"on what {' and '.join(waits)} will give"), unbuilt
-    wanted = stage.wanted_from(settings, tuple(each for each in inputs if isinstance(each, Input)))
+    try:
+        wanted = stage.wanted_from(settings, tuple(each for each in inputs if isinstance(each, Input)))
+    except StageFailure as error:
+        raise explained(stage.name, error) from error
     key = wanted.wanted_key
     manifest = store.manifest(stage.name, key)
     if manifest is None:

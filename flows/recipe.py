@@ -1,6 +1,5 @@
 """A recipe: the settings of every stage, and how a file and `--set` change the defaults."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -8,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
+from flows.refusal import misnamed, refusal, unreadable
 from tasks.block import Block
 from tasks.clean.task import Clean
 from tasks.crawl.task import Crawl
@@ -45,59 +45,87 @@ class UnknownSetting(Exception):
     """A recipe or `--set` names what does not exist, or gives it a value that it cannot have."""
 
 
+class Unfit(UnknownSetting):
+    """Each value is possible, but not all of them together."""
+
+
 def recipe_of(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe:
     """The defaults, changed by a recipe file and then by `path.to.setting=value` lines. Raises UnknownSetting."""
+    layers = [loaded(file)] if file is not None else []
+    layers += [parsed(change) for change in changes]
+    refuse(sentence for layer in layers for sentence in misnamed(Recipe, layer))
     settings: dict[str, Any] = Recipe().model_dump(mode="json")
-    if file is not None:
-        settings = overlaid(Recipe, settings, loaded(file), "")
-    for change in changes:
-        path, sign, value = change.partition("=")
-        if not sign:
-            raise UnknownSetting(f"{change!r} is not of the form path.to.setting=value")
-        try:
-            nested: Any = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UnknownSetting(f"the value of {path} is not YAML: {value}") from error
-        for name in reversed(path.split(".")):
-            nested = {name: nested}
-        settings = overlaid(Recipe, settings, nested, "")
+    for layer in layers:
+        settings = overlaid(Recipe, settings, layer)
+    return checked(settings)
+
+
+def parsed(change: str) -> dict[str, Any]:
+    """`a.b=1` → `{"a": {"b": 1}}`. Raises UnknownSetting."""
+    path, sign, value = change.partition("=")
+    if not sign:
+        raise UnknownSetting(f"{change!r} is not of the form path.to.setting=value")
+    try:
+        return dict(nested(path, yaml.safe_load(value)))
+    except yaml.YAMLError as error:
+        raise UnknownSetting(f"the value of {path} is not YAML: {value}") from error
+
+
+def refuse(sentences: Iterable[str]) -> None:
+    """Raise UnknownSetting that says all of them, a line each; without any, do nothing."""
+    if said := "\n  ".join(sentences):
+        raise UnknownSetting(said)
+
+
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values, by the settings' paths. Raises UnknownSetting."""
+    settings: dict[str, Any] = recipe.model_dump(mode="json")
+    for path, value in values.items():
+        layer = nested(path, value)
+        refuse(misnamed(Recipe, layer))
+        settings = overlaid(Recipe, settings, layer)
+    return checked(settings)
+
+
+def nested(path: str, value: Any) -> Any:
+    """`a.b` and 1 → `{"a": {"b": 1}}`."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return value
+
+
+def checked(settings: dict[str, Any]) -> Recipe:
+    """The settings as a recipe. Raises UnknownSetting."""
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
-        )
-        raise UnknownSetting(wrong) from error
+        errors = error.errors()
+        kind = Unfit if all(each["type"] == "value_error" for each in errors) else UnknownSetting
+        raise kind("\n  ".join(map(refusal, errors))) from error
 
 
 def loaded(file: Path) -> dict[str, Any]:
     """The nested settings of a YAML file. Raises UnknownSetting when it is not one."""
     try:
-        settings = yaml.safe_load(file.read_text())
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnknownSetting(f"recipe {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnknownSetting(f"recipe {file} is not UTF-8 text: {error}") from error
     except yaml.YAMLError as error:
-        raise UnknownSetting(f"recipe {file} is not YAML: {error}") from error
+        raise UnknownSetting(unreadable(file, error)) from error
     if settings is not None and not isinstance(settings, dict):
         raise UnknownSetting(f"recipe {file} must name stages and their settings")
     return settings or {}
 
 
-def overlaid(block: type[Block], settings: Mapping[str, Any], changes: Any, path: str) -> dict[str, Any]:
-    """`settings` with the changes laid over them, field by field; an unknown name lists the allowed ones."""
-    if not isinstance(changes, dict):
-        raise UnknownSetting(f"{path} is a group of settings: name one of {', '.join(block.model_fields)}")
+def overlaid(block: type[Block], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` with the changes laid over them, field by field. Look for misnamed ones before."""
     result = dict(settings)
     for name, value in changes.items():
-        here = f"{path}.{name}" if path else str(name)
-        field = block.model_fields.get(name)
-        if field is None:
-            near = difflib.get_close_matches(str(name), block.model_fields, 1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise UnknownSetting(f"no setting {here}.{hint} Allowed here: {', '.join(block.model_fields)}")
-        inner = field.annotation
-        nested = isinstance(inner, type) and issubclass(inner, Block)
-        result[name] = overlaid(inner, result[name], value, here) if nested else value  # type: ignore[arg-type]
+        inner = block.model_fields[name].annotation
+        is_group = isinstance(inner, type) and issubclass(inner, Block)
+        result[name] = overlaid(inner, result[name], value) if is_group else value  # type: ignore[arg-type]
     return result
 
 

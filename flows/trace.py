@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import polars as pl
+from pydantic import ValidationError
 
 from flows.chain import NAMES
 from flows.look import token_ids
+from tasks.clean.task import Clean
 from tasks.failure import StageFailure
 from tasks.manifest import Manifest
 from tasks.store import Artifact, Store
@@ -26,7 +28,7 @@ def page(store: Store, url: str) -> str:
             "See textmill why KEY --pages for the addresses it has",
         )
     lines = [f"looked at {', '.join(f'{stage} {artifact.key}' for stage, artifact in line[0].items())}"]
-    return "\n".join([*lines, *way(line, url)])
+    return "\n".join([*lines, *way(store, line, url)])
 
 
 def snapshots(store: Store) -> list[Snapshot]:
@@ -52,13 +54,13 @@ def behind(store: Store, manifest: Manifest) -> dict[str, Manifest]:
     return found | {manifest.stage: manifest}
 
 
-def way(line: list[Snapshot], url: str) -> Iterator[str]:
+def way(store: Store, line: list[Snapshot], url: str) -> Iterator[str]:
     """From the crawl that has the page's bytes on, the lines of every stage."""
     for snapshot in line:
         for row in rows(snapshot["crawl"], "index", url=url).iter_rows(named=True):
             if row["status"] == WITH_BODY:
                 yield f"crawl     status {row['status']}, fetched {row['fetched_at']}"
-                yield from after_crawl(snapshot, line, url)
+                yield from after_crawl(store, snapshot, line, url)
                 return
             where = row["refers_to"]
             if where is None:
@@ -67,7 +69,7 @@ def way(line: list[Snapshot], url: str) -> Iterator[str]:
                 yield f"crawl     unchanged since {row['refers_to_at']}"
             else:
                 yield f"crawl     the same bytes as {where}, whose way this is:"
-                yield from way(line, where)
+                yield from way(store, line, where)
                 return
 
 
@@ -79,7 +81,17 @@ def rows(artifact: Artifact, part: str, **equals: str) -> pl.DataFrame:
     return pl.scan_parquet(folder / "*.parquet").filter(**equals).collect()
 
 
-def after_crawl(newest: Snapshot, line: list[Snapshot], url: str) -> Iterator[str]:
+def measured(store: Store, clean: Artifact, rules: list[str], documents: pl.DataFrame) -> list[str]:
+    """For each rule that dropped a document what it measured, and what stays."""
+    manifest = store.manifest(clean.stage, clean.key)
+    try:
+        settings = Clean.model_validate(manifest.settings if manifest else {})
+    except ValidationError:  # built by a version that had other settings
+        return []
+    return settings.measured(rules, documents.row(0, named=True) if documents.height else {})
+
+
+def after_crawl(store: Store, newest: Snapshot, line: list[Snapshot], url: str) -> Iterator[str]:
     """The lines of the later stages of a snapshot, up to where the page ended."""
     if "extract" not in newest:
         return
@@ -91,6 +103,8 @@ def after_crawl(newest: Snapshot, line: list[Snapshot], url: str) -> Iterator[st
     if "clean" in newest:
         for row in rows(newest["clean"], "dropped", url=url).iter_rows(named=True):
             yield f"clean     dropped by {', '.join(row['rules'])}"
+            found = documents.filter(pl.col("id") == row["id"])
+            yield from (f"          {each}" for each in measured(store, newest["clean"], row["rules"], found))
     for identity in documents["id"].to_list() if documents.width else []:
         yield from after_clean(newest, line, identity)
 

@@ -22,6 +22,7 @@ from tasks.objects import SCHEME, Found, Objects
 from tasks.progress import log
 from tasks.upload import AT_ONCE, Upload, download, object_name
 
+RECORDS = ("runs", "best")  # what lies beside the stages
 FETCHING = ".fetching"  # in an artifact's folder in the cache: what is on its way
 
 
@@ -66,12 +67,12 @@ class Bucket:
 
     def manifests(self, stage: str | None = None) -> list[str]:
         """The names that manifests have, where they are built: of all artifacts, or of one stage's."""
-        stages = [stage] if stage else [each for each in self.objects.folders() if each != "runs"]
+        stages = [stage] if stage else [each for each in self.objects.folders() if each not in RECORDS]
         return [f"{each}/{key}/{NAME}" for each in stages for key in self.objects.folders(f"{each}/")]
 
-    def runs(self) -> list[str]:
-        """The names of the records of runs, oldest first."""
-        return sorted(self.objects.listed("runs/"))
+    def records(self, kind: str) -> list[str]:
+        """The names of the small objects of a kind, such as runs, in the order of their names."""
+        return sorted(name for name in self.objects.listed(f"{kind}/") if name.endswith(".json"))
 
     def _names(self, manifest: Manifest) -> dict[str, File]:
         beginning = f"{manifest.stage}/{manifest.key}/"

@@ -7,12 +7,15 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import resource_tracker
 from typing import Any
 
-from tasks.failure import StageFailure, Transient
+from tasks.failure import BadSetting, StageFailure, Transient
+from tasks.processes import end
 
 # One worker a core, so libraries inside must not start a thread pool of their own each.
 ONE_THREAD = {
@@ -33,7 +36,7 @@ def num_workers() -> int:
     """Processes for shards: `TEXTMILL_WORKERS`, else the cores this process may use."""
     asked = os.environ.get("TEXTMILL_WORKERS", "")
     if asked and not (asked.isdecimal() and int(asked) > 0):
-        raise StageFailure(f"TEXTMILL_WORKERS={asked} is not a number of processes", "Set it to 1 or more, or unset it")
+        raise BadSetting(f"TEXTMILL_WORKERS={asked} is not a number of processes", "Set it to 1 or more, or unset it")
     return int(asked) if asked else len(os.sched_getaffinity(0))
 
 
@@ -72,18 +75,33 @@ def executor(shards: int) -> Iterator[Executor]:
         with dask(address) as pool:
             yield pool
     elif address:
-        raise StageFailure(f"TEXTMILL_ENGINE={address} is not an engine", "Unset it, or use dask://host:port")
+        raise BadSetting(f"TEXTMILL_ENGINE={address} is not an engine", "Unset it, or use dask://host:port")
     elif shards == 1 or num_workers() == 1:
         yield InThisProcess()
     else:
         workers = num_workers()
         try:
             yield processes(workers)
-        except BaseException:
+        except BaseException as error:
             # a worker died, or the user interrupted: the next stage gets fresh processes
             processes(workers).shutdown(wait=False, cancel_futures=True)
             processes.cache_clear()
+            if not isinstance(error, Exception):  # whoever interrupts does not wait for what is under way
+                end(each.pid for each in multiprocessing.active_children() if each.pid)
             raise
+
+
+class Workers(ProcessPoolExecutor):
+    """Processes that do not hear the terminal's Ctrl-C: it is for their parent, which ends them."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """As `ProcessPoolExecutor.submit`, which may start a process: that inherits what is blocked here."""
+        resource_tracker.ensure_running()  # it would unblock the signal when it starts later
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(function, *args, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @functools.cache
@@ -91,7 +109,7 @@ def processes(workers: int) -> ProcessPoolExecutor:
     """Worker processes, kept from stage to stage: each takes seconds to load its libraries."""
     # spawned, because a forked child inherits locks that threads of torch, polars or Prefect hold
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
+    return Workers(workers, mp_context=context, initializer=begin_worker)
 
 
 @contextlib.contextmanager

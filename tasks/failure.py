@@ -16,6 +16,10 @@ class StageFailure(Exception):
         return f"{self.what}. {self.mend}."
 
 
+class BadSetting(StageFailure):
+    """A setting cannot be meant so, whatever the pages and the machine are like."""
+
+
 class Transient(StageFailure):
     """The same, but it may heal by itself (a network, a lost worker): retried with growing, jittered delays."""
 

@@ -1,7 +1,9 @@
 """A store in a folder of this machine: how its files come to be, are locked, checked and removed."""
 
 import contextlib
+import errno
 import fcntl
+import os
 import re
 import shutil
 import uuid
@@ -63,15 +65,17 @@ class Folder:
         """Write the store's format, once."""
         if self.read(MARK) is None:
             self.write(MARK, data)
+        elif not os.access(self.root, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.root))
 
     def manifests(self, stage: str | None = None) -> list[str]:
         """The names of all manifests, or of one stage's."""
         paths = sorted(self.root.glob(f"{stage or '*'}/*/{NAME}"))
         return [path.relative_to(self.root).as_posix() for path in paths if path.parts[-2][0] != "."]
 
-    def runs(self) -> list[str]:
-        """The names of the records of runs, oldest first."""
-        return [f"runs/{path.name}" for path in sorted((self.root / "runs").glob("*.json"))]
+    def records(self, kind: str) -> list[str]:
+        """The names of the small files of a kind, such as runs, in the order of their names."""
+        return [f"{kind}/{path.name}" for path in sorted((self.root / kind).glob("*.json"))]
 
     def path(self, stage: str, key: str) -> Path:
         """Where the artifact is or will be."""

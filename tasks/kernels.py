@@ -29,7 +29,7 @@ def buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int6
 @inlined
 def decode(data: Any, place: Any, end: Any) -> Any:
     """The code point of the UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
-    lead = np.uint32(data[place])
+    lead = np.uint32(data[np.uint64(place)])  # unsigned: a place that could be below 0 costs a comparison
     if lead < 0x80:
         return lead, place + 1
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4

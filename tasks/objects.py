@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.failure import MENDS, StageFailure, Transient
+from tasks.failure import MENDS, BadSetting, StageFailure, Transient
 
 SCHEME = "s3://"
 CONFLICTS = 5  # tries of a conditional write that met another in the same moment (409: AWS asks to try again)
@@ -40,7 +40,7 @@ class Objects:
         self.bucket, _, prefix = below.partition("/")
         self.prefix = f"{prefix}/" if prefix else ""
         if not self.bucket:
-            raise StageFailure(f"{address} names no bucket", "Give s3://bucket or s3://bucket/prefix")
+            raise BadSetting(f"{address} names no bucket", "Give s3://bucket or s3://bucket/prefix")
 
     @cached_property
     def _s3(self) -> Any:

@@ -84,7 +84,7 @@ class Stage(Generic[S]):
             wanted = self.wanted(settings, *inputs)
             cached = None if force else store.verified(self.name, wanted.wanted_key)
             if cached is None:
-                with store.lock(self.name, wanted.wanted_key), self._slot():
+                with store.lock(self.name, wanted.wanted_key), self.holding():
                     # another run may have built it while this one waited for the lock
                     cached = None if force else store.verified(self.name, wanted.wanted_key)
                     artifact = cached or self._built(store, wanted, settings, inputs, force=force)
@@ -111,13 +111,19 @@ class Stage(Generic[S]):
         going_on = f"; goes on after {draft.num_finished} finished shards" if draft.num_finished else ""
         log.info("%s %s: building (%s)%s", self.name, wanted.wanted_key, why, going_on)
         started = time.time()
-        self.build(settings, draft, *inputs)
+        try:
+            self.build(settings, draft, *inputs)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # a signal
+                shards = f"{draft.num_finished} finished shards are kept" if draft.num_finished else "it begins again"
+                error.__notes__ = [f"{self.name}: {each}" for each in getattr(error, "__notes__", [shards])]
+            raise
         artifact = store.publish(wanted, draft, started)
         log.info("%s %s: built in %.1f s", self.name, artifact.key, time.time() - started)
         return artifact
 
-    def _slot(self) -> AbstractContextManager[None]:
-        """One of the places that the deployment gives to such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`)."""
+    def holding(self) -> AbstractContextManager[None]:
+        """One of the places that the deployment gives to such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`), is held."""
         limit = os.environ.get(f"TEXTMILL_{self.slot.upper()}_SLOT") if self.slot else None
         if not limit:
             return nullcontext()

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tasks.block import Block
 from tasks.bucket import Bucket
 from tasks.draft import Draft
-from tasks.failure import StageFailure
+from tasks.failure import MENDS, BadSetting, StageFailure
 from tasks.folder import MARK, Folder, Removable
-from tasks.manifest import FORMAT, NAME, Input, Manifest, Run, Wanted, described, digest_of, packages
+from tasks.manifest import FORMAT, NAME, Best, Input, Manifest, Run, Wanted, described, digest_of, packages
 from tasks.objects import SCHEME
 from tasks.progress import log
 
@@ -155,7 +156,17 @@ class Store:
     def draft(self, stage: str, key: str, inputs: tuple[Input, ...] = ()) -> Draft:
         """The draft of an artifact, with what an earlier, interrupted run finished. Hold the lock."""
         self._mark()
-        return self.place.draft(stage, key, [manifest.model_dump(mode="json") for manifest in self.lineage(inputs)])
+        # with their addresses: a report may show what its ancestors explain, which no input's digest covers
+        lineage = [each.model_dump(mode="json") | {"path": self.artifact(each).path} for each in self.lineage(inputs)]
+        return self.place.draft(stage, key, lineage)
+
+    def prepare(self) -> None:
+        """Raise StageFailure now where the first thing to be written would fail."""
+        try:
+            self._mark()
+        except OSError as error:
+            mend = MENDS.get(error.errno or 0, "Choose another folder with --store or TEXTMILL_STORE")
+            raise StageFailure(f"the store {self.address} cannot be written to ({error})", mend) from error
 
     def _mark(self) -> None:
         self.place.mark(json.dumps({"format": FORMAT}).encode())
@@ -201,8 +212,28 @@ class Store:
 
     def runs(self) -> list[Run]:
         """The pipeline runs that finished, oldest first."""
-        found = self.place.read_all(self.place.runs())
+        found = self.place.read_all(self.place.records("runs"))
         return [Run.model_validate_json(data) for data in found if data is not None]
+
+    def best(self, corpus: str) -> Best | None:
+        """What the name `best` of a corpus stands for, of the empty name: of runs without a corpus."""
+        data = self.place.read(f"best/{link(corpus)}.json")
+        return Best.model_validate_json(data) if data is not None else None
+
+    def set_best(self, best: Best) -> None:
+        """Let the name `best` of a corpus stand for this. Hold the lock ("best", link(corpus))."""
+        self._mark()
+        self.place.write(f"best/{link(best.corpus)}.json", best.model_dump_json(indent=1).encode())
+
+    def bests(self) -> list[Best]:
+        """The same of every corpus that has one."""
+        found = self.place.read_all(self.place.records("best"))
+        return [Best.model_validate_json(data) for data in found if data is not None]
+
+
+def link(corpus: str) -> str:
+    """How the files and locks of a corpus are called: any name as that of a file."""
+    return quote(corpus, safe="") or "@alone"  # which no quoted name can be
 
 
 def timestamp(seconds: float) -> str:
@@ -216,12 +247,12 @@ def place_at(address: str) -> Folder | Bucket:
         return Bucket(address)
     if re.match(r"[a-z0-9+]+://", address) and not address.startswith("file://"):
         mend = "Give a folder or s3://bucket/prefix with --store or TEXTMILL_STORE"
-        raise StageFailure(f"the store {address} is not a folder, and not s3://", mend)
+        raise BadSetting(f"the store {address} is not a folder, and not s3://", mend)
     root = Path(address.removeprefix("file://")).expanduser().absolute()
     there = next(path for path in (root, *root.parents) if path.exists())
     if not there.is_dir():
         what = f"the store {root} is not a folder" if there == root else f"the store {root} lies below {there}, a file"
-        raise StageFailure(what, "Give a folder with --store or TEXTMILL_STORE")
+        raise BadSetting(what, "Give a folder with --store or TEXTMILL_STORE")
     return Folder(root)
 
 

@@ -1,11 +1,19 @@
 """Where shards run."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tasks.engine import executor, num_workers
 from tasks.failure import StageFailure
+from tests.waiting import wait_until
 
 
 def threads_and_process() -> tuple[str, int]:
@@ -24,6 +32,40 @@ def test_workers_are_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPa
         threads, process = pool.submit(threads_and_process).result()
     assert threads == "1"
     assert process != os.getpid()
+
+
+def asleep(folder: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (folder / f"{os.getpid()} {child.pid}").touch()
+    time.sleep(600)
+
+
+def gone(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_whoever_interrupts_does_not_wait_for_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They end, and what they started too; the terminal's Ctrl-C, which reaches them first, they do not hear."""
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+
+    def interrupted() -> None:
+        with executor(2) as pool:
+            pool.submit(asleep, tmp_path)
+            while not list(tmp_path.iterdir()):
+                time.sleep(0.02)
+            worker = int(next(tmp_path.iterdir()).name.split()[0])
+            os.kill(worker, signal.SIGINT)
+            time.sleep(0.2)
+            assert not gone(worker)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    wait_until(lambda: all(gone(int(pid)) for pid in next(tmp_path.iterdir()).name.split()))
+    with executor(2) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid(), "the next stage gets workers of its own"
 
 
 @pytest.mark.parametrize("asked", ["0", "two", "-1"])

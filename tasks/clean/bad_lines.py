@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.clean import reading
-from tasks.clean.characters import FLAGS, TERMINAL, bytes_of, character_table
+from tasks.clean.characters import CLOSING, FLAGS, TERMINAL, bytes_of, character_table
 from tasks.clean.lines import among, ends_in_ellipsis, last_of
 from tasks.clean.reading import CURLY, LONGEST, TAIL, WORDS, read_line
 from tasks.compiled import compiled, inlined
@@ -28,6 +28,7 @@ PHRASES = (
     "javascript",
     *("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
 )
+BLOCK = 256  # bytes that are searched at once
 PIECES = np.frombuffer(b"ipsvasf uvacoki", np.uint8)  # of three letters each
 LETTERS = np.frombuffer("".join(PHRASES).encode(), np.uint8)
 ENDS = np.cumsum([len(phrase) for phrase in PHRASES])
@@ -74,13 +75,12 @@ def keep_lines(data: Any, offsets: Any, table: Any, kept: Any, ends: Any) -> Non
 
 
 @inlined
-def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, counts: Any) -> None:
+def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, suspect: Any, counts: Any) -> None:
     """Count a line that was read: it is bad, or drops the page, or its sentences count. C4's rules in its order."""
     tail = line[TAIL]
     if is_fragment(data, begin, table, line, words):
         counts[BAD] += 1
         return
-    suspect = is_suspect(data[begin:tail])
     if suspect and holds(data, begin, tail, 0, 1):
         counts[LOREM] += 1
     elif suspect and holds(data, begin, tail, 1, 2):
@@ -97,7 +97,7 @@ def count_bad(data: Any, begin: Any, table: Any, line: Any, words: Any, counts: 
 def removed(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any:
     """Whether C4 removes a line of a page that stays."""
     return is_fragment(data, begin, table, line, words) or (
-        is_suspect(data[begin : line[TAIL]]) and holds(data, begin, line[TAIL], 1, ENDS.size)
+        next_suspect(data, begin, line[TAIL]) <= line[TAIL] and holds(data, begin, line[TAIL], 1, ENDS.size)
     )
 
 
@@ -113,24 +113,39 @@ def is_fragment(data: Any, begin: Any, table: Any, line: Any, words: Any) -> Any
         return True
     code = last_of(data, begin, tail)
     entry = table[code] if code < table.size else np.uint32(0)
-    return not (entry >> np.uint32(FLAGS) & np.uint32(TERMINAL) or among(code, QUOTES))
+    return not (
+        entry >> np.uint32(FLAGS) & np.uint32(TERMINAL)
+        or (entry >> np.uint32(FLAGS) & np.uint32(CLOSING) and among(code, QUOTES))
+    )
 
 
 @compiled
-def is_suspect(line: Any) -> Any:
-    """Whether a line holds one of PIECES, in any case."""
+def next_suspect(data: Any, begin: Any, end: Any) -> Any:
+    """Where the first of PIECES ends that begins at `begin` or later, in any case; past `end` when there is none."""
+    for start in range(begin, end - 2, BLOCK):
+        first, last = start, min(start + BLOCK, end - 2)
+        if holds_piece(data[first : last + 2]):
+            while last - first > 1:
+                middle = (first + last) // 2
+                is_left = holds_piece(data[first : middle + 2])
+                first, last = (first, middle) if is_left else (middle, last)
+            return first + 3
+    return end + 1
+
+
+@compiled
+def holds_piece(text: Any) -> Any:
+    """Whether one of PIECES is in a text, in any case."""
+    least = np.uint8(0xFF)
     for piece in range(0, PIECES.size, 3):
         first, second, third = PIECES[piece], PIECES[piece + 1], PIECES[piece + 2]
-        found = np.uint8(0)
-        for place in range(line.size - 2):  # without a branch, so that many places are compared at once
-            found |= (
-                np.uint8(line[place] | LOWER == first)
-                & np.uint8(line[place + 1] | LOWER == second)
-                & np.uint8(line[place + 2] | LOWER == third)
+        # without a branch and in bytes, so that many places are compared at once
+        for place in range(text.size - 2):
+            differences = (
+                (text[place] | LOWER) ^ first | (text[place + 1] | LOWER) ^ second | (text[place + 2] | LOWER) ^ third
             )
-        if found:
-            return True
-    return False
+            least = min(least, np.uint8(differences))
+    return least == 0
 
 
 @compiled

@@ -1,8 +1,9 @@
 """The drop funnel: a table and a picture for people."""
 
-import base64
 from html import escape
 from typing import Any
+
+from tasks.plot import as_image
 
 WIDTH, ROW, LABEL = 640, 22, 230
 KEPT, LOST = "#2a7f62", "#c9d6d0"
@@ -56,12 +57,11 @@ def picture(counts: dict[str, Any]) -> str:
 
 def summary(counts: dict[str, Any], samples: str = "") -> str:
     """The stage's page in markdown: picture, drops by rule, failures, languages, samples."""
-    encoded = base64.b64encode(picture(counts).encode()).decode()
     share = counts["kept"] / max(counts["documents"], 1)
     kept = f"**{counts['kept']:,}** of {counts['documents']:,} documents kept ({share:.1%})"
     parts = [
         f"{kept}, {counts['characters']:,} characters.",
-        f"![What is left after each rule](data:image/svg+xml;base64,{encoded})",
+        as_image(picture(counts), "What is left after each rule"),
         _table(
             ("rule", "dropped by it first", "break it at all"),
             [

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.clean.characters import FLAGS, TERMINAL
 from tasks.clean.reading import HASH, LENGTH, TAIL
-from tasks.clean.seen import place_of
+from tasks.clean.seen import first_of
 from tasks.compiled import inlined
 from tasks.kernels import decode, mixed
 
@@ -80,8 +80,8 @@ def ends_in_ellipsis(data: Any, start: Any, end: Any) -> Any:
 
 
 @inlined
-def count_twice(seen: Any, mask: Any, round_: Any, hashed: Any, length: Any, counts: Any, first: Any) -> None:
-    """Count a line (`first` is TWICE) or paragraph (AGAIN) that stood before, and its characters."""
-    if place_of(seen, mask, round_, hashed) >= 0:
-        counts[first] += 1
-        counts[first + 1] += length
+def count_twice(seen: Any, mask: Any, since: Any, hashed: Any, place: Any, length: Any, counts: Any, kind: Any) -> None:
+    """Count a line (`kind` is TWICE) or paragraph (AGAIN) that stood before, and its characters."""
+    again = first_of(seen, mask, since, hashed, place) != place
+    counts[kind] += again
+    counts[kind + 1] += again * length

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 
 from tasks.clean import bad_lines, lines, ngrams, reading
-from tasks.clean.bad_lines import count_bad
+from tasks.clean.bad_lines import count_bad, next_suspect
 from tasks.clean.characters import STEP, bytes_of, character_table
 from tasks.clean.lines import AGAIN, BREAKS, PARAGRAPHS, TWICE, count_line, count_twice
 from tasks.clean.ngrams import ngram_characters, powers_of, repeated_characters
 from tasks.clean.reading import CHARACTERS, LENGTH, LINE, SPACES, STOPS, TAIL, UNSPACED, WORDS, read_line
-from tasks.clean.seen import emptied
+from tasks.clean.seen import emptied, roomy
+from tasks.clean.tokens import longest_of
 from tasks.compiled import compiled
 from tasks.kernels import mixed
 
@@ -36,51 +37,57 @@ def measured(texts: pl.Series) -> pl.DataFrame:
 @compiled
 def measure(data: Any, offsets: Any, table: Any, powers: Any, out: Any) -> None:
     """Fill a row of `out` for each text."""
-    longest = 1
-    for row in range(offsets.size - 1):
-        longest = max(longest, offsets[row + 1] - offsets[row])
+    longest = longest_of(offsets)
     hashes, lengths = np.empty(longest, np.uint64), np.empty(longest, np.int64)
-    line, rounds = np.zeros(LINE, np.int64), np.int64(0)
-    seen, times = np.zeros(1 << 12, np.uint64), np.zeros(1 << 12, np.int32)
+    before = np.zeros(longest + 1, np.int64)
+    work = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest + 1, np.int32)
+    line = np.zeros(LINE, np.int64)
+    seen, since = np.zeros(1 << 12, np.uint64), np.int64(1)
     for row in range(offsets.size - 1):
         start, end, counts = offsets[row], offsets[row + 1], out[row]
         counts[FIRST_LINE + BREAKS] = line_breaks(data[start:end])
-        seen, times, rounds = grown(seen, times, rounds, 2 * counts[FIRST_LINE + BREAKS] + 2)
-        rounds += 1
-        measure_lines(data, start, end, table, counts, (hashes, lengths, line), seen, rounds)
+        seen, since = roomy(seen, since, 2 * counts[FIRST_LINE + BREAKS] + 2, 1)
+        measure_lines(data, start, end, table, counts, (hashes, lengths, line), seen, since)
+        since += 2 * counts[FIRST_LINE + BREAKS] + 2
         number = counts[WORDS]
-        unspaced = 2 * counts[UNSPACED] > number
-        seen, times, rounds = grown(seen, times, rounds, counts[CHARACTERS] if unspaced else number)
-        rounds = ngram_characters(hashes, lengths, number, seen, times, rounds + 1, counts[FIRST_NGRAM:])
+        for word in range(number):
+            before[word + 1] = before[word] + lengths[word]
+        seen, since = roomy(seen, since, number, ngrams.LARGEST)
+        since = ngram_characters(hashes, before, number, seen, since, work, counts[FIRST_NGRAM:])
         counts[STOPS] = ones(counts[STOPS])
-        if unspaced:
-            rounds += 1
+        if 2 * counts[UNSPACED] > number:
+            seen, since = roomy(seen, since, counts[CHARACTERS], 1)
             mask = emptied(counts[CHARACTERS])
-            found = repeated_characters(data[start:end], table, seen, times, mask, rounds, powers)
+            found = repeated_characters(data[start:end], table, seen, mask, since, work[-1], powers)
+            since += counts[CHARACTERS] + 1
             counts[FIRST_REPEATED], counts[FIRST_REPEATED + 1] = found
 
 
 @compiled
-def measure_lines(data: Any, begin: Any, end: Any, table: Any, counts: Any, work: Any, seen: Any, rounds: Any) -> None:
+def measure_lines(data: Any, begin: Any, end: Any, table: Any, counts: Any, work: Any, seen: Any, since: Any) -> None:
     """Read the lines of one text; lines and paragraphs share a round of the hash table."""
     hashes, lengths, line = work
     of_lines, of_bad = counts[FIRST_LINE:], counts[FIRST_BAD:]
     mask = emptied(2 * of_lines[BREAKS] + 2)
-    paragraph, length = np.uint64(0), 0
+    paragraph, length, place, suspect = np.uint64(0), 0, 0, 0
     while begin <= end:
         words = counts[WORDS]
         stop = read_line(data, begin, end, table, counts, hashes, lengths, line)
         is_blank = line[TAIL] == begin
         if not is_blank:
             hashed = count_line(data, begin, table, line, of_lines)
-            count_twice(seen, mask, rounds, hashed, line[LENGTH], of_lines, TWICE)
-            count_bad(data, begin, table, line, counts[WORDS] - words, of_bad)
+            count_twice(seen, mask, since, hashed, place, line[LENGTH], of_lines, TWICE)
+            if suspect < begin + 3:
+                suspect = next_suspect(data, begin, end)
+            count_bad(data, begin, table, line, counts[WORDS] - words, suspect <= line[TAIL], of_bad)
             paragraph = mixed(paragraph ^ hashed)
             length += line[LENGTH]
+            place += 1
         if length and (is_blank or stop >= end):
             of_lines[PARAGRAPHS] += 1
-            count_twice(seen, mask, rounds, paragraph, length, of_lines, AGAIN)
+            count_twice(seen, mask, since, paragraph, place, length, of_lines, AGAIN)
             paragraph, length = np.uint64(0), 0
+            place += 1
         begin = stop + 1
     counts[CHARACTERS] += of_lines[BREAKS]
     counts[SPACES] += of_lines[BREAKS]
@@ -93,15 +100,6 @@ def line_breaks(text: Any) -> Any:
     for byte in text:
         count += byte == ord("\n")
     return count
-
-
-@compiled
-def grown(seen: Any, times: Any, rounds: Any, entries: Any) -> Any:
-    """The hash table with room for so many entries. It grows with the texts, of which most are short."""
-    room = emptied(entries) + 1
-    if room <= seen.size:
-        return seen, times, rounds
-    return np.zeros(room, np.uint64), np.zeros(room, np.int32), np.int64(0)
 
 
 @compiled

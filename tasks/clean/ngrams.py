@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.characters import FLAGS, POINT, SPACE, STEP
-from tasks.clean.seen import emptied, place_of
+from tasks.clean.seen import emptied, first_of
 from tasks.compiled import compiled, inlined
 from tasks.kernels import MIX_1, MIX_2, decode, mixed
 
@@ -28,71 +28,61 @@ def powers_of(step: Any, most: Any) -> Any:
 
 
 @compiled
-def ngram_characters(hashes: Any, lengths: Any, number: Any, seen: Any, places: Any, rounds: Any, out: Any) -> Any:
-    """Characters in the most frequent 2- to 4-gram, and in 5- to 10-grams that stood before; returns the rounds.
+def ngram_characters(hashes: Any, before: Any, number: Any, table: Any, since: Any, work: Any, out: Any) -> Any:
+    """Characters in the most frequent 2- to 4-gram, and in 5- to 10-grams that stood before; returns the new `since`.
 
     Only where an n-gram stands twice can an (n+1)-gram: so each n looks at the places that are left from the last. Most
     of them go on there as in the first place; only the others are looked up.
     """
-    mask = emptied(number)
-    before = np.empty(number + 1, np.int64)
-    before[0] = 0
-    for word in range(number):
-        before[word + 1] = before[word] + lengths[word]
-    first, times = np.empty(number, np.int32), np.empty(number, np.int32)
-    starts, left = np.arange(number).astype(np.int32), max(number - 1, 0)
+    starts, first, times = work
+    mask, left = emptied(number), max(number - 1, 0)
     for start in range(left):
-        first[start] = first_of(hashes, start, SMALLEST, start, seen, places, mask, rounds)
+        value = hashes[start] * np.uint64(STEP) + hashes[start + 1]
+        starts[start] = start
+        first[start] = counted(times, start, first_of(table, mask, since, spread(value), start))
     for size in range(SMALLEST, LARGEST + 1):
         if size > SMALLEST:
-            rounds += 1
+            since += number
+            left = twice(starts, first, times, left)
             left -= 1 if left and starts[left - 1] + size > number else 0
             for row in range(left):
-                start = starts[row]
-                same = first[start]
-                if hashes[same + size - 1] != hashes[start + size - 1]:
-                    first[start] = first_of(hashes, start, size, same, seen, places, mask, rounds)
-        left = twice(starts, first, times, left)
+                place, same = np.uint64(starts[row]), np.uint64(first[row])
+                word = hashes[place + np.uint64(size - 1)]
+                if hashes[same + np.uint64(size - 1)] != word:
+                    value = same * np.uint64(MIX_2) + word
+                    same = np.uint64(first_of(table, mask, since, spread(value), place))
+                first[row] = counted(times, place, same)
         if size <= LARGEST_TOP:
             out[size - SMALLEST] = top(starts, first, times, left, before, size, number)
         elif not left:
             break
         else:
             out[size - SMALLEST] = duplicates(starts, first, times, left, before, size)
-    return rounds
+    return since + number
 
 
 @inlined
-def first_of(hashes: Any, start: Any, size: Any, same: Any, seen: Any, places: Any, mask: Any, round_: Any) -> Any:
-    """Where the n-gram at `start` stood first; `same` tells apart what stands before its last word."""
-    value = np.uint64(same) * np.uint64(MIX_2) + hashes[start + size - 1]
-    if size == SMALLEST:
-        value = hashes[start] * np.uint64(STEP) + hashes[start + 1]
-    value = (value ^ value >> np.uint64(32)) * np.uint64(MIX_1)
-    place = np.int64(value >> np.uint64(32)) & mask
-    entry = np.uint64(round_) << np.uint64(32) | value & np.uint64(0xFFFFFFFF)
-    while True:
-        held = seen[place]
-        stood, free = held == entry, held >> np.uint64(32) != np.uint64(round_)
-        if stood | free:
-            break
-        place = (place + 1) & mask
-    # arithmetic, because nobody can predict which of the two it is
-    found = start + (places[place] - start) * np.int64(stood)
-    seen[place], places[place] = entry, found
-    return found
+def spread(value: Any) -> Any:
+    """Bits that depend on all bits, for `first_of`."""
+    return (value ^ value >> np.uint64(32)) * np.uint64(MIX_1)
+
+
+@inlined
+def counted(times: Any, start: Any, same: Any) -> Any:
+    """Count the n-gram at `start`, which stood first at `same`; returns `same`."""
+    same = np.uint64(same)
+    times[same] = times[same] * np.int32(same != np.uint64(start)) + np.int32(1)  # arithmetic, as in `first_of`
+    return same
 
 
 @inlined
 def twice(starts: Any, first: Any, times: Any, left: Any) -> Any:
-    """Count the n-grams, and keep the places of those that stand there more than once; returns how many."""
-    for row in range(left):
-        same = first[starts[row]]
-        times[same] = times[same] * np.int32(same != starts[row]) + 1  # arithmetic, as in `first_of`
+    """Keep the places of n-grams that stand there more than once; returns how many."""
     kept = 0
     for row in range(left):
-        starts[kept] = starts[row]
-        kept += times[first[starts[row]]] > 1
+        start, same = starts[row], first[row]
+        starts[kept], first[kept] = start, same
+        kept += abs(times[np.uint64(same)]) > 1  # below 0 after `duplicates`
     return kept
 
 
@@ -103,8 +93,9 @@ def top(starts: Any, first: Any, times: Any, left: Any, before: Any, size: Any, 
         return 0
     most, best = 1, 0
     for row in range(left):
-        if times[first[starts[row]]] > most:
-            most, best = times[first[starts[row]]], starts[row]
+        count = times[np.uint64(first[row])]
+        if count > most:
+            most, best = count, starts[row]
     return most * (before[best + size] - before[best] + size - 1)
 
 
@@ -116,16 +107,17 @@ def duplicates(starts: Any, first: Any, times: Any, left: Any, before: Any, size
         start = starts[row]
         if start < free:
             continue
-        if times[first[start]] < 0:  # it was there before
+        same = np.uint64(first[row])
+        if times[same] < 0:  # it was there before
             repeated += before[start + size] - before[start]
             free = start + size
         else:
-            times[first[start]] *= -1
+            times[same] *= -1
     return repeated
 
 
 @compiled
-def repeated_characters(text: Any, table: Any, seen: Any, times: Any, mask: Any, round_: Any, powers: Any) -> Any:
+def repeated_characters(text: Any, table: Any, seen: Any, mask: Any, since: Any, times: Any, powers: Any) -> Any:
     """Occurrences of n-grams of characters that are not alone, and of all: white space apart, lower case."""
     window = np.zeros(CHARACTERS, np.uint64)
     place, rolled, count, repeated = 0, np.uint64(0), 0, 0
@@ -139,7 +131,7 @@ def repeated_characters(text: Any, table: Any, seen: Any, times: Any, mask: Any,
         window[count % CHARACTERS] = letter
         count += 1
         if count >= CHARACTERS:
-            at = place_of(seen, mask, round_, mixed(rolled))
-            times[at if at >= 0 else -1 - at] = 1 if at < 0 else times[at] + 1
-            repeated += 0 if at < 0 else 2 if times[at] == 2 else 1
+            at = first_of(seen, mask, since, mixed(rolled), count)
+            times[at] = 1 if at == count else times[at] + 1
+            repeated += 0 if at == count else 2 if times[at] == 2 else 1
     return repeated, max(count - CHARACTERS + 1, 0)

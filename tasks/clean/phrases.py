@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.clean.characters import STEP, bytes_of, character_table
-from tasks.clean.seen import emptied, place_of
+from tasks.clean.seen import emptied, first_of, is_in
 from tasks.clean.tokens import longest_of, tokens
 from tasks.compiled import compiled
 from tasks.kernels import mixed
@@ -33,13 +33,13 @@ def count(data: Any, offsets: Any, table: Any, listed: Any, ends: Any, found: An
         size = min(tokens(listed, ends[row], ends[row + 1], table, words), LONGEST)
         has_size[size] = True
         if size:
-            place_of(known, mask, 1, of_run(words, 0, size))
+            first_of(known, mask, 1, of_run(words, 0, size), 0)
     sizes = np.flatnonzero(has_size[1:]) + 1
     for row in range(offsets.size - 1):
         number = tokens(data, offsets[row], offsets[row + 1], table, words)
         for start in range(number):
             for size in sizes:
-                if start + size <= number and is_known(known, mask, of_run(words, start, size)):
+                if start + size <= number and is_in(known, mask, 1, of_run(words, start, size)):
                     found[row] += 1
                     break
 
@@ -51,15 +51,3 @@ def of_run(words: Any, start: Any, size: Any) -> Any:
     for place in range(start, start + size):
         hashed = (hashed ^ words[place]) * np.uint64(STEP)
     return mixed(hashed)
-
-
-@compiled
-def is_known(known: Any, mask: Any, value: Any) -> Any:
-    """`seen.place_of` without putting the value there."""
-    place = np.int64(value >> np.uint64(32)) & mask
-    entry = np.uint64(1) << np.uint64(32) | value & np.uint64(0xFFFFFFFF)
-    while known[place]:
-        if known[place] == entry:
-            return True
-        place = (place + 1) & mask
-    return False

@@ -111,7 +111,10 @@ class Reader:
             ours, theirs = socket.socketpair()
             with theirs:
                 self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this module
-                    [*COMMAND, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                    [*COMMAND, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends it
                 )
             self._pipe = Connection(ours.detach())
             atexit.register(self.stop)
@@ -142,7 +145,6 @@ def serve(pipe: Connection) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # when memory is short, this process goes first
     serve(Connection(int(sys.argv[1])))

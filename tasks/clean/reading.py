@@ -73,7 +73,7 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
     before = 0  # bytes of this word, and then of the line, that are no characters of their own
     while True:
         if place < end:
-            byte = data[place]
+            byte = data[np.uint64(place)]  # unsigned: a place that could be below 0 costs a comparison
             entry = table[byte]
             if byte < 0x80 and not entry & np.uint32(SPACE << FLAGS):  # most characters of most texts
                 hashed = (hashed ^ np.uint64(byte)) * np.uint64(STEP)

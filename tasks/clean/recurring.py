@@ -24,11 +24,11 @@ class Recurring(Block):
     """Lines that stand on many pages of one host are left out: notices, slogans, remains of menus."""
 
     enabled: bool = True
-    """remove them"""
+    """whether lines that recur are removed"""
     fewest_pages: int = 20
-    """on how many pages of its host a line must stand"""
+    """a line recurs when it stands on at least so many pages of its host …"""
     share: float = 0.3
-    """on which share of its host's pages a line must stand"""
+    """… and on at least this share of them, 0 to 1"""
 
 
 def lines_of(documents: pl.DataFrame) -> pl.DataFrame:

@@ -5,10 +5,11 @@ them again and never a page.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from tasks.block import Block, Every
-from tasks.clean.filters import Filter
+from tasks.clean.filters import SCORE, Filter
 from tasks.clean.funnel import added, summary
 from tasks.clean.html.markup import Extract
 from tasks.clean.pages import index_files
@@ -60,6 +61,15 @@ class Clean(Block):
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
         }
         return {"filters": rules, "remove_bad_lines": self.remove_bad_lines, "pii": self.pii.semantic()}
+
+    def measured(self, rules: list[str], scored: Mapping[str, Any]) -> list[str]:
+        """For each rule that is a filter, the score of a scored document and the bounds that it must keep."""
+        blocks = [(kind, getattr(self.filters, kind)) for kind in rules if kind in type(self.filters).model_fields]
+        scores = {kind: scored.get(SCORE + kind) for kind, _ in blocks}
+        return [
+            f"{kind}: {'not kept' if scores[kind] is None else f'{scores[kind]:.6g}'}, stays: {block.bounds}"
+            for kind, block in blocks
+        ]
 
     def scoring(self) -> Score:
         """The settings of the first half."""

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.dedup.bands import HASH_BITS, Layout
-from tasks.dedup.index import between, known_rows, written_keys
+from tasks.dedup.index import among, between, fixed, known, written_keys
 from tasks.dedup.minhash import U8, U64
-from tasks.dedup.shard import Rows, Shard, column, opened, some_rows
+from tasks.dedup.shard import Rows, Shard
 
 
 class Corpus:
@@ -20,21 +20,14 @@ class Corpus:
     def __init__(self, shards: Sequence[Shard], of: Layout, num_perm: int) -> None:
         """Take earlier shards first; the others' sketches have been written."""
         self.shards, self.of, self.num_perm = shards, of, num_perm
-        sizes = [self.size_of(shard) for shard in shards]
+        sizes = [int(known(shard.known).num_rows) for shard in shards]
         self.begins = np.cumsum([0, *sizes])
         self.size = int(self.begins[-1])
         self.num_earlier = sum(size for size, shard in zip(sizes, shards, strict=True) if shard.earlier)
 
-    def size_of(self, shard: Shard) -> int:
-        """Rows of one file."""
-        if not shard.earlier:
-            return len(np.load(shard.known / "lengths.npy", mmap_mode="r"))
-        with opened(shard.known) as file:
-            return int(file.metadata.num_rows)
-
     def new(self, name: str) -> npt.NDArray[Any]:
         """One array of the sketches of all new documents."""
-        return np.concatenate([np.load(shard.known / f"{name}.npy") for shard in self.shards if not shard.earlier])
+        return np.concatenate([shard.sketched(name) for shard in self.shards if not shard.earlier])
 
     def placed(self, rows: Rows) -> Iterator[tuple[Shard, Rows, Rows]]:
         """For each file that holds some of the rows: their places in `rows`, and their numbers in it, rising."""
@@ -49,20 +42,15 @@ class Corpus:
         """The `digest` (N, 16) or the `signature` (N, num_perm) of some rows."""
         found = np.empty((len(rows), self.num_perm if name == "signature" else 16), np.uint8)
         for shard, places, inside in self.placed(rows):
-            if shard.earlier:
-                found[places] = known_rows(shard.known, inside, name, found.shape[1])
-            else:
-                mapped = np.load(shard.known / f"{name}s.npy", mmap_mode="r")
-                found[places] = mapped[inside].view(np.uint8)
+            found[places] = fixed(known(shard.known).column(name))[inside]
         return found
 
     def ids(self, rows: Rows) -> pa.Array:
         """The ids of some rows."""
         parts, order = [pa.array([], pa.large_string())], []
         for shard, places, inside in self.placed(rows):
-            for found, batch in some_rows(shard.documents, inside, ["id"]):
-                parts.append(batch.column(0).cast(pa.large_string()))
-                order.append(places[found])
+            parts.append(known(shard.known).column("id").take(pa.array(inside)))
+            order.append(places)
         back = np.argsort(np.concatenate([np.zeros(0, np.int64), *order]))
         return pa.concat_arrays(parts).take(pa.array(back))
 
@@ -70,7 +58,7 @@ class Corpus:
         """The order in which rows are decided: earlier results, then snapshot, quality, length, smaller id."""
         new = [shard for shard in self.shards if not shard.earlier]
         sizes = np.diff(self.begins)[len(self.shards) - len(new) :]
-        ids = [batch.cast(pa.large_string()) for shard in new for batch in column(shard.documents, "id")]
+        ids = [known(shard.known).column("id") for shard in new]
         table = pa.table(
             {
                 "snapshot": np.repeat([shard.snapshot for shard in new], sizes),
@@ -90,10 +78,10 @@ class Corpus:
         keys, rows = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
         for shard, begin in zip(self.shards, self.begins, strict=False):
             if not shard.earlier:
-                mapped = np.load(shard.known / "keys.npy", mmap_mode="r")
+                mapped = shard.sketched("keys")
                 inside = between(mapped, first, last)
-                keys.append(np.asarray(mapped[inside]))
-                rows.append(np.load(shard.known / "rows.npy", mmap_mode="r")[inside].astype(np.int64) + begin)
+                keys.append(mapped[inside])
+                rows.append(shard.sketched("rows")[inside].astype(np.int64) + begin)
         every = np.concatenate(keys)
         order = np.argsort(every, kind="stable")
         return every[order], np.concatenate(rows)[order]
@@ -108,9 +96,9 @@ class Corpus:
                 continue
             seen.add(folder)
             for written, inside in written_keys(folder, first, last):
-                found = wanted[np.minimum(np.searchsorted(wanted, written), len(wanted) - 1)] == written
+                found = among(written, wanted)
                 keys.append(written[found])
-                rows.append(inside[found] + begin)
+                rows.append(inside[found].astype(np.int64) + begin)
         return np.concatenate(keys), np.concatenate(rows)
 
     @property

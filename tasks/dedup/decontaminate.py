@@ -40,7 +40,7 @@ def screened(settings: Decontaminate, draft: Draft, corpus: Corpus, stays: npt.N
     np.savez(draft.scratch / "wanted.npz", **among._asdict())
     np.save(draft.scratch / "screen.npy", stays[corpus.num_earlier :])
     new = [(shard, int(begin)) for shard, begin in zip(corpus.shards, corpus.begins, strict=False) if not shard.earlier]
-    where = {shard.known.name: (shard.documents, begin - corpus.num_earlier, draft.scratch) for shard, begin in new}
+    where = {shard.name: (shard.documents, begin - corpus.num_earlier, draft.scratch) for shard, begin in new}
     draft.map(screen_shard, {name: (*each, settings, name) for name, each in where.items()}, label="screen")
     frequent = np.array(phrases(draft.path / HITS, settings.most_documents), np.uint64)
     np.save(draft.scratch / "phrases.npy", frequent)
@@ -56,7 +56,7 @@ def screened(settings: Decontaminate, draft: Draft, corpus: Corpus, stays: npt.N
     with draft.write("contamination.parquet") as path:
         parts = [pq.read_table(draft.path / CUTS / f"{name}.listed.parquet") for name in work]
         pq.write_table(pa.concat_tables(parts), path, compression="zstd")
-    gone = [np.load(draft.path / CUTS / f"{shard.known.name}.gone.npy") + begin for shard, begin in new]
+    gone = [np.load(draft.path / CUTS / f"{shard.name}.gone.npy") + begin for shard, begin in new]
     return np.concatenate(gone)
 
 

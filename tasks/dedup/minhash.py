@@ -149,12 +149,46 @@ def sketch_rows(
 
 
 @compiled
+def distinct(hashes: Any) -> Any:
+    """The sorted different values of 32-bit hashes.
+
+    Hashes are spread evenly, so each is put about where it belongs and takes few steps from there; `np.unique` took two
+    thirds of the time of a shingle set.
+    """
+    bits = 1
+    while 1 << bits < hashes.size:
+        bits += 1
+    shift = np.uint64(32 - bits)
+    ends = np.zeros((1 << bits) + 1, np.int64)
+    for value in hashes:
+        ends[(np.uint64(value) >> shift) + np.uint64(1)] += 1
+    for after in range(1, ends.size):
+        ends[after] += ends[after - 1]
+    ordered = np.empty_like(hashes)
+    for value in hashes:
+        bucket = np.uint64(value) >> shift
+        ordered[ends[bucket]] = value
+        ends[bucket] += 1
+    count = 0
+    for value in ordered:
+        place = count
+        while place > 0 and ordered[place - 1] > value:
+            place -= 1
+        if place > 0 and ordered[place - 1] == value:
+            continue
+        ordered[place + 1 : count + 1] = ordered[place:count]
+        ordered[place] = value
+        count += 1
+    return ordered[:count]
+
+
+@compiled
 def shingle_set(data: Any, start: Any, end: Any, table: Any, size: Any) -> Any:
     """The sorted different shingle hashes of one text."""
     words = np.empty((end - start) // 2 + 3, np.uint64)
     hashes = np.empty((end - start) // 2 + 2, np.uint32)
     count = shingle_hashes(words, word_hashes(data, start, end, table, words), size, hashes)
-    return np.unique(hashes[:count])
+    return distinct(hashes[:count])
 
 
 def sketch(texts: pa.Array | pa.ChunkedArray, num_perm: int, size: int, seed: int) -> Sketches:

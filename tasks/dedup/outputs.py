@@ -13,7 +13,7 @@ from tasks.dedup.bands import key_ranges, reach
 from tasks.dedup.clusters import FILE, LEADER, names
 from tasks.dedup.corpus import Corpus
 from tasks.dedup.decontaminate import CUTS
-from tasks.dedup.index import known_schema, known_table, write_keys
+from tasks.dedup.index import known, write_keys, write_known
 from tasks.dedup.repeats import REDUCED
 from tasks.dedup.scheme import layout_of, metadata
 from tasks.dedup.shard import BATCH, opened, texts_by_row
@@ -46,31 +46,32 @@ def write_documents(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags)
         for shard, begin in zip(corpus.shards, corpus.begins, strict=False)
         if not shard.earlier
     ]
-    work = {
-        shard.known.name: (shard.documents, shard.known, begin, draft.path, settings, shard.known.name)
-        for shard, begin in new
-    }
+    work = {shard.name: (shard.documents, shard.known, begin, draft.path, settings, shard.name) for shard, begin in new}
     draft.map(write_shard, work, label="write")
 
 
 def write_shard(
-    out: Path, documents: Path, known: Path, begin: int, draft: Path, settings: Dedup, name: str
+    out: Path, documents: Path, sketched: Path, begin: int, draft: Path, settings: Dedup, name: str
 ) -> dict[str, Any]:
     """The rows of one file that stay; the file's first row has the number `begin` among the new ones."""
-    lengths = np.load(known / "lengths.npy", mmap_mode="r")
-    stays = np.load(draft / ".scratch" / "stays.npy", mmap_mode="r")[begin : begin + len(lengths)]
+    all_known = known(sketched)
+    stays = np.load(draft / ".scratch" / "stays.npy", mmap_mode="r")[begin : begin + all_known.num_rows]
     changed = texts_by_row(draft / REDUCED / f"{name}.parquet") | texts_by_row(draft / CUTS / f"{name}.parquet")
     (out / "documents").mkdir()
     with opened(documents) as file:
         schema = file.schema_arrow
-        with pq.ParquetWriter(out / "documents" / f"{name}.parquet", schema, compression="zstd") as writer:
+        # so few values at a time are not worth a dictionary: zstd finds what repeats, and texts do not
+        options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
+        with pq.ParquetWriter(out / "documents" / f"{name}.parquet", schema, **options) as writer:
             at = 0
             for batch in file.iter_batches(BATCH, use_threads=False):
                 here = {row - at: text for row, text in changed.items() if at <= row < at + len(batch)}
                 kept = with_texts(batch, here).filter(pa.array(stays[at : at + len(batch)]))
                 writer.write_batch(kept, row_group_size=DOCUMENTS_A_GROUP)
                 at += len(batch)
-    write_known(out, known, np.flatnonzero(stays), settings, name)
+    (out / "signatures").mkdir()
+    kept = all_known.filter(pa.array(stays)).replace_schema_metadata(metadata(settings))
+    write_known(out / "signatures" / f"{name}.arrow", kept)
     return {"kept": int(stays.sum())}
 
 
@@ -81,16 +82,6 @@ def with_texts(batch: pa.RecordBatch, changed: dict[int, str]) -> pa.RecordBatch
     place = batch.schema.get_field_index("text")
     texts = [changed.get(row, text) for row, text in enumerate(batch.column(place).to_pylist())]
     return batch.set_column(place, batch.schema.field(place), pa.array(texts, batch.schema.types[place]))
-
-
-def write_known(out: Path, known: Path, rows: Any, settings: Dedup, name: str) -> None:
-    """Digests and signatures of the rows that stay, row by row beside the documents."""
-    digests, signatures = (np.load(known / f"{each}.npy", mmap_mode="r")[rows] for each in ("digests", "signatures"))
-    schema = known_schema(settings.num_perm, metadata(settings))
-    table = known_table(digests, signatures, schema)
-    (out / "signatures").mkdir()
-    options = {"use_dictionary": False, "compression": "none", "write_statistics": False, "row_group_size": 1 << 14}
-    pq.write_table(table, out / "signatures" / f"{name}.parquet", **options)
 
 
 def write_bands(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags) -> None:

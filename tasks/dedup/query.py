@@ -76,7 +76,7 @@ def rows_with(folder: Path, keys: U64) -> Rows:
     """The rows of an artifact that have one of the keys, rising. Only row groups that may hold one are read."""
     rows = [np.empty(0, np.int64)]
     for key in np.unique(keys).tolist():
-        rows += [found for _, found in written_keys(folder, key, key)]
+        rows += [found.astype(np.int64) for _, found in written_keys(folder, key, key)]
     return np.unique(np.concatenate(rows))
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from tasks.compiled import compiled
 from tasks.dedup.bands import key_ranges
 from tasks.dedup.corpus import Corpus
-from tasks.dedup.index import between, write_keys, written_keys
+from tasks.dedup.index import among, between, write_keys, written_keys
 from tasks.dedup.minhash import U64, digest, word_hashes
 from tasks.dedup.scheme import metadata
 from tasks.dedup.shard import Rows, column, some_rows, write_texts
@@ -65,7 +65,7 @@ def reduced(settings: Dedup, draft: Draft, corpus: Corpus, ranks: Rows, stays: n
     np.save(draft.scratch / "with_parts.npy", stays[corpus.num_earlier :])
     np.save(draft.scratch / "ranks.npy", ranks[corpus.num_earlier :])
     new = {
-        shard.known.name: (shard.documents, int(begin) - corpus.num_earlier)
+        shard.name: (shard.documents, int(begin) - corpus.num_earlier)
         for shard, begin in zip(corpus.shards, corpus.begins, strict=False)
         if not shard.earlier
     }
@@ -120,7 +120,7 @@ def drop_part(
     old = np.zeros(len(distinct), np.bool_)
     for folder in earlier:
         for written, _ in written_keys(folder, first, last, INDEX):
-            old |= np.isin(distinct, written)
+            old |= among(distinct, written)
     group = np.cumsum(begins) - 1
     drops = (rows != rows[begins][group]) | old[group]
     (out / DROPS).mkdir(parents=True)

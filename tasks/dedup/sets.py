@@ -34,10 +34,12 @@ def gathered(corpus: Corpus, rows: Rows, folders: dict[Shard, Path]) -> ShingleS
         starts = np.load(folders[shard] / "starts.npy")
         written = np.searchsorted(np.load(folders[shard] / "rows.npy"), inside)
         sizes[places] = starts[written + 1] - starts[written]
-        parts.append((np.load(folders[shard] / "values.npy", mmap_mode="r"), places, starts[written], sizes[places]))
+        saved = np.asarray(np.load(folders[shard] / "values.npy", mmap_mode="r"))  # slices of a memmap take far longer
+        parts.append((saved, places, starts[written], sizes[places]))
     starts = np.r_[0, np.cumsum(sizes)]
     values = np.empty(starts[-1], np.uint32)
-    for saved, places, begins, lengths in parts:
+    while parts:  # what was read of a file counts as this process's memory until it is let go
+        saved, places, begins, lengths = parts.pop()
         for place, begin, length in zip(places.tolist(), begins.tolist(), lengths.tolist(), strict=True):
             values[starts[place] : starts[place + 1]] = saved[begin : begin + length]
     return ShingleSets(values, starts)

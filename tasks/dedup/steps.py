@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.bands import digest_keys
+from tasks.dedup.bands import runs
 from tasks.dedup.cluster import first_of_equal
 from tasks.dedup.corpus import Corpus
 from tasks.dedup.minhash import sketch
 from tasks.dedup.near import Found, near_copies
 from tasks.dedup.scheme import layout_of, refuse_other
-from tasks.dedup.shard import Rows, Shard, write_sketches
+from tasks.dedup.shard import Rows, Shard
+from tasks.dedup.sketches import write_sketches
 from tasks.dedup.task import Dedup
 from tasks.draft import Draft
 from tasks.failure import StageFailure
@@ -44,7 +45,7 @@ def shards_of(settings: Dedup, draft: Draft, inputs: tuple[Artifact, ...]) -> li
     for folder in earlier:
         refuse_other(folder, settings)
     known = [
-        Shard(path, folder / "signatures" / path.name, number, earlier=True)
+        Shard(path, folder / "signatures" / f"{path.stem}.arrow", number, earlier=True)
         for number, folder in enumerate(earlier)
         for path in sorted((folder / "documents").glob("*.parquet"))
     ]
@@ -57,14 +58,15 @@ def shards_of(settings: Dedup, draft: Draft, inputs: tuple[Artifact, ...]) -> li
         raise StageFailure("no documents/*.parquet in the input", "Give the artifact of a clean stage")
     sketches = draft.path / SKETCHES
     return known + [
-        Shard(path, sketches / f"{number:05d}", snapshot, earlier=False) for number, (path, snapshot) in enumerate(new)
+        Shard(path, sketches / f"{number:05d}.arrow", snapshot, earlier=False)
+        for number, (path, snapshot) in enumerate(new)
     ]
 
 
 def sketched(settings: Dedup, draft: Draft, shards: list[Shard]) -> Corpus:
     """Sketch every new file."""
     sketch(pa.array([""]), settings.num_perm, settings.shingle, settings.seed)  # compiled once, not by every worker
-    new = {shard.known.name: (shard.documents, shard.known.name, settings) for shard in shards if not shard.earlier}
+    new = {shard.name: (shard.documents, shard.known.name, settings) for shard in shards if not shard.earlier}
     draft.map(sketch_shard, new, label="sketch")
     return Corpus(shards, layout_of(settings), settings.num_perm)
 
@@ -72,8 +74,8 @@ def sketched(settings: Dedup, draft: Draft, shards: list[Shard]) -> Corpus:
 def sketch_shard(out: Path, documents: Path, name: str, settings: Dedup) -> dict[str, Any]:
     """Signatures, digests and sorted band keys of one file."""
     of = layout_of(settings)
-    folder = out / SKETCHES / name
-    return {"documents": write_sketches(folder, documents, of, settings.num_perm, settings.shingle, settings.seed)}
+    known = out / SKETCHES / name
+    return {"documents": write_sketches(known, documents, of, settings.num_perm, settings.shingle, settings.seed)}
 
 
 def decided(settings: Dedup, draft: Draft, corpus: Corpus) -> Decision:
@@ -91,14 +93,11 @@ def decided(settings: Dedup, draft: Draft, corpus: Corpus) -> Decision:
 
 def exact_copies(corpus: Corpus, ranks: Rows) -> Rows:
     """For each row the first in rank with the same words; an earlier result's rows are their own first."""
-    digests = corpus.new("digests").view(np.uint64)
-    wanted = np.sort(digest_keys(digests, corpus.of))
-    _, earlier = corpus.earlier_keys(wanted, *corpus.digest_range)
-    earlier = np.unique(earlier)
-    new = np.argsort(ranks)[corpus.num_earlier :]
-    rows = np.concatenate([earlier, new])
-    known = corpus.bytes_of(earlier, "digest").view(np.uint64)
+    keys, rows = corpus.new_keys(*corpus.digest_range)
+    earlier_keys, earlier = corpus.earlier_keys(keys, *corpus.digest_range)
+    alike = np.concatenate([earlier, rows])[runs(np.concatenate([earlier_keys, keys])).members]
+    alike = alike[np.argsort(ranks[alike])]
     first = np.arange(corpus.size)
-    first[rows] = rows[first_of_equal(np.concatenate([known, digests[new - corpus.num_earlier]]))]
+    first[alike] = alike[first_of_equal(corpus.bytes_of(alike, "digest").view(np.uint64))]
     first[: corpus.num_earlier] = np.arange(corpus.num_earlier)
     return first

@@ -60,7 +60,7 @@ class Dedup(Block):
     """which texts may not be learnt, because models are tested on them"""
 
 
-@stage("dedup", version=3)
+@stage("dedup", version=4)
 def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     """Sketch every new file, decide in order of rank, write what stays.
 
@@ -82,8 +82,8 @@ def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     if settings.decontaminate.sets:
         stays[decontaminate.screened(settings.decontaminate, draft, corpus, stays)] = False
     outputs.write_documents(settings, draft, corpus, stays)
+    outputs.write_bands(settings, draft, corpus, stays)  # while this process holds little
     outputs.write_clusters(draft, corpus, decision, stays)
-    outputs.write_bands(settings, draft, corpus, stays)
     draft.counts |= outputs.counted(corpus, decision, stays) | {"seconds": round(time.perf_counter() - began, 3)}
     with draft.write("summary.md") as path:
         path.write_text(outputs.summary(settings, draft.counts))

@@ -1,12 +1,12 @@
 """The result in words and in a short table: what opens the report and closes the terminal's output."""
 
-import base64
 from collections.abc import Sequence
 
 from tasks.evaluate import charts
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
 from tasks.evaluate.significance import Spread
+from tasks.plot import as_image
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
 COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
@@ -40,7 +40,7 @@ def answer(board: Scoreboard) -> str:
     said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
     gains = ", ".join(f"{points(gap.mean)} points with {labels or 'all'}" for labels, gap in verdicts)
-    if all(gap.exceeds_spread and gap.low > 0 for _, gap in verdicts):
+    if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
@@ -81,7 +81,7 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
         parts += [f"### {board.task.name}", plain, "\n".join(lines)]
         if board.kind.learns:
-            parts.append(f"![Scores by label count](data:image/svg+xml;base64,{_picture(board)})")
+            parts.append(as_image(_picture(board), f"{board.title} by label count"))
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
         f"{contamination.heldout_documents:,}. Test passages that share a 13-token run with it: "
@@ -93,4 +93,4 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
 def _picture(board: Scoreboard) -> str:
     series = score_series(board, COLORS)
     drawn = charts.drawing(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
-    return base64.b64encode(charts.standalone(drawn).encode()).decode()
+    return charts.standalone(drawn)

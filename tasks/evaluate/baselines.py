@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from tasks.evaluate.examples import Task
 from tasks.evaluate.kinds import Guess
@@ -43,8 +42,11 @@ def is_spaceless(texts: list[str]) -> bool:
     return len(re.findall(SPACELESS, sample)) > 0.2 * len(sample)
 
 
-def vectorizer(texts: list[str]) -> TfidfVectorizer:
+def vectorizer(texts: list[str]) -> Any:
     """Words and pairs of words; for Chinese and Japanese one to three characters."""
+    # it takes a second to import, and a plan or another shard does without
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+
     if is_spaceless(texts):
         return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
@@ -61,12 +63,14 @@ def tfidf(task: Task, sample: pl.DataFrame) -> Guess:
 
     Every class must be in the sample. The vectorizer sees the sample only, as the models do.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
     vectors = vectorizer(joined(sample))
     features, validation_features = (
         vectors.fit_transform(joined(sample)),
         vectors.transform(joined(task.validation)),
     )
-    best: tuple[float, float, LogisticRegression] | None = None
+    best: tuple[float, float, Any] | None = None
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=500).fit(features, sample["label"].to_numpy())
         score = float((task.validation["label"].to_numpy() == model.predict(validation_features)).mean())

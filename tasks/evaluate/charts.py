@@ -3,13 +3,17 @@
 Drawn by hand, because the bytes must not depend on a plotting library's version, fonts or clock.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from unicodedata import east_asian_width
+
+from tasks.plot import Scale
 
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 62, 16, 30, 44
+
+LONGEST = 18  # columns of a class's name
 
 Point = tuple[float, float]
 
@@ -29,34 +33,6 @@ class Series:
     points: Sequence[Point]
     deviations: Sequence[float] = field(default_factory=tuple)
     dashed: bool = False
-
-
-@dataclass(frozen=True)
-class Scale:
-    """From values to places on the page."""
-
-    low: float
-    high: float
-    start: float
-    stop: float
-    logarithmic: bool = False
-
-    def __call__(self, value: float) -> float:
-        low, high = (math.log(self.low), math.log(self.high)) if self.logarithmic else (self.low, self.high)
-        value = math.log(value) if self.logarithmic else value
-        share = (value - low) / (high - low) if high > low else 0.5
-        return self.start + share * (self.stop - self.start)
-
-
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values from `low` to `high`, at most so many."""
-    if high <= low:
-        return [low]
-    rough = (high - low) / max(1, most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    first = math.ceil(low / step - 1e-9)
-    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def label(value: float) -> str:
@@ -94,7 +70,7 @@ def drawing(
     pad = 0.06 * (WIDTH - LEFT - RIGHT) if x_ticks else 0
     x_scale = Scale(x_low, x_high, LEFT + pad, WIDTH - RIGHT - pad, log_x)
     y_scale = Scale(low, high, HEIGHT - BOTTOM, TOP)
-    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or ticks(x_low, x_high, 8))]
+    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or Scale(x_low, x_high, 0, 1).ticks(8))]
     for each in series:
         body += _line(each, x_scale, y_scale)
     alternative = f"{y_name} by {x_name}: {', '.join(each.name for each in series)}"
@@ -102,9 +78,8 @@ def drawing(
 
 
 def _y_axis(scale: Scale, name: str) -> list[str]:
-    middle = (TOP + HEIGHT - BOTTOM) / 2
-    lines = [f'<text class="name" transform="translate(14 {middle:.0f}) rotate(-90)">{escape(name)}</text>']
-    for tick in ticks(scale.low, scale.high):
+    lines = [f'<text class="start" x="2" y="14">{escape(name)}</text>']  # above: beside, it would meet wide ticks
+    for tick in scale.ticks(6):
         y = scale(tick)
         lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         lines.append(f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{label(tick)}</text>')
@@ -145,34 +120,30 @@ def legend(series: Sequence[Series]) -> str:
 
 
 def funnel(steps: Sequence[tuple[str, int, str]]) -> str:
-    """Bars of what was left after each step: name, count, and what was lost before it in words."""
+    """Bars of what was left after each step, as HTML: name, count, and what was lost before it in words.
+
+    Not as SVG, whose words would neither wrap nor keep clear of the bars on a phone.
+    """
     if not steps:
         return ""
     widest = max(1, *(count for _, count, _ in steps))
-    row, start, room = 40, 190, WIDTH - 190 - 70
     body = []
-    for number, (name, count, note) in enumerate(steps):
-        top = number * row
-        body.append(f'<text class="name end" x="{start - 10}" y="{top + 18}">{escape(name)}</text>')
-        body.append(f'<rect class="rest" x="{start}" y="{top + 4}" width="{room}" height="20" rx="3"/>')
-        body.append(
-            f'<rect class="bar" x="{start}" y="{top + 4}" width="{room * count / widest:.1f}" height="20" rx="3"/>'
-        )
-        body.append(f'<text class="name start" x="{start + room + 8}" y="{top + 19}">{count:,}</text>')
-        body.append(f'<text class="tick start" x="{start}" y="{top + 36}">{escape(note)}</text>')
-    return _svg(len(steps) * row + 4, body, "What was left after each step")
+    for name, count, note in steps:
+        bar = f'<i><b style="width:{100 * count / widest:.1f}%"></b></i>'
+        body.append(f"<span>{escape(name)}</span>{bar}<span>{count:,}</span><small>{escape(note)}</small>")
+    return f'<div class="steps">{"".join(body)}</div>'
 
 
 def confusion_picture(table: Sequence[Sequence[int]], names: Sequence[str]) -> str:
     """A grid of shares by true class; the darker, the more of the class went there."""
-    count = len(names)
+    count, shown = len(names), [cut(name) for name in names]
     start, top, room = 190, 8, 400
     cell = room / count
     body = []
-    for row, (name, counts) in enumerate(zip(names, table, strict=True)):
+    for row, (name, short, counts) in enumerate(zip(names, shown, table, strict=True)):
         total = max(1, sum(counts))
         y = top + row * cell
-        body.append(f'<text class="tick end" x="{start - 8}" y="{y + cell / 2 + 4:.1f}">{escape(name[:18])}</text>')
+        body.append(f'<text class="tick end" x="{start - 8}" y="{y + cell / 2 + 4:.1f}">{escape(short)}</text>')
         for column, value in enumerate(counts):
             x = start + column * cell
             share = value / total
@@ -187,10 +158,23 @@ def confusion_picture(table: Sequence[Sequence[int]], names: Sequence[str]) -> s
                 body.append(
                     f'<text class="cellcount {shade}" x="{x + cell / 2:.1f}" y="{y + cell / 2 + 4:.1f}">{value}</text>'
                 )
-    for column, name in enumerate(names):
+    for column, short in enumerate(shown):
         turn = f"translate({start + (column + 0.5) * cell + 4:.1f} {top + room + 10}) rotate(-55)"
-        body.append(f'<text class="tick end" transform="{turn}">{escape(name[:18])}</text>')
-    return _svg(top + room + 110, body, "Confusion: true class by row, predicted class by column")
+        body.append(f'<text class="tick end" transform="{turn}">{escape(short)}</text>')
+    below = 24 + 8 * max(map(width, shown))  # turned, and as large as a phone shows them
+    return _svg(top + room + below, body, "Confusion: true class by row, predicted class by column")
+
+
+def width(name: str) -> int:
+    """Columns that a name takes: Chinese characters are twice as wide."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in name)
+
+
+def cut(name: str) -> str:
+    """A name that fits beside a picture."""
+    if width(name) <= LONGEST:
+        return name
+    return next(name[:end] for end in range(len(name), 0, -1) if width(name[:end]) < LONGEST) + "…"
 
 
 def standalone(drawn: str) -> str:

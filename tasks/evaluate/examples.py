@@ -1,14 +1,15 @@
 """Examples with answers, in three parts that share no document; what a benchmark gives and every model is fitted on."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
 from tasks.failure import StageFailure
+from tasks.manifest import canonical
 
 PARTS = ("train", "validation", "test")
 ORIGIN = "origin"
@@ -38,6 +39,12 @@ class Task:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
+    @property
+    def digest(self) -> str:
+        """Names its examples and their answers: where it is the same, one seed draws the same sample."""
+        parts = [part.drop(ORIGIN).rows() for part in self.parts.values()]
+        return hashlib.sha256(canonical([self.kind, self.names, parts])).hexdigest()[:16]
+
     def nonempty(self) -> "Task":
         """Itself when every part has rows; StageFailure otherwise."""
         for name, part in self.parts.items():
@@ -62,7 +69,22 @@ class Task:
 
 
 def thinned(part: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    """At most so many rows, drawn without regard to their answers, in their order."""
-    if len(part) <= most:
-        return part
-    return part[np.sort(np.random.default_rng(seed).permutation(len(part))[:most])]
+    """At most so many rows, in their order.
+
+    By a hash of each row's texts, so that most of them are drawn again when others have come: a later model is compared
+    with an earlier one on the examples that both were tested on.
+    """
+    columns = part.select(pl.col(pl.String, pl.List(pl.String)).exclude(ORIGIN))
+    order = [hash_of(f"{seed} {written(row)}") for row in columns.iter_rows()]
+    return part[sorted(sorted(range(len(part)), key=lambda row: (order[row], row))[:most])]
+
+
+def written(row: tuple[str | list[str], ...]) -> str:
+    """All texts of a row, one below the other."""
+    texts = [text for each in row for text in ([each] if isinstance(each, str) else each)]
+    return "\n".join(text for text in texts if text)
+
+
+def hash_of(text: str) -> int:
+    """A number below 2⁶⁴ that stands for a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.evaluate.examples import thinned
+from tasks.evaluate.examples import hash_of, thinned
 
 
 class Files(Block):
@@ -52,15 +52,11 @@ class Files(Block):
         if self.validation:
             validation = read(Path(self.validation))
         else:
-            apart = pl.Series([_share(each) < self.validation_share for each in text(train)], dtype=pl.Boolean)
+            apart = pl.Series([hash_of(each) < 2**64 * self.validation_share for each in text(train)], dtype=pl.Boolean)
             train, validation = train.filter(~apart), train.filter(apart)
         limits = {"train": self.most_train, "validation": self.most_validation, "test": self.most_test}
         made = {"train": train, "validation": validation, "test": test}
         return {name: thinned(part, limits[name], seed) for name, part in made.items()} | {"labels": self.labels}
-
-
-def _share(text: str) -> float:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
 
 
 def frame(rows: list[dict[str, Any]], columns: dict[str, pl.DataType]) -> pl.DataFrame:

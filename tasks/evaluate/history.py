@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.plot import BLUE, Marks, Panel, as_html, picture, thinned
+
 Manifest = dict[str, Any]
 Step = tuple[str, int, str]
 
@@ -105,6 +107,24 @@ def loss_curve(path: Path, most_points: int = 200) -> LossCurve:
                 if isinstance(row.get(name), int | float):
                     points.append((float(step), float(row[name])))
     return LossCurve(_thinned(training, most_points), _thinned(validation, most_points))
+
+
+def run_picture(checkpoint: Path) -> str:
+    """Learning rate, gradient norm and throughput by step, as HTML; empty where nothing was measured."""
+    titles = {
+        "learning_rate_factor": "learning rate, share of the highest",
+        "gradient_norm": "norm of the gradient",
+        "tokens_per_second": "tokens a second",
+    }
+    points: dict[str, list[tuple[float, float]]] = {name: [] for name in titles}
+    for path in (checkpoint / "metrics.jsonl", checkpoint / "speed.jsonl"):
+        for row in map(_object, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()):
+            for name in points.keys() & row.keys():
+                points[name].append((row["step"], row[name]))
+    if not any(points.values()):
+        return ""
+    drawn = picture([Panel(titles[name], [Marks("", BLUE, thinned(found))]) for name, found in points.items()])
+    return as_html(drawn, "learning rate, gradient norm and throughput over the steps")
 
 
 def _object(line: str) -> dict[str, Any]:

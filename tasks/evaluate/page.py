@@ -1,6 +1,6 @@
 """The frame of the report: one HTML page without anything from outside, readable in light and dark and on a phone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 STYLE = """
@@ -21,12 +21,17 @@ padding:14px 18px;border-radius:4px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.93rem}
 th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
 th{font-weight:600;color:var(--soft)}th:first-child,td:first-child,.words td,.words th{text-align:left}
+.words td:last-child{overflow-wrap:anywhere}:is(th,td):nth-child(2){text-align:left}
 tr.ours td{font-weight:650}
-figure{margin:1em 0}svg{width:100%;height:auto;display:block}
+figure{margin:1em 0}figure img{width:100%;height:auto}svg{width:100%;height:auto;display:block}
 svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .tick{fill:var(--soft)}svg .name{text-anchor:middle}
 svg .middle{text-anchor:middle}svg .end{text-anchor:end}svg .start{text-anchor:start}
 .grid{stroke:var(--line);fill:none}.axis{stroke:var(--soft);fill:none}.line{fill:none;stroke-width:2}
-.bar{fill:var(--pretrained)}.rest{fill:var(--line)}.cell.right{fill:var(--good)}.cell.wrong{fill:var(--bad)}
+.steps{display:grid;grid-template-columns:auto 1fr auto;gap:2px 12px;align-items:center}
+.steps span:nth-of-type(odd){text-align:right}.steps i{background:var(--line);border-radius:3px;height:1.2rem}
+.steps b{display:block;background:var(--pretrained);border-radius:3px;height:100%}
+.steps small{grid-column:2/-1;min-height:.7rem;line-height:1.3;margin-bottom:4px}
+.cell.right{fill:var(--good)}.cell.wrong{fill:var(--bad)}
 svg .cellcount{font-size:10px;text-anchor:middle}svg .cellcount.on{fill:var(--paper)}
 .legend{font-size:.88rem;color:var(--soft)}.legend span{margin-right:18px;white-space:nowrap}
 .legend i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
@@ -51,12 +56,14 @@ def page(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, ours: int = -1, words: bool = False) -> str:
-    """Cells are HTML already; row number `ours` is set in bold; `words` aligns all columns to the left."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, ours: Collection[int] = (), words: bool = False
+) -> str:
+    """Cells are HTML already; the rows with numbers in `ours` are bold; `words` aligns all columns to the left."""
     heading = "".join(f"<th>{cell}</th>" for cell in head)
     lines = []
     for number, row in enumerate(rows):
-        mark = ' class="ours"' if number == ours else ""
+        mark = ' class="ours"' if number in ours else ""
         lines.append(f"<tr{mark}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>")
     kind = ' class="words"' if words else ""
     body = "\n".join(lines)

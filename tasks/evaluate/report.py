@@ -13,6 +13,7 @@ from tasks.evaluate.examples import ORIGIN
 from tasks.evaluate.history import Ancestor, LossCurve, Step
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
+from tasks.evaluate.samples import Rule, Sample
 from tasks.evaluate.scores import TITLES, Scoreboard, compared
 from tasks.evaluate.significance import Difference
 
@@ -29,7 +30,10 @@ class Story:
     contamination: Contamination
     crawl: Sequence[tuple[str, str]]
     funnel: Sequence[Step]
+    rules: Sequence[Rule]
     loss: LossCurve
+    run: str
+    """the other curves of the training run, drawn"""
     ancestors: Sequence[Ancestor]
     settings: Sequence[str]
     versions: dict[str, str]
@@ -73,29 +77,27 @@ def _method(board: Scoreboard) -> str:
 
 
 def score_table(board: Scoreboard) -> str:
-    """Models by label counts, the compared score with its interval, and one more."""
-    shown = board.kind.metrics[:2]
-    head = [
-        "model",
-        *(f"{escape(board.called(name))}, {labels or 'all'}" for labels in board.label_counts for name in shown),
-    ]
+    """A row per label count and model, so that it is no wider for more of them: two scores, the first with interval."""
+    pairs = [(labels, model) for labels in board.label_counts for model in board.models]
+    shown, further = board.metric, board.kind.metrics[1:2]
     rows = [
         [
+            str(labels or "all"),
             escape(TITLES[model]),
-            *(
-                with_spread(board.spread(model, labels, metric))
-                + (_interval(board.interval(model, labels)) if metric == board.metric else "")
-                for labels in board.label_counts
-                for metric in shown
-            ),
+            with_spread(board.spread(model, labels, shown)),
+            " … ".join(map(percent, board.interval(model, labels))),
+            *(with_spread(board.spread(model, labels, metric)) for metric in further),
         ]
-        for model in board.models
+        for labels, model in pairs
     ]
-    return table(head, rows, ours=board.models.index("pretrained"))
-
-
-def _interval(ends: tuple[float, float]) -> str:
-    return f' <small class="soft">{percent(ends[0])} … {percent(ends[1])}</small>'
+    ours = [number for number, (_, model) in enumerate(pairs) if model == "pretrained"]
+    counted = f" by {board.kind.per_label}" if board.kind.learns else ""
+    note = (
+        f'<p class="soft">Mean over seeds ± one standard deviation{counted}; the interval is a bootstrap over seeds '
+        "and test examples.</p>"
+    )
+    called = [escape(board.called(metric)) for metric in (shown, *further)]
+    return table(["labels", "model", called[0], "95 % interval", *called[1:]], rows, ours=ours) + note
 
 
 def _score_chart(board: Scoreboard) -> str:
@@ -119,18 +121,17 @@ def _difference_table(board: Scoreboard) -> str:
         for labels, other, gap in compared(board)
     ]
     note = (
-        '<p class="soft">Points, paired over samples and test examples. The interval is a bootstrap over '
-        "both, p is of a randomisation test; "
-        "the last column says whether the mean exceeds each model's standard deviation over seeds and the "
-        "interval lies above zero.</p>"
+        f'<p class="soft">Points of {escape(board.title)}, paired over samples and test examples. The interval is a '
+        "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "
+        "standard deviation over seeds and the interval leaves zero out.</p>"
     )
     return table(["difference", "labels", "points", "95 % interval", "p", "sure"], rows) + note
 
 
 def _sure(gap: Difference) -> str:
-    if gap.exceeds_spread and gap.low > 0:
-        return "yes"
-    return "yes, worse" if gap.high < 0 else "no"
+    if not gap.sure:
+        return "no"
+    return "yes" if gap.mean > 0 else "yes, worse"
 
 
 def _fit_curves(board: Scoreboard) -> str:
@@ -224,7 +225,8 @@ def _pretraining(story: Story) -> str:
         return f"<h2>Pretraining</h2>{facts}"
     last = f" Last validation loss {loss.validation[-1][1]:.3f}." if loss.validation else ""
     picture = figure(charts.line_chart(shown, "step", "loss, nats a token"), f"Cross-entropy while pretraining.{last}")
-    return f"<h2>Pretraining</h2>{facts}{picture}"
+    further = figure(story.run, "The learning rate, the gradients and the speed of the same run.")
+    return f"<h2>Pretraining</h2>{facts}{picture}{further}"
 
 
 def _funnel(story: Story) -> str:
@@ -233,26 +235,59 @@ def _funnel(story: Story) -> str:
         return ""
     rows = [[escape(name), escape(text)] for name, text in story.crawl]
     crawl = f"<h3>The crawl</h3>{table(['', ''], rows, words=True)}" if rows else ""
-    return f"<h2>What became of the pages</h2>{figure(picture, 'Documents left after each step.')}{crawl}"
+    drawn = figure(picture, "Documents left after each step.")
+    return f"<h2>What became of the pages</h2>{drawn}{crawl}{render_rules(story.rules)}"
+
+
+def render_rules(rules: Sequence[Rule]) -> str:
+    """Samples of dropped and barely kept documents, folded by rule; what pages say is no markup."""
+    if not rules:
+        return ""
+    note = (
+        '<p class="soft">For each rule some documents that it dropped, and those of the rest that came nearest to its '
+        "bounds: where a threshold lies well, the first are no loss and the second no rubbish.</p>"
+    )
+    return f"<h3>What each rule dropped and barely kept</h3>{note}{''.join(map(_rule, rules))}"
+
+
+def _rule(rule: Rule) -> str:
+    bounds = sorted({sample.bounds for sample in rule.samples})
+    title = (
+        f"<b>{escape(rule.name.replace('_', ' '))}</b> ({escape(' or '.join(bounds))}): {rule.dropped:,} dropped by "
+        f"it first, {rule.failing:,} break it"
+    )
+    return f"<details><summary>{title}</summary>{''.join(map(_sample, rule.samples))}</details>"
+
+
+def _sample(sample: Sample) -> str:
+    return (
+        f"<blockquote><p><b>{escape(sample.verdict)}</b> at {short_number(sample.score)}, to stay: "
+        f"{escape(sample.bounds)} <small>{escape(sample.url)}</small></p><p>{escape(sample.excerpt)}</p></blockquote>"
+    )
+
+
+def short_number(value: float) -> str:
+    """Four digits of a number, or all of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _lineage(story: Story) -> str:
-    rows = [
-        [
-            f"<b>{escape(each.stage)}</b>",
-            f"<code>{escape(each.key)}</code>",
-            f"<code>{escape(each.digest)}</code>",
-            _folded(f"{len(each.settings.splitlines())} settings", each.settings),
-        ]
+    lineage = "".join(
+        _folded(
+            f"<b>{escape(each.stage)}</b> <code>{escape(each.key)}</code>, content <code>{escape(each.digest)}</code>",
+            each.settings,
+        )
         for each in story.ancestors
-    ]
-    lineage = table(["stage", "key", "content", "settings"], rows, words=True) if rows else ""
+    )
+    note = '<p class="soft">Every artifact behind the scores, sources first; folded in each the settings.</p>'
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in story.versions.items())
     return (
-        f"<h2>Where it came from</h2>{lineage}{_folded('settings of this evaluation', chr(10).join(story.settings))}"
+        f"<h2>Where it came from</h2>{note if lineage else ''}{lineage}"
+        f"{_folded('settings of this evaluation', chr(10).join(story.settings))}"
         f'<p class="soft">Versions: {versions}.</p>'
     )
 
 
 def _folded(title: str, text: str) -> str:
-    return f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>"
+    """`title` is HTML."""
+    return f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>"

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from tasks.evaluate.examples import Task
+from tasks.evaluate.examples import Task, hash_of
 from tasks.evaluate.kinds import Kind, kind_of
 from tasks.evaluate.metrics import Score
 from tasks.evaluate.significance import Difference, Spread, interval, paired_difference, spread
@@ -96,7 +97,7 @@ class Scoreboard:
         """What people call a label count: `8 labels a class`."""
         if not self.kind.learns:
             return "no fine-tuning"
-        return f"{labels} {self.kind.per_label}" if labels else f"all {len(self.task.train):,} examples"
+        return f"{labels} {self.kind.per_label}" if labels else "all examples"
 
     @property
     def models(self) -> list[str]:
@@ -161,6 +162,30 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
             "metric": pl.String,
             "value": pl.Float64,
         },
+    )
+
+
+def answers(boards: Sequence[Scoreboard]) -> pl.DataFrame:
+    """What each test example brings to the pretrained model's score: what other models are compared with it by."""
+    return pl.concat(_answers(board, labels) for board in boards for labels in board.label_counts)
+
+
+def _answers(board: Scoreboard, labels: int) -> pl.DataFrame:
+    task, kind, found = board.task, board.kind, board.scores("pretrained", labels)
+    # an example is the same where it is asked the same and the same is right
+    asked = [f"{kind.text(row)}\0{kind.truth(task, row)}" for row in task.test.iter_rows(named=True)]
+    return pl.DataFrame(
+        {
+            "benchmark": task.name,
+            "labels": labels,
+            "budget": board.budget(labels),
+            "metric": board.title,
+            "function": found[0].function,
+            "data": task.digest,
+            "text": list(map(hash_of, asked)),
+            "parts": np.stack([score.parts for score in found], 1).tolist(),
+        },
+        schema_overrides={"labels": pl.Int32, "text": pl.UInt64, "parts": pl.List(pl.List(pl.Float64))},
     )
 
 

@@ -15,44 +15,31 @@ from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
-from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, settings_lines
+from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, settings_lines
 from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.prepared import no_benchmark, tasks_of
 from tasks.evaluate.report import Story, render
-from tasks.evaluate.scores import TITLES, Fit, Scoreboard, as_json, rows, write_json
+from tasks.evaluate.samples import rules
+from tasks.evaluate.scores import TITLES, Fit, Scoreboard, answers, as_json, rows, write_json
 from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure
 from tasks.manifest import packages
 
 log = logging.getLogger("textmill.evaluate")
 
-COLUMNS = ["id", "url", "title", "text", "language"]
 VERSIONS = ("textmill", "torch", "transformers", "tokenizers", "scikit-learn", "numpy", "polars")
-
-
-def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
-    """The documents of all snapshots kept out of training, in order. Raises StageFailure when there is none."""
-    files = [path for each in tokens for path in sorted((each / "heldout").glob("*.parquet"))]
-    found = pl.concat([pl.read_parquet(path, columns=COLUMNS) for path in files]) if files else pl.DataFrame()
-    if found.is_empty():
-        raise StageFailure(f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout")
-    return found
 
 
 def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
     """Make every enabled benchmark's tasks and keep them in the scratch folder, where the shards read them."""
-    paths: dict[str, Path] = {}
-    for _, benchmark in settings.benchmarks.blocks():
-        for task in benchmark.tasks(heldout) if benchmark.enabled else ():
-            if task.name in paths:
-                raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
-            for labels in counts_of(settings, task):
-                kind_of(task).sample(task, labels, 0)  # fails now when a class is too small, not after minutes
-            paths[task.name] = draft.scratch / f"{task.name}.parquet"
-            task.save(paths[task.name])
-            log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
+    paths = []
+    for task in tasks_of(settings.enabled(), settings.labels, heldout):
+        paths.append(draft.scratch / f"{task.name}.parquet")
+        task.save(paths[-1])
+        log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
     if not paths:
-        raise StageFailure("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")
-    return list(paths.values())
+        raise no_benchmark()
+    return paths
 
 
 def counts_of(settings: Evaluate, task: Task) -> list[int]:
@@ -151,7 +138,9 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
         contamination=found,
         crawl=crawl_figures(draft.lineage),
         funnel=funnel_steps(draft.lineage),
+        rules=rules(draft.lineage),
         loss=loss_curve(checkpoint / "metrics.jsonl"),
+        run=run_picture(checkpoint),
         ancestors=ancestors(draft.lineage),
         settings=settings_lines(settings.semantic()),
         versions={name: version for name, version in packages().items() if name in VERSIONS},
@@ -159,6 +148,8 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
     )
     with draft.write("scores.parquet") as path:
         rows(boards).write_parquet(path)
+    with draft.write("answers.parquet") as path:
+        answers(boards).write_parquet(path)
     with draft.write("scores.json") as path:
         write_json(path, as_json(boards, found.as_dict()))
     with draft.write("summary.md") as path:

@@ -2,14 +2,28 @@
 
 from typing import Any
 
+import polars as pl
 from pydantic import Field, field_validator
 
-from tasks.block import Block, Every
+from tasks.block import Block, Every, kind_of
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.prepared import heldout_documents, no_benchmark, tasks_of
 from tasks.evaluate.recipe import Recipe
+from tasks.failure import BadSetting, StageFailure, explained
 from tasks.stage import stage
 from tasks.store import Artifact
+
+
+class Gate(Block):
+    """Which models may take the place of the best one. It looks at finished evaluations and enters no key."""
+
+    enabled: bool = True
+    """whether a model that is significantly worse than the best one is kept from taking its place"""
+    tolerance: float = Field(0.0, ge=0, lt=1)
+    """share of the score that may be lost: only a loss that is surely larger counts"""
+    fail: bool = False
+    """whether the run of such a model ends as failed, after everything was stored; otherwise it only says so"""
 
 
 class Evaluate(Block):
@@ -26,13 +40,20 @@ class Evaluate(Block):
     """on how many of them the learning rate is chosen; further ones take it over"""
     recipe: Recipe = Recipe()
     """how models are fine-tuned"""
+    gate: Gate = Gate()
+    """when a model becomes the best one of its corpus"""
 
     def semantic(self) -> dict[str, Any]:
-        """All settings, of a benchmark that is off only that it is."""
+        """All that decides a score; of a benchmark that is off only that it is."""
         used = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.benchmarks.blocks()
         }
-        return super().semantic() | {"benchmarks": used}
+        fields = super().semantic() | {"benchmarks": used}
+        return {name: value for name, value in fields.items() if name != "gate"}
+
+    def enabled(self) -> list[Benchmark]:
+        """The benchmarks that models are scored on."""
+        return [block for _, block in self.benchmarks.blocks() if block.enabled]
 
     @field_validator("labels")
     @classmethod
@@ -42,16 +63,44 @@ class Evaluate(Block):
         return counts
 
 
-@stage("evaluate", version=3)
+@stage("evaluate", version=4)
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
     from tasks.evaluate import steps  # noqa: PLC0415
 
     folders = [each.folder for each in tokens]
-    heldout = steps.heldout_documents(folders)
+    heldout = heldout_documents(folders)
     data = steps.prepared(settings, draft, heldout)
     found = steps.unseen(folders, heldout, data, draft)
     boards = [steps.scored(settings, draft, checkpoint.folder, path) for path in data]
     steps.write(settings, draft, checkpoint.folder, boards, found)
     draft.counts["scores"] = steps.counted(boards)
+
+
+def refuse_settings(settings: Evaluate, heldout: float) -> None:
+    """Raise StageFailure for what the settings alone tell: no task, no share held out, bad files of the user."""
+    own = [each for each in settings.enabled() if not each.from_heldout]
+    needing = [kind_of(type(each)) for each in settings.enabled() if each.from_heldout]
+    if needing and not heldout:
+        raise BadSetting(
+            f"evaluate: tokenize.heldout is 0, and the benchmark {needing[0]} is made of held-out pages",
+            f"Raise tokenize.heldout, or switch it off with --set evaluate.benchmarks.{needing[0]}.enabled=false",
+        )
+    refuse(settings, own, pl.DataFrame(), alone=not needing)
+
+
+def refuse_data(settings: Evaluate, *tokens: Artifact) -> None:
+    """Raise StageFailure when an evaluation on these held-out pages would end for want of classes or labels."""
+    folders = [each.part("heldout/") for each in tokens]
+    needs = any(each.from_heldout for each in settings.enabled())
+    refuse(settings, settings.enabled(), heldout_documents(folders) if needs else pl.DataFrame())
+
+
+def refuse(settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, alone: bool = True) -> None:
+    """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
+    try:
+        if not list(tasks_of(benchmarks, settings.labels, heldout)) and alone:
+            raise no_benchmark()
+    except StageFailure as error:
+        raise explained("evaluate", error) from error

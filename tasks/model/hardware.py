@@ -1,7 +1,9 @@
 """Where the work runs, found by looking; overridden by the environment, never by settings: it is *where*, not *what*.
 
 `TEXTMILL_DEVICE` (cpu, cuda, cuda:1), `TEXTMILL_PRECISION` (fp32, tf32, bf16), `TEXTMILL_THREADS`,
-`TEXTMILL_ACTIVATIONS` (keep; recompute: a third more work for much less memory, and the same result).
+`TEXTMILL_ACTIVATIONS` (keep; recompute: a third more work for much less memory, and the same result),
+`TEXTMILL_PARALLEL` (replicate: DDP; shard: FSDP2, of several ranks each holds a part of the weights),
+`TEXTMILL_ATTENTION` (sdpa; varlen: FlashAttention within documents), `TEXTMILL_COMPILE` (yes, no: torch.compile).
 """
 
 import ctypes
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 PRECISIONS = ("fp32", "tf32", "bf16")
 ACTIVATIONS = ("keep", "recompute")
+ATTENTIONS = ("sdpa", "varlen")
+COMPILE = ("no", "yes")
+PARALLEL = ("replicate", "shard")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Hardware:
     precision: str
     threads: int
     activations: str = "keep"
+    attention: str = "sdpa"
+    compiles: bool = False
+    parallel: str = "replicate"
 
     def spare_memory(self, model: "PreTrainedModel") -> None:
         """Let the backward pass make each layer's activations anew, where that is wished, so that none are kept."""
@@ -65,13 +73,32 @@ def probe() -> Hardware:
         raise StageFailure(f"TEXTMILL_DEVICE is {device!r}", "Set it to cpu, cuda or cuda:NUMBER")
     if device == "cuda" and "LOCAL_RANK" in os.environ:  # of torchrun: a GPU each
         device = f"cuda:{os.environ['LOCAL_RANK']}"
-    precision = os.environ.get("TEXTMILL_PRECISION") or _precision(device)
-    if precision not in PRECISIONS:
-        raise StageFailure(f"TEXTMILL_PRECISION is {precision!r}", f"Set it to one of {', '.join(PRECISIONS)}")
-    activations = os.environ.get("TEXTMILL_ACTIVATIONS") or "keep"
-    if activations not in ACTIVATIONS:
-        raise StageFailure(f"TEXTMILL_ACTIVATIONS is {activations!r}", f"Set it to one of {', '.join(ACTIVATIONS)}")
-    return Hardware(device, precision, _threads(), activations)
+    precision = _chosen("TEXTMILL_PRECISION", PRECISIONS) or _precision(device)
+    attention = _chosen("TEXTMILL_ATTENTION", ATTENTIONS) or _attention(device, precision)
+    if attention == "varlen" and _attention(device, precision) != "varlen":
+        raise StageFailure(
+            f"TEXTMILL_ATTENTION is varlen, which needs bf16 on a GPU from Ampere on, not {precision} on {device}",
+            "Unset it",
+        )
+    parallel = _chosen("TEXTMILL_PARALLEL", PARALLEL) or "replicate"
+    # a CPU gains nothing by it, and gathering a layer's weights interrupts what is compiled
+    plain = device == "cpu" or parallel == "shard"
+    compiles = (_chosen("TEXTMILL_COMPILE", COMPILE) or ("no" if plain else "yes")) == "yes"
+    activations = _chosen("TEXTMILL_ACTIVATIONS", ACTIVATIONS) or "keep"
+    return Hardware(device, precision, _threads(), activations, attention, compiles, parallel)
+
+
+def _chosen(name: str, allowed: tuple[str, ...]) -> str | None:
+    """What the environment asks for, if anything."""
+    value = os.environ.get(name)
+    if value and value not in allowed:
+        raise StageFailure(f"{name} is {value!r}", f"Set it to one of {', '.join(allowed)}")
+    return value or None
+
+
+def _attention(device: str, precision: str) -> str:
+    there = device != "cpu" and precision == "bf16" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return "varlen" if there else "sdpa"
 
 
 def _precision(device: str) -> str:

@@ -13,7 +13,9 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from tasks.failure import StageFailure
+from tasks.model import attention
 from tasks.model.architecture import Reads
+from tasks.model.hardware import Hardware
 from tasks.model.projection import linear_cross_entropy
 
 
@@ -62,6 +64,14 @@ def source_mask(documents_BT: Tensor, sources_BS: Tensor) -> Tensor:
     return mask_BTS[:, None]
 
 
+def _whole(documents_BT: Tensor, positions_BT: Tensor) -> bool:
+    """Whether each row is one document, and there is a gain in knowing it: a GPU would have to be waited for."""
+    if documents_BT.is_cuda or documents_BT.any():
+        return False
+    places_T = torch.arange(positions_BT.size(1))
+    return bool((positions_BT == places_T).all())
+
+
 def near_mask(length: int, most: int, device: torch.device) -> Tensor:
     """Which places of a row are at most so many apart: (T, T)."""
     places_T = torch.arange(length, device=device)
@@ -76,6 +86,7 @@ class PackedModel:
         self.module = module
         self.reads = reads
         self.family = str(module.config.model_type)
+        self.compiled = False
         self.trunk: Any = module.base_model
         self.head: nn.Linear | None = module.get_output_embeddings()  # type: ignore[no-untyped-call]
         # BART's bias is a buffer, and zero in almost every checkpoint: then it costs nothing
@@ -83,6 +94,14 @@ class PackedModel:
         self.shifts = shifts is not None and bool(shifts.any())
         # RoBERTa numbers its places from the padding token's number on
         self.first_place = module.config.pad_token_id + 1 if self.family == "roberta" else 0
+
+    def suit(self, hardware: Hardware) -> None:
+        """Attend and compile as is best for the hardware; the result is the same but for rounding."""
+        if hardware.attention == "varlen":
+            attention.use_varlen(self.module)
+        self.compiled = hardware.compiles
+        if self.compiled:
+            self.trunk.compile()
 
     def hidden(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Last hidden states (B, T, D) of rows given as `tokens`, `positions` and `documents`, each (B, T).
@@ -96,15 +115,23 @@ class PackedModel:
         given: dict[str, Any] = {"token_type_ids": batch["types"]} if "types" in batch else {}
         if self.reads == "left":
             given["use_cache"] = False
-        mask = document_mask(batch["documents"], causal=self.reads == "left")
-        if self.family == "modernbert":
-            near = near_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
-            given["attention_mask"] = {"full_attention": mask, "sliding_attention": mask & near}
-        else:
-            given["attention_mask"] = mask
+        given |= self._separated(batch["documents"], batch["positions"])
         positions = batch["positions"] + self.first_place
         states: Tensor = self.trunk(input_ids=batch["tokens"], position_ids=positions, **given).last_hidden_state
         return states
+
+    def _separated(self, documents_BT: Tensor, positions_BT: Tensor) -> dict[str, Any]:
+        """What keeps documents apart: where they end, or a mask."""
+        # asked of the module, as a copy of it attends in the same way
+        if self.module.config._attn_implementation == attention.NAME:  # noqa: SLF001 - there is no public way to ask
+            return {"cu_seq_lens_q": attention.boundaries(documents_BT), "max_length_q": documents_BT.size(1)}
+        if self.family != "modernbert" and _whole(documents_BT, positions_BT):
+            return {"attention_mask": None}
+        mask = document_mask(documents_BT, causal=self.reads == "left")
+        if self.family != "modernbert":
+            return {"attention_mask": mask}
+        near = near_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
+        return {"attention_mask": {"full_attention": mask, "sliding_attention": mask & near}}
 
     def _decoded(self, batch: Mapping[str, Tensor]) -> Tensor:
         sources, documents, positions = batch["documents"], batch["decoder_documents"], batch["decoder_positions"]
@@ -136,7 +163,9 @@ class PackedModel:
                 "Set pretrain.architecture.family to another, or pretrain.objective.kind to replaced_token_detection",
             )
         bias = self.module.get_buffer("final_logits_bias")[0] if self.shifts else self.head.bias
-        return linear_cross_entropy(self.transform(hidden_ND), self.head.weight, bias, targets_N)
+        return linear_cross_entropy(
+            self.transform(hidden_ND), self.head.weight, bias, targets_N, compiled=self.compiled
+        )
 
     def transform(self, hidden_ND: Tensor) -> Tensor:
         """What the vocabulary projection gets."""

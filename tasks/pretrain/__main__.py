@@ -1,8 +1,9 @@
 """The trainer's own process: `python -m tasks.pretrain job.json`. Needs torch and transformers, and no Prefect.
 
-The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}. Started
-again after any end, it goes on from the last checkpoint. Lines of JSON on standard output tell how far it is; with
-`--attached` it ends when standard input does. Exit codes: 0 done, 1 a bug, 3 a clear failure, 75 stopped, go on later.
+The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}; without
+`export` nothing but the counts comes out. Started again after any end, it goes on from the last checkpoint. Lines of
+JSON on standard output tell how far it is; with `--attached` it ends when standard input does. Exit codes: 0 done, 1 a
+bug, 3 a clear failure, 75 stopped, go on later.
 
 With several GPUs, or `TEXTMILL_RANKS=N`, it becomes `torchrun` with a process (rank) each. Several nodes:
 `torchrun --nnodes N --nproc-per-node GPUS --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m tasks.pretrain job.json` on
@@ -16,18 +17,22 @@ import os
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tasks.failure import MENDS, StageFailure
 from tasks.model.hardware import num_ranks, probe
+from tasks.model.onnx import check_packages
 from tasks.pretrain.export import export, parameters
 from tasks.pretrain.guard import Stop, alive, alone, asleep
 from tasks.pretrain.loop import Line, Training, train
+from tasks.pretrain.memory import is_about_memory, out_of_memory
 from tasks.pretrain.ranks import joined
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.sharding import is_sharded
+from tasks.pretrain.speed import Speed
+from tasks.pretrain.tracking import Tracking
 
 FAILED, STOPPED = 3, 75
 TOLD_EVERY_SECONDS = 0.5
@@ -42,23 +47,26 @@ def tell(**words: Any) -> None:
 
 
 class Teller:
-    """Tells of steps, not more often than anyone can read."""
+    """Measures each step, and tells of steps, not more often than anyone can read."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: Speed, tracking: Tracking) -> None:
+        self.speed, self.tracking = speed, tracking
         self.told = 0.0
 
     def __call__(self, run: Training, line: Line) -> None:
         alive()
+        tokens, seconds = run.spent.tokens - self.speed.tokens, run.spent.seconds - self.speed.seconds
+        self.tracking.add(line, self.speed.add(run.step, tokens, run.num_guesses, seconds))
         while run.notes:
             tell(note=run.notes.pop(0))
         if time.monotonic() - self.told >= TOLD_EVERY_SECONDS or run.done or "validation_loss" in line:
             self.told = time.monotonic()
-            rate = run.spent.tokens / run.spent.seconds
-            words = {"step": run.step, "steps": run.settings.num_steps, "loss": line["loss"], "rate": rate}
+            words = {"step": run.step, "steps": run.settings.num_steps, "loss": line["loss"]}
+            words |= {"rate": self.speed.rate, "mfu": self.speed.mfu}
             tell(**words, **{name: line[name] for name in line if name == "validation_loss"})
 
 
-def counts(run: Training) -> dict[str, Any]:
+def counts(run: Training, speed: Speed) -> dict[str, Any]:
     """What the run was and how fast: for the manifest, not for the files."""
     judged = [line["validation_loss"] for line in run.metrics.lines if "validation_loss" in line]
     spent = run.spent
@@ -73,6 +81,7 @@ def counts(run: Training) -> dict[str, Any]:
         "validation_loss": {"first": judged[0], "last": judged[-1], "best": min(judged)} if judged else None,
         "tokens_per_second": round(spent.tokens / spent.seconds, 1) if spent.seconds else None,
         "tokens_per_cpu_second": round(spent.tokens / cpu_seconds, 1) if cpu_seconds else None,
+        "mfu": round(speed.mfu, 4),
         "training_seconds": round(spent.seconds, 2),
         "resumed_at": run.resumed_at,
         "ranks": run.ranks.count,
@@ -89,14 +98,21 @@ def work(job: dict[str, Any], stop: Stop) -> int:
     alive()
     with joined(hardware.device) as ranks, alone(scratch) if ranks.leads else nullcontext():
         ranks.wait()  # the first holds the lock for all
-        run = Training(
-            Pretrain.model_validate(job["settings"]), list(map(Path, job["tokens"])), scratch, hardware, ranks
-        )
+        settings = Pretrain.model_validate(job["settings"])
+        if settings.onnx != "none":
+            check_packages()
+        run = Training(settings, list(map(Path, job["tokens"])), scratch, hardware, ranks)
         seconds = float(os.environ.get("TEXTMILL_CHECKPOINT_SECONDS", "60"))
-        if ranks.leads:
-            code = lead(run, job, stop, seconds)
-        else:
-            code = 0 if train(run, report=lambda *_: alive(), stopped=stop, seconds=seconds) else STOPPED
+        try:
+            if ranks.leads:
+                code = lead(run, job, stop, seconds)
+            else:
+                code = 0 if train(run, report=lambda *_: alive(), stopped=stop, seconds=seconds) else STOPPED
+        except (RuntimeError, MemoryError) as error:
+            if not is_about_memory(error):
+                raise
+            error.__traceback__ = None  # its frames hold what fills the memory
+            raise out_of_memory(error, run) from error
     asleep()
     return code
 
@@ -106,12 +122,23 @@ def lead(run: Training, job: dict[str, Any], stop: Stop, seconds: float) -> int:
     if run.resumed_at:
         tell(note=f"goes on from the checkpoint of step {run.resumed_at}")
     tell(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.parent}")
-    if not train(run, report=Teller(), stopped=stop, seconds=seconds):
+    scratch = Path(job["scratch"])
+    tracking = Tracking(scratch, run.settings.semantic())
+    speed = Speed(scratch, run.step, run.model, run.settings.length, run.hardware, run.ranks.count)
+    speed.begin()
+    whole = train(run, report=Teller(speed, tracking), stopped=stop, seconds=seconds)
+    tracking.end(0 if whole else STOPPED)
+    if not whole:
         tell(stopped=stop.why or "a signal to another rank", step=run.step)
         return STOPPED
     alive()
-    export(run, Path(job["tokens"][0]) / "tokenizer", Path(job["export"]), job["lineage"])
-    tell(done=counts(run))
+    done = counts(run, speed)
+    if "export" in job:
+        tokens = list(map(Path, job["tokens"]))
+        if is_sharded(run.gradients.scored):  # the last checkpoint has the weights whole
+            run = Training(run.settings, tokens, scratch, replace(run.hardware, parallel="replicate"))
+        export(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"], speed.lines)
+    tell(done=done)
     return 0
 
 
@@ -127,8 +154,7 @@ def become_ranks(arguments: list[str]) -> None:
 def understood(error: Exception) -> StageFailure | None:
     """The failure with a mend that an error stands for, if we know it."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    # torch raises its own class on GPUs, and a plain RuntimeError on CPUs
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in line:
+    if is_about_memory(error):
         mend = (
             "Raise pretrain.batch.accumulation, or set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at "
             "once), or lower batch.rows or length"

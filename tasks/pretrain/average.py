@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from tasks.pretrain.sharding import own_part
+
 
 class Average:
     """The mean over about the last 1 / (1 - decay) steps of each trained parameter; none with a decay of 0."""
@@ -44,4 +46,4 @@ class Average:
 
     def load(self, state: dict[str, Tensor]) -> None:
         for name, kept in self.state().items():
-            kept.copy_(state[name])
+            kept.copy_(own_part(state[name], kept))

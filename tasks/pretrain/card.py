@@ -1,12 +1,16 @@
 """The model card: what the model is, and which data made it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.pretrain.curve import as_image
+from tasks.plot import as_image
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.summary import Line, curve, outcome, table
+from tasks.pretrain.summary import Line, curves, outcome, table
+
+if TYPE_CHECKING:
+    from tasks.pretrain.portable import Portable
 
 Manifest = dict[str, Any]
 
@@ -37,7 +41,14 @@ tokenizer = AutoTokenizer.from_pretrained("this folder")
 """
 
 
-def model_card(settings: Pretrain, lines: list[Line], parameters: int, lineage: list[Manifest], made: Made) -> str:
+def model_card(
+    settings: Pretrain,
+    lines: list[Line],
+    parameters: int,
+    lineage: list[Manifest],
+    made: Made,
+    portable: Sequence["Portable"] = (),
+) -> str:
     """README.md of the model, with the front matter that model hubs read."""
     beginning = "another model" if settings.start_from.folder else "random weights"
     origins = [(m["stage"], m["key"], m["digest"], _told(m.get("counts", {}))) for m in lineage]
@@ -46,9 +57,10 @@ def model_card(settings: Pretrain, lines: list[Line], parameters: int, lineage: 
             f"---\nlibrary_name: {made.library}\npipeline_tag: {made.task}\ntags:\n- textmill\n---\n",
             f"# {settings.architecture.family} trained from {beginning} by Textmill\n",
             table(("what", "value"), outcome(settings, lines, parameters, made.baselines)),
-            as_image(curve(lines), "training and validation loss over the steps") + "\n",
+            as_image(curves(lines), "loss, learning rate and gradient norm over the steps") + "\n",
             "## How to use it\n",
             USE.format(opened=made.opener),
+            *_files(portable),
             "## Where its text comes from\n",
             "Each line is an artifact that the next was made from; `textmill show KEY` tells more of it.\n",
             table(("stage", "key", "digest", "counts"), origins) if origins else "Not recorded.\n",
@@ -59,6 +71,26 @@ def model_card(settings: Pretrain, lines: list[Line], parameters: int, lineage: 
             table(("what", "version"), sorted(made.environment.items())),
         ]
     )
+
+
+def _files(portable: Sequence["Portable"]) -> list[str]:
+    """What other runtimes can open, and what is lost there."""
+    if not portable:
+        return []
+    rows = [
+        (
+            each.file,
+            f"{each.bytes / 1e6:,.1f} MB",
+            "–" if each.loss is None else f"{each.loss:.4f}",
+            f"{abs(each.distance):.1e}",
+        )
+        for each in portable
+    ]
+    words = (
+        "The validation loss here is the cross entropy in nats with each text read alone; the distance is 1 − cosine "
+        "of the outputs from those of model.safetensors.\n"
+    )
+    return ["## For other runtimes\n", table(("file", "size", "validation loss", "distance"), rows), words]
 
 
 def _json(value: Any) -> str:

@@ -24,6 +24,10 @@ class Contrastive(Objective, ABC):
     reads: ClassVar[Reads] = "both"
     sentences: ClassVar[bool] = True
     compares: ClassVar[bool] = True
+    loss_is: ClassVar[str] = (
+        "mean cross entropy of finding the text that belongs to a text among those it is compared with, in nats"
+    )
+    perplexity: ClassVar[bool] = False
 
     text: Literal["sentence", "document"] = "sentence"
     """what an embedding stands for"""

@@ -3,6 +3,7 @@
 import json
 import platform
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,27 +17,30 @@ from tasks.pretrain.loop import Training
 from tasks.pretrain.ngram import counted_loss
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.opened import describe_embedding, generation, opener, prompt
+from tasks.pretrain.portable import write_portable
 from tasks.pretrain.recurrent import recurrent_loss
-from tasks.pretrain.summary import summary
+from tasks.pretrain.summary import Line, summary
 
 Manifest = dict[str, Any]
 
 
-def export(run: Training, tokenizer: Path, folder: Path, lineage: list[Manifest]) -> None:
-    """Write the artifact's files to a fresh `folder`. The bytes depend on the run only."""
+def export(run: Training, tokenizer: Path, folder: Path, lineage: list[Manifest], speeds: Sequence[Line] = ()) -> None:
+    """Write the artifact's files to a fresh `folder`. `speeds` are told where they enter no digest."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
     run.take_final()
     module = run.objective.exported(run.learner)
     _save_model(run, module, folder)
     _save_tokenizer(run, tokenizer, folder)
+    portable = write_portable(run, folder)
     write_events(folder / "events", run.metrics.lines)
     lines = run.metrics.lines
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "speed.jsonl").write_text("".join(json.dumps(line) + "\n" for line in speeds))
     made = _made(run, module)
-    card = model_card(run.settings, lines, parameters(run), lineage, made)
+    card = model_card(run.settings, lines, parameters(run), lineage, made, portable)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    (folder / "summary.md").write_text(summary(run.settings, lines, parameters(run), made.baselines))
+    (folder / "summary.md").write_text(summary(run.settings, lines, parameters(run), made.baselines, speeds))
 
 
 def parameters(run: Training) -> int:

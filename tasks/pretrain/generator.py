@@ -12,7 +12,7 @@ from torch.nn import functional
 from tasks.failure import StageFailure
 from tasks.model.families import electra_generator
 from tasks.model.packed import PackedModel
-from tasks.model.projection import LOGITS_AT_ONCE
+from tasks.model.projection import places_at_once
 from tasks.pretrain.learner import Learner
 
 
@@ -56,7 +56,7 @@ def sampled(model: PackedModel, hidden_ND: Tensor, lots_N: Tensor) -> Tensor:
     """A token of each place, by the model's probabilities: lots from [0, 1) decide, so a step repeated is the same."""
     assert model.head is not None
     found = torch.empty(len(lots_N), dtype=torch.long, device=hidden_ND.device)
-    chunk = max(1, LOGITS_AT_ONCE // model.head.out_features)
+    chunk = places_at_once(model.head.weight)
     for begin in range(0, len(found), chunk):
         logits_CV = model.head(model.transform(hidden_ND[begin : begin + chunk]))
         sums_CV = logits_CV.float().softmax(-1).cumsum(-1)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from tasks.model.packed import PackedModel
+from tasks.pretrain.sharding import place_of
 
 
 class Learner(nn.Module):
@@ -22,8 +23,8 @@ class Learner(nn.Module):
         found: dict[str, Tensor] = {}
         seen: set[tuple[int, int]] = set()
         for name, tensor in self.state_dict().items():
-            place = (tensor.data_ptr(), tensor.numel())
-            if place not in seen or not tensor.numel():
+            place = place_of(tensor)
+            if place not in seen or not place[1]:
                 found[name] = tensor
                 seen.add(place)
         return found

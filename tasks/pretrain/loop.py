@@ -25,8 +25,10 @@ from tasks.pretrain.divergence import Trouble, Troubles
 from tasks.pretrain.gradients import Gradients
 from tasks.pretrain.metrics import Metrics
 from tasks.pretrain.optimizer import Optimizers
+from tasks.pretrain.randomness import Int64s
 from tasks.pretrain.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.sharding import gathered, own_part
 
 Line = dict[str, Any]
 Saved = tuple[dict[str, Tensor], dict[str, Any]]
@@ -62,6 +64,7 @@ class Training:
         module = start.build(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
         hardware.spare_memory(module)
         self.model = PackedModel(module, settings.architecture.reads)
+        self.model.suit(hardware)
         self.learner = self.objective.learner(self.model, self.vocabulary, settings.seed)
         self.learner.to(hardware.device).train()
         self.gradients = Gradients(settings, self.corpus, self.learner, hardware, ranks)
@@ -95,6 +98,11 @@ class Training:
         """Where this step's rows begin in the endless sequence of training rows."""
         return self.rows_ramp.rows_before(self.step) + self.troubles.passed
 
+    @property
+    def num_guesses(self) -> float:
+        """At how many places of the last step the vocabulary projection was needed, on all ranks."""
+        return self.gradients.guessed if self.learner.module is self.model.module else 0.0
+
     def advance(self) -> Line:
         """One step of the optimizer. Returns its line of metrics; raises StageFailure when the run diverges."""
         began, cpu_began = time.perf_counter(), time.process_time()
@@ -122,9 +130,15 @@ class Training:
 
     def _attempt(self) -> tuple[float, float, int]:
         """Gradients for this step: its mean loss, their norm before clipping, and the number of tokens read."""
-        slots = np.arange(self.first_slot, self.first_slot + self.rows_ramp.at(self.step), dtype=np.int64)
-        loss, tokens = self.gradients.accumulate(slots, self.settings.length // self.length_ramp.at(self.step))
+        ahead = self.rows_of(self.step + 1) if self.step + 1 < self.num_steps else None
+        loss, tokens = self.gradients.accumulate(*self.rows_of(self.step), ahead)
         return loss, self.gradients.clip(), tokens
+
+    def rows_of(self, step: int) -> tuple[Int64s, int]:
+        """The slots of a step, and into how many each of their rows is cut."""
+        first = self.rows_ramp.rows_before(step) + self.troubles.passed
+        slots = np.arange(first, first + self.rows_ramp.at(step), dtype=np.int64)
+        return slots, self.settings.length // self.length_ramp.at(step)
 
     def _trouble(self, loss: float, norm: float) -> Trouble | None:
         settings = self.settings.divergence
@@ -197,13 +211,14 @@ class Training:
         return self.step - self.step % self.settings.divergence.anchor
 
     def save(self) -> None:
-        """Begin to write a checkpoint of this step; `checkpoints.wait` waits for it."""
-        if not self.ranks.leads:
-            return
-        self.metrics.sync()
+        """Begin to write a checkpoint of this step; `checkpoints.wait` waits for it. All ranks come here together."""
         tensors = {f"learner.{name}": tensor for name, tensor in self.learner.state().items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizers.state().items()}
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.state().items()}
+        tensors = gathered(tensors, self.ranks.leads)
+        if not self.ranks.leads:
+            return
+        self.metrics.sync()
         state = {"settings": self.settings.semantic(), "tokens": self.tokens, "best": self.best}
         state |= {"best_step": self.best_step, "worse": self.worse, "hardware": self.hardware.as_counts()}
         state |= {"troubles": asdict(self.troubles)}
@@ -237,7 +252,7 @@ class Training:
             )
         with torch.no_grad():
             for name, tensor in own.items():
-                tensor.copy_(saved[name])
+                tensor.copy_(own_part(saved[name], tensor))
             self.average.load(_under("average.", tensors))
 
     def take_final(self) -> None:
@@ -259,9 +274,13 @@ def train(
 ) -> bool:
     """Train to the end, with a checkpoint at least every so many seconds. False when it was stopped before."""
     saved, saved_at = run.step, time.monotonic()
-    while not run.done and not run.ranks.any(stopped()):
+    while not run.done:
+        # all ranks do the same, whatever their clocks say
+        stop, due = run.ranks.summed(float(stopped()), float(time.monotonic() - saved_at >= seconds))
+        if stop:
+            break
         report(run, run.advance())
-        if run.must_save or time.monotonic() - saved_at >= seconds:
+        if run.must_save or due:
             run.save()
             saved, saved_at = run.step, time.monotonic()
     if saved != run.step:

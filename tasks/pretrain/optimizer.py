@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from tasks.pretrain.ranks import spread
 from tasks.pretrain.settings import Optimizer
+from tasks.pretrain.sharding import own_part, whole
 
 # quintic polynomial that lifts every singular value in (0, 1] to 0.7 … 1.2 in five turns (Jordan et al. 2024)
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -75,24 +77,32 @@ class Muon(torch.optim.Optimizer):
                 self._move(pieces, rate, momentum)
 
     def _move(self, pieces: list[Piece], rate: float, momentum: float) -> None:
-        stack = torch.stack(
-            [
-                # Nesterov: look ahead along the momentum
-                _split(matrix.grad, parts)[part].lerp(_split(self.state[matrix]["momentum"], parts)[part], momentum)
-                for matrix, parts, part in pieces
-                if matrix.grad is not None
-            ]
-        )
+        # Nesterov: look ahead along the momentum
+        ahead = {
+            matrix: whole(matrix.grad.lerp(self.state[matrix]["momentum"], momentum))
+            for matrix, _, _ in pieces
+            if matrix.grad is not None
+        }
+        stack = torch.stack([_split(ahead[matrix], parts)[part] for matrix, parts, part in pieces])
         rows, columns = stack.shape[1:]
         update = spread(orthogonalised, stack.bfloat16() if stack.is_cuda else stack)
         # a step moves a hidden state by the same amount whatever the shape
         size = rate * (max(rows, columns) / min(rows, columns)) ** 0.5
         for (matrix, parts, part), change in zip(pieces, update, strict=True):
-            _split(matrix, parts)[part].add_(change, alpha=-size)
+            _add(matrix, parts, part, change, -size)
 
 
 def _split(matrix: Tensor, parts: int) -> tuple[Tensor, ...]:
     return matrix.chunk(parts, dim=0 if matrix.size(0) > matrix.size(1) else 1) if parts > 1 else (matrix,)
+
+
+def _add(matrix: Tensor, parts: int, part: int, change: Tensor, alpha: float) -> None:
+    if isinstance(matrix, DTensor):  # of which this rank has some rows
+        full = torch.zeros(matrix.shape, device=change.device)
+        _split(full, parts)[part].copy_(change)
+        matrix.add_(own_part(full, matrix), alpha=alpha)
+    else:
+        _split(matrix, parts)[part].add_(change, alpha=alpha)
 
 
 class Optimizers:
@@ -143,7 +153,11 @@ class Optimizers:
         for part in self.parts:
             for parameter in (each for group in part.param_groups for each in group["params"]):
                 part.state[parameter] = {
-                    what: tensor.to(parameter.device) for what, tensor in kept[self.names[parameter]].items()
+                    # beside what is kept of each weight there are numbers, such as that of the steps
+                    what: own_part(tensor, parameter)
+                    if tensor.shape == parameter.shape
+                    else tensor.to(parameter.device)
+                    for what, tensor in kept[self.names[parameter]].items()
                 }
 
 

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,30 @@ STOPPED = 75
 GRACE_SECONDS = 60.0
 LINES_SHOWN = 12
 
+Judge = Callable[[float, float], bool]
+"""gets the share of the run that is done and the validation loss there; whether to end the run"""
 
-def run_trainer(job: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Run a job to its end and return its counts. Raises StageFailure, or Transient when going on may help."""
+
+class Hopeless(Exception):
+    """The judge ended the run."""
+
+
+def run_trainer(job: dict[str, Any], steps: int, judge: Judge | None = None) -> dict[str, Any]:
+    """Run a job to its end and return its counts.
+
+    Raises StageFailure, Transient when going on may help, and Hopeless when `judge` ends it.
+    """
     scratch = Path(job["scratch"])
     path, errors = scratch / "job.json", scratch / "trainer.log"
     path.write_text(json.dumps(job))
-    with errors.open("wb") as stderr, _started(path, stderr.fileno()) as process:
-        told = _followed(process, steps)
-        code = process.wait()
+    try:
+        with errors.open("wb") as stderr, _started(path, stderr.fileno()) as process:
+            told = _followed(process, steps, judge)
+            code = process.wait()
+    except BaseException as error:
+        if not isinstance(error, Exception) and (step := _newest_checkpoint(scratch)):
+            error.add_note(f"the checkpoint of step {step:,} is kept")
+        raise
     if "done" in told:
         return dict(told["done"])
     if "failure" in told:
@@ -74,11 +89,17 @@ def _started(job: Path, stderr: int) -> Iterator[subprocess.Popen[str]]:
                 pipe.close()
 
 
+def _newest_checkpoint(scratch: Path) -> int:
+    """The step of the newest checkpoint; 0 without any."""
+    names = (path.name for path in (scratch / "checkpoints").glob("*"))
+    return max((int(name) for name in names if name.isdigit()), default=0)
+
+
 def _paths() -> list[str]:
     return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
-def _followed(process: subprocess.Popen[str], steps: int) -> dict[str, Any]:
+def _followed(process: subprocess.Popen[str], steps: int, judge: Judge | None = None) -> dict[str, Any]:
     """Show the trainer's lines until it ends; the last words of each kind."""
     assert process.stdout is not None
     told: dict[str, Any] = {}
@@ -95,12 +116,14 @@ def _followed(process: subprocess.Popen[str], steps: int) -> dict[str, Any]:
             elif "loss" in words:
                 bar.note(_state(told))
                 bar.update(words["step"] - bar.done)
+                if judge and "validation_loss" in words and judge(words["step"] / steps, words["validation_loss"]):
+                    raise Hopeless
     return told
 
 
 def _state(told: dict[str, Any]) -> str:
     judged = f", validation {told['validation_loss']:.3f}" if "validation_loss" in told else ""
-    return f"loss {told['loss']:.3f}{judged}, {told['rate']:,.0f} tokens/s"
+    return f"loss {told['loss']:.3f}{judged}, {told['rate']:,.0f} tokens/s, MFU {told['mfu']:.1%}"
 
 
 def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
@@ -111,6 +134,11 @@ def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
         return Transient(
             f"training was stopped at {step} by {told['stopped']}", "Start it again: it goes on from there"
         )
+    if "Timeout (" in errors:  # before all else: who writes the stacks of threads that run may stumble over one
+        return StageFailure(
+            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last}",
+            "Start it again: it goes on from its last checkpoint; or allow more seconds",
+        )
     # torchrun lists how each rank ended; those that it stopped itself got SIGTERM
     killed = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
     code = min(killed, default=code)
@@ -120,10 +148,5 @@ def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
         return Transient(
             f"training was ended at {step} by {name}{memory}",
             "It goes on from its last checkpoint; if it ends so again, raise pretrain.batch.accumulation",
-        )
-    if "Timeout (" in errors:
-        return StageFailure(
-            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last}",
-            "Start it again: it goes on from its last checkpoint; or allow more seconds",
         )
     return StageFailure(f"the trainer ended with exit code {code} at {step}:\n{last}", "See trainer.log in the draft")

@@ -1,7 +1,7 @@
 """One run over several processes (ranks): each reads its part of every micro-batch, and all take the same step.
 
-Started by `torchrun`. Every rank has the whole model, so any rank's state is the run's, and a checkpoint goes on
-with any number of ranks.
+Started by `torchrun`. Every rank has the whole model, or with `sharding.py` its part of it. Either way a checkpoint
+goes on with any number of ranks.
 """
 
 import contextlib
@@ -15,9 +15,11 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from tasks.failure import StageFailure
 from tasks.pretrain.randomness import Int64s
+from tasks.pretrain.sharding import sharded
 
 if TYPE_CHECKING:
     from tasks.pretrain.learner import Learner
@@ -90,10 +92,12 @@ class Scored(nn.Module):
         return self.objective.loss(self.learner, batch)
 
 
-def parallel(scored: Scored, ranks: Ranks) -> nn.Module:
-    """The loss of which `backward` leaves the mean of all ranks' gradients on each of them."""
+def parallel(scored: Scored, ranks: Ranks, how: str = "replicate") -> nn.Module:
+    """The loss of which `backward` leaves the mean of all ranks' gradients on each of them, or each its part of it."""
     if ranks.count == 1:
         return scored
+    if how == "shard":
+        return sharded(scored)
     # what a queue or a momentum encoder holds is the same on all ranks already; torch 2.13 renamed the argument
     newer = "forward_sync_buffers" in inspect.signature(nn.parallel.DistributedDataParallel).parameters
     buffers: dict[str, Any] = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
@@ -108,6 +112,8 @@ def parallel(scored: Scored, ranks: Ranks) -> nn.Module:
 
 def apart(scored: nn.Module, last: bool) -> contextlib.AbstractContextManager[None]:
     """Around all micro-batches but the last: their gradients stay on the rank until the last one's are exchanged."""
+    if isinstance(scored, FSDPModule):
+        scored.set_requires_gradient_sync(last)
     if last or not isinstance(scored, nn.parallel.DistributedDataParallel):
         return contextlib.nullcontext()
     return scored.no_sync()

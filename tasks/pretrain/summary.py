@@ -1,11 +1,12 @@
-"""The run on one page: a loss curve and a table."""
+"""The run on one page: its curves and a table."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tasks.pretrain.curve import as_image, loss_curve
+from tasks.plot import BLUE, RED, Marks, Panel, Points, as_image, picture, thinned
 from tasks.pretrain.divergence import SAID
 from tasks.pretrain.settings import Pretrain
 
@@ -33,7 +34,9 @@ def outcome(
     ]
     if judged:
         kept = min(judged) if settings.patience else judged[-1]
-        rows += [("validation loss", f"{kept:.3f}"), ("validation perplexity", perplexity(kept))]
+        objective = settings.objective.chosen
+        rows += [("validation loss", f"{kept:.3f}"), ("the loss is", objective.loss_is)]
+        rows += [("validation perplexity", perplexity(kept))] if objective.perplexity else []
     rows += [(f"perplexity of {name}", perplexity(loss)) for name, loss in baselines.items()]
     rows += [(said, f"{lines[-1][name]}") for name, said in SAID.items() if name in lines[-1]]
     return rows
@@ -50,13 +53,37 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
 
 
-def curve(lines: list[Line]) -> str:
-    """The losses as a picture."""
-    judged = [(line["step"], line["validation_loss"]) for line in lines if "validation_loss" in line]
-    return loss_curve([(line["step"], line["loss"]) for line in lines], judged)
+def curves(lines: Sequence[Line], speeds: Sequence[Line] = ()) -> str:
+    """The losses, the learning rate, the gradient's norm and, if given, the throughput as one picture."""
+    training, judged = series(lines, "loss"), series(lines, "validation_loss")
+    return picture(
+        [
+            Panel("loss by step", [Marks("training", BLUE, training), Marks("validation", RED, judged, dots=True)]),
+            Panel("learning rate, share of the highest", [Marks("", BLUE, series(lines, "learning_rate_factor"))]),
+            Panel("norm of the gradient", [Marks("", BLUE, series(lines, "gradient_norm"))]),
+            Panel("tokens a second", [Marks("", BLUE, series(speeds, "tokens_per_second"))]),
+        ]
+    )
 
 
-def summary(settings: Pretrain, lines: list[Line], parameters: int, baselines: Mapping[str, float] = NONE) -> str:
+def series(lines: Sequence[Line], name: str) -> Points:
+    """What was measured by step, where it was."""
+    return thinned([(line["step"], line[name]) for line in lines if math.isfinite(line.get(name, math.inf))])
+
+
+def summary(
+    settings: Pretrain,
+    lines: list[Line],
+    parameters: int,
+    baselines: Mapping[str, float] = NONE,
+    speeds: Sequence[Line] = (),
+) -> str:
     """Markdown of the whole."""
-    picture = as_image(curve(lines), "training and validation loss over the steps")
-    return f"{picture}\n\n{table(('what', 'value'), outcome(settings, lines, parameters, baselines))}"
+    image = as_image(curves(lines, speeds), "loss, learning rate, gradient norm and throughput over the steps")
+    rows = outcome(settings, lines, parameters, baselines)
+    if speeds:
+        rows += [
+            ("tokens a second", f"{statistics.median(line['tokens_per_second'] for line in speeds):,.0f}"),
+            ("model FLOPs utilisation", f"{statistics.median(line['mfu'] for line in speeds):.1%}"),
+        ]
+    return f"{image}\n\n{table(('what', 'value'), rows)}"

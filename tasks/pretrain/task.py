@@ -6,13 +6,14 @@ from pathlib import Path
 from tasks.draft import Draft
 from tasks.pretrain.process import run_trainer
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.trial import try_out
 from tasks.stage import stage
 from tasks.store import Artifact
 
-__all__ = ["Pretrain", "pretrain"]
+__all__ = ["Pretrain", "pretrain", "try_out"]
 
 
-@stage("pretrain", version=2, shares=("model",), slot="gpu")
+@stage("pretrain", version=3, shares=("model",), slot="gpu")
 def pretrain(settings: Pretrain, draft: Draft, *tokens: Artifact) -> None:
     """Train on all snapshots to the budget, or go on from the last checkpoint of a run that was killed."""
     made = draft.scratch / "export"

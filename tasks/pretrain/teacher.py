@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 from tasks.failure import StageFailure
 from tasks.model.families import FAMILIES, seeded
 from tasks.model.packed import PackedModel
-from tasks.model.projection import LOGITS_AT_ONCE
+from tasks.model.projection import places_at_once
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.learner import Learner
 from tasks.pretrain.momentum import frozen_copy
@@ -68,7 +68,8 @@ class Taught(Learner):
         counts_N = batch["targets"].flatten() >= 0
         guessed = self.model.token_loss(student_ND, batch["targets"].flatten())
         soft = torch.zeros_like(guessed)
-        size = max(1, LOGITS_AT_ONCE // self.model.module.config.vocab_size)
+        assert self.model.head is not None, "token_loss was taken of it"
+        size = places_at_once(self.model.head.weight)
         for part in zip(*(torch.split(each, size) for each in (student_ND, teacher_ND, counts_N)), strict=True):
             # the logits of all places would not fit: those of a part are made again for its gradient
             soft = soft + checkpoint(self._imitated, *part, temperature, use_reentrant=False)

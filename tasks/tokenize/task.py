@@ -61,10 +61,16 @@ class Tokenize(Block):
     def something_is_left(self) -> "Tokenize":
         """Refuse shares that leave nothing to train on, and special tokens that leave no room for text."""
         if self.validation + self.heldout >= 1:
-            raise ValueError("validation and heldout together must leave documents to train on: less than 1")
+            raise ValueError(
+                f"tokenize.validation = {self.validation} and tokenize.heldout = {self.heldout} leave nothing to train "
+                "on: give less than 1 together"
+            )
         fewest = NUM_SPECIAL + self.sentinels + 256
         if not self.tokenizer and self.vocabulary < fewest:
-            raise ValueError(f"vocabulary: special tokens, sentinels and the 256 bytes alone are {fewest} entries")
+            raise ValueError(
+                f"tokenize.vocabulary = {self.vocabulary} has no room for text: special tokens, tokenize.sentinels = "
+                f"{self.sentinels} and the 256 bytes alone are {fewest}; give a larger vocabulary or fewer sentinels"
+            )
         return self
 
     def of_vocabulary(self) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 import pytest
 
-from tasks.dedup.index import KEYS_A_GROUP, known_rows, known_schema, known_table, write_keys, written_keys
-from tasks.dedup.shard import some_rows
+from tasks.dedup.index import KEYS_A_GROUP, among, fixed, known, known_batch, write_keys, write_known, written_keys
+from tasks.failure import StageFailure
 
 
 @pytest.fixture
@@ -33,13 +33,35 @@ def test_row_groups_without_such_keys_are_not_read(folder: Path) -> None:
     assert not list(written_keys(folder, 1 << 40, (1 << 64) - 1))
 
 
-def test_chosen_rows_of_digests_and_signatures(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "wanted"), [(0, 5), (5, 0), (300, 40), (40, 300), (300, 300)])
+def test_a_merge_finds_the_keys_among_the_wanted_ones(count: int, wanted: int) -> None:
+    draw = np.random.default_rng(count)
+    keys, others = (np.sort(draw.integers(0, 400, size).astype(np.uint64)) for size in (count, wanted))
+    np.testing.assert_array_equal(among(keys, others), np.isin(keys, others))
+    above = keys + np.uint64(1 << 60)  # the wanted ones begin long before
+    np.testing.assert_array_equal(among(above, np.sort(np.r_[others, above[::2]])), np.isin(above, above[::2]))
+
+
+@pytest.mark.parametrize("count", [0, 1_500])
+def test_what_is_known_of_documents_is_mapped_and_not_copied(tmp_path: Path, count: int) -> None:
     draw = np.random.default_rng(0)
-    digests = draw.integers(0, 1 << 63, (1_500, 2)).astype(np.uint64)
-    signatures = draw.integers(0, 256, (1_500, 32)).astype(np.uint8)
-    path = tmp_path / "known.parquet"
-    pq.write_table(known_table(digests, signatures, known_schema(32, {})), path, row_group_size=700)
-    for rows in (np.array([0, 5, 699, 700, 1_499]), np.arange(1_500), np.array([], np.int64)):
-        np.testing.assert_array_equal(known_rows(path, rows, "signature", 32), signatures[rows])
-        np.testing.assert_array_equal(known_rows(path, rows, "digest", 16).view(np.uint64), digests[rows])
-    assert sum(len(places) for places, _ in some_rows(path, np.array([3, 1_400]), ["digest"])) == 2
+    digests = draw.integers(0, 1 << 63, (count, 2)).astype(np.uint64)
+    signatures = draw.integers(0, 256, (count, 32)).astype(np.uint8)
+    ids = pa.array([str(number) for number in range(count)], pa.large_string())
+    batch = known_batch(ids, digests, signatures).replace_schema_metadata({"a": "b"})
+    write_known(tmp_path / "known.arrow", batch)
+    before = pa.total_allocated_bytes()
+    mapped = known(tmp_path / "known.arrow")
+    assert mapped == batch
+    assert mapped.schema.metadata == {b"a": b"b"}
+    assert pa.total_allocated_bytes() - before < max(signatures.nbytes, 4_096)
+    np.testing.assert_array_equal(fixed(mapped.column("digest")).view(np.uint64), digests)
+    np.testing.assert_array_equal(fixed(mapped.column("signature"))[7:9], signatures[7:9])
+
+
+def test_an_index_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for name, content in (("torn.arrow", b"ARROW1 not really"), ("empty.arrow", b""), ("gone.arrow", None)):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(StageFailure, match=rf"{name} cannot be read"):
+            known(tmp_path / name)

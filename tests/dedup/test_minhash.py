@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from datasketch import LeanMinHash, MinHash, MinHashLSH
 
-from tasks.dedup.minhash import EMPTY, lean, permutations, shingle_set, sketch
+from tasks.dedup.minhash import EMPTY, distinct, lean, permutations, shingle_set, sketch
 from tasks.dedup.words import character_table, shingle_hash, shingles
 from tasks.kernels import buffers
 
@@ -116,6 +116,15 @@ def test_torn_utf8_is_skipped_and_read_no_further_than_its_text() -> None:
     offsets = np.array([0, 4, 8], np.int32)
     torn = pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     assert sketch(torn, 16, 2, 1).num_words.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 100, 5_000])
+@pytest.mark.parametrize("different", [1, 3, 1_000, 1 << 32])
+def test_distinct_hashes_are_sorted(size: int, different: int) -> None:
+    draw = np.random.default_rng(size)
+    values = draw.integers(0, 1 << 32, different if different < 1 << 32 else size).astype(np.uint32)
+    hashes = draw.choice(values, size) if size else np.zeros(0, np.uint32)
+    np.testing.assert_array_equal(distinct(hashes), np.unique(hashes))
 
 
 def test_digests_tell_words_apart_and_nothing_else() -> None:

@@ -1,10 +1,12 @@
 """Every crawl adds, nothing is redone: what was decided about an earlier snapshot stays as it is."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.dedup.outputs import DOCUMENTS_A_GROUP
 from tasks.draft import Draft
 from tasks.failure import StageFailure
 from tasks.store import Artifact
@@ -59,6 +61,33 @@ def test_a_tenth_of_new_documents_is_a_tenth_of_the_work(tmp_path: Path, make_dr
     work = [draft.counts["documents"] + draft.counts["read_again"] for draft in (whole, added)]
     assert work[1] <= 0.2 * work[0]
     assert added.counts["compared"] <= 0.2 * whole.counts["compared"]
+
+
+def test_documents_of_an_earlier_result_are_read_only_where_a_signature_cannot_tell(
+    tmp_path: Path, make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(f"w{text * 997 + place}" for place in range(60)) for text in range(3 * DOCUMENTS_A_GROUP)]
+    earlier = artifact(built(make_draft, "first", as_clean(tmp_path / "old", texts)).path, "dedup")
+    (path,) = (earlier.folder / "documents").iterdir()
+    read, groups = pq.ParquetFile.iter_batches, []
+
+    def spy(self: pq.ParquetFile, *args: Any, **named: Any) -> Any:
+        if self.metadata.num_rows == len(texts):
+            groups.extend(named["row_groups"])
+        return read(self, *args, **named)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
+    close = " ".join([*texts[DOCUMENTS_A_GROUP].split()[:56], "with", "another", "end"])  # .87 of it
+    added = built(make_draft, "added", earlier, as_clean(tmp_path / "new", ["a text of its own", close]))
+    assert added.counts["read_again"] == 2
+    assert groups == [1]
+
+    path.write_bytes(b"neither a new text nor an exact copy asks for this")
+    texts_of_their_own = [texts[7].upper(), texts[-1], *(f"another new text, number {number}" for number in range(9))]
+    added = built(make_draft, "unread", earlier, as_clean(tmp_path / "apart", texts_of_their_own))
+    assert (added.counts["exact"], added.counts["kept"]) == (2, 9)
+    listed = pq.read_table(added.path / "clusters.parquet").to_pylist()
+    assert [row["kept_id"] for row in listed] == [identity(texts[7]), identity(texts[-1])]
 
 
 def test_earlier_results_of_other_settings_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
@@ -84,7 +85,8 @@ def test_two_runs_and_workers_give_the_same_bytes(
     first = bytes_of(built(make_draft, "first", inputs))
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
     assert bytes_of(built(make_draft, "second", inputs)) == first
-    per_shard = {f"{folder}/{number:05d}.parquet" for folder in ("documents", "signatures") for number in range(2)}
+    kinds = ("documents/{:05d}.parquet", "signatures/{:05d}.arrow")
+    per_shard = {kind.format(number) for kind in kinds for number in range(2)}
     assert set(first) == per_shard | {"clusters.parquet", "bands/00000.parquet", "summary.md"}
 
 
@@ -150,9 +152,11 @@ def test_bands_are_sorted_and_hold_what_stays(tmp_path: Path, make_draft: MakeDr
     assert len(keys) == (scheme["bands"] + 1) * draft.counts["kept"]
     assert (scheme["scheme"], scheme["seed"], scheme["num_perm"], scheme["shingle"]) == ("affine32", 5, 128, 5)
     for path in sorted((draft.path / "signatures").iterdir()):
-        texts = pq.read_table(draft.path / "documents" / path.name).column("text")
-        made = sketch(texts, 128, 5, 5)
-        known = pq.read_table(path)
+        documents = pq.read_table(draft.path / "documents" / f"{path.stem}.parquet")
+        made = sketch(documents.column("text"), 128, 5, 5)
+        known = pa.ipc.open_file(path).read_all()
+        assert known.schema.metadata == table.schema.metadata
+        assert known.column("id").to_pylist() == documents.column("id").to_pylist()
         assert known.column("digest").to_pylist() == [digest.tobytes() for digest in made.digests]
         assert known.column("signature").to_pylist() == [row.astype("u1").tobytes() for row in made.signatures]
 

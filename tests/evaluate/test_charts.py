@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tasks.evaluate.charts import Scale, Series, confusion_picture, funnel, line_chart, ticks
+from tasks.evaluate.charts import Scale, Series, confusion_picture, cut, funnel, line_chart
 
 COLOR = "var(--x)"
 
@@ -12,9 +12,9 @@ def parsed(picture: str) -> ET.Element:
 
 
 def test_ticks_are_round_and_inside() -> None:
-    assert ticks(0, 1, 6) == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert ticks(3, 97, 6) == [20, 40, 60, 80]
-    assert ticks(5, 5) == [5]
+    assert Scale(0, 1, 0, 1).ticks(6) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert Scale(3, 97, 0, 1).ticks(6) == [20, 40, 60, 80]
+    assert Scale(5, 5, 0, 1).ticks() == [5]
 
 
 def test_scales() -> None:
@@ -43,3 +43,21 @@ def test_confusion_and_funnel_show_their_counts() -> None:
     words = "".join(parsed(confusion_picture([[3, 1], [0, 2]], ["one", "two"])).itertext())
     assert "one taken for two: 1 of 4" in words
     assert "1,234" in "".join(parsed(funnel([("pages", 1234, ""), ("kept", 7, "dropped: <5")])).itertext())
+
+
+def test_names_are_cut_by_their_width() -> None:
+    assert cut("a" * 18) == "a" * 18
+    assert cut("a" * 19) == "a" * 17 + "…"
+    assert cut("财" * 9) == "财" * 9
+    assert cut("财" * 10) == "财" * 8 + "…"
+    picture = confusion_picture([[3, 1], [0, 2]], ["财经" * 9, "b" * 40])
+    assert f"{'财经' * 9} taken for {'b' * 40}: 1 of 4" in "".join(parsed(picture).itertext()), (
+        "whole where it is pointed at"
+    )
+
+
+def test_the_name_of_an_axis_keeps_clear_of_its_ticks() -> None:
+    root = parsed(line_chart([Series("a", COLOR, [(1, 1.3801), (2, 1.3865)])], "step", "training loss"))
+    (name,) = [each for each in root.iter("text") if each.text == "training loss"]
+    ticks_at = [float(each.attrib["y"]) for each in root.iter("text") if "end" in each.attrib["class"]]
+    assert float(name.attrib["y"]) < min(ticks_at) - 10

@@ -54,9 +54,29 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
         assert again.parts[name].equals(each)
 
 
-def test_a_thinned_part_keeps_its_order() -> None:
-    whole = part(*range(50))
-    some = thinned(whole, 20, 1)
-    assert len(some) == 20
-    assert some["label"].is_sorted()
-    assert thinned(whole, 50, 1).equals(whole)
+def test_thinned_keeps_most_of_its_rows_when_others_come() -> None:
+    before, after = part(*range(1000)), part(*range(1100))
+    drawn, later = thinned(before, 100, 0), thinned(after, 100, 0)
+    assert len(drawn) == len(later) == 100
+    assert len(set(drawn["text"]) & set(later["text"])) > 80
+    assert not drawn.equals(thinned(before, 100, 1))
+    assert drawn["label"].is_sorted(), "the order stays"
+    assert thinned(before, 1000, 1).equals(before)
+    assert thinned(part(), 5, 0).is_empty()
+
+
+def test_what_is_drawn_depends_on_all_texts_of_a_row_and_on_nothing_else() -> None:
+    words = pl.DataFrame({"words": [[f"a {row}"] for row in range(100)], "tags": [[row] for row in range(100)]})
+    first = thinned(words.with_columns(origin=pl.lit("here")), 10, 0)
+    again = thinned(words.with_columns(origin=pl.lit("there"), tags=pl.lit([0])), 10, 0)
+    assert first["words"].to_list() == again["words"].to_list()
+    other = thinned(words.with_columns(second=pl.Series(map(str, range(100))), origin=pl.lit("here")), 10, 0)
+    assert first["words"].to_list() != other["words"].to_list()
+
+
+def test_the_digest_names_texts_and_answers_and_not_where_they_are_from() -> None:
+    task = made(part(0, 1), part(0), part(1))
+    moved = made(part(0, 1).with_columns(origin=pl.lit("there")), part(0), part(1))
+    assert task.digest == moved.digest
+    assert task.digest != made(part(1, 0), part(0), part(1)).digest
+    assert task.digest != made(part(0, 1), part(0), part(1), ["y", "x"]).digest

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, words
+from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, words
 
 LINEAGE = [
     {"stage": "crawl", "key": "c1", "digest": "d" * 64, "settings": {"seed": 1}, "counts": {"pages": 50}},
@@ -85,3 +85,12 @@ def test_long_curves_are_averaged(tmp_path: Path) -> None:
 def test_lineage_rows_name_what_decided() -> None:
     rows = ancestors(LINEAGE)
     assert (rows[0].stage, rows[0].key, rows[0].digest, rows[0].settings) == ("crawl", "c1", "d" * 16, "seed = 1")
+
+
+def test_the_run_is_drawn_from_what_was_measured(tmp_path: Path) -> None:
+    assert run_picture(tmp_path) == ""
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "gradient_norm": 2.0, "learning_rate_factor": 0.5}\ntorn')
+    few = run_picture(tmp_path)
+    (tmp_path / "speed.jsonl").write_text('{"step": 1, "tokens_per_second": 10.0, "mfu": 0.1}\n')
+    assert few.startswith('<img alt="learning rate')
+    assert len(run_picture(tmp_path)) > len(few)

@@ -3,7 +3,7 @@ import pytest
 
 from tasks.evaluate.metrics import Floats, Score, mean_of
 from tasks.evaluate.metrics.classes import class_scores
-from tasks.evaluate.significance import interval, paired_difference, spread
+from tasks.evaluate.significance import Difference, interval, paired_difference, spread
 
 
 def right(answers: Floats) -> list[Score]:
@@ -71,7 +71,44 @@ def test_differences_of_scores_that_are_no_means() -> None:
     assert gap.p < 0.001
 
 
-def test_the_interval_of_a_score_holds_it() -> None:
+def test_the_interval_of_a_score_holds_the_true_one_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
-    low, high = interval(right(rng.random((3, 200)) < 0.7))
-    assert 0.6 < low < 0.7 < high < 0.8
+    inside = 0
+    for trial in range(200):
+        low, high = interval(right(rng.random((5, 150)) < rng.random(150)), seed=trial, draws=300)
+        inside += low <= 0.5 <= high
+    assert inside >= 180
+
+
+def test_models_of_different_samples_are_less_sure_to_differ() -> None:
+    rng = np.random.default_rng(6)
+    taught = np.array([[0.4], [0.5], [0.6]])
+    first, second = (right(rng.random((3, 400)) < taught + gap) for gap in (0.05, 0.0))
+    paired, apart = (paired_difference(first, second, same_samples=same) for same in (True, False))
+    assert apart.mean == paired.mean
+    assert apart.low < paired.low < paired.high < apart.high
+    assert not paired.sure, "it does not exceed the spread over seeds"
+
+
+def test_models_of_different_samples_may_have_other_counts_of_seeds() -> None:
+    rng = np.random.default_rng(7)
+    first, second = right(rng.random((3, 300)) < 0.8), right(rng.random((5, 300)) < 0.5)
+    gap = paired_difference(first, second, same_samples=False)
+    assert gap.sure
+    assert gap.p < 0.001
+    backwards = paired_difference(second, first, same_samples=False)
+    assert backwards.mean == -gap.mean
+    assert backwards.sure, "surely worse"
+
+
+def test_a_wider_level_gives_a_wider_interval() -> None:
+    rng = np.random.default_rng(8)
+    first, second = (right(rng.random((3, 200)) < share) for share in (0.7, 0.6))
+    usual, strict = (paired_difference(first, second, level=level) for level in (0.95, 0.99))
+    assert strict.low < usual.low < usual.high < strict.high
+
+
+def test_sure_needs_both_the_interval_and_the_spread() -> None:
+    assert Difference(-0.1, -0.2, -0.01, exceeds_spread=True, p=0.01).sure
+    assert not Difference(-0.1, -0.2, 0.01, exceeds_spread=True, p=0.01).sure
+    assert not Difference(0.1, 0.05, 0.2, exceeds_spread=False, p=0.01).sure

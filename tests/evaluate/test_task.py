@@ -15,6 +15,7 @@ from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.query import answers, results
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
 from tasks.store import Artifact
@@ -27,7 +28,7 @@ SMALL = Evaluate.model_validate(
     }
 )
 LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
-FILES = ["report.html", "scores.json", "scores.parquet", "summary.md"]
+FILES = ["answers.parquet", "report.html", "scores.json", "scores.parquet", "summary.md"]
 
 Run = Callable[..., Draft]
 
@@ -65,10 +66,15 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     }
     assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
-    answers = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
+    report = (draft.path / "report.html").read_text()
+    assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
     test = Task.load(draft.scratch / "site_section.parquet").test
+    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
+    kept = answers(draft.path)["site_section", 6]
+    assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
+    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
-    assert (test["label"] == answers["predicted"]).mean() == one
+    assert (test["label"] == guesses["predicted"]).mean() == one
 
 
 def test_the_same_inputs_give_the_same_bytes(run: Run) -> None:
@@ -110,6 +116,14 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "site_section": "accuracy",
         "trees": "f1",
     }
+    means = {
+        (name, each["labels"]): each["mean"]
+        for name, board in told.items()
+        for each in board["means"]
+        if (each["model"], each["metric"]) == ("pretrained", board["metric"])
+    }
+    kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
+    assert kept == pytest.approx(means), "later models are compared by the same scores"
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
     for words in ("entity F1", "Spearman", "the shortest text", "entities of the sample", "no fine-tuning"):
         assert words in text, words
@@ -202,3 +216,8 @@ def test_every_benchmark_has_a_description_and_survives_json() -> None:
     assert {"labelled_text", "minimal_pairs", "question_answering", "site_section"} <= set(kinds)
     assert all(block.__doc__ for _, block in every.blocks())
     assert Evaluate.model_validate_json(SMALL.model_dump_json()) == SMALL
+
+
+def test_the_gate_enters_no_key() -> None:
+    strict = Evaluate.model_validate({"gate": {"enabled": False, "tolerance": 0.1, "fail": True}})
+    assert strict.semantic() == Evaluate().semantic()

@@ -1,9 +1,11 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
@@ -44,17 +46,84 @@ def recipe(site: Path, tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plan", "--set", "clean.filters.lenght.fewest=5"], "Did you mean length? Allowed here: alphabetic_words,"),
-        (["plan", "--set", "dedup.threshold=2"], "dedup.threshold: Input should be less than or equal to 1"),
+        (["plan", "--set", "clean.filters.lenght.fewest=5"], "did you mean clean.filters.length?"),
+        (["plan", "--set", "dedup.threshold=2"], "dedup.threshold = 2: give at most 1"),
         (["plan", "--recipe", "nowhere.yaml"], "recipe nowhere.yaml: No such file or directory"),
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
         (["settings", "claen"], "no setting below claen: begin with one of corpus, crawl, clean"),
         (["run", "clean", "--only", "dedup"], "here clean alone is run"),
+        (["search", "pretrain.optimizer.lr=log:1e-4..1e-2"], "no setting pretrain.optimizer.lr: allowed here are "),
+        (["search", "pretrain.steps=int:0..9"], "pretrain.steps = 0: give at least 1"),
+        (["search", "pretrain.steps=9"], "'pretrain.steps=9' is not of the form SETTING=log:LOW..HIGH,"),
+        (["search", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change the validation loss"),
     ],
 )
 def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: list[str], said: str) -> None:
     assert run(words) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "crawl.source.files.path=/nowhere/at/all",
+            "crawl: /nowhere/at/all does not exist. Correct crawl.source.files",
+        ),
+        ("crawl.source.kind=web", "crawl: no seed URL is given. Set crawl.source.web.seeds"),
+        (
+            "tokenize.heldout=0",
+            "evaluate: tokenize.heldout is 0, and the benchmark site_section is made of held-out pages",
+        ),
+        ("evaluate.benchmarks.site_section.enabled=false", "evaluate: no benchmark is enabled"),
+        (
+            "evaluate.benchmarks.labelled_text.sets=[{name: a, train: /nowhere.csv, test: /nowhere.csv}]",
+            "evaluate: the file /nowhere.csv does not exist",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_what_settings_alone_tell_is_said_before_anything_runs(
+    store: Store, capsys: Say, recipe: str, monkeypatch: pytest.MonkeyPatch, command: str, change: str, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "flows.live", None)  # no Prefect
+    assert run([command, "--recipe", recipe, "--set", change]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(store.root.glob("*/*/manifest.json"))
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("{folder}/file", 2, "is not a folder"),
+        ("{folder}/file/below", 2, "lies below"),
+        ("ftp://host/store", 2, "is not a folder, and not s3://"),
+        ("/proc/nobody/may/write", 1, "cannot be written to"),
+    ],
+)
+def test_a_bad_store_is_noticed_before_prefect_starts(
+    capsys: Say, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, code: int, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TEXTMILL_STORE", "")
+    monkeypatch.setitem(sys.modules, "flows.live", None)
+    assert run(["run", "--recipe", recipe, "--store", address.format(folder=tmp_path)]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_one_stage_without_its_input_is_refused_before_prefect_starts(
+    store: Store, capsys: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "flows.live", None)
+    assert run(["run", "dedup"]) == 1
+    assert "no clean artifact in" in capsys.readouterr().err
+
+
+def test_help_lists_the_exit_codes(capsys: Say) -> None:
+    with pytest.raises(SystemExit):
+        run(["--help"])
+    listed = [line.split()[0] for line in capsys.readouterr().out.split("exit codes:")[1].splitlines()[1:7]]
+    assert listed == ["0", "1", "2", "129", "130", "143"]
 
 
 @pytest.mark.parametrize("words", [["bogus"], ["run", "bogus"], ["run", "--only", "bogus"], []])
@@ -70,7 +139,7 @@ def test_the_command_line_knows_the_stages_of_the_chain() -> None:
 
 
 def test_every_command_has_a_help_text(capsys: Say) -> None:
-    for command in ("run", "plan", "settings", "ls", "show", "why", "query", "verify", "gc", "demo"):
+    for command in ("run", "plan", "search", "settings", "ls", "show", "why", "query", "verify", "gc", "demo"):
         with pytest.raises(SystemExit) as left:
             run([command, "--help"])
         assert left.value.code == 0
@@ -123,9 +192,20 @@ class TestRuns:
         assert run(["ls"]) == 0
         assert key in capsys.readouterr().out
         assert run(["show", key[:7]]) == 0
-        assert "clean.filters.length.fewest" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert shown.index("COUNTS") < shown.index("SETTINGS that differ") < shown.index("FILES")
+        assert "clean.filters.duplicate_lines.enabled " in shown
+        assert "clean.filters.length.most" not in shown, "it is at its default"
+        assert run(["show", "clean", "--settings"]) == 0
+        shown = capsys.readouterr().out
+        assert key in shown
+        assert "clean.filters.length.most" in shown
+        assert run(["show", "extract"]) == 0
+        assert "more at their default: --settings shows them" in capsys.readouterr().out
         assert run(["why", key]) == 0
-        assert f"from      extract {store.find('extract').key}" in capsys.readouterr().out
+        lineage = capsys.readouterr().out
+        assert f"from      extract {store.find('extract').key}" in lineage
+        assert f"from      what its settings name (textmill show {store.find('crawl').key})" in lineage
         assert run(["why", key, "--pages"]) == 0
         assert "http://tiny.test/argparse/0.html" in capsys.readouterr().out.splitlines()
         assert run(["why", "http://tiny.test/index.html"]) == 0
@@ -140,7 +220,10 @@ class TestRuns:
 
     def test_one_stage_alone_on_the_newest_artifact(self, store: Store, capsys: Say, recipe: str) -> None:
         assert run(["run", "crawl", "--recipe", recipe]) == 0
+        assert run(["run", "extract", "--recipe", recipe]) == 0
+        assert [each.stage for each in store.manifests()] == ["crawl", "extract"]
         assert run(["run", "clean", "--recipe", recipe, "--input", store.find("crawl").key[:6]]) == 0
+        assert len(store.manifests("extract")) == 1, "what extract gave is what clean takes"
         assert run(["run", "dedup", "--recipe", recipe, "--input", "abcdef"]) == 1
         assert "no clean artifact with key abcdef" in capsys.readouterr().err
 
@@ -152,9 +235,16 @@ class TestRuns:
         old = store.find("clean").key
         assert run(["run", "--recipe", recipe, *only, "--set", "clean.filters.length.fewest=150"]) == 0
         new = store.find("clean").key
-        monkeypatch.setattr("builtins.input", lambda question: "n")
-        assert run(["gc"]) == 0
-        assert store.manifest("clean", old) is not None, "it asks first"
+        with monkeypatch.context() as patch:
+            patch.setattr("builtins.input", lambda question: "n")
+            assert run(["gc"]) == 0
+            assert store.manifest("clean", old) is not None, "it asks first"
+        for nobody in (None, io.StringIO("")):
+            with monkeypatch.context() as patch:
+                patch.setattr("sys.stdin", nobody)
+                assert run(["gc"]) == 2
+            assert "give --yes to remove these" in capsys.readouterr().err
+        assert store.manifest("clean", old) is not None
         assert run(["gc", "--yes"]) == 0
         assert store.manifest("clean", old) is None
         assert store.manifest("clean", new) is not None
@@ -165,8 +255,6 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("change", "stage", "said", "mend"),
         [
-            ("crawl.source.files.path=/nowhere/at/all", "crawl", "/nowhere/at/all", "crawl.source.files.path"),
-            ("crawl.source.kind=web", "crawl", "no seed URL is given", "Set crawl.source.web.seeds"),
             ("clean.filters.length.fewest=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
              "--set clean.filters.length.enabled=false"),
             ("pretrain.batch.rows=4096", "pretrain", "tokens", "pretrain.batch"),

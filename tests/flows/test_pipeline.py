@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def changed(recipe: Recipe, **changes: Any) -> Recipe:
-    return Recipe.model_validate(overlaid(Recipe, recipe.model_dump(mode="json"), changes, ""))
+    return Recipe.model_validate(overlaid(Recipe, recipe.model_dump(mode="json"), changes))
 
 
 def run(recipe: Recipe, **choice: Any) -> list[Artifact]:
@@ -160,6 +160,16 @@ def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> Non
 def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
     with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.fewest"):
         run(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), only=("dedup",))
+
+
+def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store: Store, recipe: Recipe) -> None:
+    few = changed(recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"fewest_passages": 9999}}})
+    before = newest(store)
+    with pytest.raises(StageFailure, match="evaluate: the held-out pages make 0 classes"):
+        run(few)
+    assert built_since(store, before) == []
+    run(few, only=("pretrain",))
+    assert built_since(store, before) == ["pretrain"], "who asks for no evaluation gets the model"
 
 
 def test_force_builds_one_stage_again(store: Store, recipe: Recipe) -> None:

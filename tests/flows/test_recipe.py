@@ -1,10 +1,14 @@
 """Recipes: what a file and --set may change, and how a wrong one is refused."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from flows.recipe import Recipe, UnknownSetting, described, recipe_of
+from flows.refusal import refusal
+from tasks.block import Block
 
 RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*.yaml"))
 
@@ -22,11 +26,25 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("clean.filters.lenght.fewest=5", "no setting clean.filters.lenght. Did you mean length? Allowed here: "),
-        ("claen.filters=5", "no setting claen. Did you mean clean? Allowed here: corpus, crawl, clean, dedup"),
+        ("clean.filters.lenght.fewest=5", "no setting clean.filters.lenght: did you mean clean.filters.length?"),
+        ("claen.filters=5", "no setting claen: did you mean clean?"),
+        ("crawl.seeds=[x]", "no setting crawl.seeds: did you mean crawl.source.web.seeds?"),
+        ("dedup.xyz=1", "no setting dedup.xyz: allowed here are "),
         ("clean.filters=5", "clean.filters is a group of settings: name one of "),
-        ("clean.filters.length.fewest=many", "clean.filters.length.fewest: Input should be a valid integer"),
-        ("crawl.source.kind=ftp", "crawl.source.kind: Input should be 'dataset', 'files', 'warc' or 'web'"),
+        ("clean.filters.length.fewest=many", 'clean.filters.length.fewest = "many": give a whole number'),
+        ("crawl.source.kind=ftp", "crawl.source.kind = \"ftp\": give one of 'dataset', 'files', 'warc' or 'web'"),
+        ("crawl.source.web.max_pages=2.5", "crawl.source.web.max_pages = 2.5: give a whole number"),
+        ("clean.pii.email=maybe", 'clean.pii.email = "maybe": give one of '),
+        ("dedup.threshold=2", "dedup.threshold = 2: give at most 1"),
+        ("crawl.snapshot=''", 'crawl.snapshot = "": it must not be empty'),
+        ("evaluate.labels=[8,x]", 'evaluate.labels[1] = "x": give a whole number'),
+        ("evaluate.labels=8", "evaluate.labels = 8: give a list"),
+        ("evaluate.labels=[-1]", "evaluate.labels = [-1]: give different whole numbers from 1, or 0 for all"),
+        (
+            "evaluate.benchmarks.labelled_text.sets=[{nam: x}]",
+            "evaluate.benchmarks.labelled_text.sets[0].name: it must",
+        ),
+        ("tokenize.vocabulary=310", "tokenize.vocabulary = 310 has no room for text: special tokens, "),
         ("dedup.threshold", "'dedup.threshold' is not of the form path.to.setting=value"),
         ("dedup.threshold=[", "the value of dedup.threshold is not YAML: ["),
     ],
@@ -35,6 +53,48 @@ def test_wrong_settings_are_refused_by_name(change: str, said: str) -> None:
     with pytest.raises(UnknownSetting) as raised:
         recipe_of(None, [change])
     assert said in str(raised.value)
+
+
+def test_all_that_is_misnamed_is_said_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("crawl: {sorce: {kind: web}}\ndedup: {treshold: 0.5}\n")
+    with pytest.raises(UnknownSetting) as raised:
+        recipe_of(file, ["clean.filters.lenght.fewest=5"])
+    assert str(raised.value).splitlines() == [
+        "no setting crawl.sorce: did you mean crawl.source?",
+        "  no setting dedup.treshold: did you mean dedup.threshold?",
+        "  no setting clean.filters.lenght: did you mean clean.filters.length?",
+    ]
+
+
+def test_broken_yaml_is_shown_by_line_and_column(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("crawl:\n  source: {kind: web}\n  snapshot: a: b\n")
+    with pytest.raises(UnknownSetting, match=r"recipe .*recipe\.yaml is not YAML at line 3, column 14: mapping values"):
+        recipe_of(file)
+    file.write_bytes(b"corpus: \xff\n")
+    with pytest.raises(UnknownSetting, match=r"recipe\.yaml is not UTF-8 text"):
+        recipe_of(file)
+
+
+def blocks_in(block: type[Block]) -> Iterator[type[Block]]:
+    yield block
+    for field in block.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Block):
+            yield from blocks_in(field.annotation)
+
+
+def test_every_bound_of_a_setting_is_refused_in_our_words() -> None:
+    """None of the bounds that settings have today is answered in pydantic's words."""
+    for block in set(blocks_in(Recipe)):
+        for name in block.model_fields:
+            for wrong in (-1e9, 1e12, "", "many", [], {"x": 1}, [{}], None, float("nan")):
+                try:
+                    block.model_validate({name: wrong})
+                except ValidationError as error:
+                    said = "; ".join(map(refusal, error.errors()))
+                    assert "Input should" not in said, (block, name, wrong)
+                    assert "Value error" not in said, (block, name, wrong)
 
 
 @pytest.mark.parametrize("text", ["- a list", "{"])

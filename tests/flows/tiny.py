@@ -103,4 +103,4 @@ def settings_from(folder: Path) -> dict[str, Any]:
 
 def recipe(settings: dict[str, Any]) -> Recipe:
     """The same as a recipe."""
-    return Recipe.model_validate(overlaid(Recipe, Recipe().model_dump(mode="json"), settings, ""))
+    return Recipe.model_validate(overlaid(Recipe, Recipe().model_dump(mode="json"), settings))

@@ -32,6 +32,9 @@ def test_a_cpu_gets_bf16_only_with_units_for_it(
         ("TEXTMILL_THREADS", "0"),
         ("TEXTMILL_THREADS", "two"),
         ("TEXTMILL_ACTIVATIONS", "none"),
+        ("TEXTMILL_PARALLEL", "split"),
+        ("TEXTMILL_ATTENTION", "flex"),
+        ("TEXTMILL_COMPILE", "maybe"),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -54,7 +57,38 @@ def test_each_rank_has_a_gpu_and_its_share_of_the_cores(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     for name, value in {"TEXTMILL_PRECISION": "fp32", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
-    assert probe() == Hardware("cuda:1", "fp32", 4)
+    assert probe() == Hardware("cuda:1", "fp32", 4, compiles=True)
+
+
+def on_a_gpu(monkeypatch: pytest.MonkeyPatch, generation: int) -> None:
+    monkeypatch.setenv("TEXTMILL_DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (generation, 0))
+    for name in ("TEXTMILL_PRECISION", "TEXTMILL_ATTENTION", "TEXTMILL_COMPILE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(("generation", "attention"), [(9, "varlen"), (8, "varlen"), (7, "sdpa")])
+def test_a_gpu_compiles_and_attends_by_documents_if_it_can(
+    monkeypatch: pytest.MonkeyPatch, generation: int, attention: str
+) -> None:
+    on_a_gpu(monkeypatch, generation)
+    assert (probe().attention, probe().compiles) == (attention, True)
+    monkeypatch.setenv("TEXTMILL_ATTENTION", "sdpa")
+    monkeypatch.setenv("TEXTMILL_COMPILE", "no")
+    assert (probe().attention, probe().compiles) == ("sdpa", False)
+
+
+@pytest.mark.parametrize(("generation", "precision"), [(7, "bf16"), (9, "fp32")])
+def test_attention_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, generation: int, precision: str
+) -> None:
+    on_a_gpu(monkeypatch, generation)
+    monkeypatch.setenv("TEXTMILL_PRECISION", precision)
+    monkeypatch.setenv("TEXTMILL_ATTENTION", "varlen")
+    with pytest.raises(StageFailure, match=f"TEXTMILL_ATTENTION is varlen.*not {precision}"):
+        probe()
 
 
 @pytest.mark.parametrize(("device", "chosen"), [("cpu", []), ("cuda", []), ("cuda:1", ["cuda:1"])])

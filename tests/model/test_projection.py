@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from tasks.model import projection
-from tasks.model.projection import linear_cross_entropy
+from tasks.model.projection import linear_cross_entropy, scored_fused, scored_in_place
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -47,3 +47,10 @@ def test_bf16_products_give_float32_sums_close_to_those_of_float32() -> None:
     assert rough.dtype == torch.float32
     assert rough.item() == pytest.approx(exact.item(), rel=0.02)
     assert rough.item() != exact.item()
+
+
+def test_what_is_compiled_for_gpus_is_the_same() -> None:
+    logits, targets = torch.randn(20, 30), torch.arange(20)
+    targets[::3] = -100
+    for found, expected in zip(scored_fused(logits, targets), scored_in_place(logits, targets), strict=True):
+        torch.testing.assert_close(found, expected)

@@ -23,8 +23,8 @@ def spoilt(run: Training, bad: set[int], loss: float) -> Training:
     """The run, with another loss for every step that reads one of the bad batches."""
     honest = run.gradients.accumulate
 
-    def accumulate(slots: np.ndarray[Any, Any], cut: int = 1) -> tuple[float, int]:
-        found, tokens = honest(slots, cut)
+    def accumulate(slots: np.ndarray[Any, Any], *further: Any) -> tuple[float, int]:
+        found, tokens = honest(slots, *further)
         return (loss if int(slots[0]) // ROWS in bad else found), tokens
 
     run.gradients.accumulate = accumulate  # type: ignore[method-assign]

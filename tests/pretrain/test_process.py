@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tasks.pretrain.process import ROOT, _ended, run_trainer
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.task import pretrain
 from tasks.store import Artifact
+from tests.waiting import wait_until
 
 from .conftest import small
 
@@ -79,7 +79,8 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
 def files(folder: Path) -> dict[str, bytes]:
     inside = [path for path in folder.rglob("*") if path.is_file()]
     names = {path: str(path.relative_to(folder)) for path in inside}
-    return {name: path.read_bytes() for path, name in names.items() if not name.startswith(".")}
+    timed = ("summary.md", "speed.jsonl")  # how fast the run was
+    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and name not in timed}
 
 
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
@@ -138,13 +139,6 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
     assert step == len(read_metrics(draft.scratch / "metrics.jsonl"))
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_clear_failures_cross_the_process_border(make_draft: Callable[[str], Draft], tokens: Path) -> None:
     draft = make_draft("few")
     with pytest.raises(StageFailure, match="one batch needs 100000") as failure:
@@ -158,9 +152,19 @@ def test_a_stalled_run_shows_where_it_stands(
     make_draft: Callable[[str], Draft], tokens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STALL_SECONDS", "0.01")
-    with pytest.raises(StageFailure, match=r"(?s)stalled.*File .*line \d+ in") as failure:
+    with pytest.raises(StageFailure, match=r"(?s)stalled after.*Timeout \(") as failure:
         run_trainer(job(make_draft("stalled"), tokens), 60)
     assert not isinstance(failure.value, Transient)
+
+
+def test_the_clock_shows_where_a_process_stands() -> None:
+    code = "import time; from tasks.pretrain import guard; guard.alive(); time.sleep(600)"
+    environment = {**os.environ, "TEXTMILL_STALL_SECONDS": "0.5"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert ended.returncode == 1
+    assert re.search(r'File "<string>", line 1 in <module>', ended.stderr)
 
 
 def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -> None:
@@ -230,14 +234,16 @@ def test_leaving_the_stage_stops_the_trainer(
     draft = make_draft("left")
     seen: list[int] = []
 
-    def interrupted(trainer: subprocess.Popen[str], steps: int) -> dict[str, object]:
+    def interrupted(trainer: subprocess.Popen[str], *_: object) -> dict[str, object]:
         wait_for_step(trainer, 3)
         seen.append(trainer.pid)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(process, "_followed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         run_trainer(job(draft, tokens, small(steps=100000)), 100000)
     with pytest.raises(ProcessLookupError):
         os.kill(seen[0], 0)
-    assert Checkpoints(draft.scratch / "checkpoints").steps()[-1] >= 3
+    step = Checkpoints(draft.scratch / "checkpoints").steps()[-1]
+    assert step >= 3
+    assert raised.value.__notes__ == [f"the checkpoint of step {step:,} is kept"]

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.draft import Draft
-from tasks.failure import StageFailure, Transient
+from tasks.failure import StageFailure
 from tasks.model.hardware import num_ranks
 from tasks.pretrain.__main__ import become_ranks
 from tasks.pretrain.loop import Training, train
 from tasks.pretrain.metrics import read_metrics
-from tasks.pretrain.process import run_trainer
 from tasks.pretrain.ranks import Ranks, spread
+from tasks.pretrain.task import pretrain
+from tasks.store import Artifact, Store
 
 from .conftest import CPU, small
 
@@ -84,35 +84,34 @@ def killed_in_mid_run(metrics: Path) -> None:
             os.kill(int(environment.parent.name), signal.SIGKILL)
 
 
-def finished(ranks: Ranks, scratch: Path, tokens: Path) -> None:
-    run = Training(SETTINGS, [tokens], scratch, CPU, ranks)
-    assert 9 <= run.resumed_at < 50
-    assert train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
-
-
-def test_two_ranks_take_the_steps_of_one_also_when_one_of_them_is_killed(
-    make_draft: Callable[[str], Draft],
+@pytest.mark.prefect
+@pytest.mark.xdist_group("pipeline")
+def test_the_stage_takes_the_steps_of_one_rank_with_two_of_which_one_is_killed(
     training: Callable[..., Training],
-    as_two_ranks: Callable[..., None],
     tokens: Path,
+    as_artifact: Callable[[Path, str], Artifact],
+    tmp_path: Path,
+    prefect_server: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = {"RANKS": "2", "THREADS": "1", "DEVICE": "cpu", "PRECISION": "fp32", "CHECKPOINT_SECONDS": "0"}
-    for name, value in names.items():
+    for name, value in {**names, "STORE": str(tmp_path / "store")}.items():
         monkeypatch.setenv(f"TEXTMILL_{name}", value)
-    scratch = make_draft("two").scratch
-    job = {"settings": SETTINGS.model_dump(mode="json"), "tokens": [str(tokens)], "lineage": []}
-    job |= {"scratch": str(scratch), "export": str(scratch / "export")}
+    source, store = as_artifact(tokens, "tokenize"), Store.current()
+    key = pretrain.wanted(SETTINGS, source).wanted_key
+    scratch = store.root / "pretrain" / f".draft-{key}" / ".scratch"
     killer = threading.Thread(target=killed_in_mid_run, args=(scratch / "metrics.jsonl",))
     killer.start()
-    with pytest.raises(Transient, match=r"training was ended at .* by SIGKILL"):
-        run_trainer(job, 50)
+    artifact = pretrain(SETTINGS, source)  # the stage's own retry goes on from the checkpoint
     killer.join()
-    as_two_ranks(finished, scratch, tokens)
+    manifest = store.manifest("pretrain", artifact.key)
+    assert manifest is not None
+    assert 9 <= manifest.counts["resumed_at"] < 50
+    assert manifest.counts["ranks"] == 2
 
     one = training(SETTINGS, "one")
     train(one, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
-    two = read_metrics(scratch / "metrics.jsonl")
+    two = read_metrics(artifact.folder / "metrics.jsonl")
     assert [line["tokens"] for line in two] == [line["tokens"] for line in one.metrics.lines]
     for what in ("loss", "gradient_norm"):
         assert [line[what] for line in two] == pytest.approx([line[what] for line in one.metrics.lines], rel=1e-5)

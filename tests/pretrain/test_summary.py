@@ -3,9 +3,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from tasks.block import members
 from tasks.pretrain.card import Made, model_card
-from tasks.pretrain.curve import POINTS, loss_curve, thinned
-from tasks.pretrain.summary import summary
+from tasks.pretrain.objectives import Objective
+from tasks.pretrain.summary import curves, summary
 
 from .conftest import small
 
@@ -35,20 +36,37 @@ def test_the_summary_has_the_numbers_and_a_picture_that_is_whole() -> None:
     assert "| validation loss | 4.000 |" in summary(small(patience=1), LINES, 1), "with patience the best are exported"
     data = text.split("base64,")[1].split(")")[0]
     root = ET.fromstring(base64.b64decode(data))
-    assert len(root.findall("{*}polyline")) == 2
-    assert len(root.findall("{*}circle")) == 2
+    assert len(root.findall(".//{*}polyline")) == 2
+    assert len(root.findall(".//{*}circle")) == 2
 
 
-def test_long_runs_are_thinned_to_means() -> None:
-    points = [(float(step), 2.0 * step) for step in range(5 * POINTS)]
-    few = thinned(points)
-    assert len(few) == POINTS
-    assert few[0] == (2.0, 4.0)
+@pytest.mark.parametrize("line", [LINES[0], LINES[1]])
+def test_a_run_of_one_step_has_a_picture_too(line: dict[str, float]) -> None:
+    ET.fromstring(curves([line]))
 
 
-@pytest.mark.parametrize("validation", [[], [(1.0, 2.0)]])
-def test_a_run_of_one_step_has_a_picture_too(validation: list[tuple[float, float]]) -> None:
-    ET.fromstring(loss_curve([(1.0, 2.0)], validation))
+def test_a_loss_that_is_no_number_is_left_out_of_the_picture() -> None:
+    assert curves([*LINES, {"step": 4, "tokens": 400, "loss": float("nan")}]) == curves(LINES)
+
+
+def test_the_picture_has_a_panel_for_all_that_was_measured() -> None:
+    lines = [{**line, "learning_rate_factor": 0.5, "gradient_norm": 1.0} for line in LINES]
+    speeds = [{"step": line["step"], "tokens_per_second": 1000.0 * line["step"], "mfu": 0.25} for line in LINES]
+    assert len(ET.fromstring(curves(lines, speeds)).findall("{*}g")) == 4
+    text = summary(small(), lines, 1, speeds=speeds)
+    assert "| tokens a second | 2,000 |" in text
+    assert "| model FLOPs utilisation | 25.0% |" in text
+
+
+@pytest.mark.parametrize("kind", members(Objective))
+def test_a_perplexity_is_told_only_where_tokens_are_guessed(kind: str) -> None:
+    objective = members(Objective)[kind]
+    family = {"left": "gpt2", "both": "bert", "pairs": "t5"}[objective().reads]
+    text = summary(small(family=family, objective={"kind": kind}), LINES, 1)
+    guesses = kind in ("causal", "masked", "denoising", "span_corruption")
+    assert ("perplexity" in text) == guesses
+    assert (objective.loss_is == Objective.loss_is) == guesses
+    assert f"| the loss is | {objective.loss_is} |" in text
 
 
 def test_the_card_names_every_ancestor_and_no_times() -> None:

@@ -275,5 +275,5 @@ def test_the_settings_are_a_form_and_checked() -> None:
     for wrong in ({"algorithm": "bytes"}, {"vocabulary": 10}, {"vocabulry": 500}, {"vocabulary": 300}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Tokenize(**wrong)
-    with pytest.raises(ValueError, match="leave documents to train on"):
+    with pytest.raises(ValueError, match="leave nothing to train on"):
         Tokenize(validation=0.5, heldout=0.5)

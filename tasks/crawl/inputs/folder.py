@@ -8,7 +8,7 @@ from typing import BinaryIO, NoReturn
 
 from tasks.crawl.inputs import remote
 from tasks.crawl.inputs.digests import digests
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 
 def listing(path: str, setting: str) -> tuple[str, list[str]]:
@@ -19,7 +19,7 @@ def listing(path: str, setting: str) -> tuple[str, list[str]]:
     Transient when a server does not answer.
     """
     if not path:
-        raise StageFailure(f"{setting} is not set", "Set it to a file, a folder, or a pattern such as docs/**/*.html")
+        raise BadSetting(f"{setting} is not set", "Set it to a file, a folder, or a pattern such as docs/**/*.html")
     if remote.is_remote(path):
         return remote.listing(path)
     here = Path(path.removeprefix("file://")).expanduser()
@@ -31,7 +31,7 @@ def listing(path: str, setting: str) -> tuple[str, list[str]]:
     if here.is_file():
         return str(here.parent), [here.name]
     if not here.is_dir():
-        raise StageFailure(f"{here} does not exist", f"Correct {setting}")
+        raise BadSetting(f"{here} does not exist", f"Correct {setting}")
     found: list[str] = []
     for folder, folders, names in os.walk(here, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]

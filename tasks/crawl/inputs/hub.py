@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tasks.crawl.inputs.remote import is_passing
 from tasks.crawl.inputs.rows import Columns
-from tasks.failure import StageFailure, Transient
+from tasks.failure import BadSetting, StageFailure, Transient
 
 SECTION = "crawl.source.dataset"
 SAVED = ("state.json", "dataset_dict.json")
@@ -32,14 +32,14 @@ class Origin(NamedTuple):
 def local(name: str) -> Path | None:
     """The folder that a name stands for; None when it is a name on the Hub. Raises StageFailure."""
     if not name:
-        raise StageFailure(f"{SECTION}.name is not set", "Set it to a name on the Hugging Face Hub, or to a folder")
+        raise BadSetting(f"{SECTION}.name is not set", "Set it to a name on the Hugging Face Hub, or to a folder")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
     if folder.is_file():
-        raise StageFailure(f"{folder} is a file", "Give its folder, or choose the source files")
+        raise BadSetting(f"{folder} is a file", "Give its folder, or choose the source files")
     if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) is None or name.startswith("."):
-        raise StageFailure(f"{folder} does not exist", f"Correct {SECTION}.name")
+        raise BadSetting(f"{folder} does not exist", f"Correct {SECTION}.name")
     return None
 
 

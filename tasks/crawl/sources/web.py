@@ -20,7 +20,7 @@ from tasks.crawl.web.sitemaps import Sitemaps
 from tasks.crawl.web.traps import Traps
 from tasks.crawl.web.urls import Scope, host_of, normalised
 from tasks.draft import Draft
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting
 from tasks.progress import progress
 from tasks.store import Artifact
 
@@ -42,9 +42,9 @@ class Web(Source):
     max_pages: int = Field(1000, ge=1)
     """pages at most"""
     max_total_megabytes: float = Field(0.0, ge=0)
-    """megabytes of pages at most, unpacked; 0 is no limit"""
+    """megabytes of pages at most, unpacked; 0 = no limit"""
     max_minutes: float = Field(0.0, ge=0)
-    """minutes after the first answer in which the crawl ends, by the clock; 0 is no limit"""
+    """minutes after the first answer in which the crawl ends, by the clock; 0 = no limit"""
     each_host: Budget = Budget()
     """what is taken from one host at most"""
     max_depth: int = Field(20, ge=0)
@@ -119,14 +119,14 @@ class Web(Source):
 
     def _seeds(self) -> list[str]:
         if not self.seeds:
-            raise StageFailure("no seed URL is given", "Set crawl.source.web.seeds, or choose another source")
+            raise BadSetting("no seed URL is given", "Set crawl.source.web.seeds, or choose another source")
         seeds = {seed: normalised(seed) for seed in self.seeds}
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
-            raise StageFailure(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
+            raise BadSetting(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
         private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(host_of(url))]
         if private:
-            raise StageFailure(
+            raise BadSetting(
                 f"{', '.join(private)}: not a public address",
                 "Set crawl.source.web.private_addresses to true if the host is yours",
             )
@@ -135,7 +135,7 @@ class Web(Source):
     def _check_contact(self, seeds: list[str]) -> None:
         urls = [*seeds, *(f"//{host}" for host in self.hosts)]
         if not all(is_loopback(host_of(url)) for url in urls) and not has_contact(self.user_agent):
-            raise StageFailure(
+            raise BadSetting(
                 f'the user agent "{self.user_agent}" does not say how to reach you',
                 "Set crawl.source.web.user_agent to a name and an address of yours, such as "
                 '"Textmill/0.1 (+https://your.site/crawler)" or "Textmill/0.1 (you@your.site)"',

@@ -14,11 +14,12 @@ class Budget(Block):
     """What is taken at most. 0 is no limit."""
 
     pages: int = Field(0, ge=0)
-    """pages"""
+    """pages at most; 0 = no limit"""
     megabytes: float = Field(0, ge=0)
-    """megabytes of pages, unpacked; those on the way when it is reached still come"""
+    """megabytes of pages at most, unpacked; those on the way when it is reached still come; 0 = no limit"""
     minutes: float = Field(0, ge=0)
-    """minutes since the first answer, by the clock: a crawl that was killed has no more time for it"""
+    """minutes at most since the first answer, by the clock: a crawl that was killed has no more time for it; 0 = no
+    limit"""
 
 
 @dataclass

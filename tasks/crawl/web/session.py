@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 
 from tasks.crawl.page import REPEATED, Page, Row, media_type
 from tasks.crawl.tally import Tally, spoken
@@ -46,6 +47,7 @@ class Session:
         self.streak: Counter[str] = Counter()
         self.error: Exception | None = None
         self.stopping = False
+        self.interrupted = Event()  # from another thread: the crawl ends soon, and is not finished
         self.held = False  # while sitemaps are read: what is fetched must not depend on how long that takes
         self.kept: set[str] = set()  # URLs of pages that are stored
         self.seed_lost = False  # it may lead to a host that no one named, so any page may still belong to the crawl
@@ -196,6 +198,13 @@ class Session:
         """An error of ours, such as a full disk, ends the crawl."""
         self.error = self.error or error
         self.stopping = True
+
+    def keep(self) -> str:
+        """Save what an interrupted crawl has, and say what that is: the next one goes on from it."""
+        self.ledger.commit()
+        self.ledger.close()
+        waiting = self.frontier.num_waiting + self.frontier.num_fetching
+        return f"{self.tally.answers:,} answers are kept, {waiting:,} known URLs wait"
 
     def finish(self, draft: Draft) -> Tally:
         """What was crawled, once its index is written. Raises what went wrong, or that there is nothing."""

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Self
 
 from scrapy import Request, Spider, signals
@@ -30,6 +30,8 @@ from tasks.crawl.web.unpacking import Unpacking
 from tasks.crawl.web.urls import normalised
 
 COMMIT_SECONDS = 1.0
+SECONDS_TO_STOP, ROUNDS = 2.0, 4
+DOWNLOAD = "DownloaderMiddlewareManager.download_async"  # what Scrapy runs for each request
 REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
 PARTS: dict[str, Any] = {
     # Only what is named here runs: redirects, retries and robots.txt are ours, because they must survive a kill.
@@ -174,6 +176,8 @@ class Pages(Spider):
 
     def failed(self, failure: Any) -> None:
         """No answer. Scrapy gives a Twisted Failure that knows its request."""
+        if self.session.interrupted.is_set():  # it was cut off, and waits for the next run
+            return
         try:
             self.session.skip(failure.request.meta["entry"], why_page(failure.value, failure.request))
         except Exception as error:  # noqa: BLE001 - as above
@@ -214,31 +218,55 @@ def page_of(entry: Entry, response: Response) -> Page:
 
 def run(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
     """Crawl until nothing is left, in a thread with an event loop of its own: the caller's thread may have one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="crawl") as thread:
-        try:
-            ours = {**PARTS, **settings, "SCHEDULER": Queue}
-            thread.submit(asyncio.run, crawl(session, ours, rules, sitemaps)).result()
-        except BaseException:
-            session.stopping = True  # lets the thread end after what is in flight
-            raise
+    thread = ThreadPoolExecutor(1, thread_name_prefix="crawl")
+    ours = {**PARTS, **settings, "SCHEDULER": Queue}
+    crawling = thread.submit(asyncio.run, crawl(session, ours, rules, sitemaps))
+    try:
+        crawling.result()
+    except BaseException as error:
+        session.stopping = True
+        session.interrupted.set()
+        wait([crawling], COMMIT_SECONDS + 2 * SECONDS_TO_STOP)  # not for ever: a name server may take its time
+        if not isinstance(error, Exception):
+            error.add_note(session.keep())
+        raise
+    finally:
+        thread.shutdown(wait=False)
 
 
 async def crawl(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
     logging.getLogger("scrapy").setLevel(logging.ERROR)  # it reports each step; ours are progress and counts
-    commits = asyncio.create_task(commit_often(session))
+    crawling = AsyncCrawlerRunner(settings).crawl(Pages, session=session, rules=rules, sitemaps=sitemaps)
+    commits = asyncio.create_task(commit_often(session, crawling))
     try:
-        await AsyncCrawlerRunner(settings).crawl(Pages, session=session, rules=rules, sitemaps=sitemaps)
+        await crawling
     finally:
         commits.cancel()
         session.show()
 
 
-async def commit_often(session: Session) -> None:
-    """A slow crawl fills no batch, and a kill should cost a second at most."""
-    while True:
+async def commit_often(session: Session, crawling: asyncio.Task[None]) -> None:
+    """A slow crawl fills no batch, and a kill should cost a second at most. What is interrupted ends as soon."""
+    while not session.interrupted.is_set():
         await asyncio.sleep(COMMIT_SECONDS)
         try:
             session.ledger.commit()
             session.show()
         except OSError as error:
             session.fail(error)
+    await cut_off(crawling)
+
+
+async def cut_off(crawling: asyncio.Task[None]) -> None:
+    """End what is under way, wherever it waits: for an answer, for its turn, for a host that wants quiet.
+
+    Then Scrapy ends by itself, because nothing is pending. What it still holds after some rounds is cut off too.
+    """
+    for _ in range(ROUNDS):
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__qualname__", "") == DOWNLOAD:
+                task.cancel()
+        if (await asyncio.wait({crawling}, timeout=SECONDS_TO_STOP / ROUNDS))[0]:
+            return
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    crawling.cancel()

@@ -28,9 +28,10 @@ class Traps(Block):
     repeats: int = Field(4, ge=1)
     """how often one part of a path may occur in it: /a/b/a/b/a/b comes of relative links that went wrong"""
     earliest_year: int = Field(1990, ge=0)
-    """addresses that are a date, such as /2031/05/12 or ?month=2031-05, are left out when it is before this year …"""
+    """addresses that hold a date, such as /1970/01/01 or ?month=1970-01, are left out when its year is before this one:
+    calendars go back without end; 0 = any year"""
     years_ahead: int = Field(1, ge=0)
-    """… or later than so many years from now"""
+    """addresses that hold a date are left out when its year is more than so many years from now"""
     redirects: int = Field(10, ge=0)
     """redirects in a row at most"""
     refresh_seconds: float = Field(5.0, ge=0)

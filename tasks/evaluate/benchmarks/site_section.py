@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -26,6 +26,8 @@ class Row(NamedTuple):
 
 class SiteSection(Benchmark):
     """Tell the section of the site (say, the package) from a passage of a held-out page, names masked."""
+
+    from_heldout: ClassVar[bool] = True
 
     enabled: bool = True
     """whether models are scored on it"""

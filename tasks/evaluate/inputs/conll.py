@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 NEW_DOCUMENT = "-DOCSTART-"
 
@@ -41,6 +41,6 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError as error:
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
     except UnicodeDecodeError as error:
         raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 
 def objects_of(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
@@ -35,6 +35,6 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
     except UnicodeDecodeError as error:
         raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error

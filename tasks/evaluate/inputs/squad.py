@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 
 def questions_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -13,7 +13,7 @@ def questions_of(path: Path) -> Iterator[dict[str, Any]]:
     try:
         documents = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
     except FileNotFoundError as error:
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(f"{path} is not in SQuAD's format: {error}", "Give JSON with a list `data`") from error
     place = "the first document"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
 
 TableFormat = Literal["by suffix", "tsv", "csv", "jsonl", "parquet"]
 
@@ -41,7 +41,7 @@ def _rows(path: Path, layout: TableFormat, header: bool) -> Iterator[dict[str, A
             f"{path} is not a table that can be read by its suffix", f"Give one of {', '.join(readers)}, or set format"
         )
     if not path.is_file():
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks")
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks")
     try:
         yield from readers[name](path, header)
     except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.metrics import Floats, Score, ratio
+from tasks.evaluate.metrics import Floats, Score, mean_of, ratio
 
 Labels = NDArray[np.int64]
 
@@ -20,14 +20,14 @@ def class_scores(truth: Labels, predicted: Labels, num_classes: int) -> dict[str
     hits[rows, truth[rows]] = 1
     parts = np.concatenate([hits, one_hot(predicted, num_classes), one_hot(truth, num_classes)], axis=1)
     functions = {
-        "accuracy": accuracy,
         "macro_f1": macro_f1,
         "macro_precision": macro_precision,
         "macro_recall": macro_recall,
         "micro_f1": micro_f1,
         "mcc": matthews,
     }
-    return {name: Score(parts, function) for name, function in functions.items()}
+    accuracy = {"accuracy": mean_of((truth == predicted).astype(np.float64))}
+    return accuracy | {name: Score(parts, function) for name, function in functions.items()}
 
 
 def one_hot(labels: Labels, num_classes: int) -> Floats:
@@ -39,12 +39,6 @@ def thirds(sums: Floats) -> tuple[Floats, Floats, Floats]:
     """How often each class was found, predicted and there, each (…, K), of sums (…, 3K)."""
     found, predicted, there = np.split(sums, 3, axis=-1)
     return found, predicted, there
-
-
-def accuracy(sums: Floats) -> Floats:
-    """Share of examples whose class was found."""
-    found, _, there = thirds(sums)
-    return ratio(found.sum(-1), there.sum(-1))
 
 
 def micro_f1(sums: Floats) -> Floats:

@@ -1,7 +1,6 @@
 """A number for each example: Pearson's and Spearman's correlation with the truth."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 from tasks.evaluate.metrics import Floats, Score, ratio
 
@@ -11,6 +10,8 @@ def correlations(truth: Floats, predicted: Floats) -> dict[str, Score]:
 
     A resample keeps the ranks of all examples, as ranking anew would for a sample without ties.
     """
+    from scipy.stats import rankdata  # noqa: PLC0415 - half a second, and who plans a run needs none of it
+
     return {"pearson": pearson(truth, predicted), "spearman": pearson(rankdata(truth), rankdata(predicted))}
 
 

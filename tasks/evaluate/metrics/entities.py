@@ -48,9 +48,12 @@ def entity_scores(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
     """Scores of N tagged sentences. An entity is right when its type and both its ends are."""
     pairs = [(set(spans(one)), set(spans(other))) for one, other in zip(truth, predicted, strict=True)]
     kinds = sorted({kind for pair in pairs for side in pair for kind, _, _ in side})
-    parts = np.array([counts(*pair, kinds) for pair in pairs], np.float64).reshape(len(pairs), 3 * len(kinds))
-    functions = {"f1": f1, "precision": precision, "recall": recall, "macro_f1": macro_f1}
-    return {name: Score(parts, function) for name, function in functions.items()}
+    by_type = np.array([counts(*pair, kinds) for pair in pairs], np.float64).reshape(len(pairs), 3, len(kinds))
+    together = by_type.sum(2)  # as wide for every model, whichever types it names
+    micro = {
+        name: Score(together, function) for name, function in (("f1", f1), ("precision", precision), ("recall", recall))
+    }
+    return micro | {"macro_f1": Score(by_type.reshape(len(pairs), -1), macro_f1)}
 
 
 def counts(truth: set[Span], predicted: set[Span], kinds: list[str]) -> list[int]:

@@ -31,24 +31,38 @@ def generation_scores(
 
 def bleu(references: Sequence[Sequence[str]], written: Sequence[str], tokenizer: str) -> Score:
     """Of the corpus: counts of n-grams and lengths add up over the texts."""
-    return of_corpus(BLEU(tokenize=tokenizer), references, written)
+    return Score(statistics(BLEU(tokenize=tokenizer), references, written), bleu_of)
 
 
 def chrf(references: Sequence[Sequence[str]], written: Sequence[str]) -> Score:
     """Of the corpus: counts of character n-grams add up (Popović, "chrF: character n-gram F-score", 2015)."""
-    return of_corpus(CHRF(), references, written)
+    return Score(statistics(CHRF(), references, written), chrf_of)
 
 
-def of_corpus(metric: BLEU | CHRF, references: Sequence[Sequence[str]], written: Sequence[str]) -> Score:
-    """What sacrebleu adds up over the texts, and what it makes of the sums: its own bootstrap takes the same two."""
+def statistics(metric: BLEU | CHRF, references: Sequence[Sequence[str]], written: Sequence[str]) -> Floats:
+    """What sacrebleu adds up over the texts: its own bootstrap takes the same."""
     columns = list(zip(*padded(references), strict=True))
-    parts = metric._extract_corpus_statistics(written, columns)  # noqa: SLF001
+    return np.array(metric._extract_corpus_statistics(written, columns), np.float64)  # noqa: SLF001
 
-    def of(sums: Floats) -> float:
-        score: float = metric._compute_score_from_stats(sums.round().astype(int).tolist()).score  # noqa: SLF001
+
+def bleu_of(sums: Floats) -> Floats:
+    """BLEU of the sums; how texts were cut into words decides these, and not what is made of them."""
+    return of_sums(BLEU(), sums)
+
+
+def chrf_of(sums: Floats) -> Floats:
+    """The same for chrF."""
+    return of_sums(CHRF(), sums)
+
+
+def of_sums(metric: BLEU | CHRF, sums: Floats) -> Floats:
+    """What sacrebleu makes of the sums."""
+
+    def of(row: Floats) -> float:
+        score: float = metric._compute_score_from_stats(row.round().astype(int).tolist()).score  # noqa: SLF001
         return score
 
-    return Score(np.array(parts, np.float64), lambda sums: np.apply_along_axis(of, -1, sums))
+    return np.apply_along_axis(of, -1, sums)
 
 
 def padded(references: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -14,9 +14,19 @@ def likelihood_scores(nats: Floats, tokens: Floats, num_bytes: Floats) -> dict[s
     """
     parts = np.stack([nats, tokens, num_bytes], 1)
     return {
-        "perplexity": Score(parts, lambda sums: np.exp(ratio(sums[..., 0], sums[..., 1]))),
-        "bits_per_byte": Score(parts, lambda sums: ratio(sums[..., 0], sums[..., 2]) / math.log(2)),
+        "perplexity": Score(parts, perplexity),
+        "bits_per_byte": Score(parts, bits_per_byte),
     }
+
+
+def perplexity(sums: Floats) -> Floats:
+    """Of sums (…, 3) of nats, tokens and bytes."""
+    return np.exp(ratio(sums[..., 0], sums[..., 1]))
+
+
+def bits_per_byte(sums: Floats) -> Floats:
+    """Of the same sums."""
+    return ratio(sums[..., 0], sums[..., 2]) / math.log(2)
 
 
 def choice_accuracy(likelihoods: list[Floats], right: list[int]) -> Score:

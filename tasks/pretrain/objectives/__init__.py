@@ -31,6 +31,10 @@ class Objective(Block, ABC):
     """the kind of model it needs"""
     sentences: ClassVar[bool] = False
     """whether `make` asks where sentences begin: `Rows.sentences`"""
+    loss_is: ClassVar[str] = "mean cross entropy of a guessed token, in nats"
+    """what the number is that `loss` gives, for those who read it"""
+    perplexity: ClassVar[bool] = True
+    """whether the loss is the cross entropy of tokens alone, so that its exponential is a perplexity"""
     compares: ClassVar[bool] = False
     """whether `loss` compares the rows of a micro-batch, so that fewer rows at once are another task"""
 

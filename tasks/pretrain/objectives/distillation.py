@@ -5,7 +5,7 @@ Without a teacher, from the model's own moving average: Tarvainen and Valpola 20
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -30,6 +30,9 @@ CALLED = "pretrain.objective.distillation.teacher"
 
 class Distillation(Objective):
     """Guess tokens, and be like a teacher in what is guessed and in the last hidden states."""
+
+    loss_is: ClassVar[str] = "weighted sum of a guessed token's cross entropy and of its distances from the teacher"
+    perplexity: ClassVar[bool] = False
 
     teacher: str = ""
     """a transformers folder with the same tokenizer, whose model is not trained; empty: the moving average of the model

@@ -49,6 +49,8 @@ class Mixture(Objective):
     """Several objectives by turns. A row weighs the same whichever it is read for, however many tokens that guesses."""
 
     sentences: ClassVar[bool] = True
+    loss_is: ClassVar[str] = "mean of the parts' losses, each by its share of the rows"
+    perplexity: ClassVar[bool] = False
 
     turns: Turns = Turns()
     masked: Masked = Masked()

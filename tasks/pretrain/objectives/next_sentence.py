@@ -29,6 +29,8 @@ class NextSentence(Masked):
     """
 
     sentences: ClassVar[bool] = True
+    loss_is: ClassVar[str] = "mean cross entropy of a hidden token, and of how two segments belong together, in nats"
+    perplexity: ClassVar[bool] = False
 
     pair: int = Field(default=128, ge=16, description="tokens of a pair at most: longer documents become several pairs")
     pairs: int = Field(default=8, ge=2, description="pairs of a row at most: the first ones")

@@ -1,7 +1,7 @@
 """Tell which tokens a small generator put in: ELECTRA, arXiv:2003.10555."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import Field
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 class ReplacedTokenDetection(Masked):
     """Hide some tokens, let a generator guess them, and tell for every token whether it is the original."""
+
+    loss_is: ClassVar[str] = (
+        "cross entropy of the generator's guesses, and `weight` times that of the detection, in nats"
+    )
+    perplexity: ClassVar[bool] = False
 
     masked: float = Field(default=1.0, ge=0, le=1, description="share of the predicted that become the mask token")
     swapped: float = Field(default=0.0, ge=0, le=1, description="share that become a random token; the rest stays")

@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import signal
+import threading
+import time
 from collections import Counter
 from urllib.parse import urlsplit
 
@@ -150,3 +153,30 @@ def test_a_sitemap_that_is_gone_when_the_crawl_goes_on(site, settings, make_draf
     del site.pages["/map.xml"]
     crawl.build(settings(), draft)
     assert {urlsplit(row["url"]).path for row in index(draft.path)} == {"/", *lone}
+
+
+def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft, index):
+    """Neither for an answer nor for a host that wants quiet."""
+    site.pages["/"] = site.page("/slow", "/quiet")
+    site.pages["/slow"] = site.page(text="slow", wait=30)
+    site.pages["/quiet"] = site.Answer(status=429, headers={"Retry-After": "60"})
+    draft = make_draft()
+    asked_all = []
+
+    def interrupt():
+        while site.asked().keys() < {"/", "/slow", "/quiet"}:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        asked_all.append(time.monotonic())
+        signal.siginterrupt(signal.SIGINT, True)  # polars lets the main thread sleep on
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        crawl.build(settings(per_host=2, timeout=60, longest_wait=100), draft)
+    assert time.monotonic() - asked_all[0] < 10
+    assert raised.value.__notes__ == ["1 answers are kept, 2 known URLs wait"]
+    site.pages["/slow"], site.pages["/quiet"] = site.page(text="quick"), site.page(text="talks")
+    crawl.build(settings(), draft)
+    assert Counter(urlsplit(row["url"]).path for row in index(draft.path)) == Counter(["/", "/slow", "/quiet"])
+    assert site.asked()["/"] == 1

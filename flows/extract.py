@@ -1,0 +1,19 @@
+"""The extract stage alone: the first half of cleaning."""
+
+from prefect import flow
+
+from tasks.clean.task import Score
+from tasks.clean.task import extract as extract_stage
+from tasks.store import Artifact, Store
+
+
+@flow(name="extract")
+def extract(settings: Score = Score(), pages: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
+    """Take the text out of pages and score it; what stays is for clean to decide.
+
+    Args:
+        settings: how text is extracted, and what the filters measure
+        pages: key of the crawl artifact, or its first digits, or newest
+        force: extract again though it is cached
+    """
+    return extract_stage(settings, Store.current().find("crawl", pages), force=force)

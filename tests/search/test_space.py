@@ -1,0 +1,57 @@
+"""How the settings of a search are written."""
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.search.settings import Search
+from tasks.search.space import Dimension
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "values"),
+    [
+        ("a.b=log:1e-4..1e-2", "log", (1e-4, 1e-2)),
+        ("a.b=int:2..8", "int", (2, 8)),
+        ("a.b=float:-1..0.5", "float", (-1, 0.5)),
+        ("a.b=choice:wsd,cosine", "choice", ("wsd", "cosine")),
+        ("a.b=choice:1e-4,8,true,null", "choice", (1e-4, 8, True, None)),
+    ],
+)
+def test_each_form_is_read(text: str, kind: str, values: tuple[object, ...]) -> None:
+    assert Dimension.parse(text) == Dimension("a.b", kind, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a.b=5", "is not of the form SETTING=log:LOW..HIGH,"),
+        ("a.b=log:0..1", "LOW must be less than HIGH and more than 0"),
+        ("a.b=int:8..2", "LOW must be less than HIGH"),
+        ("a.b=int:1..2.5", "int needs whole numbers"),
+        ("a.b=float:1", "is not of the form LOW..HIGH"),
+        ("a.b=choice:one", "at least two different choices"),
+        ("a.b=choice:[1],[2]", "each a word or a number"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Search(space=(text,))
+
+
+def test_a_setting_is_searched_once() -> None:
+    with pytest.raises(ValidationError, match=r"a\.b is given twice"):
+        Search(space=("a.b=int:1..2", "a.b=int:3..4"))
+
+
+def test_scales_between_whole_numbers_give_whole_numbers() -> None:
+    distributions = pytest.importorskip("optuna").distributions
+    assert Dimension.parse("a=log:1..64").distribution() == distributions.IntDistribution(1, 64, log=True)
+    assert Dimension.parse("a=float:1..2").distribution() == distributions.FloatDistribution(1, 2)
+    assert Dimension.parse("a=log:1e-3..1").distribution() == distributions.FloatDistribution(1e-3, 1, log=True)
+
+
+def test_a_dimension_knows_its_values() -> None:
+    assert Dimension.parse("a=int:1..4").holds(4)
+    assert not Dimension.parse("a=int:1..4").holds(5)
+    assert not Dimension.parse("a=int:1..4").holds(None)
+    assert Dimension.parse("a=choice:one,null").holds(None)
