@@ -19,7 +19,7 @@ def color_of(model: str) -> str:
 
 def percent(value: float) -> str:
     """A share with one decimal."""
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}".replace("-", "\u2212")
 
 
 def points(value: float) -> str:
@@ -39,20 +39,21 @@ def answer(board: Scoreboard) -> str:
     reached = with_spread(board.spread("pretrained", most, board.metric))
     said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
-    gains = ", ".join(f"{points(gap.mean)} points with {labels or 'all'}" for labels, gap in verdicts)
+    gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in verdicts)
     if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
-    said.append(f"{verdict}: against the same model from random weights it makes {gains} labels.")
+    said.append(f"{verdict}: against the same model from random weights it makes {gains}.")
     for rival in (model for model in board.models if model in LEARNT):
         gap = board.difference("pretrained", rival, most)
-        side = "above" if gap.mean > 0 else "below"
+        size = f"{abs(100 * gap.mean):.1f}"
+        side = f"{size} points {'above' if gap.mean > 0 else 'below'}" if float(size) else "level with"
         said.append(
             f"The baseline {TITLES[rival]} reaches {percent(board.spread(rival, most, board.metric).mean)} %: "
-            f"the model is {abs(100 * gap.mean):.1f} points {side} it."
+            f"the model is {side} it."
         )
     return " ".join(said)
 

@@ -82,7 +82,7 @@ def score_table(board: Scoreboard) -> str:
     shown, further = board.metric, board.kind.metrics[1:2]
     rows = [
         [
-            str(labels or "all"),
+            board.count(labels),
             escape(TITLES[model]),
             with_spread(board.spread(model, labels, shown)),
             " … ".join(map(percent, board.interval(model, labels))),
@@ -91,10 +91,9 @@ def score_table(board: Scoreboard) -> str:
         for labels, model in pairs
     ]
     ours = [number for number, (_, model) in enumerate(pairs) if model == "pretrained"]
-    counted = f" by {board.kind.per_label}" if board.kind.learns else ""
     note = (
-        f'<p class="soft">Mean over seeds ± one standard deviation{counted}; the interval is a bootstrap over seeds '
-        "and test examples.</p>"
+        '<p class="soft">Mean over seeds ± one standard deviation; the interval is a bootstrap over seeds and test '
+        "examples.</p>"
     )
     called = [escape(board.called(metric)) for metric in (shown, *further)]
     return table(["labels", "model", called[0], "95 % interval", *called[1:]], rows, ours=ours) + note
@@ -111,11 +110,11 @@ def _score_chart(board: Scoreboard) -> str:
 def _difference_table(board: Scoreboard) -> str:
     rows = [
         [
-            f"pretrained \u2212 {escape(TITLES[other])}",
-            str(labels or "all"),
+            escape(TITLES[other]),
+            board.count(labels),
             points(gap.mean),
             f"{points(gap.low)} … {points(gap.high)}",
-            f"{gap.p:.3f}",
+            f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001",
             _sure(gap),
         ]
         for labels, other, gap in compared(board)
@@ -125,7 +124,7 @@ def _difference_table(board: Scoreboard) -> str:
         "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "
         "standard deviation over seeds and the interval leaves zero out.</p>"
     )
-    return table(["difference", "labels", "points", "95 % interval", "p", "sure"], rows) + note
+    return table(["pretrained minus", "labels", "points", "95 % interval", "p", "sure"], rows) + note
 
 
 def _sure(gap: Difference) -> str:
@@ -144,7 +143,7 @@ def _fit_curves(board: Scoreboard) -> str:
         series.append(charts.Series(TITLES[model], f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
         chosen.append(f"{TITLES[model]} {' and '.join(rates)}")
-    counts = " and ".join(str(labels or "all") for labels in board.label_counts)
+    counts = " and ".join(map(board.count, board.label_counts))
     caption = (
         f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "
         f"{', '.join(chosen)}."

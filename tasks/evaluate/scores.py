@@ -93,6 +93,10 @@ class Scoreboard:
         """Rising; 0 stands for all, at the end."""
         return sorted({fit.labels for fit in self.fits}, key=lambda labels: labels or math.inf)
 
+    def count(self, labels: int) -> str:
+        """A label count in a table: 8, all, or none."""
+        return str(labels or ("all" if self.kind.learns else "none"))
+
     def budget(self, labels: int) -> str:
         """What people call a label count: `8 labels a class`."""
         if not self.kind.learns:

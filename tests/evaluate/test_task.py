@@ -97,7 +97,17 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
     table = tmp_path / "pairs.tsv"
-    table.write_text("text\tsecond_text\tscore\n" + "".join(f"oak {n}\tsail\t{n % 5}\n" for n in range(80)))
+    words = ["oak", "birch", "sail", "mast", "tide"]
+    near = "".join(f"the {words[n % 5]} {words[n % 3]}\tof old {words[n % 4]}\t{n % 5}\n" for n in range(80))
+    table.write_text("text\tsecond_text\tscore\n" + near)
+    marked = tmp_path / "marked.jsonl"
+    spans = [f"<e1>{words[n % 5]}</e1> {'of' if n % 2 else 'and'} <e2>{words[n % 3]}</e2>" for n in range(16)]
+    rows = [{"text": f"the {each} tide", "label": "ab"[n % 2]} for n, each in enumerate(spans)]
+    marked.write_text("\n".join(map(json.dumps, rows)))
+    asked = tmp_path / "asked.json"
+    told = [{"text": "old oak", "answer_start": 5}]
+    qas = [{"id": str(n), "question": f"which {n}", "answers": told} for n in range(20)]
+    asked.write_text(json.dumps({"data": [{"paragraphs": [{"context": "some old oak with many sails", "qas": qas}]}]}))
 
     def same(path: Path, name: str) -> dict[str, Any]:
         return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
@@ -105,12 +115,16 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     benchmarks = SMALL.model_dump()["benchmarks"] | {
         "tagging": {"sets": [same(conll, "trees")]},
         "similarity": {"sets": [same(table, "near")]},
+        "relation": {"sets": [same(marked, "marked")]},
+        "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
-    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
-    assert {name: each["metric"] for name, each in told.items()} == {
+    boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
+    assert {name: each["metric"] for name, each in boards.items()} == {
+        "asked": "f1",
+        "marked": "macro_f1",
         "order": "accuracy",
         "near": "spearman",
         "site_section": "accuracy",
@@ -118,15 +132,22 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     }
     means = {
         (name, each["labels"]): each["mean"]
-        for name, board in told.items()
+        for name, board in boards.items()
         for each in board["means"]
         if (each["model"], each["metric"]) == ("pretrained", board["metric"])
     }
     kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
     assert kept == pytest.approx(means), "later models are compared by the same scores"
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
-    for words in ("entity F1", "Spearman", "the shortest text", "entities of the sample", "no fine-tuning"):
-        assert words in text, words
+    for said in (
+        "entity F1",
+        "Spearman",
+        "the shortest text",
+        "entities of the sample",
+        "answer F1",
+        "no fine-tuning",
+    ):
+        assert said in text, said
 
 
 EMPTY = {"meta", "path", "rect", "circle"}

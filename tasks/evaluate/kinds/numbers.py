@@ -20,7 +20,7 @@ class Numbers(Kind):
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "second": pl.String(), "number": pl.Float64()}
     metrics = ("spearman", "pearson")
-    titles: ClassVar[dict[str, str]] = {"spearman": "Spearman's ρ", "pearson": "Pearson's r"}
+    titles: ClassVar[dict[str, str]] = {"spearman": "Spearman", "pearson": "Pearson"}
     per_label = f"× {EACH} examples"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
