@@ -38,7 +38,8 @@ types: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY) ## every benchmark, against its peers
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt -e '.[peers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary rouge-score,seqeval \
+		-c constraints.txt -e '.[peers]'
 	@for file in $$(grep -l __main__ benchmarks/*.py); do name=$$(basename $$file .py); \
 		$(BIN)/python -m benchmarks.$$name $(if $(QUICK),--quick) || exit 1; done
 

@@ -93,7 +93,7 @@ def spoken(change: Change) -> str:
     """`site_section with 32 labels a class: -4.1 points (-6.2 … -2.0)`."""
     gap = change.difference
     interval = f"{100 * gap.low:+.1f} … {100 * gap.high:+.1f}"
-    return f"{change.benchmark} with {change.labels} labels a class: {100 * gap.mean:+.1f} points ({interval})"
+    return f"{change.benchmark} with {change.budget}: {100 * gap.mean:+.1f} points ({interval})"
 
 
 def ended_with(store: Store, evaluation: str) -> str:

@@ -1,23 +1,24 @@
 """The leaderboard: every evaluated model of a store, and how it compares with that of the snapshot before."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from flows import look
-from tasks.evaluate.query import Change, Score, changes, differ, scores
+from tasks.evaluate.query import Change, Result, changes, differ, results
 from tasks.manifest import Best, Manifest, Run
 from tasks.store import Store
 
 TOO_FEW = "too few common texts"
-ANSWERS_SINCE = 3  # the version of evaluate that first kept which texts were answered right
+ANSWERS_SINCE = 4  # the version of evaluate that first kept what each example brings to the score of every kind
 NOTE = """\
-Accuracy: mean over seeds, with the 95 % bootstrap interval over seeds and test texts. Change: against the snapshot
+Score: mean over seeds, with the 95 % bootstrap interval over seeds and test texts. Change: against the snapshot
 before of the same corpus, paired over the test texts that both models were tried on, and over seeds where the labelled
 samples are the same. Sure: the interval leaves zero out, and the mean exceeds both deviations over seeds.
-Models that were tried on different test texts do not compare by their accuracies."""
+Models that were tried on different test texts do not compare by their scores."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,15 @@ class Standing:
     trained: str
     mark: str
     """best, or by how much it is worse than the best; else empty"""
-    scores: tuple[Score, ...]
+    results: tuple[Result, ...]
     before: str
     """key of the evaluation that the changes are against, or why there is none"""
     changes: tuple[Change, ...]
 
-    def change(self, score: Score) -> Change | None:
-        """The change in the task of a score."""
+    def change(self, result: Result) -> Change | None:
+        """The change in the task of a result."""
         tasks = {(each.benchmark, each.labels): each for each in self.changes}
-        return tasks.get((score.benchmark, score.labels))
+        return tasks.get((result.benchmark, result.labels))
 
 
 def standings(store: Store, last: int) -> list[Standing]:
@@ -67,7 +68,7 @@ def standing(store: Store, evaluation: Manifest, corpus: str, earlier: str, mark
         snapshot=snapshots[-1] if snapshots else "",
         trained=trained,
         mark=marks.get(evaluation.key, ""),
-        scores=tuple(scores(answered)),
+        results=tuple(results(answered)),
         before=before,
         changes=tuple(found),
     )
@@ -120,22 +121,27 @@ def compared(store: Store, one: Manifest, other: Manifest, *, jointly: bool) -> 
 
 def rows(found: list[Standing]) -> list[dict[str, str]]:
     """A row per task and model, task by task, the best score first; for people."""
-    pairs = [(score, each) for each in found for score in each.scores]
-    pairs.sort(key=lambda pair: (pair[0].benchmark, -pair[0].labels, -pair[0].accuracy, pair[1].trained))
+    pairs = [(result, each) for each in found for result in each.results]
+    pairs.sort(key=lambda pair: (*order(pair[0]), -pair[0].score, pair[1].trained))
     return [
         {
-            "task": f"{score.benchmark}, {score.labels} labels",
+            "task": f"{result.benchmark}, {result.budget} ({result.metric})",
             "model": each.model,
             "corpus": each.corpus or "-",
             "snapshot": each.snapshot,
             "trained": each.trained[:16].replace("T", " "),
-            "texts": str(score.texts),
-            "accuracy, %": f"{100 * score.accuracy:.1f} ({100 * score.low:.1f} … {100 * score.high:.1f})",
-            **changed(each, each.change(score)),
+            "texts": str(result.texts),
+            "score, %": f"{100 * result.score:.1f} ({100 * result.low:.1f} … {100 * result.high:.1f})",
+            **changed(each, each.change(result)),
             "mark": each.mark.partition(":")[0],
         }
-        for score, each in pairs
+        for result, each in pairs
     ]
+
+
+def order(result: Result) -> tuple[str, float, str]:
+    """Where a task stands in the table: by its benchmark, the most labels first."""
+    return result.benchmark, -(result.labels or math.inf), result.metric
 
 
 def changed(each: Standing, change: Change | None) -> dict[str, str]:
@@ -151,16 +157,30 @@ def text(store: Store, last: int) -> str:
     """The leaderboard for a terminal."""
     found = standings(store, last)
     if not found:
-        return f"{store.address} holds no evaluation of this version: textmill run ends with one"
+        said = f"{store.address} holds no evaluation of this version: textmill run ends with one"
+        return "\n".join([said, *older_said(store)])
     parts = []
     for task, group in groupby(rows(found), key=itemgetter("task")):
         lines = list(group)
         head = [name.upper() for name in lines[0]]
         table = look.table(tuple(line)[1:] for line in (head, *(row.values() for row in lines)))
-        parts.append(f"{task} a class\n{table}")
+        parts.append(f"{task}\n{table}")
     marks = [f"{each.model} is {each.mark}" for each in found if each.mark.startswith("worse")]
     marks += [f"best{f' of {each.corpus}' if each.corpus else ''}: {folder(store, each)}" for each in store.bests()]
+    marks += older_said(store)
     return "\n\n".join([*parts, *(["\n".join(marks)] if marks else []), NOTE])
+
+
+def older(store: Store) -> list[str]:
+    """The keys of evaluations that were made before what they are compared by was kept."""
+    return [each.key for each in store.manifests("evaluate") if each.version < ANSWERS_SINCE]
+
+
+def older_said(store: Store) -> list[str]:
+    """A line about them, when there are such."""
+    keys = ", ".join(older(store))
+    why = "made by an earlier version, which kept less; textmill run evaluates a model again"
+    return [f"left out: evaluate {keys} ({why})"] if keys else []
 
 
 def folder(store: Store, best: Best) -> str:
@@ -169,7 +189,7 @@ def folder(store: Store, best: Best) -> str:
 
 
 def as_json(store: Store, last: int) -> str:
-    """The same for programs, with every figure; accuracies and differences are shares of 1."""
+    """The same for programs, with every figure; scores and differences are shares of 1."""
     listed = [
         {
             "evaluation": each.evaluation.key,
@@ -179,12 +199,13 @@ def as_json(store: Store, last: int) -> str:
             "trained": each.trained,
             "mark": each.mark,
             "before": each.before,
-            "scores": [asdict(score) | {"change": told(each.change(score))} for score in each.scores],
+            "scores": [asdict(result) | {"change": told(each.change(result))} for result in each.results],
         }
         for each in standings(store, last)
     ]
     best = [each.model_dump(exclude={"worse"}) | {"folder": folder(store, each)} for each in store.bests()]
-    return json.dumps({"best": best, "models": listed}, indent=1, ensure_ascii=False)
+    told_all = {"best": best, "models": listed, "left_out": older(store)}
+    return json.dumps(told_all, indent=1, ensure_ascii=False)
 
 
 def told(change: Change | None) -> dict[str, Any] | None:

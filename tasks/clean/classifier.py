@@ -72,7 +72,7 @@ def fitted(rows: Any, labels: npt.NDArray[Any]) -> Weights:
 
 def features(texts: pl.Series) -> Any:
     """One sparse row a text, (rows, BUCKETS)."""
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # noqa: PLC0415 - only training needs it
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - only training needs it
 
     data, offsets = bytes_of(texts)
     ends = np.zeros(len(texts) + 1, np.int64)

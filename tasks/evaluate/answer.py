@@ -4,17 +4,22 @@ from collections.abc import Sequence
 
 from tasks.evaluate import charts
 from tasks.evaluate.contamination import Contamination
-from tasks.evaluate.metrics import Spread
-from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
+from tasks.evaluate.significance import Spread
 from tasks.plot import as_image
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
 COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
 
 
+def color_of(model: str) -> str:
+    """Baselines of all kinds share two colors."""
+    return "tfidf" if model in LEARNT else "majority" if model in BLIND else model
+
+
 def percent(value: float) -> str:
     """A share with one decimal."""
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}".replace("-", "\u2212")
 
 
 def points(value: float) -> str:
@@ -31,38 +36,37 @@ def answer(board: Scoreboard) -> str:
     """The result in sentences."""
     most = board.label_counts[-1]
     seeds = len(board.of("pretrained", most))
-    reached = with_spread(board.spread("pretrained", most, "accuracy"))
-    task = f"With {most} labels a class the pretrained model finds the right one of {len(board.data.names)} classes"
-    said = [f"{task} in <b>{reached} %</b> of unseen texts."]
+    reached = with_spread(board.spread("pretrained", most, board.metric))
+    said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
-    gains = ", ".join(f"{points(gap.mean)} points with {labels}" for labels, gap in verdicts)
+    gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in verdicts)
     if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
-    said.append(f"{verdict}: against the same model from random weights it makes {gains} labels.")
-    if "tfidf" in board.models:
-        gap = board.difference("pretrained", "tfidf", most)
-        side = "above" if gap.mean > 0 else "below"
+    said.append(f"{verdict}: against the same model from random weights it makes {gains}.")
+    for rival in (model for model in board.models if model in LEARNT):
+        gap = board.difference("pretrained", rival, most)
+        size = f"{abs(100 * gap.mean):.1f}"
+        side = f"{size} points {'above' if gap.mean > 0 else 'below'}" if float(size) else "level with"
         said.append(
-            f"TF-IDF with logistic regression reaches {percent(board.spread('tfidf', most, 'accuracy').mean)} %: "
-            f"the model is {abs(100 * gap.mean):.1f} points {side} it."
+            f"The baseline {TITLES[rival]} reaches {percent(board.spread(rival, most, board.metric).mean)} %: "
+            f"the model is {side} it."
         )
     return " ".join(said)
 
 
-def accuracy_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Series]:
-    """One line per model: accuracy in per cent by labels a class."""
+def score_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Series]:
+    """One line per model: the compared score in per cent, by label count."""
     series = []
     for model in board.models:
-        spreads = [board.spread(model, labels, "accuracy") for labels in board.label_counts]
-        line = [(float(labels), 100 * each.mean) for labels, each in zip(board.label_counts, spreads, strict=True)]
+        spreads = [board.spread(model, labels, board.metric) for labels in board.label_counts]
+        line = [(at, 100 * each.mean) for at, each in zip(board.sizes, spreads, strict=True)]
         deviations = [100 * each.deviation for each in spreads]
-        series.append(
-            charts.Series(TITLES[model], colors[model], line, deviations, dashed=model not in {"pretrained", "random"})
-        )
+        color, dashed = colors[color_of(model)], model in LEARNT + BLIND
+        series.append(charts.Series(TITLES[model], color, line, deviations, dashed=dashed))
     return series
 
 
@@ -70,14 +74,15 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
     """The short table in markdown, with a small picture; shown in the terminal's end and in the Prefect UI."""
     parts = []
     for board in boards:
-        head = ["accuracy, %", *(f"{labels} labels a class" for labels in board.label_counts)]
+        head = [f"{board.title}, %", *(board.budget(labels) for labels in board.label_counts)]
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for model in board.models:
-            cells = [with_spread(board.spread(model, labels, "accuracy")) for labels in board.label_counts]
+            cells = [with_spread(board.spread(model, labels, board.metric)) for labels in board.label_counts]
             lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
-        picture = as_image(_picture(board), "Accuracy by labels a class")
-        parts += [f"### {board.data.name}", plain, "\n".join(lines), picture]
+        parts += [f"### {board.task.name}", plain, "\n".join(lines)]
+        if board.kind.learns:
+            parts.append(as_image(_picture(board), f"{board.title} by label count"))
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
         f"{contamination.heldout_documents:,}. Test passages that share a 13-token run with it: "
@@ -87,7 +92,6 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
 
 
 def _picture(board: Scoreboard) -> str:
-    at = [float(labels) for labels in board.label_counts]
-    series = accuracy_series(board, COLORS)
-    drawn = charts.drawing(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
+    series = score_series(board, COLORS)
+    drawn = charts.drawing(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
     return charts.standalone(drawn)

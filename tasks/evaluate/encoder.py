@@ -3,6 +3,7 @@
 Shapes: B texts, T tokens, D width of a hidden state, F = D times the number of pooled states, K classes.
 """
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,18 @@ class Encoder(nn.Module):
         self.body = body
 
     def forward(self, batch: Batch) -> Tensor:
-        """Features (B, F)."""
-        output = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), output_hidden_states=True)
+        """Features of every text (B, F)."""
         weights_BT1 = (batch.mask_BT / batch.mask_BT.sum(1, keepdim=True).clamp(min=1.0)).unsqueeze(-1)
-        return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in output.hidden_states], dim=1)
+        return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in self._layers(batch)], dim=1)
+
+    def states(self, batch: Batch) -> Tensor:
+        """Features of every token (B, T, F): the same states, not averaged."""
+        return torch.cat(self._layers(batch), dim=2)
+
+    def _layers(self, batch: Batch) -> tuple[Tensor, ...]:
+        output = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), output_hidden_states=True)
+        layers: tuple[Tensor, ...] = output.hidden_states
+        return layers
 
 
 def batch_of(token_ids: TokenIds) -> Batch:
@@ -63,17 +72,6 @@ def by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
     """Rows in batches of texts of about one length, so that little is padding."""
     order = np.argsort([len(ids) for ids in token_ids], kind="stable")
     return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-@torch.no_grad()
-def features(encoder: Encoder, token_ids: TokenIds) -> Tensor:
-    """Features (texts, F) without gradients, in the order of the texts."""
-    encoder.eval()
-    parts = by_length(token_ids, EVALUATION_BATCH)
-    found = torch.cat([encoder(batch_of([token_ids[row] for row in rows])) for rows in parts])
-    back = torch.empty_like(found)
-    back[torch.from_numpy(np.concatenate(parts))] = found
-    return back
 
 
 def load(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
@@ -121,9 +119,53 @@ class Tokens:
         self.length = min(most, limit, self.tokenizer.model_max_length)
         self.vocabulary = int(config.vocab_size)
 
-    def __call__(self, texts: list[str]) -> TokenIds:
-        """Token ids of every text, cut at the limit. Raises StageFailure for ids that the model does not have."""
-        found: TokenIds = self.tokenizer(texts, truncation=True, max_length=self.length)["input_ids"]
+    def __call__(self, texts: list[str], seconds: list[str] | None = None) -> TokenIds:
+        """Token ids of every text, or of every pair, cut at the limit.
+
+        Raises StageFailure for ids that the model does not have.
+        """
+        if seconds and self.joins_bare:
+            seconds = [f"\n{each}" for each in seconds]
+        found: TokenIds = self.tokenizer(texts, seconds, truncation=True, max_length=self.length)["input_ids"]
+        return self._checked(found)
+
+    def located(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of every text, and where in it each token begins and ends, in characters."""
+        found = self.tokenizer(texts, truncation=True, max_length=self.length, return_offsets_mapping=True)
+        return list(zip(self._checked(found["input_ids"]), found["offset_mapping"], strict=True))
+
+    def windows(self, first: str, second: str, stride: float) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of the first text with as much of the second as there is room for, as often as it takes.
+
+        With each token's place in the second text, in characters; (-1, -1) for other tokens.
+        """
+        shift = 1 if self.joins_bare else 0
+        room = self.length - len(self.tokenizer(first)["input_ids"]) - 3
+        found = self.tokenizer(
+            first,
+            "\n" * shift + second,
+            truncation="only_second",
+            max_length=self.length,
+            stride=max(0, int(room * stride)),
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        made = []
+        for number, ids in enumerate(self._checked(found["input_ids"])):
+            places = zip(found["offset_mapping"][number], found.sequence_ids(number), strict=True)
+            offsets = [
+                (start - shift, end - shift) if part == 1 and end > shift else (-1, -1) for (start, end), part in places
+            ]
+            made.append((ids, offsets))
+        return made
+
+    @functools.cached_property
+    def joins_bare(self) -> bool:
+        """Whether the tokenizer puts nothing between two texts: then a line break does."""
+        pair, one = (len(self.tokenizer(*texts)["input_ids"]) for texts in ("ab", "a"))
+        return bool(pair == one + len(self.tokenizer("b", add_special_tokens=False)["input_ids"]))
+
+    def _checked(self, found: TokenIds) -> TokenIds:
         highest = max((max(ids) for ids in found if ids), default=0)
         if highest >= self.vocabulary:
             raise StageFailure(

@@ -1,4 +1,4 @@
-"""Fine-tune a model on few labelled texts: an own loop, the same for pretrained and for random weights."""
+"""Fine-tune a model on few labelled examples: an own loop, the same for pretrained and for random weights."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,45 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from tasks.evaluate.encoder import Encoder, TokenIds, batch_of, features
+from tasks.evaluate.heads import Example, Head
+from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Tokens and labels of a part of the data."""
-
-    token_ids: TokenIds
-    labels: Tensor
-
-
-class Classifier(nn.Module):
-    """An encoder and a linear head on its standardised features; the head begins at zero, so at an even guess."""
-
-    def __init__(self, encoder: Encoder, token_ids: TokenIds, num_classes: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        start = features(encoder, token_ids)
-        self.mean: Tensor
-        self.deviation: Tensor
-        # the states' scales differ by orders of magnitude, and by other ones in random weights
-        self.register_buffer("mean", start.mean(0))
-        self.register_buffer("deviation", start.std(0, unbiased=False).clamp(min=1e-6))
-        self.head = nn.Linear(start.shape[1], num_classes)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-
-    def logits(self, features_BF: Tensor) -> Tensor:
-        """Scores of the classes (B, K)."""
-        scores: Tensor = self.head((features_BF - self.mean) / self.deviation)
-        return scores
-
-    def predict(self, token_ids: TokenIds) -> Tensor:
-        """Logits (texts, K) without gradients."""
-        with torch.no_grad():
-            return self.logits(features(self.encoder, token_ids))
 
 
 @dataclass(frozen=True)
@@ -55,14 +20,14 @@ class Moment:
 
     step: int
     loss: float
-    accuracy: float
+    score: float
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier with the weights of its best moment on validation."""
+    """A head, and its encoder, with the weights of its best moment on validation."""
 
-    classifier: Classifier
+    head: Head
     best: Moment
     moments: list[Moment]
     losses: list[float]
@@ -81,31 +46,29 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def rows_by_step(num_texts: int, batch: int, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def rows_by_step(num_examples: int, batch: int, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Rows of each step: epochs in shuffled order, a batch may reach over the end of one into the next."""
-    epochs = -(-steps * batch // num_texts)
-    order = np.concatenate([rng.permutation(num_texts) for _ in range(epochs)])
+    epochs = -(-steps * batch // num_examples)
+    order = np.concatenate([rng.permutation(num_examples) for _ in range(epochs)])
     for step in range(steps):
         yield order[step * batch : (step + 1) * batch]
 
 
-def optimizer_of(classifier: Classifier, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
+def optimizer_of(head: Head, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
     """AdamW, its decay on matrices only."""
-    matrices = [weight for weight in classifier.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in classifier.parameters() if weight.ndim <= 1]
+    matrices = [weight for weight in head.parameters() if weight.ndim > 1]
+    vectors = [weight for weight in head.parameters() if weight.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def fit(
-    encoder: Encoder, train: Encoded, validation: Encoded, num_classes: int, recipe: Recipe, rate: float, seed: int
-) -> Fitted:
+def fit(head: Head, train: list[Example], validation: list[Example], recipe: Recipe, rate: float, seed: int) -> Fitted:
     """Fit all weights with one learning rate. Call it inside `one_thread`. It looks at no other data than these two."""
     torch.manual_seed(seed)  # for dropout, where the model has it
-    classifier = Classifier(encoder, train.token_ids, num_classes)
-    optimizer = optimizer_of(classifier, recipe, rate)
-    steps = recipe.steps(len(train.token_ids))
-    rows = rows_by_step(len(train.token_ids), recipe.batch, steps, np.random.default_rng([seed, 2]))
+    head.begin(train)
+    optimizer = optimizer_of(head, recipe, rate)
+    steps = recipe.steps(len(train))
+    rows = rows_by_step(len(train), recipe.batch, steps, np.random.default_rng([seed, 2]))
     looks = {round(steps * (number + 1) / recipe.evaluations) for number in range(recipe.evaluations)}
     moments: list[Moment] = []
     losses: list[float] = []
@@ -113,18 +76,18 @@ def fit(
     for step, chosen in enumerate(rows, start=1):
         for group in optimizer.param_groups:
             group["lr"] = rate * progress_of(step, steps, recipe.warmup)
-        losses.append(_step(classifier, optimizer, train, chosen, recipe.clip))
+        losses.append(_step(head, optimizer, [train[row] for row in chosen], recipe.clip))
         if step in looks:
-            moments.append(_look(classifier, validation, step))
+            moments.append(_look(head, validation, step))
             if moments[-1] == max(moments, key=standing):
-                best_weights = {name: weight.clone() for name, weight in classifier.state_dict().items()}
-    classifier.load_state_dict(best_weights)
-    return Fitted(classifier, max(moments, key=standing), moments, losses)
+                best_weights = {name: weight.clone() for name, weight in head.state_dict().items()}
+    head.load_state_dict(best_weights)
+    return Fitted(head, max(moments, key=standing), moments, losses)
 
 
 def standing(moment: Moment) -> tuple[float, float]:
-    """What is compared on validation: accuracy, and among equals the loss."""
-    return moment.accuracy, -moment.loss
+    """What is compared on validation: the score, and among equals the loss."""
+    return moment.score, -moment.loss
 
 
 def progress_of(step: int, steps: int, warmup: float) -> float:
@@ -133,20 +96,17 @@ def progress_of(step: int, steps: int, warmup: float) -> float:
     return step / rising if step < rising else (steps - step + 1) / max(1.0, steps - rising + 1)
 
 
-def _step(
-    classifier: Classifier, optimizer: torch.optim.Optimizer, train: Encoded, rows: NDArray[np.int64], clip: float
-) -> float:
-    classifier.train()
-    batch = batch_of([train.token_ids[row] for row in rows])
-    loss = cross_entropy(classifier.logits(classifier.encoder(batch)), train.labels[torch.from_numpy(rows)])
+def _step(head: Head, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float) -> float:
+    head.train()
+    loss = head.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(classifier.parameters(), clip)
+    nn.utils.clip_grad_norm_(head.parameters(), clip)
     optimizer.step()
     return float(loss.detach())
 
 
-def _look(classifier: Classifier, validation: Encoded, step: int) -> Moment:
-    logits = classifier.predict(validation.token_ids)
-    right = (logits.argmax(1) == validation.labels).double().mean()
-    return Moment(step, float(cross_entropy(logits, validation.labels)), float(right))
+def _look(head: Head, validation: list[Example], step: int) -> Moment:
+    loss, answers = head.judged(validation)
+    kind, task = kind_of(head.task), head.task
+    return Moment(step, loss, kind.scores(task, task.validation, answers)[kind.metrics[0]].value)

@@ -1,17 +1,17 @@
-"""The shards of an evaluation: one function call is one fit. Each reads the data from a file and writes its guesses."""
+"""The shards of an evaluation: one function call is one fit. Each reads the task from a file and writes its answers."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
-from numpy.typing import NDArray
 
 from tasks.evaluate.encoder import Tokens, load
-from tasks.evaluate.finetune import Encoded, Fitted, fit, one_thread
-from tasks.evaluate.labelled import LabelledTexts, Part
-from tasks.evaluate.metrics import METRICS
+from tasks.evaluate.examples import Task
+from tasks.evaluate.finetune import Fitted, fit, one_thread
+from tasks.evaluate.heads import head_of
+from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.likelihood import LanguageModel
 from tasks.evaluate.recipe import Recipe
 
 Counts = dict[str, Any]
@@ -21,26 +21,28 @@ MODELS = ("pretrained", "random")
 def choose(
     out: Path, data: Path, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> Counts:
-    """How one learning rate does on validation. It never reads the test part's predictions, and writes no file."""
+    """How one learning rate does on validation. It never reads the test part, and writes no file."""
     del out
     with one_thread():
-        fitted, _ = _fitted(LabelledTexts.load(data), checkpoint, recipe, model, labels, seed, rate)
-    return {"accuracy": fitted.best.accuracy, "loss": fitted.best.loss}
+        fitted, _ = _fitted(Task.load(data), checkpoint, recipe, model, labels, seed, rate)
+    return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
 def score(
     out: Path, data: Path, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> Counts:
-    """Fit with the chosen learning rate, then read the test part once. Writes `fits/…parquet`, a row per test text."""
-    texts = LabelledTexts.load(data)
+    """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row per example."""
+    task = Task.load(data)
+    if not kind_of(task).learns:
+        answers = _untrained(task, checkpoint, recipe, model, seed)
+        return _written(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
     with one_thread():
-        fitted, tokens = _fitted(texts, checkpoint, recipe, model, labels, seed, rate)
-        logits = fitted.classifier.predict(tokens(texts.test.texts))
-        probabilities = torch.softmax(logits.double(), 1).numpy().astype(np.float32)
-    counts = _written(out, texts, model, labels, seed, probabilities)
+        fitted, tokens = _fitted(task, checkpoint, recipe, model, labels, seed, rate)
+        _, answers = fitted.head.judged(fitted.head.examples(tokens, task.test))
+    counts = _written(out, task, model, labels, seed, answers)
     return counts | {
         "chosen": {"learning rate": rate},
-        "validation": fitted.best.accuracy,
+        "validation": fitted.best.score,
         "curve": curve(fitted.losses),
     }
 
@@ -52,50 +54,40 @@ def curve(losses: list[float], most_points: int = 12) -> list[tuple[int, float]]
 
 
 def baseline(out: Path, data: Path, model: str, labels: int, seed: int) -> Counts:
-    """Score `majority` or `tfidf` on the same sample and the same test part. Writes `fits/…parquet`."""
-    # scikit-learn takes a second to import, and the other shards do without
-    from tasks.evaluate.baselines import majority, tfidf  # noqa: PLC0415
-
-    texts = LabelledTexts.load(data)
-    sample, num_classes = texts.sample(labels, seed), len(texts.names)
-    if model == "majority":
-        guess = majority(sample, texts.test, num_classes)
-    else:
-        guess = tfidf(sample, texts.validation, texts.test, num_classes)
-    counts = _written(out, texts, model, labels, seed, guess.probabilities)
+    """Answer with one of the kind's baselines, from the same sample. Writes `fits/…parquet`."""
+    task = Task.load(data)
+    kind = kind_of(task)
+    guess = kind.baselines[model](task, kind.sample(task, labels, seed))
+    counts = _written(out, task, model, labels, seed, guess.answers)
     return counts | {"chosen": guess.chosen, "validation": guess.validation, "curve": []}
 
 
 def fit_file(name: str, model: str, labels: int, seed: int) -> str:
-    """Where the guesses of one fit are, inside the artifact."""
+    """Where the answers of one fit are, inside the artifact."""
     return f"fits/{name}/{model}-{labels}-{seed}.parquet"
 
 
 def _fitted(
-    texts: LabelledTexts, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
+    task: Task, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> tuple[Fitted, Tokens]:
     tokens = Tokens(checkpoint, recipe.max_length)
-    encoder = load(checkpoint, random=model == "random", seed=seed)
-    train, validation = (_encoded(tokens, part) for part in (texts.sample(labels, seed), texts.validation))
-    return fit(encoder, train, validation, len(texts.names), recipe, rate, seed), tokens
+    head = head_of(load(checkpoint, random=model == "random", seed=seed), task, recipe)
+    sample = kind_of(task).sample(task, labels, seed)
+    train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
+    return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens
 
 
-def _encoded(tokens: Tokens, part: Part) -> Encoded:
-    return Encoded(tokens(part.texts), torch.from_numpy(part.labels))
+def _untrained(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
+    with one_thread():
+        read = LanguageModel(checkpoint, random=model == "random", seed=seed, most_tokens=recipe.max_length)
+        options = task.test["options"].to_list()
+        seen = iter(read.seen([text for texts in options for text in texts]))
+    return pl.DataFrame({"likelihoods": [[-next(seen).nats for _ in texts] for texts in options]})
 
 
-def _written(
-    out: Path, texts: LabelledTexts, model: str, labels: int, seed: int, probabilities: NDArray[np.float32]
-) -> Counts:
-    predicted = probabilities.argmax(1).astype(np.int64)
-    path = out / fit_file(texts.name, model, labels, seed)
+def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:
+    path = out / fit_file(task.name, model, labels, seed)
     path.parent.mkdir(parents=True)
-    pl.DataFrame(
-        {
-            "row": np.arange(len(predicted), dtype=np.int32),
-            "label": texts.test.labels.astype(np.int32),
-            "predicted": predicted.astype(np.int32),
-            "confidence": probabilities.max(1),
-        }
-    ).write_parquet(path)
-    return {name: metric(texts.test.labels, predicted) for name, metric in METRICS.items()}
+    answers.with_row_index("row").write_parquet(path)
+    found = kind_of(task).scores(task, task.test, answers)
+    return {"metrics": {name: score.value for name, score in found.items()}}

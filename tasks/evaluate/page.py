@@ -41,7 +41,7 @@ blockquote p:last-child{white-space:pre-wrap;font-family:ui-monospace,Menlo,Cons
 code,pre{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.85em;overflow-wrap:anywhere}
 pre{white-space:pre-wrap;margin:.4em 0;text-align:left}
 @media(max-width:560px){svg text{font-size:18px}svg .cellcount{font-size:14px}
-table{font-size:.82rem}th,td{padding:5px 4px}}
+table{font-size:.82rem}th,td{padding:5px 3px}}
 details{margin:.4em 0}summary{cursor:pointer;color:var(--soft)}
 """
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.labelled import LabelledTexts
+from tasks.evaluate.examples import Task
+from tasks.evaluate.kinds import kind_of
 from tasks.failure import BadSetting, StageFailure
 
 COLUMNS = ["id", "url", "title", "text", "language"]
@@ -21,19 +22,17 @@ def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
     return found
 
 
-def data_sets(
-    benchmarks: Sequence[Benchmark], labels_per_class: Sequence[int], heldout: pl.DataFrame
-) -> Iterator[LabelledTexts]:
-    """The data of these benchmarks. Raises StageFailure when it makes no task, or a class is too small to sample."""
+def tasks_of(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
+    """The tasks of these benchmarks. Raises StageFailure when there is none, or too few examples to sample."""
     names: set[str] = set()
     for benchmark in benchmarks:
-        for data in benchmark.data_sets(heldout):
-            if data.name in names:
-                raise StageFailure(f"two data sets are called {data.name}", "Rename one of them")
-            for labels in labels_per_class:
-                data.sample(labels, 0)  # fails now when a class is too small, not after minutes of fitting
-            names.add(data.name)
-            yield data
+        for task in benchmark.tasks(heldout):
+            if task.name in names:
+                raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
+            for count in task.labels or labels:
+                kind_of(task).sample(task, count, 0)  # fails now when a class is too small, not after minutes
+            names.add(task.name)
+            yield task
 
 
 def no_benchmark() -> BadSetting:

@@ -1,41 +1,60 @@
 """Looking at evaluations: a model's scores with intervals, and how much better it is than another one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.evaluate.metrics import Difference, Right, interval, paired_difference
+from tasks.evaluate.metrics import Score
+from tasks.evaluate.significance import DRAWS, Difference, interval, paired_difference
 from tasks.manifest import Manifest
 
 FEWEST_TEXTS = 30  # fewer common test texts say nothing about two models
-DRAWS = 10_000  # of the bootstrap where many intervals are asked for at once, each of them a rare quantile
+MANY_DRAWS = 10_000  # of the bootstrap where many intervals are asked for at once, each of them a rare quantile
+
+Task = tuple[str, int]
+"""A benchmark, and a label count of it, 0 for all."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the pretrained model of an evaluation got right in one task: a benchmark with so many labels a class."""
+    """How the pretrained model of an evaluation answered in one task."""
 
+    budget: str
+    """what people call the label count: `8 labels a class`"""
+    metric: str
+    """what people call the score: `accuracy`"""
     data: str
-    """names the texts and labels; where it is the same, so are the samples of each seed"""
+    """names the examples and their answers; where it is the same, so are the samples of each seed"""
     texts: NDArray[np.uint64]
-    """a hash of each test text"""
-    right: Right
-    """(seeds, texts)"""
+    """a hash of each test example"""
+    scores: list[Score]
+    """by seed"""
+
+    def at(self, rows: NDArray[np.int64]) -> list[Score]:
+        """The scores of some of the examples."""
+        return [replace(score, parts=score.parts[rows]) for score in self.scores]
+
+    def compares(self, other: "Answers") -> bool:
+        """Whether both are scored alike; not, say, by F1 over other classes."""
+        one, another = self.scores[0], other.scores[0]
+        return (one.function, one.parts.shape[1]) == (another.function, another.parts.shape[1])
 
 
 @dataclass(frozen=True)
-class Score:
-    """Accuracy in one task, mean over seeds, with the 95 % bootstrap interval over seeds and test texts."""
+class Result:
+    """The score in one task, mean over seeds, with the 95 % bootstrap interval over seeds and test texts."""
 
     benchmark: str
     labels: int
+    budget: str
+    metric: str
     texts: int
     seeds: int
-    accuracy: float
+    score: float
     low: float
     high: float
 
@@ -46,27 +65,33 @@ class Change:
 
     benchmark: str
     labels: int
+    budget: str
     texts: int
     same_samples: bool
     difference: Difference
 
 
-def answers(folder: Path) -> dict[tuple[str, int], Answers]:
-    """By benchmark and labels a class, from an evaluation's `answers.parquet`."""
+def answers(folder: Path) -> dict[Task, Answers]:
+    """By task, from an evaluation's `answers.parquet`."""
     table = pl.read_parquet(folder / "answers.parquet")
-    return {
-        (str(benchmark), int(labels)): Answers(
-            rows["data"][0], rows["text"].to_numpy(), np.array(rows["right"].to_list(), dtype=np.bool_).T
-        )
-        for (benchmark, labels), rows in table.group_by("benchmark", "labels_per_class", maintain_order=True)
-    }
+    groups = table.group_by("benchmark", "labels", maintain_order=True)
+    return {(str(benchmark), int(labels)): _answers(rows) for (benchmark, labels), rows in groups}
 
 
-def scores(folder: Path) -> Iterator[Score]:
-    """The accuracy in every task of an evaluation."""
+def _answers(rows: pl.DataFrame) -> Answers:
+    first = rows.row(0, named=True)
+    seeds = len(first["parts"])
+    parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
+    scores = [Score.kept(parts[:, seed], first["function"]) for seed in range(seeds)]
+    return Answers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
+
+
+def results(folder: Path) -> Iterator[Result]:
+    """The score in every task of an evaluation."""
     for (benchmark, labels), found in answers(folder).items():
-        seeds, texts = found.right.shape
-        yield Score(benchmark, labels, texts, seeds, float(found.right.mean()), *interval(found.right))
+        mean = float(np.mean([score.value for score in found.scores]))
+        counts = len(found.texts), len(found.scores)
+        yield Result(benchmark, labels, found.budget, found.metric, *counts, mean, *interval(found.scores))
 
 
 def differ(one: Manifest, other: Manifest) -> str:
@@ -86,25 +111,26 @@ def changes(one: Path, other: Path, *, jointly: bool = False) -> list[Change]:
     draws them apart. The intervals hold 95 %; with `jointly` all of them together do, by Bonferroni's correction.
     """
     first, second = answers(one), answers(other)
-    tasks = [task for task in first if task in second]
+    tasks = [task for task in first if task in second and first[task].compares(second[task])]
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
     enough = [task for task in tasks if len(common[task][0]) >= FEWEST_TEXTS]
     level = 1 - 0.05 / max(1, len(enough)) if jointly else 0.95
     return [
-        _change(task, first[task], second[task], common[task][1:], level, DRAWS if jointly else 2000) for task in enough
+        _change(task, first[task], second[task], common[task][1:], level, MANY_DRAWS if jointly else DRAWS)
+        for task in enough
     ]
 
 
 def _change(
-    task: tuple[str, int],
+    task: Task,
     first: Answers,
     second: Answers,
     places: tuple[NDArray[np.int64], NDArray[np.int64]],
     level: float,
     draws: int,
 ) -> Change:
-    rights = [found.right[:, rows] for found, rows in zip((first, second), places, strict=True)]
     same = first.data == second.data
-    seeds = min(map(len, rights)) if same else None
-    gap = paired_difference(rights[0][:seeds], rights[1][:seeds], draws=draws, same_samples=same, level=level)
-    return Change(*task, len(places[0]), same, gap)
+    seeds = min(len(first.scores), len(second.scores)) if same else None
+    sides = (first.at(places[0])[:seeds], second.at(places[1])[:seeds])
+    gap = paired_difference(*sides, draws=draws, same_samples=same, level=level)
+    return Change(*task, first.budget, len(places[0]), same, gap)

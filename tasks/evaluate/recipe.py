@@ -1,6 +1,7 @@
 """How a model is fitted to labels: settings only, so that a form or a plan need not load torch."""
 
 import math
+from typing import Literal
 
 from pydantic import Field
 
@@ -20,6 +21,8 @@ class Recipe(Block):
     """texts a step"""
     max_length: int = Field(128, ge=8)
     """tokens of a text; what is longer is cut"""
+    pairs: Literal["apart", "together"] = "apart"
+    """tasks of two texts: each read on its own, which suits small models, or both as one text, which large ones need"""
     warmup: float = Field(0.1, ge=0, lt=1)
     """share of the steps in which the learning rate grows; then it falls to zero in a straight line"""
     weight_decay: float = Field(0.01, ge=0)

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from tasks.evaluate import charts
-from tasks.evaluate.answer import accuracy_series, answer, percent, points, with_spread
+from tasks.evaluate.answer import COLORS, answer, percent, points, score_series, with_spread
 from tasks.evaluate.contamination import Contamination
+from tasks.evaluate.examples import ORIGIN
 from tasks.evaluate.history import Ancestor, LossCurve, Step
-from tasks.evaluate.metrics import Difference, confusion, interval
+from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
 from tasks.evaluate.samples import Rule, Sample
 from tasks.evaluate.scores import TITLES, Scoreboard, compared
+from tasks.evaluate.significance import Difference
 
 NUM_MISTAKES = 6
+MOST_CLASSES = 20  # more do not fit into a picture
 MISTAKE_CHARACTERS = 320
 
 
@@ -45,14 +50,14 @@ def render(story: Story) -> str:
 
 
 def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
-    heading = "" if alone else f"<h2>{escape(board.data.name)}</h2>"
+    heading = "" if alone else f"<h2>{escape(board.task.name)}</h2>"
     return [
         heading,
         f'<p class="answer">{answer(board)}</p>',
         _method(board),
         "<h3>Scores on test, %</h3>",
         score_table(board),
-        _accuracy_chart(board),
+        _score_chart(board),
         "<h3>Is the difference sure?</h3>",
         _difference_table(board),
         _fit_curves(board),
@@ -62,58 +67,64 @@ def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
 
 
 def _method(board: Scoreboard) -> str:
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.data.parts.items())
+    if not board.kind.learns:
+        return f'<p class="soft">{escape(board.task.about)} The models are taken as they are.</p>'
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.task.parts.items())
     return (
-        f'<p class="soft">{escape(board.data.about)} {sizes} texts. Every model gets the same samples and is chosen on '
-        "validation; the test texts are read once, after the choice.</p>"
+        f'<p class="soft">{escape(board.task.about)} {sizes} examples. Every model gets the same '
+        "samples and is chosen on validation; the test part is read once, after the choice.</p>"
     )
 
 
 def score_table(board: Scoreboard) -> str:
-    """A row per label count and model, so that it is no wider for more of them: accuracy with interval, macro-F1."""
+    """A row per label count and model, so that it is no wider for more of them: two scores, the first with interval."""
     pairs = [(labels, model) for labels in board.label_counts for model in board.models]
+    shown, further = board.metric, board.kind.metrics[1:2]
     rows = [
         [
-            str(labels),
+            board.count(labels),
             escape(TITLES[model]),
-            with_spread(board.spread(model, labels, "accuracy")),
-            " … ".join(map(percent, interval(board.right(model, labels)))),
-            with_spread(board.spread(model, labels, "macro_f1")),
+            with_spread(board.spread(model, labels, shown)),
+            " … ".join(map(percent, board.interval(model, labels))),
+            *(with_spread(board.spread(model, labels, metric)) for metric in further),
         ]
         for labels, model in pairs
     ]
     ours = [number for number, (_, model) in enumerate(pairs) if model == "pretrained"]
     note = (
-        '<p class="soft">By labels a class: mean over seeds ± one standard deviation; the interval is a bootstrap over '
-        "seeds and test texts.</p>"
+        '<p class="soft">Mean over seeds ± one standard deviation; the interval is a bootstrap over seeds and test '
+        "examples.</p>"
     )
-    return table(["labels", "model", "accuracy", "95 % interval", "macro-F1"], rows, ours=ours) + note
+    called = [escape(board.called(metric)) for metric in (shown, *further)]
+    return table(["labels", "model", called[0], "95 % interval", *called[1:]], rows, ours=ours) + note
 
 
-def _accuracy_chart(board: Scoreboard) -> str:
-    series = accuracy_series(board, {model: f"var(--{model})" for model in TITLES})
-    at = [float(labels) for labels in board.label_counts]
-    picture = charts.line_chart(series, "labels a class", "accuracy, %", x_ticks=at, log_x=True)
+def _score_chart(board: Scoreboard) -> str:
+    if not board.kind.learns:
+        return ""
+    series = score_series(board, {color: f"var(--{color})" for color in COLORS})
+    picture = charts.line_chart(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
     return figure(picture, "Mean over seeds; the bars are one standard deviation up and down.")
 
 
 def _difference_table(board: Scoreboard) -> str:
     rows = [
         [
-            f"pretrained \u2212 {escape(TITLES[other])}",
-            str(labels),
+            escape(TITLES[other]),
+            board.count(labels),
             points(gap.mean),
             f"{points(gap.low)} … {points(gap.high)}",
+            f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001",
             _sure(gap),
         ]
         for labels, other, gap in compared(board)
     ]
     note = (
-        '<p class="soft">Points of accuracy, paired over samples and test texts. The interval is a bootstrap over '
-        "both; the last column says whether the mean exceeds each model's standard deviation over seeds and the "
-        "interval leaves zero out.</p>"
+        f'<p class="soft">Points of {escape(board.title)}, paired over samples and test examples. The interval is a '
+        "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "
+        "standard deviation over seeds and the interval leaves zero out.</p>"
     )
-    return table(["difference", "labels", "points", "95 % interval", "sure"], rows) + note
+    return table(["pretrained minus", "labels", "points", "95 % interval", "p", "sure"], rows) + note
 
 
 def _sure(gap: Difference) -> str:
@@ -123,6 +134,8 @@ def _sure(gap: Difference) -> str:
 
 
 def _fit_curves(board: Scoreboard) -> str:
+    if not board.kind.learns:
+        return ""
     most, series, chosen = board.label_counts[-1], [], []
     for model in ("pretrained", "random"):
         moments = zip(*(fit.curve for fit in board.of(model, most)), strict=True)
@@ -130,9 +143,9 @@ def _fit_curves(board: Scoreboard) -> str:
         series.append(charts.Series(TITLES[model], f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
         chosen.append(f"{TITLES[model]} {' and '.join(rates)}")
-    counts = " and ".join(map(str, board.label_counts))
+    counts = " and ".join(map(board.count, board.label_counts))
     caption = (
-        f"Mean over seeds, {most} labels a class. Learning rates chosen on validation with {counts} labels: "
+        f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "
         f"{', '.join(chosen)}."
     )
     return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, "step", "training loss"), caption)
@@ -140,27 +153,34 @@ def _fit_curves(board: Scoreboard) -> str:
 
 def _confusion(board: Scoreboard) -> str:
     fit = board.shown()
-    counts = confusion(fit.guesses["label"].to_numpy(), fit.guesses["predicted"].to_numpy(), len(board.data.names))
-    caption = f"Pretrained, {fit.labels} labels a class, seed {fit.seed}. Row: true class; column: predicted class."
+    if "label" not in board.task.test or len(board.task.names) > MOST_CLASSES:
+        return ""
+    truth = board.task.test["label"].to_numpy().astype(np.int64)
+    counts = confusion(truth, fit.answers["predicted"].to_numpy().astype(np.int64), len(board.task.names))
+    caption = f"Pretrained, {board.budget(fit.labels)}, seed {fit.seed}. Row: true class; column: predicted class."
     return "<h3>What is taken for what</h3>" + figure(
-        charts.confusion_picture(counts.tolist(), board.data.names), caption
+        charts.confusion_picture(counts.tolist(), board.task.names), caption
     )
 
 
 def _mistakes(board: Scoreboard) -> str:
-    fit = board.shown()
-    wrong = fit.guesses.filter(fit.guesses["label"] != fit.guesses["predicted"])
-    wrong = wrong.sort(["confidence", "row"], descending=[True, False]).head(NUM_MISTAKES)
-    names, test = board.data.names, board.data.test
-    shown = []
-    for row, label, predicted, confidence in wrong.select("row", "label", "predicted", "confidence").iter_rows():
-        text = shortened(test.texts[row])
-        shown.append(
-            f"<blockquote><p><b>{escape(names[predicted])}</b> ({percent(confidence)} %), in truth "
-            f"<b>{escape(names[label])}</b> <small>{escape(test.origins[row])}</small></p>"
-            f"<p>{escape(text)}</p></blockquote>"
-        )
-    return "<h3>Most confident mistakes</h3>" + "".join(shown) if shown else ""
+    """The wrong answers that the model was surest of; where it does not say how sure it is, the first ones."""
+    answers = board.shown().answers
+    sure = "confidence" in answers
+    if sure:
+        answers = answers.sort(["confidence", "row"], descending=[True, False])
+    shown: list[str] = []
+    for told in answers.iter_rows(named=True):
+        row = board.task.test.row(told["row"], named=True)
+        truth, given = board.kind.truth(board.task, row), board.kind.given(board.task, told)
+        if truth != given and len(shown) < NUM_MISTAKES:
+            confidence = f" ({percent(told['confidence'])} %)" if sure else ""
+            shown.append(
+                f"<blockquote><p><b>{escape(given)}</b>{confidence}, in truth <b>{escape(truth)}</b> "
+                f"<small>{escape(row[ORIGIN])}</small></p><p>{escape(shortened(board.kind.text(row)))}</p></blockquote>"
+            )
+    title = "Most confident mistakes" if sure else "Some mistakes"
+    return f"<h3>{title}</h3>{''.join(shown)}" if shown else ""
 
 
 def shortened(text: str) -> str:

@@ -1,6 +1,8 @@
 """From fits to the numbers people read: scores by model and label count, with spread, and paired differences."""
 
+import functools
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,16 +11,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.metrics import METRICS, Difference, Right, Spread, paired_difference, spread
+from tasks.evaluate.examples import Task, hash_of
+from tasks.evaluate.kinds import Kind, kind_of
+from tasks.evaluate.metrics import Score
+from tasks.evaluate.significance import Difference, Spread, interval, paired_difference, spread
 
 TITLES = {
     "pretrained": "pretrained",
     "random": "random weights",
     "tfidf": "TF-IDF + logistic regression",
+    "cosine": "TF-IDF cosine",
+    "known": "entities of the sample",
+    "shortest": "the shortest text",
+    "clause": "the likeliest clause",
     "majority": "majority guess",
+    "mean": "mean of the sample",
+    "outside": "no entity",
+    "chance": "chance",
+    "beginning": "the beginning of the text",
 }
 """Every model that is scored, and what people call it."""
+LEARNT = ("tfidf", "cosine", "known", "shortest", "clause")
+BLIND = ("majority", "mean", "outside", "chance", "beginning")
+"""Baselines that look at the words, and those that do not"""
 
 
 @dataclass(frozen=True)
@@ -34,26 +49,69 @@ class Fit:
     validation: float | None
     curve: list[tuple[int, float]]
     """step and training loss"""
-    guesses: pl.DataFrame
-    """row, label, predicted, confidence: a row per test text"""
+    answers: pl.DataFrame
+    """`row` and the kind's answer, a row per test example"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scoreboard:
     """All fits of one benchmark."""
 
-    data: LabelledTexts
+    task: Task
     fits: Sequence[Fit]
+
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """What the task asks for."""
+        return kind_of(self.task)
+
+    @property
+    def metric(self) -> str:
+        """The score that models are compared by."""
+        return self.kind.metrics[0]
+
+    @property
+    def title(self) -> str:
+        """What people call the compared score."""
+        return self.called(self.metric)
+
+    def called(self, metric: str) -> str:
+        """What people call a score."""
+        return self.kind.titles.get(metric, metric)
+
+    @property
+    def sizes(self) -> list[float]:
+        """The label counts as numbers on an axis: all of them stand where their number is."""
+        found = []
+        for labels in self.label_counts:
+            sampled = len(self.kind.sample(self.task, labels or 1, 0)) / (labels or 1)
+            found.append(float(labels or len(self.task.train) / sampled))
+        return found
 
     @property
     def label_counts(self) -> list[int]:
-        """Labels a class, rising."""
-        return sorted({fit.labels for fit in self.fits})
+        """Rising; 0 stands for all, at the end."""
+        return sorted({fit.labels for fit in self.fits}, key=lambda labels: labels or math.inf)
+
+    def count(self, labels: int) -> str:
+        """A label count in a table: 8, all, or none."""
+        return str(labels or ("all" if self.kind.learns else "none"))
+
+    def budget(self, labels: int) -> str:
+        """What people call a label count: `8 labels a class`."""
+        if not self.kind.learns:
+            return "no fine-tuning"
+        return f"{labels} {self.kind.per_label}" if labels else "all examples"
 
     @property
     def models(self) -> list[str]:
         """Those that were scored, in the order of `TITLES`."""
         return [model for model in TITLES if any(fit.model == model for fit in self.fits)]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the scores that every fit has."""
+        return list(self.fits[0].metrics)
 
     def of(self, model: str, labels: int) -> list[Fit]:
         """The fits of one model with so many labels, by seed."""
@@ -65,18 +123,22 @@ class Scoreboard:
         """Mean and deviation over seeds."""
         return spread([fit.metrics[metric] for fit in self.of(model, labels)])
 
-    def difference(self, first: str, second: str, labels: int) -> Difference:
-        """Accuracy of one model minus another's, on the same samples and the same test texts."""
-        return paired_difference(self.right(first, labels), self.right(second, labels))
+    @functools.cache  # noqa: B019 - a board lives as long as its report is written
+    def scores(self, model: str, labels: int) -> list[Score]:
+        """The compared score of every seed's answers."""
+        fits = self.of(model, labels)
+        return [self.kind.scores(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
 
-    def right(self, model: str, labels: int) -> Right:
-        """Which test texts a model got right: (seeds, texts)."""
-        return np.stack(
-            [(fit.guesses["label"] == fit.guesses["predicted"]).to_numpy() for fit in self.of(model, labels)]
-        )
+    def interval(self, model: str, labels: int) -> tuple[float, float]:
+        """95 % interval of the compared score, over seeds and test examples."""
+        return interval(self.scores(model, labels))
+
+    def difference(self, first: str, second: str, labels: int) -> Difference:
+        """One model's compared score minus another's, on the same samples and the same test examples."""
+        return paired_difference(self.scores(first, labels), self.scores(second, labels))
 
     def shown(self) -> Fit:
-        """The fit that examples and the confusion picture are taken from: pretrained, most labels, first seed."""
+        """The fit that examples and pictures are taken from: pretrained, most labels, first seed."""
         return self.of("pretrained", self.label_counts[-1])[0]
 
 
@@ -87,19 +149,19 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
             {
                 "benchmark": fit.benchmark,
                 "model": fit.model,
-                "labels_per_class": fit.labels,
+                "labels": fit.labels,
                 "seed": fit.seed,
                 "metric": metric,
                 "value": fit.metrics[metric],
             }
             for board in boards
             for fit in board.fits
-            for metric in METRICS
+            for metric in fit.metrics
         ],
         schema={
             "benchmark": pl.String,
             "model": pl.String,
-            "labels_per_class": pl.Int32,
+            "labels": pl.Int32,
             "seed": pl.Int32,
             "metric": pl.String,
             "value": pl.Float64,
@@ -108,21 +170,27 @@ def rows(boards: Sequence[Scoreboard]) -> pl.DataFrame:
 
 
 def answers(boards: Sequence[Scoreboard]) -> pl.DataFrame:
-    """Which test texts the pretrained model got right, by seed: what other models are compared with it by."""
-    tables = [
-        pl.DataFrame(
-            {
-                "benchmark": board.data.name,
-                "data": board.data.digest,
-                "labels_per_class": np.full(len(board.data.test), labels, dtype=np.int32),
-                "text": board.data.test.text_ids,
-                "right": board.right("pretrained", labels).T.tolist(),
-            }
-        )
-        for board in boards
-        for labels in board.label_counts
-    ]
-    return pl.concat(tables)
+    """What each test example brings to the pretrained model's score: what other models are compared with it by."""
+    return pl.concat(_answers(board, labels) for board in boards for labels in board.label_counts)
+
+
+def _answers(board: Scoreboard, labels: int) -> pl.DataFrame:
+    task, kind, found = board.task, board.kind, board.scores("pretrained", labels)
+    # an example is the same where it is asked the same and the same is right
+    asked = [f"{kind.text(row)}\0{kind.truth(task, row)}" for row in task.test.iter_rows(named=True)]
+    return pl.DataFrame(
+        {
+            "benchmark": task.name,
+            "labels": labels,
+            "budget": board.budget(labels),
+            "metric": board.title,
+            "function": found[0].function,
+            "data": task.digest,
+            "text": list(map(hash_of, asked)),
+            "parts": np.stack([score.parts for score in found], 1).tolist(),
+        },
+        schema_overrides={"labels": pl.Int32, "text": pl.UInt64, "parts": pl.List(pl.List(pl.Float64))},
+    )
 
 
 def compared(board: Scoreboard) -> list[tuple[int, str, Difference]]:
@@ -138,7 +206,7 @@ def compared(board: Scoreboard) -> list[tuple[int, str, Difference]]:
 def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any]) -> dict[str, Any]:
     """Everything that was measured, without timings, so that the bytes depend on the inputs only."""
     return {
-        "benchmarks": {board.data.name: _one(board) for board in boards},
+        "benchmarks": {board.task.name: _one(board) for board in boards},
         "contamination": contamination,
         "scores": rows(boards).to_dicts(),
     }
@@ -146,29 +214,32 @@ def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any]) -> dict
 
 def _one(board: Scoreboard) -> dict[str, Any]:
     means = [
-        {"model": model, "labels_per_class": labels, "metric": metric}
+        {"model": model, "labels": labels, "metric": metric}
         | {name: value for name, value in asdict(board.spread(model, labels, metric)).items() if name != "values"}
+        | (dict(zip(("low", "high"), board.interval(model, labels), strict=True)) if metric == board.metric else {})
         for labels in board.label_counts
         for model in board.models
-        for metric in METRICS
+        for metric in board.metrics
     ]
     differences = [
-        {"first": "pretrained", "second": other, "labels_per_class": labels} | asdict(difference)
+        {"first": "pretrained", "second": other, "labels": labels} | asdict(difference)
         for labels, other, difference in compared(board)
     ]
     return {
-        "about": board.data.about,
-        "classes": board.data.names,
-        "examples": {name: len(part) for name, part in board.data.parts.items()},
+        "about": board.task.about,
+        "kind": board.task.kind,
+        "metric": board.metric,
+        "classes": board.task.names,
+        "examples": {name: len(part) for name, part in board.task.parts.items()},
         "means": means,
         "differences": differences,
         "fits": [
             {
                 "model": fit.model,
-                "labels_per_class": fit.labels,
+                "labels": fit.labels,
                 "seed": fit.seed,
                 "chosen": fit.chosen,
-                "validation_accuracy": fit.validation,
+                "validation": fit.validation,
             }
             for fit in board.fits
         ],

@@ -1,7 +1,9 @@
 """The steps of an evaluation, in the order in which the stage takes them."""
 
+import functools
 import json
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ import polars as pl
 from tasks.draft import Draft
 from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
+from tasks.evaluate.examples import Task
 from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
 from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, settings_lines
-from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.prepared import data_sets, no_benchmark
+from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.prepared import no_benchmark, tasks_of
 from tasks.evaluate.report import Story, render
 from tasks.evaluate.samples import rules
 from tasks.evaluate.scores import TITLES, Fit, Scoreboard, answers, as_json, rows, write_json
@@ -28,20 +31,25 @@ VERSIONS = ("textmill", "torch", "transformers", "tokenizers", "scikit-learn", "
 
 
 def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
-    """Make every enabled benchmark's data and keep it in the scratch folder, where the shards read it."""
+    """Make every enabled benchmark's tasks and keep them in the scratch folder, where the shards read them."""
     paths = []
-    for data in data_sets(settings.enabled(), settings.labels_per_class, heldout):
-        paths.append(draft.scratch / f"{data.name}.parquet")
-        data.save(paths[-1])
-        log.info("%s: %s classes, %s test texts", data.name, len(data.names), f"{len(data.test):,}")
+    for task in tasks_of(settings.enabled(), settings.labels, heldout):
+        paths.append(draft.scratch / f"{task.name}.parquet")
+        task.save(paths[-1])
+        log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
     if not paths:
         raise no_benchmark()
     return paths
 
 
+def counts_of(settings: Evaluate, task: Task) -> list[int]:
+    """The label counts of a task, the dearest first, so that no core waits at the end."""
+    return sorted(task.labels or settings.labels, key=lambda labels: -(labels or math.inf))
+
+
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
-    texts = [text for path in data for text in LabelledTexts.load(path).test.texts]
+    texts = [text for path in data for text in texts_of(Task.load(path))]
     found = check(tokens, heldout, texts)
     draft.counts["contamination"] = found.as_dict()
     log.info(
@@ -52,64 +60,70 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
     return found
 
 
+def texts_of(task: Task) -> list[str]:
+    """The text of every test example."""
+    return [kind_of(task).text(row) for row in task.test.iter_rows(named=True)]
+
+
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
-    texts = LabelledTexts.load(data)
+    task = Task.load(data)
     rates = chosen_rates(settings, draft, checkpoint, data)
+    kind = kind_of(task)
     runs = [
         (model, labels, seed)
-        for labels in sorted(settings.labels_per_class, reverse=True)  # the long ones first, so that no core waits
+        for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in TITLES
+        for model in (*MODELS, *kind.baselines)
     ]
-    fitted = {run: (data, checkpoint, settings.recipe, *run, rates[run[:2]]) for run in runs if run[0] in MODELS}
-    simple = {run: (data, *run[:1], *run[1:]) for run in runs if run[0] not in MODELS}
-    counts = draft.map(score, {_shard(data, run): args for run, args in fitted.items()}, f"{texts.name}: fine-tune")
-    counts |= draft.map(baseline, {_shard(data, run): args for run, args in simple.items()}, f"{texts.name}: baselines")
-    fits = [
-        Fit(
-            benchmark=texts.name,
-            model=model,
-            labels=labels,
-            seed=seed,
-            metrics={name: counts[_shard(data, run)][name] for name in ("accuracy", "macro_f1")},
-            chosen=counts[_shard(data, run)]["chosen"],
-            validation=counts[_shard(data, run)]["validation"],
-            curve=counts[_shard(data, run)]["curve"],
-            guesses=pl.read_parquet(draft.path / fit_file(texts.name, model, labels, seed)),
+    # as it is, a pretrained model answers alike with every seed
+    made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
+    fitted = {
+        _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
+        for run in made.values()
+        if run[0] in MODELS
+    }
+    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in kind.baselines}
+    counts = draft.map(score, fitted, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
+    counts |= draft.map(baseline, simple, f"{task.name}: baselines")
+    fits = []
+    for (model, labels, seed), run in made.items():
+        told = counts[_shard(data, run)]
+        fits.append(
+            Fit(
+                benchmark=task.name,
+                model=model,
+                labels=labels,
+                seed=seed,
+                **{name: told[name] for name in ("metrics", "chosen", "validation", "curve")},
+                answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
+            )
         )
-        for run in runs
-        for model, labels, seed in [run]
-    ]
-    return Scoreboard(texts, fits)
+    return Scoreboard(task, fits)
 
 
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
-    """For every model and label count the learning rate with the best mean accuracy on validation; ties by loss."""
-    recipe = settings.recipe
+    """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
+    recipe, task = settings.recipe, Task.load(data)
+    pairs = [(model, labels) for labels in counts_of(settings, task) for model in MODELS]
+    if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
+        return dict.fromkeys(pairs, recipe.learning_rates[0])
+    seeds = range(min(settings.choice_seeds, settings.seeds))
     tries = {
-        (model, labels, seed, rate): (data, checkpoint, recipe, model, labels, seed, rate)
-        for labels in sorted(settings.labels_per_class, reverse=True)
+        (*pair, seed, rate): (data, checkpoint, recipe, *pair, seed, rate)
+        for pair in pairs
         for rate in recipe.learning_rates
-        for model in MODELS
-        for seed in range(min(settings.choice_seeds, settings.seeds))
+        for seed in seeds
     }
-    if len(recipe.learning_rates) == 1:
-        return {(model, labels): recipe.learning_rates[0] for model, labels, _, _ in tries}
     found = draft.map(choose, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates")
-    best: dict[tuple[str, int], float] = {}
-    for model, labels in {run[:2]: None for run in tries}:
-        standings = {
-            rate: (
-                sum(
-                    found[_shard(data, run)]["accuracy"] for run in tries if (*run[:2], run[3]) == (model, labels, rate)
-                ),
-                -sum(found[_shard(data, run)]["loss"] for run in tries if (*run[:2], run[3]) == (model, labels, rate)),
-            )
-            for rate in recipe.learning_rates
-        }
-        best[model, labels] = max(standings, key=lambda rate: standings[rate])
-        log.info("%s with %s labels a class: learning rate %g", TITLES[model], labels, best[model, labels])
+
+    def standing(pair: tuple[str, int], rate: float) -> tuple[float, float]:
+        results = [found[_shard(data, (*pair, seed, rate))] for seed in seeds]
+        return sum(each["score"] for each in results), -sum(each["loss"] for each in results)
+
+    best = {pair: max(recipe.learning_rates, key=functools.partial(standing, pair)) for pair in pairs}
+    for (model, labels), rate in best.items():
+        log.info("%s with %s labels: learning rate %g", TITLES[model], labels or "all", rate)
     return best
 
 
@@ -162,10 +176,10 @@ def model_facts(checkpoint: Path) -> list[tuple[str, str]]:
 
 
 def counted(boards: list[Scoreboard]) -> dict[str, Any]:
-    """Mean accuracies for the manifest: benchmark → label count → model."""
+    """Mean scores for the manifest: benchmark → label count → model."""
     return {
-        board.data.name: {
-            str(labels): {model: round(board.spread(model, labels, "accuracy").mean, 4) for model in board.models}
+        board.task.name: {
+            str(labels): {model: round(board.spread(model, labels, board.metric).mean, 4) for model in board.models}
             for labels in board.label_counts
         }
         for board in boards

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from tasks.block import Block, Every, kind_of
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.prepared import data_sets, heldout_documents, no_benchmark
+from tasks.evaluate.prepared import heldout_documents, no_benchmark, tasks_of
 from tasks.evaluate.recipe import Recipe
 from tasks.failure import BadSetting, StageFailure, explained
 from tasks.stage import stage
@@ -21,7 +21,7 @@ class Gate(Block):
     enabled: bool = True
     """whether a model that is significantly worse than the best one is kept from taking its place"""
     tolerance: float = Field(0.0, ge=0, lt=1)
-    """share of accuracy that may be lost: only a loss that is surely larger counts"""
+    """share of the score that may be lost: only a loss that is surely larger counts"""
     fail: bool = False
     """whether the run of such a model ends as failed, after everything was stored; otherwise it only says so"""
 
@@ -31,8 +31,9 @@ class Evaluate(Block):
 
     benchmarks: Every[Benchmark] = Every[Benchmark]()
     """the tasks; each enabled one is in the report"""
-    labels_per_class: list[int] = Field([8, 32], min_length=1)
-    """how many labelled examples of each class a model gets; each count is an experiment of its own"""
+    labels: list[int] = Field([8, 32], min_length=1)
+    """how many labelled examples a model gets (of each class; of each entity type; in tens where there is neither), or
+    0 for all; each count is an experiment of its own"""
     seeds: int = Field(3, ge=3, le=100)
     """repetitions with other samples, other orders and other random weights"""
     choice_seeds: int = Field(1, ge=1)
@@ -54,15 +55,15 @@ class Evaluate(Block):
         """The benchmarks that models are scored on."""
         return [block for _, block in self.benchmarks.blocks() if block.enabled]
 
-    @field_validator("labels_per_class")
+    @field_validator("labels")
     @classmethod
-    def _positive_and_once(cls, counts: list[int]) -> list[int]:
-        if min(counts) < 1 or len(set(counts)) != len(counts):
-            raise ValueError("give different whole numbers from 1")
+    def _different(cls, counts: list[int]) -> list[int]:
+        if min(counts) < 0 or len(set(counts)) != len(counts):
+            raise ValueError("give different whole numbers from 1, or 0 for all")
         return counts
 
 
-@stage("evaluate", version=3)
+@stage("evaluate", version=4)
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
@@ -99,7 +100,7 @@ def refuse_data(settings: Evaluate, *tokens: Artifact) -> None:
 def refuse(settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, alone: bool = True) -> None:
     """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
     try:
-        if not list(data_sets(benchmarks, settings.labels_per_class, heldout)) and alone:
+        if not list(tasks_of(benchmarks, settings.labels, heldout)) and alone:
             raise no_benchmark()
     except StageFailure as error:
         raise explained("evaluate", error) from error

@@ -1,23 +1,34 @@
-import numpy as np
+import polars as pl
+import pytest
 
-from tasks.evaluate.baselines import is_spaceless, majority, tfidf
+from tasks.evaluate.baselines import is_spaceless, known_entities, majority, mean_number, outside, overlap, tfidf
 from tasks.evaluate.benchmarks.site_section import SiteSection
-from tasks.evaluate.labelled import Part
+from tasks.evaluate.examples import Task
+from tasks.evaluate.files import frame
+from tasks.evaluate.kinds.classes import Classes
+from tasks.evaluate.kinds.numbers import Numbers
+from tasks.evaluate.kinds.tags import Tags
 
 
-def part(texts: list[str], labels: list[int]) -> Part:
-    return Part(texts, np.array(labels, dtype=np.int64), [""] * len(texts))
+def part(texts: list[str], labels: list[int]) -> pl.DataFrame:
+    rows = [{"text": text, "second": "", "label": label} for text, label in zip(texts, labels, strict=True)]
+    return frame(rows, Classes.columns)
+
+
+def task(kind: str, names: list[str], train: pl.DataFrame, test: pl.DataFrame) -> Task:
+    return Task("made", "", kind, names, train, train, test, [])
 
 
 def test_majority_takes_the_most_frequent_class() -> None:
     train = part(["a", "b", "c"], [1, 2, 2])
-    assert majority(train, part(["x", "y"], [0, 1]), 3).probabilities.argmax(1).tolist() == [2, 2]
+    made = task("classes", ["x", "y", "z"], train, part(["x", "y"], [0, 1]))
+    assert majority(made, train).answers["predicted"].to_list() == [2, 2]
 
 
-def test_tfidf_learns_an_easy_task(heldout) -> None:  # type: ignore[no-untyped-def]
-    (data,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).data_sets(heldout)
-    guess = tfidf(data.sample(8, 0), data.validation, data.test, 3)
-    assert (guess.probabilities.argmax(1) == data.test.labels).mean() > 0.9
+def test_tfidf_learns_an_easy_task(heldout: pl.DataFrame) -> None:
+    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    guess = tfidf(made, Classes().sample(made, 8, 0))
+    assert (guess.answers["predicted"] == made.test["label"]).mean() > 0.9  # type: ignore[operator]
     assert guess.validation is not None
     assert set(guess.chosen) == {"C"}
 
@@ -26,5 +37,27 @@ def test_chinese_is_read_by_characters() -> None:
     assert is_spaceless(["今天天气很好, ok"])
     assert not is_spaceless(["the weather is fine 今天"])
     train = part(["好看好吃", "难看难吃", "好玩", "难受"], [0, 1, 0, 1])
-    guess = tfidf(train, train, part(["好听", "难听"], [0, 1]), 2)
-    assert guess.probabilities.argmax(1).tolist() == [0, 1]
+    made = task("classes", ["good", "bad"], train, part(["好听", "难听"], [0, 1]))
+    assert tfidf(made, train).answers["predicted"].to_list() == [0, 1]
+
+
+def test_numbers_are_the_mean_or_what_two_texts_share() -> None:
+    rows = [
+        {"text": "a red bird", "second": "a red bird", "number": 5.0},
+        {"text": "a red bird", "second": "no fish here", "number": 0.0},
+    ]
+    made = task("numbers", [], frame(rows, Numbers.columns), frame(rows, Numbers.columns))
+    assert mean_number(made, made.train).answers["predicted"].to_list() == [2.5, 2.5]
+    assert overlap(made, made.train).answers["predicted"].to_list() == [pytest.approx(1.0), 0.0]
+
+
+def test_entities_of_the_sample_are_found_again_the_longest_first() -> None:
+    names = ["B-LOC", "I-LOC", "O"]
+    train = frame(
+        [{"words": ["in", "New", "York", "York"], "tags": [2, 0, 1, 0], "between": " "}],
+        Tags.columns,
+    )
+    test = frame([{"words": ["York", "and", "New", "York"], "tags": [0, 2, 0, 1], "between": " "}], Tags.columns)
+    made = task("tags", names, train, test)
+    assert known_entities(made, train).answers["predicted"].to_list() == [[0, 2, 0, 1]]
+    assert outside(made, train).answers["predicted"].to_list() == [[2, 2, 2, 2]]

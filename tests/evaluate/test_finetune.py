@@ -1,14 +1,19 @@
+import math
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, T5Config
 
 from tasks.evaluate.benchmarks.site_section import SiteSection
-from tasks.evaluate.encoder import Encoder, Tokens, batch_of, by_length, features, load
-from tasks.evaluate.finetune import Encoded, fit, one_thread, progress_of, rows_by_step, standing
+from tasks.evaluate.encoder import Encoder, Tokens, batch_of, by_length, load
+from tasks.evaluate.examples import Task
+from tasks.evaluate.finetune import Fitted, fit, one_thread, progress_of, rows_by_step, standing
 from tasks.evaluate.fits import curve
+from tasks.evaluate.heads import head_of
+from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.recipe import Recipe
 from tasks.failure import StageFailure
 
@@ -16,20 +21,26 @@ RECIPE = Recipe(epochs=4, fewest_steps=12, batch=6, max_length=32)
 
 
 @pytest.fixture
-def parts(heldout, checkpoint: Path) -> tuple[Encoded, Encoded]:  # type: ignore[no-untyped-def]
-    (data,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).data_sets(heldout)
+def task(heldout: pl.DataFrame) -> Task:
+    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    return made
+
+
+def fitted(task: Task, checkpoint: Path, seed: int = 0, *, random: bool = True) -> Fitted:
     tokens = Tokens(checkpoint, 32)
-    train, validation = data.sample(8, 0), data.validation
-    return tuple(Encoded(tokens(each.texts), torch.from_numpy(each.labels)) for each in (train, validation))  # type: ignore[return-value]
-
-
-def test_a_fit_learns_and_keeps_its_best_moment(parts: tuple[Encoded, Encoded], checkpoint: Path) -> None:
     with one_thread():
-        fitted = fit(load(checkpoint, random=True, seed=0), *parts, 3, RECIPE, 0.01, seed=0)
-        accuracy = (fitted.classifier.predict(parts[1].token_ids).argmax(1) == parts[1].labels).double().mean()
-    assert fitted.best.accuracy > 0.6
-    assert fitted.best == max(fitted.moments, key=standing)
-    assert accuracy.item() == fitted.best.accuracy
+        head = head_of(load(checkpoint, random=random, seed=seed), task, RECIPE)
+        train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
+        return fit(head, train, validation, RECIPE, 0.01, seed)
+
+
+def test_a_fit_learns_and_keeps_its_best_moment(task: Task, checkpoint: Path) -> None:
+    found = fitted(task, checkpoint)
+    loss, answers = found.head.judged(found.head.examples(Tokens(checkpoint, 32), task.validation))
+    assert found.best.score > 0.6
+    assert found.best == max(found.moments, key=standing)
+    assert (answers["predicted"] == task.validation["label"]).mean() == found.best.score
+    assert loss == pytest.approx(found.best.loss)
 
 
 def test_the_curve_averages_stretches_of_steps() -> None:
@@ -37,25 +48,21 @@ def test_the_curve_averages_stretches_of_steps() -> None:
     assert curve([3.0]) == [(1, 3.0)]
 
 
-def test_one_seed_gives_one_fit(parts: tuple[Encoded, Encoded], checkpoint: Path) -> None:
-    def weights(seed: int) -> torch.Tensor:
-        with one_thread():
-            return fit(load(checkpoint, random=True, seed=seed), *parts, 3, RECIPE, 0.01, seed).classifier.head.weight
-
-    assert torch.equal(weights(0), weights(0))
-    assert not torch.equal(weights(0), weights(1))
+def test_one_seed_gives_one_fit(task: Task, checkpoint: Path) -> None:
+    first, again, other = (fitted(task, checkpoint, seed).head.head.weight for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
-def test_a_fit_begins_with_an_even_guess_and_changes_every_weight(
-    parts: tuple[Encoded, Encoded], checkpoint: Path
-) -> None:
-    encoder = load(checkpoint, random=False, seed=0)
-    before = {name: weight.clone() for name, weight in encoder.named_parameters()}
-    with one_thread():
-        fitted = fit(encoder, *parts, 3, RECIPE, 0.01, seed=0)
-    after = dict(fitted.classifier.encoder.named_parameters())
+def test_a_fit_begins_with_an_even_guess_and_changes_every_weight(task: Task, checkpoint: Path) -> None:
+    before = dict(load(checkpoint, random=False, seed=0).named_parameters())
+    after = dict(fitted(task, checkpoint, random=False).head.encoder.named_parameters())
     same = [name for name, weight in before.items() if torch.equal(weight, after[name])]
     assert same == []
+    head = head_of(load(checkpoint, random=False, seed=0), task, RECIPE)
+    examples = head.examples(Tokens(checkpoint, 32), task.train)
+    head.begin(examples)
+    assert head.judged(examples)[0] == pytest.approx(math.log(3))
 
 
 def test_threads_and_random_state_are_put_back() -> None:
@@ -77,6 +84,11 @@ def test_the_rate_rises_and_falls() -> None:
     assert max(factors) == 1.0
     assert factors.index(1.0) in {1, 2}
     assert 0 < factors[-1] < 0.1
+
+
+@torch.no_grad()
+def features(encoder: Encoder, texts: list[list[int]]) -> torch.Tensor:
+    return encoder.eval()(batch_of(texts))
 
 
 BODIES = {

@@ -4,13 +4,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
-from tasks.evaluate.metrics import Right
-from tasks.evaluate.query import FEWEST_TEXTS, answers, changes, differ, scores
+from tasks.evaluate.metrics import Floats
+from tasks.evaluate.metrics.correlation import correlations
+from tasks.evaluate.query import FEWEST_TEXTS, answers, changes, differ, results
 from tasks.manifest import Manifest
 
 TEXTS = 300
 HARDNESS = np.random.default_rng(0).random(TEXTS)
+
+Right = NDArray[np.bool_]
 
 
 def right(ability: float, seed: int, seeds: int = 3) -> Right:
@@ -21,20 +25,32 @@ def right(ability: float, seed: int, seeds: int = 3) -> Right:
 
 
 def evaluated(folder: Path, correct: Right, texts: Sequence[int] = range(TEXTS), data: str = "same") -> Path:
+    hits = correct[:, : len(texts)].astype(np.float64)
+    return kept(folder, np.stack([hits, np.ones_like(hits)], 2).swapaxes(0, 1), "mean", texts, data)
+
+
+def kept(folder: Path, parts: Floats, function: str, texts: Sequence[int], data: str) -> Path:
+    """An evaluation of parts (texts, seeds, sums)."""
     folder.mkdir()
-    rows = {"text": list(texts), "right": correct[:, : len(texts)].T.tolist()}
-    table = pl.DataFrame(rows, schema_overrides={"text": pl.UInt64}).with_columns(
-        benchmark=pl.lit("news"), data=pl.lit(data), labels_per_class=pl.lit(8, pl.Int32)
-    )
+    rows = {"text": list(texts), "parts": parts.tolist()}
+    constants = {
+        "benchmark": "news",
+        "budget": "8 labels a class",
+        "metric": "score",
+        "function": function,
+        "data": data,
+    }
+    table = pl.DataFrame(rows, schema_overrides={"text": pl.UInt64})
+    table = table.with_columns(labels=pl.lit(8, pl.Int32), **{name: pl.lit(value) for name, value in constants.items()})
     table.write_parquet(folder / "answers.parquet")
     return folder
 
 
 def test_a_score_has_an_interval_around_it(tmp_path: Path) -> None:
-    (score,) = scores(evaluated(tmp_path / "one", right(0.6, 1)))
-    assert (score.benchmark, score.labels, score.texts, score.seeds) == ("news", 8, TEXTS, 3)
-    assert score.low < score.accuracy < score.high
-    assert 0.05 < score.high - score.low < 0.2
+    (found,) = results(evaluated(tmp_path / "one", right(0.6, 1)))
+    assert (found.benchmark, found.labels, found.texts, found.seeds) == ("news", 8, TEXTS, 3)
+    assert found.low < found.score < found.high
+    assert 0.05 < found.high - found.low < 0.2
 
 
 def test_the_same_data_are_paired_by_text_and_by_sample(tmp_path: Path) -> None:
@@ -55,7 +71,7 @@ def test_all_intervals_together_are_wider(tmp_path: Path) -> None:
     for name, ability in (("one", 0.7), ("two", 0.6)):
         folders.append(evaluated(tmp_path / name, right(ability, 1)))
         table = pl.read_parquet(folders[-1] / "answers.parquet")
-        tasks = [table.with_columns(labels_per_class=pl.lit(labels, pl.Int32)) for labels in (8, 16, 32)]
+        tasks = [table.with_columns(labels=pl.lit(labels, pl.Int32)) for labels in (8, 16, 32)]
         pl.concat(tasks).write_parquet(folders[-1] / "answers.parquet")
     single, joint = changes(*folders), changes(*folders, jointly=True)
     assert [each.labels for each in joint] == [8, 16, 32]
@@ -76,8 +92,25 @@ def test_only_common_texts_are_compared(tmp_path: Path) -> None:
 
 def test_a_text_that_repeats_is_paired_once(tmp_path: Path) -> None:
     folder = evaluated(tmp_path / "one", right(0.6, 1), [7, *range(100), 7, 7])
-    assert answers(folder)["news", 8].right.shape == (3, 103)
+    assert [score.parts.shape for score in answers(folder)["news", 8].scores] == [(103, 2)] * 3
     assert [each.texts for each in changes(folder, folder)] == [100]
+
+
+def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=TEXTS)
+
+    def told(name: str, noise: float) -> Path:
+        guesses = truth + rng.normal(size=(3, TEXTS)) * noise
+        parts = np.stack([correlations(truth, each)["spearman"].parts for each in guesses], 1)
+        return kept(tmp_path / name, parts, "correlation.correlation", range(TEXTS), "same")
+
+    good, bad = told("good", 0.3), told("bad", 2.0)
+    (change,) = changes(good, bad, jointly=True)
+    (one,), (other,) = results(good), results(bad)
+    assert change.difference.sure
+    assert change.difference.mean == pytest.approx(one.score - other.score)
+    assert changes(good, evaluated(tmp_path / "accuracy", right(0.6, 1))) == [], "another score"
 
 
 def test_what_does_not_compare_is_named() -> None:

@@ -14,14 +14,15 @@ from pydantic import ValidationError
 from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.query import answers
+from tasks.evaluate.examples import Task
+from tasks.evaluate.query import answers, results
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
 from tasks.store import Artifact
 
 SMALL = Evaluate.model_validate(
     {
-        "labels_per_class": [2, 6],
+        "labels": [2, 6],
         "recipe": {"learning_rates": [0.003, 0.01], "epochs": 2, "fewest_steps": 8, "batch": 6, "max_length": 32},
         "benchmarks": {"site_section": {"passage_words": 12, "fewest_words": 6, "fewest_passages": 8}},
     }
@@ -53,9 +54,9 @@ def run(
 def test_everything_is_scored_and_told(run: Run) -> None:
     draft = run()
     scores = pl.read_parquet(draft.path / "scores.parquet")
-    assert scores.columns == ["benchmark", "model", "labels_per_class", "seed", "metric", "value"]
-    assert len(scores) == 4 * 2 * 3 * 2
-    assert scores["value"].is_between(0, 1).all()
+    assert scores.columns == ["benchmark", "model", "labels", "seed", "metric", "value"]
+    assert len(scores) == 4 * 2 * 3 * 6
+    assert scores.filter(pl.col("metric") != "mcc")["value"].is_between(0, 1).all()
     told = json.loads((draft.path / "scores.json").read_text())
     assert told["contamination"]["shared_ids"] == 0
     assert {each["second"] for each in told["benchmarks"]["site_section"]["differences"]} == {
@@ -67,12 +68,13 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
     report = (draft.path / "report.html").read_text()
     assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
+    test = Task.load(draft.scratch / "site_section.parquet").test
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
     kept = answers(draft.path)["site_section", 6]
-    assert (guesses["label"] == guesses["predicted"]).to_list() == kept.right[0].tolist()
+    assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
-    one = scores.filter(model="tfidf", labels_per_class=6, seed=0, metric="accuracy")["value"].item()
-    assert (guesses["label"] == guesses["predicted"]).mean() == one
+    one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
+    assert (test["label"] == guesses["predicted"]).mean() == one
 
 
 def test_the_same_inputs_give_the_same_bytes(run: Run) -> None:
@@ -87,6 +89,65 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     (first.path / "report.html").unlink()
     monkeypatch.setattr("tasks.evaluate.fits._fitted", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
+
+
+def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> None:
+    conll = tmp_path / "tags.txt"
+    conll.write_text("".join(f"the O\n{word} B-TREE\nsail O\n\n" for word in ("oak", "birch") * 12))
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
+    table = tmp_path / "pairs.tsv"
+    words = ["oak", "birch", "sail", "mast", "tide"]
+    near = "".join(f"the {words[n % 5]} {words[n % 3]}\tof old {words[n % 4]}\t{n % 5}\n" for n in range(80))
+    table.write_text("text\tsecond_text\tscore\n" + near)
+    marked = tmp_path / "marked.jsonl"
+    spans = [f"<e1>{words[n % 5]}</e1> {'of' if n % 2 else 'and'} <e2>{words[n % 3]}</e2>" for n in range(16)]
+    rows = [{"text": f"the {each} tide", "label": "ab"[n % 2]} for n, each in enumerate(spans)]
+    marked.write_text("\n".join(map(json.dumps, rows)))
+    asked = tmp_path / "asked.json"
+    told = [{"text": "old oak", "answer_start": 5}]
+    qas = [{"id": str(n), "question": f"which {n}", "answers": told} for n in range(20)]
+    asked.write_text(json.dumps({"data": [{"paragraphs": [{"context": "some old oak with many sails", "qas": qas}]}]}))
+
+    def same(path: Path, name: str) -> dict[str, Any]:
+        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+
+    benchmarks = SMALL.model_dump()["benchmarks"] | {
+        "tagging": {"sets": [same(conll, "trees")]},
+        "similarity": {"sets": [same(table, "near")]},
+        "relation": {"sets": [same(marked, "marked")]},
+        "question_answering": {"sets": [same(asked, "asked")]},
+        "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+    }
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
+    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
+    boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
+    assert {name: each["metric"] for name, each in boards.items()} == {
+        "asked": "f1",
+        "marked": "macro_f1",
+        "order": "accuracy",
+        "near": "spearman",
+        "site_section": "accuracy",
+        "trees": "f1",
+    }
+    means = {
+        (name, each["labels"]): each["mean"]
+        for name, board in boards.items()
+        for each in board["means"]
+        if (each["model"], each["metric"]) == ("pretrained", board["metric"])
+    }
+    kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
+    assert kept == pytest.approx(means), "later models are compared by the same scores"
+    text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
+    for said in (
+        "entity F1",
+        "Spearman",
+        "the shortest text",
+        "entities of the sample",
+        "answer F1",
+        "no fine-tuning",
+    ):
+        assert said in text, said
 
 
 EMPTY = {"meta", "path", "rect", "circle"}
@@ -128,7 +189,7 @@ def test_the_report_stands_alone(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels_per_class": [500]}, "500 labels a class were asked for"),
+        ({"labels": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
         ({"benchmarks": {"site_section": {"pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],
@@ -147,10 +208,10 @@ def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: 
         run()
 
 
-@pytest.mark.parametrize("counts", [[], [0], [8, 8]])
+@pytest.mark.parametrize("counts", [[], [-1], [8, 8]])
 def test_label_counts_are_checked(counts: list[int]) -> None:
     with pytest.raises(ValidationError):
-        Evaluate(labels_per_class=counts)
+        Evaluate(labels=counts)
 
 
 def test_settings_of_a_benchmark_that_is_off_do_not_enter_the_key() -> None:
@@ -173,7 +234,7 @@ def test_the_summary_has_a_picture_that_stands_alone(run: Run) -> None:
 def test_every_benchmark_has_a_description_and_survives_json() -> None:
     every = Every[Benchmark]()
     kinds = [kind for kind, _ in every.blocks()]
-    assert kinds == ["labelled_text", "site_section"]
+    assert {"labelled_text", "minimal_pairs", "question_answering", "site_section"} <= set(kinds)
     assert all(block.__doc__ for _, block in every.blocks())
     assert Evaluate.model_validate_json(SMALL.model_dump_json()) == SMALL
 

@@ -38,9 +38,11 @@ def published(store: Store, stage: str, inputs: tuple[Input, ...], version: int 
 def answered(ability: float, texts: range) -> pl.DataFrame:
     rng = np.random.default_rng(int(ability * 100))
     right = rng.normal(ability, 0.1, (len(texts), 3)) > HARDNESS[: len(texts), None]
-    rows = {"benchmark": "news", "data": str(texts), "text": list(texts), "right": right.tolist()}
-    table = pl.DataFrame(rows, schema_overrides={"text": pl.UInt64})
-    return table.with_columns(labels_per_class=pl.lit(8, pl.Int32))
+    parts = [[[float(hit), 1.0] for hit in row] for row in right]
+    table = pl.DataFrame({"text": list(texts), "parts": parts}, schema_overrides={"text": pl.UInt64})
+    told = {"benchmark": "news", "budget": "8 labels a class", "metric": "accuracy", "function": "mean"}
+    named = {name: pl.lit(value) for name, value in (told | {"data": str(texts)}).items()}
+    return table.with_columns(labels=pl.lit(8, pl.Int32), **named)
 
 
 class Nights:
@@ -53,7 +55,7 @@ class Nights:
         self, snapshot: str, ability: float, texts: range = range(TEXTS), corpus: str = "tiny", **other: Any
     ) -> Artifact:
         """One run, whose model is right in this share of the test texts. What it ends with: the evaluation."""
-        version, epochs = other.pop("version", 3), other.pop("epochs", 1)
+        version, epochs = other.pop("version", 4), other.pop("epochs", 1)
         pages = published(self.store, "crawl", (), snapshot=snapshot)
         model = published(self.store, "pretrain", (pages.as_input,), ability=ability)
         tried = published(self.store, "evaluate", (model.as_input,), version, recipe={"epochs": epochs},
@@ -116,7 +118,7 @@ def test_a_rerun_says_the_same_and_an_older_model_takes_no_place(night: Nights) 
         ({"changes": ["evaluate.gate.tolerance=0.5"]}, "not significantly worse"),
         ({"changes": ["evaluate.gate.enabled=false"]}, "worse, but the gate is off"),
         ({"epochs": 2}, "other settings of fine-tuning"),
-        ({"version": 4}, r"another version of evaluate \(3\)"),
+        ({"version": 5}, r"another version of evaluate \(4\)"),
         ({"texts": range(1000, 1400)}, "too few common texts"),
     ],
 )
@@ -165,10 +167,10 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
     for name, ability in (("monday", 0.5), ("tuesday", 0.8), ("wednesday", 0.6)):
         night.gated(name, ability)
     night("elsewhere", 0.9, range(1000, 1400), corpus="other")
-    night("old", 0.9, corpus="other", version=2)
+    old = night("old", 0.9, corpus="other", version=3)
     assert run(["scores"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "news, 8 labels a class"
+    assert printed[0] == "news, 8 labels a class (accuracy)"
     assert printed[1].split()[:4] == ["MODEL", "CORPUS", "SNAPSHOT", "TRAINED"]
     table = printed[2:6]
     assert [line.split()[2] for line in table] == ["elsewhere", "tuesday", "wednesday", "monday"], (
@@ -180,6 +182,7 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
     assert re.search(r"the first +-$", table[3])
     assert f"best of tiny: {night.store.root}/pretrain/{best_of(night.store)}" in printed
     assert any("is worse: news with 8 labels a class: -" in line for line in printed[6:])
+    assert any(line.startswith(f"left out: evaluate {old.key} (made by an earlier version") for line in printed)
 
 
 def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
@@ -192,13 +195,19 @@ def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
     (model,) = told["models"]
     assert (model["evaluation"], model["snapshot"], model["mark"]) == (last.key, "tuesday", "")
     (score,) = model["scores"]
-    assert score["low"] < score["accuracy"] < score["high"]
+    assert score["low"] < score["score"] < score["high"]
+    assert score["metric"] == "accuracy"
     assert (score["change"]["texts"], score["change"]["same_samples"]) == (350, False)
 
 
 def test_an_empty_store_has_no_leaderboard(night: Nights, capsys: Say) -> None:
     assert run(["scores"]) == 0
     assert "holds no evaluation" in capsys.readouterr().out
+    old = night("monday", 0.5, version=3)
+    assert run(["scores"]) == 0
+    assert f"left out: evaluate {old.key}" in capsys.readouterr().out
+    assert run(["scores", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"best": [], "models": [], "left_out": [old.key]}
     assert run(["scores", "--last", "0"]) == 2
 
 

@@ -7,21 +7,21 @@ from typing import ClassVar
 import polars as pl
 
 from tasks.block import Block
-from tasks.evaluate.labelled import LabelledTexts
+from tasks.evaluate.examples import Task
 
 
 class Benchmark(Block, ABC):
     """A task with labels that a model is fine-tuned on and scored by."""
 
-    from_heldout: ClassVar[bool] = True
+    from_heldout: ClassVar[bool] = False
     """Whether its texts come from documents that were kept out of training, and not from files of the user."""
 
     enabled: bool = False
     """whether models are scored on it"""
 
     @abstractmethod
-    def data_sets(self, heldout: pl.DataFrame) -> Iterator[LabelledTexts]:
-        """Make the labelled data, from the documents kept out of training or from files of the user.
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """Make the tasks, from the documents kept out of training or from files of the user.
 
         `heldout` has the columns id, url, title, text and language. The same documents and settings give the same
         rows in the same order. Raises StageFailure when what is there does not make a task.

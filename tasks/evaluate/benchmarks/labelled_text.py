@@ -1,58 +1,49 @@
-"""The user's own labelled texts, from files."""
+"""The user's own texts with a class each: sentiment, topic, intent; of two texts paraphrase or inference."""
 
-import hashlib
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.labelled import LabelledTexts, Part
-from tasks.evaluate.table import Columns, rows_of
+from tasks.evaluate.examples import ORIGIN, Task
+from tasks.evaluate.files import Files, frame
+from tasks.evaluate.inputs.table import TableFormat, rows_of
+from tasks.evaluate.kinds.classes import Classes
 from tasks.failure import StageFailure
 
 
-class TextFiles(Block):
-    """One data set: a file for each part, and what its columns are called."""
+class Columns(Block):
+    """Which column holds what. Columns have names in the first row, or are numbers from 0 when there is no such row."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
-    """how the report and the scores call it"""
-    train: str
-    """path of a .tsv, .csv, .jsonl or .parquet file with the examples to train on"""
-    test: str
-    """path of the file that the scores are computed on"""
-    validation: str = ""
-    """path of the file that settings are chosen on; empty: a share of the training file"""
-    validation_share: float = Field(0.1, gt=0, lt=1)
-    """how much of the training file that is, by a hash of the text"""
+    text: str = "text"
+    """the text"""
+    second_text: str = ""
+    """a second text, for tasks on pairs; empty: there is none"""
+    label: str = "label"
+    """the class"""
+    header: bool = True
+    """whether the first row of a TSV or CSV file holds the columns' names"""
+
+
+class TextFiles(Files):
+    """One data set of texts with a class each."""
+
+    format: TableFormat = "by suffix"
+    """of the files"""
     columns: Columns = Columns()
     """which columns hold what"""
-    most_train: int = Field(20_000, ge=1)
-    """training examples to draw from, at most"""
-    most_validation: int = Field(240, ge=1)
-    """examples to choose settings on, at most"""
-    most_test: int = Field(480, ge=1)
-    """examples to score on, at most"""
-
-    def semantic(self) -> dict[str, Any]:
-        """What lies in the files instead of where they are."""
-        fields = super().semantic()
-        for part in ("train", "validation", "test"):
-            path = Path(getattr(self, part))
-            if getattr(self, part) and path.is_file():
-                fields[part] = f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-        return fields
+    skip_labels: list[str] = Field([])
+    """rows with these labels are left out, as OCNLI's -, on which its writers did not agree"""
 
 
 class LabelledText(Benchmark):
-    """Classify texts of the user: sentiment, topic, intent, from TSV, CSV, JSONL or Parquet files."""
-
-    from_heldout: ClassVar[bool] = False
+    """Classify texts of the user, one or two at a time, from TSV, CSV, JSONL or Parquet files."""
 
     enabled: bool = True
     """whether models are scored on the data sets below"""
@@ -61,41 +52,37 @@ class LabelledText(Benchmark):
     seed: int = 0
     """decides which rows stay when a part is larger than its limit"""
 
-    def data_sets(self, heldout: pl.DataFrame) -> Iterator[LabelledTexts]:  # noqa: ARG002 - it brings its own texts
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
-            yield self._read(files)
+            parts = files.parts(functools.partial(_read, files), lambda part: part["text"], self.seed)
+            names = sorted(set(parts["train"]["label"]))
+            for part in ("train", "validation", "test"):
+                parts[part] = numbered(parts[part], names, files.train)
+            about = f"Texts of {files.name} in {len(names)} classes."
+            yield Classes().checked(Task(name=files.name, about=about, kind="classes", names=names, **parts))
 
-    def _read(self, files: TextFiles) -> LabelledTexts:
-        train = list(rows_of(Path(files.train), files.columns))
-        test = list(rows_of(Path(files.test), files.columns))
-        if files.validation:
-            validation = list(rows_of(Path(files.validation), files.columns))
-        else:
-            kept_apart = [_share(text) < files.validation_share for text, _, _ in train]
-            validation = [row for row, apart in zip(train, kept_apart, strict=True) if apart]
-            train = [row for row, apart in zip(train, kept_apart, strict=True) if not apart]
-        names = sorted({label for _, label, _ in train})
-        parts = [_part(rows, names, files.train) for rows in (train, validation, test)]
-        limits = (files.most_train, files.most_validation, files.most_test)
-        train_part, validation_part, test_part = (
-            part.thinned(limit, self.seed) for part, limit in zip(parts, limits, strict=True)
+
+def _read(files: TextFiles, path: Path) -> pl.DataFrame:
+    columns = files.columns
+    wanted = [name for name in (columns.text, columns.second_text, columns.label) if name]
+    found: list[dict[str, Any]] = []
+    for row, origin in rows_of(path, wanted, layout=files.format, header=columns.header):
+        label = str(row[columns.label]).strip()
+        if label not in files.skip_labels:
+            second = str(row[columns.second_text]).strip() if columns.second_text else ""
+            found.append({"text": str(row[columns.text]).strip(), "second": second, "label": label, ORIGIN: origin})
+    return frame(found, Classes.columns | {"label": pl.String()})
+
+
+def numbered(part: pl.DataFrame, names: list[str], train: str) -> pl.DataFrame:
+    """Labels replaced by their place among the names. Raises StageFailure for one that is not in the training file."""
+    unknown = part.filter(~pl.col("label").is_in(names))
+    if len(unknown):
+        label, origin = unknown.select("label", ORIGIN).row(0)
+        raise StageFailure(
+            f"{origin}: the label {json.dumps(label, ensure_ascii=False)} is not in {train}",
+            f"Correct it, or add training examples of it (labels there: {', '.join(names[:8])})",
         )
-        about = f"Texts of {files.name} in {len(names)} classes."
-        return LabelledTexts(files.name, about, names, train_part, validation_part, test_part).checked()
-
-
-def _share(text: str) -> float:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
-
-
-def _part(rows: list[tuple[str, str, str]], names: list[str], train: str) -> Part:
-    index = {name: number for number, name in enumerate(names)}
-    for _, label, origin in rows:
-        if label not in index:
-            raise StageFailure(
-                f"{origin}: the label {json.dumps(label, ensure_ascii=False)} is not in {train}",
-                f"Correct it, or add training examples of it (labels there: {', '.join(names[:8])})",
-            )
-    labels = np.array([index[label] for _, label, _ in rows], dtype=np.int64)
-    return Part([text for text, _, _ in rows], labels, [origin for _, _, origin in rows])
+    numbers = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int32)
+    return part.with_columns(numbers)

@@ -4,14 +4,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.labelled import PARTS, LabelledTexts, Part
+from tasks.evaluate.examples import ORIGIN, PARTS, Task, thinned
+from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.passages import masked, name_pattern, num_words, passages
 from tasks.failure import StageFailure
 
@@ -26,6 +26,8 @@ class Row(NamedTuple):
 
 class SiteSection(Benchmark):
     """Tell the section of the site (say, the package) from a passage of a held-out page, names masked."""
+
+    from_heldout: ClassVar[bool] = True
 
     enabled: bool = True
     """whether models are scored on it"""
@@ -71,7 +73,7 @@ class SiteSection(Benchmark):
             raise ValueError("it needs a named group, as in (?P<label>[^/]+)")
         return pattern
 
-    def data_sets(self, heldout: pl.DataFrame) -> Iterator[LabelledTexts]:
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """One task from all held-out documents whose URL fits. Raises StageFailure below two classes."""
         documents = self._documents(heldout)
         sizes = Counter(label for label, _, _ in documents)
@@ -85,23 +87,19 @@ class SiteSection(Benchmark):
                 "Hold out more documents (tokenize.heldout), or in evaluate.benchmarks.site_section lower "
                 "fewest_documents or fewest_passages, give a pattern that fits the URLs, or set enabled to false",
             )
-        index = {name: number for number, name in enumerate(names)}
-        made = {
-            name: Part(
-                [row.text for row in rows],
-                np.array([index[row.label] for row in rows], dtype=np.int64),
-                [row.url for row in rows],
+        made = {name: _frame(rows, names) for name, rows in parts.items()}
+        yield Classes().checked(
+            Task(
+                name="site_section",
+                about=f"Which of {len(names)} sections of the site is a passage of {self.passage_words} words from?",
+                kind="classes",
+                names=names,
+                train=made["train"],
+                validation=thinned(made["validation"], self.most_validation, self.seed),
+                test=thinned(made["test"], self.most_test, self.seed),
+                labels=[],
             )
-            for name, rows in parts.items()
-        }
-        yield LabelledTexts(
-            name="site_section",
-            about=f"Which of {len(names)} sections of the site does a passage of {self.passage_words} words come from?",
-            names=names,
-            train=made["train"],
-            validation=made["validation"].thinned(self.most_validation, self.seed),
-            test=made["test"].thinned(self.most_test, self.seed),
-        ).checked()
+        )
 
     def _documents(self, heldout: pl.DataFrame) -> list[tuple[str, str, str]]:
         """Label, url and text of every document whose URL fits, in an order that only the seed decides."""
@@ -148,3 +146,9 @@ class SiteSection(Benchmark):
         step = max(1.0, len(whole) / self.passages_per_document)
         picked = [whole[int(number * step)] for number in range(min(len(whole), self.passages_per_document))]
         return [Row(piece, label, url) for piece in picked]
+
+
+def _frame(rows: list[Row], names: list[str]) -> pl.DataFrame:
+    labels = [names.index(row.label) for row in rows]
+    columns = {"text": [row.text for row in rows], "second": [""] * len(rows), "label": labels}
+    return pl.DataFrame(columns, schema=Classes.columns).with_columns(pl.Series(ORIGIN, [row.url for row in rows]))

@@ -5,9 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.evaluate.benchmarks.labelled_text import LabelledText, TextFiles
-from tasks.evaluate.labelled import LabelledTexts
-from tasks.evaluate.table import Columns
+from tasks.evaluate.benchmarks.labelled_text import Columns, LabelledText, TextFiles
+from tasks.evaluate.examples import Task
 from tasks.failure import StageFailure
 
 ROWS = [{"text": f"{word} {number}", "label": word} for number in range(20) for word in ("good", "bad")]
@@ -24,8 +23,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def read(**fields: Any) -> LabelledTexts:
-    (data,) = LabelledText(sets=[TextFiles(name="made", **fields)]).data_sets(pl.DataFrame())
+def read(**fields: Any) -> Task:
+    (data,) = LabelledText(sets=[TextFiles(name="made", **fields)]).tasks(pl.DataFrame())
     return data
 
 
@@ -33,10 +32,10 @@ def read(**fields: Any) -> LabelledTexts:
 def test_every_format_gives_the_same_task(tmp_path: Path, kind: str) -> None:
     data = read(train=write(tmp_path / f"train.{kind}", ROWS), test=write(tmp_path / f"test.{kind}", ROWS[:6]))
     assert data.names == ["bad", "good"]
-    assert data.test.texts == [row["text"] for row in ROWS[:6]]
-    assert data.test.origins[0].endswith(f"test.{kind}, row 1")
+    assert data.test["text"].to_list() == [row["text"] for row in ROWS[:6]]
+    assert data.test["origin"][0].endswith(f"test.{kind}, row 1")
     assert 0 < len(data.validation) < len(data.train)
-    assert not set(data.validation.texts) & set(data.train.texts)
+    assert not set(data.validation["text"]) & set(data.train["text"])
 
 
 def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
@@ -44,7 +43,7 @@ def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
     path.write_text("".join(f"{row['label']}\t{row['text']}\tpartner\n" for row in ROWS))
     columns = Columns(text="1", second_text="2", label="0", header=False)
     data = read(train=str(path), validation=str(path), test=str(path), columns=columns)
-    assert data.train.texts[0] == "good 0\npartner"
+    assert (data.train["text"][0], data.train["second"][0]) == ("good 0", "partner")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ SMALL = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8, fewest_
 
 
 def test_no_page_is_in_two_parts(heldout: pl.DataFrame) -> None:
-    (data,) = SMALL.data_sets(heldout)
-    pages = [set(part.origins) for part in data.parts.values()]
+    (data,) = SMALL.tasks(heldout)
+    pages = [set(part["origin"]) for part in data.parts.values()]
     assert all(pages)
     assert not pages[0] & pages[1] | pages[0] & pages[2] | pages[1] & pages[2]
     assert data.names == ["music", "ships", "trees"]
@@ -18,43 +18,43 @@ def test_no_page_is_in_two_parts(heldout: pl.DataFrame) -> None:
 
 
 def labelled(part, names):  # type: ignore[no-untyped-def]
-    return [(names[label], origin) for label, origin in zip(part.labels, part.origins, strict=True)]
+    return [(names[label], origin) for label, origin in zip(part["label"], part["origin"], strict=True)]
 
 
 def test_the_same_documents_in_another_order_give_the_same_task(heldout: pl.DataFrame) -> None:
-    (first,), (second,) = SMALL.data_sets(heldout), SMALL.data_sets(heldout.reverse())
-    assert first.train.texts == second.train.texts
-    assert first.test.origins == second.test.origins
-    (other,) = SMALL.model_copy(update={"seed": 1}).data_sets(heldout)
-    assert other.test.origins != first.test.origins
+    (first,), (second,) = SMALL.tasks(heldout), SMALL.tasks(heldout.reverse())
+    assert first.train.equals(second.train)
+    assert first.test.equals(second.test)
+    (other,) = SMALL.model_copy(update={"seed": 1}).tasks(heldout)
+    assert not other.test.equals(first.test)
 
 
 def test_labels_are_hidden(heldout: pl.DataFrame) -> None:
     named = heldout.with_columns(
         text=pl.col("text").str.replace_all("oak", "trees.Oak").str.replace_all("the", "TREES")
     )
-    (data,) = SMALL.data_sets(named)
-    assert not any("trees" in text.lower() for part in data.parts.values() for text in part.texts)
-    (plain,) = SMALL.model_copy(update={"mask_names": False}).data_sets(named)
-    assert any("trees" in text.lower() for text in plain.train.texts)
+    (data,) = SMALL.tasks(named)
+    assert not any("trees" in text.lower() for part in data.parts.values() for text in part["text"])
+    (plain,) = SMALL.model_copy(update={"mask_names": False}).tasks(named)
+    assert any("trees" in text.lower() for text in plain.train["text"])
 
 
 def test_limits_hold(heldout: pl.DataFrame) -> None:
     settings = SMALL.model_copy(update={"passages_per_document": 2, "most_test": 5, "most_classes": 2})
-    (data,) = settings.data_sets(heldout)
+    (data,) = settings.tasks(heldout)
     assert len(data.names) == 2
     assert len(data.test) == 5
-    assert max(data.train.origins.count(origin) for origin in data.train.origins) == 2
+    assert max(data.train["origin"].value_counts()["count"]) == 2
 
 
 def test_one_section_is_no_task(heldout: pl.DataFrame) -> None:
     with pytest.raises(StageFailure, match=r"make 1 classes with 5 documents.*trees': 8"):
-        list(SMALL.data_sets(heldout.filter(pl.col("url").str.contains("trees"))))
+        list(SMALL.tasks(heldout.filter(pl.col("url").str.contains("trees"))))
 
 
 def test_passages_too_short_for_the_words_asked_make_no_task(heldout: pl.DataFrame) -> None:
     with pytest.raises(StageFailure, match="make 0 classes"):
-        list(SMALL.model_copy(update={"passage_words": 500}).data_sets(heldout))
+        list(SMALL.model_copy(update={"passage_words": 500}).tasks(heldout))
 
 
 @pytest.mark.parametrize("pattern", ["(", "no group", "(?P<other>x)"])

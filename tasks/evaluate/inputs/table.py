@@ -1,59 +1,49 @@
-"""Read a user's table of texts and labels; what does not fit is named by file, row and column."""
+"""Tables of texts and answers: TSV, CSV, JSONL and Parquet."""
 
 import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.block import Block
 from tasks.failure import BadSetting, StageFailure
 
-
-class Columns(Block):
-    """Which column holds what. Columns have names in the first row, or are numbers from 0 when there is no such row."""
-
-    text: str = "text"
-    """the text"""
-    second_text: str = ""
-    """a second text, for tasks on pairs; empty: there is none"""
-    label: str = "label"
-    """the class"""
-    header: bool = True
-    """whether the first row of a TSV or CSV file holds the columns' names"""
+TableFormat = Literal["by suffix", "tsv", "csv", "jsonl", "parquet"]
 
 
-def rows_of(path: Path, columns: Columns) -> Iterator[tuple[str, str, str]]:
-    """Text, label and "file, row n" of every row; the first row after a header is row 1.
+def rows_of(
+    path: Path, wanted: list[str], *, layout: TableFormat = "by suffix", header: bool = True
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every row as column → value, and its "file, row n"; the first row after a header is row 1.
 
-    Raises StageFailure for a file that is missing or unreadable, a missing column, an empty text or label.
+    Without a header columns are called by their number from 0. Raises StageFailure for a file that is missing or
+    unreadable, a missing column and an empty value.
     """
-    wanted = [name for name in (columns.text, columns.second_text, columns.label) if name]
-    for number, row in enumerate(_rows(path, columns.header), start=1):
+    for number, row in enumerate(_rows(path, layout, header), start=1):
         origin = f"{path}, row {number}"
         for name in wanted:
             if row.get(name) is None:
                 known = ", ".join(key for key in row if key) or "none"
                 raise StageFailure(f"{origin}: there is no column {name!r}", f"Name one of the columns it has: {known}")
-            if not str(row[name]).strip():
+            if not str(row.get(name, "")).strip():
                 raise StageFailure(f"{origin}: the column {name!r} is empty", "Fill it, or take the row out")
-        text = str(row[columns.text]).strip()
-        if columns.second_text:
-            text = f"{text}\n{str(row[columns.second_text]).strip()}"
-        yield text, str(row[columns.label]).strip(), origin
+        yield row, origin
 
 
-def _rows(path: Path, header: bool) -> Iterator[dict[str, Any]]:
-    readers = {".tsv": _tabbed, ".csv": _commas, ".jsonl": _json_lines, ".parquet": _parquet}
-    if path.suffix not in readers:
-        raise StageFailure(f"{path} is not a table that can be read", f"Give one of {', '.join(readers)}")
+def _rows(path: Path, layout: TableFormat, header: bool) -> Iterator[dict[str, Any]]:
+    readers = {"tsv": _tabbed, "csv": _commas, "jsonl": _json_lines, "parquet": _parquet}
+    name = path.suffix.lstrip(".") if layout == "by suffix" else layout
+    if name not in readers:
+        raise StageFailure(
+            f"{path} is not a table that can be read by its suffix", f"Give one of {', '.join(readers)}, or set format"
+        )
     if not path.is_file():
-        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks.labelled_text")
+        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks")
     try:
-        yield from readers[path.suffix](path, header)
+        yield from readers[name](path, header)
     except UnicodeDecodeError as error:
         raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error
 
@@ -70,12 +60,11 @@ def _commas(path: Path, header: bool) -> Iterator[dict[str, Any]]:
 
 
 def _named(path: Path, rows: Iterator[list[str]], header: bool) -> Iterator[dict[str, Any]]:
-    names: list[str] | None = None
-    for number, row in enumerate(rows, start=0 if header else 1):
-        if names is None:
-            names = row if header else [str(column) for column in range(len(row))]
-            if header:
-                continue
+    names = next(rows, []) if header else None
+    for number, row in enumerate(rows, start=1):
+        if names is None:  # rows of STS have more columns where a source is named
+            yield {str(column): value for column, value in enumerate(row)}
+            continue
         if len(row) != len(names):
             raise StageFailure(
                 f"{path}, row {number}: {len(row)} columns where {len(names)} were expected", "Correct the row"

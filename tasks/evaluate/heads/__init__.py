@@ -1,0 +1,145 @@
+"""How a model answers, one file a kind of task: a linear head on an encoder's standardised features.
+
+Shapes: B examples of a batch, M places that are answered (an example each, or a word each), F features, K outputs.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length
+from tasks.evaluate.examples import Task
+from tasks.evaluate.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example as a model reads it."""
+
+    ids: list[int]
+    second: list[int]
+    """of a second text that is read apart; else empty"""
+    places: list[tuple[int, int]]
+    """tokens (first, one past the last) of what is answered or marked; empty where the whole text is"""
+    target: Any
+    """the answer to learn"""
+
+
+class Head(nn.Module, ABC):
+    """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
+
+    answer_schema: ClassVar[dict[str, Any]]
+    """the columns of answers"""
+
+    def __init__(self, encoder: Encoder, task: Task, recipe: Recipe) -> None:
+        super().__init__()
+        self.encoder, self.task, self.recipe = encoder, task, recipe
+        self.head: nn.Linear
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Numbers that the layer gives for each place, K."""
+
+    @abstractmethod
+    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+        """Rows of the task, tokenized."""
+
+    @abstractmethod
+    def inputs(self, batch: Sequence[Example]) -> Tensor:
+        """Features of everything that is answered, (M, F)."""
+
+    @abstractmethod
+    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """The mean loss of outputs (M, K)."""
+
+    @abstractmethod
+    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
+        """The answer to every example, as `answer_schema` names its columns."""
+
+    def learnable(self, examples: list[Example]) -> list[Example]:
+        """Those that something can be learnt from."""
+        return examples
+
+    def begin(self, examples: Sequence[Example]) -> None:
+        """Make the layer, and learn the features' scales from training examples.
+
+        The states' scales differ by orders of magnitude, and by other ones in random weights.
+        """
+        with torch.no_grad():
+            self.encoder.eval()
+            parts = [self.inputs([examples[row] for row in rows]) for rows in self._by_length(examples)]
+        start = torch.cat(parts)
+        self.register_buffer("mean", start.mean(0))
+        self.register_buffer("deviation", start.std(0, unbiased=False).clamp(min=1e-6))
+        self.head = nn.Linear(start.shape[1], self.size)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def outputs(self, batch: Sequence[Example]) -> Tensor:
+        """What the layer gives for every place, (M, K)."""
+        outputs: Tensor = self.head((self.inputs(batch) - self.mean) / self.deviation)
+        return outputs
+
+    def loss(self, batch: Sequence[Example]) -> Tensor:
+        """The mean loss of a batch, to learn from."""
+        return self.loss_of(self.outputs(batch), batch)
+
+    @torch.no_grad()
+    def judged(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Mean loss and all answers, in the examples' order, without gradients."""
+        self.eval()
+        total = 0.0
+        answers: dict[int, tuple[Any, ...]] = {}
+        for rows in self._by_length(examples):
+            batch = [examples[row] for row in rows]
+            outputs = self.outputs(batch)
+            total += float(self.loss_of(outputs, batch)) * len(batch)
+            answers |= dict(zip(rows.tolist(), self.answers_of(outputs, batch), strict=True))
+        told = [answers[row] for row in range(len(examples))]
+        return total / len(examples), pl.DataFrame(told, schema=self.answer_schema, orient="row")
+
+    def _by_length(self, examples: Sequence[Example]) -> list[Any]:
+        return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
+
+
+def pooled(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
+    """Features of whole texts (B, F); of two that are read apart both, their distance and their product (B, 4F).
+
+    The four parts: Conneau et al., "Supervised learning of universal sentence representations", 2017, section 3.1.
+    """
+    one: Tensor = encoder(batch_of([each.ids for each in batch]))
+    if not any(each.second for each in batch):
+        return one
+    other: Tensor = encoder(batch_of([each.second for each in batch]))
+    return torch.cat([one, other, (one - other).abs(), one * other], 1)
+
+
+def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, TokenIds]:
+    """Token ids of the texts, and of the second ones where they are read apart."""
+    texts, seconds = rows["text"].to_list(), rows["second"].to_list()
+    if not any(seconds):
+        return tokens(texts), [[] for _ in texts]
+    if pairs == "apart":
+        return tokens(texts), tokens(seconds)
+    return tokens(texts, seconds), [[] for _ in texts]
+
+
+def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
+    """The head for a task's kind: the class of `tasks.evaluate.heads.<name>` that is named after the file."""
+    module = importlib.import_module(f"{__name__}.{task.kind}")
+    (head,) = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Head) and each.__module__ == module.__name__
+    ]
+    made: Head = head(encoder, task, recipe)
+    return made

@@ -1,0 +1,72 @@
+"""A tag for each word, from the states of its first token."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tasks.evaluate.encoder import Tokens, batch_of
+from tasks.evaluate.heads import Example, Head
+
+
+class TagHead(Head):
+    """A score for each tag; a word beyond the longest text that the model reads is outside of all entities."""
+
+    answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.List(pl.Int32)}
+
+    @property
+    def size(self) -> int:
+        """The tags."""
+        return len(self.task.names)
+
+    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+        """The tags are the target, and each place is a word's tokens."""
+        between = rows["between"].to_list()
+        sentences = rows["words"].to_list()
+        texts = [gap.join(words) for gap, words in zip(between, sentences, strict=True)]
+        parts = zip(tokens.located(texts), sentences, between, rows["tags"].to_list(), strict=True)
+        return [
+            Example(ids, [], places_of(word_ends(words, gap), offsets), tags)
+            for (ids, offsets), words, gap, tags in parts
+        ]
+
+    def inputs(self, batch: Sequence[Example]) -> Tensor:
+        """A row for every word that was read."""
+        states_BTF = self.encoder.states(batch_of([each.ids for each in batch]))
+        return torch.cat([states_BTF[row, [first for first, _ in each.places]] for row, each in enumerate(batch)])
+
+    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Cross-entropy of the words that were read."""
+        targets = [tag for each in batch for tag in each.target[: len(each.places)]]
+        return cross_entropy(outputs, torch.tensor(targets))
+
+    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
+        """The likeliest tag of every word."""
+        tags = iter(outputs.argmax(1).tolist())
+        none = self.task.names.index("O")
+        return [
+            ([*(next(tags) for _ in each.places), *[none] * (len(each.target) - len(each.places))],) for each in batch
+        ]
+
+
+def word_ends(words: Sequence[str], between: str) -> list[tuple[int, int]]:
+    """Where each word begins and ends in the joined text, in characters."""
+    found, place = [], 0
+    for word in words:
+        found.append((place, place + len(word)))
+        place += len(word) + len(between)
+    return found
+
+
+def places_of(spans: Sequence[tuple[int, int]], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Tokens (first, one past the last) that touch each span of characters, up to the first span that was cut off."""
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        touching = [number for number, (first, last) in enumerate(offsets) if first < end and last > start]
+        if not touching:
+            break
+        found.append((touching[0], touching[-1] + 1))
+    return found

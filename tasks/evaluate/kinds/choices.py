@@ -1,0 +1,65 @@
+"""Which of some texts is the likeliest: grammar by minimal pairs, or answers to choose from. Nothing is learnt."""
+
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from tasks.evaluate.baselines import chance, shortest
+from tasks.evaluate.examples import Task
+from tasks.evaluate.kinds import Baseline, Kind, Row
+from tasks.evaluate.metrics import Score
+from tasks.evaluate.metrics.likelihood import choice_accuracy
+from tasks.failure import StageFailure
+
+
+class Choices(Kind):
+    """Rows: `options` (whole texts), `right` (which), `group` (a phenomenon). Answers: `likelihoods` of the options."""
+
+    columns: ClassVar[dict[str, pl.DataType]] = {
+        "options": pl.List(pl.String()),
+        "right": pl.Int32(),
+        "group": pl.String(),
+    }
+    metrics = ("accuracy", "accuracy_by_byte")
+    titles: ClassVar[dict[str, str]] = {"accuracy_by_byte": "accuracy, likelihood by byte"}
+    per_label = ""
+    learns = False
+
+    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
+        """No example."""
+        return task.train
+
+    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
+        """By the whole text's likelihood, and by its mean over the text's bytes."""
+        right = rows["right"].to_list()
+        found = [np.array(each) for each in answers["likelihoods"].to_list()]
+        sizes = [np.array([max(1, len(text.encode())) for text in texts]) for texts in rows["options"].to_list()]
+        by_byte = [each / size for each, size in zip(found, sizes, strict=True)]
+        return {"accuracy": choice_accuracy(found, right), "accuracy_by_byte": choice_accuracy(by_byte, right)}
+
+    @property
+    def baselines(self) -> dict[str, Baseline]:
+        """A guess, and the shortest option: what length alone tells."""
+        return {"shortest": shortest, "chance": chance}
+
+    def text(self, row: Row) -> str:
+        """All options, one below the other."""
+        return "\n".join(row["options"])
+
+    def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
+        """The right option's number."""
+        return f"{row['right'] + 1}"
+
+    def given(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
+        """The likeliest option's number."""
+        return f"{int(np.argmax(row['likelihoods'])) + 1}"
+
+    def checked(self, task: Task) -> Task:
+        """Two options at least, and the right one among them."""
+        wrong = task.test.filter((pl.col("options").list.len() < 2) | (pl.col("right") >= pl.col("options").list.len()))
+        if len(wrong):
+            raise StageFailure(f"{wrong['origin'][0]}: the right one is not among two or more options", "Correct it")
+        if task.test.is_empty():
+            raise StageFailure(f"the benchmark {task.name} has an empty test part", "Add rows to it")
+        return task
