@@ -10,6 +10,7 @@ from tasks.evaluate import charts
 from tasks.evaluate.answer import COLORS, answer, percent, points, score_series, with_spread
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.examples import ORIGIN
+from tasks.evaluate.groups import group_table
 from tasks.evaluate.history import Ancestor, LossCurve, Step
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
@@ -56,6 +57,7 @@ def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
         _score_chart(board),
         "<h3>Is the difference sure?</h3>",
         _difference_table(board),
+        group_table(board),
         _fit_curves(board),
         _confusion(board),
         _mistakes(board),
@@ -83,7 +85,7 @@ def score_table(board: Scoreboard) -> str:
         [
             escape(TITLES[model]),
             *(
-                with_spread(board.spread(model, labels, metric))
+                _cell(board, model, labels, metric)
                 + (_interval(board.interval(model, labels)) if metric == board.metric else "")
                 for labels in board.label_counts
                 for metric in shown
@@ -92,6 +94,13 @@ def score_table(board: Scoreboard) -> str:
         for model in board.models
     ]
     return table(head, rows, ours=board.models.index("pretrained"))
+
+
+def _cell(board: Scoreboard, model: str, labels: int, metric: str) -> str:
+    found = board.spread(model, labels, metric)
+    if metric not in board.kind.plain:
+        return with_spread(found)
+    return board.shown_as(metric, found.mean) + (f" ± {found.deviation:.2f}" if len(found.values) > 1 else "")
 
 
 def _interval(ends: tuple[float, float]) -> str:

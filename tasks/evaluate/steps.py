@@ -15,6 +15,7 @@ from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
+from tasks.evaluate.groups import by_group
 from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, settings_lines
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.report import Story, render
@@ -160,7 +161,7 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
     with draft.write("scores.parquet") as path:
         rows(boards).write_parquet(path)
     with draft.write("scores.json") as path:
-        write_json(path, as_json(boards, found.as_dict()))
+        write_json(path, as_json(boards, found.as_dict(), {board.task.name: by_group(board) for board in boards}))
     with draft.write("summary.md") as path:
         path.write_text(summary(boards, found), encoding="utf-8")
     with draft.write("report.html") as path:
