@@ -27,18 +27,13 @@ def _example(told: dict[str, Any]) -> str:
     side = "right" if told["predicted"] == told["truth"] else f"in truth <b>{escape(told['truth'])}</b>"
     largest = max((abs(value) for text in told["texts"] for _, value in text), default=0.0) or 1.0
     texts = "".join(
-        f"<p>{''.join(_piece(piece, value, largest) for piece, value in spaced(text))}</p>" for text in told["texts"]
+        f"<p>{''.join(_piece(piece, value, largest) for piece, value in text)}</p>" for text in told["texts"]
     )
     gain = f"{100 * told['empty']:.0f} → {100 * told['probability']:.0f} %"
     return (
         f"<blockquote><p><b>{escape(told['predicted'])}</b> ({gain}), {side} "
         f"<small>{escape(told['origin'])}</small></p>{texts}</blockquote>"
     )
-
-
-def spaced(text: Sequence[Sequence[Any]]) -> list[tuple[str, float]]:
-    """Pieces of text that are not empty, with a blank before those that begin a word and have lost theirs."""
-    return [(piece, value) for piece, value in text if piece]
 
 
 def _piece(piece: str, value: float, largest: float) -> str:

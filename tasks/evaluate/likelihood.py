@@ -73,6 +73,11 @@ class LanguageModel:
             (auto.from_config(config) if random else auto.from_pretrained(checkpoint, config=config)).eval().float()
         )
         self.tokens = Tokens(checkpoint, most_tokens)
+        if self.masked and self.tokens.tokenizer.mask_token_id is None:
+            raise StageFailure(
+                f"the tokenizer in {checkpoint} has no mask token, which a masked model is asked by",
+                "Add mask_token to its tokenizer_config.json",
+            )
         self.vocabulary = int(config.vocab_size)
 
     def seen(self, texts: Sequence[str], after: Sequence[int] | None = None) -> list[Seen]:
@@ -83,7 +88,10 @@ class LanguageModel:
         return self.judged(found, len(texts))
 
     def windows(self, texts: Sequence[str]) -> list[Window]:
-        """Every text whole, in windows of the most tokens; a token counts in one, and sees half a window at least."""
+        """Every text whole, in windows of the most tokens.
+
+        A token counts in one of them, where it has half a window before it, or all of the text that there is.
+        """
         start = [] if self.masked else self.start()
         made = []
         for text, first, ids, ends, fresh in self.tokens.stretches(list(texts), spare=len(start)):
@@ -98,9 +106,8 @@ class LanguageModel:
     def judged(self, windows: Sequence[Window], num_texts: int) -> list[Seen]:
         """The sums over each text's windows."""
         of_text = np.array([each.text for each in windows], np.int64)
-        nats = np.bincount(
-            of_text, self._each_masked(windows) if self.masked else self._left_to_right(windows), num_texts
-        )
+        found = self._each_masked(windows) if self.masked else self._left_to_right(windows)
+        nats = np.bincount(of_text, found, num_texts)
         tokens = np.bincount(of_text, [sum(each.counted) for each in windows], num_texts)
         return [Seen(total, int(count)) for total, count in zip(nats.tolist(), tokens.tolist(), strict=True)]
 
@@ -135,7 +142,8 @@ class LanguageModel:
             logits_BV = self._logits_at(batch.input_ids_BT, batch.mask_BT, at_B)
             targets_B = torch.tensor([ids[places[row][0]][places[row][1]] for row in rows])
             nats[rows] = cross_entropy(logits_BV, targets_B, reduction="none").double().numpy()
-        sums: Floats = np.bincount(np.array([row for row, _ in places], np.int64), nats, len(windows)).astype(np.float64)
+        sums = np.zeros(len(windows))
+        np.add.at(sums, [row for row, _ in places], nats)
         return sums
 
     def _logits_at(self, input_ids_BT: Tensor, mask_BT: Tensor, places_B: Tensor) -> Tensor:

@@ -67,6 +67,8 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
     answers = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     test = Task.load(draft.scratch / "site_section.parquet").test
+    looked = [json.loads(line) for line in (draft.path / "attributions/site_section/6.jsonl").open()]
+    assert test["origin"][looked[0]["row"]] == looked[0]["origin"]
     one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
     assert (test["label"] == answers["predicted"]).mean() == one
 
@@ -100,18 +102,28 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "tagging": {"sets": [same(conll, "trees")]},
         "similarity": {"sets": [same(table, "near")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+        "language_modelling": {"heldout": True, "most_texts": 6, "most_characters": 200},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in told.items()} == {
+        "heldout": "space_saving",
         "order": "accuracy",
         "near": "spearman",
         "site_section": "accuracy",
         "trees": "f1",
     }
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
-    for words in ("entity F1", "Spearman", "the shortest text", "entities of the sample", "no fine-tuning"):
+    for words in (
+        "entity F1",
+        "Spearman",
+        "the shortest text",
+        "entities of the sample",
+        "no fine-tuning",
+        "bits per byte",
+        "LZMA",
+    ):
         assert words in text, words
 
 

@@ -1,12 +1,14 @@
 """How likely the two sentences of a pair are."""
 
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import polars as pl
 
 from tasks.evaluate.examples import Task
 from tasks.evaluate.likelihood import Window
 from tasks.evaluate.reading import Weights
+from tasks.failure import StageFailure
 
 
 def answers(task: Task, weights: Weights) -> pl.DataFrame:
@@ -20,17 +22,21 @@ def answers(task: Task, weights: Weights) -> pl.DataFrame:
     texts = [text for texts in task.test["options"].to_list() for text in texts]
     windows = model.windows(texts)
     if model.masked:
-        of_text: dict[int, list[Window]] = {}
-        for window in windows:
-            of_text.setdefault(window.text, []).append(window)
-        windows = [
-            each
-            for first in range(0, len(texts), 2)
-            for pair in zip(of_text[first], of_text[first + 1], strict=False)
-            for each in shared(*pair)
-        ]
+        _whole(task, windows)
+        pairs = zip(windows[::2], windows[1::2], strict=True)
+        windows = [each for pair in pairs for each in shared(*pair)]
     seen = [-each.nats for each in model.judged(windows, len(texts))]
     return pl.DataFrame({"likelihoods": [seen[first : first + 2] for first in range(0, len(texts), 2)]})
+
+
+def _whole(task: Task, windows: list[Window]) -> None:
+    for before, after in pairwise(windows):
+        if before.text == after.text:
+            origin, most = task.test["origin"][after.text // 2], len(before.ids)
+            raise StageFailure(
+                f"{origin}: a sentence has more than the {most} tokens that are read at once",
+                "Raise evaluate.recipe.max_length, or take the row out",
+            )
 
 
 def shared(one: Window, other: Window) -> tuple[Window, Window]:
