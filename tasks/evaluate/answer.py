@@ -39,14 +39,17 @@ def answer(board: Scoreboard) -> str:
     reached = with_spread(board.spread("pretrained", most, board.metric))
     said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
-    gains = ", ".join(f"{points(gap.mean)} points with {labels or 'all'}" for labels, gap in verdicts)
+    gains = ", ".join(
+        f"{points(gap.mean)} points" + (f" with {labels or 'all'} labels" if board.kind.learns else "")
+        for labels, gap in verdicts
+    )
     if all(gap.exceeds_spread and gap.low > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
-    said.append(f"{verdict}: against the same model from random weights it makes {gains} labels.")
+    said.append(f"{verdict}: against the same model from random weights it makes {gains}.")
     for rival in (model for model in board.models if model in LEARNT):
         gap = board.difference("pretrained", rival, most)
         side = "above" if gap.mean > 0 else "below"

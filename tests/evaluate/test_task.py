@@ -15,6 +15,7 @@ from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.highlights import read
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
 from tasks.store import Artifact
@@ -67,8 +68,8 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
     answers = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     test = Task.load(draft.scratch / "site_section.parquet").test
-    looked = [json.loads(line) for line in (draft.path / "attributions/site_section/6.jsonl").open()]
-    assert test["origin"][looked[0]["row"]] == looked[0]["origin"]
+    looked = read(draft.path / "attributions" / "site_section" / "6.jsonl")
+    assert [test["origin"][each["row"]] for each in looked] == [each["origin"] for each in looked] != []
     one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
     assert (test["label"] == answers["predicted"]).mean() == one
 
