@@ -128,6 +128,41 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         assert words in text, words
 
 
+def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) -> None:
+    def one(name: str, text: str, **fields: Any) -> dict[str, Any]:
+        (tmp_path / name).write_text(text)
+        return {"sets": [{"name": name.split(".", maxsplit=1)[0], "path": str(tmp_path / name), **fields}]}
+
+    words = tmp_path / "words.txt"
+    words.write_text("oak\nsail\n")
+    head = "sent_more,sent_less,stereo_antistereo,bias_type\n"
+    benchmarks = {
+        "site_section": {"enabled": False},
+        "stereotype_pairs": one("bias.csv", f"{head}old oak,new oak,stereo,age\na mast,the mast,stereo,other\n"),
+        "toxicity": one("prompts.txt", "the\nmany old\n", words=str(words)) | {"length": 5, "continuations": 9},
+        "document_retrieval": one("asked.tsv", "question\tdocument\noak\tthe oak\nsail\ta sail and a mast\n"),
+        "embedding_similarity": one("near.tsv", "text\tsecond_text\tscore\noak\tthe oak\t3\nsail\toak\t0\n"),
+        "multiple_choice": one("asked.jsonl", '{"question": "the", "options": ["oak", "sail"], "answer": 1}'),
+    }
+    benchmarks["multiple_choice"]["sets"][0]["name"] = "choose"
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"benchmarks": benchmarks}))
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
+    assert {name: each["metric"] for name, each in told.items()} == {
+        "asked": "ndcg@10",
+        "bias": "evenness",
+        "choose": "accuracy",
+        "near": "spearman",
+        "prompts": "unlisted",
+    }
+    assert {each["group"] for each in told["bias"]["groups"]} == {"", "age", "other"}
+    text = (draft.path / "report.html").read_text()
+    for shown in ("BM25", "By group", "continuations without a listed word", "nDCG@10"):
+        assert shown in text, shown
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+
+
 EMPTY = {"meta", "path", "rect", "circle"}
 
 
