@@ -146,6 +146,7 @@ def likelihood(draw: random.Random) -> tuple[Values, Values]:
     signs = [float(np.sign(pair[place] - pair[1 - place])) for pair, place in zip(pairs, right, strict=True)]
     return ours, {
         "perplexity": math.exp(loss),
+        "space_saving": 1 - loss / math.log(2) / 3 / 8,
         "bits_per_byte": loss / 3 / math.log(2),
         "choice": float(np.mean([(sign + 1) / 2 for sign in signs])),
     }

@@ -39,7 +39,10 @@ def answer(board: Scoreboard) -> str:
     reached = with_spread(board.spread("pretrained", most, board.metric))
     said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
-    gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in verdicts)
+    gains = ", ".join(
+        f"{points(gap.mean)} points" + (f" with {board.budget(labels)}" if board.kind.learns else "")
+        for labels, gap in verdicts
+    )
     if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
     elif all(gap.mean > 0 for _, gap in verdicts):

@@ -4,9 +4,10 @@ Shapes: B texts, T tokens, D width of a hidden state, F = D times the number of 
 """
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +42,11 @@ class Encoder(nn.Module):
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
+
+    @property
+    def width(self) -> int:
+        """Of one hidden state, D."""
+        return int(self.body.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     def forward(self, batch: Batch) -> Tensor:
         """Features of every text (B, F)."""
@@ -104,6 +110,20 @@ def fuse_activations(module: nn.Module) -> None:
             fuse_activations(child)
 
 
+class Stretch(NamedTuple):
+    """Some of a text's tokens in a row."""
+
+    text: int
+    """which text"""
+    first: bool
+    """whether it is the text's beginning"""
+    ids: list[int]
+    ends: list[int]
+    """where in the text each token ends, in characters"""
+    fresh: list[bool]
+    """tokens of the text that were in no stretch before"""
+
+
 class Tokens:
     """The checkpoint's tokenizer, bound to the longest text that model and settings allow."""
 
@@ -158,6 +178,30 @@ class Tokens:
             ]
             made.append((ids, offsets))
         return made
+
+    def stretches(self, texts: list[str], spare: int) -> Iterator[Stretch]:
+        """Every text whole, in stretches that leave `spare` tokens free; each repeats half of the one before."""
+        most = self.length - spare
+        repeated = (most - self.tokenizer.num_special_tokens_to_add()) // 2
+        found = self.tokenizer(
+            texts,
+            truncation=True,
+            max_length=most,
+            stride=repeated,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+        )
+        marks, numbers = found["special_tokens_mask"], found["overflow_to_sample_mapping"]
+        last = -1
+        for ids, offsets, special, number in zip(
+            self._checked(found["input_ids"]), found["offset_mapping"], marks, numbers, strict=True
+        ):
+            known = repeated if number == last else 0
+            order = np.cumsum(1 - np.array(special, np.int64))  # 1 for the first token of the text itself
+            fresh = [not mark and place > known for mark, place in zip(special, order, strict=True)]
+            yield Stretch(number, number != last, ids, [end for _, end in offsets], fresh)
+            last = number
 
     @functools.cached_property
     def joins_bare(self) -> bool:

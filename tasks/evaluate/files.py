@@ -3,19 +3,22 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
 from tasks.evaluate.examples import hash_of, thinned
+from tasks.failure import StageFailure
+
+NAME = r"^[A-Za-z0-9][\w.-]*$"
 
 
 class Files(Block):
     """One data set: a file for each part."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    name: str = Field(pattern=NAME)
     """how the report and the scores call it"""
     train: str
     """path of the file with the examples to train on"""
@@ -57,6 +60,39 @@ class Files(Block):
         limits = {"train": self.most_train, "validation": self.most_validation, "test": self.most_test}
         made = {"train": train, "validation": validation, "test": test}
         return {name: thinned(part, limits[name], seed) for name, part in made.items()} | {"labels": self.labels}
+
+
+class ScoredFiles(Block):
+    """One data set that nothing is learnt from."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """of the files that a folder is read for"""
+
+    name: str = Field(pattern=NAME)
+    """how the report and the scores call it"""
+    path: str
+    """a file, or a folder of them"""
+
+    def files(self) -> list[Path]:
+        """The files, by name. Raises StageFailure for a folder without one."""
+        path = Path(self.path)
+        if not path.is_dir():
+            return [path]
+        found = sorted(each for each in path.iterdir() if each.suffix in self.suffixes)
+        if not found:
+            raise StageFailure(f"{path} holds no {' or '.join(self.suffixes)} file", "Correct evaluate.benchmarks")
+        return found
+
+    def semantic(self) -> dict[str, Any]:
+        """What lies in the files instead of where they are."""
+        return super().semantic() | digest("path", Path(self.path))
+
+
+def digest(field: str, path: Path) -> dict[str, Any]:
+    """A path's field by the names and the content of its files; nothing where there are none."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [f"{each.name} {hashlib.sha256(each.read_bytes()).hexdigest()}" for each in files if each.is_file()]
+    return {field: found} if found else {}
 
 
 def frame(rows: list[dict[str, Any]], columns: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tasks.evaluate import attributions
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.examples import Task
 from tasks.evaluate.finetune import Fitted, fit, one_thread
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.kinds import kind_of
-from tasks.evaluate.likelihood import LanguageModel
+from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
 
 Counts = dict[str, Any]
@@ -34,11 +35,14 @@ def score(
     """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row per example."""
     task = Task.load(data)
     if not kind_of(task).learns:
-        answers = _untrained(task, checkpoint, recipe, model, seed)
+        answers = read(task, checkpoint, recipe, model, seed)
         return _written(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
     with one_thread():
         fitted, tokens = _fitted(task, checkpoint, recipe, model, labels, seed, rate)
         _, answers = fitted.head.judged(fitted.head.examples(tokens, task.test))
+    if task.kind == "classes" and (model, seed) == ("pretrained", 0):
+        with one_thread():
+            attributions.write(out / attribution_file(task.name, labels), fitted.head, tokens, answers)
     counts = _written(out, task, model, labels, seed, answers)
     return counts | {
         "chosen": {"learning rate": rate},
@@ -67,6 +71,11 @@ def fit_file(name: str, model: str, labels: int, seed: int) -> str:
     return f"fits/{name}/{model}-{labels}-{seed}.parquet"
 
 
+def attribution_file(name: str, labels: int) -> str:
+    """Where it is told what the pretrained model with the first seed looked at, inside the artifact."""
+    return f"attributions/{name}/{labels}.jsonl"
+
+
 def _fitted(
     task: Task, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> tuple[Fitted, Tokens]:
@@ -75,14 +84,6 @@ def _fitted(
     sample = kind_of(task).sample(task, labels, seed)
     train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
     return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens
-
-
-def _untrained(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
-    with one_thread():
-        read = LanguageModel(checkpoint, random=model == "random", seed=seed, most_tokens=recipe.max_length)
-        options = task.test["options"].to_list()
-        seen = iter(read.seen([text for texts in options for text in texts]))
-    return pl.DataFrame({"likelihoods": [[-next(seen).nats for _ in texts] for texts in options]})
 
 
 def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:

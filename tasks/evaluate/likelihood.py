@@ -1,12 +1,13 @@
 """How likely a model finds texts, without any fine-tuning.
 
 A causal model: the sum over its tokens, each foretold from those before. A masked model: the pseudo-likelihood, each
-token foretold from all others (Salazar et al., "Masked language model scoring", 2020).
+token foretold from all others (Salazar et al., "Masked language model scoring", 2020). Longer texts than a model reads
+at once are read in overlapping windows.
 
 Shapes: B texts of a batch, T tokens, V vocabulary, D width.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.evaluate.encoder import Tokens, batch_of, by_length
+from tasks.evaluate.metrics import Floats
 from tasks.failure import StageFailure
 
 NUMBERS_AT_ONCE = 1 << 24  # logits in memory, 64 MiB
@@ -31,17 +33,36 @@ class Seen(NamedTuple):
     tokens: int
 
 
+class Window(NamedTuple):
+    """Some of a text's tokens, as a model reads them."""
+
+    text: int
+    """which text"""
+    ids: list[int]
+    ends: list[int]
+    """where in the text each token ends, in characters"""
+    counted: list[bool]
+    """tokens whose likelihood is asked for; the others are there to be seen"""
+
+    def counting(self, among: Iterable[bool]) -> "Window":
+        """With only those that count already and are among these."""
+        return self._replace(counted=[one and other for one, other in zip(self.counted, among, strict=True)])
+
+
 class LanguageModel:
     """A checkpoint with its head over the vocabulary, causal or masked."""
 
     def __init__(self, checkpoint: Path, *, random: bool, seed: int, most_tokens: int) -> None:
-        """Raises StageFailure for a model that foretells no tokens, as an encoder without head or ELECTRA."""
+        """Raises StageFailure for a model that gives a text alone no likelihood.
+
+        An encoder without head and ELECTRA foretell no tokens; an encoder–decoder foretells answers to another text.
+        """
         disable_progress_bar()  # type: ignore[no-untyped-call] # a bar per model would hide the stage's own
         config = AutoConfig.from_pretrained(checkpoint)
         config.use_cache = False
         kind = " ".join(config.architectures or [])
         self.masked = "MaskedLM" in kind
-        if not self.masked and not ("CausalLM" in kind or "LMHead" in kind):
+        if config.is_encoder_decoder or not any(each in kind for each in ("MaskedLM", "CausalLM", "LMHead")):
             raise StageFailure(
                 f"the model in {checkpoint} is {kind or 'of no named kind'}, which gives texts no likelihood",
                 "Take a causal or masked language model, or switch off the benchmarks by likelihood",
@@ -52,48 +73,78 @@ class LanguageModel:
             (auto.from_config(config) if random else auto.from_pretrained(checkpoint, config=config)).eval().float()
         )
         self.tokens = Tokens(checkpoint, most_tokens)
+        if self.masked and self.tokens.tokenizer.mask_token_id is None:
+            raise StageFailure(
+                f"the tokenizer in {checkpoint} has no mask token, which a masked model is asked by",
+                "Add mask_token to its tokenizer_config.json",
+            )
         self.vocabulary = int(config.vocab_size)
 
-    @torch.no_grad()
-    def seen(self, texts: Sequence[str]) -> list[Seen]:
-        """The likelihood of every text, cut at the most tokens."""
-        return self._each_masked(self.tokens(list(texts))) if self.masked else self._left_to_right(texts)
+    def seen(self, texts: Sequence[str], after: Sequence[int] | None = None) -> list[Seen]:
+        """The likelihood of every text, or of what comes after so many of its characters, given what is before."""
+        found = self.windows(texts)
+        if after is not None:
+            found = [each.counting(end > after[each.text] for end in each.ends) for each in found]
+        return self.judged(found, len(texts))
 
-    def _left_to_right(self, texts: Sequence[str]) -> list[Seen]:
-        start = self._start()
-        given = self.tokens(list(texts))
-        ids = [each if each[:1] == start else [*start, *each][: self.tokens.length] for each in given]
-        found: dict[int, Seen] = {}
+    def windows(self, texts: Sequence[str]) -> list[Window]:
+        """Every text whole, in windows of the most tokens.
+
+        A token counts in one of them, where it has half a window before it, or all of the text that there is.
+        """
+        start = [] if self.masked else self.start()
+        made = []
+        for text, first, ids, ends, fresh in self.tokens.stretches(list(texts), spare=len(start)):
+            led = start if first and ids[:1] != start else []
+            counted = [*(False for _ in led), *fresh]
+            if counted and not self.masked:
+                counted[0] = False  # nothing comes before it that could foretell it
+            made.append(Window(text, [*led, *ids], [*(0 for _ in led), *ends], counted))
+        return made
+
+    @torch.no_grad()
+    def judged(self, windows: Sequence[Window], num_texts: int) -> list[Seen]:
+        """The sums over each text's windows."""
+        of_text = np.array([each.text for each in windows], np.int64)
+        found = self._each_masked(windows) if self.masked else self._left_to_right(windows)
+        nats = np.bincount(of_text, found, num_texts)
+        tokens = np.bincount(of_text, [sum(each.counted) for each in windows], num_texts)
+        return [Seen(total, int(count)) for total, count in zip(nats.tolist(), tokens.tolist(), strict=True)]
+
+    def _left_to_right(self, windows: Sequence[Window]) -> Floats:
+        ids, nats = [each.ids for each in windows], np.zeros(len(windows))
         for rows in self._batches(ids, positions=True):
             batch = batch_of([ids[row] for row in rows])
             logits_BTV = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long()).logits
-            targets_BT = batch.input_ids_BT[:, 1:].masked_fill(batch.mask_BT[:, 1:] == 0, -100)
+            counted_BT = torch.zeros_like(batch.mask_BT, dtype=torch.bool)
+            for number, row in enumerate(rows):
+                counted_BT[number, : len(ids[row])] = torch.tensor(windows[row].counted, dtype=torch.bool)
+            targets_BT = batch.input_ids_BT.masked_fill(~counted_BT, -100)[:, 1:]
             losses_BT = cross_entropy(logits_BTV[:, :-1].transpose(1, 2), targets_BT, reduction="none")
-            sums = zip(losses_BT.double().sum(1).tolist(), (targets_BT >= 0).sum(1).tolist(), strict=True)
-            found |= dict(zip(rows.tolist(), (Seen(*each) for each in sums), strict=True))
-        return [found[row] for row in range(len(texts))]
+            nats[rows] = losses_BT.double().sum(1).numpy()
+        return nats
 
-    def _start(self) -> list[int]:
+    def start(self) -> list[int]:
         """What the first token is foretold from: the token that began documents, else the one that ended them."""
         tokenizer = self.tokens.tokenizer
         start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         return [] if start is None else [start]
 
-    def _each_masked(self, ids: list[list[int]]) -> list[Seen]:
+    def _each_masked(self, windows: Sequence[Window]) -> Floats:
         mask = self.tokens.tokenizer.mask_token_id
-        special = set(self.tokens.tokenizer.all_special_ids)
-        places = [(row, place) for row, each in enumerate(ids) for place, id_ in enumerate(each) if id_ not in special]
-        copies = [[*ids[row][:place], mask, *ids[row][place + 1 :]] for row, place in places]
+        places = [(row, at) for row, each in enumerate(windows) for at, counts in enumerate(each.counted) if counts]
+        ids = [each.ids for each in windows]
+        copies = [[*ids[row][:at], mask, *ids[row][at + 1 :]] for row, at in places]
         nats = np.zeros(len(places))
         for rows in self._batches(copies, positions=False):
             batch = batch_of([copies[row] for row in rows])
-            at = torch.tensor([places[row][1] for row in rows])
-            logits_BV = self._logits_at(batch.input_ids_BT, batch.mask_BT, at)
-            targets = torch.tensor([ids[places[row][0]][places[row][1]] for row in rows])
-            nats[rows] = cross_entropy(logits_BV, targets, reduction="none").double().numpy()
-        of_text = np.array([row for row, _ in places], np.int64)
-        sums, counts = (np.bincount(of_text, each, len(ids)).tolist() for each in (nats, np.ones_like(nats)))
-        return [Seen(total, int(count)) for total, count in zip(sums, counts, strict=True)]
+            at_B = torch.tensor([places[row][1] for row in rows])
+            logits_BV = self._logits_at(batch.input_ids_BT, batch.mask_BT, at_B)
+            targets_B = torch.tensor([ids[places[row][0]][places[row][1]] for row in rows])
+            nats[rows] = cross_entropy(logits_BV, targets_B, reduction="none").double().numpy()
+        sums = np.zeros(len(windows))
+        np.add.at(sums, [row for row, _ in places], nats)
+        return sums
 
     def _logits_at(self, input_ids_BT: Tensor, mask_BT: Tensor, places_B: Tensor) -> Tensor:
         """Logits (B, V) of one place a row: the projection, most of the work, sees no other."""

@@ -20,7 +20,7 @@ class Recipe(Block):
     batch: int = Field(8, ge=1)
     """texts a step"""
     max_length: int = Field(128, ge=8)
-    """tokens of a text; what is longer is cut"""
+    """tokens of a text; what is longer is cut, and read in overlapping windows where likelihoods are asked for"""
     pairs: Literal["apart", "together"] = "apart"
     """tasks of two texts: each read on its own, which suits small models, or both as one text, which large ones need"""
     warmup: float = Field(0.1, ge=0, lt=1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from tasks.evaluate import charts
 from tasks.evaluate.answer import COLORS, answer, percent, points, score_series, with_spread
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.examples import ORIGIN
+from tasks.evaluate.groups import group_table
+from tasks.evaluate.highlights import highlights
 from tasks.evaluate.history import Ancestor, LossCurve, Step
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.page import figure, page, table
@@ -27,6 +30,10 @@ class Story:
     """Everything that the report tells."""
 
     boards: Sequence[Scoreboard]
+    groups: dict[str, list[dict[str, Any]]]
+    """scores by group, by benchmark"""
+    looked: dict[str, list[dict[str, Any]]]
+    """examples with what the model looked at, by benchmark"""
     contamination: Contamination
     crawl: Sequence[tuple[str, str]]
     funnel: Sequence[Step]
@@ -44,12 +51,12 @@ def render(story: Story) -> str:
     """The page as HTML; the same story gives the same bytes."""
     parts = ["<h1>How good is the model?</h1>"]
     for board in story.boards:
-        parts += _benchmark(board, alone=len(story.boards) == 1)
+        parts += _benchmark(board, story, alone=len(story.boards) == 1)
     parts += [_contamination(story.contamination), _pretraining(story), _funnel(story), _lineage(story)]
     return page("Textmill: how good is the model?", parts)
 
 
-def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
+def _benchmark(board: Scoreboard, story: Story, *, alone: bool) -> list[str]:
     heading = "" if alone else f"<h2>{escape(board.task.name)}</h2>"
     return [
         heading,
@@ -60,9 +67,11 @@ def _benchmark(board: Scoreboard, *, alone: bool) -> list[str]:
         _score_chart(board),
         "<h3>Is the difference sure?</h3>",
         _difference_table(board),
+        group_table(board, story.groups[board.task.name]),
         _fit_curves(board),
         _confusion(board),
         _mistakes(board),
+        highlights(story.looked.get(board.task.name, [])),
     ]
 
 
@@ -84,9 +93,9 @@ def score_table(board: Scoreboard) -> str:
         [
             board.count(labels),
             escape(TITLES[model]),
-            with_spread(board.spread(model, labels, shown)),
+            _cell(board, model, labels, shown),
             " … ".join(map(percent, board.interval(model, labels))),
-            *(with_spread(board.spread(model, labels, metric)) for metric in further),
+            *(_cell(board, model, labels, metric) for metric in further),
         ]
         for labels, model in pairs
     ]
@@ -97,6 +106,13 @@ def score_table(board: Scoreboard) -> str:
     )
     called = [escape(board.called(metric)) for metric in (shown, *further)]
     return table(["labels", "model", called[0], "95 % interval", *called[1:]], rows, ours=ours) + note
+
+
+def _cell(board: Scoreboard, model: str, labels: int, metric: str) -> str:
+    found = board.spread(model, labels, metric)
+    if metric not in board.kind.plain:
+        return with_spread(found)
+    return board.shown_as(metric, found.mean) + (f" ± {found.deviation:.2f}" if len(found.values) > 1 else "")
 
 
 def _score_chart(board: Scoreboard) -> str:

@@ -24,15 +24,19 @@ TITLES = {
     "known": "entities of the sample",
     "shortest": "the shortest text",
     "clause": "the likeliest clause",
+    "lzma": "LZMA",
+    "bm25": "BM25",
     "majority": "majority guess",
     "mean": "mean of the sample",
     "outside": "no entity",
     "chance": "chance",
     "beginning": "the beginning of the text",
+    "bytes": "frequencies of bytes",
+    "longest": "the longest documents",
 }
 """Every model that is scored, and what people call it."""
-LEARNT = ("tfidf", "cosine", "known", "shortest", "clause")
-BLIND = ("majority", "mean", "outside", "chance", "beginning")
+LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25")
+BLIND = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest")
 """Baselines that look at the words, and those that do not"""
 
 
@@ -78,6 +82,10 @@ class Scoreboard:
     def called(self, metric: str) -> str:
         """What people call a score."""
         return self.kind.titles.get(metric, metric)
+
+    def shown_as(self, metric: str, value: float) -> str:
+        """A share in per cent with one decimal; what is no share with two."""
+        return f"{value:.2f}" if metric in self.kind.plain else f"{100 * value:.1f}"
 
     @property
     def sizes(self) -> list[float]:
@@ -203,10 +211,10 @@ def compared(board: Scoreboard) -> list[tuple[int, str, Difference]]:
     ]
 
 
-def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any]) -> dict[str, Any]:
+def as_json(boards: Sequence[Scoreboard], contamination: dict[str, Any], groups: dict[str, Any]) -> dict[str, Any]:
     """Everything that was measured, without timings, so that the bytes depend on the inputs only."""
     return {
-        "benchmarks": {board.task.name: _one(board) for board in boards},
+        "benchmarks": {board.task.name: _one(board) | {"groups": groups[board.task.name]} for board in boards},
         "contamination": contamination,
         "scores": rows(boards).to_dicts(),
     }

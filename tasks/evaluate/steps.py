@@ -14,7 +14,9 @@ from tasks.draft import Draft
 from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fits import MODELS, baseline, choose, fit_file, score
+from tasks.evaluate.fits import MODELS, attribution_file, baseline, choose, fit_file, score
+from tasks.evaluate.groups import by_group
+from tasks.evaluate.highlights import read
 from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, settings_lines
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
@@ -133,8 +135,14 @@ def _shard(data: Path, run: tuple[Any, ...]) -> str:
 
 def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Scoreboard], found: Contamination) -> None:
     """The artifact's files."""
+    groups = {board.task.name: by_group(board) for board in boards}
+    looked = {
+        board.task.name: draft.path / attribution_file(board.task.name, board.label_counts[-1]) for board in boards
+    }
     story = Story(
         boards=boards,
+        groups=groups,
+        looked={name: read(path) for name, path in looked.items() if path.exists()},
         contamination=found,
         crawl=crawl_figures(draft.lineage),
         funnel=funnel_steps(draft.lineage),
@@ -151,7 +159,7 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
     with draft.write("answers.parquet") as path:
         answers(boards).write_parquet(path)
     with draft.write("scores.json") as path:
-        write_json(path, as_json(boards, found.as_dict()))
+        write_json(path, as_json(boards, found.as_dict(), groups))
     with draft.write("summary.md") as path:
         path.write_text(summary(boards, found), encoding="utf-8")
     with draft.write("report.html") as path:

@@ -1,6 +1,7 @@
 """A tiny world to evaluate in: a site of three sections, its tokens, and a model of a few thousand weights."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BertConfig, GPT2Config, PreTrainedTokenizerFast
 
 WORDS = {
     "trees": ["oak", "birch", "leaf", "root", "bark", "forest", "branch"],
@@ -64,6 +65,21 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "metrics.jsonl").write_text(
         '{"step": 1, "loss": 4.0}\n{"step": 2, "loss": 3.0, "validation_loss": 3.1}\n'
     )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def masked(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+    """A BERT of one layer, with the same tokens."""
+    folder = tmp_path_factory.mktemp("masked")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((checkpoint / name).read_bytes())
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"mask_token": "<mask>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    torch.manual_seed(0)
+    vocabulary = json.loads((checkpoint / "config.json").read_text())["vocab_size"]
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    AutoModelForMaskedLM.from_config(BertConfig(vocab_size=vocabulary, **shape)).save_pretrained(folder)
     return folder
 
 

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BertConfig, ElectraConfig, ElectraForPreTraining
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, ElectraConfig, ElectraForPreTraining, T5Config
 
 from tasks.evaluate.benchmarks.minimal_pairs import MinimalPairs, PairFolder
 from tasks.evaluate.examples import Task
@@ -17,19 +18,7 @@ from tasks.failure import StageFailure
 
 TEXTS = ["the oak and the birch", "a sail", "the oak the mast of many old branch root bark"]
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-
-
-@pytest.fixture(scope="module")
-def masked(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
-    folder = tmp_path_factory.mktemp("masked")
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (folder / name).write_bytes((checkpoint / name).read_bytes())
-    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"mask_token": "<mask>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    torch.manual_seed(0)
-    vocabulary = json.loads((checkpoint / "config.json").read_text())["vocab_size"]
-    AutoModelForMaskedLM.from_config(BertConfig(vocab_size=vocabulary, **SHAPE)).save_pretrained(folder)
-    return folder
+LONG = " ".join(TEXTS * 4)
 
 
 def test_a_causal_model_foretells_each_token_from_those_before(checkpoint: Path) -> None:
@@ -60,6 +49,27 @@ def test_a_masked_model_foretells_each_token_from_all_others(masked: Path) -> No
         assert seen.tokens == len(ids)
 
 
+@pytest.mark.parametrize("family", ["checkpoint", "masked"])
+def test_a_long_text_is_read_in_windows_and_each_token_counts_once(family: str, request: Any) -> None:
+    read = LanguageModel(request.getfixturevalue(family), random=False, seed=0, most_tokens=11)
+    (ids,) = read.tokens.tokenizer([LONG])["input_ids"]
+    windows = read.windows(["a sail", LONG])
+    assert max(len(each.ids) for each in windows) <= 11
+    assert [each.text for each in windows][:3] == [0, 1, 1]
+    counted = [id_ for each in windows[1:] for id_, counts in zip(each.ids, each.counted, strict=True) if counts]
+    assert counted == ids
+    assert all(each.counted.index(True) >= 5 for each in windows[2:])
+    assert [each.tokens for each in read.seen(["a sail", LONG])] == [2, len(ids)]
+
+
+def test_what_comes_after_a_prompt_is_the_whole_without_the_prompt(checkpoint: Path) -> None:
+    read = LanguageModel(checkpoint, random=False, seed=0, most_tokens=64)
+    whole, prompt = read.seen(["the oak and the birch", "the oak"])
+    (rest,) = read.seen(["the oak and the birch"], [len("the oak")])
+    assert rest.nats == pytest.approx(whole.nats - prompt.nats, rel=1e-5)
+    assert rest.tokens == 3
+
+
 def test_random_weights_know_nothing(checkpoint: Path) -> None:
     read = LanguageModel(checkpoint, random=True, seed=1, most_tokens=64)
     seen = read.seen(TEXTS)
@@ -70,6 +80,22 @@ def test_random_weights_know_nothing(checkpoint: Path) -> None:
 def test_a_model_without_likelihood_is_named(tmp_path: Path) -> None:
     ElectraForPreTraining(ElectraConfig(vocab_size=30, embedding_size=16, **SHAPE)).save_pretrained(tmp_path)
     with pytest.raises(StageFailure, match="ElectraForPreTraining, which gives texts no likelihood"):
+        LanguageModel(tmp_path, random=False, seed=0, most_tokens=8)
+
+
+def test_an_encoder_decoder_is_refused(tmp_path: Path) -> None:
+    T5Config(vocab_size=30, d_model=16, num_layers=1, architectures=["T5WithLMHeadModel"]).save_pretrained(tmp_path)
+    with pytest.raises(StageFailure, match="T5WithLMHeadModel, which gives texts no likelihood"):
+        LanguageModel(tmp_path, random=False, seed=0, most_tokens=8)
+
+
+def test_a_masked_model_needs_a_mask(masked: Path, tmp_path: Path) -> None:
+    for path in masked.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((masked / "tokenizer_config.json").read_text())
+    del config["mask_token"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(StageFailure, match="has no mask token"):
         LanguageModel(tmp_path, random=False, seed=0, most_tokens=8)
 
 

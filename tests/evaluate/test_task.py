@@ -15,6 +15,7 @@ from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.highlights import read
 from tasks.evaluate.query import answers, results
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
@@ -72,6 +73,8 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
     kept = answers(draft.path)["site_section", 6]
     assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
+    looked = read(draft.path / "attributions" / "site_section" / "6.jsonl")
+    assert [test["origin"][each["row"]] for each in looked] == [each["origin"] for each in looked] != []
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
     assert (test["label"] == guesses["predicted"]).mean() == one
@@ -118,12 +121,14 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "relation": {"sets": [same(marked, "marked")]},
         "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+        "language_modelling": {"heldout": True, "most_texts": 6, "most_characters": 200},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
     boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in boards.items()} == {
         "asked": "f1",
+        "heldout": "space_saving",
         "marked": "macro_f1",
         "order": "accuracy",
         "near": "spearman",
@@ -146,8 +151,45 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "entities of the sample",
         "answer F1",
         "no fine-tuning",
+        "bits per byte",
+        "LZMA",
     ):
         assert said in text, said
+
+
+def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) -> None:
+    def one(name: str, text: str, **fields: Any) -> dict[str, Any]:
+        (tmp_path / name).write_text(text)
+        return {"sets": [{"name": name.split(".", maxsplit=1)[0], "path": str(tmp_path / name), **fields}]}
+
+    words = tmp_path / "words.txt"
+    words.write_text("oak\nsail\n")
+    head = "sent_more,sent_less,stereo_antistereo,bias_type\n"
+    benchmarks = {
+        "site_section": {"enabled": False},
+        "stereotype_pairs": one("bias.csv", f"{head}old oak,new oak,stereo,age\na mast,the mast,stereo,other\n"),
+        "toxicity": one("prompts.txt", "the\nmany old\n", words=str(words)) | {"length": 5, "continuations": 9},
+        "document_retrieval": one("asked.tsv", "question\tdocument\noak\tthe oak\nsail\ta sail and a mast\n"),
+        "embedding_similarity": one("near.tsv", "text\tsecond_text\tscore\noak\tthe oak\t3\nsail\toak\t0\n"),
+        "multiple_choice": one("asked.jsonl", '{"question": "the", "options": ["oak", "sail"], "answer": 1}'),
+    }
+    benchmarks["multiple_choice"]["sets"][0]["name"] = "choose"
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"benchmarks": benchmarks}))
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
+    assert {name: each["metric"] for name, each in told.items()} == {
+        "asked": "ndcg@10",
+        "bias": "evenness",
+        "choose": "accuracy",
+        "near": "spearman",
+        "prompts": "unlisted",
+    }
+    assert {each["group"] for each in told["bias"]["groups"]} == {"", "age", "other"}
+    text = (draft.path / "report.html").read_text()
+    for shown in ("BM25", "By group", "continuations without a listed word", "nDCG@10"):
+        assert shown in text, shown
+    page = Page()
+    page.feed(text)
+    assert page.open == []
 
 
 EMPTY = {"meta", "path", "rect", "circle"}

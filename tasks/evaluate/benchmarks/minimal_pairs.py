@@ -1,46 +1,30 @@
 """Grammar without fine-tuning: of two sentences that differ in one thing, the good one should be likelier."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import Field
 
-from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
-from tasks.evaluate.files import frame
+from tasks.evaluate.files import ScoredFiles, frame
 from tasks.evaluate.inputs.objects import objects_of
 from tasks.evaluate.kinds.choices import Choices
 from tasks.failure import StageFailure
 
 
-class PairFolder(Block):
-    """One set of minimal pairs."""
+class PairFolder(ScoredFiles):
+    """One set of minimal pairs: a JSONL file, or a folder of them, one a phenomenon (format of BLiMP)."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
-    """how the report and the scores call it"""
-    path: str
-    """a JSONL file, or a folder of them, one a phenomenon (format of BLiMP)"""
+    suffixes = (".jsonl",)
+
     good: str = "sentence_good"
     """column of the grammatical sentence"""
     bad: str = "sentence_bad"
     """column of the other"""
     most_of_file: int = Field(100, ge=1)
     """pairs of each file, at most"""
-
-    def files(self) -> list[Path]:
-        """The files, by name."""
-        path = Path(self.path)
-        return sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-
-    def semantic(self) -> dict[str, Any]:
-        """What lies in the files instead of where they are."""
-        files = [each for each in self.files() if each.is_file()]
-        digests = [f"{each.name} {hashlib.sha256(each.read_bytes()).hexdigest()}" for each in files]
-        return super().semantic() | ({"path": digests} if digests else {})
 
 
 class MinimalPairs(Benchmark):
@@ -57,8 +41,6 @@ class MinimalPairs(Benchmark):
         """One task per set. Raises StageFailure that names the file and the line."""
         for pairs in self.sets:
             files = pairs.files()
-            if not files:
-                raise StageFailure(f"{pairs.path} holds no .jsonl file", "Correct evaluate.benchmarks.minimal_pairs")
             test = pl.concat(thinned(_read(pairs, path), pairs.most_of_file, self.seed) for path in files)
             about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {len(files)} kinds."
             none = test.clear()
@@ -74,5 +56,5 @@ def _read(pairs: PairFolder, path: Path) -> pl.DataFrame:
                 f"{origin}: no text in {pairs.good!r} or {pairs.bad!r}",
                 f"Set good and bad to two of its columns: {', '.join(item)}",
             )
-        rows.append({"options": options, "right": 0, "group": path.stem, ORIGIN: origin})
+        rows.append({"prompt": "", "options": options, "right": 0, "group": path.stem, ORIGIN: origin})
     return frame(rows, Choices.columns)

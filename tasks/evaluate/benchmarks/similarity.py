@@ -52,16 +52,20 @@ class Similarity(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
-            parts = files.parts(functools.partial(_read, files), lambda part: part["text"], self.seed)
+            parts = files.parts(
+                functools.partial(numbered_pairs, columns=files.columns, layout=files.format),
+                lambda part: part["text"],
+                self.seed,
+            )
             about = f"The number of {files.name} for two texts."
             yield Numbers().checked(Task(name=files.name, about=about, kind="numbers", names=[], **parts))
 
 
-def _read(files: PairFiles, path: Path) -> pl.DataFrame:
-    columns = files.columns
+def numbered_pairs(path: Path, columns: PairColumns, layout: TableFormat) -> pl.DataFrame:
+    """Rows of the kind `numbers`. Raises StageFailure that names the row and the column."""
     wanted = [name for name in (columns.text, columns.second_text, columns.number) if name]
     found: list[dict[str, Any]] = []
-    for row, origin in rows_of(path, wanted, layout=files.format, header=columns.header):
+    for row, origin in rows_of(path, wanted, layout=layout, header=columns.header):
         try:
             number = float(row[columns.number])
         except (TypeError, ValueError) as error:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.failure import BadSetting, StageFailure
+from tasks.evaluate.inputs.plain_text import text_of
+from tasks.failure import StageFailure
 
 
 def objects_of(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """Every object and its "file, line n". Raises StageFailure that names the line where JSON breaks off."""
-    text = _text(path)
+    text = text_of(path)
     decoder, place = json.JSONDecoder(), 0
     while (place := _next(text, place)) < len(text):
         line = text.count("\n", 0, place) + 1
@@ -29,12 +30,3 @@ def _next(text: str, place: int) -> int:
     while place < len(text) and text[place].isspace():
         place += 1
     return place
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
-    except UnicodeDecodeError as error:
-        raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error

@@ -41,6 +41,8 @@ class Kind(ABC):
     """what the table shows; the first is what settings are chosen by, what is drawn, and what differences are of"""
     titles: ClassVar[dict[str, str]] = {}
     """what people call a metric, where that is not its name"""
+    plain: ClassVar[frozenset[str]] = frozenset()
+    """metrics that are no shares: they are shown as they are, not in per cent"""
     per_label: ClassVar[str]
     """what `labels` counts: so many of what"""
     learns: ClassVar[bool] = True

@@ -14,9 +14,13 @@ from tasks.failure import StageFailure
 
 
 class Choices(Kind):
-    """Rows: `options` (whole texts), `right` (which), `group` (a phenomenon). Answers: `likelihoods` of the options."""
+    """Rows: `prompt` (may be empty), `options` (each goes on from it), `right` (which), `group` (a phenomenon).
+
+    Answers: `likelihoods` of the options.
+    """
 
     columns: ClassVar[dict[str, pl.DataType]] = {
+        "prompt": pl.String(),
         "options": pl.List(pl.String()),
         "right": pl.Int32(),
         "group": pl.String(),
@@ -31,7 +35,7 @@ class Choices(Kind):
         return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """By the whole text's likelihood, and by its mean over the text's bytes."""
+        """By the option's likelihood, and by its mean over the option's bytes."""
         right = rows["right"].to_list()
         found = [np.array(each) for each in answers["likelihoods"].to_list()]
         sizes = [np.array([max(1, len(text.encode())) for text in texts]) for texts in rows["options"].to_list()]
@@ -44,8 +48,8 @@ class Choices(Kind):
         return {"shortest": shortest, "chance": chance}
 
     def text(self, row: Row) -> str:
-        """All options, one below the other."""
-        return "\n".join(row["options"])
+        """The prompt and all options, one below the other."""
+        return "\n".join([*([row["prompt"]] if row["prompt"] else []), *row["options"]])
 
     def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
         """The right option's number."""

@@ -1,0 +1,63 @@
+"""How well texts are foretold, without fine-tuning."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from pydantic import Field
+
+from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.examples import ORIGIN, Task, thinned
+from tasks.evaluate.files import ScoredFiles, frame
+from tasks.evaluate.inputs.plain_text import text_of
+from tasks.evaluate.inputs.table import rows_of
+from tasks.evaluate.kinds.texts import Texts
+
+
+class TextSet(ScoredFiles):
+    """One set of texts: .txt files, a text each, or TSV, CSV, JSONL or Parquet files with a text a row."""
+
+    suffixes = (".txt", ".tsv", ".csv", ".jsonl", ".parquet")
+
+    column: str = "text"
+    """column of the text, where files are tables"""
+
+
+class LanguageModelling(Benchmark):
+    """Foretell texts: bits per byte, and perplexity; of masked models pseudo-perplexity (Salazar et al., 2020)."""
+
+    enabled: bool = True
+    """whether models are scored on the texts below"""
+    heldout: bool = False
+    """whether the documents kept out of training are such texts"""
+    sets: list[TextSet] = Field([])
+    """further sets of texts; none by default"""
+    most_texts: int = Field(100, ge=1)
+    """texts of each set, at most"""
+    most_characters: int = Field(2000, ge=1)
+    """characters of each text, at most; a masked model reads a text once for every token"""
+    seed: int = 0
+    """decides which texts stay when a set has more than its limit"""
+
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """One task per set. Raises StageFailure that names the file and the row."""
+        if self.heldout:
+            rows = heldout.select("text", pl.lit("heldout").alias("group"), pl.col("url").alias(ORIGIN))
+            yield self._task("heldout", rows)
+        for texts in self.sets:
+            found = [row for path in texts.files() for row in _read(path, texts.column)]
+            yield self._task(texts.name, frame(found, Texts.columns))
+
+    def _task(self, name: str, rows: pl.DataFrame) -> Task:
+        kept = thinned(rows, self.most_texts, self.seed)
+        test = kept.with_columns(pl.col("text").str.head(self.most_characters))
+        about = f"How well {len(test):,} texts of {name} are foretold, {test['text'].str.len_bytes().sum():,} bytes."
+        return Texts().checked(Task(name, about, "texts", [], test.clear(), test.clear(), test, [0]))
+
+
+def _read(path: Path, column: str) -> Iterator[dict[str, str]]:
+    if path.suffix == ".txt":
+        yield {"text": text_of(path), "group": path.stem, ORIGIN: str(path)}
+    else:
+        for row, origin in rows_of(path, [column]):
+            yield {"text": str(row[column]), "group": path.stem, ORIGIN: origin}

@@ -1,0 +1,76 @@
+"""Questions with some answers to choose from, without fine-tuning."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import Field
+
+from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.examples import ORIGIN, Task, thinned
+from tasks.evaluate.files import ScoredFiles, frame
+from tasks.evaluate.inputs.objects import objects_of
+from tasks.evaluate.kinds.choices import Choices
+from tasks.failure import StageFailure
+
+
+class ChoiceFile(ScoredFiles):
+    """One set of questions: a JSONL file, or a folder of them, one a subject."""
+
+    suffixes = (".jsonl",)
+
+    question: str = "question"
+    """column of the question"""
+    options: str = "options"
+    """column of the list of answers to choose from"""
+    answer: str = "answer"
+    """column of the right answer's number"""
+    first: int = Field(0, ge=0, le=1)
+    """the first answer's number"""
+    between: str = " "
+    """what is written between question and answer"""
+
+
+class MultipleChoice(Benchmark):
+    """Choose the answer that is likeliest after its question; equally likely ones share the point."""
+
+    enabled: bool = True
+    """whether models are scored on the sets below"""
+    sets: list[ChoiceFile] = Field([])
+    """the sets; none by default"""
+    most_questions: int = Field(1000, ge=1)
+    """questions of each set, at most"""
+    seed: int = 0
+    """decides which questions stay when a set has more than its limit"""
+
+    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
+        """One task per set. Raises StageFailure that names the file and the line."""
+        for choices in self.sets:
+            rows = [row for path in choices.files() for row in _read(choices, path)]
+            test = thinned(frame(rows, Choices.columns), self.most_questions, self.seed)
+            about = f"The right answer should be the likeliest: {len(test):,} questions of {choices.name}."
+            none = test.clear()
+            yield Choices().checked(Task(choices.name, about, "choices", [], none, none, test, [0]))
+
+
+def _read(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
+    for item, origin in objects_of(path):
+        question, options, answer = (item.get(name) for name in (choices.question, choices.options, choices.answer))
+        if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_text, options)):
+            raise StageFailure(
+                f"{origin}: no text in {choices.question!r}, or no list of texts in {choices.options!r}",
+                f"Set question and options to two of its columns: {', '.join(item)}",
+            )
+        right = answer - choices.first if type(answer) is int else -1
+        if right not in range(len(options)):
+            raise StageFailure(
+                f"{origin}: {answer!r} in {choices.answer!r} is none of the {len(options)} answers' numbers",
+                f"Give a whole number from {choices.first}, or set answer and first",
+            )
+        prompt = question + choices.between
+        yield {"prompt": prompt, "options": options, "right": right, "group": path.stem, ORIGIN: origin}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,46 @@
+"""How a model answers as it is, without fine-tuning: one file a kind of task, with one function `answers`."""
+
+import importlib
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+import polars as pl
+
+from tasks.evaluate.encoder import Encoder, Tokens, load
+from tasks.evaluate.examples import Task
+from tasks.evaluate.finetune import one_thread
+from tasks.evaluate.likelihood import LanguageModel
+from tasks.evaluate.recipe import Recipe
+
+
+class Weights(NamedTuple):
+    """A checkpoint, or its architecture with random weights."""
+
+    checkpoint: Path
+    random: bool
+    seed: int
+    """of random weights, and of what is drawn from a model"""
+    most_tokens: int
+    """that are read at once"""
+
+    def language_model(self) -> LanguageModel:
+        """With the head over the vocabulary."""
+        return LanguageModel(self.checkpoint, random=self.random, seed=self.seed, most_tokens=self.most_tokens)
+
+    def encoder(self) -> tuple[Encoder, Tokens]:
+        """Without it."""
+        return load(self.checkpoint, random=self.random, seed=self.seed), Tokens(self.checkpoint, self.most_tokens)
+
+
+class Reading(Protocol):
+    """A module of this folder, named after a kind that learns nothing."""
+
+    def answers(self, task: Task, weights: Weights) -> pl.DataFrame:
+        """Answers to the test part, a row an example, as the kind scores them."""
+
+
+def read(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
+    """Answers of a model to the test part of a task that nothing is learnt for."""
+    reading = cast("Reading", importlib.import_module(f"{__name__}.{task.kind}"))
+    with one_thread():
+        return reading.answers(task, Weights(checkpoint, model == "random", seed, recipe.max_length))

@@ -1,0 +1,16 @@
+"""The cosine of two texts' vectors."""
+
+import numpy as np
+import polars as pl
+
+from tasks.evaluate.examples import Task
+from tasks.evaluate.reading import Weights
+from tasks.evaluate.vectors import cosines, standardized, vectors
+
+
+def answers(task: Task, weights: Weights) -> pl.DataFrame:
+    """Of the last states' means, and of all states' means, each standardised over the task's texts."""
+    texts = [*task.test["text"], *task.test["second"]]
+    found = vectors(*weights.encoder(), texts)
+    told = {"predicted": found.last, "standardized": standardized(found.every)}
+    return pl.DataFrame({name: cosines(*np.split(each, 2)) for name, each in told.items()})

@@ -1,0 +1,98 @@
+"""Integrated gradients add up, and find the words that decide."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.evaluate import attributions
+from tasks.evaluate.encoder import Tokens, load
+from tasks.evaluate.examples import Task
+from tasks.evaluate.files import frame
+from tasks.evaluate.finetune import fit, one_thread
+from tasks.evaluate.heads import Head, head_of
+from tasks.evaluate.highlights import highlights, read
+from tasks.evaluate.kinds.classes import Classes
+from tasks.evaluate.recipe import Recipe
+
+COMMON = ["the", "a", "of", "and", "many", "old"]
+
+
+def made(*, second: bool) -> Task:
+    """A text is of the class of its one word that is not common."""
+    rng, rows = np.random.default_rng(0), []
+    for number in range(40):
+        words = [*(str(word) for word in rng.choice(COMMON, 5)), ["oak", "sail"][number % 2]]
+        other = " ".join(rng.choice(COMMON, 3)) if second else ""
+        rows.append({"text": " ".join(words), "second": other, "label": number % 2, "origin": f"<{number}>"})
+    part = frame(rows, Classes.columns)
+    return Task("made", "", "classes", ["tree", "ship"], part, part, part, [0])
+
+
+def fitted(task: Task, folder: Path, recipe: Recipe) -> tuple[Head, Tokens]:
+    tokens = Tokens(folder, recipe.max_length)
+    with one_thread():
+        head = head_of(load(folder, random=False, seed=0), task, recipe)
+        examples = head.examples(tokens, task.train)
+        return fit(head, examples, examples, recipe, 0.01, 0).head, tokens
+
+
+@pytest.mark.parametrize("family", ["checkpoint", "masked"])
+@pytest.mark.parametrize("pairs", ["none", "apart", "together"])
+def test_attributions_add_up_to_what_the_text_changes(family: str, pairs: str, request: pytest.FixtureRequest) -> None:
+    task = made(second=pairs != "none")
+    how = {} if pairs == "none" else {"pairs": pairs}
+    recipe = Recipe.model_validate({"fewest_steps": 20, "epochs": 1, "max_length": 32, **how})
+    head, tokens = fitted(task, request.getfixturevalue(family), recipe)
+    _, answers = head.judged(head.examples(tokens, task.test))
+    for told in attributions.explained(head, tokens, answers):
+        total = sum(value for text in told["texts"] for _, value in text)
+        assert total == pytest.approx(told["probability"] - told["empty"], abs=1e-3)
+        assert told["probability"] == pytest.approx(answers["confidence"][told["row"]], abs=1e-5)
+        row = task.test.row(told["row"], named=True)
+        shown = "".join(piece for text in told["texts"] for piece, _ in text)
+        assert shown.replace("\n", "") == row["text"] + row["second"]
+        assert len(told["texts"]) == 1 + (pairs == "apart")
+
+
+def test_the_word_that_decides_has_the_largest_share(checkpoint: Path) -> None:
+    task = made(second=False)
+    head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=40, max_length=32))
+    _, answers = head.judged(head.examples(tokens, task.test))
+    for told in attributions.explained(head, tokens, answers):
+        (text,) = told["texts"]
+        piece, _ = max(text, key=lambda pair: pair[1])
+        assert piece.strip() in {"oak", "sail"}
+
+
+def test_the_most_confident_ones_are_chosen_right_ones_first() -> None:
+    task = made(second=False)
+    answers = task.test.select(predicted="label").with_columns(confidence=task.test["label"] * 0.1 + 0.5)
+    wrong = answers.with_columns(predicted=1 - answers["predicted"])
+    assert attributions.chosen(task, answers) == [1, 3, 5]
+    mixed = wrong[:2].vstack(answers[2:])
+    assert attributions.chosen(task, mixed) == [3, 5, 7, 1, 0]
+
+
+def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
+    task = made(second=True)
+    head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=8, epochs=1, max_length=32))
+    _, answers = head.judged(head.examples(tokens, task.test))
+    attributions.write(tmp_path / "made" / "8.jsonl", head, tokens, answers)
+    html = highlights(read(tmp_path / "made" / "8.jsonl"))
+    opened: list[str] = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+    Tags().feed(html)
+    assert opened == []
+    assert "&lt;" in html  # origins are escaped
+    assert re.search(r'background:color-mix\(in srgb,var\(--(good|bad)\) 70%,transparent\)" title="[+-]\d', html)
+    assert highlights([]) == ""
