@@ -40,7 +40,7 @@ class Files(Block):
         for part in ("train", "validation", "test"):
             path = Path(getattr(self, part))
             if getattr(self, part) and path.is_file():
-                fields[part] = f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+                fields[part] = content(path)
         return fields
 
     def parts(self, read: Callable[[Path], pl.DataFrame], text: Callable[[pl.DataFrame], pl.Series], seed: int) -> Any:
@@ -57,6 +57,11 @@ class Files(Block):
         limits = {"train": self.most_train, "validation": self.most_validation, "test": self.most_test}
         made = {"train": train, "validation": validation, "test": test}
         return {name: thinned(part, limits[name], seed) for name, part in made.items()} | {"labels": self.labels}
+
+
+def content(path: Path) -> str:
+    """What stands for a file in a key, wherever it is."""
+    return f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _share(text: str) -> float:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.evaluate.encoder import Tokens, load
+from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.finetune import Fitted, fit, one_thread
-from tasks.evaluate.heads import head_of
+from tasks.evaluate.heads import class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.likelihood import LanguageModel
 from tasks.evaluate.recipe import Recipe
@@ -71,7 +71,7 @@ def _fitted(
     task: Task, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> tuple[Fitted, Tokens]:
     tokens = Tokens(checkpoint, recipe.max_length)
-    head = head_of(load(checkpoint, random=model == "random", seed=seed), task, recipe)
+    head = class_of(task).loaded(checkpoint, task, recipe, random=model == "random", seed=seed)
     sample = kind_of(task).sample(task, labels, seed)
     train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
     return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens

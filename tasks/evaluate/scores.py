@@ -28,10 +28,13 @@ TITLES = {
     "outside": "no entity",
     "chance": "chance",
     "beginning": "the beginning of the text",
+    "lead": "the text's first words",
+    "nearest": "what the nearest example has",
+    "copy": "the text itself",
 }
 """Every model that is scored, and what people call it."""
-LEARNT = ("tfidf", "cosine", "known", "shortest", "clause")
-BLIND = ("majority", "mean", "outside", "chance", "beginning")
+LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lead", "nearest")
+BLIND = ("majority", "mean", "outside", "chance", "beginning", "copy")
 """Baselines that look at the words, and those that do not"""
 
 

@@ -92,6 +92,8 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
     table = tmp_path / "pairs.tsv"
     table.write_text("text\tsecond_text\tscore\n" + "".join(f"oak {n}\tsail\t{n % 5}\n" for n in range(80)))
+    titles = tmp_path / "titles.tsv"
+    titles.write_text("source\ttarget\n" + "".join(f"the old {word} of\t{word}\n" for word in ("oak", "mast") * 6))
 
     def same(path: Path, name: str) -> dict[str, Any]:
         return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
@@ -100,18 +102,28 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "tagging": {"sets": [same(conll, "trees")]},
         "similarity": {"sets": [same(table, "near")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+        "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["chrf", "bleu"]}]},
     }
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in told.items()} == {
         "order": "accuracy",
         "near": "spearman",
         "site_section": "accuracy",
+        "titles": "chrf",
         "trees": "f1",
     }
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
-    for words in ("entity F1", "Spearman", "the shortest text", "entities of the sample", "no fine-tuning"):
+    for words in (
+        "entity F1",
+        "Spearman",
+        "the shortest text",
+        "entities of the sample",
+        "no fine-tuning",
+        "chrF, all",
+        "BLEU, all",
+    ):
         assert words in text, words
 
 
