@@ -61,11 +61,11 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
     return sorted(task.labels or settings.labels, key=lambda labels: -(labels or math.inf))
 
 
-def suited(checkpoint: Path, data: list[Path]) -> None:
+def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
     """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
     for task in map(Task.load, data):
         if kind_of(task).learns:
-            class_of(task).check(checkpoint)
+            class_of(task).check(checkpoint, settings.recipe)
 
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:

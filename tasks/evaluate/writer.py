@@ -16,6 +16,8 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, Generation
 from tasks.evaluate.encoder import Batch, TokenIds, batch_of, config_of, fuse_activations, opened
 from tasks.failure import StageFailure
 
+FEWEST = 8  # tokens of a source, as in the settings
+
 
 class Writer(nn.Module):
     """Sources and targets are token ids; a target ends with the end token, and of a decoder the source does too."""
@@ -40,18 +42,6 @@ class Writer(nn.Module):
         model = opened(checkpoint, auto, config, random=random, seed=seed).float()
         fuse_activations(model)
         return cls(model, end)
-
-    def room(self, source: int, target: int) -> tuple[int, int]:
-        """Tokens of a source and of a target, when so many are asked for and the model has so many positions."""
-        positions = getattr(self.model.config, "max_position_embeddings", None) or source + target
-        if self.has_encoder:
-            return min(source, positions), min(target, positions)
-        if positions - target < target:
-            raise StageFailure(
-                f"a model of {positions} positions has no room for a text before one of {target} tokens",
-                "Lower evaluate.recipe.max_target",
-            )
-        return min(source, positions - target), target
 
     def losses(self, sources: TokenIds, targets: TokenIds) -> Tensor:
         """The negative log-likelihood of every token of the targets, (M,): those of the sources are given."""
@@ -95,6 +85,22 @@ class Writer(nn.Module):
 
     def _until_end(self, ids: list[int]) -> list[int]:
         return ids[: ids.index(self.end) + 1] if self.end in ids else ids
+
+
+def room(config: Any, source: int, target: int) -> tuple[int, int]:
+    """Tokens of a source and of a target, when so many are asked for and the model has so many positions.
+
+    Raises StageFailure for a decoder whose positions a target would fill.
+    """
+    positions = getattr(config, "max_position_embeddings", None) or source + target
+    if config.is_encoder_decoder:
+        return min(source, positions), min(target, positions)
+    if positions - target < FEWEST:
+        raise StageFailure(
+            f"a model of {positions} positions has no room for a text before one of {target} tokens",
+            f"Set evaluate.recipe.max_target to {positions - FEWEST} or less",
+        )
+    return min(source, positions - target), target
 
 
 def first_of(config: Any, *names: str, otherwise: int) -> int:

@@ -28,6 +28,7 @@ from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.kinds.texts import Texts, bleu_tokenizer
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.steps import suited
+from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure
 
 TREES = ["oak", "birch", "leaf", "root"]
@@ -177,7 +178,7 @@ def test_a_decoder_leaves_room_for_the_target(checkpoint: Path) -> None:
     made = writer(checkpoint, Recipe(max_length=64, max_target=20))
     assert (made.most_source, made.most_target) == (44, 20)
     with pytest.raises(StageFailure, match="64 positions has no room for a text before one of 60 tokens"):
-        writer(checkpoint, Recipe(max_target=60))
+        TextWriter.check(checkpoint, Recipe(max_target=60))
 
 
 def test_settings_of_a_stock_folder_do_not_decide(checkpoint: Path, tmp_path: Path) -> None:
@@ -194,11 +195,12 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
     BertForMaskedLM(BertConfig(vocab_size=40, **shape)).save_pretrained(tmp_path)
     with_tokenizer(tmp_path, checkpoint)
     task().save(tmp_path / "ships.parquet")
+    settings = Evaluate(recipe=RECIPE)
     with pytest.raises(StageFailure, match="BertForMaskedLM, which writes no text"):
-        suited(tmp_path, [tmp_path / "ships.parquet"])
+        suited(settings, tmp_path, [tmp_path / "ships.parquet"])
     with pytest.raises(StageFailure, match="BertForMaskedLM, which writes no text"):
         writer(tmp_path)
-    suited(checkpoint, [tmp_path / "ships.parquet"])
+    suited(settings, checkpoint, [tmp_path / "ships.parquet"])
 
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:
@@ -206,7 +208,7 @@ def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path)
     tokenizer = Tokens(checkpoint, 8).tokenizer.backend_tokenizer
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
     with pytest.raises(StageFailure, match="has no end token"):
-        TextWriter.check(tmp_path)
+        TextWriter.check(tmp_path, RECIPE)
 
 
 def test_less_data_than_a_batch_is_enough(checkpoint: Path) -> None:

@@ -41,7 +41,7 @@ class TaskModel(nn.Module, ABC):
     task: Task
 
     @classmethod
-    def check(cls, checkpoint: Path) -> None:
+    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
         """Raises StageFailure when the checkpoint lacks what the kind needs."""
 
     @classmethod

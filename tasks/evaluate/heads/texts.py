@@ -13,11 +13,11 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from tasks.evaluate.encoder import EVALUATION_BATCH, Tokens, by_length
+from tasks.evaluate.encoder import EVALUATION_BATCH, Tokens, by_length, config_of
 from tasks.evaluate.examples import Task
 from tasks.evaluate.heads import Example, TaskModel
 from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.writer import Writer, check_writes
+from tasks.evaluate.writer import Writer, check_writes, room
 from tasks.failure import StageFailure
 
 
@@ -42,13 +42,14 @@ class TextWriter(TaskModel):
     def __init__(self, writer: Writer, tokens: Tokens, task: Task, recipe: Recipe) -> None:
         super().__init__()
         self.writer, self.tokens, self.task, self.recipe = writer, tokens, task, recipe
-        self.most_source, self.most_target = writer.room(tokens.length, recipe.max_target)
+        self.most_source, self.most_target = room(writer.model.config, tokens.length, recipe.max_target)
 
     @classmethod
-    def check(cls, checkpoint: Path) -> None:
-        """It must write, and know when a text has ended."""
+    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+        """It must write, know when a text has ended, and have room for both texts."""
         check_writes(checkpoint)
-        end_of(Tokens(checkpoint, 8), checkpoint)
+        end_of(Tokens(checkpoint, recipe.max_length), checkpoint)
+        room(config_of(checkpoint), recipe.max_length, recipe.max_target)
 
     @classmethod
     def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
