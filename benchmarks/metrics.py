@@ -118,8 +118,8 @@ def generation(draw: random.Random) -> tuple[Values, Values]:
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Spaced() if words is CHINESE else None)
     rouge = [scorer.score_multi([" ".join(each) for each in case[:2]], " ".join(case[2])) for case in drawn]
     return ours, {
-        "bleu": corpus_bleu(given, columns, tokenize=tokenizer).score,
-        "chrf": corpus_chrf(given, columns).score,
+        "bleu": corpus_bleu(given, columns, tokenize=tokenizer).score / 100,
+        "chrf": corpus_chrf(given, columns).score / 100,
         **{name: float(np.mean([each[name].fmeasure for each in rouge])) for name in ("rouge1", "rouge2", "rougeL")},
     }
 

@@ -1,5 +1,6 @@
 """What a model has to beat: answers without a look at the text, and answers from the words of the sample alone."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.evaluate.examples import Task
 from tasks.evaluate.kinds import Guess
 from tasks.evaluate.metrics.entities import spans
-from tasks.evaluate.metrics.words import words
+from tasks.evaluate.metrics.words import WORD, words
 
 # Grid of the inverse regularisation; the best value of few-label text tasks lies well inside it.
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -148,3 +149,28 @@ def _marked(sentence: list[str], types: dict[tuple[str, ...], list[int]], none: 
         found = next((types[each] for each in spans_here if each in types), None)
         yield from found or [none]
         place += len(found or [none])
+
+
+def lead(task: Task, sample: pl.DataFrame) -> Guess:
+    """As many of the text's first words as the sample's targets have on average; in Chinese, characters."""
+    count = max(1, round(float(np.mean([len(words(wanted[0])) for wanted in sample["wanted"].to_list()]))))
+
+    def beginning_of(text: str) -> str:
+        ends = [found.end() for found in itertools.islice(WORD.finditer(text), count)]
+        return text[: ends[-1]] if ends else text
+
+    return Guess(pl.DataFrame({"written": [beginning_of(text) for text in task.test["text"]]}), {}, None)
+
+
+def copy(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
+    """The text as it is."""
+    return Guess(task.test.select(pl.col("text").alias("written")), {}, None)
+
+
+def nearest(task: Task, sample: pl.DataFrame) -> Guess:
+    """The target of the sample's text whose TF-IDF vector is the nearest."""
+    texts = sample["text"].to_list()
+    vectors = vectorizer(texts)
+    known = vectors.fit_transform(texts)
+    found = np.asarray((vectors.transform(task.test["text"].to_list()) @ known.T).argmax(1)).ravel()
+    return Guess(pl.DataFrame({"written": [sample["wanted"][int(row)][0] for row in found]}), {}, None)

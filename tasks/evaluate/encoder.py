@@ -85,20 +85,36 @@ def load(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
 
     Raises StageFailure when the folder holds no model that transformers can open.
     """
-    disable_progress_bar()  # type: ignore[no-untyped-call] # a bar per fit would hide the stage's own
-    try:
-        config = AutoConfig.from_pretrained(checkpoint)
-        config.use_cache = False  # keys and values are kept for generating only
-        torch.manual_seed(seed)
-        make: Any = AutoModel.from_config  # it carries no types
-        model = make(config) if random else AutoModel.from_pretrained(checkpoint, config=config)
-    except (OSError, ValueError, KeyError) as error:
-        raise StageFailure(
-            f"{checkpoint} holds no model that transformers can open: {error}", "Give a folder with config.json"
-        ) from error
+    config = config_of(checkpoint)
+    config.use_cache = False  # keys and values are kept for generating only
+    model = opened(checkpoint, AutoModel, config, random=random, seed=seed)
     encoder = Encoder(model.get_encoder() if config.is_encoder_decoder else model).float()
     fuse_activations(encoder)
     return encoder
+
+
+def config_of(checkpoint: Path) -> Any:
+    """The checkpoint's configuration. Raises StageFailure when transformers cannot open it."""
+    try:
+        return AutoConfig.from_pretrained(checkpoint)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unopened(checkpoint, error) from error
+
+
+def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
+    """The checkpoint's model as one of transformers' auto classes makes it, or the same with fresh weights."""
+    disable_progress_bar()  # type: ignore[no-untyped-call] # a bar per fit would hide the stage's own
+    torch.manual_seed(seed)
+    try:
+        return auto.from_config(config) if random else auto.from_pretrained(checkpoint, config=config)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unopened(checkpoint, error) from error
+
+
+def _unopened(checkpoint: Path, error: Exception) -> StageFailure:
+    return StageFailure(
+        f"{checkpoint} holds no model that transformers can open: {error}", "Give a folder with config.json"
+    )
 
 
 def fuse_activations(module: nn.Module) -> None:
@@ -147,6 +163,11 @@ class Tokens:
         if seconds and self.joins_bare:
             seconds = [f"\n{each}" for each in seconds]
         found: TokenIds = self.tokenizer(texts, seconds, truncation=True, max_length=self.length)["input_ids"]
+        return self._checked(found)
+
+    def whole(self, texts: list[str]) -> TokenIds:
+        """Token ids of every text, however long."""
+        found: TokenIds = self.tokenizer(texts, verbose=False)["input_ids"]
         return self._checked(found)
 
     def located(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +33,8 @@ class Task:
     test: pl.DataFrame
     labels: list[int]
     """label counts to fit with, 0 for all; empty: those of the settings"""
+    metrics: list[str] = field(default_factory=list)
+    """scores to compare models by, the first one, and to show; empty: those of the kind"""
 
     @property
     def parts(self) -> dict[str, pl.DataFrame]:
@@ -56,7 +58,8 @@ class Task:
         """Write all parts into one Parquet file, with the names in its metadata."""
         parts = [part.with_columns(pl.lit(name).alias("part")) for name, part in self.parts.items()]
         table = pl.concat(parts).to_arrow()
-        about = {"name": self.name, "about": self.about, "kind": self.kind, "names": self.names, "labels": self.labels}
+        named = ("name", "about", "kind", "names", "labels", "metrics")
+        about = {name: getattr(self, name) for name in named}
         pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(about)}), path)
 
     @classmethod

@@ -43,7 +43,7 @@ class Files(Block):
         for part in ("train", "validation", "test"):
             path = Path(getattr(self, part))
             if getattr(self, part) and path.is_file():
-                fields[part] = f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+                fields[part] = content(path)
         return fields
 
     def parts(self, read: Callable[[Path], pl.DataFrame], text: Callable[[pl.DataFrame], pl.Series], seed: int) -> Any:
@@ -91,8 +91,13 @@ class ScoredFiles(Block):
 def digest(field: str, path: Path) -> dict[str, Any]:
     """A path's field by the names and the content of its files; nothing where there are none."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    found = [f"{each.name} {hashlib.sha256(each.read_bytes()).hexdigest()}" for each in files if each.is_file()]
+    found = [f"{each.stem} {content(each)}" for each in files if each.is_file()]
     return {field: found} if found else {}
+
+
+def content(path: Path) -> str:
+    """What stands for a file in a key, wherever it is."""
+    return f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def frame(rows: list[dict[str, Any]], columns: dict[str, pl.DataType]) -> pl.DataFrame:

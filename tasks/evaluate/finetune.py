@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tasks.evaluate.heads import Example, Head
-from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.heads import Example, TaskModel
 from tasks.evaluate.recipe import Recipe
 
 
@@ -25,9 +24,9 @@ class Moment:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A head, and its encoder, with the weights of its best moment on validation."""
+    """A model with the weights of its best moment on validation."""
 
-    head: Head
+    head: TaskModel
     best: Moment
     moments: list[Moment]
     losses: list[float]
@@ -54,7 +53,7 @@ def rows_by_step(num_examples: int, batch: int, steps: int, rng: np.random.Gener
         yield order[step * batch : (step + 1) * batch]
 
 
-def optimizer_of(head: Head, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
+def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
     """AdamW, its decay on matrices only."""
     matrices = [weight for weight in head.parameters() if weight.ndim > 1]
     vectors = [weight for weight in head.parameters() if weight.ndim <= 1]
@@ -62,7 +61,9 @@ def optimizer_of(head: Head, recipe: Recipe, rate: float) -> torch.optim.Optimiz
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def fit(head: Head, train: list[Example], validation: list[Example], recipe: Recipe, rate: float, seed: int) -> Fitted:
+def fit(
+    head: TaskModel, train: list[Example], validation: list[Example], recipe: Recipe, rate: float, seed: int
+) -> Fitted:
     """Fit all weights with one learning rate. Call it inside `one_thread`. It looks at no other data than these two."""
     torch.manual_seed(seed)  # for dropout, where the model has it
     head.begin(train)
@@ -78,7 +79,7 @@ def fit(head: Head, train: list[Example], validation: list[Example], recipe: Rec
             group["lr"] = rate * progress_of(step, steps, recipe.warmup)
         losses.append(_step(head, optimizer, [train[row] for row in chosen], recipe.clip))
         if step in looks:
-            moments.append(_look(head, validation, step))
+            moments.append(Moment(step, *head.validated(validation)))
             if moments[-1] == max(moments, key=standing):
                 best_weights = {name: weight.clone() for name, weight in head.state_dict().items()}
     head.load_state_dict(best_weights)
@@ -96,7 +97,7 @@ def progress_of(step: int, steps: int, warmup: float) -> float:
     return step / rising if step < rising else (steps - step + 1) / max(1.0, steps - rising + 1)
 
 
-def _step(head: Head, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float) -> float:
+def _step(head: TaskModel, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float) -> float:
     head.train()
     loss = head.loss(batch)
     optimizer.zero_grad(set_to_none=True)
@@ -104,9 +105,3 @@ def _step(head: Head, optimizer: torch.optim.Optimizer, batch: list[Example], cl
     nn.utils.clip_grad_norm_(head.parameters(), clip)
     optimizer.step()
     return float(loss.detach())
-
-
-def _look(head: Head, validation: list[Example], step: int) -> Moment:
-    loss, answers = head.judged(validation)
-    kind, task = kind_of(head.task), head.task
-    return Moment(step, loss, kind.scores(task, task.validation, answers)[kind.metrics[0]].value)

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 
 from tasks.evaluate import attributions
-from tasks.evaluate.encoder import Tokens, load
+from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.finetune import Fitted, fit, one_thread
-from tasks.evaluate.heads import head_of
+from tasks.evaluate.heads import class_of
+from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
@@ -40,7 +41,7 @@ def score(
     with one_thread():
         fitted, tokens = _fitted(task, checkpoint, recipe, model, labels, seed, rate)
         _, answers = fitted.head.judged(fitted.head.examples(tokens, task.test))
-    if task.kind == "classes" and (model, seed) == ("pretrained", 0):
+    if isinstance(fitted.head, ClassHead) and (model, seed) == ("pretrained", 0):
         with one_thread():
             attributions.write(out / attribution_file(task.name, labels), fitted.head, tokens, answers)
     counts = _written(out, task, model, labels, seed, answers)
@@ -80,7 +81,7 @@ def _fitted(
     task: Task, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> tuple[Fitted, Tokens]:
     tokens = Tokens(checkpoint, recipe.max_length)
-    head = head_of(load(checkpoint, random=model == "random", seed=seed), task, recipe)
+    head = class_of(task).loaded(checkpoint, task, recipe, random=model == "random", seed=seed)
     sample = kind_of(task).sample(task, labels, seed)
     train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
     return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens

@@ -21,6 +21,10 @@ class Recipe(Block):
     """texts a step"""
     max_length: int = Field(128, ge=8)
     """tokens of a text; what is longer is cut, and read in overlapping windows where likelihoods are asked for"""
+    max_target: int = Field(64, ge=2)
+    """tokens of a text to write, with the one that ends it; what is longer is cut where it is learnt"""
+    beams: int = Field(1, ge=1)
+    """ways to write on that are kept while a text is written; 1 takes the likeliest token each time"""
     pairs: Literal["apart", "together"] = "apart"
     """tasks of two texts: each read on its own, which suits small models, or both as one text, which large ones need"""
     warmup: float = Field(0.1, ge=0, lt=1)

@@ -33,10 +33,13 @@ TITLES = {
     "beginning": "the beginning of the text",
     "bytes": "frequencies of bytes",
     "longest": "the longest documents",
+    "lead": "the text's first words",
+    "nearest": "what the nearest example has",
+    "copy": "the text itself",
 }
 """Every model that is scored, and what people call it."""
-LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25")
-BLIND = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest")
+LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25", "lead", "nearest")
+BLIND = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest", "copy")
 """Baselines that look at the words, and those that do not"""
 
 
@@ -137,10 +140,12 @@ class Scoreboard:
         fits = self.of(model, labels)
         return [self.kind.scores(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
 
+    @functools.cache  # noqa: B019 - as above; two thousand draws of BLEU or chrF take some 40 ms a seed
     def interval(self, model: str, labels: int) -> tuple[float, float]:
         """95 % interval of the compared score, over seeds and test examples."""
         return interval(self.scores(model, labels))
 
+    @functools.cache  # noqa: B019 - as above
     def difference(self, first: str, second: str, labels: int) -> Difference:
         """One model's compared score minus another's, on the same samples and the same test examples."""
         return paired_difference(self.scores(first, labels), self.scores(second, labels))

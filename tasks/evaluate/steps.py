@@ -16,6 +16,7 @@ from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fits import MODELS, attribution_file, baseline, choose, fit_file, score
 from tasks.evaluate.groups import by_group
+from tasks.evaluate.heads import class_of
 from tasks.evaluate.highlights import read
 from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, settings_lines
 from tasks.evaluate.kinds import kind_of
@@ -47,6 +48,13 @@ def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Pa
 def counts_of(settings: Evaluate, task: Task) -> list[int]:
     """The label counts of a task, the dearest first, so that no core waits at the end."""
     return sorted(task.labels or settings.labels, key=lambda labels: -(labels or math.inf))
+
+
+def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
+    """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
+    for task in map(Task.load, data):
+        if kind_of(task).learns:
+            class_of(task).check(checkpoint, settings.recipe)
 
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:

@@ -72,6 +72,7 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     folders = [each.folder for each in tokens]
     heldout = heldout_documents(folders)
     data = steps.prepared(settings, draft, heldout)
+    steps.suited(settings, checkpoint.folder, data)
     found = steps.unseen(folders, heldout, data, draft)
     boards = [steps.scored(settings, draft, checkpoint.folder, path) for path in data]
     steps.write(settings, draft, checkpoint.folder, boards, found)

@@ -1,13 +1,25 @@
 import polars as pl
 import pytest
 
-from tasks.evaluate.baselines import is_spaceless, known_entities, majority, mean_number, outside, overlap, tfidf
+from tasks.evaluate.baselines import (
+    copy,
+    is_spaceless,
+    known_entities,
+    lead,
+    majority,
+    mean_number,
+    nearest,
+    outside,
+    overlap,
+    tfidf,
+)
 from tasks.evaluate.benchmarks.site_section import SiteSection
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
 from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.kinds.numbers import Numbers
 from tasks.evaluate.kinds.tags import Tags
+from tasks.evaluate.kinds.texts import Texts
 
 
 def part(texts: list[str], labels: list[int]) -> pl.DataFrame:
@@ -61,3 +73,22 @@ def test_entities_of_the_sample_are_found_again_the_longest_first() -> None:
     made = task("tags", names, train, test)
     assert known_entities(made, train).answers["predicted"].to_list() == [[0, 2, 0, 1]]
     assert outside(made, train).answers["predicted"].to_list() == [[2, 2, 2, 2]]
+
+
+def written(*rows: tuple[str, str]) -> pl.DataFrame:
+    return frame([{"text": text, "wanted": [wanted]} for text, wanted in rows], Texts.columns)
+
+
+def test_texts_are_answered_by_their_beginning_by_a_neighbour_or_by_themselves() -> None:
+    train = written(("a red bird sings", "bird song"), ("no fish swims here", "dry land"))
+    test = written(("The fish, here too.", ""), ("Bird", ""))
+    made = task("texts", [], train, test)
+    assert lead(made, train).answers["written"].to_list() == ["The fish", "Bird"]
+    assert nearest(made, train).answers["written"].to_list() == ["dry land", "bird song"]
+    assert copy(made, train).answers["written"].to_list() == ["The fish, here too.", "Bird"]
+
+
+def test_the_beginning_of_chinese_is_counted_in_characters() -> None:
+    train = written(("今天天气很好。", "天气好"))
+    made = task("texts", [], train, written(("明天，下雨吗？", "")))
+    assert lead(made, train).answers["written"].to_list() == ["明天，下"]

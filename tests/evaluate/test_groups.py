@@ -7,12 +7,12 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
 from tasks.evaluate.groups import by_group, group_table
 from tasks.evaluate.kinds.choices import Choices
-from tasks.evaluate.kinds.texts import Texts
+from tasks.evaluate.kinds.documents import Documents
 from tasks.evaluate.report import score_table
 from tasks.evaluate.scores import Fit, Scoreboard
 
 
-def board(kind: type[Choices] | type[Texts], rows: list[dict[str, object]], answers: pl.DataFrame) -> Scoreboard:
+def board(kind: type[Choices] | type[Documents], rows: list[dict[str, object]], answers: pl.DataFrame) -> Scoreboard:
     test = frame([row | {"origin": ""} for row in rows], kind.columns)
     task = Task("made", "", kind.__name__.lower(), [], test.clear(), test.clear(), test, [0])
     metrics = {name: score.value for name, score in kind().scores(task, test, answers).items()}
@@ -44,13 +44,13 @@ def test_groups_are_shown_as_a_table() -> None:
 
 
 def test_one_group_is_no_table() -> None:
-    one = board(Texts, [{"text": "ab", "group": "a"}], pl.DataFrame({"nats": [5.545177], "tokens": [1]}))
+    one = board(Documents, [{"text": "ab", "group": "a"}], pl.DataFrame({"nats": [5.545177], "tokens": [1]}))
     assert group_table(one) == ""
     assert by_group(one) == []
 
 
 def test_bits_are_not_shown_in_per_cent() -> None:
-    one = board(Texts, [{"text": "ab", "group": "a"}], pl.DataFrame({"nats": [5.545177], "tokens": [1]}))
+    one = board(Documents, [{"text": "ab", "group": "a"}], pl.DataFrame({"nats": [5.545177], "tokens": [1]}))
     assert one.fits[0].metrics == pytest.approx(
         {"space_saving": 0.5, "bits_per_byte": 4.0, "perplexity": 256}, rel=1e-5
     )

@@ -111,6 +111,8 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     told = [{"text": "old oak", "answer_start": 5}]
     qas = [{"id": str(n), "question": f"which {n}", "answers": told} for n in range(20)]
     asked.write_text(json.dumps({"data": [{"paragraphs": [{"context": "some old oak with many sails", "qas": qas}]}]}))
+    titles = tmp_path / "titles.tsv"
+    titles.write_text("source\ttarget\n" + "".join(f"the old {word} of\t{word}\n" for word in ("oak", "mast") * 6))
 
     def same(path: Path, name: str) -> dict[str, Any]:
         return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
@@ -122,8 +124,9 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
         "language_modelling": {"heldout": True, "most_texts": 6, "most_characters": 200},
+        "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["rouge1", "chrf"]}]},
     }
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
     boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in boards.items()} == {
@@ -133,6 +136,7 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "order": "accuracy",
         "near": "spearman",
         "site_section": "accuracy",
+        "titles": "rouge1",
         "trees": "f1",
     }
     means = {
@@ -153,6 +157,8 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "no fine-tuning",
         "bits per byte",
         "LZMA",
+        "ROUGE-1",
+        "chrF",
     ):
         assert said in text, said
 

@@ -11,7 +11,7 @@ from tasks.evaluate.examples import ORIGIN, Task, thinned
 from tasks.evaluate.files import ScoredFiles, frame
 from tasks.evaluate.inputs.plain_text import text_of
 from tasks.evaluate.inputs.table import rows_of
-from tasks.evaluate.kinds.texts import Texts
+from tasks.evaluate.kinds.documents import Documents
 
 
 class TextSet(ScoredFiles):
@@ -46,13 +46,13 @@ class LanguageModelling(Benchmark):
             yield self._task("heldout", rows)
         for texts in self.sets:
             found = [row for path in texts.files() for row in _read(path, texts.column)]
-            yield self._task(texts.name, frame(found, Texts.columns))
+            yield self._task(texts.name, frame(found, Documents.columns))
 
     def _task(self, name: str, rows: pl.DataFrame) -> Task:
         kept = thinned(rows, self.most_texts, self.seed)
         test = kept.with_columns(pl.col("text").str.head(self.most_characters))
         about = f"How well {len(test):,} texts of {name} are foretold, {test['text'].str.len_bytes().sum():,} bytes."
-        return Texts().checked(Task(name, about, "texts", [], test.clear(), test.clear(), test, [0]))
+        return Documents().checked(Task(name, about, "documents", [], test.clear(), test.clear(), test, [0]))
 
 
 def _read(path: Path, column: str) -> Iterator[dict[str, str]]:

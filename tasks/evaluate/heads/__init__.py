@@ -1,4 +1,4 @@
-"""How a model answers, one file a kind of task: a linear head on an encoder's standardised features.
+"""How a model answers, one file a kind of task: most by a linear head on an encoder's standardised features.
 
 Shapes: B examples of a batch, M places that are answered (an example each, or a word each), F features, K outputs.
 """
@@ -7,14 +7,16 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import polars as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length
+from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length, load
 from tasks.evaluate.examples import Task
+from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.recipe import Recipe
 
 
@@ -31,11 +33,50 @@ class Example:
     """the answer to learn"""
 
 
-class Head(nn.Module, ABC):
-    """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
+class TaskModel(nn.Module, ABC):
+    """What a fit fits: a model that reads a task's examples, learns from them and answers them."""
 
     answer_schema: ClassVar[dict[str, Any]]
     """the columns of answers"""
+    task: Task
+
+    @classmethod
+    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+        """Raises StageFailure when the checkpoint lacks what the kind needs."""
+
+    @classmethod
+    @abstractmethod
+    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
+        """With the checkpoint's weights, or with fresh ones."""
+
+    @abstractmethod
+    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+        """Rows of the task, tokenized."""
+
+    def learnable(self, examples: list[Example]) -> list[Example]:
+        """Those that something can be learnt from."""
+        return examples
+
+    def begin(self, examples: Sequence[Example]) -> None:
+        """Make what depends on the training examples."""
+
+    @abstractmethod
+    def loss(self, batch: Sequence[Example]) -> Tensor:
+        """The mean loss of a batch, to learn from."""
+
+    @abstractmethod
+    def judged(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Mean loss and all answers, in the examples' order, without gradients."""
+
+    def validated(self, examples: Sequence[Example]) -> tuple[float, float]:
+        """Loss and score on the validation part: what settings are chosen by."""
+        loss, answers = self.judged(examples)
+        kind = kind_of(self.task)
+        return loss, kind.scores(self.task, self.task.validation, answers)[kind.metrics[0]].value
+
+
+class Head(TaskModel):
+    """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
 
     def __init__(self, encoder: Encoder, task: Task, recipe: Recipe) -> None:
         super().__init__()
@@ -44,14 +85,15 @@ class Head(nn.Module, ABC):
         self.mean: Tensor
         self.deviation: Tensor
 
+    @classmethod
+    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
+        """The model without its own head."""
+        return cls(load(checkpoint, random=random, seed=seed), task, recipe)
+
     @property
     @abstractmethod
     def size(self) -> int:
         """Numbers that the layer gives for each place, K."""
-
-    @abstractmethod
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """Rows of the task, tokenized."""
 
     @abstractmethod
     def inputs(self, batch: Sequence[Example]) -> Tensor:
@@ -64,10 +106,6 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """The answer to every example, as `answer_schema` names its columns."""
-
-    def learnable(self, examples: list[Example]) -> list[Example]:
-        """Those that something can be learnt from."""
-        return examples
 
     def begin(self, examples: Sequence[Example]) -> None:
         """Make the layer, and learn the features' scales from training examples.
@@ -133,13 +171,19 @@ def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, 
     return tokens(texts, seconds), [[] for _ in texts]
 
 
-def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
-    """The head for a task's kind: the class of `tasks.evaluate.heads.<name>` that is named after the file."""
+def class_of(task: Task) -> type[TaskModel]:
+    """How models answer a task's kind: the class of `tasks.evaluate.heads.<name>`."""
     module = importlib.import_module(f"{__name__}.{task.kind}")
-    (head,) = [
+    (found,) = [
         each
         for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Head) and each.__module__ == module.__name__
+        if isinstance(each, type) and issubclass(each, TaskModel) and each.__module__ == module.__name__
     ]
-    made: Head = head(encoder, task, recipe)
-    return made
+    return found
+
+
+def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
+    """The head for a task's kind, on an encoder that is there."""
+    head = class_of(task)
+    assert issubclass(head, Head)
+    return head(encoder, task, recipe)

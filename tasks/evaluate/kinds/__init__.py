@@ -37,7 +37,7 @@ class Kind(ABC):
 
     columns: ClassVar[dict[str, pl.DataType]]
     """of an example, its question and its answer"""
-    metrics: ClassVar[tuple[str, ...]]
+    metrics: tuple[str, ...]
     """what the table shows; the first is what settings are chosen by, what is drawn, and what differences are of"""
     titles: ClassVar[dict[str, str]] = {}
     """what people call a metric, where that is not its name"""
@@ -96,7 +96,7 @@ def drawn(task: Task, examples: int, seed: int) -> pl.DataFrame:
 
 
 def kind_of(task: Task) -> Kind:
-    """The kind of a task: the class of `tasks.evaluate.kinds.<name>` that is named after the file."""
+    """The kind of a task, with the task's metrics: the class of `tasks.evaluate.kinds.<name>`."""
     if task.kind not in {module.name for module in pkgutil.iter_modules(__path__)}:
         raise ValueError(f"{task.name}: there is no kind {task.kind}")
     module = importlib.import_module(f"{__name__}.{task.kind}")
@@ -106,4 +106,5 @@ def kind_of(task: Task) -> Kind:
         if isinstance(each, type) and issubclass(each, Kind) and each.__module__ == module.__name__
     ]
     made: Kind = kind()
+    made.metrics = tuple(task.metrics) or made.metrics
     return made

@@ -1,63 +1,83 @@
-"""How well texts are foretold: bits per byte, and perplexity. Nothing is learnt."""
+"""A text for a text: its summary, its translation, the reply to it, its title."""
 
+import re
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
-from tasks.evaluate.compression import byte_entropy, lzma_bytes
+from tasks.evaluate.baselines import copy, is_spaceless, lead, nearest
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Kind, Row
-from tasks.evaluate.metrics import Score
-from tasks.evaluate.metrics.likelihood import likelihood_scores
+from tasks.evaluate.kinds import Baseline, Kind, Row, drawn
+from tasks.evaluate.metrics import Score, mean_of
+from tasks.evaluate.metrics.generation import generation_scores
 from tasks.failure import StageFailure
+
+EACH = 10
+CUTS = ("source_cut", "target_cut", "unended")
+KANA = re.compile("[\u3041-\u30ff]")
 
 
 class Texts(Kind):
-    """Rows: `text`, `group` (where it is from). Answers: `nats` (negative log-likelihood), `tokens` (how many).
+    """Rows: `text`, `wanted` (references, one at least; the first is learnt from). Answers: `written`.
 
-    Models are compared by what they save when their forecasts are used to compress the text: a share that grows with
-    the model, as all other scores do. Perplexity is per token, so it compares models of one tokenizer only.
+    Of models also, for each example: `source_cut` and `target_cut`, whether the text or its reference is longer than
+    what the model reads and writes, and `unended`, whether it had not ended what it wrote by then.
     """
 
-    columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "group": pl.String()}
-    metrics = ("space_saving", "bits_per_byte", "perplexity")
-    titles: ClassVar[dict[str, str]] = {"space_saving": "space saving", "bits_per_byte": "bits per byte"}
-    plain: ClassVar[frozenset[str]] = frozenset({"bits_per_byte", "perplexity"})
-    per_label = ""
-    learns = False
+    columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "wanted": pl.List(pl.String())}
+    metrics = ("rougeL", "rouge1", "rouge2", "chrf", "bleu")
+    titles: ClassVar[dict[str, str]] = {
+        "rougeL": "ROUGE-L",
+        "rouge1": "ROUGE-1",
+        "rouge2": "ROUGE-2",
+        "chrf": "chrF",
+        "bleu": "BLEU",
+    }
+    per_label = f"× {EACH} examples"
 
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """No example."""
-        return task.train
+    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
+        """Ten times so many examples."""
+        return drawn(task, labels * EACH, seed)
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """Of all texts as one: long ones weigh more."""
-        nats, tokens = (answers[name].to_numpy().astype(np.float64) for name in ("nats", "tokens"))
-        return likelihood_scores(nats, tokens, rows["text"].str.len_bytes().to_numpy().astype(np.float64))
+        """Against all references; and the shares of what was cut."""
+        references = rows["wanted"].to_list()
+        scores = generation_scores(references, answers["written"].to_list(), bleu_tokenizer(references))
+        for name in CUTS:
+            cut = answers[name].to_numpy() if name in answers else np.zeros(len(answers))
+            scores[name] = mean_of(cut.astype(np.float64))
+        return scores
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """A compressor, and the frequencies of bytes."""
-        return {"lzma": lzma_bytes, "bytes": byte_entropy}
+        """How the text begins, what the most similar example has, and the text as it is."""
+        return {"lead": lead, "nearest": nearest, "copy": copy}
 
     def text(self, row: Row) -> str:
-        """The text."""
+        """The source."""
         return str(row["text"])
 
     def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """Nothing is asked."""
-        return ""
+        """The first reference."""
+        return str(row["wanted"][0])
 
     def given(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """Nothing is asked."""
-        return ""
+        """What was written."""
+        return str(row["written"])
 
     def checked(self, task: Task) -> Task:
-        """Texts, none of them empty."""
-        empty = task.test.filter(pl.col("text").str.strip_chars() == "")
-        if len(empty):
-            raise StageFailure(f"{empty['origin'][0]}: the text is empty", "Fill it, or take it out")
-        if task.test.is_empty():
-            raise StageFailure(f"the benchmark {task.name} has no text", "Give it some")
-        return task
+        """A reference for every text, and none of them empty."""
+        for part in task.parts.values():
+            for wanted, origin in part.select("wanted", "origin").iter_rows():
+                if not wanted or not all(each.strip() for each in wanted):
+                    raise StageFailure(f"{origin}: the target is empty", "Fill it, or take the row out")
+        return super().checked(task)
+
+
+def bleu_tokenizer(references: list[list[str]]) -> str:
+    """What sacrebleu splits words by: `zh` for Chinese, each character for Japanese, else its default."""
+    texts = [text for each in references[:200] for text in each]
+    if not is_spaceless(texts):
+        return "13a"
+    return "char" if KANA.search("".join(texts)) else "zh"

@@ -17,7 +17,7 @@ Words = Sequence[Hashable]
 def generation_scores(
     references: Sequence[Sequence[str]], written: Sequence[str], tokenizer: str = "13a"
 ) -> dict[str, Score]:
-    """Scores of N texts, each with one or more references; 0 to 100 for BLEU and chrF, 0 to 1 for ROUGE.
+    """Scores of N texts, each with one or more references, from 0 to 1.
 
     `tokenizer` is sacrebleu's for BLEU: 13a, zh, ja-mecab, char, … (Post, "A call for clarity in reporting BLEU
     scores", 2018).
@@ -60,7 +60,7 @@ def of_sums(metric: BLEU | CHRF, sums: Floats) -> Floats:
 
     def of(row: Floats) -> float:
         score: float = metric._compute_score_from_stats(row.round().astype(int).tolist()).score  # noqa: SLF001
-        return score
+        return score / 100
 
     return np.apply_along_axis(of, -1, sums)
 
