@@ -9,7 +9,13 @@ from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
 from tasks.evaluate.significance import Spread
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
-COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
+COLORS = {
+    "pretrained": "#0b63ce",
+    "unlabelled": "#8250c4",
+    "random": "#c2570c",
+    "tfidf": "#0f7b55",
+    "majority": "#7a8190",
+}
 
 
 def color_of(model: str) -> str:
@@ -47,6 +53,10 @@ def answer(board: Scoreboard) -> str:
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
     said.append(f"{verdict}: against the same model from random weights it makes {gains} labels.")
+    if "unlabelled" in board.models:
+        added = [(labels, board.difference("unlabelled", "pretrained", labels)) for labels in board.label_counts]
+        gains = ", ".join(f"{points(gap.mean)} points with {labels or 'all'}" for labels, gap in added)
+        said.append(f"Unlabelled texts add to it {gains} labels.")
     for rival in (model for model in board.models if model in LEARNT):
         gap = board.difference("pretrained", rival, most)
         side = "above" if gap.mean > 0 else "below"

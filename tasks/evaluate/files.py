@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tasks.block import Block
 from tasks.evaluate.examples import thinned
+from tasks.failure import StageFailure
 
 
 class Files(Block):
@@ -57,6 +58,17 @@ class Files(Block):
         limits = {"train": self.most_train, "validation": self.most_validation, "test": self.most_test}
         made = {"train": train, "validation": validation, "test": test}
         return {name: thinned(part, limits[name], seed) for name, part in made.items()} | {"labels": self.labels}
+
+
+def lines(name: str, setting: str) -> list[str]:
+    """The lines of a text file that are not empty. Raises StageFailure for a file that has none, or is not UTF-8."""
+    try:
+        found = [line.strip() for line in Path(name).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise StageFailure(f"{name} cannot be read: {error}", f"Give {setting} the path of a UTF-8 file") from error
+    if not any(found):
+        raise StageFailure(f"{name} has no text", f"Put a text on every line, or leave {setting} empty")
+    return [line for line in found if line]
 
 
 def _share(text: str) -> float:

@@ -42,7 +42,7 @@ class Evaluate(Block):
         return counts
 
 
-@stage("evaluate", version=3)
+@stage("evaluate", version=4)
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only

@@ -6,7 +6,7 @@ Shapes: B examples of a batch, M places that are answered (an example each, or a
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import polars as pl
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length
 from tasks.evaluate.examples import Task
 from tasks.evaluate.recipe import Recipe
+
+SCALED = 1024
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Example:
     """tokens (first, one past the last) of what is answered or marked; empty where the whole text is"""
     target: Any
     """the answer to learn"""
+    features: Tensor | None = field(default=None, compare=False)
+    """of its places (M, F), where a frozen encoder has read it already"""
 
 
 class Head(nn.Module, ABC):
@@ -65,6 +69,10 @@ class Head(nn.Module, ABC):
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """The answer to every example, as `answer_schema` names its columns."""
 
+    def num_places(self, example: Example) -> int:  # noqa: ARG002 - most heads answer an example in one place
+        """Rows that `inputs` gives for an example."""
+        return 1
+
     def learnable(self, examples: list[Example]) -> list[Example]:
         """Those that something can be learnt from."""
         return examples
@@ -72,11 +80,13 @@ class Head(nn.Module, ABC):
     def begin(self, examples: Sequence[Example]) -> None:
         """Make the layer, and learn the features' scales from training examples.
 
-        The states' scales differ by orders of magnitude, and by other ones in random weights.
+        The states' scales differ by orders of magnitude, and by other ones in random weights; `SCALED` examples from
+        all over tell them as well as all of them.
         """
+        some = examples[:: -(-len(examples) // SCALED)]
         with torch.no_grad():
             self.encoder.eval()
-            parts = [self.inputs([examples[row] for row in rows]) for rows in self._by_length(examples)]
+            parts = [self.features([some[row] for row in rows]) for rows in self._by_length(some)]
         start = torch.cat(parts)
         self.register_buffer("mean", start.mean(0))
         self.register_buffer("deviation", start.std(0, unbiased=False).clamp(min=1e-6))
@@ -84,9 +94,14 @@ class Head(nn.Module, ABC):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
+    def features(self, batch: Sequence[Example]) -> Tensor:
+        """What the layer sees of everything that is answered, (M, F): kept, or read by the encoder."""
+        kept = [each.features for each in batch if each.features is not None]
+        return torch.cat(kept) if len(kept) == len(batch) else self.inputs(batch)
+
     def outputs(self, batch: Sequence[Example]) -> Tensor:
         """What the layer gives for every place, (M, K)."""
-        outputs: Tensor = self.head((self.inputs(batch) - self.mean) / self.deviation)
+        outputs: Tensor = self.head((self.features(batch) - self.mean) / self.deviation)
         return outputs
 
     def loss(self, batch: Sequence[Example]) -> Tensor:
@@ -109,6 +124,17 @@ class Head(nn.Module, ABC):
 
     def _by_length(self, examples: Sequence[Example]) -> list[Any]:
         return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
+
+
+def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor | None:
+    """A weight for each class, all over its share; None where all count alike. Classes without an example count 1.
+
+    The rule of scikit-learn's "balanced": King and Zeng, "Logistic regression in rare events data", 2001.
+    """
+    if recipe.class_weights == "equal":
+        return None
+    counts = torch.bincount(torch.tensor(targets), minlength=size).float()
+    return torch.where(counts > 0, len(targets) / (size * counts.clamp(min=1)), torch.ones(size))
 
 
 def pooled(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
@@ -134,7 +160,11 @@ def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, 
 
 
 def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
-    """The head for a task's kind: the class of `tasks.evaluate.heads.<name>` that is named after the file."""
+    """The head for a task's kind, on an encoder that is made ready for the recipe's way to adapt.
+
+    It is the class of `tasks.evaluate.heads.<name>` that is named after the file.
+    """
+    recipe.adapt.chosen.apply(encoder)
     module = importlib.import_module(f"{__name__}.{task.kind}")
     (head,) = [
         each
