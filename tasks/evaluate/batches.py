@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-# Texts are sorted by length among so many batches, and not at all where there are few: as Hugging Face's Trainer does
-# with `group_by_length`, so that an epoch still mixes its texts.
-POOL, FEWEST_POOLS = 50, 4
+# Texts are sorted by length among so many batches, and not at all where there are few: much as the Trainer does
+# of transformers with `group_by_length`, so that an epoch still mixes its texts.
+POOL, FEWEST_POOLS = 50, 2
 
 
 def rows_by_step(

@@ -17,7 +17,7 @@ from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, 
 from tasks.evaluate.examples import Task
 from tasks.evaluate.recipe import Recipe
 
-SCALED = 1024
+SCALED = 256
 
 
 @dataclass(frozen=True)
