@@ -91,6 +91,12 @@ def test_new_weights_change_nothing_at_first(checkpoint: Path, encoder: Encoder)
         assert torch.allclose(changed.eval()(batch), before, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["adapter", "lora", "prompt"])
+def test_one_seed_gives_one_fit(kind: str, task: Task, checkpoint: Path) -> None:
+    one, other = (fitted(task, checkpoint, recipe_of(kind)).losses for _ in range(2))
+    assert one == other
+
+
 BODIES: dict[str, PretrainedConfig] = {
     "bert": BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32),
     "t5": T5Config(vocab_size=50, d_model=16, d_ff=32, d_kv=8, num_layers=2, num_heads=2),

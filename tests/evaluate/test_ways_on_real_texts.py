@@ -33,9 +33,9 @@ def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
 
 
 def made_checkpoint(folder: Path, texts: list[str]) -> Path:
-    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=3000, special_tokens=["[PAD]", "[UNK]"]))
+    made.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=["[PAD]", "[UNK]"]))
     PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
@@ -61,7 +61,9 @@ def test_sentiment_is_learnt(
     data, checkpoint = sentiment
     recipe = Recipe.model_validate({"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100} | RUNS[name])
     model, labels = ("unlabelled", 400) if "unlabelled" in RUNS[name] else ("pretrained", 1600)
-    reached = score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]["accuracy"]
-    record_property("accuracy", reached)
-    print(f"{name}: accuracy {reached:.3f} with {labels} labels a class")  # pytest -s shows it
-    assert reached > 0.55
+    reached = score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]
+    record_property("accuracy", reached["accuracy"])
+    print(
+        f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
+    )  # pytest -s shows it
+    assert reached["mcc"] > 0  # always the same class makes 0
