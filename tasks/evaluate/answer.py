@@ -9,7 +9,13 @@ from tasks.evaluate.significance import Spread
 from tasks.plot import as_image
 
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
-COLORS = {"pretrained": "#0b63ce", "random": "#c2570c", "tfidf": "#0f7b55", "majority": "#7a8190"}
+COLORS = {
+    "pretrained": "#0b63ce",
+    "unlabelled": "#8250c4",
+    "random": "#c2570c",
+    "tfidf": "#0f7b55",
+    "majority": "#7a8190",
+}
 
 
 def color_of(model: str) -> str:
@@ -50,6 +56,10 @@ def answer(board: Scoreboard) -> str:
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
     said.append(f"{verdict}: against the same model from random weights it makes {gains}.")
+    if "unlabelled" in board.models:
+        added = [(labels, board.difference("unlabelled", "pretrained", labels)) for labels in board.label_counts]
+        gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in added)
+        said.append(f"Unlabelled texts add to it {gains}.")
     for rival in (model for model in board.models if model in LEARNT):
         gap = board.difference("pretrained", rival, most)
         size = f"{abs(100 * gap.mean):.1f}"

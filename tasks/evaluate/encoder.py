@@ -48,6 +48,12 @@ class Encoder(nn.Module):
         """Of one hidden state, D."""
         return int(self.body.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
+    @property
+    def model_type(self) -> str:
+        """What transformers call the family of the body."""
+        config: Any = self.body.config
+        return str(config.model_type)
+
     def forward(self, batch: Batch) -> Tensor:
         """Features of every text (B, F)."""
         weights_BT1 = (batch.mask_BT / batch.mask_BT.sum(1, keepdim=True).clamp(min=1.0)).unsqueeze(-1)
@@ -59,8 +65,8 @@ class Encoder(nn.Module):
 
     def _layers(self, batch: Batch) -> tuple[Tensor, ...]:
         output = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), output_hidden_states=True)
-        layers: tuple[Tensor, ...] = output.hidden_states
-        return layers
+        length = batch.mask_BT.shape[1]
+        return tuple(state_BTD[:, -length:] for state_BTD in output.hidden_states)  # a prompt stands before the text
 
 
 def batch_of(token_ids: TokenIds) -> Batch:
@@ -143,7 +149,8 @@ class Stretch(NamedTuple):
 class Tokens:
     """The checkpoint's tokenizer, bound to the longest text that model and settings allow."""
 
-    def __init__(self, checkpoint: Path, most: int) -> None:
+    def __init__(self, checkpoint: Path, most: int, reserved: int = 0) -> None:
+        """Of the places that the model has, `reserved` stay free, for a prompt."""
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
             config: Any = AutoConfig.from_pretrained(checkpoint)
@@ -151,8 +158,12 @@ class Tokens:
             raise StageFailure(
                 f"{checkpoint} holds no tokenizer: {error}", "Give a folder with tokenizer.json"
             ) from error
-        limit = getattr(config, "max_position_embeddings", None) or most
-        self.length = min(most, limit, self.tokenizer.model_max_length)
+        limit = getattr(config, "max_position_embeddings", None) or most + reserved
+        self.length = min(most, limit - reserved, self.tokenizer.model_max_length)
+        if self.length < 1:
+            raise StageFailure(
+                f"the model has {limit} places for tokens, and a prompt of {reserved} leaves none", "Shorten the prompt"
+            )
         self.vocabulary = int(config.vocab_size)
 
     def __call__(self, texts: list[str], seconds: list[str] | None = None) -> TokenIds:

@@ -1,4 +1,4 @@
-"""Fine-tune a model on few labelled examples: an own loop, the same for pretrained and for random weights."""
+"""Fine-tune a model on labelled examples: an own loop, the same for pretrained and for random weights."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tasks.evaluate.heads import Example, TaskModel
+from tasks.evaluate.batches import rows_by_step
+from tasks.evaluate.frozen import with_features
+from tasks.evaluate.heads import Example, Head, TaskModel
+from tasks.evaluate.optimizer import optimizer_of, progress_of
 from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.semi_supervised import Twins
 
 
 @dataclass(frozen=True)
@@ -45,45 +48,56 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def rows_by_step(num_examples: int, batch: int, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Rows of each step: epochs in shuffled order, a batch may reach over the end of one into the next."""
-    epochs = -(-steps * batch // num_examples)
-    order = np.concatenate([rng.permutation(num_examples) for _ in range(epochs)])
-    for step in range(steps):
-        yield order[step * batch : (step + 1) * batch]
-
-
-def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
-    """AdamW, its decay on matrices only."""
-    matrices = [weight for weight in head.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in head.parameters() if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
-
-
 def fit(
-    head: TaskModel, train: list[Example], validation: list[Example], recipe: Recipe, rate: float, seed: int
+    head: TaskModel,
+    train: list[Example],
+    validation: list[Example],
+    recipe: Recipe,
+    rate: float,
+    seed: int,
+    unlabelled: list[Example] | None = None,
 ) -> Fitted:
-    """Fit all weights with one learning rate. Call it inside `one_thread`. It looks at no other data than these two."""
+    """Fit the weights that learn with one learning rate; over unlabelled examples, if given, with consistency.
+
+    Call it inside `one_thread`. It looks at no other data than these.
+    """
     torch.manual_seed(seed)  # for dropout, where the model has it
+    if isinstance(head, Head) and recipe.adapt.chosen.frozen:
+        train, validation = (with_features(head, part) for part in (train, validation))
     head.begin(train)
     optimizer = optimizer_of(head, recipe, rate)
     steps = recipe.steps(len(train))
-    rows = rows_by_step(len(train), recipe.batch, steps, np.random.default_rng([seed, 2]))
+    lengths = [len(each.ids) + len(each.second) for each in train] if recipe.by_length else None
+    rows = rows_by_step(len(train), recipe.batch, steps, np.random.default_rng([seed, 2]), lengths)
     looks = {round(steps * (number + 1) / recipe.evaluations) for number in range(recipe.evaluations)}
+    twins = Twins(recipe.unlabelled, unlabelled, recipe.batch, np.random.default_rng([seed, 4])) if unlabelled else None
     moments: list[Moment] = []
     losses: list[float] = []
     best_weights: dict[str, Tensor] = {}
+    head.train()
     for step, chosen in enumerate(rows, start=1):
         for group in optimizer.param_groups:
-            group["lr"] = rate * progress_of(step, steps, recipe.warmup)
-        losses.append(_step(head, optimizer, [train[row] for row in chosen], recipe.clip))
+            group["lr"] = rate * group["share"] * progress_of(step, steps, recipe.warmup)
+        losses.append(_step(head, optimizer, [train[row] for row in chosen], recipe.clip, twins))
         if step in looks:
             moments.append(Moment(step, *head.validated(validation)))
             if moments[-1] == max(moments, key=standing):
-                best_weights = {name: weight.clone() for name, weight in head.state_dict().items()}
-    head.load_state_dict(best_weights)
+                best_weights = {name: weight.detach().clone() for name, weight in _learning(head)}
+            elif is_over(moments, recipe.patience):
+                break
+            head.train()
+    head.load_state_dict(best_weights, strict=False)
     return Fitted(head, max(moments, key=standing), moments, losses)
+
+
+def is_over(moments: list[Moment], patience: int) -> bool:
+    """Whether the last looks, as many as the patience, brought nothing better; with patience 0 never."""
+    best = max(range(len(moments)), key=lambda number: standing(moments[number]))
+    return 0 < patience <= len(moments) - 1 - best
+
+
+def _learning(head: TaskModel) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, weight) for name, weight in head.named_parameters() if weight.requires_grad)
 
 
 def standing(moment: Moment) -> tuple[float, float]:
@@ -91,15 +105,13 @@ def standing(moment: Moment) -> tuple[float, float]:
     return moment.score, -moment.loss
 
 
-def progress_of(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's factor at a step, counted from 1: up in a straight line, then down to zero after the last."""
-    rising = warmup * steps
-    return step / rising if step < rising else (steps - step + 1) / max(1.0, steps - rising + 1)
-
-
-def _step(head: TaskModel, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float) -> float:
-    head.train()
+def _step(
+    head: TaskModel, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float, twins: Twins | None
+) -> float:
     loss = head.loss(batch)
+    if twins:
+        assert isinstance(head, Head)  # only classes are learnt so
+        loss = loss + twins(head)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(head.parameters(), clip)

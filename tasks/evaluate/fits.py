@@ -10,14 +10,18 @@ from tasks.evaluate import attributions
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.finetune import Fitted, fit, one_thread
-from tasks.evaluate.heads import class_of
+from tasks.evaluate.frozen import Features
+from tasks.evaluate.heads import Head, TaskModel, class_of
 from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds import kind_of
+from tasks.evaluate.parts import Parts, features_file
 from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.semi_supervised import pseudo_labelled, texts_of
 
 Counts = dict[str, Any]
 MODELS = ("pretrained", "random")
+SEMI_SUPERVISED = "unlabelled"
 
 
 def choose(
@@ -26,7 +30,7 @@ def choose(
     """How one learning rate does on validation. It never reads the test part, and writes no file."""
     del out
     with one_thread():
-        fitted, _ = _fitted(Task.load(data), checkpoint, recipe, model, labels, seed, rate)
+        fitted, _ = _fitted(data, checkpoint, recipe, model, labels, seed, rate)
     return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
@@ -39,11 +43,11 @@ def score(
         answers = read(task, checkpoint, recipe, model, seed)
         return _written(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
     with one_thread():
-        fitted, tokens = _fitted(task, checkpoint, recipe, model, labels, seed, rate)
-        _, answers = fitted.head.judged(fitted.head.examples(tokens, task.test))
+        fitted, examples = _fitted(data, checkpoint, recipe, model, labels, seed, rate)
+        _, answers = fitted.head.judged(examples(fitted.head, "test"))
     if isinstance(fitted.head, ClassHead) and (model, seed) == ("pretrained", 0):
         with one_thread():
-            attributions.write(out / attribution_file(task.name, labels), fitted.head, tokens, answers)
+            attributions.write(out / attribution_file(task.name, labels), fitted.head, examples.tokens, answers)
     counts = _written(out, task, model, labels, seed, answers)
     return counts | {
         "chosen": {"learning rate": rate},
@@ -77,14 +81,47 @@ def attribution_file(name: str, labels: int) -> str:
     return f"attributions/{name}/{labels}.jsonl"
 
 
+def models_of(task: Task, recipe: Recipe) -> tuple[str, ...]:
+    """The models that are fitted to a task: one more where texts without labels are to help with its classes."""
+    semi_supervised = task.kind == "classes" and recipe.unlabelled.way != "none"
+    return (*MODELS, SEMI_SUPERVISED) if semi_supervised else MODELS
+
+
+def encode(out: Path, data: Path, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> Counts:
+    """What a frozen encoder makes of all parts, for every fit on it. Writes files beside the task's."""
+    task = Task.load(data)
+    with one_thread():
+        head, tokens = _model(task, checkpoint, recipe, model, seed)
+        assert isinstance(head, Head)
+        (out / data.parent.name).mkdir()
+        for name, part in task.parts.items():
+            path = out / data.parent.name / features_file(data, model, seed, name).name
+            Features.written(head, head.examples(tokens, part), path)
+    return {}
+
+
+def _model(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> tuple[TaskModel, Tokens]:
+    made = class_of(task).loaded(checkpoint, task, recipe, random=model == "random", seed=seed)
+    return made, Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+
+
 def _fitted(
-    task: Task, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
-) -> tuple[Fitted, Tokens]:
-    tokens = Tokens(checkpoint, recipe.max_length)
-    head = class_of(task).loaded(checkpoint, task, recipe, random=model == "random", seed=seed)
-    sample = kind_of(task).sample(task, labels, seed)
-    train, validation = (head.examples(tokens, part) for part in (sample, task.validation))
-    return fit(head, head.learnable(train), validation, recipe, rate, seed), tokens
+    data: Path, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
+) -> tuple[Fitted, Parts]:
+    task = Task.load(data)
+    head, tokens = _model(task, checkpoint, recipe, model, seed)
+    examples = Parts(data, tokens, recipe, model, seed)
+    sample = kind_of(task).sample(examples.task, labels, seed)
+    train, validation = head.learnable(examples(head, "train", sample)), examples(head, "validation")
+    if model != SEMI_SUPERVISED:
+        return fit(head, train, validation, recipe, rate, seed), examples
+    free = head.examples(tokens, texts_of(recipe.unlabelled, task))
+    if recipe.unlabelled.way == "consistency":
+        return fit(head, train, validation, recipe, rate, seed, free), examples
+    teacher = fit(head, train, validation, recipe, rate, seed).head
+    believed = pseudo_labelled(teacher, free, recipe.unlabelled.confidence)
+    student, _ = _model(task, checkpoint, recipe, model, seed)
+    return fit(student, [*train, *believed], validation, recipe, rate, seed), examples
 
 
 def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:

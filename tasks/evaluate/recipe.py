@@ -5,12 +5,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.block import Block
+from tasks.block import Block, OneOf
+from tasks.evaluate.unlabelled import Unlabelled
+from tasks.evaluate.ways import Way
 
 
 class Recipe(Block):
     """How a model is fitted to the labels."""
 
+    adapt: OneOf[Way] = OneOf[Way](kind="full")
+    """which weights learn"""
+    unlabelled: Unlabelled = Unlabelled()
+    """whether texts without labels help"""
     learning_rates: list[float] = Field([5e-4, 1e-3, 2e-3], min_length=1)
     """tried for pretrained and for random weights alike; the best on validation is used"""
     epochs: float = Field(3.0, gt=0)
@@ -35,6 +41,15 @@ class Recipe(Block):
     """largest norm of a step's gradient"""
     evaluations: int = Field(2, ge=1)
     """times that validation is looked at; the weights of the best time are kept"""
+    patience: int = Field(0, ge=0)
+    """a fit ends after so many looks without a better score; 0: never early"""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """a layer's learning rate as a share of the layer's above it: ULMFiT (arXiv:1801.06146) takes 0.38, ELECTRA
+    (arXiv:2003.10555) 0.8 to 0.9; 1: all alike"""
+    class_weights: Literal["equal", "balanced"] = "equal"
+    """of classes, relations and tags: balanced ones count in inverse proportion to how frequent they are"""
+    by_length: bool = True
+    """texts of about one length make a batch, so that little is padding; false: batches at random"""
 
     def steps(self, num_texts: int) -> int:
         """Steps of a fit on so many texts."""

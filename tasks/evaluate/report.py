@@ -154,8 +154,9 @@ def _fit_curves(board: Scoreboard) -> str:
         return ""
     most, series, chosen = board.label_counts[-1], [], []
     for model in ("pretrained", "random"):
-        moments = zip(*(fit.curve for fit in board.of(model, most)), strict=True)
-        line = [(float(at[0][0]), sum(loss for _, loss in at) / len(at)) for at in moments]
+        # fits that ended early have as many points over fewer steps
+        moments = zip(*(fit.curve for fit in board.of(model, most)), strict=False)
+        line = [(float(np.mean([step for step, _ in at])), sum(loss for _, loss in at) / len(at)) for at in moments]
         series.append(charts.Series(TITLES[model], f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
         chosen.append(f"{TITLES[model]} {' and '.join(rates)}")

@@ -18,6 +18,7 @@ from tasks.evaluate.significance import Difference, Spread, interval, paired_dif
 
 TITLES = {
     "pretrained": "pretrained",
+    "unlabelled": "pretrained + unlabelled texts",
     "random": "random weights",
     "tfidf": "TF-IDF + logistic regression",
     "cosine": "TF-IDF cosine",

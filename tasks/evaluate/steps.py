@@ -14,7 +14,7 @@ from tasks.draft import Draft
 from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fits import MODELS, attribution_file, baseline, choose, fit_file, score
+from tasks.evaluate.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
 from tasks.evaluate.groups import by_group
 from tasks.evaluate.heads import class_of
 from tasks.evaluate.highlights import read
@@ -78,20 +78,22 @@ def texts_of(task: Task) -> list[str]:
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
     task = Task.load(data)
+    kind, models = kind_of(task), models_of(task, settings.recipe)
+    if settings.recipe.adapt.chosen.frozen and kind.learns:
+        encoded(settings, draft, checkpoint, data)
     rates = chosen_rates(settings, draft, checkpoint, data)
-    kind = kind_of(task)
     runs = [
         (model, labels, seed)
         for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in (*MODELS, *kind.baselines)
+        for model in (*models, *kind.baselines)
     ]
     # as it is, a pretrained model answers alike with every seed
     made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
     fitted = {
         _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
         for run in made.values()
-        if run[0] in MODELS
+        if run[0] in models
     }
     simple = {_shard(data, run): (data, *run) for run in runs if run[0] in kind.baselines}
     counts = draft.map(score, fitted, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
@@ -112,10 +114,17 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
     return Scoreboard(task, fits)
 
 
+def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> None:
+    """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
+    runs = [("pretrained", 0), *(("random", seed) for seed in range(settings.seeds))]
+    shards = {_shard(data, run): (data, checkpoint, settings.recipe, *run) for run in runs}
+    draft.map(encode, shards, f"{data.stem}: encode")
+
+
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
     recipe, task = settings.recipe, Task.load(data)
-    pairs = [(model, labels) for labels in counts_of(settings, task) for model in MODELS]
+    pairs = [(model, labels) for labels in counts_of(settings, task) for model in models_of(task, recipe)]
     if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
     seeds = range(min(settings.choice_seeds, settings.seeds))

@@ -15,6 +15,8 @@ from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.frozen import Features
+from tasks.evaluate.heads import Example, Head
 from tasks.evaluate.highlights import read
 from tasks.evaluate.query import answers, results
 from tasks.evaluate.task import Evaluate, evaluate
@@ -196,6 +198,32 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     page = Page()
     page.feed(text)
     assert page.open == []
+
+
+def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    of = Features.of.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Features], head: Head, examples: list[Example], *how: Any) -> Features:
+        read.append(len(examples))
+        return of(cls, head, examples, *how)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(Features, "of", classmethod(counted))
+    recipe = SMALL.recipe.model_dump() | {"adapt": {"kind": "head_only"}}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"recipe": recipe}))
+    task = Task.load(draft.scratch / "site_section.parquet")
+    assert len(read) == 3 * (1 + 3)  # of each part, with pretrained weights once, with random ones for every seed
+    assert sum(read) == 4 * sum(map(len, task.parts.values()))
+    assert "pretrained" in (draft.path / "summary.md").read_text()
+
+
+def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "unlabelled": {"way": "consistency", "most": 20}}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
+    assert "unlabelled" in {each["second"] for each in told["differences"]}
+    assert "| pretrained + unlabelled texts |" in (draft.path / "summary.md").read_text()
+    assert "Unlabelled texts add to it" in (draft.path / "report.html").read_text()
 
 
 EMPTY = {"meta", "path", "rect", "circle"}

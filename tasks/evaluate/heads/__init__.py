@@ -6,7 +6,7 @@ Shapes: B examples of a batch, M places that are answered (an example each, or a
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,8 @@ from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, 
 from tasks.evaluate.examples import Task
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.recipe import Recipe
+
+SCALED = 256
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Example:
     """tokens (first, one past the last) of what is answered or marked; empty where the whole text is"""
     target: Any
     """the answer to learn"""
+    features: Tensor | None = field(default=None, compare=False)
+    """of its places (M, F), where a frozen encoder has read it already"""
 
 
 class TaskModel(nn.Module, ABC):
@@ -79,7 +83,9 @@ class Head(TaskModel):
     """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
 
     def __init__(self, encoder: Encoder, task: Task, recipe: Recipe) -> None:
+        """Make the encoder ready for the recipe's way to adapt."""
         super().__init__()
+        recipe.adapt.chosen.apply(encoder)
         self.encoder, self.task, self.recipe = encoder, task, recipe
         self.head: nn.Linear
         self.mean: Tensor
@@ -107,14 +113,20 @@ class Head(TaskModel):
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """The answer to every example, as `answer_schema` names its columns."""
 
+    def num_places(self, example: Example) -> int:  # noqa: ARG002 - most heads answer an example in one place
+        """Rows that `inputs` gives for an example."""
+        return 1
+
     def begin(self, examples: Sequence[Example]) -> None:
         """Make the layer, and learn the features' scales from training examples.
 
-        The states' scales differ by orders of magnitude, and by other ones in random weights.
+        The states' scales differ by orders of magnitude, and by other ones in random weights; `SCALED` examples from
+        all over tell them as well as all of them.
         """
+        some = examples[:: -(-len(examples) // SCALED)]
         with torch.no_grad():
             self.encoder.eval()
-            parts = [self.inputs([examples[row] for row in rows]) for rows in self._by_length(examples)]
+            parts = [self.features([some[row] for row in rows]) for rows in self._by_length(some)]
         start = torch.cat(parts)
         self.register_buffer("mean", start.mean(0))
         self.register_buffer("deviation", start.std(0, unbiased=False).clamp(min=1e-6))
@@ -122,9 +134,14 @@ class Head(TaskModel):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
+    def features(self, batch: Sequence[Example]) -> Tensor:
+        """What the layer sees of everything that is answered, (M, F): kept, or read by the encoder."""
+        kept = [each.features for each in batch if each.features is not None]
+        return torch.cat(kept) if len(kept) == len(batch) else self.inputs(batch)
+
     def outputs(self, batch: Sequence[Example]) -> Tensor:
         """What the layer gives for every place, (M, K)."""
-        outputs: Tensor = self.head((self.inputs(batch) - self.mean) / self.deviation)
+        outputs: Tensor = self.head((self.features(batch) - self.mean) / self.deviation)
         return outputs
 
     def loss(self, batch: Sequence[Example]) -> Tensor:
@@ -147,6 +164,17 @@ class Head(TaskModel):
 
     def _by_length(self, examples: Sequence[Example]) -> list[Any]:
         return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
+
+
+def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor | None:
+    """A weight for each class, all over its share; None where all count alike. Classes without an example count 1.
+
+    The rule of scikit-learn's "balanced": King and Zeng, "Logistic regression in rare events data", 2001.
+    """
+    if recipe.class_weights == "equal":
+        return None
+    counts = torch.bincount(torch.tensor(targets), minlength=size).float()
+    return torch.where(counts > 0, len(targets) / (size * counts.clamp(min=1)), torch.ones(size))
 
 
 def pooled(encoder: Encoder, batch: Sequence[Example]) -> Tensor:

@@ -49,6 +49,10 @@ class AnswerHead(Head):
         """Those of which a window holds the answer."""
         return [each for each in examples if any(part.start >= 0 for part in each.target[0])]
 
+    def num_places(self, example: Example) -> int:
+        """The tokens of all windows."""
+        return sum(len(part.ids) for part in example.target[0])
+
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row for every token of every window."""
         windows = [part for each in batch for part in each.target[0]]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.evaluate.encoder import Tokens
-from tasks.evaluate.heads import Example, Head, pooled, text_ids
+from tasks.evaluate.heads import Example, Head, class_weights, pooled, text_ids
 
 
 class ClassHead(Head):
@@ -27,13 +27,18 @@ class ClassHead(Head):
         parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["label"], strict=True)
         return [Example(ids, second, [], label) for ids, second, label in parts]
 
+    def begin(self, examples: Sequence[Example]) -> None:
+        """The classes' weights too."""
+        super().begin(examples)
+        self.weights = class_weights([each.target for each in examples], self.size, self.recipe)
+
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row a text."""
         return pooled(self.encoder, batch)
 
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Cross-entropy."""
-        return cross_entropy(outputs, torch.tensor([each.target for each in batch]))
+        return cross_entropy(outputs, torch.tensor([each.target for each in batch]), self.weights)
 
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
         """The likeliest class, and how likely."""

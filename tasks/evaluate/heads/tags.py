@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.evaluate.encoder import Tokens, batch_of
-from tasks.evaluate.heads import Example, Head
+from tasks.evaluate.heads import Example, Head, class_weights
 
 
 class TagHead(Head):
@@ -33,6 +33,16 @@ class TagHead(Head):
             for (ids, offsets), words, gap, tags in parts
         ]
 
+    def num_places(self, example: Example) -> int:
+        """The words that were read."""
+        return len(example.places)
+
+    def begin(self, examples: Sequence[Example]) -> None:
+        """The tags' weights too."""
+        super().begin(examples)
+        targets = [tag for each in examples for tag in each.target[: len(each.places)]]
+        self.weights = class_weights(targets, self.size, self.recipe)
+
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row for every word that was read."""
         states_BTF = self.encoder.states(batch_of([each.ids for each in batch]))
@@ -41,7 +51,7 @@ class TagHead(Head):
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Cross-entropy of the words that were read."""
         targets = [tag for each in batch for tag in each.target[: len(each.places)]]
-        return cross_entropy(outputs, torch.tensor(targets))
+        return cross_entropy(outputs, torch.tensor(targets), self.weights)
 
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """The likeliest tag of every word."""

@@ -46,7 +46,12 @@ class TextWriter(TaskModel):
 
     @classmethod
     def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """It must write, know when a text has ended, and have room for both texts."""
+        """It must write, know when a text has ended, and have room for both texts; all its weights learn."""
+        if recipe.adapt.kind != "full" or recipe.layer_decay != 1:
+            raise StageFailure(
+                "a model that writes texts is fitted as a whole, at one learning rate",
+                "Set evaluate.recipe.adapt.kind=full and layer_decay=1, or switch off evaluate.benchmarks.text_to_text",
+            )
         check_writes(checkpoint)
         end_of(Tokens(checkpoint, recipe.max_length), checkpoint)
         room(config_of(checkpoint), recipe.max_length, recipe.max_target)

@@ -1,0 +1,245 @@
+"""Examples per CPU-second of a fit, against the Trainer of transformers, on the same model and the same texts.
+
+    python -m benchmarks.finetune [--quick]
+
+Full fine-tuning, and the head alone on a frozen encoder. The Trainer is set up as run_glue.py: a tokenized data set,
+padding to the longest text of a batch, batches at random, AdamW, a learning rate that falls in a straight line, one
+evaluation at the end. Both train the same encoder (BERT of two layers, the same first weights) under the same linear
+layer on the same standardised features, with the same steps, in single precision on one thread; the features' scales
+are a gift to the Trainer, ours have to be computed in the time. Texts: sentences of SST-2 where ../shared/data has
+them, else made ones of as uneven lengths. `score_difference` is the mean accuracy of ours less the Trainer's, over the
+seeds; `score_deviation` the standard deviation of a single seed's accuracy.
+"""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import (
+    BertConfig,
+    BertModel,
+    DataCollatorWithPadding,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+)
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from benchmarks.report import (
+    Spread,
+    cpu_seconds,
+    is_quick,
+    print_result,
+    print_table,
+    print_versions,
+    spread,
+)
+from tasks.block import OneOf
+from tasks.evaluate.encoder import Batch, Tokens, load
+from tasks.evaluate.examples import Task
+from tasks.evaluate.finetune import fit, one_thread
+from tasks.evaluate.heads import Head, head_of
+from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.ways import Way
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+TRAIN, TEST = {True: 320, False: 2000}, {True: 200, False: 800}
+SEEDS = {True: 2, False: 5}
+WIDTH, LAYERS, VOCABULARY, BATCH = 256, 2, 4096, 32
+PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+EPOCHS, RATES = {"full": 3, "head-only": 10}, {"full": 3e-4, "head-only": 1e-3}
+WAYS = {"full": "full", "head-only": "head_only"}
+
+
+def sentences(folder: Path) -> tuple[str, pl.DataFrame]:
+    """Where the texts are from, and every text with its class, in random order."""
+    if (SHARED / "sst2.tar.xz").exists():
+        subprocess.run([str(SHARED / "unpack.sh"), str(folder), "sst2"], check=True, capture_output=True)
+        found = pl.read_csv(folder / "sst2" / "train.tsv", separator="\t", quote_char=None)
+        named = found.select(pl.col("sentence").str.strip_chars().alias("text"), pl.col("label").cast(pl.Int32))
+        return "sst2", named.unique("text", maintain_order=True).sample(fraction=1, shuffle=True, seed=0)
+    rng = np.random.default_rng(0)
+    words = np.array([f"word{number}" for number in range(1000)])
+    labels = rng.integers(0, 2, 8000)
+    places = [(rng.integers(0, 900, 1 + rng.geometric(0.1)) + 100 * label) for label in labels]
+    return "made", pl.DataFrame({"text": [" ".join(words[each]) for each in places], "label": labels.astype(np.int32)})
+
+
+def task_of(rows: pl.DataFrame, quick: bool) -> Task:
+    """Train and test; the test rows are validated on, as both sides look at them once, at the end."""
+    rows = rows.with_columns(pl.lit("").alias("second"), pl.lit("").alias("origin"))
+    test, train = rows[: TEST[quick]], rows[TEST[quick] : TEST[quick] + TRAIN[quick]]
+    return Task("benchmark", "", "classes", ["negative", "positive"], train, test, test, [])
+
+
+def save_model(folder: Path, texts: list[str]) -> None:
+    """A BERT from random weights, and a WordPiece tokenizer of the texts."""
+    made = Tokenizer(models.WordPiece(unk_token=UNK))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=[PAD, UNK, CLS, SEP])
+    )
+    made.post_processor = processors.BertProcessing((SEP, 3), (CLS, 2))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token=PAD, unk_token=UNK, cls_token=CLS, sep_token=SEP
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=WIDTH // 64,
+        intermediate_size=4 * WIDTH,
+    )
+    BertModel(config).save_pretrained(folder)
+
+
+def recipe_of(mode: str) -> Recipe:
+    """The same steps and rates as the Trainer's."""
+    return Recipe(
+        adapt=OneOf[Way](kind=WAYS[mode]),
+        epochs=EPOCHS[mode],
+        fewest_steps=1,
+        batch=BATCH,
+        max_length=128,
+        warmup=0.0,
+        evaluations=1,
+    )
+
+
+class Peer(nn.Module):
+    """The encoder and layer of a head, as the Trainer calls a model."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Loss and logits (B, K)."""
+        features = self.head.encoder(Batch(input_ids, attention_mask.float()))
+        logits = self.head.head((features - self.head.mean) / self.head.deviation)
+        return {"loss": cross_entropy(logits, labels), "logits": logits}
+
+
+def ours(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
+    """CPU-seconds and accuracy of one fit."""
+    recipe = recipe_of(mode)
+    head = head_of(load(folder, random=True, seed=seed), task, recipe)
+    tokens = Tokens(folder, recipe.max_length)
+    train, test = (head.examples(tokens, part) for part in (task.train, task.test))
+    scores: list[float] = []
+    seconds = cpu_seconds(lambda: scores.append(fit(head, train, test, recipe, RATES[mode], seed).best.score))
+    return seconds, scores[0]
+
+
+def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
+    """CPU-seconds and accuracy of the Trainer's fit."""
+    recipe = recipe_of(mode)
+    head = head_of(load(folder, random=True, seed=seed), task, recipe)
+    tokens = Tokens(folder, recipe.max_length)
+    head.begin(head.examples(tokens, task.train))
+    train, test = (
+        Dataset.from_dict({**tokens.tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
+        for part in (task.train, task.test)
+    )
+    settings = TrainingArguments(
+        output_dir=str(folder / "trainer"),
+        per_device_train_batch_size=BATCH,
+        per_device_eval_batch_size=BATCH,
+        num_train_epochs=EPOCHS[mode],
+        learning_rate=RATES[mode],
+        weight_decay=recipe.weight_decay,
+        adam_beta2=0.98,
+        seed=seed,
+        use_cpu=True,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+    trainer = Trainer(
+        model=Peer(head),
+        args=settings,
+        train_dataset=train,
+        eval_dataset=test,
+        data_collator=DataCollatorWithPadding(tokens.tokenizer),
+        compute_metrics=lambda found: {"accuracy": float((found.predictions.argmax(1) == found.label_ids).mean())},
+    )
+    scores: list[float] = []
+
+    def train_and_evaluate() -> None:
+        trainer.train()
+        scores.append(trainer.evaluate()["eval_accuracy"])
+
+    return cpu_seconds(train_and_evaluate), scores[0]
+
+
+def measured(task: Task, folder: Path, mode: str, seeds: int) -> dict[str, tuple[list[float], list[float]]]:
+    """CPU-seconds and accuracies of both, one after the other for every seed, so that both meet the same noise."""
+    works: dict[str, Callable[..., tuple[float, float]]] = {"ours": ours, "Trainer": peers}
+    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in works}
+    for seed in range(seeds):
+        for name, work in works.items():
+            with one_thread():
+                seconds, score = work(task, folder, mode, seed)
+            found[name][0].append(seconds)
+            found[name][1].append(score)
+    return found
+
+
+def main() -> None:
+    """Print both modes, and the ratios."""
+    quick = is_quick(__doc__)
+    set_verbosity_error()
+    disable_progress_bar()
+    warnings.filterwarnings("ignore")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    print_versions("textmill", "torch", "transformers", "accelerate")
+    ratios: dict[str, float] = {}
+    figures: dict[str, float] = {}
+    rows: list[list[Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source, texts = sentences(folder)
+        task = task_of(texts, quick)
+        save_model(folder, task.train["text"].to_list())
+        for mode in WAYS:
+            found = measured(task, folder, mode, SEEDS[quick])
+            rate = partial(_per_second, EPOCHS[mode] * len(task.train))
+            rows += [
+                [source, mode, who, rate(seconds), f"{statistics.mean(scores):.4f} ± {statistics.stdev(scores):.4f}"]
+                for who, (seconds, scores) in found.items()
+            ]
+            ratios[mode] = rate(found["ours"][0]).median / rate(found["Trainer"][0]).median
+            difference, deviation = _compared(found["ours"][1], found["Trainer"][1])
+            suffix = "" if mode == "full" else "_head_only"
+            figures |= {f"score_difference{suffix}": difference, f"score_deviation{suffix}": deviation}
+    print_table(["data", "mode", "loop", "examples a CPU-second", "accuracy"], rows)
+    print_result("finetune", ratios, figures)
+
+
+def _per_second(examples: int, seconds: list[float]) -> Spread:
+    return spread([examples / each for each in seconds])
+
+
+def _compared(one: list[float], other: list[float]) -> tuple[float, float]:
+    deviation = statistics.fmean([statistics.variance(one), statistics.variance(other)]) ** 0.5
+    return statistics.fmean(one) - statistics.fmean(other), deviation
+
+
+if __name__ == "__main__":
+    main()

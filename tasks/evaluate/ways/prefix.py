@@ -1,0 +1,33 @@
+"""Li and Liang, "Prefix-tuning", 2021 (arXiv:2101.00190); of encoders Liu et al., "P-tuning v2", 2021."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tasks.evaluate.ways import Way
+from tasks.failure import StageFailure
+
+if TYPE_CHECKING:
+    from tasks.evaluate.encoder import Encoder
+
+
+class Prefix(Way):
+    """Keys and values before the text learn, in every layer; by the package peft."""
+
+    tokens: int = Field(8, ge=1)
+    """how many"""
+
+    @property
+    def places(self) -> int:
+        """The text's positions begin after the prefix."""
+        return self.tokens
+
+    def apply(self, encoder: "Encoder") -> None:
+        """Raises StageFailure where peft is not installed, or the model takes no keys from outside, as T5's encoder."""
+        from tasks.evaluate.prompts import prompted  # noqa: PLC0415 - torch
+
+        if not prompted(encoder, "PrefixTuningConfig", num_virtual_tokens=self.tokens):
+            raise StageFailure(
+                f"a model of the type {encoder.model_type} takes no keys and values from outside",
+                "Choose another evaluate.recipe.adapt.kind, as prompt",
+            )

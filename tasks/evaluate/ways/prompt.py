@@ -1,0 +1,35 @@
+"""Lester et al., "The power of scale for parameter-efficient prompt tuning", 2021 (arXiv:2104.08691)."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tasks.evaluate.ways import Way
+from tasks.failure import StageFailure
+
+if TYPE_CHECKING:
+    from tasks.evaluate.encoder import Encoder
+
+
+class Prompt(Way):
+    """Embeddings before the text learn, at first those of tokens at random; by the package peft."""
+
+    tokens: int = Field(16, ge=1)
+    """how many"""
+
+    @property
+    def places(self) -> int:
+        """The text stands after them."""
+        return self.tokens
+
+    def apply(self, encoder: "Encoder") -> None:
+        """Raises StageFailure where peft is not installed."""
+        from tasks.evaluate.prompts import prompted  # noqa: PLC0415 - torch
+
+        if not prompted(
+            encoder, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"
+        ):
+            raise StageFailure(
+                f"a model of the type {encoder.model_type} does not read embeddings",
+                "Choose another evaluate.recipe.adapt.kind",
+            )
