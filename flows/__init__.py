@@ -16,17 +16,34 @@ if os.environ.get("PREFECT_API_URL") == "":
     del os.environ["PREFECT_API_URL"]
 
 INTERRUPTED = ("aborted by an interrupt signal", "aborted by a termination signal")
+ENDED = "Finished in state "
+FLOW_RUNS = "prefect.flow_runs"
 
 
-def worth_saying(record: logging.LogRecord) -> bool:
-    """A failure that explains itself is logged as its sentence, an interruption not at all: the user knows of it."""
-    if any(phrase in record.getMessage() for phrase in INTERRUPTED):
-        return False
-    if record.exc_info and isinstance(record.exc_info[1], StageFailure):
-        record.exc_info = None
-    return True
+class OnceSaid(logging.Filter):
+    """A failure that explains itself is logged once, as its sentence; an interruption not at all: the user knows of it.
+
+    Prefect tells of a failed task, of the flow that failed of it, and both times once more with the state it ended in.
+    """
+
+    last: StageFailure | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record of Prefect is worth saying. What it says of a failure is shortened."""
+        message = record.getMessage()
+        if any(phrase in message for phrase in INTERRUPTED):
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, StageFailure):
+            is_the_flows = error is self.last and record.name == FLOW_RUNS
+            record.exc_info, self.last = None, error
+            return not is_the_flows
+        if self.last is not None and message.startswith(ENDED) and str(self.last) in message:
+            record.msg, record.args = message.partition("(")[0], ()
+        return True
 
 
 logging.getLogger("textmill").setLevel(logging.INFO)
-for name in ("prefect.task_runs", "prefect.flow_runs"):
-    logging.getLogger(name).addFilter(worth_saying)
+once_said = OnceSaid()
+for name in ("prefect.task_runs", FLOW_RUNS):
+    logging.getLogger(name).addFilter(once_said)

@@ -175,7 +175,7 @@ def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft,
     with pytest.raises(KeyboardInterrupt) as raised:
         crawl.build(settings(per_host=2, timeout=60, longest_wait=100), draft)
     assert time.monotonic() - asked_all[0] < 10
-    assert raised.value.__notes__ == ["1 answers are kept, 2 known URLs wait"]
+    assert raised.value.__notes__ == ["answers kept: 1, known URLs that wait: 2"]
     site.pages["/slow"], site.pages["/quiet"] = site.page(text="quick"), site.page(text="talks")
     crawl.build(settings(), draft)
     assert Counter(urlsplit(row["url"]).path for row in index(draft.path)) == Counter(["/", "/slow", "/quiet"])
