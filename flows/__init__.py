@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 
 from tasks.failure import StageFailure
 
@@ -16,7 +17,9 @@ if os.environ.get("PREFECT_API_URL") == "":
     del os.environ["PREFECT_API_URL"]
 
 INTERRUPTED = ("aborted by an interrupt signal", "aborted by a termination signal")
-ENDED = "Finished in state "
+ENDED = re.compile(
+    r"(?P<state>Finished in state \w+)\(.*\b(StageFailure|BadSetting|Transient): (?P<failure>.*?)['\"]?\)$", re.DOTALL
+)
 FLOW_RUNS = "prefect.flow_runs"
 
 
@@ -26,7 +29,7 @@ class OnceSaid(logging.Filter):
     Prefect tells of a failed task, of the flow that failed of it, and both times once more with the state it ended in.
     """
 
-    last: StageFailure | None = None
+    said = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record of Prefect is worth saying. What it says of a failure is shortened."""
@@ -35,11 +38,13 @@ class OnceSaid(logging.Filter):
             return False
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, StageFailure):
-            is_the_flows = error is self.last and record.name == FLOW_RUNS
-            record.exc_info, self.last = None, error
-            return not is_the_flows
-        if self.last is not None and message.startswith(ENDED) and str(self.last) in message:
-            record.msg, record.args = message.partition("(")[0], ()
+            is_known = record.name == FLOW_RUNS and str(error) == self.said  # a task tells of each of its tries
+            record.exc_info, self.said = None, str(error)
+            return not is_known
+        if ended := ENDED.match(message):
+            if ended["failure"] == self.said:
+                record.msg, record.args = ended["state"], ()
+            self.said = ended["failure"]
         return True
 
 
