@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("key", metavar="KEY", help="an artifact's key, its first digits, or a stage: its newest artifact")
     show.add_argument("--settings", action="store_true", help="every setting, also those at their default")
     why = command("why", "where an artifact comes from, back to the pages; or why a page was dropped")
-    why.add_argument("key", metavar="KEY", help="an artifact's key, a stage (its newest artifact), or a page's address")
+    why.add_argument(
+        "key", metavar="KEY", help="an artifact's key, a stage (its newest artifact), a page's address or file"
+    )
     why.add_argument("--pages", action="store_true", help="list the address of every document behind it")
     add_query(command("query", "which documents are near a text, after dedup"))
     scores = command("scores", "every evaluated model: scores, the change since the snapshot before, which is the best")
@@ -113,7 +115,11 @@ def add_query(made: argparse.ArgumentParser) -> None:
 def add_clearing(made: argparse.ArgumentParser) -> None:
     """What may go."""
     made.add_argument("--yes", action="store_true", help="do not ask")
-    made.add_argument("--drafts", action="store_true", help="also what interrupted runs left to go on from")
+    made.add_argument(
+        "--drafts",
+        action="store_true",
+        help="also what runs that were interrupted within the last 14 days left to go on from",
+    )
     made.add_argument("--copies", action="store_true", help="also what was fetched from an s3:// store to this machine")
     made.add_argument("--recipe", type=Path, action="append", default=[], metavar="FILE",
                       help="a further recipe whose artifacts are kept")  # fmt: skip

@@ -108,17 +108,23 @@ def plan_command(given: argparse.Namespace) -> int:
 
 def search_command(given: argparse.Namespace) -> int:
     """`textmill search`."""
+    from pydantic import ValidationError
+
     from flows.live import prepare
-    from flows.recipe import UnknownSetting, recipe_of
+    from flows.recipe import UnknownSetting, named, recipe_of
+    from flows.refusal import refusal
     from flows.search import check, search
     from tasks.search.settings import Search
 
     try:
+        named(each.partition("=")[0] for each in given.space)
         recipe = recipe_of(given.recipe, given.changes)
         settings = Search(space=tuple(given.space), trials=given.trials, seed=given.seed, prune=not given.no_pruning)
         for dimension in settings.dimensions():
             check(recipe, dimension)
-    except (UnknownSetting, ValueError) as error:
+    except ValidationError as error:
+        raise BadUsage("\n  ".join(map(refusal, error.errors()))) from error
+    except UnknownSetting as error:
         raise BadUsage(str(error)) from error
     prepare()
     folder = Path(search(recipe, settings))
@@ -152,7 +158,7 @@ def show_command(given: argparse.Namespace) -> int:
 
 def why_command(given: argparse.Namespace) -> int:
     """`textmill why`."""
-    if "://" in given.key:
+    if "/" in given.key or "." in given.key:  # a page's address, or its file
         from flows import trace
 
         print(trace.page(Store.current(), given.key))
@@ -207,11 +213,13 @@ def gc_command(given: argparse.Namespace) -> int:
             if file in given.recipe:
                 raise StageFailure(f"gc: what {file} needs is not known: {error.what}", error.mend) from error
     unneeded = list(store.removable(needed, drafts=given.drafts, copies=given.copies))
+    if not given.drafts:
+        print(look.drafts(store, needed, unneeded), end="")
     if not unneeded:
         print("nothing to remove")
         return 0
-    print(look.table((each.address, look.size(each.bytes)) for each in unneeded))
-    if not given.yes and not agreed(f"Remove these {len(unneeded)}? [y/N] "):
+    print(look.sizes(unneeded))
+    if not given.yes and not agreed(f"Remove what is listed here ({len(unneeded)})? [y/N] "):
         print("nothing was removed")
         return 0
     for each in unneeded:

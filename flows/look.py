@@ -10,7 +10,8 @@ import pyarrow.ipc
 
 from flows.arguments import STAGES
 from tasks.failure import StageFailure
-from tasks.manifest import Manifest
+from tasks.folder import Removable
+from tasks.manifest import Input, Manifest
 from tasks.reason import flat
 from tasks.store import Artifact, Store
 
@@ -145,6 +146,20 @@ def token_ids(tokens: Artifact, *splits: str) -> set[str]:
         with pa.memory_map(str(shard)) as source, pyarrow.ipc.open_file(source) as reader:
             found.update(reader.read_all()["id"].to_pylist())
     return found
+
+
+def sizes(found: Iterable[Removable]) -> str:
+    """What clearing up found, and how large it is."""
+    return table((each.address, size(each.bytes)) for each in found)
+
+
+def drafts(store: Store, needed: Iterable[Input], unneeded: Iterable[Removable]) -> str:
+    """The drafts that clearing up leaves, and how they go; nothing when it leaves none."""
+    gone = {each.address for each in unneeded}
+    left = [each for each in store.removable(needed, drafts=True) if each.address not in gone]
+    if not left:
+        return ""
+    return f"{sizes(left)}\nof runs under way or interrupted, to go on from: gc --drafts removes what no run holds\n\n"
 
 
 def verify(store: Store, *, full: bool) -> tuple[str, bool]:

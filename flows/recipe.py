@@ -77,6 +77,11 @@ def refuse(sentences: Iterable[str]) -> None:
         raise UnknownSetting(said)
 
 
+def named(paths: Iterable[str]) -> None:
+    """Raise UnknownSetting for paths that name no setting."""
+    refuse(sentence for path in paths for sentence in misnamed(Recipe, nested(path, None)))
+
+
 def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """The recipe with other values, by the settings' paths. Raises UnknownSetting."""
     settings: dict[str, Any] = recipe.model_dump(mode="json")

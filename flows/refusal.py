@@ -71,12 +71,22 @@ def misnamed(block: type[Block], given: Any, path: str = "") -> Iterator[str]:
 
 
 def hint(block: type[Block], name: str, path: str) -> str:
-    """What may be meant: a name like it in this group, one of just this name below it, or any of the group."""
-    near = difflib.get_close_matches(name, block.model_fields, 1)
-    found = near or [each for each in names_below(block) if each.rpartition(".")[2] == name][:1]
+    """What may be meant: a name like it in this group, one of just this name or like it below, or any of the group."""
+    below = {each: each.rpartition(".")[2] for each in names_below(block)}
+    like = difflib.get_close_matches(name, below.values(), 1, 0.7)
+    found = (
+        difflib.get_close_matches(name, block.model_fields, 1)
+        or [path for path, last in below.items() if name in (last, initials(last))]
+        or [path for path, last in below.items() if last in like]
+    )
     if found:
         return f": did you mean {path}{'.' * bool(path)}{found[0]}?"
     return f": allowed here are {', '.join(block.model_fields)}"
+
+
+def initials(name: str) -> str:
+    """`learning_rate` → `lr`, as everybody calls it; of a single word nothing."""
+    return "".join(word[0] for word in name.split("_") if word) if "_" in name else ""
 
 
 def names_below(block: type[Block]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from flows.chain import NAMES
 from flows.look import token_ids
 from tasks.clean.task import Clean
+from tasks.crawl.task import Crawl
 from tasks.failure import StageFailure
 from tasks.manifest import Manifest
 from tasks.store import Artifact, Store
@@ -17,18 +18,52 @@ WITH_BODY = 200  # the status of an index row whose page lies in this very crawl
 Snapshot = dict[str, Artifact]
 
 
-def page(store: Store, url: str) -> str:
-    """The page's way through the newest run, a line a stage. Raises StageFailure when no crawl has seen it."""
+def page(store: Store, given: str) -> str:
+    """The way of a page, given by its URL or file, through the newest run, a line a stage.
+
+    Raises StageFailure when no crawl has stored it.
+    """
     line = snapshots(store)
     if not line:
         raise StageFailure(f"{store.address} holds no crawl", "Run textmill run first")
+    url, reason = meant(store, line[0]["crawl"], given)
     if all(rows(each["crawl"], "index", url=url).is_empty() for each in line):
-        raise StageFailure(
-            f"the crawl {line[0]['crawl'].key} has not stored {url}",
-            "See textmill why KEY --pages for the addresses it has",
-        )
+        raise not_stored(store, line[0]["crawl"], url, reason)
     lines = [f"looked at {', '.join(f'{stage} {artifact.key}' for stage, artifact in line[0].items())}"]
     return "\n".join([*lines, *way(store, line, url)])
+
+
+def meant(store: Store, crawl: Artifact, given: str) -> tuple[str, str]:
+    """The URL of the page that somebody names by URL or file, and why it was left out, as far as that is known."""
+    manifest = store.manifest(crawl.stage, crawl.key)
+    try:
+        source = Crawl.model_validate(manifest.settings if manifest else {}).source.chosen
+        return source.address(given), source.why_left_out(given)
+    except (ValidationError, StageFailure):  # built by another version; what was crawled is not there any more
+        return given, ""
+
+
+def not_stored(store: Store, crawl: Artifact, url: str, reason: str) -> StageFailure:
+    """Why there is nothing to tell of a page."""
+    if reason:
+        return StageFailure(f"the crawl {crawl.key} left out {url}: {reason}", "See textmill settings crawl.source")
+    of_rows = rows_of_table(crawl, url)
+    if of_rows:
+        return StageFailure(f"each row of {url} is a page", f"Ask for one: textmill why '{of_rows[0]}'")
+    manifest = store.manifest(crawl.stage, crawl.key)
+    skipped = manifest.counts.get("skipped", {}) if manifest else {}
+    counted = ", ".join(f"{name}: {count:,}" for name, count in skipped.items())
+    return StageFailure(
+        f"the crawl {crawl.key} has not stored {url}" + (f"; it left out {counted}" if counted else ""),
+        "See textmill why KEY --pages for the addresses it has",
+    )
+
+
+def rows_of_table(crawl: Artifact, url: str) -> list[str]:
+    """The URLs of the first rows of a table of pages."""
+    folder = crawl.part("index/") / "index"
+    found = pl.scan_parquet(folder / "*.parquet").filter(pl.col("url").str.starts_with(f"{url}#row-"))
+    return found.select("url").head(1).collect()["url"].to_list()
 
 
 def snapshots(store: Store) -> list[Snapshot]:

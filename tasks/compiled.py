@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 from tasks.cache import user_cache
+from tasks.progress import log
 
 KEPT = 8  # so many states, of a few MB each
 STATE = re.compile("[0-9a-f]{16}")
@@ -42,6 +43,12 @@ def kept_in(folder: Path, state: str) -> Path:
         for old in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)  # a process that still uses it compiles again
     return folder / state
+
+
+def announce(stage: str) -> None:
+    """Say that the loops of a stage's folder are about to be compiled, unless that was done before: it takes long."""
+    if not any(Path(numba.config.CACHE_DIR).glob(f"{stage}_*/*.nbi")):  # type: ignore[attr-defined]
+        log.info("%s: its loops are compiled for this machine first, which takes up to a minute, once", stage)
 
 
 if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]

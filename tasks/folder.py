@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from tasks.progress import log
 MARK = "store.json"  # names the format of the store
 KEY = re.compile(r"[0-9a-f]{16}")  # what else lies in a store is somebody's, and clearing up leaves it alone
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+OLD_DRAFT = 14 * 86400.0  # seconds without a change: whoever has not gone on with it by then will not
 THIS_PROCESS = uuid.uuid4().hex
 
 
@@ -145,14 +148,17 @@ class Folder:
     def removable(
         self, keep: Collection[tuple[str, str]], *, drafts: bool, copies: bool = False
     ) -> Iterator[Removable]:
-        """What clearing up would remove: all but the artifacts to keep, by stage and key. Here are no `copies`."""
+        """What clearing up would remove: all but the artifacts to keep, by stage and key. Here are no `copies`.
+
+        Without `drafts` only those go that nobody went on with for OLD_DRAFT.
+        """
         del copies
         for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and path.parent.name[0] != "."):
             stage, name = folder.parent.name, folder.name
             if name.startswith(".old-"):
                 key = name.removeprefix(".old-").rpartition("-")[0]
             elif name.startswith(".draft-"):
-                key = name.removeprefix(".draft-") if drafts else ""
+                key = name.removeprefix(".draft-") if drafts or is_old(folder) else ""
             else:
                 key = name if KEY.fullmatch(name) and (stage, name) not in keep else ""
             if key:
@@ -165,6 +171,12 @@ class Folder:
             if held:
                 shutil.rmtree(what.address)
         return held
+
+
+def is_old(draft: Path) -> bool:
+    """Whether nothing in a draft changed for OLD_DRAFT."""
+    since = time.time() - OLD_DRAFT
+    return all(path.stat().st_mtime < since for path in itertools.chain([draft], draft.rglob("*")))
 
 
 def replace_folder(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
     def __init__(self, total: int | None = None, label: str = "", unit: str = "", done: int = 0) -> None:
         self.label, self.unit, self.total, self.done = label, unit, total, done
         self.text = ""
+        self.last = (-1, "")  # count and words of the line that was printed last
         self.started = self.printed = time.monotonic()
         self.first = done
         self.bar = (
@@ -42,7 +43,11 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
             self.bar.set_postfix_str(text, refresh=False)
 
     def line(self) -> None:
+        """Print how far it is, unless that was printed just so."""
         self.printed = time.monotonic()
+        if self.last == (self.done, self.text):
+            return
+        self.last = (self.done, self.text)
         rate = (self.done - self.first) / max(self.printed - self.started, 1e-9)
         of = f"/{self.total:,}" if self.total else ""
         log.info("%s: %s%s %s, %.3g/s %s", self.label, f"{self.done:,}", of, self.unit, rate, self.text)

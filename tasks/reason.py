@@ -1,9 +1,15 @@
 """Why an artifact is not there: which setting, input or version differs from what was built before."""
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
 from tasks.manifest import Manifest, Wanted
+
+MOST_SETTINGS = 6  # that are named; a line with more is not read
+NOT_THERE = "not there"
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 80
 
 
 def flat(settings: Any, path: str) -> dict[str, Any]:
@@ -15,17 +21,27 @@ def flat(settings: Any, path: str) -> dict[str, Any]:
     return {path: settings}
 
 
-def changes(wanted: Wanted, built: Manifest, section: str) -> list[str]:
-    """What differs between what is wanted and one artifact that was built, a phrase each."""
+def settings_that_differ(wanted: Wanted, built: Manifest, section: str) -> dict[str, str]:
+    """A phrase for each setting that decides another outcome, by its name."""
+    new, old = flat(wanted.semantic, section), flat(built.semantic, section)
+    given, before = flat(wanted.settings, section), flat(built.settings, section)
+    found = {}
+    for name in sorted(new.keys() | old.keys()):
+        now, then = new.get(name, NOT_THERE), old.get(name, NOT_THERE)
+        if now == then:
+            continue
+        if name in new and name in old:  # what decides may be a digest of what lies at the path that was given
+            now, then = given.get(name, now), before.get(name, then)
+        changed = f"contents of {SHORT.repr(now)} changed" if now == then else f"{SHORT.repr(then)} → {SHORT.repr(now)}"
+        found[name] = f"setting {name}: {changed}"
+    return found
+
+
+def others_that_differ(wanted: Wanted, built: Manifest) -> list[str]:
+    """A phrase for each of what decides beside the settings: version and inputs."""
     found = []
     if wanted.version != built.version:
         found.append(f"version of {wanted.stage}: {built.version} → {wanted.version}")
-    new, old = flat(wanted.semantic, section), flat(built.semantic, section)
-    found += [
-        f"setting {name}: {old.get(name, 'not there')!r} → {new.get(name, 'not there')!r}"
-        for name in sorted(new.keys() | old.keys())
-        if new.get(name, ...) != old.get(name, ...)
-    ]
     if len(wanted.inputs) != len(built.inputs):
         found.append(f"number of inputs: {len(built.inputs)} → {len(wanted.inputs)}")
     found += [
@@ -36,11 +52,21 @@ def changes(wanted: Wanted, built: Manifest, section: str) -> list[str]:
     return found
 
 
+def told(settings: dict[str, str]) -> list[str]:
+    """The phrases that are worth saying: of a group that has another kind, or is enabled, that alone."""
+    switches = [name for name in settings if name.rpartition(".")[2] in ("kind", "enabled")]
+    groups = {name.rpartition(".")[0] + "." for name in switches}
+    said = [phrase for name, phrase in settings.items() if name in switches or not name.startswith(tuple(groups))]
+    rest = len(said) - MOST_SETTINGS
+    return [*said[:MOST_SETTINGS], *([f"and {rest} more settings"] if rest > 0 else [])]
+
+
 def reason(wanted: Wanted, built: Sequence[Manifest], section: str) -> str:
     """Why `wanted` has to be built, given the stage's artifacts (oldest first): the nearest one's differences."""
     if not built:
         return "never built"
     if any(each.key == wanted.wanted_key for each in built):
         return "a file of it is missing or corrupt"
-    nearest = min(reversed(built), key=lambda each: len(changes(wanted, each, section)))
-    return "; ".join(changes(wanted, nearest, section))
+    differences = [(others_that_differ(wanted, each), settings_that_differ(wanted, each, section)) for each in built]
+    others, settings = min(reversed(differences), key=lambda pair: len(pair[0]) + len(pair[1]))
+    return "; ".join([*others, *told(settings)])

@@ -108,14 +108,14 @@ class Stage(Generic[S]):
     ) -> Artifact:
         why = "forced" if force else reason(wanted, store.manifests(self.name), self.section)
         draft = store.draft(self.name, wanted.wanted_key, wanted.inputs)
-        going_on = f"; goes on after {draft.num_finished} finished shards" if draft.num_finished else ""
+        going_on = f"; goes on, finished shards: {draft.num_finished}" if draft.num_finished else ""
         log.info("%s %s: building (%s)%s", self.name, wanted.wanted_key, why, going_on)
         started = time.time()
         try:
             self.build(settings, draft, *inputs)
         except BaseException as error:
             if not isinstance(error, Exception):  # a signal
-                shards = f"{draft.num_finished} finished shards are kept" if draft.num_finished else "it begins again"
+                shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it begins again"
                 error.__notes__ = [f"{self.name}: {each}" for each in getattr(error, "__notes__", [shards])]
             raise
         artifact = store.publish(wanted, draft, started)

@@ -40,5 +40,44 @@ def test_nearest_artifact_is_compared() -> None:
     assert said == "setting clean.filters.length.fewest: 50 → 60"
 
 
+def source(path: str, digest: str, kind: str = "files") -> Wanted:
+    """A crawl of files, of whose path the digest decides; or of the web with many settings."""
+    web = {f"setting_{number}": number for number in range(40)}
+    chosen = {"path": digest, "prefix": "file:///"} if kind == "files" else web
+    return Wanted(
+        stage="crawl", version=1, inputs=(), fingerprint="f", semantic={"source": {"kind": kind, kind: chosen}},
+        settings={"source": {"kind": kind, "files": {"path": path, "prefix": "file:///"}, "web": web}},
+    )  # fmt: skip
+
+
+def test_another_kind_is_one_phrase() -> None:
+    said = reason(source("", "", "web"), [manifest(source("docs", "0a1b"))], "crawl")
+    assert said == "setting crawl.source.kind: 'files' → 'web'"
+
+
+def test_what_lies_at_a_path_is_named_by_the_path() -> None:
+    built = [manifest(source("docs", "0a1b"))]
+    assert (
+        reason(source("docs", "2c3d"), built, "crawl") == "setting crawl.source.files.path: contents of 'docs' changed"
+    )
+    assert reason(source("pages", "2c3d"), built, "crawl") == "setting crawl.source.files.path: 'docs' → 'pages'"
+
+
+def test_a_filter_that_is_switched_on_is_one_phrase() -> None:
+    both = {"settings": {"length": {"enabled": True, "fewest": 5}}}
+    on = BASE.model_copy(update=both | {"semantic": {"length": {"enabled": True, "fewest": 5}}})
+    off = BASE.model_copy(update=both | {"semantic": {"length": {"enabled": False}}})
+    # the settings of what was built said so too
+    off = off.model_copy(update={"settings": {"length": {"enabled": False, "fewest": 5}}})
+    assert reason(on, [manifest(off)], "clean") == "setting clean.length.enabled: False → True"
+
+
+def test_a_long_value_and_many_settings_are_cut() -> None:
+    many = {f"a{number}": "x" * 500 for number in range(20)}
+    said = reason(BASE.model_copy(update={"semantic": many}), [manifest(BASE.model_copy(update={"semantic": {}}))], "s")
+    assert said.endswith("; and 15 more settings")
+    assert len(said) < 1000
+
+
 def test_never_built() -> None:
     assert reason(BASE, [], "clean") == "never built"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.failure import StageFailure
+from tasks.folder import OLD_DRAFT
 from tasks.manifest import Input, Wanted
 from tasks.store import Artifact, Store
 
@@ -170,6 +171,20 @@ def test_clearing_up_leaves_alone_what_is_not_of_the_store_or_in_use(store: Stor
     assert [Path(each.address).name for each in store.removable([new.as_input], drafts=True)] == [
         f".draft-{wanted(n=3).wanted_key}"
     ]
+
+
+def test_a_draft_that_nobody_went_on_with_goes_at_last(store: Store) -> None:
+    draft = store.draft("clean", wanted(n=1).wanted_key)
+    (draft.scratch / "state").write_text("half done")
+    assert list(store.removable([], drafts=False)) == []
+    for path in (draft.path, *draft.path.rglob("*")):
+        os.utime(path, (0, time.time() - OLD_DRAFT - 60))
+    found = list(store.removable([], drafts=False))
+    assert [each.address for each in found] == [str(draft.path)]
+    with store.lock("clean", wanted(n=1).wanted_key):
+        assert not store.remove(found[0]), "a run holds it"
+    assert store.remove(found[0])
+    assert not draft.path.exists()
 
 
 def test_the_lock_goes_with_its_holder(store: Store) -> None:

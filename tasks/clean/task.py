@@ -81,7 +81,9 @@ def extract(settings: Score, draft: Draft, pages: Artifact) -> None:
     """Pages to documents with a score by every filter. Raises StageFailure when no page gives one."""
     from tasks.clean.documents import LINES, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second
     from tasks.clean.recurring import recurring  # noqa: PLC0415
+    from tasks.compiled import announce  # noqa: PLC0415
 
+    announce("clean")
     names = index_files(pages.folder)
     draft.map(read_shard, {index.stem: (index, pages.folder, settings.extract) for index in names}, "pages")
     lines = None

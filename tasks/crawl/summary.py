@@ -21,8 +21,6 @@ def summary(counts: dict[str, Any], snapshot: str) -> str:
     if counts["skipped"]:
         parts.append(table(("not stored because", "URLs"), figures(counts["skipped"])))
     if counts["links"]:
-        parts.append(table(("of the links on pages", "links"), figures(counts["links"])))
-    if counts["links"]:
         parts.append(table(("links left out or rewritten", "links"), figures(counts["links"])))
     if set(counts["changes"]) - {"new"}:
         parts.append(table(("since the snapshot before", "pages"), figures(counts["changes"])))

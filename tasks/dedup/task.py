@@ -68,8 +68,10 @@ def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     other inputs are decided, and only their documents stand in the result.
     """
     # numba takes half a second to import, and a plan or a form needs the settings only
+    from tasks.compiled import announce  # noqa: PLC0415
     from tasks.dedup import decontaminate, outputs, repeats, steps  # noqa: PLC0415
 
+    announce("dedup")
     began = time.perf_counter()
     shards = steps.shards_of(settings, draft, inputs)
     corpus = steps.sketched(settings, draft, shards)

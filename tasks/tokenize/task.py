@@ -99,8 +99,10 @@ class Tokenize(Block):
 def tokenize(settings: Tokenize, draft: Draft, documents: Artifact, *earlier: Artifact) -> None:
     """Make the vocabulary, or take that of the first earlier snapshot, and encode every shard with it."""
     # tokenizers and pyarrow need not be loaded for a plan or a form
+    from tasks.compiled import announce  # noqa: PLC0415
     from tasks.tokenize import statistics, steps  # noqa: PLC0415
 
+    announce("tokenize")
     began = time.perf_counter()
     shards = steps.shards_of(documents)
     steps.vocabulary(settings, draft, shards, earlier)

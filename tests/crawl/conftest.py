@@ -61,6 +61,11 @@ class Site:
     def moved(to: str, status: int = 301) -> Answer:
         return Answer(status=status, headers={"Location": to})
 
+    @staticmethod
+    def hang_up(_before: int = 0) -> Answer:
+        """As a page: the connection ends without an answer, and the server goes on."""
+        raise ConnectionAbortedError
+
     def __init__(self) -> None:
         self.pages: dict[str, Answer | Callable[[int], Answer]] = {}
         self.log: list[tuple[float, str]] = []
@@ -160,7 +165,7 @@ def settings(site: Site) -> Callable[..., Crawl]:
     """Settings for a crawl of the site from its front page, without delays; named ones differ."""
 
     def make(**web: Any) -> Crawl:
-        fast = {"seeds": [site.url("/")], "delay": 0, "throttle": 0, "retry_wait": 0.01, "timeout": 5}
+        fast = {"seeds": [site.url("/")], "delay": 0, "throttle": 0, "retry_wait": 0.01, "timeout": 60}
         return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
 
     return make
@@ -225,8 +230,8 @@ def killed_after() -> Callable[..., None]:
         enough = num_asked() + asked
         arguments = [settings.model_dump_json(), str(folder), *(each.model_dump_json() for each in earlier)]
         process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=Path(__file__).parents[2])
-        deadline = time.monotonic() + 60
-        while num_asked() < enough:
+        deadline = time.monotonic() + 120
+        while num_asked() < enough:  # looked at more often than wait_until does: a crawl is quick
             assert process.poll() is None, "the crawl ended before it was killed"
             assert time.monotonic() < deadline
             time.sleep(0.005)

@@ -52,7 +52,11 @@ def recipe(site: Path, tmp_path: Path) -> str:
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
         (["settings", "claen"], "no setting below claen: begin with one of corpus, crawl, clean"),
         (["run", "clean", "--only", "dedup"], "here clean alone is run"),
-        (["search", "pretrain.optimizer.lr=log:1e-4..1e-2"], "no setting pretrain.optimizer.lr: allowed here are "),
+        (["search", "pretrain.lr=log:1e-4..1e-2"], "did you mean pretrain.optimizer.learning_rate?"),
+        (["search", "crawl.sed"], "no setting crawl.sed: did you mean crawl.source.web.seeds?"),
+        (["run", "--set", "crawl.sed=1"], "no setting crawl.sed: did you mean crawl.source.web.seeds?"),
+        (["plan", "--set", "pretrain.colour=1"], "no setting pretrain.colour: allowed here are architecture, "),
+        (["search", "pretrain.steps=int:1..9", "--trials", "0"], "textmill: trials = 0: give at least 1\n"),
         (["search", "pretrain.steps=int:0..9"], "pretrain.steps = 0: give at least 1"),
         (["search", "pretrain.steps=9"], "'pretrain.steps=9' is not of the form SETTING=log:LOW..HIGH,"),
         (["search", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change the validation loss"),
@@ -71,6 +75,10 @@ def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: l
             "crawl: /nowhere/at/all does not exist. Correct crawl.source.files",
         ),
         ("crawl.source.kind=web", "crawl: no seed URL is given. Set crawl.source.web.seeds"),
+        (
+            "crawl.source={kind: web, web: {seeds: ['https://docs.example.org/']}}",
+            "crawl: the seed docs.example.org only stands for one. Put your own seed into crawl.source.web.seeds",
+        ),
         (
             "tokenize.heldout=0",
             "evaluate: tokenize.heldout is 0, and the benchmark site_section is made of held-out pages",
@@ -164,6 +172,21 @@ def test_a_newer_store_exits_with_1(store: Store, capsys: Say) -> None:
     (store.root / "store.json").write_text('{"format": 999}')
     assert run(["ls"]) == 1
     assert "Upgrade Textmill" in capsys.readouterr().err
+
+
+def test_gc_tells_of_drafts(store: Store, capsys: Say) -> None:
+    draft = store.draft("clean", "0123456789abcdef").path
+    assert run(["gc", "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert f"{draft}  0 B" in told
+    assert "gc --drafts removes what no run holds" in told
+    assert "nothing to remove" in told
+    assert draft.exists()
+    assert run(["gc", "--yes", "--drafts"]) == 0
+    assert not draft.exists()
+    capsys.readouterr()
+    assert run(["gc", "--yes"]) == 0
+    assert capsys.readouterr().out == "nothing to remove\n"
 
 
 def test_plan_of_an_empty_store(store: Store, capsys: Say, recipe: str) -> None:

@@ -25,6 +25,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     (folder / "site" / "logging" / "0-copy.html").write_bytes(original.read_bytes())
     near = original.read_text().replace("</main>", "<p>And one more sentence at the end of it.</p></main>")
     (folder / "site" / "logging" / "near.html").write_text(near)
+    (folder / "site" / "empty.html").write_text(" ")
+    (folder / "site" / "notes.odt").write_text("of a kind that is not read")
+    (folder / "site" / "more.jsonl").write_text('{"text": "a row"}\n')
     store = Store(folder / "store")
 
     def step(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
@@ -53,6 +56,40 @@ def test_a_pages_way(store: Store, path: str, said: list[str]) -> None:
     assert told.startswith("looked at crawl ")
     for words in said:
         assert words in told
+
+
+@pytest.mark.parametrize(
+    "given", ["argparse/0.html", "{root}/site/argparse/0.html", "file://{root}/site/argparse/0.html"]
+)
+def test_a_page_by_its_file(store: Store, given: str) -> None:
+    told = page(store, given.format(root=store.root.parent))
+    assert told == page(store, "http://tiny.test/argparse/0.html")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("empty.html", r"left out http://tiny\.test/empty\.html: empty"),
+        ("http://tiny.test/empty.html", r"left out http://tiny\.test/empty\.html: empty"),
+        ("{root}/site/notes.odt", r"left out http://tiny\.test/notes\.odt: unknown kind of file"),
+        ("more.jsonl", r"each row of http://tiny\.test/more\.jsonl is a page.*more\.jsonl#row-1'"),
+        ("other.html", "has not stored other.html; it left out empty: 1, unknown kind of file: 1"),
+    ],
+)
+def test_a_file_that_gave_no_page(store: Store, given: str, said: str) -> None:
+    with pytest.raises(StageFailure, match=said):
+        page(store, given.format(root=store.root.parent))
+
+
+def test_a_page_whose_folder_is_gone(store: Store) -> None:
+    site = store.root.parent / "site"
+    site.rename(site.with_name("elsewhere"))
+    try:
+        assert "clean     kept" in page(store, "http://tiny.test/argparse/0.html")
+        with pytest.raises(StageFailure, match=r"has not stored argparse/0\.html"):
+            page(store, "argparse/0.html")
+    finally:
+        site.with_name("elsewhere").rename(site)
 
 
 def test_a_page_that_no_crawl_has_seen(store: Store, tmp_path: Path) -> None:

@@ -35,11 +35,21 @@ def pages(root: str, parts: list[Slice], columns: Columns, url_prefix: str, tall
     """The pages of some slices; what holds nothing, too much, or is broken and may be skipped, is counted."""
     for part in parts:
         path = joined(root, part.name)
-        address = safe_url_string(url_prefix) + quote(part.name, errors="replace")
         try:
-            yield from of_slice(path, part, address, columns, tally)
+            yield from of_slice(path, part, url_of(url_prefix, part.name), columns, tally)
         except Damaged as error:
             refuse(columns, tally, f"{path} cannot be unpacked: {error}", "Get it again", BROKEN_FILE)
+
+
+def is_whole(name: str) -> bool:
+    """Whether a file is a page, and no table of them."""
+    return bare(name.lower()).endswith(tuple(WHOLE))
+
+
+def url_of(url_prefix: str, name: str) -> str:
+    """The URL of a file's page, or what the URLs of a table's rows begin with."""
+    url = safe_url_string(url_prefix) + quote(name, errors="replace")
+    return bare(url) if is_whole(name) else url
 
 
 def of_slice(path: str, part: Slice, address: str, columns: Columns, tally: Tally) -> Iterator[Page]:
@@ -49,7 +59,7 @@ def of_slice(path: str, part: Slice, address: str, columns: Columns, tally: Tall
         suffix = "." + bare(path.lower()).rpartition(".")[2]
         if (content_type := WHOLE.get(suffix)) is not None:
             body = stream.read(columns.most_bytes + 1)
-            page = Page(bare(address), 200, (("Content-Type", content_type),), body, fetched_at)
+            page = Page(address, 200, (("Content-Type", content_type),), body, fetched_at)
             if fitting(page, columns.most_bytes, tally):
                 yield page
             return

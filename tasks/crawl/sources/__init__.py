@@ -25,6 +25,15 @@ class Source(Block, ABC):
         Transient when that may heal.
         """
 
+    def address(self, given: str) -> str:
+        """The URL of the page that somebody means, who may call it by another name, such as its file's."""
+        return given
+
+    def why_left_out(self, given: str) -> str:
+        """Why what somebody means gave no page; empty where that is not known."""
+        del given
+        return ""
+
 
 def gathered(
     draft: Draft,

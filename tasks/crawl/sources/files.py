@@ -1,12 +1,13 @@
 """Files, here or behind a URL: HTML, text, Markdown, or rows of JSONL, Parquet, CSV and TSV."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from tasks.crawl.inputs.documents import KNOWN, pages, readable
-from tasks.crawl.inputs.folder import content_digest, listing
+from tasks.crawl.inputs.documents import KNOWN, is_whole, pages, readable, url_of
+from tasks.crawl.inputs.folder import content_digest, joined, listing
 from tasks.crawl.inputs.rows import Columns, columns_of
 from tasks.crawl.inputs.slices import Slice, grouped, slices
 from tasks.crawl.shard import fill
@@ -19,6 +20,7 @@ from tasks.store import Artifact
 
 SECTION = "crawl.source.files"
 SETTING = f"{SECTION}.path"
+UNKNOWN = "unknown kind of file"
 
 
 class Files(Source):
@@ -55,10 +57,35 @@ class Files(Source):
         known, columns, tally = readable(names), columns_of(self, SECTION), Tally()
         if not known:
             raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN)}")
-        tally.skip("unknown kind of file", len(names) - len(known))
+        tally.skip(UNKNOWN, len(names) - len(known))
         parts = grouped((part for name in known for part in slices(root, name, size, columns, tally)), size)
         shards = {f"{number:05d}": (number, root, part, columns, self.url_prefix) for number, part in enumerate(parts)}
         return gathered(draft, wrapped, shards, "files", tally, self.path, SETTING)
+
+    def address(self, given: str) -> str:
+        """The URL of a file's page, for its path from here or within the folder too."""
+        _, name = self._file(given)
+        return url_of(self.url_prefix, name) if name else given
+
+    def why_left_out(self, given: str) -> str:
+        """Looks at the file as a crawl does. Tables are not looked through: each row is a page."""
+        root, name = self._file(given)
+        if not name or (readable([name]) and not is_whole(name)):
+            return ""
+        if not readable([name]):
+            return UNKNOWN
+        tally, columns = Tally(), replace(columns_of(self, SECTION), skips=True)
+        for _ in pages(root, [Slice(name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
+            pass
+        return ", ".join(tally.skipped)
+
+    def _file(self, given: str) -> tuple[str, str]:
+        """The folder and which of its files is meant by a path or URL; no name when it is none of them."""
+        root, names = listing(self.path, SETTING)
+        folder, path = Path(root).resolve(), Path(given.removeprefix("file://")).resolve()
+        meant = {given, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else given}
+        found = (name for name in names if meant & {name, joined(root, name), url_of(self.url_prefix, name)})
+        return root, next(found, "")
 
 
 def wrapped(out: Path, number: int, root: str, parts: list[Slice], columns: Columns, url_prefix: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tasks.failure import BadSetting
 from tasks.progress import progress
 from tasks.store import Artifact
 
+PLACEHOLDER = "docs.example.org"  # the seed of a shipped recipe, a name that is nobody's (RFC 2606)
 # How fast, not what: these change no page, so a crawl is not repeated for them.
 PACE = {"delay", "throttle", "per_host", "at_once", "retries", "retry_wait", "longest_wait", "timeout"}
 
@@ -124,6 +125,10 @@ class Web(Source):
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
             raise BadSetting(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
+        if any(url is not None and host_of(url) == PLACEHOLDER for url in seeds.values()):
+            raise BadSetting(
+                f"the seed {PLACEHOLDER} only stands for one", "Put your own seed into crawl.source.web.seeds"
+            )
         private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(host_of(url))]
         if private:
             raise BadSetting(

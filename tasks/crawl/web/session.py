@@ -204,7 +204,7 @@ class Session:
         self.ledger.commit()
         self.ledger.close()
         waiting = self.frontier.num_waiting + self.frontier.num_fetching
-        return f"{self.tally.answers:,} answers are kept, {waiting:,} known URLs wait"
+        return f"answers kept: {self.tally.answers:,}, known URLs that wait: {waiting:,}"
 
     def finish(self, draft: Draft) -> Tally:
         """What was crawled, once its index is written. Raises what went wrong, or that there is nothing."""

@@ -168,8 +168,8 @@ def test_pages_behind_a_seed_that_does_not_answer_are_not_lost(site, snapshot):
     }
     seeds = {"seeds": [site.url("/"), site.url("/other")]}
     _, one = snapshot("one", **seeds)
-    moved, site.pages["/other"] = site.pages["/other"], site.page(wait=1.0)
-    second, two = snapshot("two", one, timeout=0.3, retries=0, **seeds)
+    moved, site.pages["/other"] = site.pages["/other"], site.hang_up
+    second, two = snapshot("two", one, retries=0, **seeds)
     assert second.counts["changes"] == {"unchanged": 1, "unanswered": 1}
     site.pages["/other"] = moved
     third, _ = snapshot("three", two, **seeds)

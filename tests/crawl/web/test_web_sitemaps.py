@@ -108,9 +108,9 @@ def test_a_sitemap_that_is_no_sitemap(site, crawled, index):
     site.pages |= {
         "/": site.page(),
         "/s.xml": site.page(text="sorry"),
-        "/slow.xml": site.Answer(b"<a>", chunks=50, pause=0.2),
+        "/slow.xml": site.Answer(b"<a>", chunks=500, pause=0.2),
     }
-    draft = crawled(sitemaps={"urls": [site.url("/s.xml"), site.url("/slow.xml"), "nonsense"]}, timeout=0.5)
+    draft = crawled(sitemaps={"urls": [site.url("/s.xml"), site.url("/slow.xml"), "nonsense"]}, timeout=2)
     assert paths(index(draft.path)) == ["/"]
     assert draft.counts["skipped"] == {"sitemap cannot be read": 2}
 

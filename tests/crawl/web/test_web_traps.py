@@ -167,7 +167,7 @@ def test_answers_that_drip(site, crawled, index):
     site.pages["/"] = site.page("/drip", "/fine")
     site.pages["/drip"] = site.Answer(b"<p>", chunks=100, pause=0.1)
     site.pages["/fine"] = site.page(text="fine")
-    draft = crawled(timeout=1, retries=3)
+    draft = crawled(timeout=2, retries=3)
     assert paths(index(draft.path)) == ["/", "/fine"]
     assert draft.counts["skipped"] == {"answer too slow": 1}
     assert site.asked()["/drip"] == 1, "it would be as slow the next time"
@@ -178,7 +178,7 @@ def test_a_tarpit_is_given_up(site, crawled):
     site.pages |= {link: site.Answer(b"<p>", chunks=100, pause=0.1) for link in links}
     site.pages["/"] = site.page(*links)
     with pytest.raises(StageFailure, match=r"answer too slow: (5|6|7|8)"):
-        crawled(timeout=0.6)
+        crawled(timeout=1.5)
 
 
 def test_pages_that_are_not_kept_come_to_an_end_too(site, crawled):
