@@ -53,17 +53,24 @@ def _tokens(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _bert_like(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
+def _stack(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
+    """The names that all families use but GPT-2 and the encoder–decoders."""
     layers, width, heads = settings.shape
     return {
         "num_hidden_layers": layers,
         "hidden_size": width,
         "num_attention_heads": heads,
-        "intermediate_size": 4 * width,
         "max_position_embeddings": settings.context,
+        **_tokens(vocabulary),
+    }
+
+
+def _bert_like(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
+    return {
+        "intermediate_size": 4 * settings.shape[1],
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
-        **_tokens(vocabulary),
+        **_stack(settings, vocabulary),
     }
 
 
@@ -107,16 +114,11 @@ def electra_generator(discriminator: Any, share: float, seed: int) -> PreTrained
 
 def _modernbert(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
     """arXiv:2412.13663: rotary positions, gated layers without biases, global attention in every third layer only."""
-    layers, width, heads = settings.shape
     return ModernBertConfig(
-        num_hidden_layers=layers,
-        hidden_size=width,
-        num_attention_heads=heads,
-        intermediate_size=3 * width // 2,
-        max_position_embeddings=settings.context,
+        intermediate_size=3 * settings.shape[1] // 2,
         cls_token_id=vocabulary.start,
         sep_token_id=vocabulary.end,
-        **_tokens(vocabulary),
+        **_stack(settings, vocabulary),
     )
 
 
@@ -139,17 +141,13 @@ def _gpt2(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
 
 def _llama(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
     """arXiv:2302.13971: rotary positions, root mean square norms, gated layers without biases."""
-    layers, width, heads = settings.shape
+    _, width, heads = settings.shape
     return LlamaConfig(
-        num_hidden_layers=layers,
-        hidden_size=width,
-        num_attention_heads=heads,
         num_key_value_heads=heads,
         intermediate_size=_gated_width(width),
-        max_position_embeddings=settings.context,
         # at these sizes a projection of its own would be most of the model
         tie_word_embeddings=True,
-        **_tokens(vocabulary),
+        **_stack(settings, vocabulary),
     )
 
 

@@ -12,18 +12,20 @@ from transformers import PreTrainedModel
 
 from tasks.model.onnx import Session, write_int8, write_onnx
 from tasks.pretrain.loop import Training
-from tasks.pretrain.objectives import IGNORED
+from tasks.pretrain.objectives import IGNORED, Objective
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.objectives.masked import Masked
+from tasks.pretrain.objectives.mixture import Mixture
 from tasks.pretrain.randomness import Randomness
 
-Model = Callable[[Tensor], Tensor]
-Sample = tuple[Tensor, Tensor]
+Model = Callable[..., Tensor]
+Sample = tuple[tuple[Tensor, ...], Tensor]
+"""what a model reads, each (1, T), an encoder–decoder its source and what stands before the targets; targets (T,)"""
 
 
 @dataclass(frozen=True)
 class Portable:
-    """A file of the model, its size, and how it does on the validation texts."""
+    """A file of the model (of an encoder–decoder two), its size, and how it does on the validation texts."""
 
     file: str
     bytes: int
@@ -40,45 +42,55 @@ def write_portable(run: Training, folder: Path) -> list[Portable]:
     kind = type(run.objective.exported(run.learner))
     module: PreTrainedModel = kind.from_pretrained(folder)  # as it was saved, on the CPU
 
-    def original(ids_BT: Tensor) -> Tensor:
-        found: Tensor = module(input_ids=ids_BT)[0]
+    def original(*ids_BT: Tensor) -> Tensor:
+        found: Tensor = module(**dict(zip(("input_ids", "decoder_input_ids"), ids_BT, strict=False)))[0]
         return found
 
-    path = write_onnx(module, folder / "onnx", causal=run.model.reads == "left")
-    files = [path, write_int8(path)] if run.settings.onnx == "int8" else [path]
+    files = write_onnx(module, folder / "onnx", causal=run.model.reads == "left")
+    variants = [files, list(map(write_int8, files))] if run.settings.onnx == "int8" else [files]
     samples, guesses = list(_samples(run)), module.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
-    models: dict[Path, Model] = {folder / "model.safetensors": original}
-    models |= {each: Session(each, run.hardware.threads) for each in files}
-    return [
-        Portable(str(each.relative_to(folder)), each.stat().st_size, *_judged(model, original, samples, guesses))
-        for each, model in models.items()
-    ]
+    models: list[tuple[list[Path], Model]] = [([folder / "model.safetensors"], original)]
+    models += [(each, Session(each, run.hardware.threads)) for each in variants]
+    return [_portable(folder, files, *_judged(model, original, samples, guesses)) for files, model in models]
+
+
+def _portable(folder: Path, files: list[Path], loss: float | None, distance: float) -> Portable:
+    names = " + ".join(str(path.relative_to(folder)) for path in files)
+    return Portable(names, sum(path.stat().st_size for path in files), loss, distance)
 
 
 def _samples(run: Training) -> Iterator[Sample]:
-    """Each validation text alone, with the tokens to guess: ids (1, T), targets (T,)."""
+    """Each validation text alone, with the tokens to guess."""
     slots = np.arange(run.corpus.num_validation, dtype=np.int64)
     if not len(slots):
         return
-    rows = run.corpus.validation.at(slots, seed=0)
-    objective = Causal() if run.model.reads == "left" else Masked()
-    made = objective.make(rows, Randomness(0, slots))
-    tokens, targets = made["tokens"], np.full(made["tokens"].shape, IGNORED)
+    made = _task(run).make(run.corpus.validation.at(slots, seed=0), Randomness(0, slots))
+    tokens, documents, targets = made["tokens"], made["documents"], made["targets"]
     if "places" in made:
+        targets = np.full_like(tokens, IGNORED)
         targets.ravel()[made["places"]] = made["targets"]
-    else:
-        targets = made["targets"]
-    for row in range(len(tokens)):
-        for number in range(int(rows.documents[row].max()) + 1):
-            own = rows.documents[row] == number
-            yield torch.from_numpy(tokens[row, own][None]), torch.from_numpy(targets[row, own])
+    for row, places in enumerate(made.get("decoder_documents", documents)):
+        for number in range(int(places.max()) + 1):
+            text, wanted = tokens[row, documents[row] == number], targets[row, places == number]
+            given = [text]
+            if run.model.reads == "pairs":
+                given.append(np.append(run.model.module.config.decoder_start_token_id, wanted[:-1]))
+            if len(wanted):  # nothing may be hidden in a short text
+                yield tuple(torch.from_numpy(each[None]) for each in given), torch.from_numpy(wanted)
+
+
+def _task(run: Training) -> Objective:
+    """What a text alone can be judged by: not every objective's loss is one of tokens."""
+    if run.model.reads != "pairs":
+        return Causal() if run.model.reads == "left" else Masked()
+    return run.objective.parts()[0][1] if isinstance(run.objective, Mixture) else run.objective
 
 
 @torch.no_grad()
 def _judged(model: Model, original: Model, samples: list[Sample], guesses: bool) -> tuple[float | None, float]:
     total, count, apart = 0.0, 0, 0.0
-    for ids_BT, targets_T in samples:
-        found, wanted = model(ids_BT), original(ids_BT)
+    for given, targets_T in samples:
+        found, wanted = model(*given), original(*given)
         apart += 1 - float(functional.cosine_similarity(found.flatten(), wanted.flatten(), dim=0))
         if guesses:
             total += float(functional.cross_entropy(found[0], targets_T, ignore_index=IGNORED, reduction="sum"))

@@ -86,7 +86,7 @@ class Pretrain(Block):
     """after a causal run, train an LSTM of the same width in as many steps too, and report its perplexity"""
     onnx: Literal["none", "float", "int8"] = "none"
     """also save the model as ONNX, for runtimes without torch: in float32, or also with weights of 8 bits; the card
-    tells what that costs. Not for encoder–decoders"""
+    tells what that costs"""
     seed: int = Field(
         default=0, ge=0, description="decides the first weights, the order of the rows and what is hidden"
     )
@@ -127,8 +127,6 @@ class Pretrain(Block):
                 f"batch.length {self.length} is more than architecture.context {self.architecture.context}"
             )
         check_doubles("length", self.batch.first_length or self.length, self.length)
-        if self.onnx != "none" and self.architecture.reads == "pairs":
-            raise ValueError(f"onnx is not for encoder–decoders as {self.architecture.family}: set it to none")
         if self.objective.chosen.reads != self.architecture.reads:
             fitting = [family for family, reads in READS.items() if reads == self.objective.chosen.reads]
             raise ValueError(

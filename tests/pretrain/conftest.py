@@ -17,7 +17,7 @@ from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, pr
 from transformers import PreTrainedTokenizerFast
 
 from tasks.model.hardware import Hardware
-from tasks.pretrain.loop import Training
+from tasks.pretrain.loop import Line, Training, train
 from tasks.pretrain.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
 
@@ -113,6 +113,29 @@ def small(**changes: object) -> Pretrain:
         "validation_rows": 6,
     }
     return Pretrain.model_validate(given | changes)
+
+
+def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[Line]:
+    """The lines of the steps up to one, or to the end."""
+    lines: list[Line] = []
+    train(
+        run,
+        report=lambda _, line: lines.append(line),
+        stopped=lambda: until is not None and run.step >= until,
+        seconds=seconds,
+    )
+    return lines
+
+
+def forty_steps(**changes: object) -> Pretrain:
+    """Settings of a run that is long enough to learn."""
+    return small(**{"steps": 40, "validate_every": 40, "batch": {"rows": 16}, **changes})
+
+
+def learnt(run: Training) -> float:
+    """How far the loss falls: from that of the first batch to the last one on texts that were held out."""
+    lines = finish(run)
+    return float(lines[0]["loss"] - lines[-1]["validation_loss"])
 
 
 def _joined(work: Callable[..., object], number: int, folder: Path, args: tuple[object, ...]) -> None:

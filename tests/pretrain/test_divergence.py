@@ -10,10 +10,10 @@ import torch
 
 from tasks.failure import StageFailure
 from tasks.pretrain.divergence import Divergence
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.settings import Pretrain
 
-from .conftest import small
+from .conftest import finish, small
 
 Start = Callable[..., Training]
 ROWS = 4
@@ -29,10 +29,6 @@ def spoilt(run: Training, bad: set[int], loss: float) -> Training:
 
     run.gradients.accumulate = accumulate  # type: ignore[method-assign]
     return run
-
-
-def finish(run: Training, until: int = 10**9, seconds: float = 1e9) -> None:
-    train(run, report=lambda *_: None, stopped=lambda: run.step >= until, seconds=seconds)
 
 
 def settings_of(**answers: object) -> Pretrain:

@@ -7,27 +7,16 @@ import torch
 
 from tasks.failure import StageFailure
 from tasks.model.hardware import Hardware
-from tasks.pretrain.loop import Line, Training, train
+from tasks.pretrain.loop import Training, train
 from tasks.pretrain.metrics import read_metrics
 
-from .conftest import small
+from .conftest import finish, forty_steps, learnt, small
 
 Start = Callable[..., Training]
 
 
 def weights(run: Training) -> dict[str, torch.Tensor]:
     return {name: parameter.detach().clone() for name, parameter in run.model.module.named_parameters()}
-
-
-def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[Line]:
-    lines: list[Line] = []
-    train(
-        run,
-        report=lambda _, line: lines.append(line),
-        stopped=lambda: until is not None and run.step >= until,
-        seconds=seconds,
-    )
-    return lines
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
@@ -93,10 +82,9 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str, margin: float) -> None:
     optimizer = {"kind": kind, "learning_rate": 0.01}
-    settings = small(family=family, steps=40, validate_every=20, optimizer=optimizer, batch={"rows": 16})
-    lines = finish(training(settings))
-    assert lines[-1]["validation_loss"] < lines[0]["loss"] - margin
-    assert [line["step"] for line in lines if "validation_loss" in line] == [20, 40]
+    run = training(forty_steps(family=family, validate_every=20, optimizer=optimizer))
+    assert learnt(run) > margin
+    assert [line["step"] for line in run.metrics.lines if "validation_loss" in line] == [20, 40]
 
 
 def test_the_gradient_is_clipped_to_the_norm(training: Start) -> None:

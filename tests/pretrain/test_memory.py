@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.memory import is_about_memory, most_rows, out_of_memory
 
-from .conftest import small
+from .conftest import finish, small
 
 Start = Callable[..., Training]
 ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nand more")
@@ -49,7 +49,7 @@ def test_the_batch_that_fits_is_named(
     run = training(small(batch=batch))
     with_room_for(run, room, monkeypatch)
     with pytest.raises(torch.OutOfMemoryError) as raised:
-        train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+        finish(run)
     failure = out_of_memory(raised.value, run)
     assert str(failure).startswith("out of memory: CUDA out of memory. Tried to allocate 2 GiB. ")
     with pytest.raises(type(failure), match=said):

@@ -13,7 +13,7 @@ from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.augment import Augment
 from tasks.pretrain.embedding import Embedder, Projected, matched, pooled
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.momentum import Queued
 from tasks.pretrain.objectives.moco import Moco
 from tasks.pretrain.objectives.simclr import Simclr
@@ -23,7 +23,7 @@ from tasks.pretrain.randomness import Randomness
 from tasks.pretrain.rows import PackedRows, Rows
 from tasks.pretrain.texts import texts_of, view
 
-from .conftest import CPU, SPECIAL, small, write_shard
+from .conftest import CPU, SPECIAL, finish, small, write_shard
 
 SLOTS = np.arange(16)
 
@@ -207,10 +207,6 @@ def test_each_view_is_told_from_all_others_but_not_from_itself(rows: Rows) -> No
     assert total.item() == pytest.approx(-scores.log_softmax(-1)[range(len(views)), twins].sum().item(), rel=1e-4)
     assert "projection.0.weight" in learner.state()
     assert not any("projection" in name for name in Simclr().exported(learner).state_dict())
-
-
-def finish(run: Training, until: int | None = None) -> None:
-    train(run, report=lambda *_: None, stopped=lambda: until is not None and run.step >= until, seconds=1e9)
 
 
 @pytest.mark.parametrize(("kind", "margin"), [("simcse", 1.0), ("moco", None), ("simclr", 0.5), ("text_pairs", 0.5)])

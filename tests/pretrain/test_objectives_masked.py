@@ -13,7 +13,7 @@ from tasks.model import words
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
 from tasks.pretrain.generator import Generated, sampled
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.objectives import IGNORED
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.replaced_token_detection import ReplacedTokenDetection
@@ -21,7 +21,7 @@ from tasks.pretrain.randomness import Randomness
 from tasks.pretrain.rows import PackedRows, Rows
 from tasks.pretrain.units import first_places, span_begins, whole_units
 
-from .conftest import small
+from .conftest import forty_steps, learnt, small
 
 SLOTS = np.arange(8)
 WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))
@@ -163,10 +163,7 @@ def test_without_the_segmenter_its_package_is_named(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], chosen: dict[str, object]) -> None:
-    run = training(small(family="bert", objective=chosen, steps=40, validate_every=40, batch={"rows": 16}))
-    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
-    lines = run.metrics.lines
-    assert lines[-1]["validation_loss"] < lines[0]["loss"] - 0.5
+    assert learnt(training(forty_steps(family="bert", objective=chosen))) > 0.5
 
 
 def electra(rows: Rows) -> Generated:
@@ -232,15 +229,6 @@ def test_another_family_than_electra_is_refused(rows: Rows) -> None:
 
 
 def test_electra_learns_from_real_text(training: Callable[..., Training]) -> None:
-    settings = small(
-        family="electra",
-        objective={"kind": "replaced_token_detection"},
-        steps=40,
-        validate_every=40,
-        batch={"rows": 16},
-        optimizer={"learning_rate": 0.01},
-    )
-    run = training(settings)
-    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
-    lines = run.metrics.lines
-    assert lines[-1]["validation_loss"] < lines[0]["loss"] - 8, "it begins at 50 × ln 2 + ln 500"
+    chosen = {"kind": "replaced_token_detection"}
+    settings = forty_steps(family="electra", objective=chosen, optimizer={"learning_rate": 0.01})
+    assert learnt(training(settings)) > 8, "it begins at 50 × ln 2 + ln 500"

@@ -12,13 +12,13 @@ from tasks.failure import StageFailure
 from tasks.model.architecture import Architecture
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.mixture import Mixture, Turns
 from tasks.pretrain.randomness import Randomness
 from tasks.pretrain.rows import PackedRows, Rows
 
-from .conftest import small
+from .conftest import forty_steps, learnt
 
 SLOTS = np.arange(8)
 OFF = {"span_corruption": 0, "extreme_corruption": 0}
@@ -87,14 +87,6 @@ def test_each_part_says_what_it_needs() -> None:
 def test_a_tiny_run_on_real_text_learns(
     training: Callable[..., Training], family: str, turns: dict[str, int], margin: float
 ) -> None:
-    settings = small(
-        family=family,
-        objective={"kind": "mixture", "mixture": {"turns": turns}},
-        steps=40,
-        validate_every=40,
-        batch={"rows": 16},
-        optimizer={"learning_rate": 0.01},
-    )
-    run = training(settings)
-    train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
-    assert run.metrics.lines[-1]["validation_loss"] < run.metrics.lines[0]["loss"] - margin
+    chosen = {"kind": "mixture", "mixture": {"turns": turns}}
+    settings = forty_steps(family=family, objective=chosen, optimizer={"learning_rate": 0.01})
+    assert learnt(training(settings)) > margin

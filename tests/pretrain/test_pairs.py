@@ -18,7 +18,8 @@ from tasks.pretrain.objectives.denoising import Denoising
 from tasks.pretrain.objectives.span_corruption import SpanCorruption
 from tasks.pretrain.randomness import Randomness
 from tasks.pretrain.rows import PackedRows, Rows
-from tasks.pretrain.settings import Pretrain
+
+from .conftest import forty_steps, learnt
 
 SLOTS = np.arange(60)
 WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, sentinels=tuple(range(900, 940)))
@@ -208,17 +209,5 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
     [("t5", "span_corruption", 2.3), ("bart", "span_corruption", 1.7), ("bart", "denoising", 1.7)],
 )
 def test_it_learns_real_text(training: Callable[..., Training], family: str, kind: str, margin: float) -> None:
-    settings = Pretrain.model_validate(
-        {
-            "architecture": {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64},
-            "objective": {"kind": kind},
-            "batch": {"rows": 16},
-            "steps": 40,
-            "validate_every": 40,
-        }
-    )
-    run = training(settings)
-    first = run.advance()["loss"]
-    while not run.done:
-        line = run.advance()
-    assert line["validation_loss"] < first - margin
+    shape = {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64}
+    assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, validation_rows=64))) > margin

@@ -20,7 +20,7 @@ from tasks.pretrain.ranks import Ranks, spread
 from tasks.pretrain.task import pretrain
 from tasks.store import Artifact, Store
 
-from .conftest import CPU, small
+from .conftest import CPU, finish, small
 
 OPTIMIZER = {"kind": "adamw", "learning_rate": 1e-3}
 SETTINGS = small(steps=50, validate_every=25, optimizer=OPTIMIZER, batch={"rows": 8, "accumulation": 2})
@@ -110,7 +110,7 @@ def test_the_stage_takes_the_steps_of_one_rank_with_two_of_which_one_is_killed(
     assert manifest.counts["ranks"] == 2
 
     one = training(SETTINGS, "one")
-    train(one, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+    finish(one)
     two = read_metrics(artifact.folder / "metrics.jsonl")
     assert [line["tokens"] for line in two] == [line["tokens"] for line in one.metrics.lines]
     for what in ("loss", "gradient_norm"):
@@ -132,7 +132,7 @@ def test_another_number_of_ranks_goes_on_with_the_same_rows(
     whole, resumed = training(SHORT, "whole"), training(SHORT, "begun")
     assert resumed.resumed_at == 3
     for run in (whole, resumed):
-        train(run, report=lambda *_: None, stopped=lambda: False, seconds=1e9)
+        finish(run)
     pairs = list(zip(whole.metrics.lines, resumed.metrics.lines, strict=True))
     assert all(one["tokens"] == other["tokens"] for one, other in pairs)
     assert [one["loss"] for one, _ in pairs] == pytest.approx([other["loss"] for _, other in pairs], rel=1e-5)

@@ -10,13 +10,13 @@ from transformers import AutoModelForCausalLM
 
 from tasks.pretrain.__main__ import lead
 from tasks.pretrain.guard import Stop, asleep
-from tasks.pretrain.loop import Training, train
+from tasks.pretrain.loop import Training
 from tasks.pretrain.metrics import read_metrics
 from tasks.pretrain.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.sharding import is_sharded
 
-from .conftest import CPU, small
+from .conftest import CPU, finish, small
 
 SHARDED = replace(CPU, parallel="shard")
 LAST = 12
@@ -36,10 +36,6 @@ def settings(name: str) -> Pretrain:
     return small(**{"steps": LAST, "validate_every": 6, "batch": {"rows": 8}, **CHANGES[name]})
 
 
-def some_steps(run: Training, steps: int) -> None:
-    train(run, report=lambda *_: None, stopped=lambda: run.step >= steps, seconds=1e9)
-
-
 def work(ranks: Ranks, folder: Path, tokens: Path) -> None:
     """Half of each run; for one of them also the rest, gone on with from the checkpoint."""
     torch.set_num_threads(1)
@@ -48,7 +44,7 @@ def work(ranks: Ranks, folder: Path, tokens: Path) -> None:
         assert is_sharded(run.gradients.scored)
         held = sum(parameter.to_local().numel() for parameter in run.gradients.parameters)
         assert held < 0.6 * sum(parameter.numel() for parameter in run.gradients.parameters)
-        some_steps(run, LAST // 2)
+        finish(run, LAST // 2)
     resumed = Training(settings("muon"), [tokens], folder / "muon", SHARDED, ranks)
     assert resumed.resumed_at == LAST // 2
     if ranks.leads:
@@ -56,7 +52,7 @@ def work(ranks: Ranks, folder: Path, tokens: Path) -> None:
         assert lead(resumed, job, Stop(), 1e9) == 0
         asleep()
     else:
-        some_steps(resumed, LAST)
+        finish(resumed, LAST)
 
 
 def test_split_weights_take_the_steps_of_whole_ones(
@@ -67,9 +63,9 @@ def test_split_weights_take_the_steps_of_whole_ones(
     for name in CHANGES:
         halves = read_metrics(tmp_path / name / "metrics.jsonl")
         assert len(halves) == (LAST if name == "muon" else LAST // 2)
-        some_steps(training(settings(name), name), LAST)  # one rank goes on from what two have left
+        finish(training(settings(name), name), LAST)  # one rank goes on from what two have left
         whole = training(settings(name), f"{name} alone")
-        some_steps(whole, LAST)
+        finish(whole, LAST)
         found = read_metrics(tmp_path / name / "metrics.jsonl")
         assert [line["tokens"] for line in found] == [line["tokens"] for line in whole.metrics.lines]
         for what in ("loss", "gradient_norm", "validation_loss"):

@@ -3,7 +3,7 @@
 Without its mode tokens: a row does not say which objective it is read for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -65,39 +65,38 @@ class Mixture(Objective):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        found = {part.reads: name for name, part, _ in self._parts()}
+        found = {part.reads: name for name, part, _ in self.parts()}
         if not found:
             raise ValueError("turns: at least one part must have some")
         if len(found) > 1:
             raise ValueError(f"turns: {' and '.join(found.values())} need different kinds of model; set some to 0")
         return self
 
-    def _parts(self) -> Iterator[tuple[str, Objective, int]]:
+    def parts(self) -> list[tuple[str, Objective, int]]:
         """Name, objective and turns of the parts that are on."""
-        for name in Turns.model_fields:
-            if turns := getattr(self.turns, name):
-                yield name, getattr(self, name), turns
+        turns = self.turns.model_dump()
+        return [(name, getattr(self, name), number) for name, number in turns.items() if number]
 
     def semantic(self) -> dict[str, Any]:
         """Parts that are off count nothing."""
-        return {"turns": self.turns.semantic(), **{name: part.semantic() for name, part, _ in self._parts()}}
+        return {"turns": self.turns.semantic(), **{name: part.semantic() for name, part, _ in self.parts()}}
 
     @property
     def reads(self) -> Reads:  # type: ignore[override]
         """What all parts read."""
-        return next(part.reads for _, part, _ in self._parts())
+        return self.parts()[0][1].reads
 
     def needs(self, vocabulary: Vocabulary) -> None:
         """What each part needs."""
-        for _, part, _ in self._parts():
+        for _, part, _ in self.parts():
             part.needs(vocabulary)
 
     def make(self, rows: "Rows", random: Randomness) -> Arrays:
         """The batch of each part for its rows, as `part.array`. Shapes are static where the cycle divides the rows."""
-        names = [name for name, _, turns in self._parts() for _ in range(turns)]
+        names = [name for name, _, turns in self.parts() for _ in range(turns)]
         turn = random.slots.astype(np.int64) % len(names)
         batch: Arrays = {}
-        for name, part, _ in self._parts():
+        for name, part, _ in self.parts():
             mine = np.array([each == name for each in names])[turn]
             if mine.any():
                 made = part.make(_some(rows, mine), Randomness(random.seed, random.slots[mine].astype(np.int64)))
@@ -108,7 +107,7 @@ class Mixture(Objective):
         """The model, and what each part adds."""
         from tasks.pretrain.several import Several  # noqa: PLC0415 - torch takes seconds to import
 
-        return Several(model, {name: part.learner(model, vocabulary, seed) for name, part, _ in self._parts()})
+        return Several(model, {name: part.learner(model, vocabulary, seed) for name, part, _ in self.parts()})
 
     def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
         """The sum over the parts, each divided by how many tokens a row may guess there."""
@@ -116,7 +115,7 @@ class Mixture(Objective):
 
         assert isinstance(learner, Several)
         sums, counts = [], []
-        for name, part, _ in self._parts():
+        for name, part, _ in self.parts():
             mine = {key.partition(".")[2]: each for key, each in batch.items() if key.startswith(f"{name}.")}
             if mine:
                 total, count = part.loss(learner.part(name), mine)
