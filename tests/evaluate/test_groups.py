@@ -38,14 +38,14 @@ def test_each_group_is_scored_alone() -> None:
 
 
 def test_groups_are_shown_as_a_table() -> None:
-    html = group_table(grammar())
+    html = group_table(grammar(), by_group(grammar()))
     assert "<td>all</td><td>4</td><td>62.5 <small" in html
     assert "<td>x</td><td>2</td><td>25.0 <small" in html
 
 
 def test_one_group_is_no_table() -> None:
     one = board(Documents, [{"text": "ab", "group": "a"}], pl.DataFrame({"nats": [5.545177], "tokens": [1]}))
-    assert group_table(one) == ""
+    assert group_table(one, by_group(one)) == ""
     assert by_group(one) == []
 
 
@@ -55,6 +55,6 @@ def test_bits_are_not_shown_in_per_cent() -> None:
         {"space_saving": 0.5, "bits_per_byte": 4.0, "perplexity": 256}, rel=1e-5
     )
     html = score_table(one)
-    assert "<th>bits per byte, all</th>" in html
+    assert "<th>bits per byte</th>" in html
     assert "<td>4.00</td>" in html
-    assert "<td>50.0 <small" in html
+    assert "<td>50.0</td>" in html
