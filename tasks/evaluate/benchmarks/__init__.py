@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
 
 import polars as pl
 
@@ -13,11 +12,13 @@ from tasks.evaluate.examples import Task
 class Benchmark(Block, ABC):
     """A task with labels that a model is fine-tuned on and scored by."""
 
-    from_heldout: ClassVar[bool] = False
-    """Whether its texts come from documents that were kept out of training, and not from files of the user."""
-
     enabled: bool = False
     """whether models are scored on it"""
+
+    @property
+    def from_heldout(self) -> bool:
+        """Whether it has texts of documents that were kept out of training, and not of files of the user only."""
+        return False
 
     @abstractmethod
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:

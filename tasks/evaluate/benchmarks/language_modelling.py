@@ -39,6 +39,11 @@ class LanguageModelling(Benchmark):
     seed: int = 0
     """decides which texts stay when a set has more than its limit"""
 
+    @property
+    def from_heldout(self) -> bool:
+        """Where that is asked for."""
+        return self.heldout
+
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """One task per set. Raises StageFailure that names the file and the row."""
         if self.heldout:

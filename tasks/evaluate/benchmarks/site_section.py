@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -26,8 +26,6 @@ class Row(NamedTuple):
 
 class SiteSection(Benchmark):
     """Tell the section of the site (say, the package) from a passage of a held-out page, names masked."""
-
-    from_heldout: ClassVar[bool] = True
 
     enabled: bool = True
     """whether models are scored on it"""
@@ -72,6 +70,11 @@ class SiteSection(Benchmark):
         if "label" not in groups:
             raise ValueError("it needs a named group, as in (?P<label>[^/]+)")
         return pattern
+
+    @property
+    def from_heldout(self) -> bool:
+        """All of its texts."""
+        return True
 
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """One task from all held-out documents whose URL fits. Raises StageFailure below two classes."""

@@ -20,7 +20,8 @@ from tasks.evaluate.bm25 import bm25
 from tasks.evaluate.examples import Task
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.kinds.continuations import holding
-from tasks.failure import StageFailure
+from tasks.evaluate.task import Evaluate, refuse_settings
+from tasks.failure import BadSetting, StageFailure
 
 HEAD = "sent_more,sent_less,stereo_antistereo,bias_type\n"
 NONE = pl.DataFrame()
@@ -191,3 +192,11 @@ def test_real_collections(shared: Any) -> None:
     assert len(task.test) == 1500
     assert value(task, "cosine", "spearman") == pytest.approx(0.714, abs=0.02)
     assert np.isclose(value(task, "cosine", "spearman"), value(task, "cosine", "spearman_standardized"))
+
+
+def test_held_out_documents_are_asked_for_where_they_are_to_be_foretold() -> None:
+    benchmarks = {"site_section": {"enabled": False}, "language_modelling": {"heldout": True}}
+    settings = Evaluate.model_validate({"benchmarks": benchmarks})
+    refuse_settings(settings, 0.1)  # they are not there before a run
+    with pytest.raises(BadSetting, match="language_modelling is made of held-out pages"):
+        refuse_settings(settings, 0)
