@@ -50,7 +50,7 @@ from benchmarks.report import (
 from tasks.block import OneOf
 from tasks.evaluate.encoder import Batch, Tokens, load
 from tasks.evaluate.examples import Task
-from tasks.evaluate.finetune import fit, one_thread
+from tasks.evaluate.fitting.finetune import fit, one_thread
 from tasks.evaluate.heads import Head, head_of
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.ways import Way

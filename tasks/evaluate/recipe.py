@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.block import Block, OneOf
-from tasks.evaluate.unlabelled import Unlabelled
+from tasks.evaluate.fitting.unlabelled import Unlabelled
 from tasks.evaluate.ways import Way
 
 

@@ -11,18 +11,25 @@ from typing import Any
 import polars as pl
 
 from tasks.draft import Draft
-from tasks.evaluate.answer import summary
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
-from tasks.evaluate.groups import by_group
+from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
 from tasks.evaluate.heads import class_of
-from tasks.evaluate.highlights import read
-from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, settings_lines
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
-from tasks.evaluate.report import Story, render
-from tasks.evaluate.samples import rules
+from tasks.evaluate.report.answer import summary
+from tasks.evaluate.report.groups import by_group
+from tasks.evaluate.report.highlights import read
+from tasks.evaluate.report.history import (
+    ancestors,
+    crawl_figures,
+    funnel_steps,
+    loss_curve,
+    run_picture,
+    settings_lines,
+)
+from tasks.evaluate.report.samples import rules
+from tasks.evaluate.report.story import Story, render
 from tasks.evaluate.scores import TITLES, Fit, Scoreboard, answers, as_json, rows, write_json
 from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure

@@ -11,11 +11,11 @@ from tasks.evaluate import attributions
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
-from tasks.evaluate.finetune import fit, one_thread
+from tasks.evaluate.fitting.finetune import fit, one_thread
 from tasks.evaluate.heads import Head, head_of
-from tasks.evaluate.highlights import highlights, read
 from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.report.highlights import highlights, read
 
 COMMON = ["the", "a", "of", "and", "many", "old"]
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
-from tasks.evaluate.finetune import Fitted, fit, one_thread
+from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.heads.tags import places_of, word_ends
 from tasks.evaluate.kinds import Kind, kind_of

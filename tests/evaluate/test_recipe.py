@@ -7,10 +7,10 @@ import torch
 
 from tasks.block import OneOf
 from tasks.evaluate.encoder import load
-from tasks.evaluate.finetune import Moment, is_over
+from tasks.evaluate.fitting.finetune import Moment, is_over
+from tasks.evaluate.fitting.optimizer import optimizer_of, shares
 from tasks.evaluate.heads import class_weights
 from tasks.evaluate.heads.classes import ClassHead
-from tasks.evaluate.optimizer import optimizer_of, shares
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.ways import Way
 

@@ -15,10 +15,10 @@ from tasks.block import Every
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
-from tasks.evaluate.frozen import Features
+from tasks.evaluate.fitting.frozen import Features
 from tasks.evaluate.heads import Example, Head
-from tasks.evaluate.highlights import read
 from tasks.evaluate.query import answers, results
+from tasks.evaluate.report.highlights import read
 from tasks.evaluate.task import Evaluate, evaluate
 from tasks.failure import StageFailure
 from tasks.store import Artifact
@@ -92,7 +92,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.evaluate.fits._fitted", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.evaluate.fitting.fits._fitted", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 

@@ -22,7 +22,7 @@ from transformers import (
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
-from tasks.evaluate.finetune import fit, one_thread
+from tasks.evaluate.fitting.finetune import fit, one_thread
 from tasks.evaluate.heads.texts import TextWriter, ended
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.kinds.texts import Texts, bleu_tokenizer

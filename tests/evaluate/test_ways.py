@@ -14,8 +14,8 @@ from tasks.block import OneOf, members
 from tasks.evaluate.benchmarks.site_section import SiteSection
 from tasks.evaluate.encoder import Encoder, Tokens, batch_of, load
 from tasks.evaluate.examples import Task
-from tasks.evaluate.finetune import Fitted, fit, one_thread
-from tasks.evaluate.frozen import Features, with_features
+from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
+from tasks.evaluate.fitting.frozen import Features, with_features
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.recipe import Recipe
@@ -141,7 +141,7 @@ def test_a_probe_sees_the_encoder_once(task: Task, checkpoint: Path, tmp_path: P
 
 def test_the_probe_of_kept_features_is_the_probe(task: Task, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = fitted(task, checkpoint, recipe_of("head_only"))
-    monkeypatch.setattr("tasks.evaluate.finetune.with_features", lambda head, examples: examples)
+    monkeypatch.setattr("tasks.evaluate.fitting.finetune.with_features", lambda head, examples: examples)
     monkeypatch.setattr(Encoder, "train", lambda self, mode=True: self)  # GPT-2's dropout is not of this comparison
     seen = fitted(task, checkpoint, recipe_of("head_only"))
     assert np.allclose(kept.losses, seen.losses, atol=1e-4)

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fits import score
+from tasks.evaluate.fitting.fits import score
 from tasks.evaluate.recipe import Recipe
 
 TRAIN, TEST = 5000, 600

@@ -8,7 +8,7 @@ import polars as pl
 
 from tasks.evaluate.encoder import Encoder, Tokens, load
 from tasks.evaluate.examples import Task
-from tasks.evaluate.finetune import one_thread
+from tasks.evaluate.fitting.finetune import one_thread
 from tasks.evaluate.likelihood import LanguageModel
 from tasks.evaluate.recipe import Recipe
 

@@ -20,6 +20,6 @@ class Adapter(Way):
 
     def apply(self, encoder: "Encoder") -> None:
         """Raises StageFailure for a model whose sublayers cannot be told apart."""
-        from tasks.evaluate.bottleneck import insert  # noqa: PLC0415 - torch
+        from tasks.evaluate.fitting.bottleneck import insert  # noqa: PLC0415 - torch
 
         insert(encoder.body, self.width, attention=self.after == "both sublayers")

@@ -19,7 +19,7 @@ class LastLayers(Way):
 
     def apply(self, encoder: "Encoder") -> None:
         """Raises StageFailure for a model of fewer layers."""
-        from tasks.evaluate.layers import heights, layers_of  # noqa: PLC0415 - torch
+        from tasks.evaluate.fitting.layers import heights, layers_of  # noqa: PLC0415 - torch
 
         count = len(layers_of(encoder.body))
         if self.layers > count:

@@ -24,7 +24,7 @@ class Prefix(Way):
 
     def apply(self, encoder: "Encoder") -> None:
         """Raises StageFailure where peft is not installed, or the model takes no keys from outside, as T5's encoder."""
-        from tasks.evaluate.prompts import prompted  # noqa: PLC0415 - torch
+        from tasks.evaluate.fitting.prompts import prompted  # noqa: PLC0415 - torch
 
         if not prompted(encoder, "PrefixTuningConfig", num_virtual_tokens=self.tokens):
             raise StageFailure(

@@ -24,7 +24,7 @@ class Prompt(Way):
 
     def apply(self, encoder: "Encoder") -> None:
         """Raises StageFailure where peft is not installed."""
-        from tasks.evaluate.prompts import prompted  # noqa: PLC0415 - torch
+        from tasks.evaluate.fitting.prompts import prompted  # noqa: PLC0415 - torch
 
         if not prompted(
             encoder, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"

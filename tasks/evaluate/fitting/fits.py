@@ -9,15 +9,15 @@ import polars as pl
 from tasks.evaluate import attributions
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
-from tasks.evaluate.finetune import Fitted, fit, one_thread
-from tasks.evaluate.frozen import Features
+from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
+from tasks.evaluate.fitting.frozen import Features
+from tasks.evaluate.fitting.parts import Parts, features_file
+from tasks.evaluate.fitting.semi_supervised import pseudo_labelled, texts_of
 from tasks.evaluate.heads import Head, TaskModel, class_of
 from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds import kind_of
-from tasks.evaluate.parts import Parts, features_file
 from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.semi_supervised import pseudo_labelled, texts_of
 
 Counts = dict[str, Any]
 MODELS = ("pretrained", "random")

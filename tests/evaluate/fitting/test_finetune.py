@@ -7,15 +7,15 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, T5Config
 
-from tasks.evaluate.batches import rows_by_step
 from tasks.evaluate.benchmarks.site_section import SiteSection
 from tasks.evaluate.encoder import Encoder, Tokens, batch_of, by_length, load
 from tasks.evaluate.examples import Task
-from tasks.evaluate.finetune import Fitted, fit, one_thread, standing
-from tasks.evaluate.fits import curve
+from tasks.evaluate.fitting.batches import rows_by_step
+from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread, standing
+from tasks.evaluate.fitting.fits import curve
+from tasks.evaluate.fitting.optimizer import progress_of
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.kinds.classes import Classes
-from tasks.evaluate.optimizer import progress_of
 from tasks.evaluate.recipe import Recipe
 from tasks.failure import StageFailure
 

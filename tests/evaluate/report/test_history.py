@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tasks.evaluate.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, words
+from tasks.evaluate.report.history import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, words
 
 LINEAGE = [
     {"stage": "crawl", "key": "c1", "digest": "d" * 64, "settings": {"seed": 1}, "counts": {"pages": 50}},

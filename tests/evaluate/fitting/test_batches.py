@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.evaluate.batches import batches_by_length, rows_by_step
+from tasks.evaluate.fitting.batches import batches_by_length, rows_by_step
 
 
 def lengths(many: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
-from tasks.evaluate.frozen import Features
+from tasks.evaluate.fitting.frozen import Features
 from tasks.evaluate.heads import Example, TaskModel
 from tasks.evaluate.recipe import Recipe
 

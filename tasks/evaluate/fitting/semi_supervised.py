@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from tasks.evaluate.examples import Task, thinned
 from tasks.evaluate.files import lines
+from tasks.evaluate.fitting.unlabelled import Unlabelled
 from tasks.evaluate.heads import Example, Head, TaskModel
-from tasks.evaluate.unlabelled import Unlabelled
 
 
 def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from tasks.evaluate.fitting.layers import heights
 from tasks.evaluate.heads import Head, TaskModel
-from tasks.evaluate.layers import heights
 from tasks.evaluate.recipe import Recipe
 
 

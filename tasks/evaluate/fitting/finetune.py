@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.evaluate.batches import rows_by_step
-from tasks.evaluate.frozen import with_features
+from tasks.evaluate.fitting.batches import rows_by_step
+from tasks.evaluate.fitting.frozen import with_features
+from tasks.evaluate.fitting.optimizer import optimizer_of, progress_of
+from tasks.evaluate.fitting.semi_supervised import Twins
 from tasks.evaluate.heads import Example, Head, TaskModel
-from tasks.evaluate.optimizer import optimizer_of, progress_of
 from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.semi_supervised import Twins
 
 
 @dataclass(frozen=True)

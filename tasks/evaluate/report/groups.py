@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from tasks.evaluate.page import table
+from tasks.evaluate.report.page import table
 from tasks.evaluate.scores import TITLES, Scoreboard
 from tasks.evaluate.significance import interval
 

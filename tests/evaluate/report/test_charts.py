@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tasks.evaluate.charts import Scale, Series, confusion_picture, cut, funnel, line_chart
+from tasks.evaluate.report.charts import Scale, Series, confusion_picture, cut, funnel, line_chart
 
 COLOR = "var(--x)"
 

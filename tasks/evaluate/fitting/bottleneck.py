@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers.pytorch_utils import Conv1D
 
-from tasks.evaluate.layers import layers_of
+from tasks.evaluate.fitting.layers import layers_of
 from tasks.failure import StageFailure
 
 

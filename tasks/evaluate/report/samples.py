@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.evaluate.history import Manifest, counted
+from tasks.evaluate.report.history import Manifest, counted
 from tasks.store import Artifact
 
 MOST = 3  # of each verdict of a rule

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasks.evaluate import charts
 from tasks.evaluate.contamination import Contamination
+from tasks.evaluate.report import charts
 from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
 from tasks.evaluate.significance import Spread
 from tasks.plot import as_image

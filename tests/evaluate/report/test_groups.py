@@ -5,10 +5,10 @@ import pytest
 
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
-from tasks.evaluate.groups import by_group, group_table
 from tasks.evaluate.kinds.choices import Choices
 from tasks.evaluate.kinds.documents import Documents
-from tasks.evaluate.report import score_table
+from tasks.evaluate.report.board import score_table
+from tasks.evaluate.report.groups import by_group, group_table
 from tasks.evaluate.scores import Fit, Scoreboard
 
 

@@ -1,0 +1,1 @@
+"""Models fitted to labelled examples: the shards, the loop, and what it learns with."""
