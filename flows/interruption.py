@@ -121,9 +121,15 @@ def notes(error: BaseException | None) -> Iterator[str]:
 
 
 def end_children() -> None:
-    """End what this process started and still runs, with all that it started in turn."""
-    import psutil  # noqa: PLC0415 - only an interrupted command needs it
+    """End what this process started and still runs, with all that it started in turn.
+
+    But for the tracker of shared resources: it ends with us, and what is given back until then is told to it.
+    """
+    from multiprocessing import resource_tracker  # noqa: PLC0415 - only an interrupted command needs these
+
+    import psutil  # noqa: PLC0415
 
     from tasks.processes import end  # noqa: PLC0415
 
-    end(each.pid for each in psutil.Process().children())
+    tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined] # noqa: SLF001 - it tells nobody
+    end(each.pid for each in psutil.Process().children() if each.pid != tracker)

@@ -172,3 +172,18 @@ finally:
     said = process.communicate(timeout=90)[1]
     assert process.returncode == 130
     assert "To go on: textmill run --only crawl" in said
+
+
+def test_what_is_shared_is_given_back_in_silence() -> None:
+    process = listening("""
+import multiprocessing
+lock = multiprocessing.get_context("spawn").Lock()
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    heard.leave()
+""")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=90)[1]
+    assert (process.returncode, said) == (130, "")
