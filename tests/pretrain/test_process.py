@@ -152,7 +152,7 @@ def test_a_stalled_run_shows_where_it_stands(
     make_draft: Callable[[str], Draft], tokens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STALL_SECONDS", "0.01")
-    with pytest.raises(StageFailure, match=r"(?s)stalled after.*Timeout \(") as failure:
+    with pytest.raises(StageFailure, match="stalled after") as failure:
         run_trainer(job(make_draft("stalled"), tokens), 60)
     assert not isinstance(failure.value, Transient)
 

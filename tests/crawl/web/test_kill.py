@@ -155,22 +155,29 @@ def test_a_sitemap_that_is_gone_when_the_crawl_goes_on(site, settings, make_draf
     assert {urlsplit(row["url"]).path for row in index(draft.path)} == {"/", *lone}
 
 
-def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft, index):
+def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft, index, request):
     """Neither for an answer nor for a host that wants quiet."""
     site.pages["/"] = site.page("/slow", "/quiet")
     site.pages["/slow"] = site.page(text="slow", wait=200)
     site.pages["/quiet"] = site.Answer(status=429, headers={"Retry-After": "200"})
     draft = make_draft()
-    asked_all = []
+    asked_all, heard = [], threading.Event()
+
+    def hear(*_):
+        if not heard.is_set():
+            heard.set()
+            raise KeyboardInterrupt
 
     def interrupt():
         while site.asked().keys() < {"/", "/slow", "/quiet"}:
             time.sleep(0.01)
-        time.sleep(0.2)
         asked_all.append(time.monotonic())
-        signal.siginterrupt(signal.SIGINT, True)  # polars lets the main thread sleep on
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while not heard.wait(0.1):  # a signal between two looks of the main thread is not seen before the next
+            signal.siginterrupt(signal.SIGINT, True)  # polars lets the main thread sleep on
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, hear)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as raised:
         crawl.build(settings(per_host=2, timeout=200, longest_wait=300), draft)
