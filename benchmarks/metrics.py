@@ -73,11 +73,13 @@ def entities(draw: random.Random) -> tuple[Values, Values]:
     truth = [[draw.choice(tags) for _ in range(length)] for length in lengths]
     predicted = [[tag if draw.random() < 0.7 else draw.choice(tags) for tag in each] for each in truth]
     ours = {name: score.value for name, score in entity_scores(truth, predicted).items()}
+    macro = seqeval.f1_score(truth, predicted, average="macro", zero_division=0)
     return ours, {
         "f1": seqeval.f1_score(truth, predicted, zero_division=0),
         "precision": seqeval.precision_score(truth, predicted, zero_division=0),
         "recall": seqeval.recall_score(truth, predicted, zero_division=0),
-        "macro_f1": seqeval.f1_score(truth, predicted, average="macro", zero_division=0),
+        # where nobody names an entity, its mean over no types is no number, though its other scores are 0
+        "macro_f1": 0.0 if math.isnan(macro) else macro,
     }
 
 
