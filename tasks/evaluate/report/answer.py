@@ -51,6 +51,8 @@ def answer(board: Scoreboard) -> str:
     )
     if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
         verdict = f"<b>Pretraining helps</b>, by more than the spread over {seeds} seeds"
+    elif not any(gap.sure for _, gap in verdicts):
+        verdict = "<b>No sure difference</b>"
     elif all(gap.mean > 0 for _, gap in verdicts):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {seeds} seeds"
     else:
