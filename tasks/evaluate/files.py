@@ -100,17 +100,6 @@ def content(path: Path) -> str:
     return f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def lines(name: str, setting: str) -> list[str]:
-    """The lines of a text file that are not empty. Raises StageFailure for a file that has none, or is not UTF-8."""
-    try:
-        found = [line.strip() for line in Path(name).read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise StageFailure(f"{name} cannot be read: {error}", f"Give {setting} the path of a UTF-8 file") from error
-    if not any(found):
-        raise StageFailure(f"{name} has no text", f"Put a text on every line, or leave {setting} empty")
-    return [line for line in found if line]
-
-
 def frame(rows: list[dict[str, Any]], columns: dict[str, pl.DataType]) -> pl.DataFrame:
     """Rows of a kind, each with its `origin`."""
     return pl.DataFrame(rows, schema={**columns, "origin": pl.String()}, orient="row")

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.examples import ORIGIN, Task
+from tasks.evaluate.examples import ORIGIN, PARTS, Task
 from tasks.evaluate.files import Files, frame
 from tasks.evaluate.inputs.table import TableFormat, rows_of
 from tasks.evaluate.kinds.classes import Classes
@@ -55,10 +55,7 @@ class LabelledText(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
-            parts = files.parts(functools.partial(_read, files), lambda part: part["text"], self.seed)
-            names = sorted(set(parts["train"]["label"]))
-            for part in ("train", "validation", "test"):
-                parts[part] = numbered(parts[part], names, files.train)
+            names, parts = named(files, functools.partial(_read, files), self.seed)
             about = f"Texts of {files.name} in {len(names)} classes."
             yield Classes().checked(Task(name=files.name, about=about, kind="classes", names=names, **parts))
 
@@ -73,6 +70,13 @@ def _read(files: TextFiles, path: Path) -> pl.DataFrame:
             second = str(row[columns.second_text]).strip() if columns.second_text else ""
             found.append({"text": str(row[columns.text]).strip(), "second": second, "label": label, ORIGIN: origin})
     return frame(found, Classes.columns | {"label": pl.String()})
+
+
+def named(files: Files, read: Callable[[Path], pl.DataFrame], seed: int) -> tuple[list[str], dict[str, Any]]:
+    """The classes of the training file, and the parts with labels as places among these."""
+    parts = files.parts(read, lambda part: part["text"], seed)
+    names = sorted(set(parts["train"]["label"]))
+    return names, parts | {name: numbered(parts[name], names, files.train) for name in PARTS}
 
 
 def numbered(part: pl.DataFrame, names: list[str], train: str) -> pl.DataFrame:

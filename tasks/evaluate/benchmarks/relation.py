@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.benchmarks.labelled_text import numbered
+from tasks.evaluate.benchmarks.labelled_text import named
 from tasks.evaluate.examples import ORIGIN, Task
 from tasks.evaluate.files import Files, frame
 from tasks.evaluate.inputs.spans import marked, semeval_relations
@@ -51,10 +51,7 @@ class Relation(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
-            parts = files.parts(functools.partial(_read, files), lambda part: part["text"], self.seed)
-            names = sorted(set(parts["train"]["label"]))
-            for part in ("train", "validation", "test"):
-                parts[part] = numbered(parts[part], names, files.train)
+            names, parts = named(files, functools.partial(_read, files), self.seed)
             about = f"Which of {len(names)} relations do two spans of {files.name} have?"
             yield Relations().checked(Task(name=files.name, about=about, kind="relations", names=names, **parts))
 

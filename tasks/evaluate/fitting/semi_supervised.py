@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,20 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.evaluate.examples import Task, thinned
-from tasks.evaluate.files import lines
 from tasks.evaluate.fitting.unlabelled import Unlabelled
 from tasks.evaluate.heads import Example, Head, TaskModel
+from tasks.evaluate.inputs.plain_text import lines_of
+from tasks.failure import StageFailure
+
+SETTING = "evaluate.recipe.unlabelled.file"
 
 
 def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:
     """Rows of the task whose labels mean nothing (they are 0). Raises StageFailure for a file without a text."""
     if settings.file:
-        texts = lines(settings.file, "evaluate.recipe.unlabelled.file")
+        texts = lines_of(Path(settings.file), SETTING)
+        if not texts:
+            raise StageFailure(f"{settings.file} has no text", f"Put a text on every line, or leave {SETTING} empty")
         found = pl.DataFrame({"text": texts, "second": [""] * len(texts)})
     else:
         found = task.train.select("text", "second")

@@ -84,6 +84,17 @@ class Kind(ABC):
         return task.nonempty()
 
 
+class AsItIs(Kind):
+    """A kind of task that models answer as they are, without a fit."""
+
+    per_label = ""
+    learns = False
+
+    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
+        """What there is beside the questions, such as the documents that are searched; often nothing."""
+        return task.train
+
+
 def drawn(task: Task, examples: int, seed: int) -> pl.DataFrame:
     """So many training examples at random, 0 for all."""
     if examples > len(task.train):

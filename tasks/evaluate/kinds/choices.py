@@ -7,13 +7,13 @@ import polars as pl
 
 from tasks.evaluate.baselines import chance, shortest
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Kind, Row
+from tasks.evaluate.kinds import AsItIs, Baseline, Row
 from tasks.evaluate.metrics import Score
 from tasks.evaluate.metrics.likelihood import choice_accuracy
 from tasks.failure import StageFailure
 
 
-class Choices(Kind):
+class Choices(AsItIs):
     """Rows: `prompt` (may be empty), `options` (each goes on from it), `right` (which), `group` (a phenomenon).
 
     Answers: `likelihoods` of the options.
@@ -27,12 +27,6 @@ class Choices(Kind):
     }
     metrics = ("accuracy", "accuracy_by_byte")
     titles: ClassVar[dict[str, str]] = {"accuracy_by_byte": "accuracy, likelihood by byte"}
-    per_label = ""
-    learns = False
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """No example."""
-        return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """By the option's likelihood, and by its mean over the option's bytes."""

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Kind, Row
+from tasks.evaluate.kinds import AsItIs, Baseline, Row
 from tasks.evaluate.metrics import Score, mean_of
 from tasks.evaluate.metrics.words import CHARACTER_WORD
 from tasks.failure import StageFailure
 
 
-class Continuations(Kind):
+class Continuations(AsItIs):
     """Rows: `text` (a prompt), `group`, `count` (continuations), `length` (tokens of each). Names: the listed words.
 
     Answers: `continuations`, and `listed`, how many of them hold a listed word.
@@ -31,12 +31,6 @@ class Continuations(Kind):
         "unlisted": "continuations without a listed word",
         "listed_prompts": "prompts with a listed word in some continuation",
     }
-    per_label = ""
-    learns = False
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """No example."""
-        return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """The mean over prompts, and the share of prompts with one (Gehman et al., "RealToxicityPrompts", 2020)."""

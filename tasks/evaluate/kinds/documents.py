@@ -7,13 +7,13 @@ import polars as pl
 
 from tasks.evaluate.compression import byte_entropy, lzma_bytes
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Kind, Row
+from tasks.evaluate.kinds import AsItIs, Baseline, Row
 from tasks.evaluate.metrics import Score
 from tasks.evaluate.metrics.likelihood import likelihood_scores
 from tasks.failure import StageFailure
 
 
-class Documents(Kind):
+class Documents(AsItIs):
     """Rows: `text`, `group` (where it is from). Answers: `nats` (negative log-likelihood), `tokens` (how many).
 
     Models are compared by what they save when their forecasts are used to compress the text: a share that grows with
@@ -24,12 +24,6 @@ class Documents(Kind):
     metrics = ("space_saving", "bits_per_byte", "perplexity")
     titles: ClassVar[dict[str, str]] = {"space_saving": "space saving", "bits_per_byte": "bits per byte"}
     plain: ClassVar[frozenset[str]] = frozenset({"bits_per_byte", "perplexity"})
-    per_label = ""
-    learns = False
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """No example."""
-        return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Of all texts as one: long ones weigh more."""

@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.evaluate.bm25 import bm25
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Guess, Kind, Row
+from tasks.evaluate.kinds import AsItIs, Baseline, Guess, Row
 from tasks.evaluate.metrics import Score
 from tasks.evaluate.metrics.ranking import rank_scores, ranked
 from tasks.failure import StageFailure
@@ -34,7 +34,7 @@ def told(task: Task, similarities: np.ndarray) -> pl.DataFrame:
     )
 
 
-class Retrieval(Kind):
+class Retrieval(AsItIs):
     """Rows of the test part: questions, `text` and `relevant` (which documents); of the training part: the documents.
 
     Answers: `ranks` of the relevant documents from 0, and which document is the `first`.
@@ -43,12 +43,6 @@ class Retrieval(Kind):
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "relevant": pl.List(pl.Int64())}
     metrics = ("ndcg@10", "recall@10", "mrr")
     titles: ClassVar[dict[str, str]] = {"ndcg@10": "nDCG@10", "mrr": "MRR"}
-    per_label = ""
-    learns = False
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """The documents, all of them."""
-        return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Of the relevant documents' ranks."""

@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.evaluate.baselines import overlap
 from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import Baseline, Guess
+from tasks.evaluate.kinds import AsItIs, Baseline, Guess
 from tasks.evaluate.kinds.numbers import Numbers
 from tasks.evaluate.metrics import Score
 from tasks.evaluate.metrics.correlation import correlations
@@ -20,7 +20,7 @@ def cosine(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it lear
     return Guess(answers.with_columns(standardized=pl.col("predicted")), {}, None)
 
 
-class Similarities(Numbers):
+class Similarities(AsItIs, Numbers):
     """Rows: as `Numbers`. Answers: `predicted`, a cosine, and `standardized`, that of standardised features."""
 
     metrics = ("spearman", "spearman_standardized")
@@ -28,12 +28,6 @@ class Similarities(Numbers):
         "spearman": "Spearman's ρ",
         "spearman_standardized": "Spearman's ρ, standardised",
     }
-    per_label = ""
-    learns = False
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """No example."""
-        return task.train
 
     def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Rank correlations of both cosines with the truth."""

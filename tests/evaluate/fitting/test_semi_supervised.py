@@ -85,6 +85,8 @@ def test_a_file_of_texts(task: Task, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="has no text"):
         texts_of(Unlabelled(way="consistency", file=str(path)), task)
     with pytest.raises(StageFailure, match="cannot be read"):
+        texts_of(Unlabelled(way="consistency", file=str(tmp_path)), task)
+    with pytest.raises(StageFailure, match=r"none does not exist\. Correct the path in evaluate\.recipe\.unlabelled"):
         texts_of(Unlabelled(way="consistency", file=str(tmp_path / "none")), task)
 
 
