@@ -34,7 +34,7 @@ def search(
 ) -> str:
     """Find settings that end with a lower validation loss, or fine-tune to a higher score on validation.
 
-    A search that was killed goes on. No test part is read.
+    A search that was killed goes on. Nothing is chosen on a test part.
 
     Args:
         recipe: the settings that the search begins with

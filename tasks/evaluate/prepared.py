@@ -62,7 +62,7 @@ def setting_of(benchmark: Benchmark, what: str) -> str:
 
 
 def learnt_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:
-    """The tasks that models are fitted to, with their label counts and without their test parts, which stay unread.
+    """The tasks that models are fitted to, with their label counts, and without test parts: so no fit can see them.
 
     Raises StageFailure when there is none.
     """

@@ -80,7 +80,7 @@ def measured(tasks: Sequence[Task], seeds: int) -> str:
     )
     return (
         f"The validation score is the mean over {each}, and over {seeds} seeds. Scores of different metrics are "
-        "averaged as they are. No test part was read. The best of many trials is in part a lucky one: only an "
+        "averaged as they are. No fit saw a test part. The best of many trials is in part a lucky one: only an "
         "evaluation with its settings tells what they bring."
     )
 
