@@ -10,7 +10,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   1    a stage failed, what was asked for is not there, or verify found something wrong
-  2    a word of the command, a recipe or a setting cannot be right; nothing was begun
+  2    a word of the command, a recipe, a setting or a file that it names cannot be right; nothing was begun
   129  ended because the terminal was closed (SIGHUP)
   130  ended by Ctrl-C (SIGINT)
   143  ended by SIGTERM

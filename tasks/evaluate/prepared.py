@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import polars as pl
@@ -47,18 +48,19 @@ def named(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterator[Task]:
 
 
 def setting_of(benchmark: Benchmark, what: str) -> str:
-    """The setting with the file, or else the name of the data set, that an error speaks of; empty where there is none.
+    """Which setting of a data set has the value, such as a file, that an error speaks of first; empty where none has.
 
     As evaluate.benchmarks.labelled_text.sets[0].test.
     """
     section = f"evaluate.benchmarks.{settings_kind(type(benchmark))}.sets"
-    spoken_of = {
-        f"{section}[{number}]" + f".{field}" * (field != "name"): value
+    spoken_of = [
+        (what.index(str(Path(value))), -len(value), f"{section}[{number}].{field}")
         for number, files in enumerate(getattr(benchmark, "sets", []))
         for field, value in files
-        if isinstance(value, str) and value and value in what
-    }
-    return max(spoken_of, key=lambda setting: len(spoken_of[setting]), default="")  # the most particular one
+        # a name may be any word of the sentence, which says whose it is anyway
+        if isinstance(value, str) and field != "name" and value and str(Path(value)) in what
+    ]
+    return min(spoken_of, key=itemgetter(0, 1))[-1] if spoken_of else ""
 
 
 def learnt_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:
