@@ -1,11 +1,14 @@
 """What would end a run is looked for before it costs anything: before Prefect starts, and before a model is trained."""
 
+import contextlib
+
 from flows.chain import Choice
 from flows.plan import plan
-from flows.recipe import Recipe
+from flows.recipe import Recipe, Unfit, changed
 from tasks.block import Block
 from tasks.evaluate.task import evaluate, refuse_data, refuse_settings
 from tasks.pretrain.task import pretrain
+from tasks.search.settings import Search
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 
@@ -36,6 +39,25 @@ def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
         store.find(INPUTS[name], key)
     if name == "evaluate":
         refuse_settings(recipe.evaluate, heldout=1.0)
+
+
+def check_search(recipe: Recipe, search: Search, store: Store) -> None:
+    """The same for a search; raises UnknownSetting for settings that are not there or cannot have these values."""
+    check_space(recipe, search)
+    if not search.is_of_fits:
+        store.prepare()
+    elif search.checkpoint == "recipe":
+        check(recipe, Choice(), store)
+    else:
+        check_stage(recipe, "evaluate", search.checkpoint, store)
+
+
+def check_space(recipe: Recipe, search: Search) -> None:
+    """Raise UnknownSetting for searched settings that are not there, or cannot have these values."""
+    for dimension in search.dimensions():
+        for value in dimension.values:
+            with contextlib.suppress(Unfit):  # with other values of a trial it may be possible
+                changed(recipe, {dimension.path: value})
 
 
 def check_evaluation(recipe: Recipe, choice: Choice) -> None:

@@ -10,7 +10,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   1    a stage failed, what was asked for is not there, or verify found something wrong
-  2    a word of the command, a recipe or a setting cannot be right; nothing was begun
+  2    a word of the command, a recipe, a setting or a file that it names cannot be right; nothing was begun
   129  ended because the terminal was closed (SIGHUP)
   130  ended by Ctrl-C (SIGINT)
   143  ended by SIGTERM
@@ -48,7 +48,11 @@ def parser() -> argparse.ArgumentParser:
     for made in (run, plan):
         add_recipe(made)
         add_choice(made)
-    search = command("search", "find settings that pretrain to a lower validation loss; goes on where it was ended")
+    search = command(
+        "search",
+        "find settings that pretrain to a lower validation loss, or settings of fine-tuning (evaluate.recipe) that "
+        "reach a higher validation score; goes on where it was ended",
+    )
     add_recipe(search)
     add_search(search)
     settings = command("settings", "every setting: its default and what it is for")
@@ -97,10 +101,14 @@ def add_search(made: argparse.ArgumentParser) -> None:
     """What is tried."""
     made.add_argument("space", nargs="+", metavar="SETTING=VALUES",
                       help="pretrain.optimizer.learning_rate=log:1e-4..1e-2, also float:LOW..HIGH and int:LOW..HIGH; "
-                           "pretrain.schedule.shape=choice:wsd,cosine")  # fmt: skip
+                           "pretrain.schedule.shape=choice:wsd,cosine; or only such as "
+                           "evaluate.recipe.learning_rates=log:1e-4..1e-2")  # fmt: skip
+    made.add_argument("--checkpoint", metavar="KEY", default="newest",
+                      help="for fine-tuning: the pretrain artifact that is fitted, or recipe: the one that the recipe "
+                           "gives, trained first where it is not there (default: newest)")  # fmt: skip
     made.add_argument("--trials", type=int, default=20, help="in all; the first is the recipe as it is (default: 20)")
     made.add_argument("--seed", type=int, default=0, help="decides what is tried (default: 0)")
-    made.add_argument("--no-pruning", action="store_true", help="train every trial to its end")
+    made.add_argument("--no-pruning", action="store_true", help="run every trial to its end")
 
 
 def add_query(made: argparse.ArgumentParser) -> None:

@@ -1,11 +1,11 @@
 """What `textmill` does. The exit codes are in `arguments.EXIT_CODES`."""
 
 import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,20 +81,22 @@ def run_command(given: argparse.Namespace) -> int:
 def ahead(recipe: "Recipe", stage: str | None, key: str, choice: "Choice") -> None:
     """What would end the run is said before Prefect starts. Raises StageFailure."""
     from flows import ahead
-    from flows.crawl import today
 
-    dated = recipe.dated(today())
     if stage:
-        ahead.check_stage(dated, stage, key, Store.current())
+        ahead.check_stage(recipe.dated(today()), stage, key, Store.current())
     else:
-        ahead.check(dated, choice, Store.current())
+        ahead.check(recipe.dated(today()), choice, Store.current())
+
+
+def today() -> str:
+    """The date. A flow's own is the day that it was planned for; to ask that takes Prefect, which is slow to load."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def plan_command(given: argparse.Namespace) -> int:
     """`textmill plan`."""
     recipe, choice = chosen(given)
     from flows.ahead import check_evaluation
-    from flows.crawl import today
     from flows.plan import plan
 
     rows = plan(recipe.dated(today()), choice, Store.current())
@@ -110,22 +112,29 @@ def search_command(given: argparse.Namespace) -> int:
     """`textmill search`."""
     from pydantic import ValidationError
 
-    from flows.live import prepare
+    from flows.ahead import check_search
     from flows.recipe import UnknownSetting, named, recipe_of
     from flows.refusal import refusal
-    from flows.search import check, search
     from tasks.search.settings import Search
 
     try:
         named(each.partition("=")[0] for each in given.space)
         recipe = recipe_of(given.recipe, given.changes)
-        settings = Search(space=tuple(given.space), trials=given.trials, seed=given.seed, prune=not given.no_pruning)
-        for dimension in settings.dimensions():
-            check(recipe, dimension)
+        settings = Search(
+            space=tuple(given.space),
+            checkpoint=given.checkpoint,
+            trials=given.trials,
+            seed=given.seed,
+            prune=not given.no_pruning,
+        )
+        check_search(recipe.dated(today()), settings, Store.current())
     except ValidationError as error:
         raise BadUsage("\n  ".join(map(refusal, error.errors()))) from error
     except UnknownSetting as error:
         raise BadUsage(str(error)) from error
+    from flows.live import prepare
+    from flows.search import search
+
     prepare()
     folder = Path(search(recipe, settings))
     print((folder / "best.yaml").read_text() + f"\ntrials: {folder / 'trials.svg'}")
@@ -136,11 +145,12 @@ def settings_command(given: argparse.Namespace) -> int:
     """`textmill settings`."""
     from flows.recipe import Recipe, described
 
-    found = [each for each in described(Recipe()) if f"{each[0]}.".startswith(f"{given.path}." if given.path else "")]
+    below = f"{given.path.replace('[]', '')}." if given.path else ""
+    found = [each for each in described(Recipe()) if f"{each[0].replace('[]', '')}.".startswith(below)]
     if not found:
         raise BadUsage(f"no setting below {given.path}: begin with one of {', '.join(Recipe.model_fields)}")
     for path, value, text in found:
-        print(f"{path} = {json.dumps(value, ensure_ascii=False)}\n    {text}")
+        print(f"{path} = {value}\n    {text}")
     return 0
 
 

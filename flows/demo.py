@@ -3,10 +3,12 @@
 import time
 from pathlib import Path
 
+import yaml
+
 from flows.chain import Choice
 from flows.demo_site import render, serve
 from flows.live import ended, run_pipeline
-from flows.recipe import recipe_of
+from flows.recipe import loaded, recipe_of
 from tasks.engine import num_workers
 from tasks.store import Store
 
@@ -21,17 +23,15 @@ def demo(port: int | None) -> int:
     with serve(site, port) as url:  # first, since rendering takes a minute and the port may be taken
         pages = render(site, num_workers())
         print(f"{pages:,} pages of documentation at {url}", flush=True)
-        artifacts = run_pipeline(recipe_of(RECIPE, at(url)), Choice())
-    print(f"\n{ended(artifacts, started)}\n")
-    print(without_pictures((artifacts[-1].part("summary.md") / "summary.md").read_text()))
+        recipe = write_recipe(Store.current().root / "demo.yaml", url)
+        artifacts = run_pipeline(recipe_of(recipe), Choice())
+    print(f"\n{ended(artifacts, started)}\n\nits recipe, for plan and run: --recipe {recipe}")
     return 0
 
 
-def at(url: str) -> list[str]:
-    """The changes that point the demo's recipe at the served site, and at no other port of this machine."""
-    return [f"crawl.source.web.seeds=[{url}]", f"crawl.source.web.hosts=['{url.split('/')[2]}']"]
-
-
-def without_pictures(markdown: str) -> str:
-    """A summary as a terminal can show it."""
-    return "\n".join(line for line in markdown.splitlines() if not line.startswith("![")).strip()
+def write_recipe(file: Path, url: str) -> Path:
+    """The demo's recipe, pointed at the served site and at no other port of this machine: a later `plan` needs it."""
+    settings = loaded(RECIPE)
+    settings["crawl"]["source"]["web"] |= {"seeds": [url], "hosts": [url.split("/")[2]]}
+    file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return file

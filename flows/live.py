@@ -38,7 +38,7 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
 
 
 def ended(artifacts: list[Artifact], started: float) -> str:
-    """What a run gave: each stage cached or built since `started` (seconds since the epoch), and the report."""
+    """What a run gave: each stage cached or built since `started` (seconds since the epoch), report and scores."""
     store = Store.current()
     rows = [("STAGE", "KEY", "STATE", "SECONDS")]
     for artifact in artifacts:
@@ -47,6 +47,12 @@ def ended(artifacts: list[Artifact], started: float) -> str:
             rows.append((artifact.stage, artifact.key, "built", f"{manifest.seconds:.1f}"))
         else:
             rows.append((artifact.stage, artifact.key, "cached", ""))
-    report = artifacts[-1].part("report.html") / "report.html"
-    best = ended_with(store, artifacts[-1].key)
-    return "\n".join([look.table(rows), *([f"report: {report}"] if report.exists() else []), *([best] if best else [])])
+    return "\n".join([look.table(rows), *(of_evaluation(artifacts[-1]) if artifacts[-1].stage == "evaluate" else [])])
+
+
+def of_evaluation(artifact: Artifact) -> list[str]:
+    """Where the report is, what the gate said, and the scores."""
+    best = ended_with(Store.current(), artifact.key)
+    summary = (artifact.part("summary.md") / "summary.md").read_text(encoding="utf-8")
+    report = artifact.part("report.html") / "report.html"
+    return [f"report: {report}", *([best] if best else []), "", look.without_pictures(summary)]

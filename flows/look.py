@@ -15,6 +15,8 @@ from tasks.manifest import Input, Manifest
 from tasks.reason import flat
 from tasks.store import Artifact, Store
 
+MOST_FIGURES = 12  # of an artifact in a line
+
 
 def size(num_bytes: int) -> str:
     """`1234567` → `1.2 MB`."""
@@ -108,8 +110,7 @@ def why(store: Store, key: str, *, pages: bool) -> str:
         made_from = ", ".join(f"{one.stage} {one.key}" for one in each.inputs)
         made_from = made_from or f"what its settings name (textmill show {each.key})"
         lines.append(f"    from      {made_from}")
-        figures = [f"{name} {value:,}" for name, value in each.counts.items() if isinstance(value, int)]
-        lines.append(f"    counts    {', '.join(figures) or 'none'}")
+        lines.append(f"    counts    {figures(each) or 'none'}")
         code = f"version {each.version}, code {each.fingerprint}, textmill {each.packages.get('textmill', '-')}"
         lines.append(f"    made by   {code}")
     gone = [
@@ -117,6 +118,22 @@ def why(store: Store, key: str, *, pages: bool) -> str:
     ]
     lines += [f"{each} is not in the store any more" for each in gone]
     return "\n".join([*lines, f"The documents behind it: textmill why {manifest.key} --pages"])
+
+
+def figures(manifest: Manifest) -> str:
+    """An artifact's counts, in a line that somebody reads."""
+    found = [
+        f"{name.removeprefix('.')} " + (f"{value:,}" if isinstance(value, int) else f"{value:.4g}")
+        for name, value in flat(manifest.counts, "").items()
+        if isinstance(value, int | float)
+    ]
+    more = [f"and {len(found) - MOST_FIGURES} more (textmill show {manifest.key})"] * (len(found) > MOST_FIGURES)
+    return ", ".join([*found[:MOST_FIGURES], *more])
+
+
+def without_pictures(markdown: str) -> str:
+    """A summary as a terminal can show it."""
+    return "\n".join(line for line in markdown.splitlines() if not line.startswith("![")).strip()
 
 
 def documents_behind(store: Store, line: list[Manifest]) -> list[str]:

@@ -1,5 +1,6 @@
 """A recipe: the settings of every stage, and how a file and `--set` change the defaults."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -39,6 +40,9 @@ class Recipe(Block):
     def dated(self, today: str) -> "Recipe":
         """The same with the snapshot "today" replaced by the date."""
         return self.model_copy(update={"crawl": self.crawl.dated(today)})
+
+
+MUST_BE_GIVEN = "(must be given)"
 
 
 class UnknownSetting(Exception):
@@ -82,10 +86,25 @@ def named(paths: Iterable[str]) -> None:
     refuse(sentence for path in paths for sentence in misnamed(Recipe, nested(path, None)))
 
 
+def value_of(recipe: Recipe, path: str) -> Any:
+    """A setting by its path; None where there is none."""
+    value: Any = recipe
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
+def as_given(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the settings' paths, each that stands for a list as a list of one."""
+    return {
+        path: [value] if isinstance(value_of(recipe, path), list | tuple) else value for path, value in values.items()
+    }
+
+
 def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values, by the settings' paths. Raises UnknownSetting."""
+    """The recipe with other values, by the settings' paths; of a list the only one. Raises UnknownSetting."""
     settings: dict[str, Any] = recipe.model_dump(mode="json")
-    for path, value in values.items():
+    for path, value in as_given(recipe, values).items():
         layer = nested(path, value)
         refuse(misnamed(Recipe, layer))
         settings = overlaid(Recipe, settings, layer)
@@ -134,15 +153,27 @@ def overlaid(block: type[Block], settings: Mapping[str, Any], changes: Mapping[s
     return result
 
 
-def described(settings: Block, path: str = "") -> Iterable[tuple[str, Any, str]]:
-    """Every setting below a block: its path, its value and what it is for."""
+def described(settings: Block, path: str = "") -> Iterable[tuple[str, str, str]]:
+    """Every setting below a block: its path, its value as JSON and what it is for; of lists of blocks those of an item.
+
+    An item stands behind `[]`, as in evaluate.benchmarks.labelled_text.sets[].train.
+    """
     for name, field in type(settings).model_fields.items():
         here = f"{path}.{name}" if path else name
-        value = getattr(settings, name)
+        value = getattr(settings, name, MUST_BE_GIVEN)
         if isinstance(value, Block):
             yield from described(value, here)
-        else:
-            yield here, value, " ".join([*(field.description or "").split(), *choices(field.annotation)])
+            continue
+        written = value if value is MUST_BE_GIVEN else json.dumps(value, ensure_ascii=False)
+        yield here, written, " ".join([*(field.description or "").split(), *choices(field.annotation)])
+        for item in items(field.annotation):
+            yield from described(item.model_construct(), f"{here}[]")
+
+
+def items(annotation: Any) -> list[type[Block]]:
+    """The blocks that a list is one of."""
+    inner = get_args(annotation) if get_origin(annotation) in (list, tuple) else ()
+    return [each for each in inner if isinstance(each, type) and issubclass(each, Block)]
 
 
 def choices(annotation: Any) -> list[str]:

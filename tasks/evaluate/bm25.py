@@ -1,8 +1,6 @@
 """Okapi BM25, the order by words that every retrieval model is held against."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
 
 from tasks.evaluate.metrics import Floats
 from tasks.evaluate.metrics.words import words
@@ -16,6 +14,10 @@ def bm25(questions: list[str], documents: list[str]) -> Floats:
     Robertson, Zaragoza, "The probabilistic relevance framework: BM25 and beyond", 2009, section 3.4, with the logarithm
     of 1 + … that keeps a frequent word's weight above zero. A Chinese or Japanese character is a word.
     """
+    # they take more than a second to import, and who plans a run needs neither
+    from scipy.sparse import csr_matrix  # noqa: PLC0415
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
+
     counter = CountVectorizer(analyzer=words)
     counts = counter.fit_transform(documents).tocsr().astype(np.float64)
     asked = counter.transform(questions).astype(np.float64)

@@ -8,11 +8,15 @@ from pydantic import Field, field_validator
 from tasks.block import Block, Every, kind_of
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.prepared import heldout_documents, no_benchmark, tasks_of
+from tasks.evaluate.examples import Task
+from tasks.evaluate.prepared import heldout_documents, learnt_tasks, no_benchmark, tasks_of
 from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.trial import measured, try_fits
 from tasks.failure import BadSetting, StageFailure, explained
 from tasks.stage import stage
 from tasks.store import Artifact
+
+__all__ = ["Evaluate", "Gate", "evaluate", "measured", "refuse_data", "refuse_settings", "try_fits", "validation_tasks"]
 
 
 class Gate(Block):
@@ -76,7 +80,7 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     found = steps.unseen(folders, heldout, data, draft)
     boards = [steps.scored(settings, draft, checkpoint.folder, path) for path in data]
     steps.write(settings, draft, checkpoint.folder, boards, found)
-    draft.counts["scores"] = steps.counted(boards)
+    draft.counts = {"scores": steps.counted(boards)} | draft.counts
 
 
 def refuse_settings(settings: Evaluate, heldout: float) -> None:
@@ -88,14 +92,30 @@ def refuse_settings(settings: Evaluate, heldout: float) -> None:
             f"evaluate: tokenize.heldout is 0, and the benchmark {needing[0]} is made of held-out pages",
             f"Raise tokenize.heldout, or switch it off with --set evaluate.benchmarks.{needing[0]}.enabled=false",
         )
-    refuse(settings, own, pl.DataFrame(), alone=not needing)
+    try:
+        refuse(settings, own, pl.DataFrame(), alone=not needing)
+    except StageFailure as error:  # also for a file's row: what the settings name cannot be right
+        raise BadSetting(error.what, error.mend) from error
 
 
 def refuse_data(settings: Evaluate, *tokens: Artifact) -> None:
     """Raise StageFailure when an evaluation on these held-out pages would end for want of classes or labels."""
-    folders = [each.part("heldout/") for each in tokens]
-    needs = any(each.from_heldout for each in settings.enabled())
-    refuse(settings, settings.enabled(), heldout_documents(folders) if needs else pl.DataFrame())
+    refuse(settings, settings.enabled(), heldout_needed(settings, *tokens))
+
+
+def validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:
+    """What settings of fine-tuning are chosen on: the enabled tasks that are learnt, without their test parts.
+
+    Raises StageFailure when there is none.
+    """
+    return learnt_tasks(settings.enabled(), settings.labels, heldout_needed(settings, *tokens))
+
+
+def heldout_needed(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
+    """The held-out documents; none where no enabled benchmark has texts of them."""
+    if not any(each.from_heldout for each in settings.enabled()):
+        return pl.DataFrame()
+    return heldout_documents([each.part("heldout/") for each in tokens])
 
 
 def refuse(settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, alone: bool = True) -> None:

@@ -21,13 +21,14 @@ FAILURE = "failure"
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial that has ended; `loss` is None when it was pruned or failed, `failure` says why it failed."""
+    """A trial that has ended; `value` is None when it was pruned or failed, `failure` says why it failed."""
 
     number: int
     params: dict[str, Any]
-    loss: float | None
+    value: float | None
+    """the search's metric in the end"""
     curve: list[tuple[float, float]]
-    """share of the run in %, and the validation loss there"""
+    """share of the run in %, and the metric there"""
     failure: str = ""
 
 
@@ -41,7 +42,10 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "trials.db"
         self.study = self.optuna.create_study(
-            storage=f"sqlite:///{self.file.absolute()}", study_name="search", direction="minimize", load_if_exists=True
+            storage=f"sqlite:///{self.file.absolute()}",
+            study_name="search",
+            direction="maximize" if search.is_of_fits else "minimize",
+            load_if_exists=True,
         )
         self.states = self.optuna.trial.TrialState
         for killed in self.study.get_trials(states=(self.states.RUNNING,)):
@@ -55,7 +59,7 @@ class Study:
                 number,
                 each.params,
                 each.value if each.state == self.states.COMPLETE else None,
-                [(step / 10, loss) for step, loss in sorted(each.intermediate_values.items())],
+                [(step / 10, value) for step, value in sorted(each.intermediate_values.items())],
                 each.user_attrs.get(FAILURE, ""),
             )
             for number, each in enumerate(ended, 1)
@@ -85,26 +89,26 @@ class Trial:
         self._trial = study.study.ask(study.space)
         self.params: dict[str, Any] = dict(self._trial.params)
         self._told: set[int] = set()
-        for step, loss in self._known():
-            self._report(step, loss)
+        for step, value in self._known():
+            self._report(step, value)
 
     @property
     def scratch(self) -> Path:
         """Where its trainer works, and goes on after a kill."""
         return self.study.folder / "running" / hashlib.sha256(canonical(self.params)).hexdigest()[:16]
 
-    def hopeless(self, share: float, loss: float) -> bool:
-        """Take in the validation loss at a share of the run. Whether to end it here."""
-        self._report(round(1000 * share), loss)
+    def hopeless(self, share: float, value: float) -> bool:
+        """Take in the metric at a share of the run. Whether to end it here."""
+        self._report(round(1000 * share), value)
         return share < 1 and bool(self._trial.should_prune())
 
-    def ended(self, loss: float | None) -> None:
-        """It ran to its end with this loss, or was ended before with None."""
+    def ended(self, value: float | None) -> None:
+        """It ran to its end with this value of the metric, or was ended before with None."""
         states = self.study.states
-        self.study.study.tell(self._trial, loss, states.PRUNED if loss is None else states.COMPLETE)
+        self.study.study.tell(self._trial, value, states.PRUNED if value is None else states.COMPLETE)
 
     def failed(self, why: str) -> None:
-        """Its settings do not work. For the sampler this is worse than any loss."""
+        """Its settings do not work. For the sampler this is worse than any value."""
         self._trial.set_user_attr(FAILURE, why)
         self.study.study.tell(self._trial, state=self.study.states.PRUNED)
 
@@ -117,10 +121,10 @@ class Trial:
                 told |= each.intermediate_values
         return sorted(told.items())
 
-    def _report(self, step: int, loss: float) -> None:
+    def _report(self, step: int, value: float) -> None:
         if step not in self._told:
             self._told.add(step)
-            self._trial.report(loss, step)
+            self._trial.report(value, step)
 
 
 def _optuna() -> Any:

@@ -19,6 +19,7 @@ from tasks.failure import StageFailure, explained
 from tasks.store import Store
 from tests.flows import tiny
 
+ROOT = Path(__file__).parents[2]
 Say = pytest.CaptureFixture[str]
 
 
@@ -43,6 +44,14 @@ def recipe(site: Path, tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def moods(tmp_path: Path) -> str:
+    """A data set of the user, which is in order."""
+    path = tmp_path / "moods.csv"
+    path.write_text("text,label\n" + "".join(f"{mood} {number},{mood}\n" for mood in "ab" for number in range(99)))
+    return str(path)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -59,7 +68,9 @@ def recipe(site: Path, tmp_path: Path) -> str:
         (["search", "pretrain.steps=int:1..9", "--trials", "0"], "textmill: trials = 0: give at least 1\n"),
         (["search", "pretrain.steps=int:0..9"], "pretrain.steps = 0: give at least 1"),
         (["search", "pretrain.steps=9"], "'pretrain.steps=9' is not of the form SETTING=log:LOW..HIGH,"),
-        (["search", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change the validation loss"),
+        (["search", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change how the pretrained model is fitted"),
+        (["search", "evaluate.recipe.epochs=float:0..9"], "evaluate.recipe.epochs = 0: give more than 0"),
+        (["search", "evaluate.recipe.learning_rates=choice:1e-3,fast"], 'learning_rates[0] = "fast": give a number'),
     ],
 )
 def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: list[str], said: str) -> None:
@@ -86,17 +97,35 @@ def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: l
         ("evaluate.benchmarks.site_section.enabled=false", "evaluate: no benchmark is enabled"),
         (
             "evaluate.benchmarks.labelled_text.sets=[{name: a, train: /nowhere.csv, test: /nowhere.csv}]",
-            "evaluate: the file /nowhere.csv does not exist",
+            "evaluate: evaluate.benchmarks.labelled_text.sets[0].train: the file /nowhere.csv does not exist",
+        ),
+        (
+            "evaluate.benchmarks.labelled_text.sets=[{name: a, train: '{moods}', test: x.csv, columns: {label: l}}]",
+            "evaluate: evaluate.benchmarks.labelled_text.sets[0].train: {moods}, row 1: there is no column 'l'",
+        ),
+        (
+            (
+                "evaluate.benchmarks.labelled_text.sets=[{name: a, train: '{moods}', test: '{moods}'}, "
+                "{name: b, train: '{moods}', test: /nowhere.csv}]"
+            ),
+            "evaluate: evaluate.benchmarks.labelled_text.sets[1].test: the file /nowhere.csv does not exist",
         ),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_what_settings_alone_tell_is_said_before_anything_runs(
-    store: Store, capsys: Say, recipe: str, monkeypatch: pytest.MonkeyPatch, command: str, change: str, said: str
+    store: Store,
+    capsys: Say,
+    recipe: str,
+    moods: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    change: str,
+    said: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, "flows.live", None)  # no Prefect
-    assert run([command, "--recipe", recipe, "--set", change]) == 2
-    assert said in capsys.readouterr().err
+    assert run([command, "--recipe", recipe, "--set", change.replace("{moods}", moods)]) == 2
+    assert said.replace("{moods}", moods) in capsys.readouterr().err
     assert not list(store.root.glob("*/*/manifest.json"))
 
 
@@ -125,6 +154,15 @@ def test_one_stage_without_its_input_is_refused_before_prefect_starts(
     monkeypatch.setitem(sys.modules, "flows.live", None)
     assert run(["run", "dedup"]) == 1
     assert "no clean artifact in" in capsys.readouterr().err
+
+
+def test_a_refusal_loads_nothing_that_is_slow(store: Store) -> None:
+    refused = [["plan"], ["run", "--set", "crawl.sed=1"], ["run", "evaluate"], ["search", "evaluate.seeds=int:1..9"]]
+    slow = {"pandas", "prefect", "sacrebleu", "scipy", "sklearn", "torch", "transformers"}
+    code = "import sys; from flows.command import run; "
+    code += f"print([run(words) for words in {refused}], *({slow} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert told.stdout == "[2, 2, 1, 2]\n"
 
 
 def test_help_lists_the_exit_codes(capsys: Say) -> None:
@@ -159,6 +197,15 @@ def test_settings_explain_themselves(capsys: Say) -> None:
     out = capsys.readouterr().out
     assert "clean.filters.length.fewest = " in out
     assert "clean.filters.language" not in out
+
+
+@pytest.mark.parametrize("path", ["evaluate.benchmarks.labelled_text.sets", "evaluate.benchmarks.labelled_text.sets[]"])
+def test_what_an_item_of_a_list_has_is_listed(capsys: Say, path: str) -> None:
+    assert run(["settings", path]) == 0
+    out = capsys.readouterr().out
+    assert "evaluate.benchmarks.labelled_text.sets[].train = (must be given)\n    path of the file" in out
+    assert 'evaluate.benchmarks.labelled_text.sets[].columns.text = "text"\n' in out
+    assert "similarity" not in out
 
 
 @pytest.mark.parametrize("command", ["show", "why"])

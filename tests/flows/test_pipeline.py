@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flows import look
 from flows.chain import NAMES, Choice
 from flows.recipe import Recipe, overlaid
 from tasks.failure import StageFailure
@@ -86,6 +87,17 @@ def test_the_chain_ends_with_a_report(finished: Store) -> None:
     assert "TF-IDF" in text
     assert "<svg" in text
     assert "http://tiny.test" not in text.split("<body")[0]
+
+
+def test_an_evaluation_ends_with_its_scores(store: Store) -> None:
+    from flows.live import ended
+
+    evaluation = store.find("evaluate")
+    printed = ended([evaluation], 0.0)
+    assert f"report: {evaluation.folder / 'report.html'}" in printed
+    assert "| TF-IDF + logistic regression |" in printed
+    assert "![" not in printed
+    assert "scores.site_section.4.pretrained 0." in look.why(store, evaluation.key, pages=False)
 
 
 def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:

@@ -1,6 +1,7 @@
-"""The search flow: trials as tasks, data built once, gone on with after a failure."""
+"""The search flow: trials as tasks, data built once, gone on with after a failure; fits without a test part."""
 
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,20 @@ import pytest
 pytest.importorskip("optuna", reason="optuna, the extra `search`, is not installed")
 
 from flows import search as module
+from flows import trials
+from flows.ahead import check_space
 from flows.command import run
-from flows.recipe import Recipe, UnknownSetting, changed
+from flows.recipe import Recipe, UnknownSetting, changed, recipe_of
 from tasks.failure import StageFailure
+from tasks.manifest import Wanted
 from tasks.pretrain.task import Pretrain
 from tasks.search.settings import Search
-from tasks.store import Artifact
+from tasks.store import Artifact, Store
+from tests.evaluate import conftest as small
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
+checkpoint = small.checkpoint
 RATE, STEPS = "pretrain.optimizer.learning_rate", "pretrain.steps"
 TOKENS = (Artifact(stage="tokenize", key="t", digest="d", path="/nowhere"),)
 
@@ -31,7 +37,8 @@ class Trainer:
         self.built: list[Recipe] = []
         self.fails: set[int] = set()
 
-    def tokens_of(self, recipe: Recipe, store: Any) -> Sequence[Artifact]:
+    def inputs_of(self, stage: str, recipe: Recipe, store: Any) -> Sequence[Artifact]:
+        assert stage == "pretrain"
         self.built.append(recipe)
         return TOKENS
 
@@ -47,8 +54,8 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefect_server: None) -> Trainer:
     made = Trainer()
-    monkeypatch.setattr(module, "tokens_of", made.tokens_of)
-    monkeypatch.setattr(module, "try_out", made.try_out)
+    monkeypatch.setattr(trials, "inputs_of", made.inputs_of)
+    monkeypatch.setattr(trials, "try_out", made.try_out)
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     return made
 
@@ -102,7 +109,67 @@ def test_settings_that_are_not_there_end_it_before_the_first_trial(trainer: Trai
 
 
 def test_what_is_needed_together_may_be_searched() -> None:
-    heads = next(Search(space=("pretrain.architecture.heads=choice:3,8",)).dimensions())
-    module.check(Recipe(), heads)
+    check_space(Recipe(), Search(space=("pretrain.architecture.heads=choice:3,8",)))
     with pytest.raises(UnknownSetting):
         changed(Recipe(), {"pretrain.architecture.heads": 3})
+
+
+def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:
+    trainer.fails = {1}
+    with pytest.raises(StageFailure, match=r"no trial ran to its end \(failed: the loss is nan"):
+        module.search(Recipe(), Search(space=(f"{RATE}=log:1e-3..1e-1",), trials=1))
+
+
+def published(store: Store, stage: str, files: Path, *inputs: Artifact) -> Artifact:
+    """A folder as an artifact of a stage."""
+    wanted = Wanted(stage=stage, version=1, settings={}, semantic={"files": str(files)},
+                    inputs=tuple(each.as_input for each in inputs), fingerprint="f")  # fmt: skip
+    draft = store.draft(stage, wanted.wanted_key)
+    shutil.copytree(files, draft.path, dirs_exist_ok=True)
+    return store.publish(wanted, draft, time.time())
+
+
+@pytest.fixture
+def mood(tmp_path: Path) -> str:
+    """A data set that is easy to learn, as a setting."""
+    for part, most in (("train", 40), ("validation", 20), ("test", 10)):
+        rows = [f"the {word} of {number}\t{word}" for number in range(most) for word in ("oak", "anchor")]
+        (tmp_path / f"{part}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    files = ", ".join(f"{part}: {tmp_path / part}.tsv" for part in ("train", "validation", "test"))
+    return f"evaluate.benchmarks.labelled_text.sets=[{{name: mood, {files}}}]"
+
+
+def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
+    prefect_server: None,
+    tmp_path: Path,
+    checkpoint: Path,
+    mood: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    store = Store.current()
+    model = published(store, "pretrain", checkpoint, published(store, "tokenize", checkpoint))
+    words = ["search", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
+    words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
+    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
+    words += ["--set", "evaluate.recipe.epochs=1", "--set", "evaluate.recipe.learning_rates=[0.01]"]
+    assert run(words) == 0
+    printed = capsys.readouterr().out
+    folder = Path(printed.splitlines()[-1].removeprefix("trials: ")).parent
+    trials_db = (folder / "trials.db").read_bytes()
+    assert "evaluate:\n  recipe:\n    learning_rates:\n    - 0." in printed
+    best = recipe_of(folder / "best.yaml").evaluate.recipe
+    assert len(best.learning_rates) == 1
+    told = (folder / "summary.md").read_text()
+    assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in told
+    assert "0.01" in told.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
+
+    (tmp_path / "test.tsv").write_text("text\tlabel\nwhatever\toak\n")
+    assert run([*words, "--checkpoint", model.key[:6]]) == 0
+    assert capsys.readouterr().out == printed, "another test part is the same search, with nothing left to do"
+    assert (folder / "trials.db").read_bytes() == trials_db
+
+    assert run([*words, "--checkpoint", "0123"]) == 1
+    assert "no pretrain artifact with key 0123" in capsys.readouterr().err

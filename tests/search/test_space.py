@@ -43,6 +43,29 @@ def test_a_setting_is_searched_once() -> None:
         Search(space=("a.b=int:1..2", "a.b=int:3..4"))
 
 
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        (("evaluate.seeds=int:3..9",), "evaluate.seeds does not change how the pretrained model is fitted"),
+        (("evaluate.recipe.unlabelled.weight=float:1..2",), r"search below evaluate\.recipe"),
+        (
+            ("pretrain.steps=int:3..9", "evaluate.recipe.epochs=int:1..4"),
+            "evaluate.recipe.epochs does not change the validation loss.* on its own, by the validation score",
+        ),
+    ],
+)
+def test_fits_and_training_are_searched_apart(space: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Search(space=space)
+
+
+def test_the_settings_decide_the_metric() -> None:
+    assert Search(space=("pretrain.steps=int:3..9",)).metric == "validation loss"
+    fits = Search(space=("evaluate.recipe.batch=int:4..32", "evaluate.recipe.adapt.kind=choice:full,lora"))
+    assert (fits.metric, fits.is_of_fits) == ("validation score", True)
+    assert "checkpoint" not in fits.semantic(), "what it is called decides nothing"
+
+
 def test_scales_between_whole_numbers_give_whole_numbers() -> None:
     distributions = pytest.importorskip("optuna").distributions
     assert Dimension.parse("a=log:1..64").distribution() == distributions.IntDistribution(1, 64, log=True)

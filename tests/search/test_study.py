@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.failure import StageFailure
-from tasks.search.page import best_of, drawn, outcome, page, snippet
+from tasks.search.page import drawn, outcome, page, ranked, snippet
 from tasks.search.settings import Search
 from tasks.search.study import Study, Trial, Tried
 
@@ -43,10 +43,8 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_end_early(tmp_path: Pat
     trials = done(Study(tmp_path, search()))
     assert len(trials) == 9
     assert trials[0].params == FIRST
-    best = best_of(trials)
-    assert best is not None
-    assert best.loss == pytest.approx(1.0, abs=0.01)
-    pruned = [each for each in trials if each.loss is None]
+    assert ranked(trials, search())[0].value == pytest.approx(1.0, abs=0.01)
+    pruned = [each for each in trials if each.value is None]
     assert pruned
     assert all(each.number > 5 for each in pruned), "only after five whole ones"
     assert all(len(each.curve) < 3 for each in pruned)
@@ -54,7 +52,7 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_end_early(tmp_path: Pat
 
 
 def test_without_pruning_all_run_to_their_end(tmp_path: Path) -> None:
-    assert all(each.loss is not None for each in done(Study(tmp_path, search(prune=False))))
+    assert all(each.value is not None for each in done(Study(tmp_path, search(prune=False))))
 
 
 def test_another_seed_tries_other_values(tmp_path: Path) -> None:
@@ -98,22 +96,39 @@ def test_values_that_do_not_work_are_told_and_avoided(tmp_path: Path) -> None:
     (trial,) = study.trials()
     assert trial.params != FIRST, "the recipe's own value is outside of the space"
     assert outcome(trial) == "failed: the loss is / no number"
-    assert best_of([trial]) is None
-    assert "failed: the loss is" in page([trial], list(search().dimensions()))
+    assert ranked([trial], search()) == []
+    assert "failed: the loss is" in page([trial], search(), "", "")
 
 
 def test_the_page_has_a_picture_a_table_and_a_recipe(tmp_path: Path) -> None:
     trials = done(Study(tmp_path, search()))
-    dimensions = list(search().dimensions())
-    text = page(trials, dimensions)
+    text = page(trials, search(), snippet(trials[0].params), "Of one run.")
     assert "Best: trial 1, validation loss 1.0000." in text
     assert "p:\n  rate: 0.01\n  shape: wsd\n" in text
+    assert "\n\nOf one run.\n\n" in text
     assert "| 1 | 1.0000 | 0.01 | wsd |" in text
-    svg = drawn(trials, dimensions)
-    assert svg == drawn(trials, dimensions)
+    svg = drawn(trials, search())
+    assert svg == drawn(trials, search())
     for words in ("validation loss by trial", "by share of the run", "p.rate", "cosine"):
         assert words in svg
     assert snippet({"a.b": 1, "a.c.d": None}) == "a:\n  b: 1\n  c:\n    d: null\n"
+
+
+def test_a_score_should_be_high(tmp_path: Path) -> None:
+    settings = Search(space=("evaluate.recipe.epochs=float:1..9",), trials=12)
+    study = Study(tmp_path, settings)
+    for trial in study.left({"evaluate.recipe.epochs": 1.0}):
+        score = trial.params["evaluate.recipe.epochs"] / 10
+        trial.ended(None if trial.hopeless(1 / 3, score) else score)
+    trials = study.trials()
+    whole = ranked(trials, settings)
+    assert [each.value for each in whole] == sorted((each.value for each in whole), reverse=True)
+    pruned = [each for each in trials if each.value is None]
+    assert pruned
+    assert max(each.curve[0][1] for each in pruned) < (whole[0].value or 0.0), "the low ones are ended"
+    text = page(trials, settings, "", "")
+    assert f"Best: trial {whole[0].number}, validation score" in text
+    assert "validation score by trial" in drawn(trials, settings)
 
 
 def test_without_optuna_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

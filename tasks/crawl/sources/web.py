@@ -120,7 +120,11 @@ class Web(Source):
 
     def _seeds(self) -> list[str]:
         if not self.seeds:
-            raise BadSetting("no seed URL is given", "Set crawl.source.web.seeds, or choose another source")
+            raise BadSetting(
+                "no seed URL is given",
+                "Set crawl.source.web.seeds, choose another source, or name a recipe that does: --recipe FILE "
+                "(textmill demo leaves its own in the store, as demo.yaml)",
+            )
         seeds = {seed: normalised(seed) for seed in self.seeds}
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:

@@ -6,7 +6,6 @@ from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator
 
@@ -86,6 +85,8 @@ def read(folder: Path) -> pa.Table:
     files = [*sorted((folder / "index").glob("*.parquet")), *folder.glob(UNANSWERED)]
     if not files:
         raise StageFailure(f"{folder} has no index/*.parquet", "Give the artifact of a crawl")
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it loads pandas, and who plans a run needs neither
+
     try:
         table = ds.dataset([str(each) for each in files], schema=INDEX).to_table(
             filter=pc.field("status").isin([200, REPEATED])

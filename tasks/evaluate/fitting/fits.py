@@ -88,13 +88,15 @@ def models_of(task: Task, recipe: Recipe) -> tuple[str, ...]:
 
 
 def encode(out: Path, data: Path, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> Counts:
-    """What a frozen encoder makes of all parts, for every fit on it. Writes files beside the task's."""
+    """What a frozen encoder makes of all parts that have rows, for every fit on it. Writes files beside the task's."""
     task = Task.load(data)
     with one_thread():
         head, tokens = _model(task, checkpoint, recipe, model, seed)
         assert isinstance(head, Head)
         (out / data.parent.name).mkdir()
         for name, part in task.parts.items():
+            if part.is_empty():  # a search of settings has no test part
+                continue
             path = out / data.parent.name / features_file(data, model, seed, name).name
             Features.written(head, head.examples(tokens, part), path)
     return {}

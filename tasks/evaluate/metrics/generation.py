@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from tasks.evaluate.metrics import Floats, Score, mean_of
 from tasks.evaluate.metrics.words import words
@@ -31,15 +30,22 @@ def generation_scores(
 
 def bleu(references: Sequence[Sequence[str]], written: Sequence[str], tokenizer: str) -> Score:
     """Of the corpus: counts of n-grams and lengths add up over the texts."""
-    return Score(statistics(BLEU(tokenize=tokenizer), references, written), bleu_of)
+    return Score(statistics(sacrebleu().BLEU(tokenize=tokenizer), references, written), bleu_of)
 
 
 def chrf(references: Sequence[Sequence[str]], written: Sequence[str]) -> Score:
     """Of the corpus: counts of character n-grams add up (Popović, "chrF: character n-gram F-score", 2015)."""
-    return Score(statistics(CHRF(), references, written), chrf_of)
+    return Score(statistics(sacrebleu().CHRF(), references, written), chrf_of)
 
 
-def statistics(metric: BLEU | CHRF, references: Sequence[Sequence[str]], written: Sequence[str]) -> Floats:
+def sacrebleu() -> Any:
+    """Its metrics; a quarter of a second to import, and who plans a run needs none of them."""
+    from sacrebleu import metrics  # noqa: PLC0415
+
+    return metrics
+
+
+def statistics(metric: Any, references: Sequence[Sequence[str]], written: Sequence[str]) -> Floats:
     """What sacrebleu adds up over the texts: its own bootstrap takes the same."""
     columns = list(zip(*padded(references), strict=True))
     return np.array(metric._extract_corpus_statistics(written, columns), np.float64)  # noqa: SLF001
@@ -47,15 +53,15 @@ def statistics(metric: BLEU | CHRF, references: Sequence[Sequence[str]], written
 
 def bleu_of(sums: Floats) -> Floats:
     """BLEU of the sums; how texts were cut into words decides these, and not what is made of them."""
-    return of_sums(BLEU(), sums)
+    return of_sums(sacrebleu().BLEU(), sums)
 
 
 def chrf_of(sums: Floats) -> Floats:
     """The same for chrF."""
-    return of_sums(CHRF(), sums)
+    return of_sums(sacrebleu().CHRF(), sums)
 
 
-def of_sums(metric: BLEU | CHRF, sums: Floats) -> Floats:
+def of_sums(metric: Any, sums: Floats) -> Floats:
     """What sacrebleu makes of the sums."""
 
     def of(row: Floats) -> float:
