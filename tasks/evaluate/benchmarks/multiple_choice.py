@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
 
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
-from tasks.evaluate.files import ScoredFiles, frame
+from tasks.evaluate.files import ScoredFiles, digest, frame
+from tasks.evaluate.inputs.clue import answers_beside, c3, chid
 from tasks.evaluate.kinds.choices import Choices
 from tasks.failure import StageFailure
 
@@ -20,6 +21,9 @@ class ChoiceFile(ScoredFiles):
 
     suffixes = (".jsonl",)
 
+    format: Literal["objects", "c3", "chid"] = "objects"
+    """JSON objects, or a file of CLUE: C3's dialogues or texts with questions, or ChID's texts with idioms left out,
+    dev.json with its answers in dev_answer.json"""
     question: str = "question"
     """column of the question"""
     options: str = "options"
@@ -30,6 +34,12 @@ class ChoiceFile(ScoredFiles):
     """the first answer's number; a letter needs none"""
     between: str = " "
     """what is written between question and answer"""
+
+    def semantic(self) -> dict[str, Any]:
+        """What lies in ChID's answers too, instead of where they are."""
+        return super().semantic() | (
+            digest("answers", answers_beside(Path(self.path))) if self.format == "chid" else {}
+        )
 
 
 class MultipleChoice(Benchmark):
@@ -55,6 +65,10 @@ class MultipleChoice(Benchmark):
 
 
 def _read(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
+    if choices.format != "objects":
+        for prompt, texts, place, origin in (c3 if choices.format == "c3" else chid)(path):
+            yield {"prompt": prompt, "options": texts, "right": place, "group": path.stem, ORIGIN: origin}
+        return
     for item, origin in choices.objects(path):
         question, options, answer = (item.get(name) for name in (choices.question, choices.options, choices.answer))
         if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_text, options)):
