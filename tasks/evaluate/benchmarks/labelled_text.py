@@ -86,6 +86,8 @@ def _read(files: TextFiles, unfit: Broken, path: Path) -> pl.DataFrame:
         if label not in files.skip_labels:
             second = text_in(row[columns.second_text]) if columns.second_text else ""
             found.append({"text": text_in(row[columns.text]), "second": second, "label": label, ORIGIN: origin})
+    if unfit and not found:  # what is wrong with all of them is wrong with the settings
+        raise unfit[0]
     return frame(found, Classes.columns | {"label": pl.String()})
 
 

@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
@@ -42,6 +42,12 @@ class MarkedColumns(Block):
     """the second one"""
     header: bool = True
     """whether the first row of a TSV or CSV file holds the columns' names"""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if len({bool(name) for span in (self.first, self.second) for name in (span.text, span.start)}) > 1:
+            raise ValueError("give text and start of first and of second, or none of them")
+        return self
 
 
 class MarkedFiles(Files):

@@ -41,10 +41,11 @@ class SuiteFolder(Block):
         if not folder.is_dir():
             raise BadSetting(f"the folder {folder} does not exist", "Correct the path in evaluate.benchmarks.suite")
         further = self.model_dump(exclude={"path", "tasks"})
-        found = dict(recognised(folder, presets, self.tasks, further)) | minimal_pairs(folder, self.tasks)
+        found = [*recognised(folder, presets, self.tasks, further), *minimal_pairs(folder, self.tasks)]
+        names = [name for name, _ in found]
         for name in self.tasks:
-            if name not in found:
-                raise BadSetting(f"{folder} holds no {name}", f"Name tasks that it holds: {', '.join(found) or 'none'}")
+            if name not in names:
+                raise BadSetting(f"{folder} holds no {name}", f"Name tasks that it holds: {', '.join(names) or 'none'}")
         if not found:
             folders = ", ".join(dict.fromkeys(preset.folder for preset in presets))
             raise StageFailure(
@@ -52,7 +53,7 @@ class SuiteFolder(Block):
                 "letters, with or without hyphens or _public), nor .jsonl files with sentence_good and sentence_bad",
                 "Give the folder above these, or name files and columns under another benchmark",
             )
-        yield from found.values()
+        yield from (block for _, block in found)
 
 
 class Suite(Benchmark):

@@ -1,5 +1,6 @@
 """BLiMP (Warstadt et al., arXiv:1912.00582) and what is shaped like it: .jsonl files of pairs, one a phenomenon."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.evaluate.benchmarks import Benchmark
@@ -8,16 +9,13 @@ from tasks.evaluate.inputs.objects import objects_of
 from tasks.evaluate.suites import plain
 
 
-def minimal_pairs(folder: Path, wanted: list[str]) -> dict[str, Benchmark]:
-    """Name → task of every folder of such files, among `folder`, its folders, and a folder `data` in these."""
-    found: dict[str, Benchmark] = {}
-    for place in [folder, *sorted(each for each in folder.iterdir() if each.is_dir())]:
+def minimal_pairs(folder: Path, wanted: list[str]) -> Iterator[tuple[str, Benchmark]]:
+    """Name and task of every folder of such files, among `folder`, its folders, and a folder `data` in these."""
+    for place in [folder, *sorted(each for each in folder.iterdir() if each.is_dir() and each.name != "data")]:
+        within = next((each for each in (place, place / "data") if is_shaped(each)), None)
         name = plain((place.parent if place.name == "data" else place).resolve().name)
-        if not wanted or name in wanted:
-            within = next((each for each in (place, place / "data") if is_shaped(each)), None)
-            if within is not None:
-                found[name] = MinimalPairs.model_validate({"sets": [{"name": name, "path": str(within)}]})
-    return found
+        if within is not None and (not wanted or name in wanted):
+            yield name, MinimalPairs.model_validate({"sets": [{"name": name, "path": str(within)}]})
 
 
 def is_shaped(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from tasks.block import members
 from tasks.evaluate.benchmarks import Benchmark
@@ -72,6 +73,11 @@ def test_lists_and_objects_in_tables(tmp_path: Path, layout: str) -> None:
 def test_what_does_not_fit_names_row_and_column(tmp_path: Path, kind: str, row: dict[str, Any], message: str) -> None:
     with pytest.raises(StageFailure, match=message):
         read(kind, tmp_path / "made.jsonl", [row], format="jsonl")
+
+
+def test_spans_beside_the_text_are_two(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="give text and start of first and of second, or none of them"):
+        benchmark("relation", tmp_path, columns={"first": {"text": "a", "start": "b"}})
 
 
 @pytest.mark.parametrize(("answer", "right"), [(1, 1), ("1", 1), ("B", 1)])
