@@ -16,6 +16,7 @@ from tasks.evaluate.suites import Preset
 DEV = ({"train": "train.json", "test": "dev.json"},)
 # from the largest training set that is there
 OCNLI = tuple({"train": f"train{size}.json", "test": "dev.json"} for size in ("", ".50k", ".30k", ".10k", ".3k", ".1k"))
+CMRC = {"train": "cmrc2018_train.json", "test": "cmrc2018_dev.json"}
 PAIRS = {"text": "sentence1", "second_text": "sentence2"}
 PRONOUNS = {
     "first": {"text": "target.span1_text", "start": "target.span1_index"},
@@ -31,13 +32,13 @@ def _classes(
     return Preset(name, name, LabelledText, files, {**table, **settings})
 
 
-def _choices(name: str, folder: str, file: str) -> Preset:
-    return Preset(name, folder, MultipleChoice, ({"path": file},), {"format": folder, "between": ""})
+def _choices(name: str, folder: str, *files: str) -> Preset:
+    return Preset(name, folder, MultipleChoice, tuple({"path": file} for file in files), {"format": folder})
 
 
 CLUE = [
     _classes("afqmc", PAIRS),
-    _classes("tnews", {"text": "sentence", "label": "label_desc"}),
+    _classes("tnews", {"text": "sentence"}),
     # 119 classes, some of a few examples: only all labels reach every one
     _classes("iflytek", {"text": "sentence"}, labels=[0]),
     # on what is labelled - the writers did not agree
@@ -45,9 +46,9 @@ CLUE = [
     _classes("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
     _classes("csl", {"text": "abst", "second_text": "keyword"}),
     Preset("cluewsc2020", "cluewsc2020", Relation, DEV, {"format": "jsonl", "columns": PRONOUNS}),
-    Preset("cmrc2018", "cmrc2018", QuestionAnswering, DEV, {}),
+    Preset("cmrc2018", "cmrc2018", QuestionAnswering, (*DEV, CMRC), {}),
     Preset("cluener", "cluener", Tagging, DEV, {"format": "json"}),
-    _choices("c3-dialogues", "c3", "d-dev.json"),
-    _choices("c3-texts", "c3", "m-dev.json"),
+    _choices("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
+    _choices("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
     _choices("chid", "chid", "dev.json"),
 ]

@@ -113,7 +113,7 @@ def test_every_task_of_clue(tmp_path: Path) -> None:
     found = tasks_in(clue(tmp_path))
     plain = ["afqmc", "c3-dialogues", "c3-texts", "chid", "cluener", "cluewsc2020", "cmnli", "cmrc2018", "csl"]
     assert sorted(found) == [*plain, "iflytek", "ocnli", "tnews"]
-    assert found["tnews"].names == ["news_culture", "news_story"]
+    assert found["tnews"].names == ["100", "101"]
     assert found["cmnli"].names == INFERENCE
     assert found["iflytek"].labels == [0]
     assert found["csl"].test.select("text", "second").row(0) == ("摘要0", "水 声")
