@@ -74,6 +74,27 @@ def test_plain_files_of_a_folder(tmp_path: Path) -> None:
     assert task_of("labelled_text", str(tmp_path / "made"), **PARTS).names == ["0", "1"]
 
 
+def test_a_copy_of_a_repository_with_configurations(tmp_path: Path) -> None:
+    for config, rows in (("few", moods(4)), ("many", moods(8))):
+        laid_out(tmp_path / "made" / config, rows)
+    files = "\n".join(f"- config_name: {config}\n  data_dir: {config}/data" for config in ("few", "many"))
+    (tmp_path / "made" / "README.md").write_text(f"---\nconfigs:\n{files}\n---\n")
+    dataset = {"name": str(tmp_path / "made"), "config": "many"}
+    task = task_of("labelled_text", "", dataset=dataset, **PARTS)
+    assert (len(task.train), task.test["origin"][7]) == (8, f"{tmp_path / 'made'}/many, test row 8")
+    with pytest.raises(StageFailure, match=r"BuilderConfig 'none' not found. Available: \['few', 'many'\]"):
+        task_of("labelled_text", "", dataset=dataset | {"config": "none"}, **PARTS)
+
+
+def test_arrow_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    for part in PARTS:
+        moods().save_to_disk(str(tmp_path / part))
+        (source,) = (tmp_path / part).glob("*.arrow")
+        source.rename(tmp_path / "made" / f"{part}.arrow")
+    assert task_of("labelled_text", str(tmp_path / "made"), **PARTS).names == ["bad", "good"]
+
+
 def test_a_name_is_found_in_the_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets.load_dataset(laid_out(tmp_path / "made", moods()), split="train")
     (cache / "made").rename(cache / "owner___made")  # where the library keeps owner/made
