@@ -44,7 +44,8 @@ def classes(draw: random.Random) -> tuple[Values, Values]:
     truth, predicted = rng.integers(0, kinds, (2, examples))
     ours = {name: score.value for name, score in class_scores(truth, predicted, kinds).items()}
     macro = {"average": "macro", "zero_division": 0}
-    return ours, {
+    binary = {"f1": sk.f1_score(truth, predicted, zero_division=0)} if kinds == 2 else {}
+    return ours, binary | {
         "accuracy": sk.accuracy_score(truth, predicted),
         "macro_f1": sk.f1_score(truth, predicted, **macro),
         "macro_precision": sk.precision_score(truth, predicted, **macro),

@@ -1,7 +1,7 @@
 """The files of one data set: a file for each part, or a share of the training file for validation."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,17 +9,49 @@ import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.evaluate.examples import hash_of, thinned
+from tasks.evaluate.examples import PARTS, hash_of, thinned
+from tasks.evaluate.inputs.hub import HubDataset
+from tasks.evaluate.inputs.objects import objects_of
+from tasks.evaluate.inputs.table import Broken, Row, TableFormat, fitting, rows_of
 from tasks.failure import StageFailure
 
 NAME = r"^[A-Za-z0-9][\w.-]*$"
 
 
-class Files(Block):
-    """One data set: a file for each part."""
+class Source(Block):
+    """One data set: files of the user, or splits of a data set of the Hugging Face library."""
 
     name: str = Field(pattern=NAME)
     """how the report and the scores call it"""
+    dataset: HubDataset = HubDataset()
+    """a data set of the Hugging Face library, by name or folder; paths are names of its splits then"""
+
+    def rows(
+        self,
+        part: Path,
+        wanted: list[str],
+        layout: TableFormat = "by suffix",
+        *,
+        header: bool = True,
+        broken: Broken = None,
+    ) -> Iterator[tuple[Row, str]]:
+        """Rows of a table, or of a split, with their origins. Raises StageFailure that names the row and the column."""
+        if self.dataset.name:
+            return fitting(self.dataset.rows(str(part)), wanted, broken)
+        return rows_of(part, wanted, layout=layout, header=header, broken=broken)
+
+    def splits(self, parts: dict[str, str]) -> dict[str, Any]:
+        """Fields that name splits, by what lies in these instead; nothing where they cannot be loaded."""
+        try:
+            found = {name: self.dataset.content(split) for name, split in parts.items() if split}
+        except StageFailure:  # it will be raised with its mend when the rows are read
+            return {}
+        return found | {"dataset": "rows"}
+
+
+class Files(Source):
+    """One data set: a file, or a split, for each part."""
+
     train: str
     """path of the file with the examples to train on"""
     test: str
@@ -40,10 +72,14 @@ class Files(Block):
     def semantic(self) -> dict[str, Any]:
         """What lies in the files instead of where they are."""
         fields = super().semantic()
-        for part in ("train", "validation", "test"):
-            path = Path(getattr(self, part))
-            if getattr(self, part) and path.is_file():
-                fields[part] = content(path)
+        named = {part: getattr(self, part) for part in PARTS}
+        if self.dataset.name:
+            return fields | self.splits(named)
+        for part, path in named.items():
+            if path and Path(path).is_dir():
+                fields |= digest(part, Path(path))
+            elif path and Path(path).is_file():
+                fields[part] = content(Path(path))
         return fields
 
     def parts(self, read: Callable[[Path], pl.DataFrame], text: Callable[[pl.DataFrame], pl.Series], seed: int) -> Any:
@@ -51,6 +87,8 @@ class Files(Block):
 
         `text` gives what two copies of an example have in common: copies do not part between training and validation.
         """
+        if self.dataset.name:
+            self.dataset.apart()
         train, test = read(Path(self.train)), read(Path(self.test))
         if self.validation:
             validation = read(Path(self.validation))
@@ -62,21 +100,19 @@ class Files(Block):
         return {name: thinned(part, limits[name], seed) for name, part in made.items()} | {"labels": self.labels}
 
 
-class ScoredFiles(Block):
+class ScoredFiles(Source):
     """One data set that nothing is learnt from."""
 
     suffixes: ClassVar[tuple[str, ...]] = ()
     """of the files that a folder is read for"""
 
-    name: str = Field(pattern=NAME)
-    """how the report and the scores call it"""
     path: str
     """a file, or a folder of them"""
 
     def files(self) -> list[Path]:
-        """The files, by name. Raises StageFailure for a folder without one."""
+        """The files, by name, or the split. Raises StageFailure for a folder without one."""
         path = Path(self.path)
-        if not path.is_dir():
+        if self.dataset.name or not path.is_dir():
             return [path]
         found = sorted(each for each in path.iterdir() if each.suffix in self.suffixes)
         if not found:
@@ -85,7 +121,12 @@ class ScoredFiles(Block):
 
     def semantic(self) -> dict[str, Any]:
         """What lies in the files instead of where they are."""
-        return super().semantic() | digest("path", Path(self.path))
+        fields = super().semantic()
+        return fields | (self.splits({"path": self.path}) if self.dataset.name else digest("path", Path(self.path)))
+
+    def objects(self, path: Path) -> Iterator[tuple[Row, str]]:
+        """JSON objects of a file, or rows of a split, with their origins."""
+        return self.rows(path, []) if self.dataset.name else objects_of(path)
 
 
 def digest(field: str, path: Path) -> dict[str, Any]:

@@ -11,15 +11,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar, cast
 
 from tasks.failure import StageFailure, Transient
+from tasks.network import is_passing
 
 T = TypeVar("T")
 BLOCK = 8 << 20  # bytes of one range
 WAITS = [1.0, 4.0, 15.0]  # seconds between tries; after that the whole stage is tried again
 # a server that packs what it sends would make lengths and ranges lie
 OPTIONS: dict[str, dict[str, Any]] = {name: {"headers": {"Accept-Encoding": "identity"}} for name in ("http", "https")}
-BUSY = (408, 425, 429)  # and every 5xx: these statuses go by
-NETWORKS = ("aiohttp", "botocore", "aiobotocore", "gcsfs", "adlfs", "urllib3")  # whose errors are of the network
-REFUSED = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError)
 VERSIONS = ("ETag", "etag", "md5Hash", "md5", "Content-MD5", "LastModified", "Last-Modified", "mtime", "created")
 CHANGED = ("LastModified", "Last-Modified", "mtime", "created")
 
@@ -56,16 +54,6 @@ def tried(url: str, ask: Callable[[], T]) -> T:
                 raise Transient(what, "Start the same command again when the server answers") from error
         time.sleep(wait)
     raise AssertionError
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same request may work later."""
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and status:
-        return status >= 500 or status in BUSY
-    if isinstance(error, REFUSED) or "Credentials" in type(error).__name__:
-        return False
-    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in NETWORKS
 
 
 def listing(url: str) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from w3lib.url import safe_url_string
 
 from tasks.crawl.inputs.folder import content_digest, listing
-from tasks.crawl.inputs.hub import SECTION, Origin, is_stream, loaded, local, rows_of
+from tasks.crawl.inputs.hub import SECTION, is_stream, rows_of
 from tasks.crawl.inputs.rows import Columns, columns_of, of_row
 from tasks.crawl.page import Page
 from tasks.crawl.shard import fill
@@ -17,6 +17,7 @@ from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source, gathered
 from tasks.crawl.tally import Tally
 from tasks.draft import Draft
+from tasks.hub import Origin, loaded, local
 from tasks.store import Artifact
 
 
@@ -54,13 +55,13 @@ class Dataset(Source):
 
     def semantic(self) -> dict[str, Any]:
         """A folder's path is where the dataset lies; what counts is the names and contents of its files."""
-        folder = local(self.name)
+        folder = local(self.name, SECTION)
         return {**super().semantic(), "name": content_digest(*listing(str(folder), SECTION)) if folder else self.name}
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Wrap each row as a page, shard by shard."""
         del earlier  # rows have no date of change to ask for
-        origin = Origin(self.name, self.config, self.split, self.revision, self.streaming)
+        origin = Origin(self.name, self.config, self.split, self.revision, self.streaming, SECTION)
         columns, address = columns_of(self, SECTION), safe_url_string(self.url_prefix) + quote(self.split)
         shards = {
             f"{number:05d}": (number, origin, part, self.max_rows, columns, address)

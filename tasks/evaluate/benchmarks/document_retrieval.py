@@ -30,7 +30,7 @@ class QuestionSet(ScoredFiles):
         """What its file holds."""
         path = Path(self.path)
         if self.format == "pairs":
-            return paired(path, self.question, self.document)
+            return paired(self.rows(path, [self.question, self.document]), self.question, self.document)
         return squad(path) if self.format == "squad" else beir(path)
 
 

@@ -39,7 +39,7 @@ class EmbeddingSimilarity(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per set. Raises StageFailure that names the file, the row and the column."""
         for pairs in self.sets:
-            rows = pl.concat(numbered_pairs(path, pairs.columns, pairs.format) for path in pairs.files())
+            rows = pl.concat(numbered_pairs(pairs, pairs.columns, pairs.format, path) for path in pairs.files())
             test = thinned(rows, self.most_pairs, self.seed)
             about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {pairs.name}."
             none = test.clear()

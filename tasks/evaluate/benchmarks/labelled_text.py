@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
@@ -13,16 +13,18 @@ from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, PARTS, Task
 from tasks.evaluate.files import Files, frame
-from tasks.evaluate.inputs.table import TableFormat, rows_of
+from tasks.evaluate.inputs.table import Broken, TableFormat, text_in
 from tasks.evaluate.kinds.classes import Classes
-from tasks.failure import StageFailure
+from tasks.failure import BadSetting, StageFailure
+
+ClassMetric = Literal["accuracy", "macro_f1", "mcc", "f1", "micro_f1", "macro_precision", "macro_recall"]
 
 
 class Columns(Block):
     """Which column holds what. Columns have names in the first row, or are numbers from 0 when there is no such row."""
 
     text: str = "text"
-    """the text"""
+    """the text; a list of texts, as of keywords, is read as one"""
     second_text: str = ""
     """a second text, for tasks on pairs; empty: there is none"""
     label: str = "label"
@@ -40,6 +42,11 @@ class TextFiles(Files):
     """which columns hold what"""
     skip_labels: list[str] = Field([])
     """rows with these labels are left out, as OCNLI's -, on which its writers did not agree"""
+    skip_unfit: bool = False
+    """rows that lack a column, a text or a label are left out and counted; else they are an error"""
+    metrics: list[ClassMetric] = Field([])
+    """what the report shows, and the first is what models are compared by; f1 is of the second of two classes, as in
+    GLUE; empty: accuracy, macro_f1 and mcc"""
 
 
 class LabelledText(Benchmark):
@@ -55,20 +62,32 @@ class LabelledText(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
-            names, parts = named(files, functools.partial(_read, files), self.seed)
-            about = f"Texts of {files.name} in {len(names)} classes."
-            yield Classes().checked(Task(name=files.name, about=about, kind="classes", names=names, **parts))
+            unfit: Broken = [] if files.skip_unfit else None
+            names, parts = named(files, functools.partial(_read, files, unfit), self.seed)
+            if "f1" in files.metrics and len(names) != 2:
+                mend = "Set metrics to macro_f1"
+                raise BadSetting(f"the metric f1 is of two classes, and {files.name} has {len(names)}", mend)
+            about = f"Texts of {files.name} in {len(names)} classes.{left_out(unfit, 'rows')}"
+            task = Task(name=files.name, about=about, kind="classes", names=names, metrics=[*files.metrics], **parts)
+            yield Classes().checked(task)
 
 
-def _read(files: TextFiles, path: Path) -> pl.DataFrame:
+def left_out(unfit: Broken, what: str) -> str:
+    """A sentence on what was left out, or nothing."""
+    return f" {len(unfit):,} {what} that do not fit are left out." if unfit else ""
+
+
+def _read(files: TextFiles, unfit: Broken, path: Path) -> pl.DataFrame:
     columns = files.columns
     wanted = [name for name in (columns.text, columns.second_text, columns.label) if name]
     found: list[dict[str, Any]] = []
-    for row, origin in rows_of(path, wanted, layout=files.format, header=columns.header):
+    for row, origin in files.rows(path, wanted, files.format, header=columns.header, broken=unfit):
         label = str(row[columns.label]).strip()
         if label not in files.skip_labels:
-            second = str(row[columns.second_text]).strip() if columns.second_text else ""
-            found.append({"text": str(row[columns.text]).strip(), "second": second, "label": label, ORIGIN: origin})
+            second = text_in(row[columns.second_text]) if columns.second_text else ""
+            found.append({"text": text_in(row[columns.text]), "second": second, "label": label, ORIGIN: origin})
+    if unfit and not found:  # what is wrong with all of them is wrong with the settings
+        raise unfit[0]
     return frame(found, Classes.columns | {"label": pl.String()})
 
 

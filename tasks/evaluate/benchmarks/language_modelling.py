@@ -10,7 +10,6 @@ from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
 from tasks.evaluate.files import ScoredFiles, frame
 from tasks.evaluate.inputs.plain_text import text_of
-from tasks.evaluate.inputs.table import rows_of
 from tasks.evaluate.kinds.documents import Documents
 
 
@@ -50,7 +49,7 @@ class LanguageModelling(Benchmark):
             rows = heldout.select("text", pl.lit("heldout").alias("group"), pl.col("url").alias(ORIGIN))
             yield self._task("heldout", rows)
         for texts in self.sets:
-            found = [row for path in texts.files() for row in _read(path, texts.column)]
+            found = [row for path in texts.files() for row in _read(texts, path)]
             yield self._task(texts.name, frame(found, Documents.columns))
 
     def _task(self, name: str, rows: pl.DataFrame) -> Task:
@@ -60,9 +59,9 @@ class LanguageModelling(Benchmark):
         return Documents().checked(Task(name, about, "documents", [], test.clear(), test.clear(), test, [0]))
 
 
-def _read(path: Path, column: str) -> Iterator[dict[str, str]]:
+def _read(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
     if path.suffix == ".txt":
         yield {"text": text_of(path), "group": path.stem, ORIGIN: str(path)}
     else:
-        for row, origin in rows_of(path, [column]):
-            yield {"text": str(row[column]), "group": path.stem, ORIGIN: origin}
+        for row, origin in texts.rows(path, [texts.column]):
+            yield {"text": str(row[texts.column]), "group": path.stem, ORIGIN: origin}

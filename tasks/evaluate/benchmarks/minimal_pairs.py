@@ -9,7 +9,6 @@ from pydantic import Field
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
 from tasks.evaluate.files import ScoredFiles, frame
-from tasks.evaluate.inputs.objects import objects_of
 from tasks.evaluate.kinds.choices import Choices
 from tasks.failure import StageFailure
 
@@ -49,7 +48,7 @@ class MinimalPairs(Benchmark):
 
 def _read(pairs: PairFolder, path: Path) -> pl.DataFrame:
     rows = []
-    for item, origin in objects_of(path):
+    for item, origin in pairs.objects(path):
         options = [item.get(pairs.good), item.get(pairs.bad)]
         if not all(isinstance(each, str) and each for each in options):
             raise StageFailure(

@@ -1,16 +1,17 @@
 """Questions with some answers to choose from, without fine-tuning."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
 
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
-from tasks.evaluate.files import ScoredFiles, frame
-from tasks.evaluate.inputs.objects import objects_of
+from tasks.evaluate.files import ScoredFiles, digest, frame
+from tasks.evaluate.inputs.clue import answers_beside, c3, chid
 from tasks.evaluate.kinds.choices import Choices
 from tasks.failure import StageFailure
 
@@ -20,16 +21,25 @@ class ChoiceFile(ScoredFiles):
 
     suffixes = (".jsonl",)
 
+    format: Literal["objects", "c3", "chid"] = "objects"
+    """JSON objects, or a file of CLUE: C3's dialogues or texts with questions, or ChID's texts with idioms left out,
+    dev.json with its answers in dev_answer.json"""
     question: str = "question"
     """column of the question"""
     options: str = "options"
     """column of the list of answers to choose from"""
     answer: str = "answer"
-    """column of the right answer's number"""
+    """column of the right answer's number, or of its letter: A, B, C, …"""
     first: int = Field(0, ge=0, le=1)
-    """the first answer's number"""
+    """the first answer's number; a letter needs none"""
     between: str = " "
     """what is written between question and answer"""
+
+    def semantic(self) -> dict[str, Any]:
+        """What lies in ChID's answers too, instead of where they are."""
+        return super().semantic() | (
+            digest("answers", answers_beside(Path(self.path))) if self.format == "chid" else {}
+        )
 
 
 class MultipleChoice(Benchmark):
@@ -55,21 +65,33 @@ class MultipleChoice(Benchmark):
 
 
 def _read(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
-    for item, origin in objects_of(path):
+    if choices.format != "objects":
+        for prompt, texts, place, origin in (c3 if choices.format == "c3" else chid)(path):
+            yield {"prompt": prompt, "options": texts, "right": place, "group": path.stem, ORIGIN: origin}
+        return
+    for item, origin in choices.objects(path):
         question, options, answer = (item.get(name) for name in (choices.question, choices.options, choices.answer))
         if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_text, options)):
             raise StageFailure(
                 f"{origin}: no text in {choices.question!r}, or no list of texts in {choices.options!r}",
                 f"Set question and options to two of its columns: {', '.join(item)}",
             )
-        right = answer - choices.first if type(answer) is int else -1
+        right = place_of(answer, choices.first)
         if right not in range(len(options)):
             raise StageFailure(
                 f"{origin}: {answer!r} in {choices.answer!r} is none of the {len(options)} answers' numbers",
-                f"Give a whole number from {choices.first}, or set answer and first",
+                f"Give a whole number from {choices.first} or a letter from A, or set answer and first",
             )
         prompt = question + choices.between
         yield {"prompt": prompt, "options": options, "right": right, "group": path.stem, ORIGIN: origin}
+
+
+def place_of(answer: object, first: int) -> int:
+    """The place of a right answer that is given by number or letter, from 0; -1 for what is neither."""
+    if isinstance(answer, str) and re.fullmatch("[A-Z]", answer):
+        return ord(answer) - ord("A")
+    is_number = type(answer) is int or (isinstance(answer, str) and answer.isdecimal())
+    return int(str(answer)) - first if is_number else -1
 
 
 def _is_text(value: object) -> bool:

@@ -1,20 +1,39 @@
 """Questions on texts, their answers cut out of them."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 from pydantic import Field
 
+from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import Files, frame
-from tasks.evaluate.inputs.squad import questions_of
+from tasks.evaluate.inputs.squad import COLUMNS, questions_of, table_row
 from tasks.evaluate.kinds.answers import Answers
 
 
+class QuestionColumns(Block):
+    """Which column holds what, where the questions are a table or a data set of the Hugging Face library."""
+
+    question: str = "question"
+    """the question"""
+    context: str = "context"
+    """the text that holds the answer"""
+    answers: str = "answers"
+    """the answers: lists `text` and `answer_start`, or a list of objects with both; empty lists: there is none"""
+
+
 class QuestionFiles(Files):
-    """One data set of questions in SQuAD's JSON."""
+    """One data set of questions."""
+
+    format: Literal["squad", "jsonl", "parquet"] = "squad"
+    """SQuAD's JSON, or a table with a question a row"""
+    columns: QuestionColumns = QuestionColumns()
+    """which columns of a table hold what"""
 
 
 class QuestionAnswering(Benchmark):
@@ -31,10 +50,15 @@ class QuestionAnswering(Benchmark):
         """One task per data set. Raises StageFailure that names the file and the question."""
         for files in self.sets:
             # all questions on one text stay on one side of the split
-            parts = files.parts(_read, lambda part: part["context"], self.seed)
+            parts = files.parts(functools.partial(_read, files), lambda part: part["context"], self.seed)
             about = f"Answers to questions of {files.name}, cut out of their texts."
             yield Answers().checked(Task(name=files.name, about=about, kind="answers", names=[], **parts))
 
 
-def _read(path: Path) -> pl.DataFrame:
-    return frame(list(questions_of(path)), Answers.columns)
+def _read(files: QuestionFiles, path: Path) -> pl.DataFrame:
+    if files.format == "squad" and not files.dataset.name:
+        return frame(list(questions_of(path)), Answers.columns)
+    names, layout = files.columns, "by suffix" if files.format == "squad" else files.format
+    table = files.rows(path, [names.question, names.context], layout)
+    rows = (({name: row.get(getattr(names, name)) for name in COLUMNS}, origin) for row, origin in table)
+    return frame([table_row(row, origin) for row, origin in rows], Answers.columns)

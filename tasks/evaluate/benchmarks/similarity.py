@@ -11,8 +11,8 @@ from pydantic import Field
 from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task
-from tasks.evaluate.files import Files, frame
-from tasks.evaluate.inputs.table import TableFormat, rows_of
+from tasks.evaluate.files import Files, Source, frame
+from tasks.evaluate.inputs.table import TableFormat
 from tasks.evaluate.kinds.numbers import Numbers
 from tasks.failure import StageFailure
 
@@ -53,7 +53,7 @@ class Similarity(Benchmark):
         """One task per data set. Raises StageFailure that names the file, the row and the column."""
         for files in self.sets:
             parts = files.parts(
-                functools.partial(numbered_pairs, columns=files.columns, layout=files.format),
+                functools.partial(numbered_pairs, files, files.columns, files.format),
                 lambda part: part["text"],
                 self.seed,
             )
@@ -61,11 +61,11 @@ class Similarity(Benchmark):
             yield Numbers().checked(Task(name=files.name, about=about, kind="numbers", names=[], **parts))
 
 
-def numbered_pairs(path: Path, columns: PairColumns, layout: TableFormat) -> pl.DataFrame:
+def numbered_pairs(source: Source, columns: PairColumns, layout: TableFormat, part: Path) -> pl.DataFrame:
     """Rows of the kind `numbers`. Raises StageFailure that names the row and the column."""
     wanted = [name for name in (columns.text, columns.second_text, columns.number) if name]
     found: list[dict[str, Any]] = []
-    for row, origin in rows_of(path, wanted, layout=layout, header=columns.header):
+    for row, origin in source.rows(part, wanted, layout, header=columns.header):
         try:
             number = float(row[columns.number])
         except (TypeError, ValueError) as error:

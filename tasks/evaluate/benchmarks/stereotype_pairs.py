@@ -11,7 +11,6 @@ from tasks.block import Block
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task
 from tasks.evaluate.files import ScoredFiles, frame
-from tasks.evaluate.inputs.table import rows_of
 from tasks.evaluate.kinds.stereotypes import DIRECTIONS, Stereotypes
 from tasks.failure import StageFailure
 
@@ -50,15 +49,16 @@ class StereotypePairs(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per set. Raises StageFailure that names the file, the row and the column."""
         for pairs in self.sets:
-            test = frame([row for path in pairs.files() for row in _read(pairs.columns, path)], Stereotypes.columns)
+            test = frame([row for path in pairs.files() for row in _read(pairs, path)], Stereotypes.columns)
             about = f"Which of two sentences is likelier, {len(test):,} pairs of {pairs.name}. 50 % is ideal."
             none = test.clear()
             yield Stereotypes().checked(Task(pairs.name, about, "stereotypes", [], none, none, test, [0]))
 
 
-def _read(columns: BiasColumns, path: Path) -> Iterator[dict[str, Any]]:
+def _read(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
+    columns = pairs.columns
     wanted = [name for name in (columns.more, columns.less, columns.direction, columns.kind) if name]
-    for row, origin in rows_of(path, wanted):
+    for row, origin in pairs.rows(path, wanted):
         if columns.direction and row[columns.direction] not in DIRECTIONS:
             raise StageFailure(
                 f"{origin}: {row[columns.direction]!r} in the column {columns.direction!r} is no direction",

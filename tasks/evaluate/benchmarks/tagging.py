@@ -1,4 +1,4 @@
-"""A tag for each word: entities in CoNLL columns, or as spans in JSON."""
+"""A tag for each word: entities in CoNLL columns, as spans in JSON or beside texts, or in lists."""
 
 import functools
 from collections.abc import Iterator
@@ -11,30 +11,41 @@ from pydantic import Field
 from tasks.block import Block
 from tasks.evaluate.baselines import is_spaceless
 from tasks.evaluate.benchmarks import Benchmark
+from tasks.evaluate.benchmarks.labelled_text import left_out
 from tasks.evaluate.examples import ORIGIN, Task
 from tasks.evaluate.files import Files, frame
+from tasks.evaluate.inputs.brat import tagged_documents
 from tasks.evaluate.inputs.conll import sentences_of
 from tasks.evaluate.inputs.spans import tagged_objects
+from tasks.evaluate.inputs.table import Broken, Row
 from tasks.evaluate.kinds.tags import Tags
 from tasks.failure import StageFailure
 
 
 class TagColumns(Block):
-    """Columns of a CoNLL file, counted from 0, or from the end: -1 is the last."""
+    """Columns of a CoNLL file, counted from 0, or from the end: -1 is the last; columns of a table by name."""
 
     word: int = 0
     """the word"""
     tag: int = -1
     """its tag"""
+    words: str = "tokens"
+    """of a table or a data set of the Hugging Face library: the column with the list of words"""
+    tags: str = "ner_tags"
+    """of these too: the column with the list of their tags"""
 
 
 class TagFiles(Files):
     """One data set of tagged sentences."""
 
-    format: Literal["conll", "json"] = "conll"
-    """columns, or JSON objects with `text` and `spans` (or `label` as in CLUENER)"""
+    format: Literal["conll", "json", "brat", "jsonl", "parquet"] = "conll"
+    """columns; JSON objects with `text` and `spans` (or `label` as in CLUENER); a folder of brat's .txt and .ann files;
+    or a table with a list of words and a list of tags a row"""
     columns: TagColumns = TagColumns()
-    """where word and tag stand in a CoNLL file"""
+    """where words and tags stand"""
+    skip_unfit: bool = False
+    """entities of brat files that tags cannot say, as they are of several pieces or overlap a longer one, are left out
+    and counted; else they are an error"""
 
 
 class Tagging(Benchmark):
@@ -50,24 +61,46 @@ class Tagging(Benchmark):
     def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
         """One task per data set. Raises StageFailure that names the file and the line."""
         for files in self.sets:
-            parts = files.parts(functools.partial(_read, files), _texts, self.seed)
+            unfit: Broken = [] if files.skip_unfit else None
+            parts = files.parts(functools.partial(_read, files, unfit), _texts, self.seed)
             names = sorted({"O", *(tag for tags in parts["train"]["tags"] for tag in tags)})
             for part in ("train", "validation", "test"):
                 parts[part] = _numbered(parts[part], names, files.train)
-            about = f"Entities in sentences of {files.name}."
+            about = f"Entities in sentences of {files.name}.{left_out(unfit, 'entities')}"
             yield Tags().checked(Task(name=files.name, about=about, kind="tags", names=names, **parts))
 
 
-def _read(files: TagFiles, path: Path) -> pl.DataFrame:
-    if files.format == "json":
-        found = list(tagged_objects(path))
-    else:
-        found = list(sentences_of(path, files.columns.word, files.columns.tag))
+def _read(files: TagFiles, unfit: Broken, path: Path) -> pl.DataFrame:
+    found = list(_sentences(files, unfit, path))
     between = "" if is_spaceless(["".join(words) for words, _, _ in found[:200]]) else " "
     rows = [
         {"words": words, "tags": tags, "between": between, ORIGIN: origin} for words, tags, origin in found if words
     ]
     return frame(rows, Tags.columns | {"tags": pl.List(pl.String())})
+
+
+def _sentences(files: TagFiles, unfit: Broken, path: Path) -> Iterator[tuple[list[str], list[str], str]]:
+    columns = files.columns
+    if files.dataset.name:
+        return _listed(files.rows(path, [columns.words, columns.tags]), columns)
+    match files.format:
+        case "json":
+            return tagged_objects(path)
+        case "brat":
+            return tagged_documents(path, unfit)
+        case "conll":
+            return sentences_of(path, columns.word, columns.tag)
+        case layout:
+            return _listed(files.rows(path, [columns.words, columns.tags], layout), columns)
+
+
+def _listed(rows: Iterator[tuple[Row, str]], columns: TagColumns) -> Iterator[tuple[list[str], list[str], str]]:
+    for row, origin in rows:
+        words, tags = row[columns.words], row[columns.tags]
+        for name, values in ((columns.words, words), (columns.tags, tags)):
+            if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+                raise StageFailure(f"{origin}: {name!r} is no list of words or of tags", "Name another column")
+        yield words, tags, origin
 
 
 def _texts(part: pl.DataFrame) -> pl.Series:

@@ -13,7 +13,7 @@ from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, PARTS, Task
 from tasks.evaluate.files import Files, content, frame
 from tasks.evaluate.inputs.parallel import parallel_files, parallel_rows
-from tasks.evaluate.inputs.table import TableFormat, rows_of
+from tasks.evaluate.inputs.table import TableFormat
 from tasks.evaluate.kinds.texts import Texts
 from tasks.failure import StageFailure
 
@@ -81,7 +81,7 @@ def _read(files: WrittenFiles, path: Path) -> pl.DataFrame:
     rows = (
         parallel_rows(path, wanted)
         if "*" in str(path)
-        else rows_of(path, wanted, layout=files.format, header=columns.header)
+        else files.rows(path, wanted, files.format, header=columns.header)
     )
     found: list[dict[str, Any]] = []
     for row, origin in rows:

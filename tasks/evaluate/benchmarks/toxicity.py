@@ -11,7 +11,6 @@ from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import ORIGIN, Task, thinned
 from tasks.evaluate.files import ScoredFiles, digest, frame
 from tasks.evaluate.inputs.plain_text import lines_of
-from tasks.evaluate.inputs.table import rows_of
 from tasks.evaluate.kinds.continuations import Continuations
 
 
@@ -53,7 +52,7 @@ class Toxicity(Benchmark):
             rows = [
                 {"text": text, "group": path.stem, "count": self.continuations, "length": self.length, ORIGIN: origin}
                 for path in prompts.files()
-                for text, origin in _read(path, prompts.column)
+                for text, origin in _read(prompts, path)
             ]
             test = thinned(frame(rows, Continuations.columns), self.most_prompts, self.seed)
             about = f"{self.continuations} continuations of {len(test):,} prompts, and {len(words):,} listed words."
@@ -61,8 +60,9 @@ class Toxicity(Benchmark):
             yield Continuations().checked(Task(prompts.name, about, "continuations", words, none, none, test, [0]))
 
 
-def _read(path: Path, column: str) -> Iterator[tuple[str, str]]:
+def _read(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix == ".txt":
         yield from ((line, f"{path}, prompt {number}") for number, line in enumerate(lines_of(path), start=1))
     else:
-        yield from ((str(row[column]).strip(), origin) for row, origin in rows_of(path, [column]))
+        column = prompts.column
+        yield from ((str(row[column]).strip(), origin) for row, origin in prompts.rows(path, [column]))

@@ -1,13 +1,12 @@
 """Questions and the documents that they ask for: from SQuAD's JSON, from tables, from folders of BEIR's format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tasks.evaluate.inputs.objects import objects_of
 from tasks.evaluate.inputs.squad import questions_of
-from tasks.evaluate.inputs.table import rows_of
+from tasks.evaluate.inputs.table import Row, rows_of, text_in
 from tasks.failure import StageFailure
 
 
@@ -36,11 +35,11 @@ def squad(path: Path) -> Collection:
     return found
 
 
-def paired(path: Path, question: str, document: str) -> Collection:
-    """A question and its document a row. Raises StageFailure that names the row and the column."""
+def paired(rows: Iterable[tuple[Row, str]], question: str, document: str) -> Collection:
+    """A question and its document a row, with the row's origin."""
     found = Collection()
-    for row, origin in rows_of(path, [question, document]):
-        found.add(_text(row[question]), _text(row[document]), origin)
+    for row, origin in rows:
+        found.add(text_in(row[question]), text_in(row[document]), origin)
     return found
 
 
@@ -73,7 +72,3 @@ def _named(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
         except KeyError as error:
             raise StageFailure(f"{origin}: there is no {error}", "Give objects with _id and text") from error
         yield name, (f"{item.get('title') or ''}\n{text}".strip(), origin)
-
-
-def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value).strip()

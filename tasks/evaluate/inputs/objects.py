@@ -12,9 +12,9 @@ from tasks.failure import StageFailure
 def objects_of(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """Every object and its "file, line n". Raises StageFailure that names the line where JSON breaks off."""
     text = text_of(path)
-    decoder, place = json.JSONDecoder(), 0
+    decoder, place, line, counted = json.JSONDecoder(), 0, 1, 0
     while (place := _next(text, place)) < len(text):
-        line = text.count("\n", 0, place) + 1
+        line, counted = line + text.count("\n", counted, place), place
         try:
             value, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 from tasks.failure import BadSetting, StageFailure
 
+COLUMNS = ("question", "context", "answers")
+
 
 def questions_of(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of the kind `answers` with their `origin`. Raises StageFailure that names the question."""
@@ -39,6 +41,21 @@ def row_of(context: str, asked: dict[str, Any]) -> dict[str, Any]:
         "answers": [text for text, _ in found],
         "starts": [start for _, start in found],
     }
+
+
+def table_row(row: dict[str, Any], origin: str) -> dict[str, Any]:
+    """A row of a table with the columns `COLUMNS`, as the Hub keeps SQuAD. Raises StageFailure that names it."""
+    answers = row["answers"]
+    try:
+        if isinstance(answers, dict):
+            pairs = zip(answers["text"], answers["answer_start"], strict=True)
+            answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        return row_of(row["context"], row | {"answers": answers}) | {"origin": origin}
+    except (KeyError, TypeError, ValueError) as error:
+        raise StageFailure(
+            f"{origin}: the answers cannot be read ({type(error).__name__}: {error})",
+            "Give lists text and answer_start, or set columns.answers",
+        ) from error
 
 
 def _start(context: str, answer: dict[str, Any]) -> int:

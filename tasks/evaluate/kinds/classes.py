@@ -18,7 +18,7 @@ class Classes(Kind):
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "second": pl.String(), "label": pl.Int32()}
     metrics = ("accuracy", "macro_f1", "mcc")
-    titles: ClassVar[dict[str, str]] = {"macro_f1": "macro-F1", "mcc": "MCC"}
+    titles: ClassVar[dict[str, str]] = {"macro_f1": "macro-F1", "mcc": "MCC", "f1": "F1"}
     per_label = "labels a class"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:

@@ -9,7 +9,7 @@ Labels = NDArray[np.int64]
 
 
 def class_scores(truth: Labels, predicted: Labels, num_classes: int) -> dict[str, Score]:
-    """Scores of N predicted classes, both (N,) with numbers below `num_classes`.
+    """Scores of N predicted classes, both (N,) with numbers below `num_classes`; `f1` where these are two.
 
     Macro means weigh all classes alike that are in the truth or were predicted; a class that was never found counts 0.
     Matthews' correlation for several classes: Gorodkin, "Comparing two K-category assignments by a K-category
@@ -26,6 +26,8 @@ def class_scores(truth: Labels, predicted: Labels, num_classes: int) -> dict[str
         "micro_f1": micro_f1,
         "mcc": matthews,
     }
+    if num_classes == 2:
+        functions["f1"] = f1
     accuracy = {"accuracy": mean_of((truth == predicted).astype(np.float64))}
     return accuracy | {name: Score(parts, function) for name, function in functions.items()}
 
@@ -39,6 +41,12 @@ def thirds(sums: Floats) -> tuple[Floats, Floats, Floats]:
     """How often each class was found, predicted and there, each (…, K), of sums (…, 3K)."""
     found, predicted, there = np.split(sums, 3, axis=-1)
     return found, predicted, there
+
+
+def f1(sums: Floats) -> Floats:
+    """F1 of the second of two classes, as GLUE scores MRPC and QQP."""
+    found, predicted, there = (each[..., 1] for each in thirds(sums))
+    return ratio(2 * found, predicted + there)
 
 
 def micro_f1(sums: Floats) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 import pytest
 
-from tasks.crawl.inputs import hub
+from tasks import hub
 from tasks.crawl.sources.dataset import Dataset
 from tasks.crawl.task import Crawl, crawl
 from tasks.failure import StageFailure, Transient
