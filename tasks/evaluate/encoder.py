@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.activations import NewGELUActivation
 from transformers.utils.logging import disable_progress_bar
 
+from tasks.evaluate.backbone import Backbone
 from tasks.failure import StageFailure
 
 TokenIds = list[list[int]]
@@ -31,7 +32,7 @@ class Batch:
     mask_BT: Tensor  # noqa: N815
 
 
-class Encoder(nn.Module):
+class Encoder(Backbone):
     """The mean over a text's tokens of every hidden state, from the embeddings to the last layer, side by side.
 
     Small models trained for minutes keep what tells topics apart in their lower states, and what context adds in the
@@ -39,20 +40,10 @@ class Encoder(nn.Module):
     and a masked model's first were never trained to stand for the text.
     """
 
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
     @property
     def width(self) -> int:
         """Of one hidden state, D."""
-        return int(self.body.config.hidden_size)  # type: ignore[union-attr, arg-type]
-
-    @property
-    def model_type(self) -> str:
-        """What transformers call the family of the body."""
-        config: Any = self.body.config
-        return str(config.model_type)
+        return int(self.body.config.hidden_size)
 
     def forward(self, batch: Batch) -> Tensor:
         """Features of every text (B, F)."""

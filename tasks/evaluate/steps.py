@@ -13,8 +13,9 @@ import polars as pl
 from tasks.draft import Draft
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
+from tasks.evaluate.fitting.finetune import one_thread
 from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
-from tasks.evaluate.heads import class_of
+from tasks.evaluate.heads import Head, class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
 from tasks.evaluate.report.answer import summary
@@ -59,9 +60,10 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
 
 def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
     """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
-    for task in map(Task.load, data):
-        if kind_of(task).learns:
-            class_of(task).check(checkpoint, settings.recipe)
+    tasks = [task for task in map(Task.load, data) if kind_of(task).learns]
+    with one_thread():
+        for head in dict.fromkeys(map(class_of, tasks)):
+            head.check(checkpoint, settings.recipe)
 
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
@@ -86,7 +88,7 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
     task = Task.load(data)
     kind, models = kind_of(task), models_of(task, settings.recipe)
-    if settings.recipe.adapt.chosen.frozen and kind.learns:
+    if settings.recipe.adapt.chosen.frozen and kind.learns and issubclass(class_of(task), Head):
         encoded(settings, draft, checkpoint, data)
     rates = chosen_rates(settings, draft, checkpoint, data)
     runs = [

@@ -2,34 +2,36 @@
 
 A decoder gets both texts in one row, the token that ends a text between them.
 
-Shapes: B pairs of texts, T tokens of the longest row, U of a target, M of all targets together, V vocabulary.
+Shapes: B pairs of texts, T tokens of the longest row, M of all targets together, V vocabulary, P tokens of a prompt,
+D width of a hidden state.
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
+from tasks.evaluate.backbone import Backbone
 from tasks.evaluate.encoder import Batch, TokenIds, batch_of, config_of, fuse_activations, opened
 from tasks.failure import StageFailure
 
 FEWEST = 8  # tokens of a source, as in the settings
 
 
-class Writer(nn.Module):
+class Writer(Backbone):
     """Sources and targets are token ids; a target ends with the end token, and of a decoder the source does too."""
 
-    def __init__(self, model: Any, end: int) -> None:
-        super().__init__()
-        self.model, self.end = model, end
-        self.has_encoder = bool(model.config.is_encoder_decoder)
-        self.start = first_of(model.config, "decoder_start_token_id", "bos_token_id", otherwise=end)
-        padding = first_of(model.config, "pad_token_id", otherwise=end)
+    def __init__(self, body: Any, end: int) -> None:
+        super().__init__(body)
+        self.end = end
+        self.has_encoder = bool(body.config.is_encoder_decoder)
+        self.start = first_of(body.config, "decoder_start_token_id", "bos_token_id", otherwise=end)
+        padding = first_of(body.config, "pad_token_id", otherwise=end)
         # a stock folder's own settings, say of beams or of a shortest length, would decide without being said
-        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        body.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
             eos_token_id=end, pad_token_id=padding, decoder_start_token_id=self.start, use_cache=True
         )
 
@@ -42,6 +44,17 @@ class Writer(nn.Module):
         model = opened(checkpoint, auto, config, random=random, seed=seed).float()
         fuse_activations(model)
         return cls(model, end)
+
+    @property
+    def task_type(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
+        """What peft calls that which the body does."""
+        return "SEQ_2_SEQ_LM" if self.has_encoder else "CAUSAL_LM"
+
+    @property
+    def projection(self) -> nn.Module:
+        """The body's own layer onto the vocabulary."""
+        found: nn.Module = self.body.get_output_embeddings()
+        return found
 
     def losses(self, sources: TokenIds, targets: TokenIds) -> Tensor:
         """The negative log-likelihood of every token of the targets, (M,): those of the sources are given."""
@@ -66,38 +79,58 @@ class Writer(nn.Module):
         return [len(each) - 1 - before for each in sources], logits_BTV
 
     def _run(self, batch: Batch, further: dict[str, Any]) -> Tensor:
-        logits: Tensor = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), **further).logits
+        logits: Tensor = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), **further).logits
         return logits
 
     @torch.no_grad()
     def written(self, sources: TokenIds, most: int, beams: int) -> TokenIds:
         """What the model writes for every source, at most so many tokens, with the end token where it ends by then."""
-        # a decoder goes on where a row ends, so padding stands before it
-        rows = sources if self.has_encoder else [each[::-1] for each in sources]
-        batch = batch_of(rows)
-        input_ids_BT, mask_BT = batch.input_ids_BT, batch.mask_BT.long()
+        body, inputs, read = self.body, self._inputs(sources), 1
         if not self.has_encoder:
-            input_ids_BT, mask_BT = input_ids_BT.flip(1), mask_BT.flip(1)
-        made = self.model.generate(
-            input_ids=input_ids_BT, attention_mask=mask_BT, max_new_tokens=most, num_beams=beams, do_sample=False
-        )
-        return [self._until_end(each) for each in made[:, 1 if self.has_encoder else input_ids_BT.shape[1] :].tolist()]
+            read = inputs["input_ids"].shape[1]
+            if self._is_prompted:
+                body, inputs = body.get_base_model(), self._with_prompt(**inputs)
+        made = body.generate(**inputs, max_new_tokens=most, num_beams=beams, do_sample=False)
+        return [self._until_end(each) for each in made[:, read:].tolist()]
+
+    def _inputs(self, sources: TokenIds) -> dict[str, Tensor]:
+        """Sources to write for. A decoder goes on where a row ends, so padding stands before it."""
+        batch = batch_of(sources if self.has_encoder else [each[::-1] for each in sources])
+        inputs = {"input_ids": batch.input_ids_BT, "attention_mask": batch.mask_BT.long()}
+        return inputs if self.has_encoder else {name: each_BT.flip(1) for name, each_BT in inputs.items()}
+
+    @property
+    def _is_prompted(self) -> bool:
+        """Whether embeddings that were learnt stand before a text."""
+        settings = getattr(self.body, "active_peft_config", None)
+        return settings is not None and settings.peft_type == "PROMPT_TUNING"
+
+    def _with_prompt(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """What peft 0.21 gives to a decoder, but that padding takes no positions, as it does there."""
+        prompt_BPD = self.body.get_prompt(len(input_ids))
+        return {
+            "input_ids": input_ids,
+            "inputs_embeds": torch.cat([prompt_BPD, self.body.word_embeddings(input_ids)], 1),
+            "attention_mask": torch.cat([attention_mask.new_ones(prompt_BPD.shape[:2]), attention_mask], 1),
+        }
 
     def _until_end(self, ids: list[int]) -> list[int]:
         return ids[: ids.index(self.end) + 1] if self.end in ids else ids
 
 
-def room(config: Any, source: int, target: int) -> tuple[int, int]:
+def room(config: Any, source: int, target: int, places: int) -> tuple[int, int]:
     """Tokens of a source and of a target, when so many are asked for and the model has so many positions.
 
-    Raises StageFailure for a decoder whose positions a target would fill.
+    So many places are a prompt's, on whichever side of an encoder–decoder it stands. Raises StageFailure for a decoder
+    whose positions a target would fill.
     """
-    positions = getattr(config, "max_position_embeddings", None) or source + target
+    positions = (getattr(config, "max_position_embeddings", None) or source + target + places) - places
     if config.is_encoder_decoder:
         return min(source, positions), min(target, positions)
     if positions - target < FEWEST:
+        taken = f", but for {places} of a prompt," if places else ""
         raise StageFailure(
-            f"a model of {positions} positions has no room for a text before one of {target} tokens",
+            f"a model of {positions + places} positions{taken} has no room for a text before one of {target} tokens",
             f"Set evaluate.recipe.max_target to {positions - FEWEST} or less",
         )
     return min(source, positions - target), target

@@ -115,7 +115,7 @@ def test_only_the_target_is_learnt(folder: Path) -> None:
     made = writer(folder)
     source, target = [5, 6, 7, 3], [8, 9, 3]
     losses = made.writer.losses([source], [target]).tolist()
-    stock, start = made.writer.model, made.writer.start
+    stock, start = made.writer.body, made.writer.start
     for place, token in enumerate(target):
         with torch.no_grad():
             if made.writer.has_encoder:

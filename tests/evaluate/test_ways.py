@@ -17,6 +17,7 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
 from tasks.evaluate.fitting.frozen import Features, with_features
 from tasks.evaluate.heads import head_of
+from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds.classes import Classes
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.ways import Way
@@ -152,6 +153,15 @@ def test_too_many_layers_are_refused(encoder: Encoder) -> None:
     way = OneOf[Way].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}})
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
         way.chosen.apply(encoder)
+
+
+def test_an_encoder_that_a_way_does_not_suit_is_refused_before_any_fit(checkpoint: Path) -> None:
+    way = OneOf[Way].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}, "prompt": {"tokens": 64}})
+    with pytest.raises(StageFailure, match="1 layers, and the last 3"):
+        ClassHead.check(checkpoint, Recipe(adapt=way))
+    with pytest.raises(StageFailure, match="leaves none"):
+        ClassHead.check(checkpoint, Recipe(adapt=way.model_copy(update={"kind": "prompt"})))
+    ClassHead.check(checkpoint, Recipe(layer_decay=0.5))
 
 
 def test_a_prompt_leaves_room_or_is_refused(checkpoint: Path) -> None:

@@ -1,5 +1,9 @@
-"""Parameter-efficient and semi-supervised fits on sentences of SST-2, with a small BERT of random weights."""
+"""Parameter-efficient and semi-supervised fits on real data, with small models of random weights.
 
+Sentences of SST-2 are read by a BERT; captions of Multi30k are translated into German by a GPT-2.
+"""
+
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +11,16 @@ import polars as pl
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from tasks.evaluate.examples import Task
+from tasks.evaluate.fitting.finetune import fit, one_thread
 from tasks.evaluate.fitting.fits import score
+from tasks.evaluate.heads.texts import TextWriter
 from tasks.evaluate.recipe import Recipe
 
 TRAIN, TEST = 5000, 600
+SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +40,20 @@ def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
 
 
 def made_checkpoint(folder: Path, texts: list[str]) -> Path:
-    made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=["[PAD]", "[UNK]"]))
-    PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    made_tokenizer(folder, texts)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=3000, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+def made_tokenizer(folder: Path, texts: list[str]) -> None:
+    made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=list(SPECIAL.values())))
+    PreTrainedTokenizerFast(tokenizer_object=made, **SPECIAL).save_pretrained(folder)
 
 
 RUNS = {
@@ -67,3 +78,41 @@ def test_sentiment_is_learnt(
         f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
     )  # pytest -s shows it
     assert reached["mcc"] > 0  # always the same class makes 0
+
+
+def test_captions_are_translated_by_lora(
+    shared: Callable[[str], Path], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """By a model that has only seen German before: with LoRA it foretells a caption better, having read the English."""
+    folder = shared("multi30k") / "raw"
+    english, german = (gzip.decompress((folder / f"train.{side}.gz").read_bytes()).decode() for side in ("en", "de"))
+    wanted = [[caption] for caption in german.splitlines()]
+    rows = pl.DataFrame({"text": english.splitlines(), "wanted": wanted, "origin": ""})
+    rows = rows.sample(950, shuffle=True, seed=0)
+    task = Task("multi30k", "", "texts", [], rows[:800], rows[800:900], rows[900:], [])
+    task.save(tmp_path / "multi30k.parquet")
+    checkpoint = tmp_path / "checkpoint"
+    made_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
+    shape = {"n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(vocab_size=3000, eos_token_id=2, bos_token_id=None, **shape)).save_pretrained(checkpoint)
+    settings = {"epochs": 2, "batch": 16, "max_length": 24, "max_target": 24, "evaluations": 1}
+    before = made_german(checkpoint, task, Recipe.model_validate(settings))
+    recipe = Recipe.model_validate({"adapt": {"kind": "lora"}, **settings})
+    (tmp_path / "out").mkdir()
+    found = score(tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, recipe, "pretrained", 0, 0, 0.005)
+    chrf, after = found["metrics"]["chrf"], found["validation"]
+    record_property("chrf", chrf)
+    print(f"lora: chrF {chrf:.3f}, likelihood of a token {before:.3f}, then {after:.3f}")  # pytest -s shows it
+    assert after > 1.1 * before
+    assert chrf > 0.05
+
+
+def made_german(checkpoint: Path, task: Task, recipe: Recipe) -> float:
+    """Fit the checkpoint to the targets alone; the likelihood that it gives to a target's token after its source."""
+    with one_thread():
+        writer = TextWriter.loaded(checkpoint, task, recipe, random=True, seed=0)
+        validation = writer.examples(writer.tokens, task.validation)
+        alone = task.train.with_columns(text=pl.lit(""))
+        fit(writer, writer.examples(writer.tokens, alone), validation, recipe, 0.005, 0)
+        writer.writer.body.save_pretrained(checkpoint)
+        return writer.validated(validation)[1]

@@ -12,6 +12,9 @@ from transformers.pytorch_utils import Conv1D
 from tasks.evaluate.fitting.layers import layers_of
 from tasks.failure import StageFailure
 
+# where a decoder's layer looks at what an encoder read: in BART and its kin, in T5, in what was made of BERT
+CROSS = ("encoder_attn", "layer.1.EncDecAttention", "crossattention")
+
 
 class Bottleneck(nn.Module):
     """Down to a few numbers, a nonlinearity, and up again, beside a straight connection."""
@@ -28,24 +31,32 @@ class Bottleneck(nn.Module):
         return state_BTD + added
 
 
-def insert(body: nn.Module, width: int, *, attention: bool) -> None:
+def insert(body: Any, width: int, *, attention: bool) -> None:
     """Freeze a model but for its norms, and put a bottleneck behind every feed-forward, and attention, sublayer."""
     body.requires_grad_(False)
-    hidden: Any = body.config.hidden_size  # type: ignore[union-attr] # transformers' configurations all answer to it
+    hidden = body.config.hidden_size
     for layer in layers_of(body):
-        ends = [module for module in layer.modules() if _gives(module) == hidden]
-        if len(ends) < 2:
-            raise StageFailure(
-                f"the sublayers of a {type(layer).__name__} cannot be told apart",
-                "Choose another evaluate.recipe.adapt.kind",
-            )
-        # projections stand in the order of their use: the last two of full width end attention and feed-forward
-        for end in ends[-2:] if attention else ends[-1:]:
+        attentions, feed_forward = _ends(layer, hidden)
+        for end in [*attentions, feed_forward] if attention else [feed_forward]:
             end.add_module("bottleneck", Bottleneck(hidden, width))
             end.register_forward_hook(_through_bottleneck)
     for module in body.modules():
         if "Norm" in type(module).__name__:
             module.requires_grad_(True)
+
+
+def _ends(layer: nn.Module, hidden: int) -> tuple[list[nn.Module], nn.Module]:
+    """The linear layers that end a layer's attentions, one or two, and the one that ends its feed-forward sublayer."""
+    found = [(name, module) for name, module in layer.named_modules() if _gives(module) == hidden]
+    if len(found) < 2:
+        raise StageFailure(
+            f"the sublayers of a {type(layer).__name__} cannot be told apart",
+            "Choose another evaluate.recipe.adapt.kind",
+        )
+    # projections stand in the order of their use, so each sublayer's last of full width ends it
+    *earlier, (_, feed_forward) = found
+    attentions = {name.startswith(CROSS): module for name, module in earlier}
+    return list(attentions.values()), feed_forward
 
 
 def _gives(module: nn.Module) -> int | None:

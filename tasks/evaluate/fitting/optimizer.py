@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from tasks.evaluate.fitting.layers import heights
-from tasks.evaluate.heads import Head, TaskModel
+from tasks.evaluate.heads import TaskModel
 from tasks.evaluate.recipe import Recipe
 
 
@@ -27,9 +27,9 @@ def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Op
 
 def shares(head: TaskModel, decay: float) -> list[tuple[nn.Parameter, float]]:
     """Every weight and its share of the learning rate: all of it in the head, less with every layer below."""
-    if decay == 1 or not isinstance(head, Head):
+    if decay == 1:
         return [(weight, 1.0) for weight in head.parameters()]
-    placed = list(heights(head.encoder.body))
+    placed = list(heights(head.backbone.body))
     top = max(height for _, height in placed)
     lower = {weight: decay ** (top - height) for weight, height in placed}
     return [(weight, lower.get(weight, 1.0)) for weight in head.parameters()]

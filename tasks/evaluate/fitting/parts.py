@@ -8,7 +8,7 @@ import polars as pl
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.frozen import Features
-from tasks.evaluate.heads import Example, TaskModel
+from tasks.evaluate.heads import Example, Head, TaskModel
 from tasks.evaluate.recipe import Recipe
 
 ROW = "row of the part"
@@ -33,7 +33,7 @@ class Parts:
         """Of a part's rows, or all."""
         rows = self.task.parts[part] if rows is None else rows
         examples = head.examples(self.tokens, rows)
-        if not self.frozen:
+        if not (self.frozen and isinstance(head, Head)):
             return examples
         kept = Features.read(features_file(self.data, self.model, self.seed, part))
         return kept.given(examples, rows[ROW].to_list())

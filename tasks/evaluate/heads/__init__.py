@@ -14,8 +14,10 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from tasks.evaluate.backbone import Backbone
 from tasks.evaluate.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length, load
 from tasks.evaluate.examples import Task
+from tasks.evaluate.fitting.layers import layers_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.recipe import Recipe
 
@@ -46,12 +48,17 @@ class TaskModel(nn.Module, ABC):
 
     @classmethod
     def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """Raises StageFailure when the checkpoint lacks what the kind needs."""
+        """Raises StageFailure when the checkpoint lacks what the kind or the recipe needs."""
 
     @classmethod
     @abstractmethod
     def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
         """With the checkpoint's weights, or with fresh ones."""
+
+    @property
+    @abstractmethod
+    def backbone(self) -> Backbone:
+        """What the checkpoint brought."""
 
     @abstractmethod
     def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
@@ -92,9 +99,20 @@ class Head(TaskModel):
         self.deviation: Tensor
 
     @classmethod
+    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+        """It must take the way to adapt."""
+        Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+        check_adapts(load(checkpoint, random=False, seed=0), recipe)
+
+    @classmethod
     def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
         """The model without its own head."""
         return cls(load(checkpoint, random=random, seed=seed), task, recipe)
+
+    @property
+    def backbone(self) -> Encoder:
+        """What reads."""
+        return self.encoder
 
     @property
     @abstractmethod
@@ -164,6 +182,13 @@ class Head(TaskModel):
 
     def _by_length(self, examples: Sequence[Example]) -> list[Any]:
         return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
+
+
+def check_adapts(model: Backbone, recipe: Recipe) -> None:
+    """Raises StageFailure for a model that the way to adapt, or learning rates by layer, do not suit."""
+    recipe.adapt.chosen.apply(model)
+    if recipe.layer_decay != 1:
+        layers_of(model.body)
 
 
 def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""A text for a text, token by token: the model's own head over its vocabulary, nothing is added.
+"""A text for a text, token by token, by the model's own head over its vocabulary.
 
 While it is fitted, validation is by the likelihood of the true texts, in one pass: writing them takes a pass a token,
 and what a model writes that has hardly learnt anything scores by chance.
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tasks.evaluate.encoder import EVALUATION_BATCH, Tokens, by_length, config_of
 from tasks.evaluate.examples import Task
-from tasks.evaluate.heads import Example, TaskModel
+from tasks.evaluate.heads import Example, TaskModel, check_adapts
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.writer import Writer, check_writes, room
 from tasks.failure import StageFailure
@@ -41,27 +41,32 @@ class TextWriter(TaskModel):
 
     def __init__(self, writer: Writer, tokens: Tokens, task: Task, recipe: Recipe) -> None:
         super().__init__()
+        recipe.adapt.chosen.apply(writer)
         self.writer, self.tokens, self.task, self.recipe = writer, tokens, task, recipe
-        self.most_source, self.most_target = room(writer.model.config, tokens.length, recipe.max_target)
+        self.most_source, self.most_target = room(
+            writer.body.config, tokens.length, recipe.max_target, recipe.adapt.chosen.places
+        )
 
     @classmethod
     def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """It must write, know when a text has ended, and have room for both texts; all its weights learn."""
-        if recipe.adapt.kind != "full" or recipe.layer_decay != 1:
-            raise StageFailure(
-                "a model that writes texts is fitted as a whole, at one learning rate",
-                "Set evaluate.recipe.adapt.kind=full and layer_decay=1, or switch off evaluate.benchmarks.text_to_text",
-            )
+        """It must write, know when a text has ended, have room for both texts, and take the way to adapt."""
         check_writes(checkpoint)
-        end_of(Tokens(checkpoint, recipe.max_length), checkpoint)
-        room(config_of(checkpoint), recipe.max_length, recipe.max_target)
+        places = recipe.adapt.chosen.places
+        end = end_of(Tokens(checkpoint, recipe.max_length, places), checkpoint)
+        room(config_of(checkpoint), recipe.max_length, recipe.max_target, places)
+        check_adapts(Writer.load(checkpoint, end, random=False, seed=0), recipe)
 
     @classmethod
     def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
         """The model with its head over the vocabulary."""
-        tokens = Tokens(checkpoint, recipe.max_length)
+        tokens = Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
         writer = Writer.load(checkpoint, end_of(tokens, checkpoint), random=random, seed=seed)
         return cls(writer, tokens, task, recipe)
+
+    @property
+    def backbone(self) -> Writer:
+        """What reads and writes."""
+        return self.writer
 
     def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
         """Both texts, the target's special tokens as the source's."""

@@ -1,7 +1,7 @@
-"""Which of an encoder's weights learn: one file, one way to adapt a model to a task.
+"""Which of a model's weights learn: one file, one way to adapt a model to a task.
 
-Every way changes an encoder in place, before its head is made. What it needs of torch or peft it imports when it runs,
-so that settings load without them.
+Every way changes a model in place, an encoder before its head is made. What it needs of torch or peft it imports when
+it runs, so that settings load without them.
 """
 
 from abc import ABC, abstractmethod
@@ -11,14 +11,14 @@ from tasks.block import Block
 from tasks.failure import StageFailure
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Way(Block, ABC):
-    """Which of the encoder's weights learn; the head's always do."""
+    """Which of the model's weights learn; those of a head that is added always do."""
 
     frozen: ClassVar[bool] = False
-    """whether no weight of the encoder learns, so that its features are computed once"""
+    """whether no weight of an encoder learns, so that its features are computed once"""
 
     @property
     def places(self) -> int:
@@ -26,7 +26,7 @@ class Way(Block, ABC):
         return 0
 
     @abstractmethod
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Freeze the weights that stay, and add those that the way brings, drawn from torch's random state."""
 
 

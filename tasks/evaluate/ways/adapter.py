@@ -7,7 +7,7 @@ from pydantic import Field
 from tasks.evaluate.ways import Way
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Adapter(Way):
@@ -18,8 +18,8 @@ class Adapter(Way):
     after: Literal["both sublayers", "feed-forward"] = "both sublayers"
     """attention and feed-forward as Houlsby et al., or only the latter as Pfeiffer et al."""
 
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Raises StageFailure for a model whose sublayers cannot be told apart."""
         from tasks.evaluate.fitting.bottleneck import insert  # noqa: PLC0415 - torch
 
-        insert(encoder.body, self.width, attention=self.after == "both sublayers")
+        insert(model.body, self.width, attention=self.after == "both sublayers")

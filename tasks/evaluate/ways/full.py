@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from tasks.evaluate.ways import Way
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Full(Way):
     """All weights learn."""
 
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Nothing is frozen."""

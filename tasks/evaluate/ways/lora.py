@@ -7,13 +7,14 @@ from pydantic import Field
 from tasks.evaluate.ways import Way, peft
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Lora(Way):
     """A product of two thin matrices, zero at first, beside every linear layer; by the package peft.
 
-    The paper adapts the attention's only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2).
+    The paper adapts the attention's only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2). A projection
+    onto the vocabulary stays as it is.
     """
 
     rank: int = Field(8, ge=1)
@@ -21,13 +22,17 @@ class Lora(Way):
     alpha: float = Field(16.0, gt=0)
     """the product is multiplied by alpha over rank"""
 
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed."""
         library = peft()
         from transformers.pytorch_utils import Conv1D  # noqa: PLC0415 - slow to import
 
-        transposed = any(isinstance(module, Conv1D) for module in encoder.body.modules())  # as GPT-2 has them
+        transposed = any(isinstance(module, Conv1D) for module in model.body.modules())  # as GPT-2 has them
         config = library.LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, target_modules="all-linear", fan_in_fan_out=transposed
+            task_type=model.task_type,
+            r=self.rank,
+            lora_alpha=self.alpha,
+            target_modules="all-linear",
+            fan_in_fan_out=transposed,
         )
-        library.inject_adapter_in_model(config, encoder.body)
+        library.inject_adapter_in_model(config, model.body)

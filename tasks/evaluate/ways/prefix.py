@@ -8,11 +8,14 @@ from tasks.evaluate.ways import Way
 from tasks.failure import StageFailure
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Prefix(Way):
-    """Keys and values before the text learn, in every layer; by the package peft."""
+    """Keys and values before the text learn, in every layer; by the package peft.
+
+    Where an encoder reads and a decoder writes, they stand before the written text.
+    """
 
     tokens: int = Field(8, ge=1)
     """how many"""
@@ -22,12 +25,13 @@ class Prefix(Way):
         """The text's positions begin after the prefix."""
         return self.tokens
 
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed, or the model takes no keys from outside, as T5's encoder."""
-        from tasks.evaluate.fitting.prompts import prompted  # noqa: PLC0415 - torch
+        from tasks.evaluate.fitting.prompts import prompted, shape_of_keys  # noqa: PLC0415 - torch
 
-        if not prompted(encoder, "PrefixTuningConfig", num_virtual_tokens=self.tokens):
+        shape = shape_of_keys(model)
+        if shape is None or not prompted(model, "PrefixTuningConfig", num_virtual_tokens=self.tokens, **shape):
             raise StageFailure(
-                f"a model of the type {encoder.model_type} takes no keys and values from outside",
+                f"a model of the type {model.model_type} takes no keys and values from outside",
                 "Choose another evaluate.recipe.adapt.kind, as prompt",
             )

@@ -8,11 +8,11 @@ from tasks.evaluate.ways import Way
 from tasks.failure import StageFailure
 
 if TYPE_CHECKING:
-    from tasks.evaluate.encoder import Encoder
+    from tasks.evaluate.backbone import Backbone
 
 
 class Prompt(Way):
-    """Embeddings before the text learn, at first those of tokens at random; by the package peft."""
+    """Embeddings before the text that is read learn, at first those of tokens at random; by the package peft."""
 
     tokens: int = Field(16, ge=1)
     """how many"""
@@ -22,14 +22,12 @@ class Prompt(Way):
         """The text stands after them."""
         return self.tokens
 
-    def apply(self, encoder: "Encoder") -> None:
+    def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed."""
         from tasks.evaluate.fitting.prompts import prompted  # noqa: PLC0415 - torch
 
-        if not prompted(
-            encoder, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"
-        ):
+        if not prompted(model, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"):
             raise StageFailure(
-                f"a model of the type {encoder.model_type} does not read embeddings",
+                f"a model of the type {model.model_type} does not read embeddings",
                 "Choose another evaluate.recipe.adapt.kind",
             )
