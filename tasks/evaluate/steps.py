@@ -11,9 +11,11 @@ from typing import Any
 import polars as pl
 
 from tasks.draft import Draft
+from tasks.evaluate.beforehand import made_ready, possible
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
+from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, fit_file, score
+from tasks.evaluate.fitting.variants import models_of
 from tasks.evaluate.heads import class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
@@ -60,6 +62,7 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
 def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
     """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
     for task in map(Task.load, data):
+        possible(settings.recipe, task, checkpoint)
         if kind_of(task).learns:
             class_of(task).check(checkpoint, settings.recipe)
 
@@ -86,8 +89,7 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
     task = Task.load(data)
     kind, models = kind_of(task), models_of(task, settings.recipe)
-    if settings.recipe.adapt.chosen.frozen and kind.learns:
-        encoded(settings, draft, checkpoint, data)
+    made_ready(settings, draft, checkpoint, data, counts_of(settings, task))
     rates = chosen_rates(settings, draft, checkpoint, data)
     runs = [
         (model, labels, seed)
@@ -119,13 +121,6 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
             )
         )
     return Scoreboard(task, fits)
-
-
-def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> None:
-    """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
-    runs = [("pretrained", 0), *(("random", seed) for seed in range(settings.seeds))]
-    shards = {_shard(data, run): (data, checkpoint, settings.recipe, *run) for run in runs}
-    draft.map(encode, shards, f"{data.stem}: encode")
 
 
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:

@@ -70,8 +70,11 @@ class Writer(nn.Module):
         return logits
 
     @torch.no_grad()
-    def written(self, sources: TokenIds, most: int, beams: int) -> TokenIds:
-        """What the model writes for every source, at most so many tokens, with the end token where it ends by then."""
+    def written(self, sources: TokenIds, most: int, beams: int, **sampling: Any) -> TokenIds:
+        """What the model writes for every source, at most so many tokens, with the end token where it ends by then.
+
+        `sampling`: settings of transformers' `generate`; without any, the likeliest token each time.
+        """
         # a decoder goes on where a row ends, so padding stands before it
         rows = sources if self.has_encoder else [each[::-1] for each in sources]
         batch = batch_of(rows)
@@ -79,7 +82,11 @@ class Writer(nn.Module):
         if not self.has_encoder:
             input_ids_BT, mask_BT = input_ids_BT.flip(1), mask_BT.flip(1)
         made = self.model.generate(
-            input_ids=input_ids_BT, attention_mask=mask_BT, max_new_tokens=most, num_beams=beams, do_sample=False
+            input_ids=input_ids_BT,
+            attention_mask=mask_BT,
+            max_new_tokens=most,
+            num_beams=beams,
+            **({"do_sample": False} | sampling),
         )
         return [self._until_end(each) for each in made[:, 1 if self.has_encoder else input_ids_BT.shape[1] :].tolist()]
 
