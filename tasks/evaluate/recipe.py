@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.block import Block, OneOf
+from tasks.evaluate.fitting.augmentation import Augmentation
+from tasks.evaluate.fitting.continued import Continued
 from tasks.evaluate.fitting.unlabelled import Unlabelled
 from tasks.evaluate.ways import Way
 
@@ -17,6 +19,10 @@ class Recipe(Block):
     """which weights learn"""
     unlabelled: Unlabelled = Unlabelled()
     """whether texts without labels help"""
+    augmentation: Augmentation = Augmentation()
+    """whether altered copies of the labelled texts help"""
+    continued: Continued = Continued()
+    """whether it helps to read the task's texts before"""
     learning_rates: list[float] = Field([5e-4, 1e-3, 2e-3], min_length=1)
     """tried for pretrained and for random weights alike; the best on validation is used"""
     epochs: float = Field(3.0, gt=0)
@@ -54,3 +60,13 @@ class Recipe(Block):
     def steps(self, num_texts: int) -> int:
         """Steps of a fit on so many texts."""
         return max(self.fewest_steps, math.ceil(self.epochs * num_texts / self.batch))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Paths of the text files that fits will read, by their settings."""
+        found = {
+            "unlabelled.file": self.unlabelled.file if self.unlabelled.way != "none" else "",
+            "augmentation.synonyms": self.augmentation.synonyms if self.augmentation.way == "words" else "",
+            "continued.file": self.continued.file if self.continued.enabled else "",
+        }
+        return {f"evaluate.recipe.{setting}": path for setting, path in found.items() if path}

@@ -18,6 +18,8 @@ from tasks.evaluate.significance import Difference, Spread, interval, paired_dif
 
 TITLES = {
     "pretrained": "pretrained",
+    "continued": "pretrained + the task's text",
+    "augmented": "pretrained + altered copies",
     "unlabelled": "pretrained + unlabelled texts",
     "random": "random weights",
     "tfidf": "TF-IDF + logistic regression",

@@ -11,11 +11,13 @@ from typing import Any
 import polars as pl
 
 from tasks.draft import Draft
+from tasks.evaluate.beforehand import made_ready, possible
 from tasks.evaluate.contamination import Contamination, check
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.finetune import one_thread
-from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
-from tasks.evaluate.heads import Head, class_of
+from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, fit_file, score
+from tasks.evaluate.fitting.variants import models_of
+from tasks.evaluate.heads import class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
 from tasks.evaluate.report.answer import summary
@@ -60,9 +62,11 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
 
 def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
     """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
-    tasks = [task for task in map(Task.load, data) if kind_of(task).learns]
+    tasks = [Task.load(path) for path in data]
     with one_thread():
-        for head in dict.fromkeys(map(class_of, tasks)):
+        for task in tasks:
+            possible(settings.recipe, task, checkpoint)
+        for head in dict.fromkeys(class_of(task) for task in tasks if kind_of(task).learns):
             head.check(checkpoint, settings.recipe)
 
 
@@ -88,8 +92,7 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
     """Choose each model's learning rate on validation, fit and score all models and baselines."""
     task = Task.load(data)
     kind, models = kind_of(task), models_of(task, settings.recipe)
-    if settings.recipe.adapt.chosen.frozen and kind.learns and issubclass(class_of(task), Head):
-        encoded(settings, draft, checkpoint, data)
+    made_ready(settings, draft, checkpoint, data, counts_of(settings, task))
     rates = chosen_rates(settings, draft, checkpoint, data)
     runs = [
         (model, labels, seed)
@@ -121,13 +124,6 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
             )
         )
     return Scoreboard(task, fits)
-
-
-def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> None:
-    """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
-    runs = [("pretrained", 0), *(("random", seed) for seed in range(settings.seeds))]
-    shards = {_shard(data, run): (data, checkpoint, settings.recipe, *run) for run in runs}
-    draft.map(encode, shards, f"{data.stem}: encode")
 
 
 def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:

@@ -1,5 +1,6 @@
 """The evaluate stage: whether the model is better than none, by how much, and whether that is sure."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,7 @@ from tasks.block import Block, Every, kind_of
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.inputs.plain_text import lines_of
 from tasks.evaluate.prepared import heldout_documents, learnt_tasks, no_benchmark, tasks_of
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.trial import measured, try_fits
@@ -121,6 +123,8 @@ def heldout_needed(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
 def refuse(settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, alone: bool = True) -> None:
     """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
     try:
+        for setting, path in settings.recipe.files.items():
+            lines_of(Path(path), setting)
         if not list(tasks_of(benchmarks, settings.labels, heldout)) and alone:
             raise no_benchmark()
     except StageFailure as error:

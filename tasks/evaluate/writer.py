@@ -83,14 +83,18 @@ class Writer(Backbone):
         return logits
 
     @torch.no_grad()
-    def written(self, sources: TokenIds, most: int, beams: int) -> TokenIds:
-        """What the model writes for every source, at most so many tokens, with the end token where it ends by then."""
+    def written(self, sources: TokenIds, most: int, beams: int, **sampling: Any) -> TokenIds:
+        """What the model writes for every source, at most so many tokens, with the end token where it ends by then.
+
+        `sampling`: settings of transformers' `generate`; without any, the likeliest token each time.
+        """
         body, inputs, read = self.body, self._inputs(sources), 1
         if not self.has_encoder:
             read = inputs["input_ids"].shape[1]
             if self._is_prompted:
                 body, inputs = body.get_base_model(), self._with_prompt(**inputs)
-        made = body.generate(**inputs, max_new_tokens=most, num_beams=beams, do_sample=False)
+        chosen = {"do_sample": False} | sampling
+        made = body.generate(**inputs, max_new_tokens=most, num_beams=beams, **chosen)
         return [self._until_end(each) for each in made[:, read:].tolist()]
 
     def _inputs(self, sources: TokenIds) -> dict[str, Tensor]:

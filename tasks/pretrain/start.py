@@ -1,7 +1,5 @@
 """Where a run starts: random weights, or a model that exists."""
 
-import functools
-import hashlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +9,14 @@ from pydantic import Field
 from tasks.block import Block
 from tasks.failure import StageFailure
 from tasks.model.architecture import Architecture
+from tasks.model.content import content_digest
 from tasks.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+CALLED = "pretrain.start_from.folder"
 
 
 class StartFrom(Block):
@@ -32,7 +33,7 @@ class StartFrom(Block):
 
     def semantic(self) -> dict[str, Any]:
         """It matters what is in the folder, not where it stands."""
-        return {**super().semantic(), "folder": content_digest(self.folder) if self.folder else ""}
+        return {**super().semantic(), "folder": content_digest(self.folder, CALLED) if self.folder else ""}
 
     def build(
         self, architecture: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int
@@ -63,27 +64,3 @@ class StartFrom(Block):
                 names[name].requires_grad_(False)
         if not any(parameter.requires_grad for parameter in names.values()):
             raise StageFailure("pretrain.start_from.frozen leaves nothing to train", "Remove a pattern")
-
-
-def content_digest(folder: str, called: str = "pretrain.start_from.folder") -> str:
-    """A digest of the model in a folder that the setting `called` names. Raises StageFailure when there is none."""
-    root = Path(folder).expanduser()
-    weights = sorted(root.glob("*.safetensors"))
-    if not weights or not (root / "config.json").is_file():
-        raise StageFailure(
-            f"{called}: {root} holds no config.json and model.safetensors",
-            "Give a model's folder, e.g. one that save_pretrained wrote",
-        )
-    tokenizer = [path for name in ("tokenizer.json", "tokenizer_config.json") if (path := root / name).is_file()]
-    files = [root / "config.json", *tokenizer, *weights]
-    return _digest(tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
-
-
-@functools.lru_cache(maxsize=8)
-def _digest(files: tuple[tuple[str, int, int], ...]) -> str:
-    """Read once for each state of the files: every checkpoint asks what it was made with."""
-    total = hashlib.blake2b(digest_size=16)
-    for path, _, _ in files:
-        with Path(path).open("rb") as file:
-            total.update(hashlib.file_digest(file, hashlib.blake2b).digest())
-    return total.hexdigest()

@@ -1,5 +1,6 @@
 """The shards of an evaluation: one function call is one fit. Each reads the task from a file and writes its answers."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,17 @@ import polars as pl
 from tasks.evaluate import attributions
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
+from tasks.evaluate.fitting.finetune import Fitted, one_thread
 from tasks.evaluate.fitting.frozen import Features
 from tasks.evaluate.fitting.parts import Parts, features_file
-from tasks.evaluate.fitting.semi_supervised import pseudo_labelled, texts_of
-from tasks.evaluate.heads import Head, TaskModel, class_of
+from tasks.evaluate.fitting.variants import VARIANTS, Lesson, Weights, loaded
+from tasks.evaluate.heads import Head
 from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
 
 Counts = dict[str, Any]
-MODELS = ("pretrained", "random")
-SEMI_SUPERVISED = "unlabelled"
 
 
 def choose(
@@ -81,49 +80,35 @@ def attribution_file(name: str, labels: int) -> str:
     return f"attributions/{name}/{labels}.jsonl"
 
 
-def models_of(task: Task, recipe: Recipe) -> tuple[str, ...]:
-    """The models that are fitted to a task: one more where texts without labels are to help with its classes."""
-    semi_supervised = task.kind == "classes" and recipe.unlabelled.way != "none"
-    return (*MODELS, SEMI_SUPERVISED) if semi_supervised else MODELS
-
-
-def encode(out: Path, data: Path, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> Counts:
+def encode(out: Path, data: Path, checkpoint: Path, recipe: Recipe, weights: Weights, seed: int) -> Counts:
     """What a frozen encoder makes of all parts that have rows, for every fit on it. Writes files beside the task's."""
     task = Task.load(data)
     with one_thread():
-        head, tokens = _model(task, checkpoint, recipe, model, seed)
+        head, tokens = loaded(task, data, checkpoint, recipe, weights, seed), _tokens(checkpoint, recipe)
         assert isinstance(head, Head)
         (out / data.parent.name).mkdir()
         for name, part in task.parts.items():
             if part.is_empty():  # a search of settings has no test part
                 continue
-            path = out / data.parent.name / features_file(data, model, seed, name).name
+            path = out / data.parent.name / features_file(data, weights, seed, name).name
             Features.written(head, head.examples(tokens, part), path)
     return {}
 
 
-def _model(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> tuple[TaskModel, Tokens]:
-    made = class_of(task).loaded(checkpoint, task, recipe, random=model == "random", seed=seed)
-    return made, Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+def _tokens(checkpoint: Path, recipe: Recipe) -> Tokens:
+    return Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
 
 
 def _fitted(
     data: Path, checkpoint: Path, recipe: Recipe, model: str, labels: int, seed: int, rate: float
 ) -> tuple[Fitted, Parts]:
-    task = Task.load(data)
-    head, tokens = _model(task, checkpoint, recipe, model, seed)
-    examples = Parts(data, tokens, recipe, model, seed)
+    task, variant, tokens = Task.load(data), VARIANTS[model], _tokens(checkpoint, recipe)
+    fresh = partial(loaded, task, data, checkpoint, recipe, variant.weights, seed)
+    examples, head = Parts(data, tokens, recipe, variant.weights, seed), fresh()
     sample = kind_of(task).sample(examples.task, labels, seed)
     train, validation = head.learnable(examples(head, "train", sample)), examples(head, "validation")
-    if model != SEMI_SUPERVISED:
-        return fit(head, train, validation, recipe, rate, seed), examples
-    free = head.examples(tokens, texts_of(recipe.unlabelled, task))
-    if recipe.unlabelled.way == "consistency":
-        return fit(head, train, validation, recipe, rate, seed, free), examples
-    teacher = fit(head, train, validation, recipe, rate, seed).head
-    believed = pseudo_labelled(teacher, free, recipe.unlabelled.confidence)
-    student, _ = _model(task, checkpoint, recipe, model, seed)
-    return fit(student, [*train, *believed], validation, recipe, rate, seed), examples
+    lesson = Lesson(task, data, fresh, tokens, sample, train, validation, recipe, rate, seed)
+    return variant.learn(lesson, head), examples
 
 
 def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:

@@ -14,20 +14,24 @@ from tasks.evaluate.recipe import Recipe
 ROW = "row of the part"
 
 
-def features_file(data: Path, model: str, seed: int, part: str) -> Path:
+def features_file(data: Path, weights: str, seed: int, part: str) -> Path:
     """Where the features of a part are: those of random weights for each seed, others once."""
-    return data.with_name(f"{data.stem}-{model}-{seed}-{part}.npy" if model == "random" else f"{data.stem}-{part}.npy")
+    return data.with_name(f"{data.stem}-{weights}-{seed if weights == 'random' else 0}-{part}.npy")
+
+
+def numbered(task: Task) -> Task:
+    """The task with each row's place in its part."""
+    train, validation, test = (part.with_row_index(ROW) for part in task.parts.values())
+    return replace(task, train=train, validation=validation, test=test)
 
 
 class Parts:
     """Examples of a task's parts as a head reads them, with their features where the encoder is frozen."""
 
-    def __init__(self, data: Path, tokens: Tokens, recipe: Recipe, model: str, seed: int) -> None:
-        task = Task.load(data)
+    def __init__(self, data: Path, tokens: Tokens, recipe: Recipe, weights: str, seed: int) -> None:
         self.data, self.tokens, self.frozen = data, tokens, recipe.adapt.chosen.frozen
-        self.model, self.seed = model, seed
-        train, validation, test = (part.with_row_index(ROW) for part in task.parts.values())
-        self.task = replace(task, train=train, validation=validation, test=test)
+        self.weights, self.seed = weights, seed
+        self.task = numbered(Task.load(data))
 
     def __call__(self, head: TaskModel, part: str, rows: pl.DataFrame | None = None) -> list[Example]:
         """Of a part's rows, or all."""
@@ -35,5 +39,5 @@ class Parts:
         examples = head.examples(self.tokens, rows)
         if not (self.frozen and isinstance(head, Head)):
             return examples
-        kept = Features.read(features_file(self.data, self.model, self.seed, part))
+        kept = Features.read(features_file(self.data, self.weights, self.seed, part))
         return kept.given(examples, rows[ROW].to_list())

@@ -11,10 +11,17 @@ from tasks.plot import as_image
 # The summary is shown on light and on dark ground, and a picture inside it cannot know on which: so it brings its own.
 COLORS = {
     "pretrained": "#0b63ce",
+    "continued": "#0e7c86",
+    "augmented": "#b0307a",
     "unlabelled": "#8250c4",
     "random": "#c2570c",
     "tfidf": "#0f7b55",
     "majority": "#7a8190",
+}
+ADDED = {
+    "continued": "Pretraining that went on with the task's text adds",
+    "augmented": "Altered copies of the labelled texts add",
+    "unlabelled": "Unlabelled texts add",
 }
 
 
@@ -58,10 +65,12 @@ def answer(board: Scoreboard) -> str:
     else:
         verdict = "<b>Pretraining does not help everywhere</b>"
     said.append(f"{verdict}: against the same model from random weights it makes {gains}.")
-    if "unlabelled" in board.models:
-        added = [(labels, board.difference("unlabelled", "pretrained", labels)) for labels in board.label_counts]
-        gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in added)
-        said.append(f"Unlabelled texts add to it {gains}.")
+    for model, what in ADDED.items():
+        if model in board.models:
+            added = [(labels, board.difference(model, "pretrained", labels)) for labels in board.label_counts]
+            gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in added)
+            sure = "" if any(gap.sure for _, gap in added) else ", none of it sure"
+            said.append(f"{what} to it {gains}{sure}.")
     for rival in (model for model in board.models if model in LEARNT):
         gap = board.difference("pretrained", rival, most)
         size = f"{abs(100 * gap.mean):.1f}"

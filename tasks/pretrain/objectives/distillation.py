@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from pydantic import Field
 
 from tasks.model.architecture import Reads
+from tasks.model.content import content_digest
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.objectives import Arrays, Objective
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.objectives.masked import Masked
-from tasks.pretrain.start import content_digest
 
 if TYPE_CHECKING:
     from torch import Tensor

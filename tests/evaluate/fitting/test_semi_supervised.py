@@ -9,9 +9,10 @@ from tasks.evaluate.benchmarks.site_section import SiteSection
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.finetune import one_thread
-from tasks.evaluate.fitting.fits import models_of, score
+from tasks.evaluate.fitting.fits import score
 from tasks.evaluate.fitting.semi_supervised import Twins, pseudo_labelled, texts_of
 from tasks.evaluate.fitting.unlabelled import Unlabelled
+from tasks.evaluate.fitting.variants import models_of
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.recipe import Recipe
 from tasks.failure import StageFailure
