@@ -1,4 +1,4 @@
-"""The files of one data set: a file for each part, or a share of the training file for validation."""
+"""Where one data set lies: a file or a split for each part, or a share of the training part for validation."""
 
 import hashlib
 from collections.abc import Callable, Iterator

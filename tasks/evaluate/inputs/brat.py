@@ -129,6 +129,8 @@ def documents_of(path: Path) -> Iterator[Document]:
     texts = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
     if not texts:
         raise StageFailure(f"{path} holds no .txt file", "Give a folder of brat's .txt and .ann files")
+    for lone in sorted(each for each in path.rglob("*.ann") if not each.with_suffix(".txt").is_file()):
+        raise StageFailure(f"{lone} has no {lone.stem}.txt beside it", "Add the text, or take the annotations out")
     for text in texts:
         yield document_of(text)
 

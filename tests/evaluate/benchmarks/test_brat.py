@@ -116,6 +116,7 @@ def test_entities_that_tags_cannot_say_are_counted(tmp_path: Path) -> None:
     [
         (lambda root: (root / "a.ann").unlink(), r"a.txt has no a.ann beside it"),
         (lambda root: (root / "a.txt").unlink(), r"holds no .txt file"),
+        (lambda root: (root / "b.ann").touch(), r"b.ann has no b.txt beside it"),
         (lambda root: (root / "a.txt").write_bytes(b"\xff"), r"a.txt is not UTF-8 at byte 0"),
     ],
 )
