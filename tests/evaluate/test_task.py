@@ -19,8 +19,8 @@ from tasks.evaluate.fitting.frozen import Features
 from tasks.evaluate.heads import Example, Head
 from tasks.evaluate.query import answers, results
 from tasks.evaluate.report.highlights import read
-from tasks.evaluate.task import Evaluate, evaluate
-from tasks.failure import StageFailure
+from tasks.evaluate.task import Evaluate, evaluate, refuse_settings
+from tasks.failure import BadSetting, StageFailure
 from tasks.store import Artifact
 
 SMALL = Evaluate.model_validate(
@@ -224,6 +224,41 @@ def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
     assert "unlabelled" in {each["second"] for each in told["differences"]}
     assert "| pretrained + unlabelled texts |" in (draft.path / "summary.md").read_text()
     assert "Unlabelled texts add to it" in (draft.path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("way", ["full", "head_only"])
+def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run) -> None:
+    added = {
+        "adapt": {"kind": way},
+        "augmentation": {"way": "words", "copies": 2, "share": 0.3},
+        "continued": {"enabled": True, "epochs": 1},
+    }
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]} | added
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
+    assert {"augmented", "continued"} < {each["second"] for each in told["differences"]}
+    assert list(draft.counts["scores"]["site_section"]["2"])[:3] == ["pretrained", "continued", "augmented"]
+    assert draft.counts["continued"]["site_section"]["loss after"] < 6
+    copies = draft.counts["augmentation"]["site_section"]
+    assert 0 < copies["copies"] <= 2 * copies["texts"] <= 2 * 2 * 3 * 3
+    summary = (draft.path / "summary.md").read_text()
+    assert "| pretrained + the task's text |" in summary
+    assert "| pretrained + altered copies |" in summary
+    report = (draft.path / "report.html").read_text()
+    for sentence in (
+        "Pretraining that went on with the task's text adds to it",
+        "Altered copies of the labelled texts add",
+    ):
+        assert sentence in report
+    assert not [
+        name for name in draft.path.rglob("*") if name.suffix == ".safetensors" and ".scratch" not in name.parts
+    ]
+
+
+def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
+    missing = {"recipe": {"continued": {"enabled": True, "file": str(tmp_path / "none")}}}
+    with pytest.raises(BadSetting, match=r"evaluate: .* does not exist\. Correct .* evaluate\.recipe\.continued\.file"):
+        refuse_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
 
 
 EMPTY = {"meta", "path", "rect", "circle"}

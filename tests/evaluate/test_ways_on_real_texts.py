@@ -1,4 +1,4 @@
-"""Parameter-efficient and semi-supervised fits on real data, with small models of random weights.
+"""Ways to fit small models of random weights to real data: some weights only, and with more than labels.
 
 Sentences of SST-2 are read by a BERT; captions of Multi30k are translated into German by a GPT-2.
 """
@@ -11,16 +11,19 @@ import polars as pl
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from tasks.evaluate.examples import Task
+from tasks.evaluate.fitting.continued_pretraining import continue_pretraining
+from tasks.evaluate.fitting.copies import copy_rows, drawn_rows
 from tasks.evaluate.fitting.finetune import fit, one_thread
 from tasks.evaluate.fitting.fits import score
 from tasks.evaluate.heads.texts import TextWriter
 from tasks.evaluate.recipe import Recipe
 
 TRAIN, TEST = 5000, 600
-SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]"}
+SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "mask_token": "[MASK]"}
+SYNONYMS = "film, movie, picture\nfunny, comic, amusing\ngood, fine, solid\nbad, poor, weak\ndull, boring, tedious\n"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def made_checkpoint(folder: Path, texts: list[str]) -> Path:
     config = BertConfig(
         vocab_size=3000, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128
     )
-    BertModel(config).save_pretrained(folder)
+    BertForMaskedLM(config).save_pretrained(folder)
     return folder
 
 
@@ -78,6 +81,44 @@ def test_sentiment_is_learnt(
         f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
     )  # pytest -s shows it
     assert reached["mcc"] > 0  # always the same class makes 0
+
+
+def test_copies_are_learnt_from(
+    sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    data, checkpoint = sentiment
+    synonyms = tmp_path / "synonyms.txt"
+    synonyms.write_text(SYNONYMS)
+    augmentation = {"way": "words", "synonyms": str(synonyms), "copies": 4}
+    recipe = Recipe.model_validate(
+        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "augmentation": augmentation}
+    )
+    rows = drawn_rows(Task.load(data), [200], 1)
+    copies = copy_rows(data.parent.parent, data, recipe.augmentation, rows)["copies"]
+    assert 400 < copies < 4 * 400, "most sentences have no word that is in the file"
+    reached = score(tmp_path / "out", data, checkpoint, recipe, "augmented", 200, 0, 0.003)["metrics"]
+    record_property("accuracy", reached["accuracy"])
+    print(f"augmented: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f}, {copies} copies of 400 sentences")
+    assert reached["mcc"] > 0
+
+
+def test_a_model_reads_the_sentences_before(
+    sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    data, checkpoint = sentiment
+    continued = {"enabled": True, "most": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
+    recipe = Recipe.model_validate(
+        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "continued": continued}
+    )
+    told = continue_pretraining(data.parent.parent, data, checkpoint, recipe)
+    assert told["loss after"] < told["loss before"] - 0.8
+    reached = score(tmp_path / "out", data, checkpoint, recipe, "continued", 400, 0, 0.003)["metrics"]
+    record_property("accuracy", reached["accuracy"])
+    print(
+        f"continued: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with 400 labels a class, "
+        f"loss of masked tokens {told['loss before']:.2f} to {told['loss after']:.2f}"
+    )
+    assert reached["mcc"] > 0
 
 
 def test_captions_are_translated_by_lora(

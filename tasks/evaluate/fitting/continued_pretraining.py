@@ -48,7 +48,7 @@ def continue_pretraining(out: Path, data: Path, checkpoint: Path, recipe: Recipe
         steps = train(objective, ids, recipe)
         after = mean_loss(objective, unseen)
     folder = out / data.parent.name / continued_folder(data).name
-    folder.parent.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     save(objective, checkpoint, folder)
     told = {"texts": len(ids), "left out": left_out, "tokens": sum(map(len, ids)), "steps": steps}
     return told | {"loss before": before, "loss after": after}

@@ -31,7 +31,7 @@ def copy_rows(out: Path, data: Path, settings: Augmentation, rows: list[int]) ->
     with one_thread():
         made = copied(numbered(Task.load(data)).train[rows], settings)
     path = out / data.parent.name / f"{data.stem}-copies-{rows[0]}.parquet"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     made.write_parquet(path)
     return {"texts": len(rows), "copies": len(made)}
 
