@@ -66,8 +66,10 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
-    texts = [text for path in data for text in texts_of(Task.load(path))]
-    found = check(tokens, heldout, texts)
+    sets: dict[str, list[str]] = {}
+    for task in map(Task.load, data):
+        sets |= kind_of(task).passages(task)
+    found = check(tokens, heldout, sets)
     draft.counts["contamination"] = found.as_dict()
     log.info(
         "no held-out document is in the pretraining text (%s documents checked against %s)",
@@ -75,11 +77,6 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
         f"{found.training_documents:,}",
     )
     return found
-
-
-def texts_of(task: Task) -> list[str]:
-    """The text of every test example."""
-    return [kind_of(task).text(row) for row in task.test.iter_rows(named=True)]
 
 
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.evaluate.contamination import WINDOW, check, window_hashes
+from tasks.evaluate.contamination import WINDOW, Overlap, check, window_hashes
 from tasks.failure import StageFailure
 
 
@@ -22,20 +22,21 @@ def test_short_texts_have_no_window() -> None:
 
 
 def test_pages_kept_apart_share_no_id(tokens: Path, heldout: pl.DataFrame) -> None:
-    found = check([tokens], heldout, heldout["text"].to_list())
+    found = check([tokens], heldout, {"made": heldout["text"].to_list()})
     assert (found.heldout_documents, found.training_documents, found.shared_ids) == (24, 42, 0)
     assert found.training_tokens > 42 * 90
-    assert found.overlapping_passages == 0
+    assert found.sets == {"made": Overlap(24, 0, 0, 0.0)}
 
 
 def test_a_passage_copied_from_the_training_text_is_counted(tokens: Path, heldout: pl.DataFrame, documents) -> None:  # type: ignore[no-untyped-def]
     seen = documents(1, first=100)["text"][0]
-    found = check([tokens], heldout, [heldout["text"][0], seen])
-    assert found.overlapping_passages == 1
-    assert 0.4 < found.covered_share <= 0.5
+    found = check([tokens], heldout, {"half": [heldout["text"][0], seen], "other": ["the oak"]})
+    assert (found.sets["half"].texts, found.sets["half"].overlapping) == (2, 1)
+    assert 0.4 < found.sets["half"].covered_share <= 0.5
+    assert found.sets["other"] == Overlap(1, 1, 0, 0.0), "it is too short to tell"
 
 
 def test_a_shared_document_stops_the_stage(tokens: Path, heldout: pl.DataFrame, write_shard) -> None:  # type: ignore[no-untyped-def]
     write_shard(tokens / "train" / "00001.arrow", heldout.head(2))
     with pytest.raises(StageFailure, match="2 held-out documents are also in the pretraining text"):
-        check([tokens], heldout, [])
+        check([tokens], heldout, {})

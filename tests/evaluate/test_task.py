@@ -148,6 +148,15 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         if (each["model"], each["metric"]) == ("pretrained", board["metric"])
     }
     kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
+    overlaps = json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
+    assert {name: each["texts"] for name, each in overlaps.items()} == {
+        name: board["examples"]["test"] for name, board in boards.items()
+    }
+    assert {each.parent.name for each in draft.path.glob("attributions/*/*.jsonl")} == {
+        "marked",
+        "site_section",
+        "trees",
+    }
     assert kept == pytest.approx(means), "later models are compared by the same scores"
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
     for said in (
@@ -193,11 +202,13 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     }
     assert {each["group"] for each in told["bias"]["groups"]} == {"", "age", "other"}
     text = (draft.path / "report.html").read_text()
-    for shown in ("BM25", "By group", "continuations without a listed word", "nDCG@10"):
+    assert "asked: documents" in json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
+    for shown in ('<a href="#asked">', "BM25", "By group", "continuations without a listed word", "nDCG@10"):
         assert shown in text, shown
     page = Page()
     page.feed(text)
     assert page.open == []
+    assert sorted(page.loads) == [f"#{name}" for name in sorted(told)]
 
 
 def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +237,7 @@ def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
     assert "Unlabelled texts add to it" in (draft.path / "report.html").read_text()
 
 
-EMPTY = {"meta", "path", "rect", "circle"}
+EMPTY = {"meta", "path", "rect", "circle", "wbr"}
 
 
 class Page(HTMLParser):

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from tasks.evaluate.report.page import table
+from tasks.evaluate.report.page import breakable, table
 from tasks.evaluate.scores import TITLES, Scoreboard
 from tasks.evaluate.significance import interval
 
@@ -43,7 +43,7 @@ def group_table(board: Scoreboard, groups: list[dict[str, Any]]) -> str:
     names = dict.fromkeys(group for group, _ in found)
     head = ["group", "examples", *(escape(board.called(metric)) for metric in metrics)]
     rows = [
-        [escape(name) or "all", str(found[name, metrics[0]]["examples"])]
+        [breakable(name) or "all", str(found[name, metrics[0]]["examples"])]
         + [_cell(board, found[name, metric]) for metric in metrics]
         for name in names
     ]
@@ -55,4 +55,4 @@ def group_table(board: Scoreboard, groups: list[dict[str, Any]]) -> str:
 
 def _cell(board: Scoreboard, told: dict[str, Any]) -> str:
     value, low, high = (board.shown_as(told["metric"], told[name]) for name in ("value", "low", "high"))
-    return f'{value} <small class="soft">{low} … {high}</small>'
+    return f"{value} <small>{low} … {high}</small>"

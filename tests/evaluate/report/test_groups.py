@@ -57,4 +57,5 @@ def test_bits_are_not_shown_in_per_cent() -> None:
     html = score_table(one)
     assert "<th>bits per byte</th>" in html
     assert "<td>4.00</td>" in html
-    assert "<td>50.0</td>" in html
+    assert "<td>256</td>" in html
+    assert "<td>50.0<small>" in html
