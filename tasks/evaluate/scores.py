@@ -38,10 +38,15 @@ TITLES = {
     "nearest": "what the nearest example has",
     "copy": "the text itself",
 }
-"""Every model that is scored, and what people call it."""
+"""Every model that is scored, and what people call it; beside further checkpoints."""
 LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25", "lead", "nearest")
 BLIND = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest", "copy")
 """Baselines that look at the words, and those that do not"""
+
+
+def title_of(model: str) -> str:
+    """What people call a model; a further checkpoint has the name of its folder."""
+    return TITLES.get(model, model)
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,9 @@ class Scoreboard:
 
     @property
     def models(self) -> list[str]:
-        """Those that were scored, in the order of `TITLES`."""
-        return [model for model in TITLES if any(fit.model == model for fit in self.fits)]
+        """Those that were scored, in the order of `TITLES`; further checkpoints after them."""
+        found = {fit.model for fit in self.fits}
+        return [model for model in TITLES if model in found] + sorted(found - set(TITLES))
 
     @property
     def metrics(self) -> list[str]:

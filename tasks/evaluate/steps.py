@@ -1,10 +1,12 @@
 """The steps of an evaluation, in the order in which the stage takes them."""
 
 import functools
+import itertools
 import json
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import polars as pl
 
 from tasks.draft import Draft
 from tasks.evaluate.contamination import Contamination, check
+from tasks.evaluate.encoder import config_of
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, encode, fit_file, models_of, score
 from tasks.evaluate.heads import class_of
@@ -30,7 +33,7 @@ from tasks.evaluate.report.history import (
 )
 from tasks.evaluate.report.samples import rules
 from tasks.evaluate.report.story import Story, render
-from tasks.evaluate.scores import TITLES, Fit, Scoreboard, answers, as_json, rows, write_json
+from tasks.evaluate.scores import Fit, Scoreboard, answers, as_json, rows, title_of, write_json
 from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure
 from tasks.manifest import packages
@@ -58,10 +61,11 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
 
 
 def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
-    """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
-    for task in map(Task.load, data):
+    """Raises StageFailure when a checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
+    for task, folder in itertools.product(map(Task.load, data), (checkpoint, *settings.further())):
+        config_of(folder)
         if kind_of(task).learns:
-            class_of(task).check(checkpoint, settings.recipe)
+            class_of(task).check(folder, settings.recipe)
 
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
@@ -80,27 +84,48 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
 
 
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
-    """Choose each model's learning rate on validation, fit and score all models and baselines."""
+    """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    kind, models = kind_of(task), models_of(task, settings.recipe)
+    models = models_of(task, settings.recipe)
+    fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
+    for folder in settings.further():
+        fits += further(settings, draft, folder, data)
+    return Scoreboard(task, fits)
+
+
+def further(settings: Evaluate, draft: Draft, folder: Path, data: Path) -> list[Fit]:
+    """Another checkpoint's fits, made as the pretrained model's, on a copy of the task whose name keeps them apart."""
+    task = Task.load(data)
+    copy = data.with_name(f"{task.name}@{folder.name}.parquet")
+    replace(task, name=copy.stem).save(copy)
+    found = fitted(settings, draft, folder, copy, ("pretrained",), ())
+    return [replace(fit, benchmark=task.name, model=folder.name) for fit in found]
+
+
+def fitted(
+    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...], baselines: tuple[str, ...]
+) -> list[Fit]:
+    """Choose each model's learning rate on validation, fit and score models and baselines."""
+    task = Task.load(data)
+    kind = kind_of(task)
     if settings.recipe.adapt.chosen.frozen and kind.learns:
-        encoded(settings, draft, checkpoint, data)
-    rates = chosen_rates(settings, draft, checkpoint, data)
+        encoded(settings, draft, checkpoint, data, models)
+    rates = chosen_rates(settings, draft, checkpoint, data, models)
     runs = [
         (model, labels, seed)
         for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in (*models, *kind.baselines)
+        for model in (*models, *baselines)
     ]
     # as it is, a pretrained model answers alike with every seed
     made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
-    fitted = {
+    shards = {
         _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
         for run in made.values()
         if run[0] in models
     }
-    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in kind.baselines}
-    counts = draft.map(score, fitted, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
+    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in baselines}
+    counts = draft.map(score, shards, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
     counts |= draft.map(baseline, simple, f"{task.name}: baselines")
     fits = []
     for (model, labels, seed), run in made.items():
@@ -115,20 +140,22 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
                 answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
             )
         )
-    return Scoreboard(task, fits)
+    return fits
 
 
-def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> None:
+def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]) -> None:
     """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
-    runs = [("pretrained", 0), *(("random", seed) for seed in range(settings.seeds))]
+    runs = [("pretrained", 0), *(("random", seed) for seed in range(settings.seeds) if "random" in models)]
     shards = {_shard(data, run): (data, checkpoint, settings.recipe, *run) for run in runs}
     draft.map(encode, shards, f"{data.stem}: encode")
 
 
-def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
+def chosen_rates(
+    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]
+) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
     recipe, task = settings.recipe, Task.load(data)
-    pairs = [(model, labels) for labels in counts_of(settings, task) for model in models_of(task, recipe)]
+    pairs = [(model, labels) for labels in counts_of(settings, task) for model in models]
     if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
     seeds = range(min(settings.choice_seeds, settings.seeds))
@@ -146,7 +173,7 @@ def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path)
 
     best = {pair: max(recipe.learning_rates, key=functools.partial(standing, pair)) for pair in pairs}
     for (model, labels), rate in best.items():
-        log.info("%s with %s labels: learning rate %g", TITLES[model], labels or "all", rate)
+        log.info("%s with %s labels: learning rate %g", title_of(model), labels or "all", rate)
     return best
 
 

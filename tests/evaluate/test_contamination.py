@@ -1,10 +1,19 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from tasks.evaluate.contamination import WINDOW, Overlap, check, window_hashes
+from tasks.evaluate.examples import Task
+from tasks.evaluate.files import frame
+from tasks.evaluate.kinds import Kind
+from tasks.evaluate.kinds.answers import Answers
+from tasks.evaluate.kinds.choices import Choices
+from tasks.evaluate.kinds.relations import Relations
+from tasks.evaluate.kinds.retrieval import Retrieval
+from tasks.evaluate.kinds.texts import Texts
 from tasks.failure import StageFailure
 
 
@@ -40,3 +49,21 @@ def test_a_shared_document_stops_the_stage(tokens: Path, heldout: pl.DataFrame, 
     write_shard(tokens / "train" / "00001.arrow", heldout.head(2))
     with pytest.raises(StageFailure, match="2 held-out documents are also in the pretraining text"):
         check([tokens], heldout, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "passages"),
+    [
+        (Relations, {"text": "the oak", "first_start": 0}, {"made": ["the oak"]}),
+        (Answers, {"question": "who", "context": "the oak " * 99}, {"made": ["who\n" + "the oak " * 99]}),
+        (Texts, {"text": "long", "wanted": ["short", "brief"]}, {"made": ["long\nshort\nbrief"]}),
+        (Choices, {"prompt": "the", "options": [" oak", " the"], "right": 0}, {"made": ["the oak"]}),
+        (Retrieval, {"text": "which oak"}, {"made": ["which oak"], "made: documents": ["an old oak"]}),
+    ],
+)
+def test_what_should_be_unseen_is_what_is_read_and_what_is_to_be_written(
+    kind: type[Kind], row: dict[str, Any], passages: dict[str, list[str]]
+) -> None:
+    train, test = (frame([each | {"origin": ""}], kind.columns) for each in ({**row, "text": "an old oak"}, row))
+    task = Task("made", "", kind.__name__.lower(), [], train, test, test, [0])
+    assert kind().passages(task) == passages

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.report import charts
-from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
+from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard, title_of
 from tasks.evaluate.significance import Spread
 from tasks.plot import as_image
 
@@ -14,12 +14,15 @@ COLORS = {
     "unlabelled": "#8250c4",
     "random": "#c2570c",
     "tfidf": "#0f7b55",
+    "further": "#b3261e",
     "majority": "#7a8190",
 }
 
 
 def color_of(model: str) -> str:
-    """Baselines of all kinds share two colors."""
+    """Baselines of all kinds share two colors, and further checkpoints one."""
+    if model not in TITLES:
+        return "further"
     return "tfidf" if model in LEARNT else "majority" if model in BLIND else model
 
 
@@ -62,14 +65,13 @@ def answer(board: Scoreboard) -> str:
         added = [(labels, board.difference("unlabelled", "pretrained", labels)) for labels in board.label_counts]
         gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in added)
         said.append(f"Unlabelled texts add to it {gains}.")
-    for rival in (model for model in board.models if model in LEARNT):
+    for rival in (model for model in board.models if model in LEARNT or model not in TITLES):
         gap = board.difference("pretrained", rival, most)
         size = f"{abs(100 * gap.mean):.1f}"
         side = f"{size} points {'above' if gap.mean > 0 else 'below'}" if float(size) else "level with"
-        said.append(
-            f"The baseline {TITLES[rival]} reaches {percent(board.spread(rival, most, board.metric).mean)} %: "
-            f"the model is {side} it."
-        )
+        called = f"{'baseline' if rival in LEARNT else 'checkpoint'} {title_of(rival)}"
+        reached = percent(board.spread(rival, most, board.metric).mean)
+        said.append(f"The {called} reaches {reached} %: the model is {side} it.")
     return " ".join(said)
 
 
@@ -81,7 +83,7 @@ def score_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Serie
         line = [(at, 100 * each.mean) for at, each in zip(board.sizes, spreads, strict=True)]
         deviations = [100 * each.deviation for each in spreads]
         color, dashed = colors[color_of(model)], model in LEARNT + BLIND
-        series.append(charts.Series(TITLES[model], color, line, deviations, dashed=dashed))
+        series.append(charts.Series(title_of(model), color, line, deviations, dashed=dashed))
     return series
 
 
@@ -100,7 +102,7 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for model in board.models:
             cells = [with_spread(board.spread(model, labels, board.metric)) for labels in board.label_counts]
-            lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
+            lines.append(f"| {title_of(model)} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
         parts += [f"### {board.task.name}", plain, "\n".join(lines)]
         if board.kind.learns:
@@ -114,8 +116,9 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
 
 
 def overlaps(contamination: Contamination) -> str:
-    """`sst2 3 of 120, stsb 0 of 90`."""
-    return ", ".join(f"{name} {found.overlapping:,} of {found.texts:,}" for name, found in contamination.sets.items())
+    """`sst2 3 of 120, stsb 1 of 90`, of the sets that have such texts."""
+    found = [(name, each) for name, each in contamination.sets.items() if each.overlapping]
+    return ", ".join(f"{name} {each.overlapping:,} of {each.texts:,}" for name, each in found) or "none"
 
 
 def _picture(board: Scoreboard) -> str:

@@ -14,7 +14,7 @@ from tasks.evaluate.report.groups import group_table
 from tasks.evaluate.report.highlights import highlights
 from tasks.evaluate.report.page import figure, quote, unbroken
 from tasks.evaluate.report.tables import difference_table, score_table
-from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.evaluate.scores import Scoreboard, title_of
 
 NUM_MISTAKES = 6
 MOST_CLASSES = 20  # more do not fit into a picture
@@ -58,7 +58,9 @@ def _score_chart(board: Scoreboard) -> str:
     rows = []
     for model in board.models:
         (low, high), found = board.interval(model, labels), board.spread(model, labels, board.metric)
-        rows.append(charts.Interval(TITLES[model], colors[color_of(model)], low, found.mean, high, percent(found.mean)))
+        rows.append(
+            charts.Interval(title_of(model), colors[color_of(model)], low, found.mean, high, percent(found.mean))
+        )
     return figure(charts.intervals(rows), f"{board.title}, %, with its 95 % interval.")
 
 
@@ -70,9 +72,9 @@ def _fit_curves(board: Scoreboard) -> str:
         # fits that ended early have as many points over fewer steps
         moments = zip(*(fit.curve for fit in board.of(model, most)), strict=False)
         line = [(float(np.mean([step for step, _ in at])), sum(loss for _, loss in at) / len(at)) for at in moments]
-        series.append(charts.Series(TITLES[model], f"var(--{model})", line))
+        series.append(charts.Series(title_of(model), f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
-        chosen.append(f"{TITLES[model]} {', '.join(rates)}")
+        chosen.append(f"{title_of(model)} {', '.join(rates)}")
     counts = ", ".join(map(board.count, board.label_counts))
     caption = (
         f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "

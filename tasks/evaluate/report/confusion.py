@@ -52,7 +52,10 @@ def width(name: str) -> int:
 
 
 def cut(name: str) -> str:
-    """A name that fits beside a picture."""
+    """A name that fits beside a picture; classes often differ at their ends, as `Cause-Effect(e2,e1)`."""
     if width(name) <= LONGEST:
         return name
-    return next(name[:end] for end in range(len(name), 0, -1) if width(name[:end]) < LONGEST) + "…"
+    half = LONGEST // 2
+    head = next(name[:end] for end in range(len(name), -1, -1) if width(name[:end]) < half)
+    tail = next(name[start:] for start in range(len(name) + 1) if width(name[start:]) <= half)
+    return f"{head}…{tail}"

@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.evaluate.scores import Scoreboard, title_of
 from tasks.evaluate.significance import interval
 
 MODELS = ("pretrained", "random")
@@ -49,7 +49,7 @@ def group_table(board: Scoreboard, groups: list[dict[str, Any]]) -> str:
     ]
     if not rows:
         return ""
-    shown = f"<h3>By group, {escape(TITLES['pretrained'])}</h3>{table(head, rows)}"
+    shown = f"<h3>By group, {escape(title_of('pretrained'))}</h3>{table(head, rows)}"
     return shown if len(rows) <= 20 else f"<details><summary>By group</summary>{shown}</details>"
 
 

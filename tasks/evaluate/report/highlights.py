@@ -34,13 +34,15 @@ def _example(told: dict[str, Any]) -> str:
     right = told["predicted"] == told["truth"]
     side = "" if right else f", in truth <b>{escape(told['truth'])}</b>"
     largest = max((abs(value) for text in told["texts"] for _, value, _ in text), default=0.0) or 1.0
-    texts = ["".join(_piece(*piece, largest) for piece in text) for text in told["texts"]]
+    texts = [
+        "".join(_piece(piece, value, largest, marked=marked) for piece, value, marked in text) for text in told["texts"]
+    ]
     gain = f"{100 * told['empty']:.0f} → {100 * told['probability']:.0f} %"
     said = f"<b>{escape(told['predicted'])}</b> ({gain}){side} <small>{escape(told['origin'])}</small>"
     return quote(said, *texts)
 
 
-def _piece(piece: str, value: float, marked: bool, largest: float) -> str:
+def _piece(piece: str, value: float, largest: float, *, marked: bool) -> str:
     shown = f"<u>{escape(piece)}</u>" if marked else escape(piece)
     share = round(70 * abs(value) / largest)
     if not share:

@@ -5,9 +5,9 @@ from html import escape
 
 STYLE = """
 :root{--ink:#1b1f24;--soft:#5d6672;--line:#dde1e6;--paper:#fff;--panel:#f6f7f9;--pretrained:#0b63ce;--random:#c2570c;--unlabelled:#8250c4;
---tfidf:#0f7b55;--majority:#7a8190;--good:#0b63ce;--bad:#c2410c}
+--tfidf:#0f7b55;--further:#b3261e;--majority:#7a8190;--good:#0b63ce;--bad:#c2410c}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a3abb6;--line:#353b44;--paper:#14171b;--panel:#1d2126;
---pretrained:#6cabff;--random:#ff9d57;--unlabelled:#b992f0;--tfidf:#4cc794;--majority:#9aa3b0;--good:#6cabff;--bad:#ff9d57}}
+--pretrained:#6cabff;--random:#ff9d57;--unlabelled:#b992f0;--tfidf:#4cc794;--further:#f2827a;--majority:#9aa3b0;--good:#6cabff;--bad:#ff9d57}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;
 overflow-wrap:break-word}

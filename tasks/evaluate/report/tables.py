@@ -6,7 +6,7 @@ from html import escape
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.report.answer import percent, points, with_spread
 from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.scores import TITLES, Scoreboard, compared
+from tasks.evaluate.scores import Scoreboard, compared, title_of
 from tasks.evaluate.significance import Difference
 
 MOST_METRICS = 3
@@ -50,7 +50,7 @@ def _gain(board: Scoreboard, rival: str, labels: int) -> str:
     told = f"<b>{points(gap.mean)}</b>" if gap.sure else points(gap.mean)
     if rival == "random":
         return f"{told}<small>{points(gap.low)} … {points(gap.high)}</small>"
-    return f'{told}<small class="name">{escape(TITLES[rival])}</small>'
+    return f'{told}<small class="name">{escape(title_of(rival))}</small>'
 
 
 def score_table(board: Scoreboard) -> str:
@@ -64,7 +64,7 @@ def score_table(board: Scoreboard) -> str:
         for model in board.models:
             cells = [_cell(board, model, labels, metric) for metric in shown]
             cells[0] += f"<small>{' … '.join(map(percent, board.interval(model, labels)))}</small>"
-            rows.append([escape(TITLES[model]), *cells])
+            rows.append([escape(title_of(model)), *cells])
     note = (
         '<p class="soft">Mean over seeds ± one standard deviation; below it the 95 % interval, a bootstrap over seeds '
         "and test examples.</p>"
@@ -89,7 +89,7 @@ def difference_table(board: Scoreboard) -> str:
             rows.append([board.budget(labels)])
         before = labels
         chance = f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001"
-        rows.append([escape(TITLES[other]), points_with_interval(gap), chance, _sure(gap)])
+        rows.append([escape(title_of(other)), points_with_interval(gap), chance, _sure(gap)])
     note = (
         f'<p class="soft">Points of {escape(board.title)}, paired over samples and test examples. The interval is a '
         "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "

@@ -7,8 +7,8 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
 from tasks.evaluate.kinds.choices import Choices
 from tasks.evaluate.kinds.documents import Documents
-from tasks.evaluate.report.board import score_table
 from tasks.evaluate.report.groups import by_group, group_table
+from tasks.evaluate.report.tables import score_table
 from tasks.evaluate.scores import Fit, Scoreboard
 
 
