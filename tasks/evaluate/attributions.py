@@ -1,9 +1,10 @@
-"""What a fine-tuned classifier looked at: integrated gradients over the input embeddings of chosen examples.
+"""What a fine-tuned model looked at to tell a class, a relation or a tag: integrated gradients of chosen answers.
 
-Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", 2017. The path goes from a token that says nothing
-to the token that is there; what the tokens get adds up to the difference between both ends (completeness).
+Over the input embeddings, by Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", 2017. The path goes
+from a token that says nothing to the token that is there; what the tokens get adds up to the difference between both
+ends (completeness).
 
-Shapes: S points of the path, T tokens, D width, K classes.
+Shapes: S points of the path, T tokens, D width, M places that are answered, K classes.
 """
 
 import json
@@ -19,8 +20,21 @@ from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import ORIGIN, Task
 from tasks.evaluate.heads import Example, Head
 
-POINTS = 32
-EACH = 3
+POINTS = {"classes": 32, "relations": 32, "tags": 128}
+"""Of the path: a word's own state changes more abruptly along it than a mean over words, so its sum needs more"""
+RIGHT, WRONG = 3, 6
+"""Examples that are chosen"""
+
+
+class Answer(NamedTuple):
+    """An answer that is explained."""
+
+    row: int
+    place: int
+    """which of the example's places, such as a word; 0 where the whole text is answered"""
+    predicted: int
+    truth: int
+    confidence: float
 
 
 class Attribution(NamedTuple):
@@ -33,12 +47,12 @@ class Attribution(NamedTuple):
     """the probability where no token says anything"""
 
 
-def attribution(head: Head, example: Example, label: int, neutral: Tensor) -> Attribution:
-    """Of one example, for one class. `neutral` is the embedding (D) of a token that says nothing.
+def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -> Attribution:
+    """Of one answer to an example. `neutral` is the embedding (D) of a token that says nothing.
 
     The integral is a Gauss-Legendre sum, whose points lie closest at the path's ends; two more points are the ends.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS[head.task.kind])
     steps_S = torch.tensor([*(nodes + 1) / 2, 1.0, 0.0], dtype=torch.float32)
     weights_S = torch.tensor([*weights / 2, 0.0, 0.0], dtype=torch.float32)
     entered: list[tuple[Tensor, Tensor]] = []
@@ -52,15 +66,16 @@ def attribution(head: Head, example: Example, label: int, neutral: Tensor) -> At
     hook = embeddings(head).register_forward_hook(onto_path)
     head.eval()
     try:
-        shares_SK = torch.softmax(head.outputs([example] * len(steps_S)), 1)
-        gradients = torch.autograd.grad(shares_SK[:, label].sum(), [point for point, _ in entered])
+        shares_SMK = torch.softmax(head.outputs([example] * len(steps_S)), 1).reshape(len(steps_S), -1, head.size)
+        share_S = shares_SMK[:, answer.place, answer.predicted]
+        gradients = torch.autograd.grad(share_S.sum(), [point for point, _ in entered])
     finally:
         hook.remove()
     values = [
         ((weights_S[:, None, None] * slope_STD).sum(0) * change_TD).sum(1).tolist()
         for slope_STD, (_, change_TD) in zip(gradients, entered, strict=True)
     ]
-    probability, empty = shares_SK.detach()[-2:, label].tolist()
+    probability, empty = share_S.detach()[-2:].tolist()
     return Attribution(values, probability, empty)
 
 
@@ -81,37 +96,73 @@ def neutral_of(head: Head, tokens: Tokens) -> Tensor:
     return torch.zeros(weight.shape[1])
 
 
-def chosen(task: Task, answers: pl.DataFrame) -> list[int]:
-    """The test examples that were answered with most confidence: some right ones, then some wrong ones."""
-    rows = answers.with_row_index("row").with_columns(right=task.test["label"] == answers["predicted"])
-    ordered = rows.sort(["confidence", "row"], descending=[True, False])
-    return [row for right in (True, False) for row in ordered.filter(right=right)["row"].head(EACH).to_list()]
+def chosen(task: Task, answers: pl.DataFrame) -> list[Answer]:
+    """The answers that were given with most confidence: some right ones, then some wrong ones.
+
+    Of tags one word a sentence, and none that is outside of all entities and rightly so.
+    """
+    every = _of_words(task, answers) if task.kind == "tags" else _of_texts(task, answers)
+    ordered = sorted(every, key=lambda answer: (-answer.confidence, answer.row, answer.place))
+    right, wrong = ([each for each in ordered if (each.predicted == each.truth) is side] for side in (True, False))
+    return [*_first_of_rows(right)[:RIGHT], *_first_of_rows(wrong)[:WRONG]]
+
+
+def _of_texts(task: Task, answers: pl.DataFrame) -> list[Answer]:
+    columns = (each.to_list() for each in (answers["predicted"], task.test["label"], answers["confidence"]))
+    return [Answer(row, 0, *told) for row, told in enumerate(zip(*columns, strict=True))]
+
+
+def _of_words(task: Task, answers: pl.DataFrame) -> list[Answer]:
+    none = task.names.index("O")
+    columns = (each.to_list() for each in (answers["predicted"], task.test["tags"], answers["confidences"]))
+    return [
+        Answer(row, place, *told)
+        for row, of_sentence in enumerate(zip(*columns, strict=True))
+        for place, told in enumerate(zip(*of_sentence, strict=True))
+        if told[:2] != (none, none) and told[2]  # a word that was not read has no confidence
+    ]
+
+
+def _first_of_rows(answers: list[Answer]) -> list[Answer]:
+    found: dict[int, Answer] = {}
+    for answer in answers:
+        found.setdefault(answer.row, answer)
+    return list(found.values())
 
 
 def explained(head: Head, tokens: Tokens, answers: pl.DataFrame) -> list[dict[str, Any]]:
-    """Attributions of the chosen examples for the class that was answered, each piece of text with its share."""
+    """Attributions of the chosen answers, each piece of text with its share, and whether it is marked or asked for."""
     task, neutral = head.task, neutral_of(head, tokens)
     found = []
-    for number in chosen(task, answers):
-        row, answer = task.test.row(number, named=True), answers.row(number, named=True)
-        (example,) = head.examples(tokens, task.test[number : number + 1])
-        told = attribution(head, example, answer["predicted"], neutral)
-        pieces = pieces_of(tokens, row["text"], row["second"], apart=bool(example.second))
+    for answer in chosen(task, answers):
+        row = task.test.row(answer.row, named=True)
+        (example,) = head.examples(tokens, task.test[answer.row : answer.row + 1])
+        told = attribution(head, example, answer, neutral)
+        marked = example.places if task.kind == "relations" else example.places[answer.place :][:1]
+        pieces = pieces_of(tokens, *texts_of(task, row), apart=bool(example.second))
         found.append(
             {
-                "row": number,
+                "row": answer.row,
                 "origin": row[ORIGIN],
-                "predicted": task.names[answer["predicted"]],
-                "truth": task.names[row["label"]],
+                "predicted": task.names[answer.predicted],
+                "truth": task.names[answer.truth],
                 "probability": told.probability,
                 "empty": told.empty,
                 "texts": [
-                    [[piece, value] for piece, value in zip(some, values, strict=True)]
+                    [
+                        [piece, value, any(first <= place < last for first, last in marked)]
+                        for place, (piece, value) in enumerate(zip(some, values, strict=True))
+                    ]
                     for some, values in zip(pieces, told.values, strict=True)
                 ],
             }
         )
     return found
+
+
+def texts_of(task: Task, row: dict[str, Any]) -> tuple[str, str]:
+    """Both texts that a model reads of a row; the second may be empty."""
+    return (row["between"].join(row["words"]), "") if task.kind == "tags" else (row["text"], row["second"])
 
 
 def pieces_of(tokens: Tokens, text: str, second: str, *, apart: bool) -> list[list[str]]:

@@ -13,7 +13,7 @@ from tasks.evaluate.fitting.continued_pretraining import continue_pretraining
 from tasks.evaluate.fitting.copies import AT_ONCE, copy_rows, drawn_rows
 from tasks.evaluate.fitting.fits import encode
 from tasks.evaluate.fitting.own_objectives import objective_of
-from tasks.evaluate.fitting.variants import VARIANTS, augments, continues, models_of
+from tasks.evaluate.fitting.variants import VARIANTS, augments, continues
 from tasks.evaluate.fitting.word_operations import WordOperations
 from tasks.evaluate.heads import Head, class_of
 from tasks.evaluate.kinds import kind_of
@@ -41,10 +41,12 @@ def check_augmentation(settings: Augmentation) -> None:
             checked(translator)
 
 
-def made_ready(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, counts: Sequence[int]) -> None:
+def made_ready(
+    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, counts: Sequence[int], models: Sequence[str]
+) -> None:
     """Copies of labelled texts, a checkpoint that has read the task's, and what frozen encoders make of all texts."""
     recipe, task = settings.recipe, Task.load(data)
-    if augments(task, recipe):
+    if "augmented" in models:
         rows = drawn_rows(task, counts, settings.seeds)
         parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
         shards = {f"{data.stem}-{part[0]}": (data, recipe.augmentation, part) for part in parts}
@@ -52,7 +54,7 @@ def made_ready(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, c
         told = {name: sum(each[name] for each in found) for name in ("texts", "copies")}
         draft.counts.setdefault("augmentation", {})[task.name] = told
         log.info("%s: %s copies of %s labelled texts", task.name, f"{told['copies']:,}", f"{told['texts']:,}")
-    if continues(task, recipe):
+    if "continued" in models:
         (told,) = draft.map(
             continue_pretraining, {data.stem: (data, checkpoint, recipe)}, f"{task.name}: continued pretraining"
         ).values()
@@ -60,12 +62,11 @@ def made_ready(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, c
         loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
         log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
     if recipe.adapt.chosen.frozen and kind_of(task).learns and issubclass(class_of(task), Head):
-        encoded(settings, draft, checkpoint, data)
+        encoded(settings, draft, checkpoint, data, models)
 
 
-def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> None:
+def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: Sequence[str]) -> None:
     """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
-    models = models_of(Task.load(data), settings.recipe)
     runs = [
         (weights, seed)
         for weights in dict.fromkeys(VARIANTS[model].weights for model in models)

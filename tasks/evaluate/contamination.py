@@ -4,10 +4,10 @@ Identity is checked by document id. Overlap is counted by 13-grams, the window o
 here over tokens, because tokens are what the shards keep, and a rolling hash over them costs seconds for millions.
 """
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,19 @@ FIRST_BITS = np.uint64(64 - 24)
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """What the texts of one test set share with the training text."""
+
+    texts: int
+    short: int
+    """texts of fewer than 13 tokens, which have no run to share"""
+    overlapping: int
+    """texts with a 13-gram that is in the training text"""
+    covered_share: float
+    """mean share of a text's 13-grams that are there"""
+
+
+@dataclass(frozen=True)
 class Contamination:
     """What the check found."""
 
@@ -35,10 +48,8 @@ class Contamination:
     training_tokens: int
     shared_ids: int
     overlapping_documents: int
-    passages: int
-    overlapping_passages: int
-    covered_share: float
-    """mean share of a test passage's 13-grams that are in the training text"""
+    sets: dict[str, Overlap]
+    """of every test set"""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -89,7 +100,7 @@ def seen_hashes(tokens: Sequence[Path], wanted: NDArray[np.uint64]) -> NDArray[n
         for chunk in table["input_ids"].chunks:
             offsets = chunk.offsets.to_numpy()
             values = chunk.values.to_numpy(zero_copy_only=False)
-            for start, stop in pairwise(offsets):
+            for start, stop in itertools.pairwise(offsets):
                 hashes = window_hashes(values[start:stop])
                 hashes = hashes[maybe[hashes >> FIRST_BITS]]
                 places = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
@@ -97,8 +108,8 @@ def seen_hashes(tokens: Sequence[Path], wanted: NDArray[np.uint64]) -> NDArray[n
     return seen
 
 
-def check(tokens: Sequence[Path], heldout: pl.DataFrame, passages: list[str]) -> Contamination:
-    """Compare held-out documents and test passages with the pretraining text.
+def check(tokens: Sequence[Path], heldout: pl.DataFrame, sets: dict[str, list[str]]) -> Contamination:
+    """Compare held-out documents and the texts of every test set with the pretraining text.
 
     Raises StageFailure when a held-out document's id is among the trained ones.
     """
@@ -111,20 +122,17 @@ def check(tokens: Sequence[Path], heldout: pl.DataFrame, passages: list[str]) ->
             "Run the tokenize stage again with --force tokenize",
         )
     tokenizer = Tokenizer.from_file(str(tokens[0] / "tokenizer" / "tokenizer.json"))
-    groups = [_hashed(tokenizer, texts) for texts in (heldout["text"].to_list(), passages)]
-    every = [hashes for group in groups for hashes in group]
-    wanted = np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.uint64)
+    documents = _hashed(tokenizer, heldout["text"].to_list())
+    hashed = {name: _hashed(tokenizer, texts) for name, texts in sets.items()}
+    wanted = np.unique(np.concatenate([*documents, *itertools.chain(*hashed.values())]))
     seen = seen_hashes(tokens, wanted)
-    of_documents, of_passages = ([_share(hashes, wanted, seen) for hashes in group] for group in groups)
     return Contamination(
         heldout_documents=len(heldout),
         training_documents=len(ids),
         training_tokens=num_tokens,
         shared_ids=0,
-        overlapping_documents=sum(share > 0 for share in of_documents),
-        passages=len(passages),
-        overlapping_passages=sum(share > 0 for share in of_passages),
-        covered_share=round(float(np.mean(of_passages)) if of_passages else 0.0, 6),
+        overlapping_documents=_overlap(documents, wanted, seen).overlapping,
+        sets={name: _overlap(hashes, wanted, seen) for name, hashes in hashed.items()},
     )
 
 
@@ -133,5 +141,11 @@ def _hashed(tokenizer: Tokenizer, texts: list[str]) -> list[NDArray[np.uint64]]:
     return [np.unique(window_hashes(np.array(each.ids, dtype=np.uint32))) for each in encoded]
 
 
-def _share(hashes: NDArray[np.uint64], wanted: NDArray[np.uint64], seen: NDArray[np.bool_]) -> float:
-    return float(seen[np.searchsorted(wanted, hashes)].mean()) if len(hashes) else 0.0
+def _overlap(texts: list[NDArray[np.uint64]], wanted: NDArray[np.uint64], seen: NDArray[np.bool_]) -> Overlap:
+    shares = [float(seen[np.searchsorted(wanted, hashes)].mean()) if len(hashes) else 0.0 for hashes in texts]
+    return Overlap(
+        texts=len(texts),
+        short=sum(not len(hashes) for hashes in texts),
+        overlapping=sum(share > 0 for share in shares),
+        covered_share=round(float(np.mean(shares)), 6),
+    )

@@ -40,10 +40,15 @@ TITLES = {
     "nearest": "what the nearest example has",
     "copy": "the text itself",
 }
-"""Every model that is scored, and what people call it."""
+"""Every model that is scored, and what people call it; beside further checkpoints."""
 LEARNT = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25", "lead", "nearest")
 BLIND = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest", "copy")
 """Baselines that look at the words, and those that do not"""
+
+
+def title_of(model: str) -> str:
+    """What people call a model; a further checkpoint has the name of its folder."""
+    return TITLES.get(model, model)
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,10 @@ class Scoreboard:
         return self.kind.titles.get(metric, metric)
 
     def shown_as(self, metric: str, value: float) -> str:
-        """A share in per cent with one decimal; what is no share with two."""
-        return f"{value:.2f}" if metric in self.kind.plain else f"{100 * value:.1f}"
+        """A share in per cent with one decimal; what is no share with two where it is small."""
+        if metric not in self.kind.plain:
+            return f"{100 * value:.1f}".replace("-", "\u2212")
+        return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
     @property
     def sizes(self) -> list[float]:
@@ -101,6 +108,17 @@ class Scoreboard:
             sampled = len(self.kind.sample(self.task, labels or 1, 0)) / (labels or 1)
             found.append(float(labels or len(self.task.train) / sampled))
         return found
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """The label counts on an axis, with their names."""
+        named = zip(self.sizes, self.label_counts, strict=True)
+        return [(size, str(labels) if labels else f"all {size:,.0f}") for size, labels in named]
+
+    @property
+    def lowest(self) -> float:
+        """The worst that the compared score can be."""
+        return -1.0 if self.metric in self.kind.signed else 0.0
 
     @property
     def label_counts(self) -> list[int]:
@@ -119,8 +137,9 @@ class Scoreboard:
 
     @property
     def models(self) -> list[str]:
-        """Those that were scored, in the order of `TITLES`."""
-        return [model for model in TITLES if any(fit.model == model for fit in self.fits)]
+        """Those that were scored, in the order of `TITLES`; further checkpoints after them."""
+        found = {fit.model for fit in self.fits}
+        return [model for model in TITLES if model in found] + sorted(found - set(TITLES))
 
     @property
     def metrics(self) -> list[str]:

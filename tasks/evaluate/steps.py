@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import polars as pl
 from tasks.draft import Draft
 from tasks.evaluate.beforehand import made_ready, possible
 from tasks.evaluate.contamination import Contamination, check
+from tasks.evaluate.encoder import config_of
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.finetune import one_thread
 from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, fit_file, score
@@ -33,7 +35,7 @@ from tasks.evaluate.report.history import (
 )
 from tasks.evaluate.report.samples import rules
 from tasks.evaluate.report.story import Story, render
-from tasks.evaluate.scores import TITLES, Fit, Scoreboard, answers, as_json, rows, write_json
+from tasks.evaluate.scores import Fit, Scoreboard, answers, as_json, rows, title_of, write_json
 from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure
 from tasks.manifest import packages
@@ -61,19 +63,24 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
 
 
 def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
-    """Raises StageFailure when the checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
+    """Raises StageFailure when a checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
     tasks = [Task.load(path) for path in data]
+    heads = dict.fromkeys(class_of(task) for task in tasks if kind_of(task).learns)
     with one_thread():
         for task in tasks:
             possible(settings.recipe, task, checkpoint)
-        for head in dict.fromkeys(class_of(task) for task in tasks if kind_of(task).learns):
-            head.check(checkpoint, settings.recipe)
+        for folder in (checkpoint, *settings.further()):
+            config_of(folder)
+            for head in heads:
+                head.check(folder, settings.recipe)
 
 
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
-    texts = [text for path in data for text in texts_of(Task.load(path))]
-    found = check(tokens, heldout, texts)
+    sets: dict[str, list[str]] = {}
+    for task in map(Task.load, data):
+        sets |= kind_of(task).passages(task)
+    found = check(tokens, heldout, sets)
     draft.counts["contamination"] = found.as_dict()
     log.info(
         "no held-out document is in the pretraining text (%s documents checked against %s)",
@@ -83,32 +90,48 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
     return found
 
 
-def texts_of(task: Task) -> list[str]:
-    """The text of every test example."""
-    return [kind_of(task).text(row) for row in task.test.iter_rows(named=True)]
-
-
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
-    """Choose each model's learning rate on validation, fit and score all models and baselines."""
+    """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    kind, models = kind_of(task), models_of(task, settings.recipe)
-    made_ready(settings, draft, checkpoint, data, counts_of(settings, task))
-    rates = chosen_rates(settings, draft, checkpoint, data)
+    models = models_of(task, settings.recipe)
+    fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
+    for folder in settings.further():
+        fits += further(settings, draft, folder, data)
+    return Scoreboard(task, fits)
+
+
+def further(settings: Evaluate, draft: Draft, folder: Path, data: Path) -> list[Fit]:
+    """Another checkpoint's fits, made as the pretrained model's, on a copy of the task whose name keeps them apart."""
+    task = Task.load(data)
+    copy = data.with_name(f"{task.name}@{folder.name}.parquet")
+    replace(task, name=copy.stem).save(copy)
+    found = fitted(settings, draft, folder, copy, ("pretrained",), ())
+    return [replace(fit, benchmark=task.name, model=folder.name) for fit in found]
+
+
+def fitted(
+    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...], baselines: tuple[str, ...]
+) -> list[Fit]:
+    """Choose each model's learning rate on validation, fit and score models and baselines."""
+    task = Task.load(data)
+    kind = kind_of(task)
+    made_ready(settings, draft, checkpoint, data, counts_of(settings, task), models)
+    rates = chosen_rates(settings, draft, checkpoint, data, models)
     runs = [
         (model, labels, seed)
         for labels in counts_of(settings, task)
         for seed in range(settings.seeds)
-        for model in (*models, *kind.baselines)
+        for model in (*models, *baselines)
     ]
     # as it is, a pretrained model answers alike with every seed
     made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
-    fitted = {
+    shards = {
         _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
         for run in made.values()
         if run[0] in models
     }
-    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in kind.baselines}
-    counts = draft.map(score, fitted, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
+    simple = {_shard(data, run): (data, *run) for run in runs if run[0] in baselines}
+    counts = draft.map(score, shards, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
     counts |= draft.map(baseline, simple, f"{task.name}: baselines")
     fits = []
     for (model, labels, seed), run in made.items():
@@ -123,13 +146,15 @@ def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Sc
                 answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
             )
         )
-    return Scoreboard(task, fits)
+    return fits
 
 
-def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> dict[tuple[str, int], float]:
+def chosen_rates(
+    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]
+) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
     recipe, task = settings.recipe, Task.load(data)
-    pairs = [(model, labels) for labels in counts_of(settings, task) for model in models_of(task, recipe)]
+    pairs = [(model, labels) for labels in counts_of(settings, task) for model in models]
     if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
     seeds = range(min(settings.choice_seeds, settings.seeds))
@@ -147,7 +172,7 @@ def chosen_rates(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path)
 
     best = {pair: max(recipe.learning_rates, key=functools.partial(standing, pair)) for pair in pairs}
     for (model, labels), rate in best.items():
-        log.info("%s with %s labels: learning rate %g", TITLES[model], labels or "all", rate)
+        log.info("%s with %s labels: learning rate %g", title_of(model), labels or "all", rate)
     return best
 
 

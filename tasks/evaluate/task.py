@@ -10,9 +10,11 @@ from tasks.block import Block, Every, kind_of
 from tasks.draft import Draft
 from tasks.evaluate.benchmarks import Benchmark
 from tasks.evaluate.examples import Task
+from tasks.evaluate.files import digest
 from tasks.evaluate.inputs.plain_text import lines_of
 from tasks.evaluate.prepared import heldout_documents, learnt_tasks, no_benchmark, tasks_of
 from tasks.evaluate.recipe import Recipe
+from tasks.evaluate.scores import TITLES
 from tasks.evaluate.trial import measured, try_fits
 from tasks.failure import BadSetting, StageFailure, explained
 from tasks.stage import stage
@@ -37,6 +39,9 @@ class Evaluate(Block):
 
     benchmarks: Every[Benchmark] = Every[Benchmark]()
     """the tasks; each enabled one is in the report"""
+    checkpoints: list[str] = Field([])
+    """further transformers folders to compare with: each is a row of every table by its folder's name, fitted like the
+    pretrained model, on the same samples, with a learning rate of its own"""
     labels: list[int] = Field([8, 32], min_length=1)
     """how many labelled examples a model gets (of each class; of each entity type; in tens where there is neither), or
     0 for all; each count is an experiment of its own"""
@@ -54,12 +59,25 @@ class Evaluate(Block):
         used = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.benchmarks.blocks()
         }
-        fields = super().semantic() | {"benchmarks": used}
+        others = [[folder.name, digest("files", folder)] for folder in self.further()]
+        fields = super().semantic() | {"benchmarks": used, "checkpoints": others}
         return {name: value for name, value in fields.items() if name != "gate"}
 
     def enabled(self) -> list[Benchmark]:
         """The benchmarks that models are scored on."""
         return [block for _, block in self.benchmarks.blocks() if block.enabled]
+
+    def further(self) -> list[Path]:
+        """The folders of further checkpoints."""
+        return [Path(folder).absolute() for folder in self.checkpoints]
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _told_apart(cls, folders: list[str]) -> list[str]:
+        names = [Path(folder).absolute().name for folder in folders]
+        if len({*names, *TITLES}) < len(names) + len(TITLES):
+            raise ValueError(f"rows of a table need names of their own, and these are {', '.join(names)}: rename one")
+        return folders
 
     @field_validator("labels")
     @classmethod
@@ -69,7 +87,7 @@ class Evaluate(Block):
         return counts
 
 
-@stage("evaluate", version=4)
+@stage("evaluate", version=5)
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
@@ -87,6 +105,9 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
 
 def refuse_settings(settings: Evaluate, heldout: float) -> None:
     """Raise StageFailure for what the settings alone tell: no task, no share held out, bad files of the user."""
+    for folder in settings.further():
+        if not (folder / "config.json").is_file():
+            raise BadSetting(f"evaluate.checkpoints: {folder} has no config.json", "Give a transformers folder")
     own = [each for each in settings.enabled() if not each.from_heldout]
     needing = [kind_of(type(each)) for each in settings.enabled() if each.from_heldout]
     if needing and not heldout:

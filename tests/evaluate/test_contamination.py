@@ -1,10 +1,19 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from tasks.evaluate.contamination import WINDOW, check, window_hashes
+from tasks.evaluate.contamination import WINDOW, Overlap, check, window_hashes
+from tasks.evaluate.examples import Task
+from tasks.evaluate.files import frame
+from tasks.evaluate.kinds import Kind
+from tasks.evaluate.kinds.answers import Answers
+from tasks.evaluate.kinds.choices import Choices
+from tasks.evaluate.kinds.relations import Relations
+from tasks.evaluate.kinds.retrieval import Retrieval
+from tasks.evaluate.kinds.texts import Texts
 from tasks.failure import StageFailure
 
 
@@ -22,20 +31,39 @@ def test_short_texts_have_no_window() -> None:
 
 
 def test_pages_kept_apart_share_no_id(tokens: Path, heldout: pl.DataFrame) -> None:
-    found = check([tokens], heldout, heldout["text"].to_list())
+    found = check([tokens], heldout, {"made": heldout["text"].to_list()})
     assert (found.heldout_documents, found.training_documents, found.shared_ids) == (24, 42, 0)
     assert found.training_tokens > 42 * 90
-    assert found.overlapping_passages == 0
+    assert found.sets == {"made": Overlap(24, 0, 0, 0.0)}
 
 
 def test_a_passage_copied_from_the_training_text_is_counted(tokens: Path, heldout: pl.DataFrame, documents) -> None:  # type: ignore[no-untyped-def]
     seen = documents(1, first=100)["text"][0]
-    found = check([tokens], heldout, [heldout["text"][0], seen])
-    assert found.overlapping_passages == 1
-    assert 0.4 < found.covered_share <= 0.5
+    found = check([tokens], heldout, {"half": [heldout["text"][0], seen], "other": ["the oak"]})
+    assert (found.sets["half"].texts, found.sets["half"].overlapping) == (2, 1)
+    assert 0.4 < found.sets["half"].covered_share <= 0.5
+    assert found.sets["other"] == Overlap(1, 1, 0, 0.0), "it is too short to tell"
 
 
 def test_a_shared_document_stops_the_stage(tokens: Path, heldout: pl.DataFrame, write_shard) -> None:  # type: ignore[no-untyped-def]
     write_shard(tokens / "train" / "00001.arrow", heldout.head(2))
     with pytest.raises(StageFailure, match="2 held-out documents are also in the pretraining text"):
-        check([tokens], heldout, [])
+        check([tokens], heldout, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "passages"),
+    [
+        (Relations, {"text": "the oak", "first_start": 0}, {"made": ["the oak"]}),
+        (Answers, {"question": "who", "context": "the oak " * 99}, {"made": ["who\n" + "the oak " * 99]}),
+        (Texts, {"text": "long", "wanted": ["short", "brief"]}, {"made": ["long\nshort\nbrief"]}),
+        (Choices, {"prompt": "the", "options": [" oak", " the"], "right": 0}, {"made": ["the oak"]}),
+        (Retrieval, {"text": "which oak"}, {"made": ["which oak"], "made: documents": ["an old oak"]}),
+    ],
+)
+def test_what_should_be_unseen_is_what_is_read_and_what_is_to_be_written(
+    kind: type[Kind], row: dict[str, Any], passages: dict[str, list[str]]
+) -> None:
+    train, test = (frame([each | {"origin": ""}], kind.columns) for each in ({**row, "text": "an old oak"}, row))
+    task = Task("made", "", kind.__name__.lower(), [], train, test, test, [0])
+    assert kind().passages(task) == passages

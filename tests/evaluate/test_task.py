@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -148,6 +149,15 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         if (each["model"], each["metric"]) == ("pretrained", board["metric"])
     }
     kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
+    overlaps = json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
+    assert {name: each["texts"] for name, each in overlaps.items()} == {
+        name: board["examples"]["test"] for name, board in boards.items()
+    }
+    assert {each.parent.name for each in draft.path.glob("attributions/*/*.jsonl")} == {
+        "marked",
+        "site_section",
+        "trees",
+    }
     assert kept == pytest.approx(means), "later models are compared by the same scores"
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
     for said in (
@@ -193,11 +203,13 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     }
     assert {each["group"] for each in told["bias"]["groups"]} == {"", "age", "other"}
     text = (draft.path / "report.html").read_text()
-    for shown in ("BM25", "By group", "continuations without a listed word", "nDCG@10"):
+    assert "asked: documents" in json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
+    for shown in ('<a href="#asked">', "BM25", "By group", "continuations without a listed word", "nDCG@10"):
         assert shown in text, shown
     page = Page()
     page.feed(text)
     assert page.open == []
+    assert sorted(page.loads) == [f"#{name}" for name in sorted(told)]
 
 
 def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +273,49 @@ def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
         refuse_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
 
 
-EMPTY = {"meta", "path", "rect", "circle"}
+@pytest.mark.parametrize("way", ["full", "head_only"])
+def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: Path, way: str) -> None:
+    folder = tmp_path / "stock-bert"
+    shutil.copytree(masked, folder)
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
+    benchmarks = SMALL.model_dump()["benchmarks"] | {"minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]}}
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "adapt": {"kind": way}}
+    changed = {"labels": [2], "recipe": recipe, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
+    draft = run(Evaluate.model_validate(changed))
+    scores = pl.read_parquet(draft.path / "scores.parquet").filter(metric="accuracy")
+    assert scores.filter(model="stock-bert").group_by("benchmark").len().sort("benchmark").rows() == [
+        ("order", 3),
+        ("site_section", 3),
+    ]
+    values = {model: each["value"].to_list() for (model,), each in scores.group_by("model", maintain_order=True)}
+    assert values["stock-bert"] != values["pretrained"], "of other weights"
+    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
+    assert "stock-bert" in {each["second"] for each in told["differences"]}
+    assert "| stock-bert |" in (draft.path / "summary.md").read_text()
+    assert "The checkpoint stock-bert reaches" in (draft.path / "report.html").read_text()
+    assert {each.benchmark for each in results(draft.path)} == {"order", "site_section"}
+
+
+def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, checkpoint: Path, tmp_path: Path) -> None:
+    first, moved = tmp_path / "here" / "bert", tmp_path / "there" / "bert"
+    for folder in (first, moved):
+        shutil.copytree(masked, folder)
+    here, there, other = (Evaluate(checkpoints=[str(folder)]).semantic() for folder in (first, moved, checkpoint))
+    assert here == there != other
+    assert str(tmp_path) not in json.dumps(here)
+    with pytest.raises(ValidationError, match="names of their own"):
+        Evaluate(checkpoints=[str(first), str(moved)])
+    with pytest.raises(ValidationError, match="names of their own"):
+        Evaluate(checkpoints=["somewhere/tfidf"])
+
+
+def test_a_further_checkpoint_that_is_none_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=f"evaluate.checkpoints: {tmp_path} has no config.json"):
+        refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+
+
+EMPTY = {"meta", "path", "rect", "circle", "wbr"}
 
 
 class Page(HTMLParser):

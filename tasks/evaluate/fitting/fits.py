@@ -15,7 +15,6 @@ from tasks.evaluate.fitting.frozen import Features
 from tasks.evaluate.fitting.parts import Parts, features_file
 from tasks.evaluate.fitting.variants import VARIANTS, Lesson, Weights, loaded
 from tasks.evaluate.heads import Head
-from tasks.evaluate.heads.classes import ClassHead
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.reading import read
 from tasks.evaluate.recipe import Recipe
@@ -44,7 +43,7 @@ def score(
     with one_thread():
         fitted, examples = _fitted(data, checkpoint, recipe, model, labels, seed, rate)
         _, answers = fitted.head.judged(examples(fitted.head, "test"))
-    if isinstance(fitted.head, ClassHead) and (model, seed) == ("pretrained", 0):
+    if isinstance(fitted.head, Head) and task.kind in attributions.POINTS and (model, seed) == ("pretrained", 0):
         with one_thread():
             attributions.write(out / attribution_file(task.name, labels), fitted.head, examples.tokens, answers)
     counts = _written(out, task, model, labels, seed, answers)

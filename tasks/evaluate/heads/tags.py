@@ -1,6 +1,7 @@
 """A tag for each word, from the states of its first token."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import polars as pl
@@ -15,7 +16,7 @@ from tasks.evaluate.heads import Example, Head, class_weights
 class TagHead(Head):
     """A score for each tag; a word beyond the longest text that the model reads is outside of all entities."""
 
-    answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.List(pl.Int32)}
+    answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.List(pl.Int32), "confidences": pl.List(pl.Float32)}
 
     @property
     def size(self) -> int:
@@ -54,12 +55,14 @@ class TagHead(Head):
         return cross_entropy(outputs, torch.tensor(targets), self.weights)
 
     def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
-        """The likeliest tag of every word."""
-        tags = iter(outputs.argmax(1).tolist())
+        """The likeliest tag of every word, and how likely; 0 of a word that was not read."""
+        confidences, tags = (iter(each.tolist()) for each in torch.softmax(outputs.double(), 1).max(1))
         none = self.task.names.index("O")
-        return [
-            ([*(next(tags) for _ in each.places), *[none] * (len(each.target) - len(each.places))],) for each in batch
-        ]
+        answers: list[tuple[Any, ...]] = []
+        for each in batch:
+            read, unread = len(each.places), len(each.target) - len(each.places)
+            answers.append(([*islice(tags, read), *[none] * unread], [*islice(confidences, read), *[0.0] * unread]))
+        return answers
 
 
 def word_ends(words: Sequence[str], between: str) -> list[tuple[int, int]]:

@@ -43,6 +43,8 @@ class Kind(ABC):
     """what people call a metric, where that is not its name"""
     plain: ClassVar[frozenset[str]] = frozenset()
     """metrics that are no shares: they are shown as they are, not in per cent"""
+    signed: ClassVar[frozenset[str]] = frozenset({"mcc", "pearson", "spearman", "spearman_standardized"})
+    """metrics between -1 and 1; other shares lie between 0 and 1"""
     per_label: ClassVar[str]
     """what `labels` counts: so many of what"""
     learns: ClassVar[bool] = True
@@ -67,6 +69,14 @@ class Kind(ABC):
     @abstractmethod
     def text(self, row: Row) -> str:
         """What is asked, of a row of the task."""
+
+    def passage(self, row: Row) -> str:
+        """What a model should not have been trained on, of a row of the task: what is read, what is to be written."""
+        return self.text(row)
+
+    def passages(self, task: Task) -> dict[str, list[str]]:
+        """All such texts of a task by what they are; those of the test examples under the task's name."""
+        return {task.name: [self.passage(row) for row in task.test.iter_rows(named=True)]}
 
     @abstractmethod
     def truth(self, task: Task, row: Row) -> str:

@@ -49,6 +49,10 @@ class Answers(Kind):
         around = max(0, (row["starts"] or [0])[0] - 80)
         return f"{row['question']}\n…{row['context'][around : around + 200]}…"
 
+    def passage(self, row: Row) -> str:
+        """The question, and the whole text."""
+        return f"{row['question']}\n{row['context']}"
+
     def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
         """The first true answer."""
         return str(row["answers"][0])

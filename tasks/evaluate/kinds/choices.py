@@ -45,6 +45,10 @@ class Choices(AsItIs):
         """The prompt and all options, one below the other."""
         return "\n".join([*([row["prompt"]] if row["prompt"] else []), *row["options"]])
 
+    def passage(self, row: Row) -> str:
+        """The prompt as the right option goes on from it."""
+        return str(row["prompt"] + row["options"][row["right"]])
+
     def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
         """The right option's number."""
         return f"{row['right'] + 1}"

@@ -26,6 +26,10 @@ class Relations(Classes):
             text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
         return str(text)
 
+    def passage(self, row: Row) -> str:
+        """The text without marks."""
+        return str(row["text"])
+
     def checked(self, task: Task) -> Task:
         """Spans inside their text."""
         for part in task.parts.values():

@@ -57,6 +57,10 @@ class Retrieval(AsItIs):
         """The question."""
         return str(row["text"])
 
+    def passages(self, task: Task) -> dict[str, list[str]]:
+        """The questions, and the documents that are searched."""
+        return super().passages(task) | {f"{task.name}: documents": task.train["text"].to_list()}
+
     def truth(self, task: Task, row: Row) -> str:
         """How the first relevant document begins."""
         return str(task.train["text"][row["relevant"][0]][:SHOWN_CHARACTERS])

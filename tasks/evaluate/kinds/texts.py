@@ -58,6 +58,10 @@ class Texts(Kind):
         """The source."""
         return str(row["text"])
 
+    def passage(self, row: Row) -> str:
+        """The source and its targets."""
+        return "\n".join([row["text"], *row["wanted"]])
+
     def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
         """The first reference."""
         return str(row["wanted"][0])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.report import charts
-from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard
+from tasks.evaluate.scores import BLIND, LEARNT, TITLES, Scoreboard, title_of
 from tasks.evaluate.significance import Spread
 from tasks.plot import as_image
 
@@ -16,6 +16,7 @@ COLORS = {
     "unlabelled": "#8250c4",
     "random": "#c2570c",
     "tfidf": "#0f7b55",
+    "further": "#b3261e",
     "majority": "#7a8190",
 }
 ADDED = {
@@ -26,7 +27,9 @@ ADDED = {
 
 
 def color_of(model: str) -> str:
-    """Baselines of all kinds share two colors."""
+    """Baselines of all kinds share two colors, and further checkpoints one."""
+    if model not in TITLES:
+        return "further"
     return "tfidf" if model in LEARNT else "majority" if model in BLIND else model
 
 
@@ -41,8 +44,8 @@ def points(value: float) -> str:
 
 
 def with_spread(score: Spread) -> str:
-    """`56.5 ± 1.2`."""
-    return f"{percent(score.mean)} ± {percent(score.deviation)}" if len(score.values) > 1 else percent(score.mean)
+    """`56.5 ± 1.2`; without the deviation where all values are one, as those of a model that is taken as it is."""
+    return f"{percent(score.mean)} ± {percent(score.deviation)}" if len(set(score.values)) > 1 else percent(score.mean)
 
 
 def answer(board: Scoreboard) -> str:
@@ -71,14 +74,13 @@ def answer(board: Scoreboard) -> str:
             gains = ", ".join(f"{points(gap.mean)} points with {board.budget(labels)}" for labels, gap in added)
             sure = "" if any(gap.sure for _, gap in added) else ", none of it sure"
             said.append(f"{what} to it {gains}{sure}.")
-    for rival in (model for model in board.models if model in LEARNT):
+    for rival in (model for model in board.models if model in LEARNT or model not in TITLES):
         gap = board.difference("pretrained", rival, most)
         size = f"{abs(100 * gap.mean):.1f}"
         side = f"{size} points {'above' if gap.mean > 0 else 'below'}" if float(size) else "level with"
-        said.append(
-            f"The baseline {TITLES[rival]} reaches {percent(board.spread(rival, most, board.metric).mean)} %: "
-            f"the model is {side} it."
-        )
+        called = f"{'baseline' if rival in LEARNT else 'checkpoint'} {title_of(rival)}"
+        reached = percent(board.spread(rival, most, board.metric).mean)
+        said.append(f"The {called} reaches {reached} %: the model is {side} it.")
     return " ".join(said)
 
 
@@ -90,8 +92,15 @@ def score_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Serie
         line = [(at, 100 * each.mean) for at, each in zip(board.sizes, spreads, strict=True)]
         deviations = [100 * each.deviation for each in spreads]
         color, dashed = colors[color_of(model)], model in LEARNT + BLIND
-        series.append(charts.Series(TITLES[model], color, line, deviations, dashed=dashed))
+        series.append(charts.Series(title_of(model), color, line, deviations, dashed=dashed))
     return series
+
+
+def score_axes(board: Scoreboard) -> charts.Axes:
+    """Of a drawing of the compared score by label count."""
+    return charts.Axes(
+        board.kind.per_label, f"{board.title}, %", board.ticks, log_x=True, lowest=100 * board.lowest, highest=100
+    )
 
 
 def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
@@ -102,20 +111,24 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
         lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         for model in board.models:
             cells = [with_spread(board.spread(model, labels, board.metric)) for labels in board.label_counts]
-            lines.append(f"| {TITLES[model]} | {' | '.join(cells)} |")
+            lines.append(f"| {title_of(model)} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
         parts += [f"### {board.task.name}", plain, "\n".join(lines)]
         if board.kind.learns:
             parts.append(as_image(_picture(board), f"{board.title} by label count"))
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
-        f"{contamination.heldout_documents:,}. Test passages that share a 13-token run with it: "
-        f"{contamination.overlapping_passages:,} of {contamination.passages:,}."
+        f"{contamination.heldout_documents:,}; that share a 13-token run with it: "
+        f"{contamination.overlapping_documents:,}. Test texts that do: {overlaps(contamination)}."
     )
     return "\n\n".join(parts) + "\n"
 
 
+def overlaps(contamination: Contamination) -> str:
+    """`sst2 3 of 120, stsb 1 of 90`, of the sets that have such texts."""
+    found = [(name, each) for name, each in contamination.sets.items() if each.overlapping]
+    return ", ".join(f"{name} {each.overlapping:,} of {each.texts:,}" for name, each in found) or "none"
+
+
 def _picture(board: Scoreboard) -> str:
-    series = score_series(board, COLORS)
-    drawn = charts.drawing(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
-    return charts.standalone(drawn)
+    return charts.standalone(charts.drawing(score_series(board, COLORS), score_axes(board)))

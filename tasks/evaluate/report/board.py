@@ -8,12 +8,13 @@ import numpy as np
 from tasks.evaluate.examples import ORIGIN
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.report import charts
-from tasks.evaluate.report.answer import COLORS, answer, percent, points, score_series, with_spread
+from tasks.evaluate.report.answer import COLORS, answer, color_of, percent, score_axes, score_series
+from tasks.evaluate.report.confusion import confusion_picture
 from tasks.evaluate.report.groups import group_table
 from tasks.evaluate.report.highlights import highlights
-from tasks.evaluate.report.page import figure, table
-from tasks.evaluate.scores import TITLES, Scoreboard, compared
-from tasks.evaluate.significance import Difference
+from tasks.evaluate.report.page import figure, quote, unbroken
+from tasks.evaluate.report.tables import difference_table, score_table
+from tasks.evaluate.scores import Scoreboard, title_of
 
 NUM_MISTAKES = 6
 MOST_CLASSES = 20  # more do not fit into a picture
@@ -23,18 +24,17 @@ MISTAKE_CHARACTERS = 320
 def told(board: Scoreboard, groups: list[dict[str, Any]], looked: list[dict[str, Any]]) -> list[str]:
     """Parts of the page. `groups` are scores by group, `looked` examples with what the model looked at."""
     return [
-        f'<p class="answer">{answer(board)}</p>',
+        f'<p class="answer">{unbroken(answer(board))}</p>',
         _method(board),
         "<h3>Scores on test, %</h3>",
         score_table(board),
         _score_chart(board),
         "<h3>Is the difference sure?</h3>",
-        _difference_table(board),
+        difference_table(board),
         group_table(board, groups),
         _fit_curves(board),
         _confusion(board),
-        _mistakes(board),
-        highlights(looked),
+        highlights(looked) if looked else _mistakes(board),
     ]
 
 
@@ -48,68 +48,20 @@ def _method(board: Scoreboard) -> str:
     )
 
 
-def score_table(board: Scoreboard) -> str:
-    """A row per label count and model, so that it is no wider for more of them: two scores, the first with interval."""
-    pairs = [(labels, model) for labels in board.label_counts for model in board.models]
-    shown, further = board.metric, board.kind.metrics[1:2]
-    rows = [
-        [
-            board.count(labels),
-            escape(TITLES[model]),
-            _cell(board, model, labels, shown),
-            " … ".join(map(percent, board.interval(model, labels))),
-            *(_cell(board, model, labels, metric) for metric in further),
-        ]
-        for labels, model in pairs
-    ]
-    ours = [number for number, (_, model) in enumerate(pairs) if model == "pretrained"]
-    note = (
-        '<p class="soft">Mean over seeds ± one standard deviation; the interval is a bootstrap over seeds and test '
-        "examples.</p>"
-    )
-    called = [escape(board.called(metric)) for metric in (shown, *further)]
-    return table(["labels", "model", called[0], "95 % interval", *called[1:]], rows, ours=ours) + note
-
-
-def _cell(board: Scoreboard, model: str, labels: int, metric: str) -> str:
-    found = board.spread(model, labels, metric)
-    if metric not in board.kind.plain:
-        return with_spread(found)
-    return board.shown_as(metric, found.mean) + (f" ± {found.deviation:.2f}" if len(found.values) > 1 else "")
-
-
 def _score_chart(board: Scoreboard) -> str:
-    if not board.kind.learns:
-        return ""
-    series = score_series(board, {color: f"var(--{color})" for color in COLORS})
-    picture = charts.line_chart(series, board.kind.per_label, f"{board.title}, %", x_ticks=board.sizes, log_x=True)
-    return figure(picture, "Mean over seeds; the bars are one standard deviation up and down.")
-
-
-def _difference_table(board: Scoreboard) -> str:
-    rows = [
-        [
-            escape(TITLES[other]),
-            board.count(labels),
-            points(gap.mean),
-            f"{points(gap.low)} … {points(gap.high)}",
-            f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001",
-            _sure(gap),
-        ]
-        for labels, other, gap in compared(board)
-    ]
-    note = (
-        f'<p class="soft">Points of {escape(board.title)}, paired over samples and test examples. The interval is a '
-        "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "
-        "standard deviation over seeds and the interval leaves zero out.</p>"
-    )
-    return table(["pretrained minus", "labels", "points", "95 % interval", "p", "sure"], rows) + note
-
-
-def _sure(gap: Difference) -> str:
-    if not gap.sure:
-        return "no"
-    return "yes" if gap.mean > 0 else "yes, worse"
+    """Of one label count the intervals, of several the curve."""
+    colors = {color: f"var(--{color})" for color in COLORS}
+    if len(board.label_counts) > 1:
+        curve = charts.line_chart(score_series(board, colors), score_axes(board))
+        return figure(curve, "Mean over seeds; the bands are one standard deviation up and down.")
+    (labels,) = board.label_counts
+    rows = []
+    for model in board.models:
+        (low, high), found = board.interval(model, labels), board.spread(model, labels, board.metric)
+        rows.append(
+            charts.Interval(title_of(model), colors[color_of(model)], low, found.mean, high, percent(found.mean))
+        )
+    return figure(charts.intervals(rows), f"{board.title}, %, with its 95 % interval.")
 
 
 def _fit_curves(board: Scoreboard) -> str:
@@ -120,27 +72,29 @@ def _fit_curves(board: Scoreboard) -> str:
         # fits that ended early have as many points over fewer steps
         moments = zip(*(fit.curve for fit in board.of(model, most)), strict=False)
         line = [(float(np.mean([step for step, _ in at])), sum(loss for _, loss in at) / len(at)) for at in moments]
-        series.append(charts.Series(TITLES[model], f"var(--{model})", line))
+        series.append(charts.Series(title_of(model), f"var(--{model})", line))
         rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
-        chosen.append(f"{TITLES[model]} {' and '.join(rates)}")
-    counts = " and ".join(map(board.count, board.label_counts))
+        chosen.append(f"{title_of(model)} {', '.join(rates)}")
+    counts = ", ".join(map(board.count, board.label_counts))
     caption = (
         f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "
-        f"{', '.join(chosen)}."
+        f"{'; '.join(chosen)}."
     )
-    return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, "step", "training loss"), caption)
+    return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, charts.Axes("step", "training loss")), caption)
 
 
 def _confusion(board: Scoreboard) -> str:
-    fit = board.shown()
-    if "label" not in board.task.test or len(board.task.names) > MOST_CLASSES:
+    most, names = board.label_counts[-1], board.task.names
+    if "label" not in board.task.test or len(names) > MOST_CLASSES:
         return ""
-    truth = board.task.test["label"].to_numpy().astype(np.int64)
-    counts = confusion(truth, fit.answers["predicted"].to_numpy().astype(np.int64), len(board.task.names))
-    caption = f"Pretrained, {board.budget(fit.labels)}, seed {fit.seed}. Row: true class; column: predicted class."
-    return "<h3>What is taken for what</h3>" + figure(
-        charts.confusion_picture(counts.tolist(), board.task.names), caption
+    truth, fits = board.task.test["label"].to_numpy().astype(np.int64), board.of("pretrained", most)
+    guesses = [fit.answers["predicted"].to_numpy().astype(np.int64) for fit in fits]
+    counts = sum((confusion(truth, each, len(names)) for each in guesses), np.zeros((len(names), len(names)), np.int64))
+    caption = (
+        f"Pretrained, {board.budget(most)}, all {len(fits)} seeds together. Row: true class; column: predicted class; "
+        "per cent of the row."
     )
+    return "<h3>What is taken for what</h3>" + figure(confusion_picture(counts, names), caption)
 
 
 def _mistakes(board: Scoreboard) -> str:
@@ -154,11 +108,9 @@ def _mistakes(board: Scoreboard) -> str:
         row = board.task.test.row(told["row"], named=True)
         truth, given = board.kind.truth(board.task, row), board.kind.given(board.task, told)
         if truth != given and len(shown) < NUM_MISTAKES:
-            confidence = f" ({percent(told['confidence'])} %)" if sure else ""
-            shown.append(
-                f"<blockquote><p><b>{escape(given)}</b>{confidence}, in truth <b>{escape(truth)}</b> "
-                f"<small>{escape(row[ORIGIN])}</small></p><p>{escape(shortened(board.kind.text(row)))}</p></blockquote>"
-            )
+            said = f"<b>{escape(given)}</b>, in truth <b>{escape(truth)}</b>"
+            text = escape(shortened(board.kind.text(row)))
+            shown.append(quote(f"{said} <small>{escape(row[ORIGIN])}</small>", text))
     title = "Most confident mistakes" if sure else "Some mistakes"
     return f"<h3>{title}</h3>{''.join(shown)}" if shown else ""
 

@@ -3,23 +3,23 @@
 Drawn by hand, because the bytes must not depend on a plotting library's version, fonts or clock.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from unicodedata import east_asian_width
 
 from tasks.plot import Scale
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 30, 44
-
-LONGEST = 18  # columns of a class's name
+DIGIT = 10  # as wide as a phone shows one
 
 Point = tuple[float, float]
 
 STYLE = (
     "text{font:12px sans-serif;fill:#1b1f24}.end{text-anchor:end}.middle,.name{text-anchor:middle}"
     ".grid{stroke:#dde1e6;fill:none}.axis{stroke:#5d6672;fill:none}.line{fill:none;stroke-width:2}"
+    ".band{fill-opacity:.15;stroke:none}"
 )
 GROUND = '<rect width="100%" height="100%" fill="#fff"/>'
 
@@ -35,6 +35,32 @@ class Series:
     dashed: bool = False
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A value with its interval, and how it is written."""
+
+    name: str
+    color: str
+    low: float
+    value: float
+    high: float
+    told: str
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What both axes are called, where x has its ticks, and between which values y lies at all."""
+
+    x_name: str
+    y_name: str
+    x_ticks: Sequence[tuple[float, str]] = ()
+    """the only ones, with their names; else round values"""
+    log_x: bool = False
+    """needs x above 0"""
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+
 def label(value: float) -> str:
     """A tick's number, short."""
     if value and abs(value) >= 10_000:
@@ -42,59 +68,89 @@ def label(value: float) -> str:
     return f"{value:g}"
 
 
-def line_chart(
-    series: Sequence[Series], x_name: str, y_name: str, *, x_ticks: Sequence[float] = (), log_x: bool = False
-) -> str:
+def line_chart(series: Sequence[Series], axes: Axes) -> str:
     """A drawing with its legend below, as HTML."""
-    drawn = drawing(series, x_name, y_name, x_ticks=x_ticks, log_x=log_x)
+    drawn = drawing(series, axes)
     return drawn + legend(series) if drawn else ""
 
 
-def drawing(
-    series: Sequence[Series], x_name: str, y_name: str, *, x_ticks: Sequence[float] = (), log_x: bool = False
-) -> str:
-    """Lines with error bars. With `x_ticks` the axis shows only those; `log_x` needs x above 0."""
+def drawing(series: Sequence[Series], axes: Axes) -> str:
+    """Lines with a band of one deviation up and down, or with a bar where there is a single point."""
     points = [point for each in series for point in each.points]
     if not points:
         return ""
-    reach = [
-        y + sign * deviation
-        for each in series
-        for (_, y), deviation in zip(each.points, each.deviations or [0.0] * len(each.points), strict=True)
-        for sign in (-1, 1)
-    ]
     x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
-    low, high = min(reach), max(reach)
-    margin = (high - low) * 0.06 or 0.05
-    low, high = (0.0 if 0 <= low < 0.35 * high else low - margin), high + margin
-    pad = 0.06 * (WIDTH - LEFT - RIGHT) if x_ticks else 0
-    x_scale = Scale(x_low, x_high, LEFT + pad, WIDTH - RIGHT - pad, log_x)
-    y_scale = Scale(low, high, HEIGHT - BOTTOM, TOP)
-    body = [*_y_axis(y_scale, y_name), *_x_axis(x_scale, x_name, x_ticks or Scale(x_low, x_high, 0, 1).ticks(8))]
+    pad = 0.06 * (WIDTH - LEFT - RIGHT) if axes.x_ticks else 0
+    x_scale = Scale(x_low, x_high, LEFT + pad, WIDTH - RIGHT - pad, axes.log_x)
+    y_scale = Scale(*_ends(series, axes), HEIGHT - BOTTOM, TOP)
+    ticks = axes.x_ticks or [(tick, label(tick)) for tick in Scale(x_low, x_high, 0, 1).ticks(8)]
+    body = [*_y_axis(y_scale, axes.y_name), *_x_axis(x_scale, axes.x_name, ticks)]
+    for each in series:
+        body += _spread(each, x_scale, y_scale, axes)
     for each in series:
         body += _line(each, x_scale, y_scale)
-    alternative = f"{y_name} by {x_name}: {', '.join(each.name for each in series)}"
-    return _svg(HEIGHT, body, alternative)
+    alternative = f"{axes.y_name} by {axes.x_name}: {', '.join(each.name for each in series)}"
+    return svg(HEIGHT, body, alternative)
+
+
+def _ends(series: Sequence[Series], axes: Axes) -> tuple[float, float]:
+    """Where the y axis begins and ends: at zero unless that would leave half of the drawing empty."""
+    reach = [end for each in series for ends in _reach(each, axes) for end in ends]
+    low, high = min(reach), max(reach)
+    margin = (high - low) * 0.06 or 0.05
+    return 0.0 if 0 <= low < 0.5 * high else max(low - margin, axes.lowest), min(high + margin, axes.highest)
+
+
+def _reach(series: Series, axes: Axes) -> list[tuple[float, float]]:
+    """One deviation down and up from each point, no further than there are scores."""
+    deviations = series.deviations or [0.0] * len(series.points)
+    return [
+        (max(y - deviation, axes.lowest), min(y + deviation, axes.highest))
+        for (_, y), deviation in zip(series.points, deviations, strict=True)
+    ]
 
 
 def _y_axis(scale: Scale, name: str) -> list[str]:
-    lines = [f'<text class="start" x="2" y="14">{escape(name)}</text>']  # above: beside, it would meet wide ticks
+    cut = not scale.low <= 0 <= scale.high
+    told = f"{name} (not from 0)" if cut else name
+    lines = [f'<text class="start" x="2" y="14">{escape(told)}</text>']  # above: beside, it would meet wide ticks
     for tick in scale.ticks(6):
         y = scale(tick)
         lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         lines.append(f'<text class="tick end" x="{LEFT - 8}" y="{y + 4:.1f}">{label(tick)}</text>')
+    if cut:
+        lines.append(f'<path class="axis" d="M{LEFT} {HEIGHT - BOTTOM}v-4l-5 -3 10 -5 -10 -5 5 -3V{TOP}"/>')
     return lines
 
 
-def _x_axis(scale: Scale, name: str, at: Sequence[float]) -> list[str]:
+def _x_axis(scale: Scale, name: str, ticks: Sequence[tuple[float, str]]) -> list[str]:
     bottom = HEIGHT - BOTTOM
     lines = [f'<path class="axis" d="M{LEFT} {bottom}H{WIDTH - RIGHT}"/>']
-    for tick in at:
-        x = scale(tick)
+    free = math.inf  # from the right, so that the last name is always there
+    for tick, named in reversed(ticks):
+        x, half = scale(tick), DIGIT / 2 * (len(named) + 1)
         lines.append(f'<path class="axis" d="M{x:.1f} {bottom}v5"/>')
-        lines.append(f'<text class="tick middle" x="{x:.1f}" y="{bottom + 18}">{label(tick)}</text>')
+        if x + half <= free:
+            lines.append(f'<text class="tick middle" x="{x:.1f}" y="{bottom + 18}">{escape(named)}</text>')
+            free = x - half
     lines.append(f'<text class="name" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}">{escape(name)}</text>')
     return lines
+
+
+def _spread(series: Series, x_scale: Scale, y_scale: Scale, axes: Axes) -> list[str]:
+    if not series.deviations:
+        return []
+    places = [
+        (x_scale(x), y_scale(low), y_scale(high))
+        for (x, _), (low, high) in zip(series.points, _reach(series, axes), strict=True)
+    ]
+    if len(places) == 1:
+        x, low, top = places[0]
+        bar = f"M{x:.1f} {top:.1f}V{low:.1f}M{x - 4:.1f} {top:.1f}h8M{x - 4:.1f} {low:.1f}h8"
+        return [f'<path class="line" style="stroke:{series.color}" d="{bar}"/>']
+    around = [*((x, top) for x, _, top in places), *((x, low) for x, low, _ in reversed(places))]
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in around)
+    return [f'<path class="band" style="fill:{series.color}" d="M{path}Z"/>']
 
 
 def _line(series: Series, x_scale: Scale, y_scale: Scale) -> list[str]:
@@ -102,12 +158,6 @@ def _line(series: Series, x_scale: Scale, y_scale: Scale) -> list[str]:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     dashes = ' stroke-dasharray="5 4"' if series.dashed else ""
     lines = [f'<path class="line" style="stroke:{series.color}"{dashes} d="M{path}"/>']
-    for (x, _), (_, value), deviation in zip(places, series.points, series.deviations, strict=bool(series.deviations)):
-        top, bottom = y_scale(value + deviation), y_scale(value - deviation)
-        lines.append(
-            f'<path class="line" style="stroke:{series.color}" d="M{x:.1f} {top:.1f}V{bottom:.1f}'
-            f'M{x - 4:.1f} {top:.1f}h8M{x - 4:.1f} {bottom:.1f}h8"/>'
-        )
     if len(places) <= 12:
         lines += [f'<circle style="fill:{series.color}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in places]
     return lines
@@ -117,6 +167,20 @@ def legend(series: Sequence[Series]) -> str:
     """What each colour is."""
     keys = (f'<span><i style="background:{each.color}"></i>{escape(each.name)}</span>' for each in series)
     return f'<p class="legend">{"".join(keys)}</p>'
+
+
+def intervals(rows: Sequence[Interval]) -> str:
+    """A bar for each interval with a mark at its middle, as HTML; the scale holds zero, which has a mark too."""
+    low, high = min(0.0, *(each.low for each in rows)), max(0.0, *(each.high for each in rows))
+    place = Scale(low, high, 0, 100)
+    body = []
+    for each in rows:
+        start, end = place(each.low), place(each.high)
+        bar = f'<b style="left:{start:.1f}%;width:{end - start:.1f}%;background:{each.color}"></b>'
+        mark = f'<u style="left:{place(each.value):.1f}%;background:{each.color}"></u>'
+        zero = f'<s style="left:{place(0):.1f}%"></s>'
+        body.append(f"<span>{escape(each.name)}</span><i>{zero}{bar}{mark}</i><span>{escape(each.told)}</span>")
+    return f'<div class="intervals">{"".join(body)}</div>'
 
 
 def funnel(steps: Sequence[tuple[str, int, str]]) -> str:
@@ -134,56 +198,14 @@ def funnel(steps: Sequence[tuple[str, int, str]]) -> str:
     return f'<div class="steps">{"".join(body)}</div>'
 
 
-def confusion_picture(table: Sequence[Sequence[int]], names: Sequence[str]) -> str:
-    """A grid of shares by true class; the darker, the more of the class went there."""
-    count, shown = len(names), [cut(name) for name in names]
-    start, top, room = 190, 8, 400
-    cell = room / count
-    body = []
-    for row, (name, short, counts) in enumerate(zip(names, shown, table, strict=True)):
-        total = max(1, sum(counts))
-        y = top + row * cell
-        body.append(f'<text class="tick end" x="{start - 8}" y="{y + cell / 2 + 4:.1f}">{escape(short)}</text>')
-        for column, value in enumerate(counts):
-            x = start + column * cell
-            share = value / total
-            kind = "right" if row == column else "wrong"
-            body.append(
-                f'<rect class="cell {kind}" x="{x:.1f}" y="{y:.1f}" width="{cell - 1:.1f}" height="{cell - 1:.1f}" '
-                f'style="fill-opacity:{0.04 + 0.96 * share:.2f}"><title>{escape(name)} taken for '
-                f"{escape(names[column])}: {value} of {sum(counts)}</title></rect>"
-            )
-            if value and count <= 24:
-                shade = "on" if share > 0.5 else "off"
-                body.append(
-                    f'<text class="cellcount {shade}" x="{x + cell / 2:.1f}" y="{y + cell / 2 + 4:.1f}">{value}</text>'
-                )
-    for column, short in enumerate(shown):
-        turn = f"translate({start + (column + 0.5) * cell + 4:.1f} {top + room + 10}) rotate(-55)"
-        body.append(f'<text class="tick end" transform="{turn}">{escape(short)}</text>')
-    below = 24 + 8 * max(map(width, shown))  # turned, and as large as a phone shows them
-    return _svg(top + room + below, body, "Confusion: true class by row, predicted class by column")
-
-
-def width(name: str) -> int:
-    """Columns that a name takes: Chinese characters are twice as wide."""
-    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in name)
-
-
-def cut(name: str) -> str:
-    """A name that fits beside a picture."""
-    if width(name) <= LONGEST:
-        return name
-    return next(name[:end] for end in range(len(name), 0, -1) if width(name[:end]) < LONGEST) + "…"
-
-
 def standalone(drawn: str) -> str:
     """A drawing as a file of its own, with the style that the page would give it."""
     opening, rest = drawn.split(">", 1)
     return f'{opening} xmlns="http://www.w3.org/2000/svg" width="{WIDTH}"><style>{STYLE}</style>{GROUND}{rest}'
 
 
-def _svg(height: float, body: Sequence[str], alternative: str) -> str:
+def svg(height: float, body: Sequence[str], alternative: str) -> str:
+    """A drawing of the page's width."""
     return (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(alternative)}">{"".join(body)}</svg>'
     )

@@ -3,8 +3,8 @@
 from html import escape
 from typing import Any
 
-from tasks.evaluate.report.page import table
-from tasks.evaluate.scores import TITLES, Scoreboard
+from tasks.evaluate.report.page import breakable, table
+from tasks.evaluate.scores import Scoreboard, title_of
 from tasks.evaluate.significance import interval
 
 MODELS = ("pretrained", "random")
@@ -43,16 +43,16 @@ def group_table(board: Scoreboard, groups: list[dict[str, Any]]) -> str:
     names = dict.fromkeys(group for group, _ in found)
     head = ["group", "examples", *(escape(board.called(metric)) for metric in metrics)]
     rows = [
-        [escape(name) or "all", str(found[name, metrics[0]]["examples"])]
+        [breakable(name) or "all", str(found[name, metrics[0]]["examples"])]
         + [_cell(board, found[name, metric]) for metric in metrics]
         for name in names
     ]
     if not rows:
         return ""
-    shown = f"<h3>By group, {escape(TITLES['pretrained'])}</h3>{table(head, rows)}"
+    shown = f"<h3>By group, {escape(title_of('pretrained'))}</h3>{table(head, rows)}"
     return shown if len(rows) <= 20 else f"<details><summary>By group</summary>{shown}</details>"
 
 
 def _cell(board: Scoreboard, told: dict[str, Any]) -> str:
     value, low, high = (board.shown_as(told["metric"], told[name]) for name in ("value", "low", "high"))
-    return f'{value} <small class="soft">{low} … {high}</small>'
+    return f"{value} <small>{low} … {high}</small>"

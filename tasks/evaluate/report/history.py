@@ -110,7 +110,10 @@ def loss_curve(path: Path, most_points: int = 200) -> LossCurve:
 
 
 def run_picture(checkpoint: Path) -> str:
-    """Learning rate, gradient norm and throughput by step, as HTML; empty where nothing was measured."""
+    """Learning rate, gradient norm and throughput by step, as HTML; empty where nothing was measured.
+
+    A picture each, because a phone shows them one beneath the other.
+    """
     titles = {
         "learning_rate_factor": "learning rate, share of the highest",
         "gradient_norm": "norm of the gradient",
@@ -121,10 +124,12 @@ def run_picture(checkpoint: Path) -> str:
         for row in map(_object, path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()):
             for name in points.keys() & row.keys():
                 points[name].append((row["step"], row[name]))
-    if not any(points.values()):
-        return ""
-    drawn = picture([Panel(titles[name], [Marks("", BLUE, thinned(found))]) for name, found in points.items()])
-    return as_html(drawn, "learning rate, gradient norm and throughput over the steps")
+    drawn = [
+        as_html(picture([Panel(titles[name], [Marks("", BLUE, thinned(found))])]), f"{titles[name]}, by step")
+        for name, found in points.items()
+        if found
+    ]
+    return f'<div class="panels">{"".join(drawn)}</div>' if drawn else ""
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from tasks.evaluate.report import charts
 from tasks.evaluate.report.answer import percent
 from tasks.evaluate.report.board import told
 from tasks.evaluate.report.history import Ancestor, LossCurve, Step
-from tasks.evaluate.report.page import figure, page, table
+from tasks.evaluate.report.page import breakable, figure, page, quote, table
 from tasks.evaluate.report.samples import Rule, Sample
+from tasks.evaluate.report.tables import overview
 from tasks.evaluate.scores import Scoreboard
 
 
@@ -39,17 +40,17 @@ class Story:
 
 def render(story: Story) -> str:
     """The page as HTML; the same story gives the same bytes."""
-    parts = ["<h1>How good is the model?</h1>"]
+    several = len(story.boards) > 1
+    parts = ["<h1>How good is the model?</h1>", overview(story.boards, story.contamination) if several else ""]
     for board in story.boards:
         name = board.task.name
-        heading = f"<h2>{escape(name)}</h2>" if len(story.boards) > 1 else ""
+        heading = f'<h2 id="{escape(name)}">{escape(name)}</h2>' if several else ""
         parts += [heading, *told(board, story.groups[name], story.looked.get(name, []))]
     parts += [_contamination(story.contamination), _pretraining(story), _funnel(story), _lineage(story)]
     return page("Textmill: how good is the model?", parts)
 
 
 def _contamination(found: Contamination) -> str:
-    overlapping = percent(found.overlapping_passages / max(1, found.passages))
     rows = [
         ["held-out documents", f"{found.heldout_documents:,}"],
         ["documents in the pretraining text", f"{found.training_documents:,} ({found.training_tokens:,} tokens)"],
@@ -58,17 +59,24 @@ def _contamination(found: Contamination) -> str:
             "held-out documents with a 13-token run that is also in the pretraining text",
             f"{found.overlapping_documents:,}",
         ],
-        [
-            "test passages with such a run",
-            f"{found.overlapping_passages:,} of {found.passages:,} ({overlapping} %)",
-        ],
-        ["13-token runs of a test passage that are also there, on average", f"{percent(found.covered_share)} %"],
     ]
+    sets = [
+        [
+            breakable(name),
+            f"{each.overlapping:,}<small>of {each.texts:,}</small>",
+            f"{each.short:,}",
+            percent(each.covered_share),
+        ]
+        for name, each in found.sets.items()
+    ]
+    head = ["test texts", "with a run of the pretraining text", "shorter than a run", "runs seen, %"]
     note = (
         '<p class="soft">Documents are kept apart by their text\u2019s hash after copies were taken out. Short runs '
-        "still repeat between pages of one site (signatures, licences, set phrases).</p>"
+        "still repeat between pages of one site (signatures, licences, set phrases). A run is 13 tokens; the last "
+        "column is the mean share of a text's runs that are also in the pretraining text.</p>"
     )
-    return "<h2>Was the model trained on what it is scored on?</h2>" + table(["", ""], rows, words=True) + note
+    asked = "<h2>Was the model trained on what it is scored on?</h2>"
+    return asked + table(["", ""], rows, words=True) + table(head, sets) + note
 
 
 def _pretraining(story: Story) -> str:
@@ -82,7 +90,9 @@ def _pretraining(story: Story) -> str:
     if not shown:
         return f"<h2>Pretraining</h2>{facts}"
     last = f" Last validation loss {loss.validation[-1][1]:.3f}." if loss.validation else ""
-    picture = figure(charts.line_chart(shown, "step", "loss, nats a token"), f"Cross-entropy while pretraining.{last}")
+    picture = figure(
+        charts.line_chart(shown, charts.Axes("step", "loss, nats a token")), f"Cross-entropy while pretraining.{last}"
+    )
     further = figure(story.run, "The learning rate, the gradients and the speed of the same run.")
     return f"<h2>Pretraining</h2>{facts}{picture}{further}"
 
@@ -118,10 +128,11 @@ def _rule(rule: Rule) -> str:
 
 
 def _sample(sample: Sample) -> str:
-    return (
-        f"<blockquote><p><b>{escape(sample.verdict)}</b> at {short_number(sample.score)}, to stay: "
-        f"{escape(sample.bounds)} <small>{escape(sample.url)}</small></p><p>{escape(sample.excerpt)}</p></blockquote>"
+    said = (
+        f"<b>{escape(sample.verdict)}</b> at {short_number(sample.score)}, to stay: "
+        f"{escape(sample.bounds)} <small>{escape(sample.url)}</small>"
     )
+    return quote(said, escape(sample.excerpt))
 
 
 def short_number(value: float) -> str:

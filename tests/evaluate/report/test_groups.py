@@ -7,8 +7,8 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
 from tasks.evaluate.kinds.choices import Choices
 from tasks.evaluate.kinds.documents import Documents
-from tasks.evaluate.report.board import score_table
 from tasks.evaluate.report.groups import by_group, group_table
+from tasks.evaluate.report.tables import score_table
 from tasks.evaluate.scores import Fit, Scoreboard
 
 
@@ -57,4 +57,5 @@ def test_bits_are_not_shown_in_per_cent() -> None:
     html = score_table(one)
     assert "<th>bits per byte</th>" in html
     assert "<td>4.00</td>" in html
-    assert "<td>50.0</td>" in html
+    assert "<td>256</td>" in html
+    assert "<td>50.0<small>" in html

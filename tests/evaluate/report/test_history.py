@@ -92,5 +92,5 @@ def test_the_run_is_drawn_from_what_was_measured(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "gradient_norm": 2.0, "learning_rate_factor": 0.5}\ntorn')
     few = run_picture(tmp_path)
     (tmp_path / "speed.jsonl").write_text('{"step": 1, "tokens_per_second": 10.0, "mfu": 0.1}\n')
-    assert few.startswith('<img alt="learning rate')
+    assert few.count("<img") == 2
     assert len(run_picture(tmp_path)) > len(few)
