@@ -58,9 +58,10 @@ def by_labels(lesson: Lesson, head: TaskModel) -> Fitted:
 
 
 def with_copies(lesson: Lesson, head: TaskModel) -> Fitted:
-    """From the sample and its altered copies."""
+    """From the sample and its altered copies, of which there may be none."""
     copies = copies_of(lesson.data, lesson.sample)
-    return lesson.learnt(head, head.learnable(head.examples(lesson.tokens, copies)))
+    more = [] if copies.is_empty() else head.learnable(head.examples(lesson.tokens, copies))
+    return lesson.learnt(head, more)
 
 
 def with_unlabelled(lesson: Lesson, head: TaskModel) -> Fitted:

@@ -147,6 +147,15 @@ def test_one_more_model_learns_from_copies(kind: str, checkpoint: Path, tmp_path
     assert fits["pretrained"]["curve"] != fits["augmented"]["curve"]
 
 
+def test_without_a_copy_the_labels_are_learnt_alone(checkpoint: Path, tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, fewest_steps=4, max_length=32, augmentation=Augmentation(way="words"))
+    made, data = task(), tmp_path / "ships.parquet"
+    made.save(data)
+    numbered(made).train.clear().write_parquet(tmp_path / "ships-copies-0.parquet")
+    fits = [score(tmp_path / m, data, checkpoint, recipe, m, 2, 0, 0.01) for m in ("pretrained", "augmented")]
+    assert fits[0] == fits[1]
+
+
 def test_tags_have_no_copies() -> None:
     recipe = Recipe(augmentation=Augmentation(way="words"))
     tags = Task("tags", "", "tags", ["O"], *[pl.DataFrame()] * 3, [])
