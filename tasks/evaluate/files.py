@@ -66,7 +66,7 @@ class Files(Source):
     """training examples to draw from, at most"""
     most_validation: int = Field(240, ge=1)
     """examples to choose settings on, at most"""
-    most_test: int = Field(480, ge=1)
+    most_test: int = Field(5000, ge=1)
     """examples to score on, at most"""
 
     def semantic(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tasks.block import Block
 from tasks.search.space import Dimension
 
 FITS = "evaluate.recipe."
-NOT_PRETRAINED = "evaluate.recipe.unlabelled."
+OF_FURTHER_ROWS = tuple(f"{FITS}{name}." for name in ("unlabelled", "augmentation", "continued"))
 
 
 class Search(Block):
@@ -41,7 +41,7 @@ class Search(Block):
         paths = [each.path for each in map(Dimension.parse, space)]
         of_evaluation = [path for path in paths if path.startswith("evaluate.")]
         for path in of_evaluation:
-            if not path.startswith(FITS) or path.startswith(NOT_PRETRAINED):
+            if not path.startswith(FITS) or path.startswith(OF_FURTHER_ROWS):
                 raise ValueError(f"{path} does not change how the pretrained model is fitted: search below {FITS[:-1]}")
         if len(of_evaluation) not in (0, len(paths)):
             raise ValueError(

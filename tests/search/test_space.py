@@ -48,6 +48,8 @@ def test_a_setting_is_searched_once() -> None:
     [
         (("evaluate.seeds=int:3..9",), "evaluate.seeds does not change how the pretrained model is fitted"),
         (("evaluate.recipe.unlabelled.weight=float:1..2",), r"search below evaluate\.recipe"),
+        (("evaluate.recipe.augmentation.copies=int:1..4",), r"augmentation\.copies does not change how the pretrained"),
+        (("evaluate.recipe.continued.epochs=int:1..4",), r"continued\.epochs does not change how the pretrained"),
         (
             ("pretrain.steps=int:3..9", "evaluate.recipe.epochs=int:1..4"),
             "evaluate.recipe.epochs does not change the validation loss.* on its own, by the validation score",

@@ -26,7 +26,7 @@ class SuiteFolder(Block):
     """training examples of each task to draw from, at most"""
     most_validation: int = Field(240, ge=1)
     """examples of each task to choose settings on, at most; they are cut from the training file"""
-    most_test: int = Field(480, ge=1)
+    most_test: int = Field(5000, ge=1)
     """examples of each task to score on, at most"""
 
     def benchmarks(self) -> Iterator[Benchmark]:

@@ -42,6 +42,8 @@ class WrittenFiles(Files):
     """of the files"""
     columns: WrittenColumns = WrittenColumns()
     """which columns hold what"""
+    most_test: int = Field(480, ge=1)
+    """examples to score on, at most; every text is written token by token, by each model and seed"""
     metrics: list[Metric] = Field(["rougeL", "rouge1"], min_length=1)
     """what the report shows; the first is what models are compared by: rougeL for summaries, chrf for translations"""
 
