@@ -24,6 +24,7 @@ def below(pid: int) -> Iterator[psutil.Process]:
     psutil's own `children` compares times of birth, for which it reads the time of boot anew each time. Where that
     wavers by a second, as a clock that is being set makes it, children seem older than their parent and are left out.
     """
+    psutil.process_iter.cache_clear()  # it leaves out a process whose number belonged to another when it was last asked
     children = defaultdict(list)
     for process in psutil.process_iter(["ppid"]):
         children[process.info["ppid"]].append(process)

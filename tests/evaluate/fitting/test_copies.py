@@ -58,7 +58,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Pa
             optimizer.zero_grad()
             writer.losses(read, wanted).mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    writer.model.save_pretrained(folder)
+    writer.body.save_pretrained(folder)
     return folder
 
 
