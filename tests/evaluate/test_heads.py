@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tasks.evaluate.encoder import Tokens, load
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
 from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
+from tasks.evaluate.fitting.frozen import with_features
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.heads.tags import places_of, word_ends
 from tasks.evaluate.kinds import Kind, kind_of
@@ -95,7 +97,8 @@ def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
     tokens = Tokens(checkpoint, recipe.max_length)
     with one_thread():
         head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
-        return fit(head, *(head.examples(tokens, part) for part in (data.train, data.validation)), recipe, 0.01, 0)
+        train, validation = (head.examples(tokens, part) for part in (data.train, data.validation))
+        return fit(head, head.learnable(train), validation, recipe, 0.01, 0)
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
@@ -107,6 +110,22 @@ def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
     assert scores[kind_of(data).metrics[0]].value > 0.8
     told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
     assert len(told) == len(data.test)
+
+
+@pytest.mark.parametrize("way", ["full", "head_only"])
+def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, way: str) -> None:
+    data, recipe = made("answers"), Recipe.model_validate(RECIPE.model_dump() | {"adapt": {"kind": way}})
+    head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
+    whole = head.examples(Tokens(checkpoint, 16), data.train)
+    if way == "head_only":
+        whole = with_features(head, whole)
+    learnt = head.learnable(whole)
+    assert sum(map(head.num_places, learnt)) < 0.7 * sum(map(head.num_places, whole))
+    assert all(part.start >= 0 for each in learnt for part in each.target[0])
+    head.begin(learnt)
+    torch.nn.init.normal_(head.head.weight)
+    with torch.no_grad():
+        assert head.loss(learnt).item() == pytest.approx(head.loss(whole).item(), rel=1e-5)
 
 
 def test_two_texts_may_be_read_together(checkpoint: Path) -> None:

@@ -4,6 +4,7 @@ Devlin et al., "BERT", 2019, section 4.2; windows overlap by `STRIDE` of the roo
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import polars as pl
@@ -46,8 +47,8 @@ class AnswerHead(Head):
         return found
 
     def learnable(self, examples: list[Example]) -> list[Example]:
-        """Those of which a window holds the answer."""
-        return [each for each in examples if any(part.start >= 0 for part in each.target[0])]
+        """Those of which a window holds the answer, with these windows only: others add nothing to the loss."""
+        return [holding(each) for each in examples if any(part.start >= 0 for part in each.target[0])]
 
     def num_places(self, example: Example) -> int:
         """The tokens of all windows."""
@@ -89,6 +90,17 @@ class AnswerHead(Head):
             if float(value) > best[0]:
                 best = (float(value), part.offsets[first][0], part.offsets[last][1])
         return context[max(0, best[1]) : max(0, best[2])], best[0]
+
+
+def holding(example: Example) -> Example:
+    """Without the windows that do not hold the answer."""
+    windows, context = example.target
+    features = example.features
+    if features is not None:
+        parts = torch.split(features, [len(part.ids) for part in windows])
+        features = torch.cat([each for each, part in zip(parts, windows, strict=True) if part.start >= 0])
+    kept = [part for part in windows if part.start >= 0]
+    return replace(example, ids=kept[0].ids, target=(kept, context), features=features)
 
 
 def barred(part: Window) -> Tensor:
