@@ -94,6 +94,8 @@ class Files(Source):
             validation = read(Path(self.validation))
         else:
             apart = pl.Series([hash_of(each) < 2**64 * self.validation_share for each in text(train)], dtype=pl.Boolean)
+            if "label" in train.columns:  # a rare class must not leave the training part with all it has
+                apart &= ~train.select("label", apart=apart).select(pl.col("apart").all().over("label")).to_series()
             train, validation = train.filter(~apart), train.filter(apart)
         limits = {"train": self.most_train, "validation": self.most_validation, "test": self.most_test}
         made = {"train": train, "validation": validation, "test": test}

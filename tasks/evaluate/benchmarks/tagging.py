@@ -44,8 +44,8 @@ class TagFiles(Files):
     columns: TagColumns = TagColumns()
     """where words and tags stand"""
     skip_unfit: bool = False
-    """entities of brat files that tags cannot say, as they are of several pieces or overlap a longer one, are left out
-    and counted; else they are an error"""
+    """entities of brat and JSON files that tags cannot say, as they are of several pieces or overlap a longer one, are
+    left out and counted; else they are an error"""
 
 
 class Tagging(Benchmark):
@@ -85,7 +85,7 @@ def _sentences(files: TagFiles, unfit: Broken, path: Path) -> Iterator[tuple[lis
         return _listed(files.rows(path, [columns.words, columns.tags]), columns)
     match files.format:
         case "json":
-            return tagged_objects(path)
+            return tagged_objects(path, unfit)
         case "brat":
             return tagged_documents(path, unfit)
         case "conll":

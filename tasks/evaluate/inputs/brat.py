@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise, permutations
 from pathlib import Path
 
-from tasks.evaluate.inputs.spans import WORD
+from tasks.evaluate.inputs.spans import WORD, Entity, refuse, tags_of
 from tasks.evaluate.inputs.table import Broken
 from tasks.failure import BadSetting, StageFailure
 
@@ -21,17 +21,6 @@ OTHERS = re.compile(r"[EAMN*#]|$")
 BOUNDARY = re.compile(r"\s*\n\s*|(?<=[.!?])\s+(?=[\"'(\[]?[A-Z0-9])|(?<=[。！？])")
 
 Sentence = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Entity:
-    """Characters of a text."""
-
-    start: int
-    end: int
-    kind: str
-    origin: str
-    pieces: int
 
 
 @dataclass(frozen=True)
@@ -70,20 +59,6 @@ def tagged_documents(folder: Path, unfit: Broken) -> Iterator[tuple[list[str], l
                 yield [word[0] for word in words[first:last]], tags[first:last], document.origin(words[first].start())
 
 
-def tags_of(words: list[re.Match[str]], entities: list[Entity], unfit: Broken) -> list[str]:
-    """BIO tags of words; of entities that overlap the longest is tagged."""
-    tags = ["O"] * len(words)
-    for each in sorted(entities, key=lambda each: (each.start - each.end, each.start)):
-        inside = [number for number, word in enumerate(words) if word.start() < each.end and word.end() > each.start]
-        problem = "is of several pieces" if each.pieces > 1 else "" if inside else "holds no word"
-        if problem or any(tags[number] != "O" for number in inside):
-            refuse(each, problem or "shares a word with a longer one", unfit)
-            continue
-        for number in inside:
-            tags[number] = f"{'B' if number == inside[0] else 'I'}-{each.kind}"
-    return tags
-
-
 def related_documents(folder: Path, no_relation: str, unfit: Broken) -> Iterator[tuple[str, str, list[int], str]]:
     """Text, relation, both spans (start, end, start, end) and origin of every relation.
 
@@ -112,14 +87,6 @@ def whole(first: Entity, second: Entity, unfit: Broken) -> bool:
     if torn is not None:
         refuse(torn, "is of several pieces", unfit)
     return torn is None
-
-
-def refuse(entity: Entity, why: str, unfit: Broken) -> None:
-    """Raise StageFailure for an entity, or note it."""
-    problem = StageFailure(f"{entity.origin}: the entity {why}", "Correct it, or set skip_unfit to leave such ones out")
-    if unfit is None:
-        raise problem
-    unfit.append(problem)
 
 
 def documents_of(path: Path) -> Iterator[Document]:

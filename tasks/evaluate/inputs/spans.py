@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tasks.evaluate.inputs.objects import objects_of
+from tasks.evaluate.inputs.table import Broken
 from tasks.evaluate.metrics.words import CHARACTER_WORD
 from tasks.failure import StageFailure
 
@@ -15,25 +17,61 @@ MARKED = re.compile(r"</?e[12]>")
 RELATION = re.compile(r'^\d+\t"?(?P<text>.*?)"?\s*$')
 
 
-def tagged_objects(path: Path) -> Iterator[tuple[list[str], list[str], str]]:
+@dataclass(frozen=True)
+class Entity:
+    """Characters of a text."""
+
+    start: int
+    end: int
+    kind: str
+    origin: str
+    pieces: int = 1
+
+
+def tagged_objects(path: Path, unfit: Broken) -> Iterator[tuple[list[str], list[str], str]]:
     """Words, BIO tags and origin of JSON objects with `text` and entities.
 
     Entities: `spans` or `entities`, a list of {start, end, label} with `end` past the last character; or `label` as in
-    CLUENER, {type: {entity: [[first, last], …]}}. Raises StageFailure for a span outside of its text.
+    CLUENER, {type: {entity: [[first, last], …]}}. Raises StageFailure for a span outside of its text, and for what
+    tags cannot say, unless there is a list to put that into.
     """
     for item, origin in objects_of(path):
         text = item.get("text")
         if not isinstance(text, str):
             raise StageFailure(f"{origin}: there is no text", "Give every object a `text`")
+        found = [Entity(*span, origin) for span in _spans(item, origin)]
+        for each in found:
+            if not 0 <= each.start < each.end <= len(text):
+                raise StageFailure(
+                    f"{origin}: the span {each.start}–{each.end} lies outside the text", "Correct the span"
+                )
         words = list(WORD.finditer(text))
-        tags = ["O"] * len(words)
-        for start, end, kind in sorted(_spans(item, origin)):
-            if not 0 <= start < end <= len(text):
-                raise StageFailure(f"{origin}: the span {start}–{end} lies outside the text", "Correct the span")
-            inside = [number for number, word in enumerate(words) if word.start() < end and word.end() > start]
-            for number in inside:
-                tags[number] = f"{'B' if number == inside[0] else 'I'}-{kind}"
-        yield [word[0] for word in words], tags, origin
+        yield [word[0] for word in words], tags_of(words, found, unfit), origin
+
+
+def tags_of(words: list[re.Match[str]], entities: list[Entity], unfit: Broken) -> list[str]:
+    """BIO tags of words; of entities that overlap the longest is tagged."""
+    tags = ["O"] * len(words)
+    for each in sorted(entities, key=lambda each: (each.start - each.end, each.start)):
+        inside = [number for number, word in enumerate(words) if word.start() < each.end and word.end() > each.start]
+        problem = "is of several pieces" if each.pieces > 1 else "" if inside else "holds no word"
+        if problem or any(tags[number] != "O" for number in inside):
+            refuse(each, problem or "shares a word with another one", unfit)
+            continue
+        for number in inside:
+            tags[number] = f"{'B' if number == inside[0] else 'I'}-{each.kind}"
+    return tags
+
+
+def refuse(entity: Entity, why: str, unfit: Broken) -> None:
+    """Raise StageFailure for an entity, or note it."""
+    problem = StageFailure(
+        f"{entity.origin}: the entity at {entity.start}–{entity.end} {why}",
+        "Correct it, or set skip_unfit to leave such ones out",
+    )
+    if unfit is None:
+        raise problem
+    unfit.append(problem)
 
 
 def _spans(item: dict[str, Any], origin: str) -> list[tuple[int, int, str]]:

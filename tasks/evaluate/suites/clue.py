@@ -47,7 +47,7 @@ CLUE = [
     _classes("csl", {"text": "abst", "second_text": "keyword"}),
     Preset("cluewsc2020", "cluewsc2020", Relation, DEV, {"format": "jsonl", "columns": PRONOUNS}),
     Preset("cmrc2018", "cmrc2018", QuestionAnswering, (*DEV, CMRC), {}),
-    Preset("cluener", "cluener", Tagging, DEV, {"format": "json"}),
+    Preset("cluener", "cluener", Tagging, DEV, {"format": "json", "skip_unfit": True}),
     _choices("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
     _choices("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
     _choices("chid", "chid", "dev.json"),

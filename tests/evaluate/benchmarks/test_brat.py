@@ -86,9 +86,9 @@ def test_pairs_without_a_relation_can_be_a_class(tmp_path: Path) -> None:
         ("T9\tPER 50 99\tx", r"a.ann, line 6: the span 50–99 lies outside of a.txt, which has 55 characters"),
         ("T9\tPER 5 5\t", r"line 6: the span 5–5 lies outside"),
         ("T9\tPER 0 3\tBob", r"line 6: at that place of a.txt stands 'Ann', not 'Bob'"),
-        ("T9\tPER 0 3;8 13\tAnn works", r"line 6: the entity is of several pieces.*skip_unfit"),
-        ("T9\tPER 4 7\tLee", r"line 6: the entity shares a word with a longer one"),
-        ("T9\tPER 44 45\t", r"line 6: the entity holds no word"),
+        ("T9\tPER 0 3;8 13\tAnn works", r"line 6: the entity at 0–13 is of several pieces.*skip_unfit"),
+        ("T9\tPER 4 7\tLee", r"line 6: the entity at 4–7 shares a word with another one"),
+        ("T9\tPER 44 45\t", r"line 6: the entity at 44–45 holds no word"),
         ("R9\tmet Arg1:T1 Arg2:T8", r"line 6: there is no entity T8"),
         ("PER 0 3", r"line 6: neither an entity nor a relation"),
     ],
@@ -107,7 +107,7 @@ def test_entities_that_tags_cannot_say_are_counted(tmp_path: Path) -> None:
         tagged(path, skip_unfit=True).about == "Entities in sentences of made. 6 entities that do not fit are left out."
     )
     assert related(path, skip_unfit=True).about.endswith("have? 3 relations that do not fit are left out.")
-    with pytest.raises(StageFailure, match=r"line 8: the entity is of several pieces"):
+    with pytest.raises(StageFailure, match=r"line 8: the entity at 0–13 is of several pieces"):
         related(path)
 
 

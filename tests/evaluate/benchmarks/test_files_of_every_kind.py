@@ -61,6 +61,18 @@ def test_spans_of_english_text_are_tagged_by_word(tmp_path: Path) -> None:
     assert row["words"] == ["Mr", ".", "Peter", "Black", "left", "."]
 
 
+def test_of_spans_that_overlap_the_longest_is_tagged_and_the_others_are_counted(tmp_path: Path) -> None:
+    spans = [{"start": 6, "end": 10, "label": "PER"}, {"start": 0, "end": 10, "label": "ORG"}]
+    item = {"text": "House Bell left.", "spans": spans}
+    path = written(tmp_path / "a.jsonl", json.dumps(item))
+    with pytest.raises(StageFailure, match=r"a.jsonl, line 1: the entity at 6–10 shares a word with another one"):
+        tagged(path, format="json")
+    task = tagged(path, format="json", skip_unfit=True)
+    assert kind_of(task).truth(task, task.train.row(0, named=True)) == "ORG 1–2"
+    # the same file is read for each of three parts
+    assert task.about.endswith(" 3 entities that do not fit are left out.")
+
+
 def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", SEMEVAL + SEMEVAL.replace("e2,e1", "e1,e2").replace("cup", "mug"))
     files = MarkedFiles(name="made", train=path, validation=path, test=path, format="semeval")
@@ -135,7 +147,7 @@ def test_real_data_sets_of_every_kind(shared: Any) -> None:
     pairs = PairColumns(text="5", second_text="6", number="4", header=False)
     tasks = [
         tagged(str(conll / "conllpp_dev.txt")),
-        tagged(str(cluener / "dev.json"), format="json"),
+        tagged(str(cluener / "dev.json"), format="json", skip_unfit=True),
         only(Relation(sets=[_same(MarkedFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
         only(Similarity(sets=[_same(PairFiles, stsb / "sts-dev.csv", format="tsv", columns=pairs)])),
         only(LabelledText(sets=[_same(TextFiles, ocnli / "dev.json", skip_labels=["-"], **lines)])),

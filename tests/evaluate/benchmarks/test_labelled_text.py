@@ -38,6 +38,15 @@ def test_every_format_gives_the_same_task(tmp_path: Path, kind: str) -> None:
     assert not set(data.validation["text"]) & set(data.train["text"])
 
 
+def test_a_class_of_one_text_stays_in_training(tmp_path: Path) -> None:
+    rare = [{"text": f"{word} once", "label": f"{word}-class"} for word in "abcdefghijklmnopqrstuvwxyz"]
+    path = write(tmp_path / "train.jsonl", ROWS + rare)
+    data = read(train=path, test=write(tmp_path / "test.jsonl", rare), validation_share=0.5)
+    assert len(data.names) == 28
+    assert set(data.train["label"]) == set(range(28))
+    assert len(data.validation)
+
+
 def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
     path = tmp_path / "train.tsv"
     path.write_text("".join(f"{row['label']}\t{row['text']}\tpartner\n" for row in ROWS))
