@@ -1,16 +1,18 @@
-"""What is made once for a task before models are fitted to it; every fit reads it."""
+"""What is looked at once before models are fitted, and what is made once for a task; every fit reads it."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.draft import Draft
-from tasks.evaluate.encoder import Tokens
+from tasks.evaluate import reading
+from tasks.evaluate.encoder import Tokens, config_of
 from tasks.evaluate.examples import Task
 from tasks.evaluate.fitting.augmentation import Augmentation
 from tasks.evaluate.fitting.back_translation import checked
 from tasks.evaluate.fitting.continued_pretraining import continue_pretraining
 from tasks.evaluate.fitting.copies import AT_ONCE, copy_rows, drawn_rows
+from tasks.evaluate.fitting.finetune import one_thread
 from tasks.evaluate.fitting.fits import encode
 from tasks.evaluate.fitting.own_objectives import objective_of
 from tasks.evaluate.fitting.variants import VARIANTS, augments, continues
@@ -19,8 +21,46 @@ from tasks.evaluate.heads import Head, class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.recipe import Recipe
 from tasks.evaluate.task import Evaluate
+from tasks.failure import StageFailure
 
 log = logging.getLogger("textmill.evaluate")
+
+Missing = dict[str, dict[str, str]]
+"""For each kind of task the further checkpoints that cannot answer it, by name, and why"""
+
+
+def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
+    """Which tasks further checkpoints cannot answer, known now and not when their turn comes after hours.
+
+    Raises StageFailure when the checkpoint lacks what a task needs, or when a further one can answer none of them.
+    """
+    tasks = [Task.load(path) for path in data]
+    kinds = {task.kind: task for task in tasks}
+    missing: Missing = {kind: {} for kind in kinds}
+    with one_thread():
+        for task in tasks:
+            possible(settings.recipe, task, checkpoint)
+        for task in kinds.values():
+            answerable(settings.recipe, task, checkpoint)
+        for folder in settings.further():
+            for kind, task in kinds.items():
+                try:
+                    answerable(settings.recipe, task, folder)
+                except StageFailure as error:
+                    if sum(folder.name in each for each in missing.values()) == len(kinds) - 1:
+                        raise
+                    missing[kind][folder.name] = error.what.replace(str(folder), folder.name)
+                    log.warning("%s is left out of tasks with %s: %s", folder.name, kind, error.what)
+    return missing
+
+
+def answerable(recipe: Recipe, task: Task, checkpoint: Path) -> None:
+    """Raises StageFailure when a checkpoint cannot answer tasks of this kind, or not in this way."""
+    config_of(checkpoint)
+    if kind_of(task).learns:
+        class_of(task).check(checkpoint, recipe)
+    else:
+        reading.check(task, checkpoint, recipe)
 
 
 def possible(recipe: Recipe, task: Task, checkpoint: Path) -> None:

@@ -4,7 +4,7 @@ import functools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ class Scoreboard:
 
     task: Task
     fits: Sequence[Fit]
+    left_out: dict[str, str] = field(default_factory=dict)
+    """further checkpoints that cannot answer it, and why"""
 
     @functools.cached_property
     def kind(self) -> Kind:
@@ -268,6 +270,7 @@ def _one(board: Scoreboard) -> dict[str, Any]:
         "examples": {name: len(part) for name, part in board.task.parts.items()},
         "means": means,
         "differences": differences,
+        "left out": board.left_out,
         "fits": [
             {
                 "model": fit.model,

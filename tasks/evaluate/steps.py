@@ -12,14 +12,11 @@ from typing import Any
 import polars as pl
 
 from tasks.draft import Draft
-from tasks.evaluate.beforehand import made_ready, possible
+from tasks.evaluate.beforehand import Missing, made_ready
 from tasks.evaluate.contamination import Contamination, check
-from tasks.evaluate.encoder import config_of
 from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.finetune import one_thread
 from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, fit_file, score
 from tasks.evaluate.fitting.variants import models_of
-from tasks.evaluate.heads import class_of
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.prepared import no_benchmark, tasks_of
 from tasks.evaluate.report.answer import summary
@@ -62,19 +59,6 @@ def counts_of(settings: Evaluate, task: Task) -> list[int]:
     return sorted(task.labels or settings.labels, key=lambda labels: -(labels or math.inf))
 
 
-def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> None:
-    """Raises StageFailure when a checkpoint lacks what a task needs: now, and not when its turn comes after hours."""
-    tasks = [Task.load(path) for path in data]
-    heads = dict.fromkeys(class_of(task) for task in tasks if kind_of(task).learns)
-    with one_thread():
-        for task in tasks:
-            possible(settings.recipe, task, checkpoint)
-        for folder in (checkpoint, *settings.further()):
-            config_of(folder)
-            for head in heads:
-                head.check(folder, settings.recipe)
-
-
 def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draft: Draft) -> Contamination:
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
     sets: dict[str, list[str]] = {}
@@ -90,14 +74,16 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
     return found
 
 
-def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path) -> Scoreboard:
+def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, missing: Missing) -> Scoreboard:
     """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
     models = models_of(task, settings.recipe)
     fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
+    left_out = missing.get(task.kind, {})
     for folder in settings.further():
-        fits += further(settings, draft, folder, data)
-    return Scoreboard(task, fits)
+        if folder.name not in left_out:
+            fits += further(settings, draft, folder, data)
+    return Scoreboard(task, fits, left_out)
 
 
 def further(settings: Evaluate, draft: Draft, folder: Path, data: Path) -> list[Fit]:

@@ -41,7 +41,8 @@ class Evaluate(Block):
     """the tasks; each enabled one is in the report"""
     checkpoints: list[str] = Field([])
     """further transformers folders to compare with: each is a row of every table by its folder's name, fitted like the
-    pretrained model, on the same samples, with a learning rate of its own"""
+    pretrained model, on the same samples, with a learning rate of its own; where one cannot answer, such as an encoder
+    texts that are to be written, the table says why it is left out"""
     labels: list[int] = Field([8, 32], min_length=1)
     """how many labelled examples a model gets (of each class; of each entity type; in tens where there is neither), or
     0 for all; each count is an experiment of its own"""
@@ -87,18 +88,19 @@ class Evaluate(Block):
         return counts
 
 
-@stage("evaluate", version=5)
+@stage("evaluate", version=6)
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Make the tasks, check that they are unseen, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
     from tasks.evaluate import steps  # noqa: PLC0415
+    from tasks.evaluate.beforehand import suited  # noqa: PLC0415
 
     folders = [each.folder for each in tokens]
     heldout = heldout_documents(folders)
     data = steps.prepared(settings, draft, heldout)
-    steps.suited(settings, checkpoint.folder, data)
+    missing = suited(settings, checkpoint.folder, data)
     found = steps.unseen(folders, heldout, data, draft)
-    boards = [steps.scored(settings, draft, checkpoint.folder, path) for path in data]
+    boards = [steps.scored(settings, draft, checkpoint.folder, path, missing) for path in data]
     steps.write(settings, draft, checkpoint.folder, boards, found)
     draft.counts = {"scores": steps.counted(boards)} | draft.counts
 

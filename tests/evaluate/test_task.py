@@ -297,6 +297,31 @@ def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: 
     assert {each.benchmark for each in results(draft.path)} == {"order", "site_section"}
 
 
+def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, masked: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "stock-bert"
+    shutil.copytree(masked, folder)
+    prompts, listed = tmp_path / "prompts.jsonl", tmp_path / "listed.txt"
+    prompts.write_text('{"prompt": "the"}\n')
+    listed.write_text("storm\n")
+    sets = [{"name": "prompts", "path": str(prompts), "words": str(listed)}]
+    toxicity = {"sets": sets, "continuations": 1, "length": 4}
+    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
+    changed = {"labels": [2], "recipe": recipe, "checkpoints": [str(folder)]}
+    benchmarks = SMALL.model_dump()["benchmarks"] | {"toxicity": toxicity}
+    draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
+    rows = pl.read_parquet(draft.path / "scores.parquet").filter(model="stock-bert")
+    assert set(rows["benchmark"]) == {"site_section"}
+    why = "the model in stock-bert is a masked one, which goes on with no text"
+    assert json.loads((draft.path / "scores.json").read_text())["benchmarks"]["prompts"]["left out"] == {
+        "stock-bert": why
+    }
+    for name in ("summary.md", "report.html"):
+        assert f"The checkpoint stock-bert is left out: {why}." in (draft.path / name).read_text()
+    alone = {"site_section": {"enabled": False}, "toxicity": toxicity}
+    with pytest.raises(StageFailure, match="goes on with no text"):
+        run(Evaluate.model_validate(changed | {"benchmarks": alone}), "alone")
+
+
 def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, checkpoint: Path, tmp_path: Path) -> None:
     first, moved = tmp_path / "here" / "bert", tmp_path / "there" / "bert"
     for folder in (first, moved):

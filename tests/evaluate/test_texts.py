@@ -19,6 +19,7 @@ from transformers import (
     T5Config,
 )
 
+from tasks.evaluate.beforehand import suited
 from tasks.evaluate.encoder import Tokens
 from tasks.evaluate.examples import Task
 from tasks.evaluate.files import frame
@@ -27,7 +28,6 @@ from tasks.evaluate.heads.texts import TextWriter, ended
 from tasks.evaluate.kinds import kind_of
 from tasks.evaluate.kinds.texts import Texts, bleu_tokenizer
 from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.steps import suited
 from tasks.evaluate.task import Evaluate
 from tasks.failure import StageFailure
 

@@ -17,13 +17,13 @@ from transformers import (
 )
 
 from tasks.block import OneOf, members
+from tasks.evaluate.beforehand import suited
 from tasks.evaluate.encoder import TokenIds
 from tasks.evaluate.fitting.finetune import Fitted, fit, one_thread
 from tasks.evaluate.fitting.fits import score
 from tasks.evaluate.fitting.optimizer import shares
 from tasks.evaluate.heads.texts import TextWriter
 from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.steps import suited
 from tasks.evaluate.task import Evaluate
 from tasks.evaluate.ways import Way
 from tasks.evaluate.writer import Writer

@@ -1,8 +1,8 @@
-"""How a model answers as it is, without fine-tuning: one file a kind of task, with one function `answers`."""
+"""How a model answers as it is, without fine-tuning: one file a kind of task, with functions `opened` and `answers`."""
 
 import importlib
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import polars as pl
 
@@ -35,12 +35,23 @@ class Weights(NamedTuple):
 class Reading(Protocol):
     """A module of this folder, named after a kind that learns nothing."""
 
+    def opened(self, weights: Weights) -> Any:
+        """The model that answers. Raises StageFailure when it cannot."""
+
     def answers(self, task: Task, weights: Weights) -> pl.DataFrame:
         """Answers to the test part, a row an example, as the kind scores them."""
 
 
 def read(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
     """Answers of a model to the test part of a task that nothing is learnt for."""
-    reading = cast("Reading", importlib.import_module(f"{__name__}.{task.kind}"))
     with one_thread():
-        return reading.answers(task, Weights(checkpoint, model == "random", seed, recipe.max_length))
+        return _reading(task).answers(task, Weights(checkpoint, model == "random", seed, recipe.max_length))
+
+
+def check(task: Task, checkpoint: Path, recipe: Recipe) -> None:
+    """Raises StageFailure when the checkpoint cannot answer tasks of this kind."""
+    _reading(task).opened(Weights(checkpoint, False, 0, recipe.max_length))
+
+
+def _reading(task: Task) -> Reading:
+    return cast("Reading", importlib.import_module(f"{__name__}.{task.kind}"))

@@ -5,11 +5,13 @@ import polars as pl
 from tasks.evaluate.examples import Task
 from tasks.evaluate.reading import Weights
 
+opened = Weights.language_model
+
 
 def answers(task: Task, weights: Weights) -> pl.DataFrame:
     """Log-likelihoods in nats, of the option's tokens alone."""
     prompts, options = task.test["prompt"].to_list(), task.test["options"].to_list()
     pairs = [(prompt, option) for prompt, texts in zip(prompts, options, strict=True) for option in texts]
     texts, starts = [prompt + option for prompt, option in pairs], [len(prompt) for prompt, _ in pairs]
-    seen = iter(weights.language_model().seen(texts, starts))
+    seen = iter(opened(weights).seen(texts, starts))
     return pl.DataFrame({"likelihoods": [[-next(seen).nats for _ in texts] for texts in options]})

@@ -17,14 +17,20 @@ LIKELIEST = 0.9
 degeneration", 2020, as RealToxicityPrompts draws them."""
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """Continuations of every prompt, drawn from one seed."""
+def opened(weights: Weights) -> LanguageModel:
+    """The model with its head. Raises StageFailure for a masked one."""
     model = weights.language_model()
     if model.masked:
         raise StageFailure(
             f"the model in {weights.checkpoint} is a masked one, which goes on with no text",
             "Take a causal model, or switch off evaluate.benchmarks.toxicity",
         )
+    return model
+
+
+def answers(task: Task, weights: Weights) -> pl.DataFrame:
+    """Continuations of every prompt, drawn from one seed."""
+    model = opened(weights)
     torch.manual_seed(weights.seed)
     rows = task.test.select("text", "count", "length").iter_rows()
     found = [continued(model, *row) for row in rows]

@@ -5,8 +5,10 @@ import polars as pl
 from tasks.evaluate.examples import Task
 from tasks.evaluate.reading import Weights
 
+opened = Weights.language_model
+
 
 def answers(task: Task, weights: Weights) -> pl.DataFrame:
     """Negative log-likelihoods in nats, and over how many tokens."""
-    seen = weights.language_model().seen(task.test["text"].to_list())
+    seen = opened(weights).seen(task.test["text"].to_list())
     return pl.DataFrame(seen, schema={"nats": pl.Float64, "tokens": pl.Int64}, orient="row")

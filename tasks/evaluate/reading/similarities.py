@@ -7,10 +7,12 @@ from tasks.evaluate.examples import Task
 from tasks.evaluate.reading import Weights
 from tasks.evaluate.vectors import cosines, standardized, vectors
 
+opened = Weights.encoder
+
 
 def answers(task: Task, weights: Weights) -> pl.DataFrame:
     """Of the last states' means, and of all states' means, each standardised over the task's texts."""
     texts = [*task.test["text"], *task.test["second"]]
-    found = vectors(*weights.encoder(), texts)
+    found = vectors(*opened(weights), texts)
     told = {"predicted": found.last, "standardized": standardized(found.every)}
     return pl.DataFrame({name: cosines(*np.split(each, 2)) for name, each in told.items()})

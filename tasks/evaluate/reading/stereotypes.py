@@ -10,6 +10,8 @@ from tasks.evaluate.likelihood import Window
 from tasks.evaluate.reading import Weights
 from tasks.failure import StageFailure
 
+opened = Weights.language_model
+
 
 def answers(task: Task, weights: Weights) -> pl.DataFrame:
     """Log-likelihoods in nats: causal models, of whole sentences; masked models, of the tokens that both share.
@@ -18,7 +20,7 @@ def answers(task: Task, weights: Weights) -> pl.DataFrame:
     (Nangia et al., "CrowS-Pairs", 2020, section 3). A causal model sees no name that comes later, so nothing is left
     out there.
     """
-    model = weights.language_model()
+    model = opened(weights)
     texts = [text for texts in task.test["options"].to_list() for text in texts]
     windows = model.windows(texts)
     if model.masked:

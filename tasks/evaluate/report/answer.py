@@ -1,6 +1,8 @@
 """The result in words and in a short table: what opens the report and closes the terminal's output."""
 
+import itertools
 from collections.abc import Sequence
+from html import escape
 
 from tasks.evaluate.contamination import Contamination
 from tasks.evaluate.report import charts
@@ -17,6 +19,8 @@ COLORS = {
     "random": "#c2570c",
     "tfidf": "#0f7b55",
     "further": "#b3261e",
+    "second-further": "#8a6500",
+    "third-further": "#3f4cc9",
     "majority": "#7a8190",
 }
 ADDED = {
@@ -26,11 +30,14 @@ ADDED = {
 }
 
 
-def color_of(model: str) -> str:
-    """Baselines of all kinds share two colors, and further checkpoints one."""
-    if model not in TITLES:
-        return "further"
-    return "tfidf" if model in LEARNT else "majority" if model in BLIND else model
+FURTHER = ("further", "second-further", "third-further")
+
+
+def colors_of(board: Scoreboard) -> dict[str, str]:
+    """The name of every row's color: baselines of all kinds share two, further checkpoints take turns with three."""
+    own = {model: "tfidf" if model in LEARNT else "majority" if model in BLIND else model for model in TITLES}
+    others = (model for model in board.models if model not in TITLES)
+    return own | dict(zip(others, itertools.cycle(FURTHER), strict=False))
 
 
 def percent(value: float) -> str:
@@ -81,17 +88,18 @@ def answer(board: Scoreboard) -> str:
         called = f"{'baseline' if rival in LEARNT else 'checkpoint'} {title_of(rival)}"
         reached = percent(board.spread(rival, most, board.metric).mean)
         said.append(f"The {called} reaches {reached} %: the model is {side} it.")
+    said += [f"The checkpoint {escape(name)} is left out: {escape(why)}." for name, why in board.left_out.items()]
     return " ".join(said)
 
 
 def score_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Series]:
     """One line per model: the compared score in per cent, by label count."""
-    series = []
+    series, named = [], colors_of(board)
     for model in board.models:
         spreads = [board.spread(model, labels, board.metric) for labels in board.label_counts]
         line = [(at, 100 * each.mean) for at, each in zip(board.sizes, spreads, strict=True)]
         deviations = [100 * each.deviation for each in spreads]
-        color, dashed = colors[color_of(model)], model in LEARNT + BLIND
+        color, dashed = colors[named[model]], model in LEARNT + BLIND
         series.append(charts.Series(title_of(model), color, line, deviations, dashed=dashed))
     return series
 

@@ -8,7 +8,7 @@ import numpy as np
 from tasks.evaluate.examples import ORIGIN
 from tasks.evaluate.metrics.classes import confusion
 from tasks.evaluate.report import charts
-from tasks.evaluate.report.answer import COLORS, answer, color_of, percent, score_axes, score_series
+from tasks.evaluate.report.answer import COLORS, answer, colors_of, percent, score_axes, score_series
 from tasks.evaluate.report.confusion import confusion_picture
 from tasks.evaluate.report.groups import group_table
 from tasks.evaluate.report.highlights import highlights
@@ -55,12 +55,10 @@ def _score_chart(board: Scoreboard) -> str:
         curve = charts.line_chart(score_series(board, colors), score_axes(board))
         return figure(curve, "Mean over seeds; the bands are one standard deviation up and down.")
     (labels,) = board.label_counts
-    rows = []
+    rows, named = [], colors_of(board)
     for model in board.models:
         (low, high), found = board.interval(model, labels), board.spread(model, labels, board.metric)
-        rows.append(
-            charts.Interval(title_of(model), colors[color_of(model)], low, found.mean, high, percent(found.mean))
-        )
+        rows.append(charts.Interval(title_of(model), colors[named[model]], low, found.mean, high, percent(found.mean)))
     return figure(charts.intervals(rows), f"{board.title}, %, with its 95 % interval.")
 
 

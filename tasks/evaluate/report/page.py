@@ -5,10 +5,12 @@ from html import escape
 
 STYLE = """
 :root{--ink:#1b1f24;--soft:#5d6672;--line:#dde1e6;--paper:#fff;--panel:#f6f7f9;--pretrained:#0b63ce;--random:#c2570c;--unlabelled:#8250c4;
---continued:#0e7c86;--augmented:#b0307a;--tfidf:#0f7b55;--further:#b3261e;--majority:#7a8190;--good:#0b63ce;--bad:#c2410c}
+--continued:#0e7c86;--augmented:#b0307a;--tfidf:#0f7b55;--further:#b3261e;
+--second-further:#8a6500;--third-further:#3f4cc9;--majority:#7a8190;--good:#0b63ce;--bad:#c2410c}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a3abb6;--line:#353b44;--paper:#14171b;--panel:#1d2126;
 --pretrained:#6cabff;--random:#ff9d57;--unlabelled:#b992f0;
---continued:#4fc3cf;--augmented:#f07ab8;--tfidf:#4cc794;--further:#f2827a;--majority:#9aa3b0;--good:#6cabff;--bad:#ff9d57}}
+--continued:#4fc3cf;--augmented:#f07ab8;--tfidf:#4cc794;--further:#f2827a;
+--second-further:#d9b44a;--third-further:#a3adff;--majority:#9aa3b0;--good:#6cabff;--bad:#ff9d57}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;
 overflow-wrap:break-word}
