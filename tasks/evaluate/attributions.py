@@ -66,7 +66,8 @@ def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -
     hook = embeddings(head).register_forward_hook(onto_path)
     head.eval()
     try:
-        shares_SMK = torch.softmax(head.outputs([example] * len(steps_S)), 1).reshape(len(steps_S), -1, head.size)
+        outputs_MK = head.outputs([example] * len(steps_S))
+        shares_SMK = torch.softmax(outputs_MK, 1).reshape(len(steps_S), -1, outputs_MK.shape[1])
         share_S = shares_SMK[:, answer.place, answer.predicted]
         gradients = torch.autograd.grad(share_S.sum(), [point for point, _ in entered])
     finally:

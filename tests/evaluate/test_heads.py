@@ -150,7 +150,7 @@ def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
     assert 0 in tags[:32]
 
 
-def test_a_word_is_answered_at_its_first_token() -> None:
+def test_a_word_has_all_tokens_that_touch_it() -> None:
     ends = word_ends(["New", "York"], " ")
     assert ends == [(0, 3), (4, 8)]
     assert places_of(ends, [(0, 2), (2, 3), (3, 6), (6, 8)]) == [(0, 2), (2, 4)]

@@ -1,4 +1,4 @@
-"""Where the answer begins and where it ends: two scores for every token, over as many windows as the text takes.
+"""Where the answer begins and where it ends: two scores for every token and for those beside it, over all windows.
 
 Devlin et al., "BERT", 2019, section 4.2; windows overlap by `STRIDE` of the room that the question leaves.
 """
@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.evaluate.encoder import Tokens, batch_of
-from tasks.evaluate.heads import Example, Head
+from tasks.evaluate.heads import Example
+from tasks.evaluate.heads.neighbours import NeighbourHead
 
 STRIDE = 0.5
 LONGEST = 40  # tokens of an answer, at most
@@ -30,11 +31,11 @@ class Window(NamedTuple):
     end: int
 
 
-class AnswerHead(Head):
+class AnswerHead(NeighbourHead):
     """The most likely begin and end over all windows; the context is the example's target's second part."""
 
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.String, "confidence": pl.Float32}
-    size = 2
+    num_scores = 2
 
     def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
         """The target is the windows and the context."""
@@ -50,9 +51,9 @@ class AnswerHead(Head):
         """Those of which a window holds the answer, with these windows only: others add nothing to the loss."""
         return [holding(each) for each in examples if any(part.start >= 0 for part in each.target[0])]
 
-    def num_places(self, example: Example) -> int:
-        """The tokens of all windows."""
-        return sum(len(part.ids) for part in example.target[0])
+    def rows(self, example: Example) -> list[int]:
+        """The tokens of each window."""
+        return [len(part.ids) for part in example.target[0]]
 
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row for every token of every window."""
