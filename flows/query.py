@@ -1,11 +1,15 @@
 """Which documents of a corpus are near a text."""
 
+import re
 from pathlib import Path
 
 from flows import look
 from tasks.dedup.query import near
 from tasks.failure import StageFailure
 from tasks.store import Artifact, Store
+
+FILE = re.compile(r"\S*/\S*|\S+\.(txt|md|html?)")
+"""What looks like a file's name, and like no text"""
 
 
 def query(store: Store, text: str, key: str, least: float) -> str:
@@ -35,6 +39,8 @@ def read(text: str) -> str:
         found = Path(text).read_text(encoding="utf-8") if named else text
     except (OSError, UnicodeDecodeError) as error:
         raise StageFailure(f"query: {text} cannot be read as text ({error})", "Give a file of UTF-8 text") from error
+    if not named and FILE.fullmatch(text):
+        raise StageFailure(f"query: there is no file {text}", "Correct the path, or give a text")
     if not found.strip():
         raise StageFailure("query: there is no text to look for", "Give a text, or a file that holds one")
     return found

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from flows.refusal import misnamed, refusal, unreadable
+from flows.refusal import items, misnamed, refusal, unreadable
 from tasks.block import Block
 from tasks.clean.task import Clean
 from tasks.crawl.task import Crawl
@@ -168,12 +168,6 @@ def described(settings: Block, path: str = "") -> Iterable[tuple[str, str, str]]
         yield here, written, " ".join([*(field.description or "").split(), *choices(field.annotation)])
         for item in items(field.annotation):
             yield from described(item.model_construct(), f"{here}[]")
-
-
-def items(annotation: Any) -> list[type[Block]]:
-    """The blocks that a list is one of."""
-    inner = get_args(annotation) if get_origin(annotation) in (list, tuple) else ()
-    return [each for each in inner if isinstance(each, type) and issubclass(each, Block)]
 
 
 def choices(annotation: Any) -> list[str]:

@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic_core import ErrorDetails
@@ -68,6 +68,17 @@ def misnamed(block: type[Block], given: Any, path: str = "") -> Iterator[str]:
             yield f"no setting {here}{hint(block, str(name), path)}"
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Block):
             yield from misnamed(field.annotation, value, here)
+        elif isinstance(value, list):
+            for item in items(field.annotation):
+                for number, each in enumerate(value):
+                    if isinstance(each, dict):
+                        yield from misnamed(item, each, f"{here}[{number}]")
+
+
+def items(annotation: Any) -> list[type[Block]]:
+    """The blocks that a list is one of."""
+    inner = get_args(annotation) if get_origin(annotation) in (list, tuple) else ()
+    return [each for each in inner if isinstance(each, type) and issubclass(each, Block)]
 
 
 def hint(block: type[Block], name: str, path: str) -> str:

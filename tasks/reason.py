@@ -13,12 +13,18 @@ SHORT.maxstring = SHORT.maxother = 80
 
 
 def flat(settings: Any, path: str) -> dict[str, Any]:
-    """`{"filters": {"length": {"fewest": 50}}}` under `clean` → `{"clean.filters.length.fewest": 50}`."""
-    if isinstance(settings, dict) and settings:
-        return {
-            name: value for field, inner in settings.items() for name, value in flat(inner, f"{path}.{field}").items()
-        }
-    return {path: settings}
+    """`{"filters": {"length": {"fewest": 50}}}` under `clean` → `{"clean.filters.length.fewest": 50}`.
+
+    Of a list of groups, such as data sets, too: `evaluate.benchmarks.tagging.sets[0].train`.
+    """
+    below: dict[str, Any] = {}
+    if isinstance(settings, dict):
+        below = {f"{path}.{field}": inner for field, inner in settings.items()}
+    elif isinstance(settings, list) and all(isinstance(inner, dict) for inner in settings):
+        below = {f"{path}[{number}]": inner for number, inner in enumerate(settings)}
+    if not below:
+        return {path: settings}
+    return {name: value for inside, inner in below.items() for name, value in flat(inner, inside).items()}
 
 
 def settings_that_differ(wanted: Wanted, built: Manifest, section: str) -> dict[str, str]:
@@ -28,8 +34,8 @@ def settings_that_differ(wanted: Wanted, built: Manifest, section: str) -> dict[
     found = {}
     for name in sorted(new.keys() | old.keys()):
         now, then = new.get(name, NOT_THERE), old.get(name, NOT_THERE)
-        if now == then:
-            continue
+        if now == then or any(each.startswith(f"{name}[") for each in new.keys() | old.keys()):
+            continue  # of an empty list and one with items the items are told
         if name in new and name in old:  # what decides may be a digest of what lies at the path that was given
             now, then = given.get(name, now), before.get(name, then)
         changed = f"contents of {SHORT.repr(now)} changed" if now == then else f"{SHORT.repr(then)} → {SHORT.repr(now)}"
@@ -53,8 +59,8 @@ def others_that_differ(wanted: Wanted, built: Manifest) -> list[str]:
 
 
 def told(settings: dict[str, str]) -> list[str]:
-    """The phrases that are worth saying: of a group that has another kind, or is enabled, that alone."""
-    switches = [name for name in settings if name.rpartition(".")[2] in ("kind", "enabled")]
+    """The phrases that are worth saying: of a group that has another kind or name, or is enabled, that alone."""
+    switches = [name for name in settings if name.rpartition(".")[2] in ("kind", "enabled", "name")]
     groups = {name.rpartition(".")[0] + "." for name in switches}
     said = [phrase for name, phrase in settings.items() if name in switches or not name.startswith(tuple(groups))]
     rest = len(said) - MOST_SETTINGS

@@ -72,6 +72,17 @@ def test_a_filter_that_is_switched_on_is_one_phrase() -> None:
     assert reason(on, [manifest(off)], "clean") == "setting clean.length.enabled: False → True"
 
 
+def test_of_a_list_of_groups_the_setting_is_named_and_a_new_group_is_one_phrase() -> None:
+    def having(*sets: dict[str, object]) -> Wanted:
+        return BASE.model_copy(update={"semantic": {"sets": list(sets)}, "settings": {"sets": list(sets)}})
+
+    mood, other = {"name": "mood", "train": "a", "labels": [8]}, {"name": "other", "train": "c", "labels": [8]}
+    built = [manifest(having(mood))]
+    assert reason(having(mood | {"train": "b"}), built, "clean") == "setting clean.sets[0].train: 'a' → 'b'"
+    assert reason(having(mood, other), built, "clean") == "setting clean.sets[1].name: 'not there' → 'other'"
+    assert reason(having(), built, "clean") == "setting clean.sets[0].name: 'mood' → 'not there'"
+
+
 def test_a_long_value_and_many_settings_are_cut() -> None:
     many = {f"a{number}": "x" * 500 for number in range(20)}
     said = reason(BASE.model_copy(update={"semantic": many}), [manifest(BASE.model_copy(update={"semantic": {}}))], "s")

@@ -164,6 +164,7 @@ def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     warnings.simplefilter("ignore")
     sys.addaudithook(_refuse)
+    vars(os)["getpid"] = lambda: 1  # some take their process's number as a default value, which stands in a signature
     # for what has no docstring pydoc looks for comments, and parses the whole file each time: half of all the time
     brief = {"getcomments": lambda _: None, "signature": _signature}
     vars(pydoc).update(inspect=types.SimpleNamespace(**vars(inspect) | brief), classify_class_attrs=_own_attributes)

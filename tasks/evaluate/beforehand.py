@@ -50,7 +50,8 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
                     if sum(folder.name in each for each in missing.values()) == len(kinds) - 1:
                         raise
                     missing[kind][folder.name] = error.what.replace(str(folder), folder.name)
-                    log.warning("%s is left out of tasks with %s: %s", folder.name, kind, error.what)
+                    names = ", ".join(each.name for each in tasks if each.kind == kind)
+                    log.warning("%s is left out of %s: %s", folder.name, names, error.what)
     return missing
 
 

@@ -4,6 +4,7 @@ Shapes: B texts, T tokens, D width of a hidden state, F = D times the number of 
 """
 
 import functools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.activations import NewGELUActivation
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from tasks.evaluate.backbone import Backbone
 from tasks.failure import StageFailure
+
+log = logging.getLogger("textmill.evaluate")
 
 TokenIds = list[list[int]]
 EVALUATION_BATCH = 32
@@ -100,17 +103,35 @@ def config_of(checkpoint: Path) -> Any:
 
 def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
     """The checkpoint's model as one of transformers' auto classes makes it, or the same with fresh weights."""
-    disable_progress_bar()  # type: ignore[no-untyped-call] # a bar per fit would hide the stage's own
+    quiet()
     torch.manual_seed(seed)
     try:
-        return auto.from_config(config) if random else auto.from_pretrained(checkpoint, config=config)
+        if random:
+            return auto.from_config(config)
+        model, told = auto.from_pretrained(checkpoint, config=config, output_loading_info=True)
     except (OSError, ValueError, KeyError) as error:
         raise _unopened(checkpoint, error) from error
+    # a pooler is on top of what we read
+    _tell_missing(checkpoint, tuple(sorted(name for name in told["missing_keys"] if "pooler" not in name)))
+    return model
+
+
+@functools.cache  # once a process
+def _tell_missing(checkpoint: Path, names: tuple[str, ...]) -> None:
+    if names:
+        log.warning("%s lacks %s weights, which begin at random: %s …", checkpoint, len(names), names[0])
+
+
+def quiet() -> None:
+    """Neither a progress bar for each model nor a report on heads that nobody asked for: they hide the stage's own."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _unopened(checkpoint: Path, error: Exception) -> StageFailure:
     return StageFailure(
-        f"{checkpoint} holds no model that transformers can open: {error}", "Give a folder with config.json"
+        f"{checkpoint} holds no model that transformers can open: {str(error).rstrip('.')}",
+        "Give a folder with config.json and weights, such as `save_pretrained` writes",
     )
 
 
@@ -149,6 +170,9 @@ class Tokens:
             raise StageFailure(
                 f"{checkpoint} holds no tokenizer: {error}", "Give a folder with tokenizer.json"
             ) from error
+        if set(self.tokenizer.get_vocab()) <= set(self.tokenizer.all_special_tokens):
+            # without files transformers makes one that knows no word
+            raise StageFailure(f"{checkpoint} holds no tokenizer", "Give a folder with tokenizer.json")
         limit = getattr(config, "max_position_embeddings", None) or most + reserved
         self.length = min(most, limit - reserved, self.tokenizer.model_max_length)
         if self.length < 1:

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
-from transformers.utils.logging import disable_progress_bar
 
-from tasks.evaluate.encoder import Tokens, batch_of, by_length
+from tasks.evaluate.encoder import Tokens, batch_of, by_length, quiet
 from tasks.evaluate.metrics import Floats
 from tasks.failure import StageFailure
 
@@ -57,7 +56,7 @@ class LanguageModel:
 
         An encoder without head and ELECTRA foretell no tokens; an encoder–decoder foretells answers to another text.
         """
-        disable_progress_bar()  # type: ignore[no-untyped-call] # a bar per model would hide the stage's own
+        quiet()
         config = AutoConfig.from_pretrained(checkpoint)
         config.use_cache = False
         kind = " ".join(config.architectures or [])

@@ -47,11 +47,20 @@ def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Pa
     paths = []
     for task in tasks_of(settings.enabled(), settings.labels, heldout):
         paths.append(draft.scratch / f"{task.name}.parquet")
-        task.save(paths[-1])
-        log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
+        known = repeats(task)
+        also = f"{known:,} of its {len(task.test):,} test texts are training texts too."
+        replace(task, about=f"{task.about} {also}" if known else task.about).save(paths[-1])
+        log.log(logging.WARNING if known else logging.INFO, "%s: %s", task.name, also)
     if not paths:
         raise no_benchmark()
     return paths
+
+
+def repeats(task: Task) -> int:
+    """How many test texts the training part has too, where something is learnt from it."""
+    kind = kind_of(task)
+    learnt = {kind.text(row) for row in task.train.iter_rows(named=True)} if kind.learns else set()
+    return sum(kind.text(row) in learnt for row in task.test.iter_rows(named=True))
 
 
 def counts_of(settings: Evaluate, task: Task) -> list[int]:

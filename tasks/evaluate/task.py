@@ -34,6 +34,14 @@ class Gate(Block):
     """whether the run of such a model ends as failed, after everything was stored; otherwise it only says so"""
 
 
+PARTS_OF_A_CHECKPOINT = {
+    "config.json": ("config.json",),
+    "weights": ("*.safetensors", "*.bin"),
+    "tokenizer": ("tokenizer*", "vocab*", "*.model", "*.tiktoken"),
+}
+"""and which files they are"""
+
+
 class Evaluate(Block):
     """What the model is scored on, with how many labels, and how often."""
 
@@ -42,7 +50,7 @@ class Evaluate(Block):
     checkpoints: list[str] = Field([])
     """further transformers folders to compare with: each is a row of every table by its folder's name, fitted like the
     pretrained model, on the same samples, with a learning rate of its own; where one cannot answer, such as an encoder
-    texts that are to be written, the table says why it is left out"""
+    texts that are to be written, the report says why it is left out"""
     labels: list[int] = Field([8, 32], min_length=1)
     """how many labelled examples a model gets (of each class; of each entity type; in tens where there is neither), or
     0 for all; each count is an experiment of its own"""
@@ -108,8 +116,9 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
 def refuse_settings(settings: Evaluate, heldout: float) -> None:
     """Raise StageFailure for what the settings alone tell: no task, no share held out, bad files of the user."""
     for folder in settings.further():
-        if not (folder / "config.json").is_file():
-            raise BadSetting(f"evaluate.checkpoints: {folder} has no config.json", "Give a transformers folder")
+        for what, patterns in PARTS_OF_A_CHECKPOINT.items():
+            if not any(any(folder.glob(pattern)) for pattern in patterns):
+                raise BadSetting(f"evaluate.checkpoints: {folder} has no {what}", "Give a transformers folder")
     own = [each for each in settings.enabled() if not each.from_heldout]
     needing = [kind_of(type(each)) for each in settings.enabled() if each.from_heldout]
     if needing and not heldout:

@@ -336,8 +336,23 @@ def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, check
 
 
 def test_a_further_checkpoint_that_is_none_is_told_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match=f"evaluate.checkpoints: {tmp_path} has no config.json"):
-        refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+    for what, file in (("config.json", "config.json"), ("weights", "model.safetensors"), ("tokenizer", "vocab.txt")):
+        with pytest.raises(BadSetting, match=f"evaluate.checkpoints: {tmp_path} has no {what}"):
+            refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+        (tmp_path / file).touch()
+    refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+
+
+def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -> None:
+    rows = [f"{word} storm {number}\t{word}\n" for number in range(12) for word in ("calm", "wild")]
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "".join(rows))
+    (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join([*rows[:3], "a calm day\tcalm\n"]))
+    train, test = (str(tmp_path / f"{part}.tsv") for part in ("train", "test"))
+    sets = [{"name": "mood", "train": train, "validation": train, "test": test}]
+    changed = {"labels": [2], "recipe": SMALL.recipe.model_dump() | {"learning_rates": [0.01]}}
+    benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
+    draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
+    assert "3 of its 4 test texts are training texts too." in (draft.path / "report.html").read_text()
 
 
 EMPTY = {"meta", "path", "rect", "circle", "wbr"}

@@ -122,11 +122,11 @@ def test_a_module_that_crashes_is_left_out_and_the_next_ones_are_not(
 
 
 def test_long_defaults_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = f'"""{"Words. " * 120}"""\nimport os\ndef f(a=3, b=os.environ, c={{1, 2}}): "It does."\n'
+    code = f'"""{"Words. " * 120}"""\nimport os\ndef f(a=3, b=os.environ, c={{1, 2}}, d=os.getpid()): "It does."\n'
     (tmp_path / "defaults_module.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     render_modules(tmp_path / "site", {"defaults_module": ["defaults_module"]}, workers=1)
-    assert "(a=3, b=Ellipsis, c=Ellipsis)" in (tmp_path / "site/defaults_module/__init__.html").read_text()
+    assert "(a=3, b=Ellipsis, c=Ellipsis, d=1)" in (tmp_path / "site/defaults_module/__init__.html").read_text()
 
 
 def test_modules_with_side_effects_stay_out(modules: dict[str, list[str]]) -> None:

@@ -78,3 +78,10 @@ def test_what_is_not_there_is_said(store: Store, capsys: pytest.CaptureFixture[s
     ):
         assert run(words) == code
         assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_no_text(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("pages/none", "none.txt"):
+        assert run(["query", name]) == 1
+        assert f"there is no file {name}" in capsys.readouterr().err
+    assert run(["query", "either/or is no file"]) == 0

@@ -41,7 +41,11 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
         ("evaluate.labels=8", "evaluate.labels = 8: give a list"),
         ("evaluate.labels=[-1]", "evaluate.labels = [-1]: give different whole numbers from 1, or 0 for all"),
         (
-            "evaluate.benchmarks.labelled_text.sets=[{nam: x}]",
+            "evaluate.benchmarks.labelled_text.sets=[{name: x, colums: {}}]",
+            "no setting evaluate.benchmarks.labelled_text.sets[0].colums: did you mean evaluate.",
+        ),
+        (
+            "evaluate.benchmarks.labelled_text.sets=[{train: x}]",
             "evaluate.benchmarks.labelled_text.sets[0].name: it must",
         ),
         ("tokenize.vocabulary=310", "tokenize.vocabulary = 310 has no room for text: special tokens, "),

@@ -108,11 +108,11 @@ def _texts(part: pl.DataFrame) -> pl.Series:
 
 
 def _numbered(part: pl.DataFrame, names: list[str], train: str) -> pl.DataFrame:
-    for tags, origin in part.select("tags", ORIGIN).iter_rows():
-        unknown = set(tags) - set(names)
-        if unknown:
+    for words, tags, origin in part.select("words", "tags", ORIGIN).iter_rows():
+        unknown = next((place for place, tag in enumerate(tags) if tag not in names), None)
+        if unknown is not None:
             raise StageFailure(
-                f"{origin}: the tag {min(unknown)!r} is not in {train}",
+                f"{origin}: the tag {tags[unknown]!r} of {words[unknown]!r} is not in {train}",
                 f"Correct it, or add training sentences with it (tags there: {', '.join(names[:8])})",
             )
     numbers = pl.col("tags").list.eval(pl.element().replace_strict(names, range(len(names)), return_dtype=pl.Int32))

@@ -13,14 +13,20 @@ def sentences_of(path: Path, word: int, tag: int) -> Iterator[tuple[list[str], l
 
     Columns count from 0, or from the end: -1 is the last.
 
-    Raises StageFailure that names the line where a column is missing.
+    Raises StageFailure that names the line where a column is missing, or which has other columns than those before.
     """
     words: list[str] = []
     tags: list[str] = []
-    begun = 1
+    begun, width = 1, 0
     for number, line in enumerate([*_lines(path), ""], start=1):
         columns = line.split()
         if columns and columns[0] != NEW_DOCUMENT:
+            width = width or len(columns)
+            if len(columns) != width:
+                raise StageFailure(
+                    f"{path}, line {number}: {len(columns)} columns, and {width} in the lines before",
+                    "Correct the line, or set format if the file is none of CoNLL's",
+                )
             try:
                 words.append(columns[word])
                 tags.append(columns[tag])

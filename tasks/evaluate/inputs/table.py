@@ -59,7 +59,8 @@ def misfit(row: Row, origin: str, wanted: list[str]) -> StageFailure | None:
     for name in wanted:
         if name not in row:
             known = ", ".join(key for key in row if key) or "none"
-            return StageFailure(f"{origin}: there is no column {name!r}", f"Name one of the columns it has: {known}")
+            mend = f"Name one of the columns it has: {known} (or set format, or columns.header to false)"
+            return StageFailure(f"{origin}: there is no column {name!r}", mend)
         if row[name] is None or not str(row[name]).strip():
             return StageFailure(f"{origin}: the column {name!r} is empty", "Fill it, or take the row out")
     return None

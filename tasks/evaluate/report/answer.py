@@ -60,7 +60,7 @@ def answer(board: Scoreboard) -> str:
     most = board.label_counts[-1]
     seeds = len(board.of("pretrained", most))
     reached = with_spread(board.spread("pretrained", most, board.metric))
-    said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on unseen texts."]
+    said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on test."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
     gains = ", ".join(
         f"{points(gap.mean)} points" + (f" with {board.budget(labels)}" if board.kind.learns else "")

@@ -11,6 +11,7 @@ from tasks.evaluate.report.charts import svg
 
 LONGEST = 18  # columns of a class's name
 START, TOP, ROOM = 214, 8, 400
+READABLE = 0.75  # from here on figures in the page's color are read better than those in the text's
 
 
 def confusion_picture(counts: NDArray[np.int64], names: Sequence[str]) -> str:
@@ -36,7 +37,7 @@ def confusion_picture(counts: NDArray[np.int64], names: Sequence[str]) -> str:
 
 def _cell(place: tuple[float, float, float], share: float, told: str, *, right: bool) -> str:
     x, y, size = place
-    kind, shade, percent = "right" if right else "wrong", "on" if share > 0.5 else "off", f"{100 * share:.0f}"
+    kind, shade, percent = "right" if right else "wrong", "on" if share > READABLE else "off", f"{100 * share:.0f}"
     drawn = (
         f'<rect class="cell {kind}" x="{x:.1f}" y="{y:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}" '
         f'style="fill-opacity:{0.04 + 0.96 * share:.2f}"><title>{escape(told)}</title></rect>'

@@ -19,8 +19,9 @@ def highlights(examples: Sequence[dict[str, Any]]) -> str:
     if not examples:
         return ""
     note = (
-        '<p class="soft">Integrated gradients: what each piece of text adds to the probability of the given answer, or '
-        "takes from it; together, the difference to a text of tokens that say nothing. Underlined is what was asked "
+        '<p class="soft">Integrated gradients: what each piece of text adds to the probability of the given answer '
+        "(blue) or takes from it (orange); together, the difference to a text of tokens that say nothing, whose "
+        "probability stands first in the brackets. Underlined is what was asked "
         "about, where that is a part of the text.</p>"
     )
     told = [f"<h3>What the model looks at</h3>{note}"]

@@ -133,7 +133,7 @@ def test_entities_and_relations_that_training_lacks_are_named(tmp_path: Path) ->
     train = folder(tmp_path / "train")
     test = folder(tmp_path / "test", "Ann Lee", "T1\tLOC 0 3\tAnn\nT2\tPER 4 7\tLee\nR1\thates Arg1:T1 Arg2:T2\n")
     parts = {"name": "made", "train": train, "validation": train, "test": test, "format": "brat"}
-    with pytest.raises(StageFailure, match=r"a.txt, line 1: the tag 'B-LOC' is not in"):
+    with pytest.raises(StageFailure, match=r"a.txt, line 1: the tag 'B-LOC' of 'Ann' is not in"):
         list(Tagging.model_validate({"sets": [parts]}).tasks(pl.DataFrame()))
     with pytest.raises(StageFailure, match=r'a.txt, line 1: the label "hates" is not in'):
         list(Relation.model_validate({"sets": [parts]}).tasks(pl.DataFrame()))

@@ -94,7 +94,8 @@ def test_numbers_of_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fields", "message"),
     [
-        ("EU B-ORG\nbegins\n", {"columns": TagColumns(tag=1)}, r"a.txt, line 2: 1 columns"),
+        ("EU B-ORG\nbegins\n", {}, r"a.txt, line 2: 1 columns, and 2 in the lines before.*set format"),
+        ("EU\n", {"columns": TagColumns(tag=1)}, r"a.txt, line 1: 1 columns, and the word is in column 0"),
         ("EU O\n\n", {}, "no entity type"),
         ('{"text": "a"}', {"format": "json"}, r"a.txt, line 1: the entities cannot be read"),
         ('{"text": "a", "spans": [{"start": 0, "end": 5, "label": "X"}]}', {"format": "json"}, "lies outside the text"),
@@ -109,7 +110,7 @@ def test_tags_that_do_not_fit_are_named(tmp_path: Path, text: str, fields: dict[
 
 def test_a_tag_that_was_not_in_training_is_named(tmp_path: Path) -> None:
     train, test = written(tmp_path / "a.txt", CONLL), written(tmp_path / "b.txt", "Paris B-LOC\n")
-    with pytest.raises(StageFailure, match=r"b.txt, line 1: the tag 'B-LOC' is not in"):
+    with pytest.raises(StageFailure, match=r"b.txt, line 1: the tag 'B-LOC' of 'Paris' is not in"):
         only(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
 
 

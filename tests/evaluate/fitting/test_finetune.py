@@ -1,10 +1,12 @@
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, BertConfig, GPT2Config, T5Config
 
 from tasks.evaluate.benchmarks.site_section import SiteSection
@@ -149,3 +151,21 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         load(tmp_path, random=False, seed=0)
     with pytest.raises(StageFailure, match="holds no tokenizer"):
         Tokens(tmp_path, 8)
+
+
+def test_a_tokenizer_that_transformers_makes_up_is_none(masked: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(masked / name, tmp_path)
+    with pytest.raises(StageFailure, match="holds no tokenizer"):
+        Tokens(tmp_path, 8)
+
+
+def test_weights_that_are_not_there_are_told(masked: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kept = {name: weight for name, weight in load_file(masked / "model.safetensors").items() if "embeddings" in name}
+    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    shutil.copy(masked / "config.json", tmp_path)
+    load(tmp_path, random=False, seed=0)
+    assert "weights, which begin at random: encoder.layer.0." in caplog.text
+    caplog.clear()
+    load(masked, random=False, seed=0)
+    assert "at random" not in caplog.text
