@@ -8,14 +8,19 @@ import psutil
 
 
 def end(pids: Iterable[int]) -> None:
-    """Kill these processes and all below them. What is killed first cannot start anything more, so parents go first."""
+    """Kill these processes and all below them.
+
+    All are stopped and all below them listed before the first is killed: who looks after them, such as a pool that
+    misses one, may end the others at once, and what these have started would then be nobody's child.
+    """
+    found = []
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            process.suspend()  # so that it starts no more while its children are listed
-            for each in (process, *below(pid)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
+            found.append(psutil.Process(pid))
+            found[-1].suspend()
+    for each in [*found, *(one for process in found for one in below(process.pid))]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def below(pid: int) -> Iterator[psutil.Process]:
