@@ -8,8 +8,8 @@ from tasks.dedup.query import near
 from tasks.failure import StageFailure
 from tasks.store import Artifact, Store
 
-FILE = re.compile(r"\S*/\S*|\S+\.(txt|md|html?)")
-"""What looks like a file's name, and like no text"""
+FILE = re.compile(r"[\w.~-]*/[\w./~-]*|[\w.~-]+\.(txt|md|html?)", re.ASCII)
+"""What looks like a file's name, and like no text: Chinese has no blanks, and may have a slash"""
 
 
 def query(store: Store, text: str, key: str, least: float) -> str:

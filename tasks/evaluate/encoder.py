@@ -103,7 +103,9 @@ def config_of(checkpoint: Path) -> Any:
 
 def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
     """The checkpoint's model as one of transformers' auto classes makes it, or the same with fresh weights."""
-    quiet()
+    # a bar for each model, and a report on heads that nobody asked for, would hide the stage's own lines
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_verbosity_error()  # type: ignore[no-untyped-call]
     torch.manual_seed(seed)
     try:
         if random:
@@ -120,12 +122,6 @@ def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int)
 def _tell_missing(checkpoint: Path, names: tuple[str, ...]) -> None:
     if names:
         log.warning("%s lacks %s weights, which begin at random: %s …", checkpoint, len(names), names[0])
-
-
-def quiet() -> None:
-    """Neither a progress bar for each model nor a report on heads that nobody asked for: they hide the stage's own."""
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _unopened(checkpoint: Path, error: Exception) -> StageFailure:

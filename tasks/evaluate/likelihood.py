@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-from tasks.evaluate.encoder import Tokens, batch_of, by_length, quiet
+from tasks.evaluate.encoder import Tokens, batch_of, by_length, config_of, opened
 from tasks.evaluate.metrics import Floats
 from tasks.failure import StageFailure
 
@@ -56,8 +56,7 @@ class LanguageModel:
 
         An encoder without head and ELECTRA foretell no tokens; an encoder–decoder foretells answers to another text.
         """
-        quiet()
-        config = AutoConfig.from_pretrained(checkpoint)
+        config = config_of(checkpoint)
         config.use_cache = False
         kind = " ".join(config.architectures or [])
         self.masked = "MaskedLM" in kind
@@ -66,11 +65,8 @@ class LanguageModel:
                 f"the model in {checkpoint} is {kind or 'of no named kind'}, which gives texts no likelihood",
                 "Take a causal or masked language model, or switch off the benchmarks by likelihood",
             )
-        torch.manual_seed(seed)
-        auto: Any = AutoModelForMaskedLM if self.masked else AutoModelForCausalLM
-        self.model = (
-            (auto.from_config(config) if random else auto.from_pretrained(checkpoint, config=config)).eval().float()
-        )
+        auto = AutoModelForMaskedLM if self.masked else AutoModelForCausalLM
+        self.model = opened(checkpoint, auto, config, random=random, seed=seed).eval().float()
         self.tokens = Tokens(checkpoint, most_tokens)
         if self.masked and self.tokens.tokenizer.mask_token_id is None:
             raise StageFailure(

@@ -47,10 +47,13 @@ def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Pa
     paths = []
     for task in tasks_of(settings.enabled(), settings.labels, heldout):
         paths.append(draft.scratch / f"{task.name}.parquet")
-        known = repeats(task)
-        also = f"{known:,} of its {len(task.test):,} test texts are training texts too."
-        replace(task, about=f"{task.about} {also}" if known else task.about).save(paths[-1])
-        log.log(logging.WARNING if known else logging.INFO, "%s: %s", task.name, also)
+        log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
+        about = task.about
+        if known := repeats(task):
+            also = f"{known:,} of its {len(task.test):,} test texts are training texts too."
+            log.warning("%s: %s", task.name, also)
+            about = f"{about} {also}"
+        replace(task, about=about).save(paths[-1])
     if not paths:
         raise no_benchmark()
     return paths

@@ -84,4 +84,5 @@ def test_a_file_that_is_not_there_is_no_text(store: Store, capsys: pytest.Captur
     for name in ("pages/none", "none.txt"):
         assert run(["query", name]) == 1
         assert f"there is no file {name}" in capsys.readouterr().err
-    assert run(["query", "either/or is no file"]) == 0
+    for text in ("either/or is no file", "苹果/香蕉的价格在今年上涨了"):
+        assert run(["query", text]) == 0

@@ -18,6 +18,7 @@ from tasks.evaluate.fitting.fits import curve
 from tasks.evaluate.fitting.optimizer import progress_of
 from tasks.evaluate.heads import head_of
 from tasks.evaluate.kinds.classes import Classes
+from tasks.evaluate.likelihood import LanguageModel
 from tasks.evaluate.recipe import Recipe
 from tasks.failure import StageFailure
 
@@ -168,4 +169,9 @@ def test_weights_that_are_not_there_are_told(masked: Path, tmp_path: Path, caplo
     assert "weights, which begin at random: encoder.layer.0." in caplog.text
     caplog.clear()
     load(masked, random=False, seed=0)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(masked / name, tmp_path)
+    LanguageModel(masked, random=False, seed=0, most_tokens=32)
     assert "at random" not in caplog.text
+    LanguageModel(tmp_path, random=False, seed=0, most_tokens=32)
+    assert "weights, which begin at random: bert.encoder.layer.0." in caplog.text
