@@ -34,11 +34,11 @@ from scipy.sparse import csr_matrix
 from benchmarks.minhash import split
 from benchmarks.pages import texts as real_texts
 from benchmarks.report import interleaved, print_result, print_table, print_versions, spread
-from tasks.dedup.minhash import sketch
-from tasks.dedup.task import Dedup, dedup
-from tasks.dedup.words import shingles
-from tasks.draft import Draft
-from tasks.store import Artifact
+from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.minhash.words import shingles
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.store import Artifact, Draft
 
 Clusters = tuple[list[int], list[int]]  # which document stays for each, and the first of its cluster
 TOOLS = ("ours", "datatrove", "rensa")

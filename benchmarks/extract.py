@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.report import is_quick, print_result, print_table, print_versions, spread
-from tasks.clean.encoding import decoded
-from tasks.clean.html.markup import Extract, content
-from tasks.clean.reader import Raw, outcome
+from tasks.clean.extract.encoding import decoded
+from tasks.clean.extract.html.markup import HtmlExtraction, content
+from tasks.clean.extract.page_process import Raw, outcome
 
 SHARED = Path(__file__).parents[2] / "shared"
 COUNT, QUICK_COUNT, ROUNDS, QUICK_ROUNDS = 400, 60, 5, 3
@@ -63,7 +63,7 @@ def cpu() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def ours(body: bytes, settings: Extract) -> str:
+def ours(body: bytes, settings: HtmlExtraction) -> str:
     return content(decoded(body, "text/html"), settings).text
 
 
@@ -131,7 +131,7 @@ def scores(quick: bool) -> dict[str, Score]:
         print("F1 left out: article-extraction-benchmark is not in ../shared/data")
         return {}
     ways: dict[str, Callable[[bytes], str]] = {
-        f"ours, {kind}": functools.partial(ours, settings=Extract.model_validate({"extractor": kind}))
+        f"ours, {kind}": functools.partial(ours, settings=HtmlExtraction.model_validate({"extractor": kind}))
         for kind in ("textmill", "resiliparse", "trafilatura", "union")
     }
     ways["trafilatura"] = by_trafilatura
@@ -144,14 +144,14 @@ def scores(quick: bool) -> dict[str, Score]:
 
 def measured(bodies: list[bytes], rounds: int) -> dict[str, list[float]]:
     """Pages per CPU-second of each way, one after the other in every round."""
-    settings = Extract()
+    settings = HtmlExtraction()
     for body in bodies[:3]:  # compiles, loads
         outcome(Raw(body, "text/html", ""), settings)
         by_trafilatura(body)
     ways: dict[str, Callable[[], object]] = {
         "ours": lambda: [ours(body, settings) for body in bodies],
         "ours, whole page": lambda: [outcome(Raw(body, "text/html", ""), settings) for body in bodies],
-        "ours, resiliparse": lambda: [ours(body, Extract(extractor="resiliparse")) for body in bodies],
+        "ours, resiliparse": lambda: [ours(body, HtmlExtraction(extractor="resiliparse")) for body in bodies],
         "trafilatura": lambda: [by_trafilatura(body) for body in bodies],
         "datatrove": lambda: by_datatrove(bodies),
     }

@@ -21,11 +21,11 @@ from typing import Any
 import polars as pl
 
 from benchmarks.report import installed, interleaved, is_quick, print_result, print_table, print_versions, spread
+from tasks.clean.decide.apply_filters import fails, rules
+from tasks.clean.extract.page import Extract, Unusable, page
 from tasks.clean.filters import Filter
-from tasks.clean.page import Extract, Unusable, page
-from tasks.clean.scores import with_scores
-from tasks.clean.task import Clean
-from tasks.clean.verdict import fails, rules
+from tasks.clean.filters._scores import with_scores
+from tasks.clean.settings import Clean
 
 SCRIPT = Path(__file__).parents[2] / "shared" / "tools" / "html_corpus.py"
 COUNT, QUICK_COUNT, ROUNDS = 5_000, 400, 3

@@ -48,12 +48,13 @@ from benchmarks.report import (
     spread,
 )
 from tasks.block import OneOf
-from tasks.evaluate.encoder import Batch, Tokens, load
-from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.finetune import fit, one_thread
-from tasks.evaluate.heads import Head, head_of
-from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.ways import Way
+from tasks.downstream.adaptation import Way
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning.loop import fit
+from tasks.downstream.heads import Head, head_of
+from tasks.downstream.models.encoder import Batch, Tokens, load
+from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.settings.finetuning import Recipe
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TRAIN, TEST = {True: 320, False: 2000}, {True: 200, False: 800}

@@ -25,13 +25,14 @@ import zstandard
 
 from benchmarks import mutations
 from benchmarks.report import is_quick, print_result, print_table, print_versions
-from flows.demo_site.choose import STDLIB, chosen
-from flows.demo_site.rendering import render_modules
-from tasks.clean.task import Clean, clean, extract
-from tasks.crawl.task import Crawl, crawl
-from tasks.draft import Draft
-from tasks.engine import executor, num_workers
-from tasks.store import Artifact
+from flows.demo_site.render import render_modules
+from flows.demo_site.select_modules import STDLIB, chosen
+from tasks.clean.settings import Clean
+from tasks.clean.task import clean, extract
+from tasks.crawl.settings import Crawl
+from tasks.crawl.task import crawl
+from tasks.runtime.executor import num_workers, open_executor
+from tasks.store import Artifact, Draft
 
 SEED = 20261122
 PAGES, RECORDS, QUICK = 100_000, 10_000, 40
@@ -114,7 +115,7 @@ def written(folder: Path, write: Callable[..., None], count: int, kinds: list[st
     """Archives of so many pages, by worker processes."""
     folder.mkdir()
     firsts = range(0, count, AN_ARCHIVE)
-    with executor(len(firsts)) as pool:
+    with open_executor(len(firsts)) as pool:
         jobs = [
             pool.submit(
                 write,
@@ -156,7 +157,7 @@ class Run:
         files = sorted((draft.path / part).glob("*.parquet"))
         return Counter(url for file in files for url in pq.read_table(file, columns=["url"])["url"].to_pylist())
 
-    def fetched(self) -> Counter[str]:
+    def fetch(self) -> Counter[str]:
         """Addresses that the index of the crawl names, also those of repeated pages."""
         return self.urls(self.pages, "index")
 
@@ -184,7 +185,7 @@ class Run:
 
 def unaccounted_records(run: Run, count: int) -> int:
     """Intact records that did not come through, and damaged ones that are neither there nor counted as skipped."""
-    fetched = run.fetched()  # the address of a damaged one may be damaged
+    fetched = run.fetch()  # the address of a damaged one may be damaged
     intact = sum(fetched[f"http://fuzz.test/intact/{number}"] > 0 for number in range(count))
     damaged = fetched.total() - intact
     return count - intact + max(count - damaged - sum(run.skipped().values()), 0) + run.lost()
@@ -206,7 +207,7 @@ def main() -> None:
         pages = Run(folder / "pages", folder / "of-pages")
         records = Run(folder / "records", folder / "of-records")
         seconds = time.monotonic() - began
-        unread = num_pages - pages.fetched().total() - sum(pages.skipped().values())
+        unread = num_pages - pages.fetch().total() - sum(pages.skipped().values())
         unaccounted = abs(unread) + pages.lost() + unaccounted_records(records, num_records)
     reasons = (
         Counter(pages.skipped()) + Counter(records.skipped()) + Counter(pages.failed()) + Counter(records.failed())

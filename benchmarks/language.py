@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.report import cpu_seconds, is_quick, print_result, print_table, print_versions
-from tasks.clean.language import languages_of, script_of
+from tasks.clean.extract.language import languages_of, script_of
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LANGUAGES = [

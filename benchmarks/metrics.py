@@ -21,13 +21,13 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.functional.text import squad
 
 from benchmarks.report import is_quick, print_result, print_table, print_versions
-from tasks.evaluate.metrics.answers import answer_scores
-from tasks.evaluate.metrics.classes import class_scores
-from tasks.evaluate.metrics.correlation import correlations
-from tasks.evaluate.metrics.entities import entity_scores
-from tasks.evaluate.metrics.generation import generation_scores
-from tasks.evaluate.metrics.likelihood import choice_accuracy, likelihood_scores
-from tasks.evaluate.metrics.ranking import CUT, ranking_scores
+from tasks.downstream.metrics.answers import answer_scores
+from tasks.downstream.metrics.classes import class_scores
+from tasks.downstream.metrics.correlation import correlations
+from tasks.downstream.metrics.entities import entity_scores
+from tasks.downstream.metrics.generation import generation_scores
+from tasks.downstream.metrics.likelihood import choice_accuracy, likelihood_scores
+from tasks.downstream.metrics.ranking import CUT, ranking_scores
 
 CASES, QUICK_CASES = 1000, 50
 CLOSE = 1e-6  # torchmetrics counts in single precision

@@ -14,8 +14,8 @@ from datasketch import MinHash
 
 from benchmarks.pages import texts as real_texts
 from benchmarks.report import interleaved, is_quick, print_result, print_table, print_versions, spread
-from tasks.dedup.minhash import sketch
-from tasks.dedup.words import shingle_hash, shingles
+from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.minhash.words import shingle_hash, shingles
 
 NUM_PERM, SIZE, SEED, ROUNDS = 128, 5, 1, 7
 

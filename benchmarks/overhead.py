@@ -35,10 +35,10 @@ def main() -> None:
     quick = is_quick(__doc__)
     from prefect.testing.utilities import prefect_test_harness
 
-    from flows.demo import RECIPE, at
+    from flows.cli.demo import RECIPE, at
     from flows.demo_site import render, serve
     from flows.recipe import recipe_of
-    from tasks.engine import num_workers
+    from tasks.runtime.executor import num_workers
     from tests.flows import tiny
 
     with tempfile.TemporaryDirectory() as name:
@@ -73,8 +73,8 @@ def main() -> None:
 
 def measured(recipe: "Recipe", server: float) -> Seconds:
     """Run once and then again with everything cached."""
-    from flows.chain import Choice
-    from flows.live import run_pipeline
+    from flows.cli.run import run_pipeline
+    from flows.graph import Choice
     from tasks.store import Store
 
     runs = []

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.report import installed, interleaved, is_quick, print_result, print_table, print_versions, spread
-from tasks.clean.personal import FORMS, KINDS
-from tasks.clean.pii import Pii, found, treated
+from tasks.clean.pii.patterns import FORMS, KINDS
+from tasks.clean.pii.redaction import Pii, found, treated
 
 GOLD = {
     "CREDIT_CARD": "card",

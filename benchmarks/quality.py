@@ -63,8 +63,8 @@ def written(text: str, folder: Path) -> Path:
 def run_of(settings: dict[str, Any], family: str, length: int, tokens: Path, scratch: Path) -> Any:
     """A run of ours at nanoGPT's shape."""
     from tasks.model.hardware import Hardware
-    from tasks.pretrain.loop import Training
     from tasks.pretrain.settings import Pretrain
+    from tasks.pretrain.training.loop import Training
 
     hardware = Hardware("cpu", "fp32", 1)
     hardware.apply()

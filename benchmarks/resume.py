@@ -56,8 +56,8 @@ def trained(kind: str, steps: int, tokens: Path, scratch: Path) -> None:
     import torch
 
     from tasks.model.hardware import Hardware
-    from tasks.pretrain.loop import Training, train
     from tasks.pretrain.settings import Pretrain
+    from tasks.pretrain.training.loop import Training, train
 
     torch.set_num_threads(1)
     family, changes = RUNS[kind]
@@ -96,7 +96,7 @@ def killed(process: ForkServerProcess, scratch: Path, step: int) -> bool:
 def compared(kind: str, kills: int, tokens: Path, scratch: Path) -> tuple[int, int, str]:
     """How often a run was killed, in how many steps it differs from one that was not, and a word on it."""
     context = multiprocessing.get_context("forkserver")  # children that have imported everything, and nothing else
-    context.set_forkserver_preload(["tasks.pretrain.loop", "tasks.model.families"])
+    context.set_forkserver_preload(["tasks.pretrain.training.loop", "tasks.model.families"])
     steps = kills * STEPS_A_KILL
     start = functools.partial(context.Process, target=trained)
     whole, broken = scratch / f"{kind} whole", scratch / f"{kind} broken"

@@ -31,9 +31,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.pages import texts
 from benchmarks.report import print_result, print_table, print_versions
-from tasks.dedup.task import Dedup, dedup
-from tasks.draft import Draft
-from tasks.store import Artifact
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.store import Artifact, Draft
 
 A_SHARD = 10_000
 EXACT, NEAR = 0.05, 0.2

@@ -22,10 +22,10 @@ from tokenizers import Tokenizer
 
 from benchmarks.pages import texts as pages
 from benchmarks.report import installed, is_quick, print_result, print_table, print_versions, spread
-from tasks.tokenize.special import EOS, SPECIAL, save_trained
+from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.steps import encode_shard, encoder_of
-from tasks.tokenize.task import Tokenize
-from tasks.tokenize.vocabulary import trained
+from tasks.tokenize.vocabulary.special_tokens import EOS, SPECIAL, save_trained
+from tasks.tokenize.vocabulary.train import trained
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 VOCABULARY, ROUNDS = 32_768, 3

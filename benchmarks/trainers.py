@@ -27,8 +27,8 @@ from transformers import (
 
 from tasks.model.hardware import Hardware, probe
 from tasks.model.vocabulary import read_vocabulary
-from tasks.pretrain.loop import Training
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.training.loop import Training
 
 RATE = 1e-4
 MASKED = 0.15

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 # Read when prefect is first imported. Its ephemeral server takes 20–28 s to start, more than the limit it ships with.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")

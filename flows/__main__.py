@@ -8,11 +8,11 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from flows.interruption import Interruption  # noqa: PLC0415 - see above
+    from flows.cli.signals import Interruption  # noqa: PLC0415 - see above
 
     interruption = Interruption(sys.argv[1:])
     try:
-        from flows.command import run  # noqa: PLC0415
+        from flows.cli.commands import run  # noqa: PLC0415
 
         code = run(sys.argv[1:])
     except BaseException as error:

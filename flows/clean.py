@@ -2,8 +2,9 @@
 
 from prefect import flow
 
-from tasks.clean.task import Clean, extract
+from tasks.clean.settings import Clean
 from tasks.clean.task import clean as clean_stage
+from tasks.clean.task import extract
 from tasks.store import Artifact, Store
 
 

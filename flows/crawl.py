@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prefect import flow, runtime
 
-from tasks.crawl.task import Crawl
+from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
 from tasks.store import Artifact
 

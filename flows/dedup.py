@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from tasks.dedup.task import Dedup
+from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup as dedup_stage
 from tasks.store import Artifact, Store
 

@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.evaluate.task import Evaluate
+from tasks.errors import StageFailure
+from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import evaluate as evaluate_stage
-from tasks.failure import StageFailure
 from tasks.store import Artifact, Store
 
 

@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from tasks.clean.task import Score
+from tasks.clean.settings import Extract
 from tasks.clean.task import extract as extract_stage
 from tasks.store import Artifact, Store
 
 
 @flow(name="extract")
-def extract(settings: Score = Score(), pages: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
+def extract(settings: Extract = Extract(), pages: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
     """Take the text out of pages and score it; what stays is for clean to decide.
 
     Args:

@@ -6,17 +6,17 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.ahead import before_training, check_evaluation
-from flows.chain import Choice, FirstStage, StageName, chain
-from flows.corpus import Earlier, earlier, fetched, is_empty
 from flows.crawl import today
-from flows.gate import conclude
+from flows.graph import Choice, FirstStage, StageName, chain
+from flows.growing_corpus import Earlier, earlier, fetched, is_empty
+from flows.preflight import before_training, check_evaluation
+from flows.promotion import conclude
 from flows.recipe import Recipe
 from tasks.block import Block
-from tasks.failure import StageFailure
-from tasks.reason import reason
+from tasks.errors import StageFailure
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.pipeline")
 
@@ -80,7 +80,7 @@ def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
         return artifact
 
     def brought_nothing(tokens: Artifact | None) -> bool:
-        return tokens is not None and is_empty(tokens.as_input, store)
+        return tokens is not None and is_empty(tokens.ref, store)
 
     before: Earlier[Artifact | None] = fetched(earlier(recipe, store), store)
     chain(recipe, step, before, brought_nothing)
@@ -90,12 +90,12 @@ def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
 def stored(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:
     """A stage's artifact as it is in the store. Raises StageFailure that says why there is none."""
     store = Store.current()
-    wanted = stage.wanted(settings, *inputs)
-    artifact = store.verified(stage.name, wanted.wanted_key)
+    wanted = stage.build_spec(settings, *inputs)
+    artifact = store.get_valid(stage.name, wanted.expected_key)
     if artifact is None:
-        why = reason(wanted, store.manifests(stage.name), stage.section)
+        why = explain_rebuild(wanted, store.manifests(stage.name), stage.section)
         raise StageFailure(
-            f"{stage.name}: there is no artifact {wanted.wanted_key} in {store.address} ({why})",
+            f"{stage.name}: there is no artifact {wanted.expected_key} in {store.address} ({why})",
             f"Run {stage.name} too, or give the settings that it was built with",
         )
     log.info("%s %s: taken from the store", stage.name, artifact.key)

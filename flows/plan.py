@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flows.chain import Choice, chain
-from flows.corpus import Earlier, earlier, is_empty
+from flows.graph import Choice, chain
+from flows.growing_corpus import Earlier, earlier, is_empty
 from flows.recipe import Recipe
 from tasks.block import Block
-from tasks.failure import StageFailure, explained
-from tasks.manifest import Input
-from tasks.reason import reason
+from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
 from tasks.store import Store
+from tasks.store.manifest import ArtifactRef
+from tasks.store.rebuild_reason import explain_rebuild
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ def plan(recipe: Recipe, choice: Choice, store: Store) -> list[Row]:
     """A row per stage, in order."""
     rows: list[Row] = []
 
-    def step(stage: Stage[Any], settings: Block, *inputs: Input | Unbuilt) -> Input | Unbuilt:
+    def step(stage: Stage[Any], settings: Block, *inputs: ArtifactRef | Unbuilt) -> ArtifactRef | Unbuilt:
         row, result = planned(stage, settings, inputs, choice, store)
         rows.append(row)
         return result
 
-    def brought_nothing(tokens: Input | Unbuilt) -> bool:
-        return isinstance(tokens, Input) and is_empty(tokens, store)
+    def brought_nothing(tokens: ArtifactRef | Unbuilt) -> bool:
+        return isinstance(tokens, ArtifactRef) and is_empty(tokens, store)
 
-    before: Earlier[Input | Unbuilt] = earlier(recipe, store)
+    before: Earlier[ArtifactRef | Unbuilt] = earlier(recipe, store)
     chain(recipe, step, before, brought_nothing)
     return rows
 
 
 def planned(
-    stage: Stage[Any], settings: Block, inputs: tuple[Input | Unbuilt, ...], choice: Choice, store: Store
-) -> tuple[Row, Input | Unbuilt]:
+    stage: Stage[Any], settings: Block, inputs: tuple[ArtifactRef | Unbuilt, ...], choice: Choice, store: Store
+) -> tuple[Row, ArtifactRef | Unbuilt]:
     """One stage's row, and what stands for its artifact."""
     mode = choice.mode(stage)
     unbuilt = Unbuilt(stage.name)
@@ -61,26 +61,26 @@ def planned(
     if waits:
         return Row(stage.name, "", "depends", f"on what {' and '.join(waits)} will give"), unbuilt
     try:
-        wanted = stage.wanted_from(settings, tuple(each for each in inputs if isinstance(each, Input)))
+        wanted = stage.build_spec_from(settings, tuple(each for each in inputs if isinstance(each, ArtifactRef)))
     except StageFailure as error:
-        raise explained(stage.name, error) from error
-    key = wanted.wanted_key
+        raise explain_error(stage.name, error) from error
+    key = wanted.expected_key
     manifest = store.manifest(stage.name, key)
     if manifest is None:
         state = "missing" if mode == "stored" else "run"
-        return Row(stage.name, key, state, reason(wanted, store.manifests(stage.name), stage.section)), unbuilt
-    result = Input(stage=stage.name, key=key, digest=manifest.digest)
+        return Row(stage.name, key, state, explain_rebuild(wanted, store.manifests(stage.name), stage.section)), unbuilt
+    result = ArtifactRef(stage=stage.name, key=key, digest=manifest.digest)
     warning = ""
     if manifest.fingerprint != wanted.fingerprint:
         warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
-    if problems := store.problems(manifest):
+    if problems := store.find_problems(manifest):
         return Row(stage.name, key, "run", "; ".join(problems), warning), result
     if mode == "force":
         return Row(stage.name, key, "run", "forced", warning), result
     return Row(stage.name, key, "stored" if mode == "stored" else "cached", "", warning), result
 
 
-def cached_inputs(recipe: Recipe, store: Store) -> list[Input]:
+def cached_inputs(recipe: Recipe, store: Store) -> list[ArtifactRef]:
     """The artifacts of a recipe that are in the store."""
     rows = plan(recipe, Choice(), store)
-    return [Input(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]
+    return [ArtifactRef(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]

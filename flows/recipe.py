@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from flows.refusal import items, misnamed, refusal, unreadable
+from flows.recipe_errors import items, misnamed, refusal, unreadable
 from tasks.block import Block
-from tasks.clean.task import Clean
-from tasks.crawl.task import Crawl
-from tasks.dedup.task import Dedup
-from tasks.evaluate.task import Evaluate
+from tasks.clean.settings import Clean
+from tasks.crawl.settings import Crawl
+from tasks.dedup.settings import Dedup
+from tasks.evaluate.settings import Evaluate
 from tasks.pretrain.task import Pretrain
-from tasks.tokenize.task import Tokenize
+from tasks.tokenize.settings import Tokenize
 
 
 class Recipe(Block):

@@ -10,17 +10,17 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
-from flows.ahead import check_space
 from flows.crawl import today
+from flows.preflight import check_space
 from flows.recipe import Recipe, UnknownSetting, as_given, value_of
-from flows.trials import Trials, trials_of
-from tasks.failure import StageFailure, Transient
-from tasks.manifest import canonical
+from flows.search_trials import Trials, trials_of
+from tasks.errors import StageFailure, Transient
 from tasks.search.page import drawn, outcome, page, ranked, snippet
 from tasks.search.settings import Search
 from tasks.search.study import Study, Trial
-from tasks.stage import RETRY_DELAY_SECONDS, may_heal
+from tasks.stage import RETRY_DELAY_SECONDS, is_retryable
 from tasks.store import Store
+from tasks.store.manifest import canonical_json
 
 log = logging.getLogger("textmill.search")
 
@@ -73,7 +73,7 @@ def only(value: Any) -> Any:
 def key_of(trials: Trials, settings: Search) -> str:
     """What decides the trials."""
     decides = trials.decides | {"search": settings.semantic()}
-    return hashlib.sha256(canonical(decides)).hexdigest()[:16]
+    return hashlib.sha256(canonical_json(decides)).hexdigest()[:16]
 
 
 @task(
@@ -81,7 +81,7 @@ def key_of(trials: Trials, settings: Search) -> str:
     persist_result=False,
     retries=len(RETRY_DELAY_SECONDS),
     retry_delay_seconds=RETRY_DELAY_SECONDS,
-    retry_condition_fn=may_heal,
+    retry_condition_fn=is_retryable,
 )
 def trained(trials: Trials, trial: Trial) -> Any:
     """One trial, from its values to its metric. Its state in Prefect says how it ended."""

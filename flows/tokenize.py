@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.store import Artifact, Store
-from tasks.tokenize.task import Tokenize
+from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.task import tokenize as tokenize_stage
 
 

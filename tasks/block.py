@@ -22,24 +22,24 @@ class Block(BaseModel):
 
     def semantic(self) -> dict[str, Any]:
         """What of these settings decides the outcome, as JSON types: the part that enters an artifact's key."""
-        return {name: meaning(getattr(self, name)) for name in type(self).model_fields}
+        return {name: semantic_value(getattr(self, name)) for name in type(self).model_fields}
 
 
 B = TypeVar("B", bound=Block)
 
 
-def meaning(value: Any) -> Any:
+def semantic_value(value: Any) -> Any:
     """The semantic part of a field's value, through lists and nested blocks."""
     if isinstance(value, Block):
         return value.semantic()
     if isinstance(value, (list, tuple)):
-        return [meaning(item) for item in value]
+        return [semantic_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: meaning(item) for name, item in value.items()}
+        return {name: semantic_value(item) for name, item in value.items()}
     return value
 
 
-def kind_of(block: type[Block]) -> str:
+def block_kind(block: type[Block]) -> str:
     """`WordCount` → `word_count`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", block.__name__).lower()
 
@@ -57,24 +57,24 @@ def _members(base: type[Block]) -> dict[str, type[Block]]:
             for block in vars(module).values()
             if isinstance(block, type) and issubclass(block, base) and block.__module__ == module.__name__
         ]
-        if [kind_of(block) for block in blocks] != [info.name]:
+        if [block_kind(block) for block in blocks] != [info.name]:
             names = ", ".join(block.__name__ for block in blocks) or "none"
             raise TypeError(f"{module.__name__} must define one {base.__name__} named after the file, not {names}")
         found[info.name] = blocks[0]
     return found
 
 
-def members(base: type[B]) -> dict[str, type[B]]:
+def discover_blocks(base: type[B]) -> dict[str, type[B]]:
     """The blocks of the folder whose `__init__.py` defines `base`: kind → class, in order of the file names."""
     return cast("dict[str, type[B]]", _members(base))
 
 
-def restored(family: type[Block], base: type[Block], fields: dict[str, Any]) -> Block:
+def unpickle_family(family: type[Block], base: type[Block], fields: dict[str, Any]) -> Block:
     """Rebuild a folder's settings from a pickle: their class is made at run time, so it has no importable name."""
     return cast("type[Block]", family[base]).model_validate(fields)  # type: ignore[index]
 
 
-def first_line(block: type[Block]) -> str:
+def docstring_summary(block: type[Block]) -> str:
     return (block.__doc__ or "").strip().splitlines()[0]
 
 
@@ -85,7 +85,7 @@ class _Family(Block):
     base: ClassVar[type[Block]]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (self.family, self.base, self.model_dump())
+        return unpickle_family, (self.family, self.base, self.model_dump())
 
 
 class Every(_Family, Generic[B]):
@@ -98,7 +98,7 @@ class Every(_Family, Generic[B]):
 
     def blocks(self) -> Iterator[tuple[str, B]]:
         """Every block with its kind, in order of the file names."""
-        for kind in members(self.base):
+        for kind in discover_blocks(self.base):
             yield kind, getattr(self, kind)
 
 
@@ -125,8 +125,8 @@ class OneOf(_Family, Generic[B]):
 @functools.cache
 def _every(base: type[Block]) -> type[Block]:
     fields: dict[str, Any] = {
-        kind: (block, Field(default_factory=block, description=first_line(block)))
-        for kind, block in members(base).items()
+        kind: (block, Field(default_factory=block, description=docstring_summary(block)))
+        for kind, block in discover_blocks(base).items()
     }
     made = create_model(f"Every{base.__name__}", __base__=Every, __module__=__name__, __doc__=base.__doc__, **fields)
     made.base, made.family = base, Every
@@ -135,10 +135,10 @@ def _every(base: type[Block]) -> type[Block]:
 
 @functools.cache
 def _one_of(base: type[Block]) -> type[Block]:
-    kinds = tuple(members(base))
+    kinds = tuple(discover_blocks(base))
     fields: dict[str, Any] = {"kind": (Literal[kinds], Field(description=f"which {base.__name__.lower()}"))}
-    for kind, block in members(base).items():
-        fields[kind] = (block, Field(default_factory=block, description=first_line(block)))
+    for kind, block in discover_blocks(base).items():
+        fields[kind] = (block, Field(default_factory=block, description=docstring_summary(block)))
     made = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)
     made.base, made.family = base, OneOf
     return made

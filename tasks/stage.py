@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tasks.block import Block
-from tasks.failure import explained, heals
-from tasks.manifest import Input, Wanted, fingerprint
-from tasks.reason import reason
+from tasks.errors import explain_error, is_transient
 from tasks.store import Artifact, Store
+from tasks.store.manifest import ArtifactRef, BuildSpec, code_fingerprint
+from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.stage")
 
@@ -54,7 +54,7 @@ class Stage(Generic[S]):
             retries=len(RETRY_DELAY_SECONDS),
             retry_delay_seconds=RETRY_DELAY_SECONDS,
             retry_jitter_factor=0.5,
-            retry_condition_fn=may_heal,
+            retry_condition_fn=is_retryable,
         )
         return policy(self._cached_or_built)
 
@@ -63,39 +63,39 @@ class Stage(Generic[S]):
         artifact: Artifact = self.task(settings, inputs, force, return_state=True).result()
         return artifact
 
-    def wanted(self, settings: S, *inputs: Artifact) -> Wanted:
+    def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
         """What decides the artifact."""
-        return self.wanted_from(settings, tuple(each.as_input for each in inputs))
+        return self.build_spec_from(settings, tuple(each.ref for each in inputs))
 
-    def wanted_from(self, settings: S, inputs: tuple[Input, ...]) -> Wanted:
+    def build_spec_from(self, settings: S, inputs: tuple[ArtifactRef, ...]) -> BuildSpec:
         """The same, from what a manifest keeps of the inputs."""
-        return Wanted(
+        return BuildSpec(
             stage=self.name,
             version=self.version,
             settings=settings.model_dump(mode="json"),
             semantic=settings.semantic(),
             inputs=inputs,
-            fingerprint=fingerprint(*self.code),
+            fingerprint=code_fingerprint(*self.code),
         )
 
     def _cached_or_built(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
         try:
             store = Store.current()
-            wanted = self.wanted(settings, *inputs)
-            cached = None if force else store.verified(self.name, wanted.wanted_key)
+            wanted = self.build_spec(settings, *inputs)
+            cached = None if force else store.get_valid(self.name, wanted.expected_key)
             if cached is None:
-                with store.lock(self.name, wanted.wanted_key), self.holding():
+                with store.lock(self.name, wanted.expected_key), self.acquire_slot():
                     # another run may have built it while this one waited for the lock
-                    cached = None if force else store.verified(self.name, wanted.wanted_key)
+                    cached = None if force else store.get_valid(self.name, wanted.expected_key)
                     artifact = cached or self._built(store, wanted, settings, inputs, force=force)
             else:
                 artifact = cached
         except Exception as error:
-            clear = explained(self.name, error)
+            clear = explain_error(self.name, error)
             if clear is error:
                 raise
             raise clear from error
-        show(artifact)
+        publish_ui_artifact(artifact)
         if cached is None:
             return artifact
         from prefect.states import Completed
@@ -104,12 +104,12 @@ class Stage(Generic[S]):
         return Completed(name="Cached", message=f"{self.name} {artifact.key}", data=artifact)
 
     def _built(
-        self, store: Store, wanted: Wanted, settings: S, inputs: tuple[Artifact, ...], *, force: bool
+        self, store: Store, wanted: BuildSpec, settings: S, inputs: tuple[Artifact, ...], *, force: bool
     ) -> Artifact:
-        why = "forced" if force else reason(wanted, store.manifests(self.name), self.section)
-        draft = store.draft(self.name, wanted.wanted_key, wanted.inputs)
+        why = "forced" if force else explain_rebuild(wanted, store.manifests(self.name), self.section)
+        draft = store.draft(self.name, wanted.expected_key, wanted.inputs)
         going_on = f"; goes on, finished shards: {draft.num_finished}" if draft.num_finished else ""
-        log.info("%s %s: building (%s)%s", self.name, wanted.wanted_key, why, going_on)
+        log.info("%s %s: building (%s)%s", self.name, wanted.expected_key, why, going_on)
         started = time.time()
         try:
             self.build(settings, draft, *inputs)
@@ -122,7 +122,7 @@ class Stage(Generic[S]):
         log.info("%s %s: built in %.1f s", self.name, artifact.key, time.time() - started)
         return artifact
 
-    def holding(self) -> AbstractContextManager[None]:
+    def acquire_slot(self) -> AbstractContextManager[None]:
         """One of the places that the deployment gives to such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`), is held."""
         limit = os.environ.get(f"TEXTMILL_{self.slot.upper()}_SLOT") if self.slot else None
         if not limit:
@@ -143,15 +143,15 @@ def stage(
     return lambda build: Stage(build, name, version, section or name, shares, slot)
 
 
-def may_heal(_task: Any, _run: Any, state: Any) -> bool:
+def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
     """Retry what can heal: networks and lost workers, never a wrong value or a full disk."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, BaseException) and heals(error)
+    return isinstance(error, BaseException) and is_transient(error)
 
 
-def show(artifact: Artifact) -> None:
+def publish_ui_artifact(artifact: Artifact) -> None:
     """The stage's table and pictures, as an artifact in the Prefect UI."""
-    summary = artifact.part("summary.md") / "summary.md"
+    summary = artifact.folder_with("summary.md") / "summary.md"
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.draft import Draft
-from tasks.manifest import described, digest_of
-from tasks.store import Artifact
+from tasks.store import Artifact, Draft
+from tasks.store.manifest import digest_files, hash_files
 from tests import object_store
 
 # Prefect keeps the stream it finds when it sets up its logs; a test's captured one is closed when the test ends.
@@ -35,7 +34,7 @@ def as_artifact() -> Callable[[Path, str], Artifact]:
     """`as_artifact(folder, "crawl")` gives a handle of a folder that a test filled."""
 
     def make(folder: Path, stage: str) -> Artifact:
-        digest = digest_of(described(folder))
+        digest = digest_files(hash_files(folder))
         return Artifact(stage=stage, key=digest[:16], digest=digest, path=str(folder))
 
     return make

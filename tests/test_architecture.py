@@ -1,20 +1,38 @@
-"""The rules between folders, read from the code's own imports."""
+"""The rules between folders and files, read from the code's own imports. Each test lists all offenders."""
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
-NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
+TORCH_FOLDERS = {"model", "pretrain", "downstream", "inference", "evaluate"}
+SHARED_FOLDERS = {
+    # a folder of tasks/ that is no stage → who may import it
+    "model": {"model", "pretrain", "downstream", "inference", "evaluate"},
+    "downstream": {"downstream", "inference", "evaluate", "search"},
+    "inference": {"inference", "downstream", "clean", "evaluate"},
+}
+STAGE_FACES = {"task", "settings", "query"}
+MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
+MAX_LINES = 300
 CODE = sorted(path for folder in ("flows", "tasks") for path in (ROOT / folder).rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in CODE}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+def list_imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports at run time, anywhere in it; of `from a import b` both a and a.b."""
+    tree = ast.parse(path.read_bytes())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -23,40 +41,141 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def place(path: Path) -> tuple[str, ...]:
-    return path.relative_to(ROOT).parts
+IMPORTS = {path: tuple(list_imports(path)) for path in CODE}
+
+
+def find_offenders(is_allowed: Callable[[tuple[str, ...], list[str]], bool]) -> list[str]:
+    """Imports that a rule forbids; it gets the parts of the file's path and of the imported module's name."""
+    return [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path, modules in IMPORTS.items()
+        for module in modules
+        if not is_allowed(path.relative_to(ROOT).parts, module.split("."))
+    ]
+
+
+def folder_of(parts: tuple[str, ...]) -> str:
+    """The folder of tasks/ that a file is in; empty for files beside the folders, and for flows."""
+    return parts[1] if parts[0] == "tasks" and len(parts) > 2 else ""
 
 
 def test_there_is_code_to_check() -> None:
     assert len(CODE) > 50
+    assert sum(map(len, IMPORTS.values())) > 1000
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: "/".join(place(path)))
-def test_imports_follow_the_rules(path: Path) -> None:
-    parts = place(path)
-    stage = parts[1] if parts[0] == "tasks" and parts[1] in STAGES else None
-    for module in imported(path):
-        top, *rest = module.split(".")
-        inner = rest[0] if rest else ""
-        if top == "prefect":
-            assert parts[0] == "flows" or parts == ("tasks", "stage.py"), f"only flows and stage.py import {module}"
-        if top == "torch":
-            assert parts[:2] in {("tasks", "model"), ("tasks", "pretrain"), ("tasks", "evaluate")}, f"imports {module}"
-        if top == "flows":
-            assert parts[0] == "flows", f"tasks know no flows, but this imports {module}"
-        if top == "tasks" and stage and inner in STAGES:
-            assert inner == stage, f"no stage imports another, but this imports {module}"
-        if top == "tasks" and inner == "model":
-            assert parts[1] in {"model", "pretrain", "evaluate"}, f"imports {module}"
-        if top == "tasks" and parts[0] == "flows" and inner in STAGES and len(rest) > 1:
-            assert rest[1] in {"task", "query"}, f"flows use a stage by task.py or query.py, but this imports {module}"
+def test_prefect_is_imported_by_flows_and_stage_py_only() -> None:
+    assert not find_offenders(
+        lambda file, module: module[0] != "prefect" or file[0] == "flows" or file == ("tasks", "stage.py")
+    )
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: "/".join(place(path)))
-def test_files_have_names_that_say_something(path: Path) -> None:
-    assert path.stem not in NAMELESS
+def test_torch_is_imported_by_folders_of_models_only() -> None:
+    assert not find_offenders(lambda file, module: module[0] != "torch" or folder_of(file) in TORCH_FOLDERS)
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: "/".join(place(path)))
-def test_files_are_short_enough_to_read(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+def test_nothing_below_imports_flows() -> None:
+    assert not find_offenders(lambda file, module: module[0] != "flows" or file[0] == "flows")
+
+
+def test_flows_do_not_import_the_command_line() -> None:
+    def is_allowed(file: tuple[str, ...], module: list[str]) -> bool:
+        return module[:2] != ["flows", "cli"] or file[:2] in {("flows", "cli"), ("flows", "__main__.py")}
+
+    assert not find_offenders(is_allowed)
+
+
+def test_no_stage_imports_another() -> None:
+    def is_allowed(file: tuple[str, ...], module: list[str]) -> bool:
+        return not (
+            module[0] == "tasks"
+            and folder_of(file) in STAGES
+            and len(module) > 1
+            and module[1] in STAGES - {folder_of(file)}
+        )
+
+    assert not find_offenders(is_allowed)
+
+
+def test_folders_that_stages_share_are_imported_by_those_only() -> None:
+    def is_allowed(file: tuple[str, ...], module: list[str]) -> bool:
+        shared = module[1] if module[0] == "tasks" and len(module) > 1 else ""
+        return shared not in SHARED_FOLDERS or folder_of(file) in SHARED_FOLDERS[shared]
+
+    assert not find_offenders(is_allowed)
+
+
+def test_flows_use_a_stage_by_its_faces() -> None:
+    def is_allowed(file: tuple[str, ...], module: list[str]) -> bool:
+        is_inside = module[0] == "tasks" and len(module) > 2 and module[1] in STAGES
+        return file[0] != "flows" or not is_inside or module[2] in STAGE_FACES
+
+    assert not find_offenders(is_allowed)
+
+
+def test_files_have_names_that_say_something() -> None:
+    assert not [str(path.relative_to(ROOT)) for path in CODE if path.stem in MEANINGLESS_NAMES]
+
+
+def test_files_are_short_enough_to_read() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in CODE}
+    assert not {path: length for path, length in lengths.items() if length > MAX_LINES}
+
+
+def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one node (Tarjan 1972)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    circles = []
+
+    def visit(node: str) -> None:
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for target in sorted(graph.get(node, ())):
+            if target not in order:
+                visit(target)
+                low[node] = min(low[node], low[target])
+            elif target in stack:
+                low[node] = min(low[node], order[target])
+        if low[node] == order[node]:
+            component = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(component) > 1:
+                circles.append(sorted(component))
+
+    for node in sorted(graph):
+        if node not in order:
+            visit(node)
+    return circles
+
+
+def graph_of_files() -> dict[str, set[str]]:
+    """Module → modules of the project that it imports. A package stands for its `__init__.py`."""
+    graph: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        # of `from a import b` only a.b counts where b is a module: a's own code is not used
+        targets = set(IMPORTS[path]) & MODULES.keys()
+        parents = {target.rpartition(".")[0] for target in targets}
+        names = {name.rpartition(".")[0] for name in IMPORTS[path] if name not in MODULES}
+        graph[module] = {target for target in targets if target not in parents or target in names} - {module}
+    return graph
+
+
+def test_no_circles_between_files() -> None:
+    assert not find_circles(graph_of_files())
+
+
+def test_no_circles_between_the_folders_and_files_of_a_folder() -> None:
+    """Within each folder the files and subfolders, each with all that is below it, import in one direction only."""
+    folders: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    packages = {module for module, path in MODULES.items() if path.name == "__init__.py"}
+    for module, targets in graph_of_files().items():
+        for target in targets:
+            here, there = (
+                (*name.split("."), "__init__") if name in packages else tuple(name.split("."))
+                for name in (module, target)
+            )
+            depth = next(level for level, pair in enumerate(zip(here, there, strict=False)) if pair[0] != pair[1])
+            folders[".".join(here[:depth])][here[depth]].add(there[depth])
+    assert not {folder: circles for folder, graph in folders.items() if (circles := find_circles(graph))}

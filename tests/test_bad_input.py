@@ -10,15 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.clean.task import Clean, clean, extract
+from tasks.clean.settings import Clean
+from tasks.clean.task import clean, extract
 from tasks.crawl import records
 from tasks.crawl.page import Page
-from tasks.crawl.task import Crawl, crawl
-from tasks.dedup.task import Dedup, dedup
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
-from tasks.tokenize.task import Tokenize, tokenize
+from tasks.crawl.settings import Crawl
+from tasks.crawl.task import crawl
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
+from tasks.tokenize.settings import Tokenize
+from tasks.tokenize.task import tokenize
 
 MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]

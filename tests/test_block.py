@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tasks.block import Block, Every, OneOf, kind_of, members
+from tasks.block import Block, Every, OneOf, block_kind, discover_blocks
 
 FAMILY = {
     "__init__.py": "from tasks.block import Block\nclass Animal(Block):\n    '''Any animal.'''\n    legs: int = 4\n",
@@ -35,11 +35,11 @@ def animal(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_kind_is_the_class_name_in_snake_case() -> None:
-    assert kind_of(type("WordCount", (Block,), {})) == "word_count"
+    assert block_kind(type("WordCount", (Block,), {})) == "word_count"
 
 
 def test_members_are_the_files_of_the_folder(animal: Any) -> None:
-    assert list(members(animal)) == ["big_cat", "bird"]
+    assert list(discover_blocks(animal)) == ["big_cat", "bird"]
 
 
 def test_every_has_a_field_per_block(animal: Any) -> None:
@@ -74,4 +74,4 @@ def test_file_and_block_must_have_one_name(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(
         TypeError, match=r"zoo_with_a_stray\.whale must define one Animal named after the file, not Fish"
     ):
-        members(animal)
+        discover_blocks(animal)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clean.task import Clean, extract
+from tasks.clean.settings import Clean
+from tasks.clean.task import extract
 from tasks.crawl.task import crawl
-from tasks.draft import Draft
-from tasks.engine import executor
-from tasks.failure import Transient
-from tasks.manifest import described, digest_of
-from tasks.store import Artifact
+from tasks.errors import Transient
+from tasks.runtime.executor import open_executor
+from tasks.store import Artifact, Draft
+from tasks.store.manifest import digest_files, hash_files
 from tests.flows import tiny
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
@@ -93,7 +93,7 @@ def extracted(pages: Path, out: Path) -> str:
     """The digest of their documents."""
     handle = Artifact(stage="crawl", key="0" * 16, digest="0" * 32, path=str(pages))
     extract.build(Clean().scoring(), Draft(out), handle)
-    return digest_of(described(out))
+    return digest_files(hash_files(out))
 
 
 def test_killed_worker_loses_nothing(
@@ -113,7 +113,7 @@ def test_killed_worker_loses_nothing(
 
 
 def test_shards_that_kill_their_workers_end_the_stage(cluster: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Transient, match="died again and again"), executor(2) as pool:
+    with pytest.raises(Transient, match="died again and again"), open_executor(2) as pool:
         pool.submit(os._exit, 1).result()
     assert cluster[0].poll() is not None or cluster[1].poll() is not None
 
@@ -122,6 +122,6 @@ def test_a_cluster_without_workers_is_named(cluster: list[Process], monkeypatch:
     for worker in cluster:
         worker.kill()
         worker.wait()
-    monkeypatch.setattr("tasks.engine.DASK_SECONDS", 2)
-    with pytest.raises(Transient, match="no worker joined the Dask cluster"), executor(2):
+    monkeypatch.setattr("tasks.runtime.executor.DASK_SECONDS", 2)
+    with pytest.raises(Transient, match="no worker joined the Dask cluster"), open_executor(2):
         pass

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 PORT = 8420
 """Fixed: the address of the first page is part of the crawl's key, so a second demo finds everything cached."""

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tasks.clean.characters import STEP, bytes_of, character_table
-from tasks.clean.tokens import longest_of, tokens
-from tasks.compiled import compiled
-from tasks.kernels import mixed
+from tasks.clean.measures.characters import STEP, bytes_of, character_table
+from tasks.clean.measures.tokens import longest_of, tokens
+from tasks.runtime.jit import jit
+from tasks.runtime.text_kernels import mix_bits
 
 BITS = 18
 BUCKETS = 1 << BITS
@@ -119,7 +119,7 @@ def telling(classifier: Weights, texts: pl.Series, count: int) -> Iterator[tuple
     return ((names[int(place)], float(weights[place])) for place in chosen)
 
 
-@compiled
+@jit
 def fill(data: Any, offsets: Any, table: Any, columns: Any, ends: Any) -> None:
     """The buckets of every text, one after the other."""
     words = np.empty(longest_of(offsets), np.uint64)
@@ -129,7 +129,7 @@ def fill(data: Any, offsets: Any, table: Any, columns: Any, ends: Any) -> None:
         ends[row + 1] = ends[row] + buckets(words, number, filled_by, row + 1, columns[ends[row] :])
 
 
-@compiled
+@jit
 def score(data: Any, offsets: Any, table: Any, weights: Any, found: Any) -> None:
     """The log odds of every text, less the bias."""
     room = longest_of(offsets)
@@ -144,13 +144,13 @@ def score(data: Any, offsets: Any, table: Any, weights: Any, found: Any) -> None
         found[row] = total / np.sqrt(count) if count else 0.0
 
 
-@compiled
+@jit
 def buckets(words: Any, number: Any, filled_by: Any, row: Any, out: Any) -> Any:
     """The different buckets of one text's words and pairs into `out`; returns how many."""
     count = 0
     for place in range(number):
         for pair in range(2 if place else 1):
-            value = words[place] if not pair else mixed(words[place] + words[place - 1] * np.uint64(STEP))
+            value = words[place] if not pair else mix_bits(words[place] + words[place - 1] * np.uint64(STEP))
             bucket = np.int64(value >> np.uint64(64 - BITS))
             if filled_by[bucket] != row:
                 filled_by[bucket] = row

@@ -5,85 +5,29 @@ them again and never a page.
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
-from tasks.block import Block, Every
-from tasks.clean.filters import SCORE, Filter
-from tasks.clean.funnel import added, summary
-from tasks.clean.html.markup import Extract
-from tasks.clean.pages import index_files
-from tasks.clean.pii import Pii
-from tasks.clean.samples import merged, shown
-from tasks.clean.verdict import EMPTIED, PERSONAL, clean_shard
-from tasks.draft import Draft
-from tasks.failure import StageFailure
+from tasks.clean.decide.apply_filters import EMPTIED, PERSONAL, clean_shard
+from tasks.clean.decide.funnel import added, summary
+from tasks.clean.decide.samples import merged, shown
+from tasks.clean.extract.crawl_reader import index_files
+from tasks.clean.settings import Clean, Extract
+from tasks.errors import StageFailure
 from tasks.stage import stage
-from tasks.store import Artifact
+from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.clean")
 
 
-class Score(Block):
-    """What decides the scored documents: extraction, and those fields of the filters that change a score."""
-
-    extract: Extract = Extract()
-    filters: Every[Filter] = Every[Filter]()
-
-    def semantic(self) -> dict[str, Any]:
-        """Every filter by name, because each is a column; of its fields those in `scored_by`."""
-        scored_by = {
-            kind: {name: value for name, value in block.semantic().items() if name in block.scored_by}
-            for kind, block in self.scoring().items()
-        }
-        return {"extract": self.extract.semantic(), "filters": scored_by}
-
-    def scoring(self) -> dict[str, Filter]:
-        """The filters that score a document as soon as it is extracted."""
-        return {kind: block for kind, block in self.filters.blocks() if not block.late}
-
-
-class Clean(Block):
-    """What stays: a document stays when every enabled filter keeps it."""
-
-    extract: Extract = Extract()
-    """how a page becomes text"""
-    filters: Every[Filter] = Every[Filter]()
-    """what a document must be like to stay"""
-    remove_bad_lines: bool = False
-    """remove the lines that C4 would (without end punctuation, of one or two words, about cookies) from what stays"""
-    pii: Pii = Pii()
-    """what becomes of personal data in what stays"""
-
-    def semantic(self) -> dict[str, Any]:
-        """The filters' settings; how pages are extracted reaches the key through the documents' digest."""
-        rules = {
-            kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
-        }
-        return {"filters": rules, "remove_bad_lines": self.remove_bad_lines, "pii": self.pii.semantic()}
-
-    def measured(self, rules: list[str], scored: Mapping[str, Any]) -> list[str]:
-        """For each rule that is a filter, the score of a scored document and the bounds that it must keep."""
-        blocks = [(kind, getattr(self.filters, kind)) for kind in rules if kind in type(self.filters).model_fields]
-        scores = {kind: scored.get(SCORE + kind) for kind, _ in blocks}
-        return [
-            f"{kind}: {'not kept' if scores[kind] is None else f'{scores[kind]:.6g}'}, stays: {block.bounds}"
-            for kind, block in blocks
-        ]
-
-    def scoring(self) -> Score:
-        """The settings of the first half."""
-        return Score(extract=self.extract, filters=self.filters)
-
-
 @stage("extract", version=3, section="clean")
-def extract(settings: Score, draft: Draft, pages: Artifact) -> None:
+def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     """Pages to documents with a score by every filter. Raises StageFailure when no page gives one."""
-    from tasks.clean.documents import LINES, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second
-    from tasks.clean.recurring import recurring  # noqa: PLC0415
-    from tasks.compiled import announce  # noqa: PLC0415
+    from tasks.clean.extract.documents import LINES, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second
+    from tasks.clean.extract.recurring_lines import recurring  # noqa: PLC0415
+    from tasks.clean.measures.measures import measure  # noqa: PLC0415
+    from tasks.runtime.jit import log_compilation  # noqa: PLC0415
 
-    announce("clean")
+    log_compilation("extract", measure)
     names = index_files(pages.folder)
     draft.map(read_shard, {index.stem: (index, pages.folder, settings.extract) for index in names}, "pages")
     lines = None

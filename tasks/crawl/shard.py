@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.crawl import records
+from tasks.crawl.counters import Tally
 from tasks.crawl.page import REPEATED, Change, Page, Row
 from tasks.crawl.records import Payload, Record
-from tasks.crawl.tally import Tally
 
 TIME = pa.timestamp("ms", "UTC")
 INDEX = pa.schema(

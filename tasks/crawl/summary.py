@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from tasks.plot import as_image
+from tasks.svg_charts import chart_as_image
 
 WIDTH, ROW, LABEL = 640, 22, 230
 MOST_BARS = 12
@@ -16,7 +16,9 @@ def summary(counts: dict[str, Any], snapshot: str) -> str:
     hosts = counts["hosts"]
     said = f"{counts['pages']:,} pages, {counts['bytes'] / 1e6:,.1f} MB of payload, {counts['pages_per_second']:,}/s."
     parts = [f"# Crawl of {snapshot}", said]
-    parts.append(as_image(bars(counts["statuses"] | counts["skipped"]), "Answers by status, and what was not stored"))
+    parts.append(
+        chart_as_image(bars(counts["statuses"] | counts["skipped"]), "Answers by status, and what was not stored")
+    )
     parts.append(table(("status", "answers"), figures(counts["statuses"])))
     if counts["skipped"]:
         parts.append(table(("not stored because", "URLs"), figures(counts["skipped"])))
@@ -25,7 +27,7 @@ def summary(counts: dict[str, Any], snapshot: str) -> str:
     if set(counts["changes"]) - {"new"}:
         parts.append(table(("since the snapshot before", "pages"), figures(counts["changes"])))
     if len(hosts) > 1:
-        parts.append(as_image(bars({host: of_host["pages"] for host, of_host in hosts.items()}), "Pages by host"))
+        parts.append(chart_as_image(bars({host: of_host["pages"] for host, of_host in hosts.items()}), "Pages by host"))
     rows = [(host, f"{n['pages']:,}", f"{n['bytes'] / 1e6:,.2f}") for host, n in hosts.items()]
     parts.append(table(("host", "pages", "MB"), rows))
     if counts["queues"]:

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.dedup.bands import HASH_BITS, Layout
-from tasks.dedup.index import among, between, fixed, known, written_keys
-from tasks.dedup.minhash import U8, U64
-from tasks.dedup.shard import Rows, Shard
+from tasks.dedup.document_shard import Rows, Shard
+from tasks.dedup.minhash.band_index import among, between, fixed, known, written_keys
+from tasks.dedup.minhash.bands import HASH_BITS, Layout
+from tasks.dedup.minhash.signatures import U8, U64
 
 
 class Corpus:

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.dedup.bands import key_ranges, reach
-from tasks.dedup.clusters import FILE, LEADER, names
 from tasks.dedup.corpus import Corpus
-from tasks.dedup.decontaminate import CUTS
-from tasks.dedup.index import known, write_keys, write_known
-from tasks.dedup.repeats import REDUCED
-from tasks.dedup.scheme import layout_of, metadata
-from tasks.dedup.shard import BATCH, opened, texts_by_row
+from tasks.dedup.decontamination.decontaminate import CUTS
+from tasks.dedup.document_shard import BATCH, opened, texts_by_row
+from tasks.dedup.minhash.band_index import known, write_keys, write_known
+from tasks.dedup.minhash.bands import key_ranges, reach
+from tasks.dedup.minhash.index_format import layout_of, metadata
+from tasks.dedup.near_duplicates.cluster_ids import FILE, LEADER, names
+from tasks.dedup.repeated_passages import REDUCED
+from tasks.dedup.settings import Dedup
 from tasks.dedup.steps import Decision
-from tasks.dedup.task import Dedup
-from tasks.draft import Draft
+from tasks.store import Draft
 
 Flags = npt.NDArray[np.bool_]
 # a later snapshot reads again those row groups that hold a possible copy of a new document

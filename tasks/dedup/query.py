@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.bands import Layout, band_keys, digest_keys
-from tasks.dedup.cluster import jaccard
-from tasks.dedup.index import written_keys
-from tasks.dedup.minhash import U32, U64, shingle_set, sketch
-from tasks.dedup.scheme import written_scheme
-from tasks.dedup.shard import Rows, opened, some_rows
-from tasks.dedup.words import character_table
-from tasks.kernels import buffers
+from tasks.dedup.document_shard import Rows, opened, some_rows
+from tasks.dedup.minhash.band_index import written_keys
+from tasks.dedup.minhash.bands import Layout, band_keys, digest_keys
+from tasks.dedup.minhash.index_format import written_scheme
+from tasks.dedup.minhash.signatures import U32, U64, shingle_set, sketch
+from tasks.dedup.minhash.words import character_table
+from tasks.dedup.near_duplicates.greedy import jaccard
+from tasks.runtime.text_kernels import text_buffers
 
 
 class Match(NamedTuple):
@@ -27,7 +27,7 @@ class Match(NamedTuple):
     similarity: float
 
 
-def near(folders: Sequence[Path], texts: Sequence[str], least: float = 0.5) -> list[Match]:
+def find_similar(folders: Sequence[Path], texts: Sequence[str], least: float = 0.5) -> list[Match]:
     """The documents of dedup artifacts that are near each text, the most similar first.
 
     The similarity is the exact Jaccard similarity of the word shingles. The index finds a pair at the artifact's
@@ -39,7 +39,7 @@ def near(folders: Sequence[Path], texts: Sequence[str], least: float = 0.5) -> l
 
 
 def near_in(folder: Path, texts: Sequence[str], least: float) -> list[Match]:
-    """`near` for one artifact."""
+    """`find_similar` for one artifact."""
     scheme = written_scheme(folder)
     column = pa.array(texts, pa.large_string())
     made = sketch(column, scheme["num_perm"], scheme["shingle"], scheme["seed"])
@@ -67,7 +67,7 @@ def similarities(asked: list[U32], document: str, size: int, texts: Sequence[str
 
 def sets_of(texts: pa.Array, size: int) -> list[U32]:
     """The shingle set of every text."""
-    data, offsets = buffers(texts)
+    data, offsets = text_buffers(texts)
     ends = itertools.pairwise(offsets)
     return [shingle_set(data, start, end, character_table(), size) for start, end in ends]
 

@@ -7,18 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.bands import runs
-from tasks.dedup.cluster import first_of_equal
 from tasks.dedup.corpus import Corpus
-from tasks.dedup.minhash import sketch
-from tasks.dedup.near import Found, near_copies
-from tasks.dedup.scheme import layout_of, refuse_other
-from tasks.dedup.shard import Rows, Shard
-from tasks.dedup.sketches import write_sketches
-from tasks.dedup.task import Dedup
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.dedup.document_shard import Rows, Shard
+from tasks.dedup.minhash.bands import runs
+from tasks.dedup.minhash.index_format import layout_of, refuse_other
+from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.minhash.sketches import write_sketches
+from tasks.dedup.near_duplicates.find import Found, near_copies
+from tasks.dedup.near_duplicates.greedy import first_of_equal
+from tasks.dedup.settings import Dedup
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 
 SKETCHES = ".scratch/sketches"  # in the draft, not in the artifact
 

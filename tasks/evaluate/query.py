@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.evaluate.metrics import Score
-from tasks.evaluate.significance import DRAWS, Difference, interval, paired_difference
-from tasks.manifest import Manifest
+from tasks.downstream.metrics import Score
+from tasks.downstream.significance import DRAWS, Difference, interval, paired_difference
+from tasks.store.manifest import Manifest
 
 FEWEST_TEXTS = 30  # fewer common test texts say nothing about two models
 MANY_DRAWS = 10_000  # of the bootstrap where many intervals are asked for at once, each of them a rare quantile
@@ -71,7 +71,7 @@ class Change:
     difference: Difference
 
 
-def answers(folder: Path) -> dict[Task, Answers]:
+def load_answers(folder: Path) -> dict[Task, Answers]:
     """By task, from an evaluation's `answers.parquet`."""
     table = pl.read_parquet(folder / "answers.parquet")
     groups = table.group_by("benchmark", "labels", maintain_order=True)
@@ -86,15 +86,15 @@ def _answers(rows: pl.DataFrame) -> Answers:
     return Answers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
 
 
-def results(folder: Path) -> Iterator[Result]:
+def load_results(folder: Path) -> Iterator[Result]:
     """The score in every task of an evaluation."""
-    for (benchmark, labels), found in answers(folder).items():
+    for (benchmark, labels), found in load_answers(folder).items():
         mean = float(np.mean([score.value for score in found.scores]))
         counts = len(found.texts), len(found.scores)
         yield Result(benchmark, labels, found.budget, found.metric, *counts, mean, *interval(found.scores))
 
 
-def differ(one: Manifest, other: Manifest) -> str:
+def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Why two evaluations do not compare; empty when they do."""
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
@@ -103,14 +103,14 @@ def differ(one: Manifest, other: Manifest) -> str:
     return ""
 
 
-def changes(one: Path, other: Path, *, jointly: bool = False) -> list[Change]:
+def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> list[Change]:
     """The model of one evaluation against that of another, in the tasks that both have with enough common texts.
 
     Paired over the common test texts, of which one that repeats counts once. Where the data are the same to the last
     text, every seed drew the same labelled sample for both models, and the bootstrap pairs the seeds too; otherwise it
     draws them apart. The intervals hold 95 %; with `jointly` all of them together do, by Bonferroni's correction.
     """
-    first, second = answers(one), answers(other)
+    first, second = load_answers(one), load_answers(other)
     tasks = [task for task in first if task in second and first[task].compares(second[task])]
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
     enough = [task for task in tasks if len(common[task][0]) >= FEWEST_TEXTS]

@@ -11,18 +11,19 @@ from typing import Any
 
 import polars as pl
 
-from tasks.draft import Draft
-from tasks.evaluate.beforehand import Missing, made_ready
-from tasks.evaluate.contamination import Contamination, check
-from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.fits import attribution_file, baseline, choose, fit_file, score
-from tasks.evaluate.fitting.variants import models_of
-from tasks.evaluate.kinds import kind_of
-from tasks.evaluate.prepared import no_benchmark, tasks_of
-from tasks.evaluate.report.answer import summary
+from tasks.downstream.data.contamination import Contamination, check
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning.shards import attribution_file, baseline, choose, fit_file, score
+from tasks.downstream.finetuning.variants import models_of
+from tasks.downstream.prepare_tasks import no_benchmark, tasks_of
+from tasks.downstream.task_types import kind_of
+from tasks.errors import StageFailure
+from tasks.evaluate.preflight import Missing, made_ready
+from tasks.evaluate.report.attribution_texts import read
+from tasks.evaluate.report.conclusion import summary
 from tasks.evaluate.report.groups import by_group
-from tasks.evaluate.report.highlights import read
-from tasks.evaluate.report.history import (
+from tasks.evaluate.report.html_report import Story, render
+from tasks.evaluate.report.provenance import (
     ancestors,
     crawl_figures,
     funnel_steps,
@@ -31,11 +32,10 @@ from tasks.evaluate.report.history import (
     settings_lines,
 )
 from tasks.evaluate.report.samples import rules
-from tasks.evaluate.report.story import Story, render
-from tasks.evaluate.scores import Fit, Scoreboard, answers, as_json, rows, title_of, write_json
-from tasks.evaluate.task import Evaluate
-from tasks.failure import StageFailure
-from tasks.manifest import packages
+from tasks.evaluate.results.scoreboard import Fit, Scoreboard, answers, as_json, rows, title_of, write_json
+from tasks.evaluate.settings import Evaluate
+from tasks.store import Draft
+from tasks.store.manifest import package_versions
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -196,7 +196,7 @@ def write(settings: Evaluate, draft: Draft, checkpoint: Path, boards: list[Score
         run=run_picture(checkpoint),
         ancestors=ancestors(draft.lineage),
         settings=settings_lines(settings.semantic()),
-        versions={name: version for name, version in packages().items() if name in VERSIONS},
+        versions={name: version for name, version in package_versions().items() if name in VERSIONS},
         model=model_facts(checkpoint),
     )
     with draft.write("scores.parquet") as path:

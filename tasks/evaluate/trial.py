@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
-from tasks.draft import Draft
-from tasks.evaluate.examples import Task
-from tasks.evaluate.kinds import kind_of
-from tasks.evaluate.recipe import Recipe
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.task_types import kind_of
+from tasks.store import Draft
 
 Judge = Callable[[float, float], bool]
 """gets the share of the seeds that are done and the score so far; whether to end the trial"""
@@ -18,7 +18,7 @@ Run = tuple[Path, int, float, int]
 MODEL = "pretrained"
 
 
-def try_fits(
+def score_finetuning(
     recipe: Recipe, checkpoint: Path, tasks: Sequence[Task], seeds: int, scratch: Path, judge: Judge
 ) -> float | None:
     """Fit a checkpoint to each task with each of its label counts, and return the mean score on validation.
@@ -30,8 +30,8 @@ def try_fits(
     the end. Raises StageFailure.
     """
     # torch and transformers take seconds to import, and a plan or a form needs none of it
-    from tasks.evaluate.fitting.fits import choose, encode  # noqa: PLC0415
-    from tasks.evaluate.heads import class_of  # noqa: PLC0415
+    from tasks.downstream.finetuning.shards import choose, encode  # noqa: PLC0415
+    from tasks.downstream.heads import class_of  # noqa: PLC0415
 
     draft = Draft(scratch)
     data = {draft.scratch / f"{task.name}.parquet": task for task in tasks}
@@ -72,7 +72,7 @@ def mean_score(scores: Mapping[Run, float]) -> float:
     return mean(max(map(mean, rates.values())) for rates in by_rate.values())
 
 
-def measured(tasks: Sequence[Task], seeds: int) -> str:
+def describe_metric(tasks: Sequence[Task], seeds: int) -> str:
     """What the score of a trial is the mean of, in sentences."""
     each = "; ".join(
         f"{task.name} ({_metric(task)}; labels: {', '.join(str(labels or 'all') for labels in task.labels)})"

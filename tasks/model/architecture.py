@@ -1,14 +1,10 @@
 """Transformers' own model classes, built from random weights."""
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from tasks.block import Block
-from tasks.model.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 Family = Literal["bert", "roberta", "modernbert", "electra", "gpt2", "llama", "t5", "bart"]
 Reads = Literal["both", "left", "pairs"]
@@ -67,9 +63,3 @@ class Architecture(Block):
         if width % heads:
             raise ValueError(f"heads must divide the width: {width} is not a multiple of {heads}")
         return self
-
-    def build(self, vocabulary: Vocabulary, seed: int) -> "PreTrainedModel":
-        """The model with random weights that depend on `seed` only, in float32 on the CPU, without dropout."""
-        from tasks.model.families import build  # noqa: PLC0415 - torch and transformers take seconds to import
-
-        return build(self, vocabulary, seed)

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tasks.draft import sync
+from tasks.store.draft import fsync_path
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
@@ -56,10 +56,10 @@ class Checkpoints:
         state = {**state, "step": step, "digest": digest(aside / TENSORS)}
         (aside / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
         for path in (aside / TENSORS, aside / STATE, aside):
-            sync(path)
+            fsync_path(path)
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
-        sync(self.folder)
+        fsync_path(self.folder)
         self._drop(kept)
         return target
 

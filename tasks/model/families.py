@@ -199,7 +199,7 @@ FAMILIES: dict[Family, tuple[type[PreTrainedModel], Callable[[Architecture, Voca
 }
 
 
-def build(settings: Architecture, vocabulary: Vocabulary, seed: int) -> PreTrainedModel:
+def build_model(settings: Architecture, vocabulary: Vocabulary, seed: int) -> PreTrainedModel:
     """A model with random weights that depend on `seed` only."""
     model, config = FAMILIES[settings.family]
     with seeded(seed):

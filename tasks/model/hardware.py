@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

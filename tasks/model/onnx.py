@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model import attention
 from tasks.model.architecture import Reads
 from tasks.model.hardware import Hardware

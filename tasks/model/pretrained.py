@@ -7,11 +7,11 @@ import torch
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
 from tasks.model.families import FAMILIES, seeded
-from tasks.model.transfer import Parts, parts_of, revocabulary
 from tasks.model.vocabulary import Vocabulary
+from tasks.model.vocabulary_transfer import Parts, parts_of, revocabulary
 
 # what stands behind the last hidden states: it begins at random when the folder has none
 HEADS = ("cls.", "lm_head.", "head.", "decoder.bias", "discriminator_predictions.", "final_logits_bias")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.words import Words, spelling
 
 MOST_SENTINELS = 1000

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]

@@ -21,18 +21,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.failure import MENDS, StageFailure
+from tasks.errors import HINTS, StageFailure
 from tasks.model.hardware import num_ranks, probe
 from tasks.model.onnx import check_packages
-from tasks.pretrain.export import export, parameters
-from tasks.pretrain.guard import Stop, alive, alone, asleep
-from tasks.pretrain.loop import Line, Training, train
-from tasks.pretrain.memory import is_about_memory, out_of_memory
-from tasks.pretrain.ranks import joined
+from tasks.pretrain.distributed.ranks import joined
+from tasks.pretrain.distributed.sharding import is_sharded
+from tasks.pretrain.export.export import export, parameters
+from tasks.pretrain.monitoring.throughput import Speed
+from tasks.pretrain.monitoring.wandb_tracking import Tracking
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.sharding import is_sharded
-from tasks.pretrain.speed import Speed
-from tasks.pretrain.tracking import Tracking
+from tasks.pretrain.training.loop import Line, Training, train
+from tasks.pretrain.training.out_of_memory import is_about_memory, out_of_memory
+from tasks.pretrain.watchdog import Stop, alive, alone, asleep
 
 FAILED, STOPPED = 3, 75
 TOLD_EVERY_SECONDS = 0.5
@@ -162,7 +162,7 @@ def understood(error: Exception) -> StageFailure | None:
         return StageFailure(f"out of memory: {line}", mend)
     # safetensors raises a class of its own without a number
     if "os error 28" in line or getattr(error, "errno", None) == errno.ENOSPC:
-        return StageFailure(f"the disk is full: {line}", MENDS[errno.ENOSPC])
+        return StageFailure(f"the disk is full: {line}", HINTS[errno.ENOSPC])
     return error if isinstance(error, StageFailure) else None
 
 
@@ -183,7 +183,7 @@ def main() -> int:
         failure = understood(error)
         if failure is None:
             raise
-        tell(failure={"what": failure.what, "mend": failure.mend})
+        tell(failure={"what": failure.what, "mend": failure.hint})
     return FAILED
 
 

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from tasks.block import Block, OneOf
 from tasks.model.architecture import READS, Architecture
-from tasks.pretrain.divergence import Divergence
 from tasks.pretrain.objectives import Objective
-from tasks.pretrain.ramp import Ramp, check_doubles
-from tasks.pretrain.schedule import Schedule
-from tasks.pretrain.snapshots import Snapshots
-from tasks.pretrain.start import StartFrom
+from tasks.pretrain.schedules.divergence import Divergence
+from tasks.pretrain.schedules.initial_weights import StartFrom
+from tasks.pretrain.schedules.learning_rate import Schedule
+from tasks.pretrain.schedules.ramp import Ramp, check_doubles
+from tasks.pretrain.schedules.snapshot_mixing import Snapshots
 
 
 class Optimizer(Block):

@@ -3,14 +3,13 @@
 import shutil
 from pathlib import Path
 
-from tasks.draft import Draft
-from tasks.pretrain.process import run_trainer
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.trial import try_out
+from tasks.pretrain.trainer_process import run_trainer
+from tasks.pretrain.trial import validation_loss_of
 from tasks.stage import stage
-from tasks.store import Artifact
+from tasks.store import Artifact, Draft
 
-__all__ = ["Pretrain", "pretrain", "try_out"]
+__all__ = ["Pretrain", "pretrain", "validation_loss_of"]
 
 
 @stage("pretrain", version=3, shares=("model",), slot="gpu")

@@ -4,13 +4,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.failure import StageFailure
-from tasks.pretrain.process import Hopeless, Judge, run_trainer
+from tasks.errors import StageFailure
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.trainer_process import Hopeless, Judge, run_trainer
 from tasks.store import Artifact
 
 
-def try_out(settings: Pretrain, tokens: Sequence[Artifact], scratch: Path, judge: Judge) -> float | None:
+def validation_loss_of(settings: Pretrain, tokens: Sequence[Artifact], scratch: Path, judge: Judge) -> float | None:
     """Train as the stage does, and return the validation loss of the weights that it would have saved.
 
     None when `judge` ended the run. Killed, it goes on in `scratch`, which is removed in the end. Raises StageFailure.

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from tasks.plot import BLUE, GREY, RED, Marks, Panel, as_image, picture
 from tasks.search.settings import Search
 from tasks.search.space import Dimension
 from tasks.search.study import Tried
+from tasks.svg_charts import BLUE, GREY, RED, Marks, Panel, chart_as_image, render_chart
 
 MOST_ROWS = 50
 
@@ -50,7 +50,7 @@ def drawn(trials: Sequence[Tried], search: Search) -> str:
         Panel(f"{search.metric} by trial", [Marks("best", RED, so_far), Marks("trial", BLUE, values, True, False)]),
         Panel(f"{search.metric} by share of the run, %", curves),
     ]
-    return picture([*panels, *(_over(each, whole) for each in search.dimensions())])
+    return render_chart([*panels, *(_over(each, whole) for each in search.dimensions())])
 
 
 def _over(dimension: Dimension, whole: Sequence[Tried]) -> Panel:
@@ -64,7 +64,7 @@ def _over(dimension: Dimension, whole: Sequence[Tried]) -> Panel:
 def page(trials: Sequence[Tried], search: Search, recipe: str, about: str) -> str:
     """Markdown of the whole: with the best settings as a `recipe`, and what is to be said `about` the metric."""
     best = next(iter(ranked(trials, search)), None)
-    parts = [as_image(drawn(trials, search), "the trials of a search")]
+    parts = [chart_as_image(drawn(trials, search), "the trials of a search")]
     if best is not None:
         parts += [f"Best: trial {best.number}, {search.metric} {best.value:.4f}.", f"```yaml\n{recipe}```"]
     return "\n\n".join([*parts, *([about] if about else []), _table(trials, search)]) + "\n"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.failure import StageFailure
-from tasks.manifest import canonical
+from tasks.errors import StageFailure
 from tasks.search.settings import Search
+from tasks.store.manifest import canonical_json
 
 WHOLE_TRIALS = 5
 FAILURE = "failure"
@@ -95,7 +95,7 @@ class Trial:
     @property
     def scratch(self) -> Path:
         """Where its trainer works, and goes on after a kill."""
-        return self.study.folder / "running" / hashlib.sha256(canonical(self.params)).hexdigest()[:16]
+        return self.study.folder / "running" / hashlib.sha256(canonical_json(self.params)).hexdigest()[:16]
 
     def hopeless(self, share: float, value: float) -> bool:
         """Take in the metric at a share of the run. Whether to end it here."""

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from tasks.draft import Draft
-from tasks.kernels import buffers
-from tasks.tokenize.encode import Encoded
-from tasks.tokenize.mixture import Ints, languages, sources
-from tasks.tokenize.parts import PARTS, Part
-from tasks.tokenize.words import num_words
+from tasks.runtime.text_kernels import text_buffers
+from tasks.store import Draft
+from tasks.tokenize.document_weights import Ints, languages, sources
+from tasks.tokenize.encoder.encode import Encoded
+from tasks.tokenize.encoder.words import num_words
+from tasks.tokenize.splits import PARTS, Part
 
 KEYS = ["part", "language", "source"]
 # Of documents, each counted once; `rows` and `row_tokens` count them as often as they are trained on.
@@ -33,7 +33,7 @@ def counted(part: Part, documents: pa.RecordBatch, encoded: Encoded | None, unkn
             "language": languages(documents).to_pylist(),
             "source": sources(documents).to_pylist(),
             "documents": np.ones(len(texts), np.int64),
-            "bytes": np.diff(buffers(texts)[1]),
+            "bytes": np.diff(text_buffers(texts)[1]),
             "words": num_words(texts),
             "tokens": tokens,
             "unknown": np.diff(before[ends], prepend=0),

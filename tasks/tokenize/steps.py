@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
-from tasks.tokenize import existing
-from tasks.tokenize.encode import Encoder, record_batch, schema
-from tasks.tokenize.mixture import Ints, repeated, repeats, weights
-from tasks.tokenize.parts import (
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
+from tasks.tokenize.document_weights import Ints, repeated, repeats, weights
+from tasks.tokenize.encoder.encode import Encoder, record_batch, schema
+from tasks.tokenize.settings import Tokenize
+from tasks.tokenize.shards import Rolling
+from tasks.tokenize.splits import (  # fmt: skip
     HELDOUT,
     PARTS,
     TRAIN,
@@ -30,12 +30,11 @@ from tasks.tokenize.parts import (
     places,
     sampled,
     survey,
-)  # fmt: skip
-from tasks.tokenize.shards import Rolling
-from tasks.tokenize.special import save_trained, saved
+)
 from tasks.tokenize.statistics import KEYS, NUMBERS, counted, grouped, summed
-from tasks.tokenize.task import Tokenize
-from tasks.tokenize.vocabulary import trained
+from tasks.tokenize.vocabulary import pretrained
+from tasks.tokenize.vocabulary.special_tokens import save_trained, saved
+from tasks.tokenize.vocabulary.train import trained
 
 MEGABYTE = 1_000_000
 TEXT_COLUMNS = ("id", "url", "title", "text", "language")
@@ -57,10 +56,10 @@ def vocabulary(settings: Tokenize, draft: Draft, shards: dict[str, Path], earlie
     """The tokenizer in the draft: the first earlier snapshot's, an existing one, or one trained here."""
     wanted = settings.of_vocabulary()
     if earlier:
-        draft.map(existing.take, {"tokenizer": (existing.folders(earlier), wanted)}, label="vocabulary")
+        draft.map(pretrained.take, {"tokenizer": (pretrained.folders(earlier), wanted)}, label="vocabulary")
     elif settings.tokenizer:
         how = (settings.tokenizer, settings.missing_special, settings.sentinels)
-        draft.map(existing.adopt, {"tokenizer": how}, label="vocabulary")
+        draft.map(pretrained.adopt, {"tokenizer": how}, label="vocabulary")
     else:
         often = languages_in_sample(settings, draft, shards)
         draft.map(train, {"tokenizer": (list(shards.values()), settings, often)}, label="vocabulary")

@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.clean.mojibake import repaired
-from tasks.clean.tidy import tidy
+from tasks.clean.whitespace import tidy
 
 SENTENCES = [
     "L’été dernier, les élèves étaient à l’école : « ça coûte 5 € » – déjà vu…",

@@ -6,15 +6,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.block import Every, members
+from tasks.block import Every, discover_blocks
 from tasks.clean.filters import SCORE, Filter
 from tasks.clean.filters.length import Length
-from tasks.clean.personal import KINDS
-from tasks.clean.pii import Pii
-from tasks.clean.task import Clean, clean
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.clean.pii.patterns import KINDS
+from tasks.clean.pii.redaction import Pii
+from tasks.clean.settings import Clean
+from tasks.clean.task import clean
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 
 Make = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
@@ -22,7 +22,7 @@ AsArtifact = Callable[[Path, str], Artifact]
 
 def only(**filters: dict[str, object]) -> Clean:
     """All filters off but those named."""
-    settings = {kind: filters.get(kind, {"enabled": False}) for kind in members(Filter)}
+    settings = {kind: filters.get(kind, {"enabled": False}) for kind in discover_blocks(Filter)}
     return Clean.model_validate({"filters": settings})
 
 
@@ -73,7 +73,11 @@ def test_thresholds_of_a_disabled_filter_do_not_count() -> None:
 def test_settings_survive_json() -> None:
     settings = Clean.model_validate({"filters": {"language": {"languages": ["en", "zh"]}}})
     assert Clean.model_validate_json(settings.model_dump_json()) == settings
-    assert {kind for kind, _ in settings.filters.blocks()} == set(members(Filter)) == set(Every[Filter].model_fields)
+    assert (
+        {kind for kind, _ in settings.filters.blocks()}
+        == set(discover_blocks(Filter))
+        == set(Every[Filter].model_fields)
+    )
 
 
 def test_what_stays_and_why_the_rest_does_not(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.crawl.task import Crawl, crawl
-from tasks.draft import Draft
-from tasks.store import Artifact
+from tasks.crawl.settings import Crawl
+from tasks.crawl.task import crawl
+from tasks.store import Artifact, Draft
 
 
 @dataclass
@@ -216,7 +216,7 @@ def killed_after() -> Callable[..., None]:
     """
     program = (
         "import sys; from pathlib import Path; from tasks.crawl.task import Crawl, crawl;"
-        "from tasks.draft import Draft; from tasks.store import Artifact;"
+        "from tasks.store.draft import Draft; from tasks.store.store import Artifact;"
         "earlier = [Artifact.model_validate_json(each) for each in sys.argv[3:]];"
         "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *earlier)"
     )

@@ -4,11 +4,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tasks.block import members
+from tasks.block import discover_blocks
+from tasks.crawl.counters import MOST_HOSTS, OTHERS, Tally
+from tasks.crawl.settings import Crawl
 from tasks.crawl.sources import Source
 from tasks.crawl.summary import summary
-from tasks.crawl.tally import MOST_HOSTS, OTHERS, Tally
-from tasks.crawl.task import Crawl
 
 
 def test_today_becomes_a_date():
@@ -23,9 +23,9 @@ def test_only_the_chosen_source_enters_the_key():
     assert one.model_copy(update={"snapshot": "other"}).semantic() != one.semantic()
 
 
-@pytest.mark.parametrize("kind", members(Source))
+@pytest.mark.parametrize("kind", discover_blocks(Source))
 def test_source(kind):
-    block = members(Source)[kind]
+    block = discover_blocks(Source)[kind]
     assert block.__doc__
     assert all(field.description for field in block.model_fields.values())
     assert block.model_validate_json(block().model_dump_json()) == block()

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.dedup.task import Dedup, dedup
-from tasks.draft import Draft
-from tasks.manifest import described, digest_of
-from tasks.store import Artifact
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.store import Artifact, Draft
+from tasks.store.manifest import digest_files, hash_files
 
 MakeDraft = Callable[..., Draft]
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 3_000)]
@@ -86,7 +86,7 @@ def bytes_of(draft: Draft) -> dict[str, bytes]:
 
 def artifact(folder: Path, stage: str) -> Artifact:
     """A handle of a folder."""
-    digest = digest_of(described(folder))
+    digest = digest_files(hash_files(folder))
     return Artifact(stage=stage, key=digest[:16], digest=digest, path=str(folder))
 
 

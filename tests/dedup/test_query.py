@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dedup.query import near
-from tasks.failure import StageFailure
+from tasks.dedup.query import find_similar
+from tasks.errors import StageFailure
 from tests.dedup.planted import MakeDraft, as_clean, built, identity
 
 WORDS = [f"word{number}" for number in range(300)]
@@ -20,7 +20,7 @@ TEXTS = [
 def test_what_is_near_is_found_with_its_exact_similarity(tmp_path: Path, make_draft: MakeDraft) -> None:
     draft = built(make_draft, "out", as_clean(tmp_path / "in", TEXTS, 2))
     changed = " ".join([*WORDS[:-1], "x"])
-    found = near(
+    found = find_similar(
         [draft.path], [TEXTS[0], changed, "nothing of the kind is here at all", CHINESE[:-2], "???", "Short ONE!"]
     )
     expected = {0: TEXTS[0], 1: TEXTS[0], 3: CHINESE, 4: "???", 5: "short one"}
@@ -35,12 +35,12 @@ def test_several_artifacts_are_asked_and_the_most_similar_comes_first(tmp_path: 
     near_copy = " ".join([*WORDS[:-30], *("x" * 30)])
     first = built(make_draft, "first", as_clean(tmp_path / "one", [near_copy]))
     second = built(make_draft, "second", as_clean(tmp_path / "two", [TEXTS[0]]))
-    found = near([first.path, second.path], [TEXTS[0]])
+    found = find_similar([first.path, second.path], [TEXTS[0]])
     assert [match.id for match in found] == [identity(TEXTS[0]), identity(near_copy)]
-    assert near([first.path], [TEXTS[0]], least=0.95) == []
-    assert near([first.path], []) == []
+    assert find_similar([first.path], [TEXTS[0]], least=0.95) == []
+    assert find_similar([first.path], []) == []
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="holds no index"):
-        near([tmp_path], ["a text"])
+        find_similar([tmp_path], ["a text"])

@@ -7,9 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.dedup.outputs import DOCUMENTS_A_GROUP
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 from tests.dedup.planted import MakeDraft, artifact, as_clean, built, identity, planted, shuffled, texts_in, write
 
 

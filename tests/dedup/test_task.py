@@ -8,11 +8,11 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.dedup.minhash import sketch
-from tasks.dedup.task import Dedup, dedup
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 from tests.dedup.planted import MakeDraft, built, bytes_of, identity, planted, shuffled, texts_in, write
 
 AsArtifact = Callable[[Path, str], Artifact]

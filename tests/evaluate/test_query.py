@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from tasks.evaluate.metrics import Floats
-from tasks.evaluate.metrics.correlation import correlations
-from tasks.evaluate.query import FEWEST_TEXTS, answers, changes, differ, results
-from tasks.manifest import Manifest
+from tasks.downstream.metrics import Floats
+from tasks.downstream.metrics.correlation import correlations
+from tasks.evaluate.query import FEWEST_TEXTS, compare_evaluations, load_answers, load_results, why_not_comparable
+from tasks.store.manifest import Manifest
 
 TEXTS = 300
 HARDNESS = np.random.default_rng(0).random(TEXTS)
@@ -47,7 +47,7 @@ def kept(folder: Path, parts: Floats, function: str, texts: Sequence[int], data:
 
 
 def test_a_score_has_an_interval_around_it(tmp_path: Path) -> None:
-    (found,) = results(evaluated(tmp_path / "one", right(0.6, 1)))
+    (found,) = load_results(evaluated(tmp_path / "one", right(0.6, 1)))
     assert (found.benchmark, found.labels, found.texts, found.seeds) == ("news", 8, TEXTS, 3)
     assert found.low < found.score < found.high
     assert 0.05 < found.high - found.low < 0.2
@@ -56,8 +56,8 @@ def test_a_score_has_an_interval_around_it(tmp_path: Path) -> None:
 def test_the_same_data_are_paired_by_text_and_by_sample(tmp_path: Path) -> None:
     better, before = right(0.8, 1), right(0.6, 2)
     one = evaluated(tmp_path / "one", better)
-    (paired,) = changes(one, evaluated(tmp_path / "two", before))
-    (apart,) = changes(one, evaluated(tmp_path / "three", before, data="other"))
+    (paired,) = compare_evaluations(one, evaluated(tmp_path / "two", before))
+    (apart,) = compare_evaluations(one, evaluated(tmp_path / "three", before, data="other"))
     assert paired.same_samples
     assert not apart.same_samples
     assert paired.difference.mean == apart.difference.mean == pytest.approx(better.mean() - before.mean())
@@ -73,7 +73,7 @@ def test_all_intervals_together_are_wider(tmp_path: Path) -> None:
         table = pl.read_parquet(folders[-1] / "answers.parquet")
         tasks = [table.with_columns(labels=pl.lit(labels, pl.Int32)) for labels in (8, 16, 32)]
         pl.concat(tasks).write_parquet(folders[-1] / "answers.parquet")
-    single, joint = changes(*folders), changes(*folders, jointly=True)
+    single, joint = compare_evaluations(*folders), compare_evaluations(*folders, jointly=True)
     assert [each.labels for each in joint] == [8, 16, 32]
     for one, all_ in zip(single, joint, strict=True):
         assert all_.difference.low < one.difference.low < one.difference.high < all_.difference.high
@@ -82,18 +82,18 @@ def test_all_intervals_together_are_wider(tmp_path: Path) -> None:
 def test_only_common_texts_are_compared(tmp_path: Path) -> None:
     one = evaluated(tmp_path / "one", np.ones((3, 200), dtype=np.bool_), range(200))
     two = evaluated(tmp_path / "two", np.zeros((3, 200), dtype=np.bool_), range(150, 350), "other")
-    (change,) = changes(one, two)
+    (change,) = compare_evaluations(one, two)
     assert (change.texts, change.difference.mean) == (50, 1.0)
     few = evaluated(
         tmp_path / "few", np.zeros((3, 200), dtype=np.bool_), range(201 - FEWEST_TEXTS, 401 - FEWEST_TEXTS), "third"
     )
-    assert changes(one, few) == []
+    assert compare_evaluations(one, few) == []
 
 
 def test_a_text_that_repeats_is_paired_once(tmp_path: Path) -> None:
     folder = evaluated(tmp_path / "one", right(0.6, 1), [7, *range(100), 7, 7])
-    assert [score.parts.shape for score in answers(folder)["news", 8].scores] == [(103, 2)] * 3
-    assert [each.texts for each in changes(folder, folder)] == [100]
+    assert [score.parts.shape for score in load_answers(folder)["news", 8].scores] == [(103, 2)] * 3
+    assert [each.texts for each in compare_evaluations(folder, folder)] == [100]
 
 
 def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
@@ -106,17 +106,17 @@ def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
         return kept(tmp_path / name, parts, "correlation.correlation", range(TEXTS), "same")
 
     good, bad = told("good", 0.3), told("bad", 2.0)
-    (change,) = changes(good, bad, jointly=True)
-    (one,), (other,) = results(good), results(bad)
+    (change,) = compare_evaluations(good, bad, jointly=True)
+    (one,), (other,) = load_results(good), load_results(bad)
     assert change.difference.sure
     assert change.difference.mean == pytest.approx(one.score - other.score)
-    assert changes(good, evaluated(tmp_path / "accuracy", right(0.6, 1))) == [], "another score"
+    assert compare_evaluations(good, evaluated(tmp_path / "accuracy", right(0.6, 1))) == [], "another score"
 
 
 def test_what_does_not_compare_is_named() -> None:
     def manifest(version: int, epochs: int) -> Manifest:
         return Manifest.model_construct(version=version, semantic={"recipe": {"epochs": epochs}})
 
-    assert differ(manifest(3, 1), manifest(3, 1)) == ""
-    assert differ(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"
-    assert differ(manifest(3, 2), manifest(3, 1)) == "other settings of fine-tuning"
+    assert why_not_comparable(manifest(3, 1), manifest(3, 1)) == ""
+    assert why_not_comparable(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"
+    assert why_not_comparable(manifest(3, 2), manifest(3, 1)) == "other settings of fine-tuning"

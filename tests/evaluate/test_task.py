@@ -13,16 +13,16 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.block import Every
-from tasks.draft import Draft
-from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting.frozen import Features
-from tasks.evaluate.heads import Example, Head
-from tasks.evaluate.query import answers, results
-from tasks.evaluate.report.highlights import read
-from tasks.evaluate.task import Evaluate, evaluate, refuse_settings
-from tasks.failure import BadSetting, StageFailure
-from tasks.store import Artifact
+from tasks.downstream.benchmarks import Benchmark
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning.frozen import Features
+from tasks.downstream.heads import Example, Head
+from tasks.errors import BadSetting, StageFailure
+from tasks.evaluate.query import load_answers, load_results
+from tasks.evaluate.report.attribution_texts import read
+from tasks.evaluate.settings import Evaluate
+from tasks.evaluate.task import check_settings, evaluate
+from tasks.store import Artifact, Draft
 
 SMALL = Evaluate.model_validate(
     {
@@ -74,7 +74,7 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
     test = Task.load(draft.scratch / "site_section.parquet").test
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
-    kept = answers(draft.path)["site_section", 6]
+    kept = load_answers(draft.path)["site_section", 6]
     assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
     looked = read(draft.path / "attributions" / "site_section" / "6.jsonl")
     assert [test["origin"][each["row"]] for each in looked] == [each["origin"] for each in looked] != []
@@ -93,7 +93,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.evaluate.fitting.fits._fitted", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards._fitted", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 
@@ -148,7 +148,7 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         for each in board["means"]
         if (each["model"], each["metric"]) == ("pretrained", board["metric"])
     }
-    kept = {(found.benchmark, found.labels): found.score for found in results(draft.path)}
+    kept = {(found.benchmark, found.labels): found.score for found in load_results(draft.path)}
     overlaps = json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
     assert {name: each["texts"] for name, each in overlaps.items()} == {
         name: board["examples"]["test"] for name, board in boards.items()
@@ -270,7 +270,7 @@ def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run)
 def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
     missing = {"recipe": {"continued": {"enabled": True, "file": str(tmp_path / "none")}}}
     with pytest.raises(BadSetting, match=r"evaluate: .* does not exist\. Correct .* evaluate\.recipe\.continued\.file"):
-        refuse_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
+        check_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
 
 
 @pytest.mark.parametrize("way", ["full", "head_only"])
@@ -294,7 +294,7 @@ def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: 
     assert "stock-bert" in {each["second"] for each in told["differences"]}
     assert "| stock-bert |" in (draft.path / "summary.md").read_text()
     assert "The checkpoint stock-bert reaches" in (draft.path / "report.html").read_text()
-    assert {each.benchmark for each in results(draft.path)} == {"order", "site_section"}
+    assert {each.benchmark for each in load_results(draft.path)} == {"order", "site_section"}
 
 
 def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, masked: Path, tmp_path: Path) -> None:
@@ -338,9 +338,9 @@ def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, check
 def test_a_further_checkpoint_that_is_none_is_told_before_anything_runs(tmp_path: Path) -> None:
     for what, file in (("config.json", "config.json"), ("weights", "model.safetensors"), ("tokenizer", "vocab.txt")):
         with pytest.raises(BadSetting, match=f"evaluate.checkpoints: {tmp_path} has no {what}"):
-            refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+            check_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
         (tmp_path / file).touch()
-    refuse_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+    check_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
 
 
 def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -> None:

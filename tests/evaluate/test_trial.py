@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 
 from tasks.block import Every
-from tasks.evaluate.benchmarks import Benchmark
-from tasks.evaluate.examples import Task
-from tasks.evaluate.fitting import fits
-from tasks.evaluate.recipe import Recipe
-from tasks.evaluate.task import Evaluate, validation_tasks
-from tasks.evaluate.trial import mean_score, measured, try_fits
-from tasks.failure import StageFailure
+from tasks.downstream.benchmarks import Benchmark
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning import shards
+from tasks.downstream.settings.finetuning import Recipe
+from tasks.errors import StageFailure
+from tasks.evaluate.settings import Evaluate
+from tasks.evaluate.task import load_validation_tasks
+from tasks.evaluate.trial import describe_metric, mean_score, score_finetuning
 
 QUICK = {"learning_rates": [0.01], "epochs": 1, "fewest_steps": 4, "max_length": 32}
 
@@ -38,7 +39,7 @@ def chosen_on(tmp_path: Path) -> Callable[..., list[Task]]:
             (tmp_path / "test.tsv").write_text(f"text\tlabel\n{test}\n")
         files = {part: str(tmp_path / f"{part}.tsv") for part in ("train", "validation", "test")}
         sets = {"labelled_text": {"sets": [{"name": "mood", **files}]}, "site_section": {"enabled": False}}
-        return validation_tasks(Evaluate.model_validate({"labels": list(labels), "benchmarks": sets}))
+        return load_validation_tasks(Evaluate.model_validate({"labels": list(labels), "benchmarks": sets}))
 
     return make
 
@@ -56,7 +57,7 @@ class Judge:
 
 
 def tried(checkpoint: Path, tasks: list[Task], scratch: Path, judge: Judge | None = None, **recipe: Any) -> Any:
-    return try_fits(Recipe.model_validate(QUICK | recipe), checkpoint, tasks, 3, scratch, judge or Judge())
+    return score_finetuning(Recipe.model_validate(QUICK | recipe), checkpoint, tasks, 3, scratch, judge or Judge())
 
 
 def test_a_poisoned_test_part_changes_nothing(
@@ -87,7 +88,7 @@ def test_the_score_is_the_mean_of_what_an_evaluation_chooses_by(
     task.save(tmp_path / "mood.parquet")
     recipe = Recipe.model_validate(QUICK)
     same = {
-        (labels, seed): fits.choose(
+        (labels, seed): shards.choose(
             tmp_path, tmp_path / "mood.parquet", checkpoint, recipe, "pretrained", labels, seed, 0.01
         )["score"]
         for labels in (2, 4)
@@ -116,7 +117,7 @@ def test_a_hopeless_trial_is_ended(checkpoint: Path, chosen_on: Callable[..., li
 def test_a_killed_trial_goes_on_with_what_was_fitted(
     checkpoint: Path, chosen_on: Callable[..., list[Task]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks, fitted, real = chosen_on(), [], fits.choose
+    tasks, fitted, real = chosen_on(), [], shards.choose
 
     def choose(out: Path, data: Path, *rest: Any) -> Any:
         if len(fitted) == 3:  # in the midst of the second seed
@@ -125,13 +126,13 @@ def test_a_killed_trial_goes_on_with_what_was_fitted(
         fitted.append((data.stem, *rest[2:]))
         return real(out, data, *rest)
 
-    monkeypatch.setattr(fits, "choose", choose)
+    monkeypatch.setattr(shards, "choose", choose)
     with pytest.raises(KeyboardInterrupt):
         tried(checkpoint, tasks, tmp_path / "scratch")
     score = tried(checkpoint, tasks, tmp_path / "scratch")
     runs = [each for each in fitted if each]
     assert len(runs) == len(set(runs)) == 6, "nothing is fitted twice"
-    monkeypatch.setattr(fits, "choose", real)
+    monkeypatch.setattr(shards, "choose", real)
     assert score == tried(checkpoint, tasks, tmp_path / "whole")
 
 
@@ -143,9 +144,9 @@ def test_a_frozen_encoder_reads_every_text_once(
 
 
 def test_the_mean_says_what_it_is_of(chosen_on: Callable[..., list[Task]]) -> None:
-    assert "mean over mood (accuracy; labels: 2, all), and over 5 seeds" in measured(chosen_on(labels=(2, 0)), 5)
+    assert "mean over mood (accuracy; labels: 2, all), and over 5 seeds" in describe_metric(chosen_on(labels=(2, 0)), 5)
     (task,) = chosen_on()
-    assert "(likelihood of the true texts; labels: 2, 4)" in measured([replace(task, kind="texts")], 3)
+    assert "(likelihood of the true texts; labels: 2, 4)" in describe_metric([replace(task, kind="texts")], 3)
 
 
 def test_without_a_task_that_is_learnt_there_is_nothing_to_search(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_without_a_task_that_is_learnt_there_is_nothing_to_search(tmp_path: Path
     pairs = {"sets": [{"name": "pairs", "path": str(tmp_path / "pairs.jsonl")}]}
     benchmarks = Every[Benchmark].model_validate({"minimal_pairs": pairs, "site_section": {"enabled": False}})
     with pytest.raises(StageFailure, match="no enabled benchmark is one that models are fitted to"):
-        validation_tasks(Evaluate(benchmarks=benchmarks))
+        load_validation_tasks(Evaluate(benchmarks=benchmarks))
 
 
 def test_sentences_of_sst2(shared: Callable[[str], Path], checkpoint: Path, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_sentences_of_sst2(shared: Callable[[str], Path], checkpoint: Path, tmp_
         files = {"name": "sst2", "train": str(folder / "train.tsv"), "test": str(test), "columns": columns}
         limits = {"most_train": 600, "most_validation": 100}
         benchmarks = {"labelled_text": {"sets": [files | limits]}, "site_section": {"enabled": False}}
-        tasks = validation_tasks(Evaluate.model_validate({"labels": [32], "benchmarks": benchmarks}))
+        tasks = load_validation_tasks(Evaluate.model_validate({"labels": [32], "benchmarks": benchmarks}))
         reached: float = tried(checkpoint, tasks, tmp_path / name, fewest_steps=8)
         return reached
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flows.demo_site import render, serve
-from flows.demo_site.choose import LEFT_OUT_STDLIB, chosen
-from flows.demo_site.rendering import render_modules
-from tasks.failure import StageFailure
+from flows.demo_site.render import render_modules
+from flows.demo_site.select_modules import LEFT_OUT_STDLIB, chosen
+from tasks.errors import StageFailure
 
 MODULES = {"python": ["_pyio", "asyncio.locks", "calendar", "email.header", "functools", "textwrap"], "json": ["json"]}
 
@@ -144,14 +144,14 @@ def test_there_are_enough_modules_and_no_package_dominates(modules: dict[str, li
 
 
 def test_a_second_call_renders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.demo_site.rendering.chosen", lambda: {"json": ["json"]})
+    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"json": ["json"]})
     folder = tmp_path / "site"
     assert render(folder, workers=1) == 1
     written = (folder / "index.html").stat().st_mtime_ns
     assert render(folder, workers=1) == 1
     assert (folder / "index.html").stat().st_mtime_ns == written
-    monkeypatch.setattr("flows.demo_site.rendering.environment", lambda: "another Python")
-    monkeypatch.setattr("flows.demo_site.rendering.chosen", lambda: {"python": ["textwrap", "calendar"]})
+    monkeypatch.setattr("flows.demo_site.render.environment", lambda: "another Python")
+    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"python": ["textwrap", "calendar"]})
     assert render(folder, workers=1) == 2
     assert not (folder / "json").exists()
 

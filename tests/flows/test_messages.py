@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from flows import OnceSaid
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 FAILURE = StageFailure("crawl: no page was fetched", "Choose other seeds")
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from flows import look
-from flows.chain import NAMES, Choice
+from flows.cli import inspect_store
+from flows.graph import NAMES, Choice
 from flows.recipe import Recipe, overlaid
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tests.flows import tiny
 
@@ -28,7 +28,7 @@ def changed(recipe: Recipe, **changes: Any) -> Recipe:
 
 
 def run(recipe: Recipe, **choice: Any) -> list[Artifact]:
-    from flows.live import run_pipeline
+    from flows.cli.run import run_pipeline
 
     return run_pipeline(recipe, Choice(**choice))
 
@@ -90,14 +90,14 @@ def test_the_chain_ends_with_a_report(finished: Store) -> None:
 
 
 def test_an_evaluation_ends_with_its_scores(store: Store) -> None:
-    from flows.live import ended
+    from flows.cli.run import ended
 
     evaluation = store.find("evaluate")
     printed = ended([evaluation], 0.0)
     assert f"report: {evaluation.folder / 'report.html'}" in printed
     assert "| TF-IDF + logistic regression |" in printed
     assert "![" not in printed
-    assert "scores.site_section.4.pretrained 0." in look.why(store, evaluation.key, pages=False)
+    assert "scores.site_section.4.pretrained 0." in inspect_store.why(store, evaluation.key, pages=False)
 
 
 def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:

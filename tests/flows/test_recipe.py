@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from flows.recipe import Recipe, UnknownSetting, described, recipe_of
-from flows.refusal import refusal
+from flows.recipe_errors import refusal
 from tasks.block import Block
 
 RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*.yaml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.command import run
+from flows.cli.commands import run
 from tasks.store import Store
 from tests.flows import tiny
 
@@ -49,10 +49,10 @@ def process(words: list[str], address: str, cache: Path) -> subprocess.Popen[byt
 def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     words: list[str], s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
-    monkeypatch.setattr("tasks.lease.EXPIRY", 1.0)
+    monkeypatch.setattr("tasks.store.s3_lock.EXPIRY", 1.0)
     monkeypatch.setenv("TEXTMILL_STORE", s3_address)
     store = Store.current()
-    objects = store.place.objects  # type: ignore[union-attr]
+    objects = store.backend.objects  # type: ignore[union-attr]
     first = process(words, s3_address, tmp_path / "a")
     deadline = time.monotonic() + 120
     while not [name for name in objects.listed("extract/") if "/.finished/" in name]:

@@ -11,16 +11,16 @@ import pytest
 pytest.importorskip("optuna", reason="optuna, the extra `search`, is not installed")
 
 from flows import search as module
-from flows import trials
-from flows.ahead import check_space
-from flows.command import run
+from flows import search_trials
+from flows.cli.commands import run
+from flows.preflight import check_space
 from flows.recipe import Recipe, UnknownSetting, changed, recipe_of
-from tasks.failure import StageFailure
-from tasks.manifest import Wanted
+from tasks.errors import StageFailure
 from tasks.pretrain.task import Pretrain
 from tasks.search.settings import Search
 from tasks.store import Artifact, Store
-from tests.evaluate import conftest as small
+from tasks.store.manifest import BuildSpec
+from tests.downstream import conftest as small
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
@@ -54,8 +54,8 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefect_server: None) -> Trainer:
     made = Trainer()
-    monkeypatch.setattr(trials, "inputs_of", made.inputs_of)
-    monkeypatch.setattr(trials, "try_out", made.try_out)
+    monkeypatch.setattr(search_trials, "inputs_of", made.inputs_of)
+    monkeypatch.setattr(search_trials, "try_out", made.try_out)
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     return made
 
@@ -122,9 +122,9 @@ def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:
 
 def published(store: Store, stage: str, files: Path, *inputs: Artifact) -> Artifact:
     """A folder as an artifact of a stage."""
-    wanted = Wanted(stage=stage, version=1, settings={}, semantic={"files": str(files)},
-                    inputs=tuple(each.as_input for each in inputs), fingerprint="f")  # fmt: skip
-    draft = store.draft(stage, wanted.wanted_key)
+    wanted = BuildSpec(stage=stage, version=1, settings={}, semantic={"files": str(files)},
+                    inputs=tuple(each.ref for each in inputs), fingerprint="f")  # fmt: skip
+    draft = store.draft(stage, wanted.expected_key)
     shutil.copytree(files, draft.path, dirs_exist_ok=True)
     return store.publish(wanted, draft, time.time())
 

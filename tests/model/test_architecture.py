@@ -4,7 +4,7 @@ import transformers
 from pydantic import ValidationError
 
 from tasks.model.architecture import READS, Architecture
-from tasks.model.families import electra_generator
+from tasks.model.families import build_model, electra_generator
 from tasks.model.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(size=50, pad=0, start=2, end=3, mask=4)
@@ -34,7 +34,7 @@ CLASSES = {
 
 @pytest.mark.parametrize("family", list(READS))
 def test_builds_the_transformers_class_of_the_family_without_dropout(family: str) -> None:
-    built = Architecture(family=family, size="tiny", context=16).build(VOCABULARY, seed=0)
+    built = build_model(Architecture(family=family, size="tiny", context=16), VOCABULARY, seed=0)
     assert type(built) is getattr(transformers, CLASSES[family])
     assert built.config.vocab_size == 50
     assert (built.config.hidden_size, built.config.num_hidden_layers, built.config.num_attention_heads) == (128, 2, 2)
@@ -50,7 +50,7 @@ def test_builds_the_transformers_class_of_the_family_without_dropout(family: str
 # electra guesses no tokens; T5's embeddings have a deviation of 1 and are tied, so that it first guesses its own input
 @pytest.mark.parametrize("family", [family for family in READS if family not in {"electra", "t5"}])
 def test_from_random_weights_every_token_is_about_as_likely(family: str) -> None:
-    built = Architecture(family=family, size="tiny", context=16).build(VOCABULARY, seed=0)
+    built = build_model(Architecture(family=family, size="tiny", context=16), VOCABULARY, seed=0)
     tokens = torch.randint(5, 50, (8, 16), generator=torch.Generator().manual_seed(0))
     given = {"decoder_input_ids": tokens} if READS[family] == "pairs" else {}
     logits = built(tokens, **given).logits
@@ -59,7 +59,7 @@ def test_from_random_weights_every_token_is_about_as_likely(family: str) -> None
 
 
 def test_electras_generator_shares_the_embeddings_of_the_discriminator() -> None:
-    discriminator = Architecture(family="electra", size="mini", context=16).build(VOCABULARY, seed=0)
+    discriminator = build_model(Architecture(family="electra", size="mini", context=16), VOCABULARY, seed=0)
     generator = electra_generator(discriminator, share=0.25, seed=0)
     assert (generator.config.hidden_size, generator.config.num_attention_heads) == (64, 1)
     assert generator.electra.embeddings is discriminator.electra.embeddings
@@ -72,11 +72,11 @@ def test_electras_generator_shares_the_embeddings_of_the_discriminator() -> None
 def test_the_seed_decides_the_weights_and_nothing_else_does() -> None:
     settings = Architecture(size="tiny", context=16)
     torch.manual_seed(1)
-    first = settings.build(VOCABULARY, seed=0).state_dict()
+    first = build_model(settings, VOCABULARY, seed=0).state_dict()
     drawn = torch.rand(1)
     torch.manual_seed(1)
-    other = settings.build(VOCABULARY, seed=1).state_dict()
+    other = build_model(settings, VOCABULARY, seed=1).state_dict()
     assert torch.equal(drawn, torch.rand(1)), "building must leave torch's own randomness alone"
-    again = settings.build(VOCABULARY, seed=0).state_dict()
+    again = build_model(settings, VOCABULARY, seed=0).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["transformer.wte.weight"], other["transformer.wte.weight"])

@@ -11,6 +11,7 @@ from transformers import AutoModel
 
 from tasks.model import attention
 from tasks.model.architecture import READS, Architecture
+from tasks.model.families import build_model
 from tasks.model.hardware import Hardware
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary
@@ -36,7 +37,9 @@ def looped(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, *_: Any, sca
 
 def model_of(family: str) -> PackedModel:
     settings = Architecture(family=family, size="tiny", context=16)  # type: ignore[arg-type]
-    return PackedModel(settings.build(Vocabulary(size=60, pad=0, start=2, end=3, mask=4), seed=0), settings.reads)
+    return PackedModel(
+        build_model(settings, Vocabulary(size=60, pad=0, start=2, end=3, mask=4), seed=0), settings.reads
+    )
 
 
 def test_boundaries_are_the_ends_of_documents_over_all_rows() -> None:
@@ -60,7 +63,7 @@ def test_states_are_those_under_a_mask(monkeypatch: pytest.MonkeyPatch, family: 
 def test_heads_that_share_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "varlen_attn", looped)
     settings = Architecture(family="llama", size="tiny", context=16)
-    module = settings.build(Vocabulary(size=60, pad=0), seed=0)
+    module = build_model(settings, Vocabulary(size=60, pad=0), seed=0)
     module.config.num_key_value_heads = 1
     shared = PackedModel(type(module)(module.config), "left")
     expected = shared.hidden(BATCH)[DOCUMENTS >= 0]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.hardware import Hardware, probe
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import READS, Architecture, Family
-from tasks.model.families import electra_generator
+from tasks.model.families import build_model, electra_generator
 from tasks.model.packed import PackedModel, document_mask, source_mask
 from tasks.model.vocabulary import Vocabulary
 
@@ -26,7 +26,7 @@ PAIRS = [family for family in FAMILIES if READS[family] == "pairs"]
 
 def model_of(family: str, context: int = 16) -> PackedModel:
     settings = Architecture(family=family, size="tiny", context=context)
-    module = settings.build(VOCABULARY, seed=0)
+    module = build_model(settings, VOCABULARY, seed=0)
     return PackedModel(electra_generator(module, 0.5, 0) if family == "electra" else module, settings.reads)
 
 
@@ -169,7 +169,7 @@ def test_token_types_reach_bert() -> None:
 
 def test_a_model_that_guesses_no_tokens_says_so() -> None:
     settings = Architecture(family="electra", size="tiny", context=16)
-    model = PackedModel(settings.build(VOCABULARY, seed=0), settings.reads)
+    model = PackedModel(build_model(settings, VOCABULARY, seed=0), settings.reads)
     with pytest.raises(StageFailure, match="guesses none"):
         loss_of(model, row(0), row(1, 10), 0)
 

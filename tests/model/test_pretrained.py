@@ -8,12 +8,13 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import BertModel, PreTrainedTokenizerFast
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import READS, Architecture
-from tasks.model.depth import rates
+from tasks.model.families import build_model
+from tasks.model.layer_decay import rates
 from tasks.model.pretrained import load
-from tasks.model.transfer import parts_of, revocabulary
 from tasks.model.vocabulary import read_vocabulary
+from tasks.model.vocabulary_transfer import parts_of, revocabulary
 
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<eos>", "<mask>"]
 LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -42,7 +43,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("old")
     for family in READS:
         folder = tokenizer(root / family, ["t h", "th e"])
-        model = settings_of(family).build(read_vocabulary(folder), seed=7)
+        model = build_model(settings_of(family), read_vocabulary(folder), seed=7)
         for name in ("hidden_dropout_prob", "resid_pdrop", "dropout_rate", "attention_dropout"):
             if hasattr(model.config, name):
                 setattr(model.config, name, 0.1)
@@ -197,7 +198,7 @@ def test_a_missing_head_begins_at_random_by_the_seed(old: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("family", list(READS))
 def test_layers_further_from_the_output_move_less(family: str) -> None:
-    model = settings_of(family).build(read_vocabulary_of(50), seed=0)
+    model = build_model(settings_of(family), read_vocabulary_of(50), seed=0)
     found = rates(model, 0.5)
     assert set(found) == set(model.parameters())
     assert found[model.get_input_embeddings().weight] == 0.125

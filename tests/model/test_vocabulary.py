@@ -5,7 +5,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
 
 

@@ -17,9 +17,9 @@ from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, pr
 from transformers import PreTrainedTokenizerFast
 
 from tasks.model.hardware import Hardware
-from tasks.pretrain.loop import Line, Training, train
-from tasks.pretrain.ranks import Ranks
+from tasks.pretrain.distributed.ranks import Ranks
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.training.loop import Line, Training, train
 
 torch.set_num_threads(1)  # the models are so small that threads cost more than they bring
 
@@ -152,7 +152,7 @@ def as_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None
     tests ran flows, would wait at its end for threads that are not there.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tasks.pretrain.loop", "tasks.model.families"])
+    context.set_forkserver_preload(["tasks.pretrain.training.loop", "tasks.model.families"])
 
     def run(work: Callable[..., object], *args: object) -> None:
         folder = tmp_path_factory.mktemp("ranks")

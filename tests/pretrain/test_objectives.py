@@ -6,23 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.block import members
+from tasks.block import discover_blocks
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
-from tasks.pretrain.learner import Learner
+from tasks.pretrain.data.randomness import Int64s, Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.learners.learner import Learner
 from tasks.pretrain.objectives import Objective
-from tasks.pretrain.randomness import Int64s, Randomness
-from tasks.pretrain.rows import PackedRows, Rows
+from tests.pretrain.conftest import small
 
-from .conftest import small
-
-KINDS = sorted(members(Objective))
+KINDS = sorted(discover_blocks(Objective))
 FAMILIES = {"both": "bert", "left": "gpt2", "pairs": "t5"}
 SLOTS = np.arange(8)
 
 
 def objective_of(kind: str) -> Objective:
-    return members(Objective)[kind]()
+    return discover_blocks(Objective)[kind]()
 
 
 def part_of(rows: Rows, part: slice) -> Rows:
@@ -52,7 +51,7 @@ def learner_of(kind: str, rows: Rows) -> Learner:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_what_it_is_and_survives_json(kind: str) -> None:
-    objective = members(Objective)[kind]
+    objective = discover_blocks(Objective)[kind]
     assert objective.__doc__
     assert objective.model_validate_json(objective().model_dump_json()) == objective()
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.infilling import infilled, marks
-from tasks.pretrain.loop import Training
-from tasks.pretrain.objectives import IGNORED
+from tasks.pretrain.corruption.fill_in_middle import infilled, marks
+from tasks.pretrain.data.arrays import IGNORED
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
 from tasks.pretrain.objectives.causal import Causal
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-
-from .conftest import forty_steps, learnt
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import forty_steps, learnt
 
 SLOTS = np.arange(64)
 

@@ -11,19 +11,18 @@ from transformers import PreTrainedTokenizerFast
 
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
-from tasks.pretrain.augment import Augment
-from tasks.pretrain.embedding import Embedder, Projected, matched, pooled
-from tasks.pretrain.loop import Training
-from tasks.pretrain.momentum import Queued
+from tasks.pretrain.corruption.text_spans import texts_of, view
+from tasks.pretrain.corruption.views import Augment
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.learners.embedder import Embedder, Projected, matched, pooled
+from tasks.pretrain.learners.momentum_encoder import Queued
 from tasks.pretrain.objectives.moco import Moco
 from tasks.pretrain.objectives.simclr import Simclr
 from tasks.pretrain.objectives.simcse import Simcse
 from tasks.pretrain.objectives.text_pairs import TextPairs
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-from tasks.pretrain.texts import texts_of, view
-
-from .conftest import CPU, SPECIAL, finish, small, write_shard
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import CPU, SPECIAL, finish, small, write_shard
 
 SLOTS = np.arange(16)
 

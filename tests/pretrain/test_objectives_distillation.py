@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.loop import Training
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.learners.teacher import Taught
 from tasks.pretrain.objectives.distillation import Distillation
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-from tasks.pretrain.teacher import Taught
-
-from .conftest import forty_steps, learnt
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import forty_steps, learnt
 
 SLOTS = np.arange(8)
 OPTIMIZER = {"learning_rate": 0.01}

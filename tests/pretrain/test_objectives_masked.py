@@ -8,20 +8,19 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model import words
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.generator import Generated, sampled
-from tasks.pretrain.loop import Training
-from tasks.pretrain.objectives import IGNORED
+from tasks.pretrain.corruption.masking_units import first_places, span_begins, whole_units
+from tasks.pretrain.data.arrays import IGNORED
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.learners.electra_generator import Generated, sampled
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.replaced_token_detection import ReplacedTokenDetection
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-from tasks.pretrain.units import first_places, span_begins, whole_units
-
-from .conftest import forty_steps, learnt, small
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import forty_steps, learnt, small
 
 SLOTS = np.arange(8)
 WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))

@@ -8,17 +8,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.loop import Training
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.mixture import Mixture, Turns
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-
-from .conftest import forty_steps, learnt
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import forty_steps, learnt
 
 SLOTS = np.arange(8)
 OFF = {"span_corruption": 0, "extreme_corruption": 0}

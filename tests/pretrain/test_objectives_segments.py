@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.loop import Training
+from tasks.pretrain.corruption.segment_pairs import exchanged, pairs_of
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.rows import PackedRows, Rows
 from tasks.pretrain.objectives.next_sentence import NextSentence
 from tasks.pretrain.objectives.sentence_order import SentenceOrder
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.rows import PackedRows, Rows
-from tasks.pretrain.segments import exchanged, pairs_of
-
-from .conftest import forty_steps, learnt
+from tasks.pretrain.training.loop import Training
+from tests.pretrain.conftest import forty_steps, learnt
 
 SLOTS = np.arange(64)
 START, END = 2, 3

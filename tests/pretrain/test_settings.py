@@ -5,8 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.pretrain.settings import Batch, Pretrain
-
-from .conftest import small
+from tests.pretrain.conftest import small
 
 
 def test_the_defaults_are_valid_and_survive_json() -> None:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.failure import StageFailure
-from tasks.pretrain.trial import try_out
+from tasks.errors import StageFailure
+from tasks.pretrain.trial import validation_loss_of
 from tasks.store import Artifact
-
-from .conftest import small
+from tests.pretrain.conftest import small
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +22,9 @@ def test_a_trial_ends_with_its_loss_and_leaves_nothing(
 ) -> None:
     told: list[tuple[float, float]] = []
     scratch = tmp_path / "trial"
-    loss = try_out(small(), [as_artifact(tokens, "tokenize")], scratch, lambda *words: bool(told.append(words)))
+    loss = validation_loss_of(
+        small(), [as_artifact(tokens, "tokenize")], scratch, lambda *words: bool(told.append(words))
+    )
     assert [share for share, _ in told] == [0.5, 1.0]
     assert loss == told[-1][1] < told[0][1]
     assert not scratch.exists()
@@ -33,7 +34,7 @@ def test_a_hopeless_one_is_ended_where_the_judge_says(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
     settings = small(steps=100_000, validate_every=4)
-    assert try_out(settings, [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: True) is None
+    assert validation_loss_of(settings, [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: True) is None
     assert not (tmp_path / "trial").exists()
 
 
@@ -42,4 +43,4 @@ def test_without_a_validation_loss_there_is_nothing_to_compare(
 ) -> None:
     monkeypatch.setattr("tasks.pretrain.trial.run_trainer", lambda *_: {"validation_loss": None})
     with pytest.raises(StageFailure, match="no validation documents"):
-        try_out(small(), [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: False)
+        validation_loss_of(small(), [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: False)

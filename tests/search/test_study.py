@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.search.page import drawn, outcome, page, ranked, snippet
 from tasks.search.settings import Search
 from tasks.search.study import Study, Trial, Tried

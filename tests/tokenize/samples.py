@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from tasks.tokenize.cuts import GPT4_PATTERN
-from tasks.tokenize.vocabulary import Algorithm, trained
+from tasks.tokenize.encoder.split_points import GPT4_PATTERN
+from tasks.tokenize.vocabulary.train import Algorithm, trained
 
 ENGLISH = [
     f"The number {n} follows {n - 1}, don't you think? Parsing returns {n * 7} values. naïve café" for n in range(99)

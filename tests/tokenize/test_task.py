@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
-from tasks.tokenize.parts import Shares, part_of
-from tasks.tokenize.task import Tokenize, tokenize
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
+from tasks.tokenize.settings import Tokenize
+from tasks.tokenize.splits import Shares, part_of
+from tasks.tokenize.task import tokenize
 
 MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]

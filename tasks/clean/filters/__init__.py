@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import polars as pl
 
 from tasks.block import Block
-from tasks.draft import Draft
+from tasks.store import Draft
 
 SCORE = "score_"  # a filter's scores stand in the column SCORE + kind
 

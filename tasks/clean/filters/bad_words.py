@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.clean.filters import AtMost, share
-from tasks.clean.given import digest_of, lines_of
+from tasks.clean.filters._lists import digest_of, lines_of
 
 SETTING = "clean.filters.bad_words.path"
 
@@ -32,7 +32,7 @@ class BadWords(AtMost):
         return {**super().semantic(), "path": digest_of(self.path, SETTING) if self.enabled else ""}
 
     def score(self) -> pl.Expr:
-        from tasks.clean.phrases import hits  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
+        from tasks.clean.measures.phrases import hits  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
 
         phrases = lines_of(self.path, SETTING) if self.enabled else []
         found = pl.col("text").map_batches(lambda texts: hits(texts, phrases), return_dtype=pl.Int64)

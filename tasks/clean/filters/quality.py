@@ -8,9 +8,9 @@ import polars as pl
 from pydantic import Field
 
 from tasks.clean.filters import AtLeast
-from tasks.clean.given import digest_of
-from tasks.draft import Draft
-from tasks.failure import StageFailure
+from tasks.clean.filters._lists import digest_of
+from tasks.errors import StageFailure
+from tasks.store import Draft
 
 HERE = "clean.filters.quality"
 MODEL, ABOUT = "classifier/quality.safetensors", "classifier/quality.md"
@@ -44,11 +44,11 @@ class Quality(AtLeast):
     def ready(self, draft: Draft) -> Self:
         """Train, unless a classifier is given; it is kept in the draft."""
         from tasks.clean.classifier import save, telling, train  # noqa: PLC0415 - numba takes a second to import
-        from tasks.clean.examples import examples  # noqa: PLC0415
+        from tasks.clean.filters._examples import examples  # noqa: PLC0415
 
         if self.model:
             return self
-        if not draft.finished(ABOUT):
+        if not draft.is_complete(ABOUT):
             good, bad = examples(self.good, f"{HERE}.good"), examples(self.bad, f"{HERE}.bad")
             trained = train(good, bad)
             with draft.write(MODEL) as path:

@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.clean.filters import Filter
-from tasks.clean.given import digest_of, lines_of
+from tasks.clean.filters._lists import digest_of, lines_of
 
 SETTING = "clean.filters.url_blocklist.path"
 DEEPEST = 8  # labels of a host name, and segments of a path, that an entry may have

@@ -6,11 +6,11 @@ from typing import BinaryIO
 
 from w3lib.url import safe_url_string
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.packing import Damaged, unpacked
 from tasks.crawl.inputs.payload import TOO_LARGE, of_http
 from tasks.crawl.inputs.warc_records import LONGEST_LINE, NO_PAGE, Damage, Record, read_block, warc_records
 from tasks.crawl.page import Page, looks_like, media_type, milliseconds
-from tasks.crawl.tally import Tally
 
 PAYLOADS = ("response", "resource", "conversion")
 OTHER_KINDS = ("revisit", "continuation")

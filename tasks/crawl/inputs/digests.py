@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tasks.cache import user_cache
+from tasks.runtime.cache_folder import user_cache_folder
 
 READ_BYTES = 1 << 20
 SETTLED_SECONDS = 2.0
@@ -84,7 +84,7 @@ def remember(rows: list[tuple[Any, ...]]) -> None:
 
 def memory() -> sqlite3.Connection:
     """The table of what is remembered. Raises OSError and sqlite3.Error."""
-    path = user_cache() / "digests.sqlite"
+    path = user_cache_folder() / "digests.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     known = sqlite3.connect(path, timeout=30)
     known.execute(TABLE)

@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 from w3lib.url import safe_url_string
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.folder import joined, modified, opened
 from tasks.crawl.inputs.packing import PACKED, Damaged, bare, members_of, unpacked
 from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, fitting, of_row, refuse
 from tasks.crawl.inputs.slices import LINES, PARQUET, TABLES, Slice
 from tasks.crawl.inputs.tables import Numbered, json_rows, parquet_rows, separated_rows
 from tasks.crawl.page import Page
-from tasks.crawl.tally import Tally
 
 WHOLE = {
     ".html": "text/html",

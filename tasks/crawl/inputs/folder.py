@@ -8,7 +8,7 @@ from typing import BinaryIO, NoReturn
 
 from tasks.crawl.inputs import remote
 from tasks.crawl.inputs.digests import digests
-from tasks.failure import BadSetting, StageFailure
+from tasks.errors import BadSetting, StageFailure
 
 
 def listing(path: str, setting: str) -> tuple[str, list[str]]:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from tasks.crawl.inputs.rows import Columns
-from tasks.hub import Origin, failed
+from tasks.runtime.datasets_hub import DatasetOrigin, as_stage_failure
 
 SECTION = "crawl.source.dataset"
 
@@ -15,11 +15,11 @@ def is_stream(rows: Any) -> bool:
     return not hasattr(rows, "num_rows")
 
 
-def rows_of(rows: Any, origin: Origin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
+def rows_of(rows: Any, origin: DatasetOrigin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
     """Rows with the columns that are meant. Raises StageFailure and Transient."""
     try:
         if rows.column_names:  # a stream may not know them before its first row
             rows = rows.select_columns(columns.asked(rows.column_names))
         yield from islice(rows, max_rows or None)
     except Exception as error:
-        raise failed(origin, error) from error
+        raise as_stage_failure(origin, error) from error

@@ -7,9 +7,9 @@ from fastwarc.stream_io import BrotliReader
 from fastwarc.warc import HeaderMap
 from w3lib.url import safe_url_string
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.packing import GZIP, ZSTD, Damaged, unpacked
 from tasks.crawl.page import Page
-from tasks.crawl.tally import Tally
 
 TOO_LARGE = "too large"
 UNREADABLE = "unreadable response"

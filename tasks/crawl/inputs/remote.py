@@ -10,8 +10,8 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar, cast
 
-from tasks.failure import StageFailure, Transient
-from tasks.network import is_passing
+from tasks.errors import StageFailure, Transient
+from tasks.runtime.network_errors import is_transient_network_error
 
 T = TypeVar("T")
 BLOCK = 8 << 20  # bytes of one range
@@ -48,7 +48,7 @@ def tried(url: str, ask: Callable[[], T]) -> T:
             # fsspec's HTTP says "not found" of everything, and keeps what it was
             problem = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
             what = f"{url} cannot be read ({type(problem).__name__}: {problem})"
-            if not is_passing(problem):
+            if not is_transient_network_error(problem):
                 raise StageFailure(what, "Correct the address, or get the right to read it") from error
             if wait is None:
                 raise Transient(what, "Start the same command again when the server answers") from error

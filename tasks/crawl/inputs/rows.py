@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from w3lib.url import safe_url_string
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.page import Page, milliseconds
-from tasks.crawl.tally import Tally
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 TITLE = "X-Textmill-Title"  # percent-encoded UTF-8: a row's title, which plain text has no other place for
 EMPTY, TOO_LARGE, NO_TEXT = "empty", "too large", "text column holds no text"

@@ -6,12 +6,12 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.folder import joined, opened
 from tasks.crawl.inputs.packing import PACKED, bare
 from tasks.crawl.inputs.remote import is_remote
 from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, refuse
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.tally import Tally
 
 LINES, SEPARATED, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet",)
 TABLES = (*LINES, *SEPARATED, *PARQUET)

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.rows import BROKEN_FILE, TOO_LARGE, Columns, refuse
 from tasks.crawl.inputs.slices import LINE, Slice, limited_lines
-from tasks.crawl.tally import Tally
 
 Numbered = Iterator[tuple[int, dict[str, Any]]]
 BATCH = 64  # rows of a Parquet file in memory

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.block import Block
+from tasks.crawl.counters import Tally, spoken
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.tally import Tally, spoken
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 
 
 class Source(Block, ABC):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pydantic import Field
 from w3lib.url import safe_url_string
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.folder import content_digest, listing
 from tasks.crawl.inputs.hub import SECTION, is_stream, rows_of
 from tasks.crawl.inputs.rows import Columns, columns_of, of_row
@@ -15,10 +16,8 @@ from tasks.crawl.page import Page
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source, gathered
-from tasks.crawl.tally import Tally
-from tasks.draft import Draft
-from tasks.hub import Origin, loaded, local
-from tasks.store import Artifact
+from tasks.runtime.datasets_hub import DatasetOrigin, find_local_folder, load_split
+from tasks.store import Artifact, Draft
 
 
 class Dataset(Source):
@@ -55,17 +54,17 @@ class Dataset(Source):
 
     def semantic(self) -> dict[str, Any]:
         """A folder's path is where the dataset lies; what counts is the names and contents of its files."""
-        folder = local(self.name, SECTION)
+        folder = find_local_folder(self.name, SECTION)
         return {**super().semantic(), "name": content_digest(*listing(str(folder), SECTION)) if folder else self.name}
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Wrap each row as a page, shard by shard."""
         del earlier  # rows have no date of change to ask for
-        origin = Origin(self.name, self.config, self.split, self.revision, self.streaming, SECTION)
+        origin = DatasetOrigin(self.name, self.config, self.split, self.revision, self.streaming, SECTION)
         columns, address = columns_of(self, SECTION), safe_url_string(self.url_prefix) + quote(self.split)
         shards = {
             f"{number:05d}": (number, origin, part, self.max_rows, columns, address)
-            for number, part in enumerate(self._parts(loaded(origin), size))
+            for number, part in enumerate(self._parts(load_split(origin), size))
         }
         return gathered(draft, wrapped, shards, "rows", Tally(), self.name, f"{SECTION}.name")
 
@@ -78,7 +77,7 @@ class Dataset(Source):
 
 
 def wrapped(
-    out: Path, number: int, origin: Origin, part: tuple[int, int], max_rows: int, columns: Columns, address: str
+    out: Path, number: int, origin: DatasetOrigin, part: tuple[int, int], max_rows: int, columns: Columns, address: str
 ) -> dict[str, Any]:
     """One shard."""
     tally = Tally()
@@ -87,10 +86,10 @@ def wrapped(
 
 
 def pages(
-    origin: Origin, part: tuple[int, int], max_rows: int, columns: Columns, address: str, tally: Tally
+    origin: DatasetOrigin, part: tuple[int, int], max_rows: int, columns: Columns, address: str, tally: Tally
 ) -> Iterator[Page]:
     """The pages of one part of a dataset, named by split and row, in a stream also by file."""
-    rows = loaded(origin)
+    rows = load_split(origin)
     if is_stream(rows):
         first, address = 0, f"{address}/{part[0]:05d}"
         rows = rows.shard(num_shards=part[1], index=part[0]) if part[1] > 1 else rows

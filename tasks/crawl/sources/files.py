@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.documents import KNOWN, is_whole, pages, readable, url_of
 from tasks.crawl.inputs.folder import content_digest, joined, listing
 from tasks.crawl.inputs.rows import Columns, columns_of
@@ -13,10 +14,8 @@ from tasks.crawl.inputs.slices import Slice, grouped, slices
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source, gathered
-from tasks.crawl.tally import Tally
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 
 SECTION = "crawl.source.files"
 SETTING = f"{SECTION}.path"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.archives import Broken, pages
 from tasks.crawl.inputs.folder import content_digest, joined, listing, opened
 from tasks.crawl.inputs.packing import Damaged, bare, unpacked
@@ -15,10 +16,8 @@ from tasks.crawl.page import READABLE, Page
 from tasks.crawl.shard import fill
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source, gathered
-from tasks.crawl.tally import Tally
-from tasks.draft import Draft
-from tasks.failure import StageFailure
-from tasks.store import Artifact
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.crawl")
 

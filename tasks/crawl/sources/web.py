@@ -5,24 +5,23 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from tasks.crawl.counters import Tally
 from tasks.crawl.page import HTML
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
-from tasks.crawl.tally import Tally
 from tasks.crawl.web.addresses import Gate, is_loopback, is_private
 from tasks.crawl.web.budgets import Budget
 from tasks.crawl.web.directives import has_contact, product
-from tasks.crawl.web.earlier import Earlier
-from tasks.crawl.web.ledger import Ledger
+from tasks.crawl.web.journal import Ledger
 from tasks.crawl.web.parameters import Parameters
+from tasks.crawl.web.previous_snapshot import Earlier
 from tasks.crawl.web.session import Limits, Session
 from tasks.crawl.web.sitemaps import Sitemaps
 from tasks.crawl.web.traps import Traps
 from tasks.crawl.web.urls import Scope, host_of, normalised
-from tasks.draft import Draft
-from tasks.failure import BadSetting
-from tasks.progress import progress
-from tasks.store import Artifact
+from tasks.errors import BadSetting
+from tasks.runtime.progress import progress
+from tasks.store import Artifact, Draft
 
 PLACEHOLDER = "docs.example.org"  # the seed of a shipped recipe, a name that is nobody's (RFC 2606)
 # How fast, not what: these change no page, so a crawl is not repeated for them.

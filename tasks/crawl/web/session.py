@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from tasks.crawl.counters import Tally, spoken
 from tasks.crawl.page import REPEATED, Page, Row, media_type
-from tasks.crawl.tally import Tally, spoken
 from tasks.crawl.web.budgets import PAGES, Budget, Budgets, Spent
-from tasks.crawl.web.earlier import Earlier
 from tasks.crawl.web.frontier import Entry, Frontier
-from tasks.crawl.web.ledger import Ledger, Line
+from tasks.crawl.web.journal import Ledger, Line
+from tasks.crawl.web.previous_snapshot import Earlier
 from tasks.crawl.web.reasons import FETCHED, GAVE_UP, HEALS, LATER, MENDS, NETWORK, ROBOTS, UNASKED
 from tasks.crawl.web.urls import Scope, host_of
-from tasks.draft import Draft
-from tasks.failure import StageFailure, Transient
-from tasks.progress import progress
+from tasks.errors import StageFailure, Transient
+from tasks.runtime.progress import progress
+from tasks.store import Draft
 
 SITEMAP = "sitemap"  # stands for its address where a page's journal line names the page
 BUSY = (429, 503)

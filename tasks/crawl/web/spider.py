@@ -17,11 +17,11 @@ from scrapy.http import Headers, HtmlResponse, Response
 from tasks.crawl.page import Page, is_binary
 from tasks.crawl.web.discovery import Discovery
 from tasks.crawl.web.frontier import Entry
-from tasks.crawl.web.handler import Guarded
+from tasks.crawl.web.guarded_connector import Guarded
 from tasks.crawl.web.markup import Headers as ByName
 from tasks.crawl.web.markup import Reading, Rules, read, spelled
-from tasks.crawl.web.politeness import Patience, why_page
 from tasks.crawl.web.reasons import NOINDEX, NOT_CANONICAL, REFRESHES, WRONG_TYPE
+from tasks.crawl.web.retries import Patience, why_page
 from tasks.crawl.web.robots import Robots, direct
 from tasks.crawl.web.session import Session
 from tasks.crawl.web.sitemaps import Sitemaps

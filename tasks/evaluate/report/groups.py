@@ -3,9 +3,9 @@
 from html import escape
 from typing import Any
 
+from tasks.downstream.significance import interval
 from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.scores import Scoreboard, title_of
-from tasks.evaluate.significance import interval
+from tasks.evaluate.results.scoreboard import Scoreboard, title_of
 
 MODELS = ("pretrained", "random")
 DRAWS = 500  # there may be 67 groups, as in BLiMP

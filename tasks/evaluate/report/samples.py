@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.evaluate.report.history import Manifest, counted
+from tasks.evaluate.report.provenance import Manifest, counted
 from tasks.store import Artifact
 
 MOST = 3  # of each verdict of a rule
@@ -42,7 +42,7 @@ def sampled_folders(lineage: list[Manifest]) -> Iterator[Path]:
     for each in lineage:
         if each.get("stage") == "clean" and each.get("path"):
             handle = Artifact.model_validate({name: each[name] for name in Artifact.model_fields})
-            yield handle.part("samples/") / "samples"
+            yield handle.folder_with("samples/") / "samples"
 
 
 def rules(lineage: list[Manifest]) -> list[Rule]:

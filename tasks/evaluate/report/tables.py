@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 
-from tasks.evaluate.contamination import Contamination
-from tasks.evaluate.report.answer import percent, points, with_spread
+from tasks.downstream.data.contamination import Contamination
+from tasks.downstream.significance import Difference
+from tasks.evaluate.report.conclusion import percent, points, with_spread
 from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.scores import Scoreboard, compared, title_of
-from tasks.evaluate.significance import Difference
+from tasks.evaluate.results.scoreboard import Scoreboard, compared, title_of
 
 MOST_METRICS = 3
 

@@ -2,26 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, ClassVar
 
 from tasks.block import Block
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
+from tasks.pretrain.data.arrays import Arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
-
-Arrays = dict[str, npt.NDArray[Any]]
-IGNORED = -100
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 
 class Objective(Block, ABC):
@@ -47,7 +42,7 @@ class Objective(Block, ABC):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - for objectives that add to it
         """What is trained: the model, and what the objective adds to it with random weights that depend on `seed`."""
-        from tasks.pretrain.learner import Learner  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.learner import Learner  # noqa: PLC0415 - torch takes seconds to import
 
         return Learner(model)
 
@@ -67,12 +62,3 @@ class Objective(Block, ABC):
     def exported(self, learner: "Learner") -> "PreTrainedModel":
         """The model that is saved in the end."""
         return learner.module
-
-
-def packed_inputs(rows: "Rows", tokens: npt.NDArray[np.int64] | None = None) -> Arrays:
-    """What every packed model reads; `tokens` replace those of the rows."""
-    return {
-        "tokens": rows.tokens if tokens is None else tokens,
-        "positions": rows.positions,
-        "documents": rows.documents,
-    }

@@ -8,15 +8,16 @@ from pydantic import Field
 
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.infilling import infilled, marks
-from tasks.pretrain.objectives import IGNORED, Arrays, Objective, packed_inputs
+from tasks.pretrain.corruption.fill_in_middle import infilled, marks
+from tasks.pretrain.data.arrays import IGNORED, Arrays, packed_inputs
+from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 
 class Causal(Objective):

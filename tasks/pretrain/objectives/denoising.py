@@ -7,19 +7,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import Arrays, Objective
-from tasks.pretrain.pairs import Packed, compacted, pair, target_loss
-from tasks.pretrain.spans import placed, poisson
+from tasks.pretrain.corruption.source_target import Packed, compacted, pair, target_loss
+from tasks.pretrain.corruption.spans import placed, poisson
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from pydantic import Field
 
 from tasks.model.architecture import Reads
-from tasks.model.content import content_digest
+from tasks.model.folder_digest import content_digest
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import Arrays, Objective
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives import Objective
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.objectives.masked import Masked
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
-    from tasks.pretrain.teacher import Taught
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
+    from tasks.pretrain.learners.teacher import Taught
 
 CALLED = "pretrain.objective.distillation.teacher"
 
@@ -73,7 +74,7 @@ class Distillation(Objective):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":
         """The model and its teacher."""
-        from tasks.pretrain.teacher import Taught, read_teacher  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.teacher import Taught, read_teacher  # noqa: PLC0415 - torch takes seconds to import
 
         folder = Path(self.teacher).expanduser()
         return Taught(model, read_teacher(folder, model, vocabulary) if self.teacher else None, seed)
@@ -85,7 +86,7 @@ class Distillation(Objective):
 
     def stepped(self, learner: "Learner") -> None:
         """A teacher that is the model's own average follows."""
-        from tasks.pretrain.momentum import follow  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.momentum_encoder import follow  # noqa: PLC0415 - torch takes seconds to import
 
         if (slow := cast("Taught", learner).slow) is not None:
             follow(slow, learner.module, self.momentum)

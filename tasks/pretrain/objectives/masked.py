@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
 from tasks.model.words import segmenter
-from tasks.pretrain.objectives import IGNORED, Arrays, Objective, packed_inputs
-from tasks.pretrain.units import Bools, Int64s, drawn_units, first_places, span_begins, whole_units
+from tasks.pretrain.corruption.masking_units import Bools, Int64s, drawn_units, first_places, span_begins, whole_units
+from tasks.pretrain.data.arrays import IGNORED, Arrays, packed_inputs
+from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 
 class Masked(Objective):

@@ -13,22 +13,23 @@ from pydantic import Field, model_validator
 from tasks.block import Block
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import Arrays, Objective
+from tasks.pretrain.corruption.masking_units import Bools
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.objectives import Objective
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.objectives.denoising import Denoising
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.next_sentence import NextSentence
 from tasks.pretrain.objectives.sentence_order import SentenceOrder
 from tasks.pretrain.objectives.span_corruption import SpanCorruption
-from tasks.pretrain.randomness import Randomness
-from tasks.pretrain.units import Bools
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 
 class Turns(Block):
@@ -105,20 +106,20 @@ class Mixture(Objective):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":
         """The model, and what each part adds."""
-        from tasks.pretrain.several import Several  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.mixture import Several  # noqa: PLC0415 - torch takes seconds to import
 
         return Several(model, {name: part.learner(model, vocabulary, seed) for name, part, _ in self.parts()})
 
     def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
         """The sum over the parts, each divided by how many tokens a row may guess there."""
-        from tasks.pretrain.several import Several  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.mixture import Several  # noqa: PLC0415 - torch takes seconds to import
 
         assert isinstance(learner, Several)
         sums, counts = [], []
         for name, part, _ in self.parts():
             mine = {key.partition(".")[2]: each for key, each in batch.items() if key.startswith(f"{name}.")}
             if mine:
-                total, count = part.loss(learner.part(name), mine)
+                total, count = part.loss(learner.folder_with(name), mine)
                 guesses = mine["targets"].numel() / len(mine["tokens"])
                 sums.append(total / guesses)
                 counts.append(count / guesses)

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.augment import Augment
-from tasks.pretrain.contrastive import Contrastive
-from tasks.pretrain.objectives import Arrays
-from tasks.pretrain.texts import view
+from tasks.pretrain.corruption.text_spans import view
+from tasks.pretrain.corruption.views import Augment
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives._contrastive import Contrastive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.momentum import Queued
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
+    from tasks.pretrain.learners.momentum_encoder import Queued
 
 
 class Moco(Contrastive):
@@ -43,7 +43,7 @@ class Moco(Contrastive):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
         """The model, a copy that follows it, and a queue of random directions."""
-        from tasks.pretrain.momentum import Queued  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.momentum_encoder import Queued  # noqa: PLC0415 - torch takes seconds to import
 
         return Queued(model, self.queue, seed)
 

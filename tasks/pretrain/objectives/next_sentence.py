@@ -7,19 +7,19 @@ import numpy as np
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import IGNORED, Arrays
+from tasks.pretrain.corruption.masking_units import Bools, Int64s
+from tasks.pretrain.corruption.segment_pairs import Pairs, arranged, check, exchanged, pairs_of
+from tasks.pretrain.data.arrays import IGNORED, Arrays
 from tasks.pretrain.objectives.masked import Masked
-from tasks.pretrain.segments import Pairs, arranged, check, exchanged, pairs_of
-from tasks.pretrain.units import Bools, Int64s
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.relation import Related
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
+    from tasks.pretrain.learners.pair_classifier import Related
 
 
 class NextSentence(Masked):
@@ -58,7 +58,7 @@ class NextSentence(Masked):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
         """The model and a classifier of pairs, which is thrown away in the end."""
-        from tasks.pretrain.relation import Related  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.pair_classifier import Related  # noqa: PLC0415 - torch takes seconds to import
 
         return Related(model, seed)
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import Arrays
+from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives.masked import Masked
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.generator import Generated
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.electra_generator import Generated
+    from tasks.pretrain.learners.learner import Learner
 
 
 class ReplacedTokenDetection(Masked):
@@ -40,7 +40,7 @@ class ReplacedTokenDetection(Masked):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
         """The model is the discriminator; the generator is thrown away in the end."""
-        from tasks.pretrain.generator import Generated  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.electra_generator import Generated  # noqa: PLC0415 - torch takes seconds to import
 
         return Generated(model, self.generator, seed)
 

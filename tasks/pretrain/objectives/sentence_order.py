@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.pretrain.corruption.masking_units import Bools, Int64s
+from tasks.pretrain.corruption.segment_pairs import Pairs
 from tasks.pretrain.objectives.next_sentence import NextSentence
-from tasks.pretrain.segments import Pairs
-from tasks.pretrain.units import Bools, Int64s
 
 if TYPE_CHECKING:
-    from tasks.pretrain.randomness import Randomness
+    from tasks.pretrain.data.randomness import Randomness
 
 
 class SentenceOrder(NextSentence):

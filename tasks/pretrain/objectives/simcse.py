@@ -10,18 +10,18 @@ import numpy as np
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.contrastive import Contrastive
-from tasks.pretrain.objectives import Arrays
-from tasks.pretrain.texts import view
+from tasks.pretrain.corruption.text_spans import view
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives._contrastive import Contrastive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.embedding import Embedder
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.embedder import Embedder
+    from tasks.pretrain.learners.learner import Learner
 
 
 class Simcse(Contrastive):
@@ -36,7 +36,7 @@ class Simcse(Contrastive):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - adds no weights
         """The model with dropout, and without its vocabulary head."""
-        from tasks.pretrain.embedding import Embedder  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.embedder import Embedder  # noqa: PLC0415 - torch takes seconds to import
 
         return Embedder(model, self.dropout)
 
@@ -44,7 +44,7 @@ class Simcse(Contrastive):
         """Cross entropy of each text's twin among the twins of all texts."""
         import torch  # noqa: PLC0415 - takes seconds to import
 
-        from tasks.pretrain.embedding import matched  # noqa: PLC0415 - the same
+        from tasks.pretrain.learners.embedder import matched  # noqa: PLC0415 - the same
 
         twice = {name: torch.cat([batch[name], batch[name]]) for name in ("tokens", "positions", "documents")}
         embedded = cast("Embedder", learner).embedded(twice, self.texts, batch["seeds"].T.flatten())

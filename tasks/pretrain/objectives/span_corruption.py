@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 from tasks.model.architecture import Reads
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.objectives import Arrays, Objective
-from tasks.pretrain.pairs import compacted, pair, target_loss
-from tasks.pretrain.spans import budget, composed, placed
+from tasks.pretrain.corruption.source_target import compacted, pair, target_loss
+from tasks.pretrain.corruption.spans import budget, composed, placed
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.learner import Learner
 
 MEND = "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.rate or pretrain.batch.length"
 

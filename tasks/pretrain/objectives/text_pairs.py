@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.contrastive import Contrastive
-from tasks.pretrain.objectives import Arrays
-from tasks.pretrain.texts import NONE, Texts, view
-from tasks.pretrain.units import Int64s, first_places
+from tasks.pretrain.corruption.masking_units import Int64s, first_places
+from tasks.pretrain.corruption.text_spans import NONE, Texts, view
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.objectives._contrastive import Contrastive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.embedding import Embedder
-    from tasks.pretrain.learner import Learner
-    from tasks.pretrain.randomness import Randomness
-    from tasks.pretrain.rows import Rows
+    from tasks.pretrain.data.randomness import Randomness
+    from tasks.pretrain.data.rows import Rows
+    from tasks.pretrain.learners.embedder import Embedder
+    from tasks.pretrain.learners.learner import Learner
 
 
 class TextPairs(Contrastive):
@@ -45,13 +45,13 @@ class TextPairs(Contrastive):
 
     def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - adds no weights
         """The model without its vocabulary head."""
-        from tasks.pretrain.embedding import Embedder  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.embedder import Embedder  # noqa: PLC0415 - torch takes seconds to import
 
         return Embedder(model, dropout=0.0)
 
     def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
         """The mean of both directions, as in CLIP, arXiv:2103.00020; a document of one sentence counts nothing."""
-        from tasks.pretrain.embedding import matched  # noqa: PLC0415 - torch takes seconds to import
+        from tasks.pretrain.learners.embedder import matched  # noqa: PLC0415 - torch takes seconds to import
 
         embedded = cast("Embedder", learner).embedded(batch, 2 * self.texts)
         firsts, rests = embedded[0::2], embedded[1::2]

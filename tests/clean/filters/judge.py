@@ -3,7 +3,7 @@
 import polars as pl
 
 from tasks.clean.filters import SCORE, Filter
-from tasks.clean.scores import with_scores
+from tasks.clean.filters._scores import with_scores
 
 
 def documents(texts: list[str], language: str = "en", certainty: float = 0.9) -> pl.DataFrame:

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 import tasks.clean.filters
-from tasks.block import Every, kind_of, members
+from tasks.block import Every, block_kind, discover_blocks
 from tasks.clean.filters import SCORE, Filter
-from tasks.clean.scores import with_scores
+from tasks.clean.filters._scores import with_scores
 from tests.clean.filters.judge import documents
 
-FILTERS = members(Filter)
+FILTERS = discover_blocks(Filter)
 TEXTS = ["", " ", "word", "中文", "a\n\nb\n\na", "# ... …", "🙂" * 10, "x" * 10_000, "。，", "-\n-\n-"]
 
 every_filter = pytest.mark.parametrize(("kind", "block"), FILTERS.items())
@@ -26,7 +26,7 @@ def test_each_file_is_a_filter() -> None:
 
 @every_filter
 def test_the_docstring_names_its_source(kind: str, block: type[Filter]) -> None:
-    assert kind == kind_of(block)
+    assert kind == block_kind(block)
     assert re.search(r"Source: .{20}", block.__doc__ or "", re.DOTALL)
     assert all(field.description for field in block.model_fields.values())
 

@@ -11,9 +11,9 @@ from tasks.clean.filters.bad_words import BadWords
 from tasks.clean.filters.license import License
 from tasks.clean.filters.quality import ABOUT, MODEL, Quality
 from tasks.clean.filters.url_blocklist import UrlBlocklist
-from tasks.clean.task import Clean
-from tasks.draft import Draft
-from tasks.failure import StageFailure
+from tasks.clean.settings import Clean
+from tasks.errors import StageFailure
+from tasks.store import Draft
 from tests.clean.filters.judge import documents, judged, scores
 
 Make = Callable[..., Draft]

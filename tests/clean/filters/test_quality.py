@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from tasks.clean.filters import SCORE
+from tasks.clean.filters._scores import with_scores
 from tasks.clean.filters.alphabetic_words import AlphabeticWords
 from tasks.clean.filters.bullet_lines import BulletLines
 from tasks.clean.filters.ellipsis_lines import EllipsisLines
@@ -16,7 +17,6 @@ from tasks.clean.filters.mixed_languages import MixedLanguages
 from tasks.clean.filters.stop_words import StopWords
 from tasks.clean.filters.symbol_ratio import SymbolRatio
 from tasks.clean.filters.word_count import WordCount
-from tasks.clean.scores import with_scores
 from tests.clean.filters.judge import documents, judged, scores
 
 WORDS = (

@@ -9,10 +9,11 @@ from typing import Any
 import datasets
 import pytest
 
-from tasks import hub
+from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.dataset import Dataset
-from tasks.crawl.task import Crawl, crawl
-from tasks.failure import StageFailure, Transient
+from tasks.crawl.task import crawl
+from tasks.errors import StageFailure, Transient
+from tasks.runtime import datasets_hub
 
 ROWS = [
     {"body": f"text {n}", "meta": {"url": f"https://x.org/{n}"}, "date": f"2024-01-0{n + 1}T00:00:00Z"}
@@ -24,9 +25,9 @@ ROWS = [
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-    hub.loaded.cache_clear()
+    datasets_hub.load_split.cache_clear()
     yield
-    hub.loaded.cache_clear()
+    datasets_hub.load_split.cache_clear()
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 import zstandard
 from fastwarc.warc import ArchiveIterator
 
+from tasks.crawl.settings import Crawl
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources.files import Files
-from tasks.crawl.task import Crawl, crawl
-from tasks.failure import StageFailure
+from tasks.crawl.task import crawl
+from tasks.errors import StageFailure
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ import pytest
 from tasks.crawl import records
 from tasks.crawl.inputs import remote
 from tasks.crawl.page import Page
+from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.files import Files
 from tasks.crawl.sources.warc import Warc
-from tasks.crawl.task import Crawl, crawl
-from tasks.failure import StageFailure, Transient
+from tasks.crawl.task import crawl
+from tasks.errors import StageFailure, Transient
 
 
 class Shelf(dict[str, bytes]):

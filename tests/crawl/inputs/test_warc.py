@@ -8,14 +8,15 @@ import zstandard
 from fastwarc.warc import ArchiveIterator
 
 from tasks.crawl import records
+from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.archives import Broken, pages
 from tasks.crawl.inputs.payload import dechunked
 from tasks.crawl.page import READABLE, Page
+from tasks.crawl.settings import Crawl
 from tasks.crawl.shard import Shard
 from tasks.crawl.sources.warc import Warc
-from tasks.crawl.tally import Tally
-from tasks.crawl.task import Crawl, crawl
-from tasks.failure import StageFailure
+from tasks.crawl.task import crawl
+from tasks.errors import StageFailure
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import pytest
 from fastwarc.warc import ArchiveIterator as FastIterator
 from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 
-from tasks.clean.pages import index_files
-from tasks.clean.pages import rows as rows_with_body
-from tasks.clean.task import Clean, clean, extract
+from tasks.clean.extract.crawl_reader import index_files
+from tasks.clean.extract.crawl_reader import rows as rows_with_body
+from tasks.clean.settings import Clean
+from tasks.clean.task import clean, extract
 from tasks.crawl.shard import INDEX
-from tasks.crawl.web.earlier import UNANSWERED
-from tasks.failure import StageFailure
+from tasks.crawl.web.previous_snapshot import UNANSWERED
+from tasks.errors import StageFailure
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ def test_a_snapshot_that_brings_nothing_new_gives_no_document(site, snapshot, ma
     site.pages |= {"/": tagged(site.page(text=text), "v1")}
     _, one = snapshot("one")
     _, two = snapshot("two", one)
-    lineage = [{"stage": "crawl", "inputs": []}, {"stage": "crawl", "inputs": [one.as_input.model_dump()]}]
+    lineage = [{"stage": "crawl", "inputs": []}, {"stage": "crawl", "inputs": [one.ref.model_dump()]}]
     kept = []
     for pages, lines in ((one, lineage[:1]), (two, lineage)):
         scored = make_draft(f"extract {pages.key}", lines)

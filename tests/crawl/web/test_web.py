@@ -14,7 +14,7 @@ from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 
 from tasks.crawl.sources.web import Web
 from tasks.crawl.task import crawl
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 
 def paths(rows, status=200):

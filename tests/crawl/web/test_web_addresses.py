@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.crawl.sources.web import Web
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 CONTACT = "Textmill-test/1 (us@textmill.dev)"
 
@@ -38,7 +38,7 @@ def test_private_seeds_are_known_before_the_crawl():
     for seed in ("http://10.0.0.1/", "http://[fc00::1]/", "http://169.254.169.254/latest/"):
         with pytest.raises(StageFailure, match="not a public address") as failure:
             Web(seeds=[seed], user_agent=CONTACT).semantic()
-        assert "private_addresses" in failure.value.mend
+        assert "private_addresses" in failure.value.hint
         Web(seeds=[seed], user_agent=CONTACT, private_addresses=True).semantic()
 
 
@@ -60,7 +60,7 @@ def test_a_name_that_resolves_to_this_machine(site, names, crawled, index):
     site.pages["/"] = site.page()
     with pytest.raises(StageFailure, match="private address: 1") as failure:
         crawled(seeds=[seed], user_agent=CONTACT)
-    assert "private_addresses" in failure.value.mend
+    assert "private_addresses" in failure.value.hint
     assert not site.log, "not even robots.txt was asked for"
     assert paths(index(crawled(seeds=[seed], user_agent=CONTACT, private_addresses=True).path)) == ["/"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.crawl.sources.web import Web
 from tasks.crawl.task import crawl
-from tasks.failure import StageFailure, Transient
+from tasks.errors import StageFailure, Transient
 
 
 def paths(rows, status=200):
@@ -29,7 +29,7 @@ def test_no_page(site, crawled, pages, says, mend):
     }
     with pytest.raises(StageFailure, match=says) as failure:
         crawled()
-    assert mend in failure.value.mend
+    assert mend in failure.value.hint
     assert not isinstance(failure.value, Transient)
 
 

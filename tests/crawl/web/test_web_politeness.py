@@ -9,7 +9,7 @@ import pytest
 
 from tasks.crawl.sources.web import Web
 from tasks.crawl.web.robots import MOST_BYTES
-from tasks.failure import StageFailure, Transient
+from tasks.errors import StageFailure, Transient
 
 CONTACT = "Textmill-test/1 (us@textmill.dev)"
 
@@ -45,7 +45,7 @@ def test_crawl_delay_that_is_too_long(site, crawled):
     robots(site, "User-agent: *\nCrawl-delay: 3600\n")
     with pytest.raises(StageFailure, match="host asks to wait longer: 1") as failure:
         crawled(longest_wait=60)
-    assert "longest_wait" in failure.value.mend
+    assert "longest_wait" in failure.value.hint
     assert not site.asked()
 
 
@@ -132,7 +132,7 @@ def test_no_page_but_such_that_ask_not_to_be_kept(site, crawled):
     site.pages["/"] = site.page(head='<meta name="robots" content="noindex">')
     with pytest.raises(StageFailure, match="noindex: 1") as failure:
         crawled()
-    assert "owner" in failure.value.mend
+    assert "owner" in failure.value.hint
 
 
 def test_contact_is_needed_for_other_machines():
@@ -142,7 +142,7 @@ def test_contact_is_needed_for_other_machines():
     ):
         with pytest.raises(StageFailure, match="how to reach you") as failure:
             settings.semantic()
-        assert "crawl.source.web.user_agent" in failure.value.mend
+        assert "crawl.source.web.user_agent" in failure.value.hint
     Web(seeds=["https://docs.python.org/"], user_agent=CONTACT).semantic()
     Web(seeds=["http://127.0.0.1:8000/", "http://localhost/", "http://[::1]/"]).semantic()
 
@@ -162,4 +162,4 @@ def test_nameless_crawl_of_this_machine_goes_nowhere_else(site, crawled, index):
     site.pages["/"] = site.moved("http://docs.python.org/")  # a seed may lead to another host
     with pytest.raises(StageFailure, match="user agent without a contact: 1") as failure:
         crawled()
-    assert "user_agent" in failure.value.mend
+    assert "user_agent" in failure.value.hint

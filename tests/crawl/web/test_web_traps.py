@@ -8,7 +8,7 @@ import brotli
 import pytest
 import zstandard
 
-from tasks.failure import StageFailure
+from tasks.errors import StageFailure
 
 
 def paths(rows, status=200):

@@ -13,18 +13,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.evaluate.contamination import Contamination, Overlap
-from tasks.evaluate.examples import Task
-from tasks.evaluate.files import frame
-from tasks.evaluate.kinds import kind_of
-from tasks.evaluate.kinds.choices import Choices
-from tasks.evaluate.kinds.classes import Classes
-from tasks.evaluate.kinds.documents import Documents
+from tasks.downstream.data.contamination import Contamination, Overlap
+from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types.choices import Choices
+from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.task_types.documents import Documents
 from tasks.evaluate.report.groups import by_group
-from tasks.evaluate.report.history import LossCurve, run_picture
+from tasks.evaluate.report.html_report import Story, render
+from tasks.evaluate.report.provenance import LossCurve, run_picture
 from tasks.evaluate.report.samples import Rule, Sample
-from tasks.evaluate.report.story import Story, render
-from tasks.evaluate.scores import Fit, Scoreboard
+from tasks.evaluate.results.scoreboard import Fit, Scoreboard
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tasks.evaluate.report.charts import Axes, Interval, Series, funnel, intervals, line_chart
-from tasks.plot import Scale
+from tasks.svg_charts import Scale
 
 COLOR = "var(--x)"
 

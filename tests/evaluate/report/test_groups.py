@@ -3,13 +3,13 @@
 import polars as pl
 import pytest
 
-from tasks.evaluate.examples import Task
-from tasks.evaluate.files import frame
-from tasks.evaluate.kinds.choices import Choices
-from tasks.evaluate.kinds.documents import Documents
+from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.task_types.choices import Choices
+from tasks.downstream.task_types.documents import Documents
 from tasks.evaluate.report.groups import by_group, group_table
 from tasks.evaluate.report.tables import score_table
-from tasks.evaluate.scores import Fit, Scoreboard
+from tasks.evaluate.results.scoreboard import Fit, Scoreboard
 
 
 def board(kind: type[Choices] | type[Documents], rows: list[dict[str, object]], answers: pl.DataFrame) -> Scoreboard:

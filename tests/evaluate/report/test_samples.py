@@ -3,8 +3,8 @@ from typing import Any
 
 import polars as pl
 
+from tasks.evaluate.report.html_report import render_rules
 from tasks.evaluate.report.samples import COLUMNS, EXCERPT, rules
-from tasks.evaluate.report.story import render_rules
 
 SCHEMA = {"score": pl.Float32, "margin": pl.Float32} | dict.fromkeys(
     ("rule", "verdict", "bounds", "id", "url", "excerpt"), pl.String

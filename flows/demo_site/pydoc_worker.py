@@ -1,0 +1,193 @@
+"""One worker process: imports modules one after another and writes pydoc's page of each.
+
+Started by render.py as `python -m flows.demo_site.pydoc_worker FOLDER SCRATCH MODULE…`. It may crash or hang at any
+module; it prints one line of JSON a finished module, so that its parent knows which module to leave out.
+"""
+
+import importlib
+import inspect
+import json
+import os
+import pydoc
+import re
+import signal
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FEWEST_WORDS = 100
+"""Pages with fewer words of documentation are left out: a list of names is not text."""
+
+MOST_WORDS = 60_000
+"""Longer pages repeat one class's text for each of its aliases."""
+
+LONGEST_DEFAULT = 60
+"""Characters of an argument's default value that a signature shows."""
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+PREFORMATTED = re.compile(r"^(\s|>>>|\.\. |[-*+=|]|:\w)", re.MULTILINE)
+
+FORBIDDEN = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.fork",
+             "os.posix_spawn", "os.exec", "os.kill", "webbrowser.open"}  # fmt: skip
+
+
+Attribute = tuple[str, str, type, Any]
+_classified: Callable[[type], list[Attribute]] = vars(pydoc)["classify_class_attrs"]
+
+
+class Page(pydoc.HTMLDoc):
+    """pydoc's own HTML, but docstrings become paragraphs and code blocks instead of hard spaces and line breaks."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        super().__init__()
+
+    def markup(self, text: str, escape: Any = None, *context: Any, **named: Any) -> str:  # noqa: ARG002 - pydoc's
+        self.words += len(text.split())
+        blocks = [block for block in re.split(r"\n\s*\n", text.expandtabs().strip("\n")) if block.strip()]
+        shaped = []
+        for block in blocks:
+            tag = "pre" if PREFORMATTED.search(block) else "p"
+            shaped.append(f"<{tag}>{super().markup(block, self.escape, *context, **named)}</{tag}>")
+        return "\n".join(shaped)
+
+    def docother(self, object: Any, name: str | None = None, *_: Any, **__: Any) -> str:  # noqa: A002, ARG002 - pydoc's
+        return f"<strong>{name}</strong>" if name else ""
+
+    def bigsection(self, title: str, *args: str) -> str:
+        return "" if title == "Data" else super().bigsection(title, *args)  # values are no text; here only __all__
+
+    def filelink(self, url: str, path: str) -> str:  # noqa: ARG002 - pydoc's
+        return path
+
+
+def rendered(module: types.ModuleType) -> tuple[str, int]:
+    """The page's inner HTML, and its words of documentation."""
+    page = Page()
+    everything = module.__dict__.get("__all__")
+    # pydoc believes __all__: with it each thing is on the page of the module that defines it, and on no other
+    module.__dict__["__all__"] = [name for name in sorted(vars(module)) if _at_home(name, module, everything)]
+    try:
+        html = page.document(module, module.__name__)
+    finally:
+        if everything is None:
+            del module.__dict__["__all__"]
+        else:
+            module.__dict__["__all__"] = everything
+    return html, page.words
+
+
+def _at_home(name: str, module: types.ModuleType, everything: Any) -> bool:
+    thing = vars(module)[name]
+    if name.startswith("_") or not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return False
+    file = _file(thing)
+    if file and getattr(module, "__file__", None):
+        return os.path.realpath(file) == os.path.realpath(str(module.__file__))
+    owner = getattr(thing, "__module__", None) or module.__name__
+    if owner == module.__name__:
+        return everything is None or name in everything or inspect.isclass(thing)
+    # written in C: on its public owner's page; those of private ones such as _functools are on no page
+    elsewhere = not re.search(r"(^|\.)_", owner) and getattr(sys.modules.get(owner), name, None) is thing
+    return everything is not None and name in everything and not elsewhere
+
+
+def _file(thing: Any) -> str | None:
+    """The file whose code defines a function or class; libraries overwrite `__module__`, code objects do not lie."""
+    owner = getattr(thing, "__module__", None)
+    parts = [thing]
+    if inspect.isclass(thing):
+        parts = [part for part in vars(thing).values() if getattr(part, "__module__", owner) == owner]
+    for part in parts:
+        function = inspect.unwrap(getattr(part, "__func__", part))
+        if isinstance(function, types.FunctionType):
+            return function.__code__.co_filename
+    return None
+
+
+def _own_attributes(thing: type) -> list[Attribute]:
+    """What a class adds to its bases; inherited text stands on the page of the class it comes from."""
+    return [
+        (name, kind, owner, value)
+        for name, kind, owner, value in _classified(thing)
+        if owner is thing and kind != "data" and (not name.startswith("_") or _says_something(value))
+    ]
+
+
+def _says_something(value: Any) -> bool:
+    function = getattr(value, "__func__", value)
+    return isinstance(function, types.FunctionType) and bool(function.__doc__)
+
+
+def _signature(thing: Any) -> inspect.Signature:
+    """A signature whose long defaults are cut: they are dumps of tables, of sets without order, of the environment."""
+    signature = inspect.signature(thing)
+    short = [
+        parameter
+        if parameter.default is parameter.empty or _is_short(parameter.default)
+        else parameter.replace(default=...)
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=short)
+
+
+def _is_short(default: Any) -> bool:
+    return not isinstance(default, (set, frozenset)) and len(repr(default)) <= LONGEST_DEFAULT
+
+
+def scrubbed(html: str, scratch: str) -> str:
+    """Without memory addresses and without this machine's folders, so that two machines render the same bytes."""
+    html = ADDRESS.sub("", html)
+    folders = {os.path.realpath(path) for path in sys.path if path} | set(sys.path)
+    for folder in sorted(folders, key=len, reverse=True):
+        if len(folder) > 1:
+            html = html.replace(f"{folder}/", "")
+    for folder in sorted({scratch, sys.prefix, sys.base_prefix, *folders}, key=len, reverse=True):
+        if len(folder) > 1:
+            html = html.replace(folder, "~")
+    return html
+
+
+def _refuse(event: str, _: tuple[Any, ...]) -> None:
+    if event in FORBIDDEN:
+        raise PermissionError(f"{event} while importing")
+
+
+def _prepare() -> None:
+    """Make imports harmless and pydoc brief; this process does nothing else."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    warnings.simplefilter("ignore")
+    sys.addaudithook(_refuse)
+    vars(os)["getpid"] = lambda: 1  # some take their process's number as a default value, which stands in a signature
+    # for what has no docstring pydoc looks for comments, and parses the whole file each time: half of all the time
+    brief = {"getcomments": lambda _: None, "signature": _signature}
+    vars(pydoc).update(inspect=types.SimpleNamespace(**vars(inspect) | brief), classify_class_attrs=_own_attributes)
+
+
+def main(folder: Path, scratch: str, modules: list[str]) -> None:
+    """Render the modules in order; one line of JSON each on what was standard output."""
+    channel = os.fdopen(os.dup(1), "w")
+    _prepare()
+    for name in modules:
+        line: dict[str, object] = {"module": name, "words": 0}
+        try:
+            module = importlib.import_module(name)
+            html, words = rendered(module)
+            if FEWEST_WORDS <= words <= MOST_WORDS:
+                (folder / f"{name}.html").write_text(scrubbed(html, scratch), encoding="utf-8", errors="replace")
+                line |= {"words": words, "about": pydoc.splitdoc(pydoc.getdoc(module))[0]}
+        except BaseException as error:  # noqa: BLE001 - foreign code at import may raise anything, SystemExit too
+            line["error"] = f"{type(error).__name__}: {error}"[:200]
+        channel.write(json.dumps(line) + "\n")
+        channel.flush()
+    os._exit(0)  # foreign threads and exit handlers are not waited for
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

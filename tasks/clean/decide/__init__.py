@@ -1,0 +1,1 @@
+"""Which documents are kept, and the samples and tables that say why."""

@@ -1,0 +1,1 @@
+"""Everything that filters count, as compiled loops over a document's characters."""

@@ -1,0 +1,1 @@
+"""MinHash signatures, bands, and the sorted index of band keys."""

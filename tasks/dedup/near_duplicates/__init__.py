@@ -1,0 +1,1 @@
+"""From candidate pairs to the documents that are kept, and to clusters."""

@@ -1,0 +1,38 @@
+"""Hu et al., "LoRA: low-rank adaptation of large language models", 2021 (arXiv:2106.09685)."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tasks.downstream.adaptation import Way, peft
+
+if TYPE_CHECKING:
+    from tasks.downstream.models.backbone import Backbone
+
+
+class Lora(Way):
+    """A product of two thin matrices, zero at first, beside every linear layer; by the package peft.
+
+    The paper adapts the attention's only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2). A projection
+    onto the vocabulary stays as it is.
+    """
+
+    rank: int = Field(8, ge=1)
+    """the matrices' width"""
+    alpha: float = Field(16.0, gt=0)
+    """the product is multiplied by alpha over rank"""
+
+    def apply(self, model: "Backbone") -> None:
+        """Raises StageFailure where peft is not installed."""
+        library = peft()
+        from transformers.pytorch_utils import Conv1D  # noqa: PLC0415 - slow to import
+
+        transposed = any(isinstance(module, Conv1D) for module in model.body.modules())  # as GPT-2 has them
+        config = library.LoraConfig(
+            task_type=model.task_type,
+            r=self.rank,
+            lora_alpha=self.alpha,
+            target_modules="all-linear",
+            fan_in_fan_out=transposed,
+        )
+        library.inject_adapter_in_model(config, model.body)

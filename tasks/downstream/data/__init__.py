@@ -1,0 +1,1 @@
+"""Tasks as tables, and whether their texts are in the pretraining data."""

@@ -1,0 +1,46 @@
+"""One class for a text or for two."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tasks.downstream.heads import Example, Head, class_weights, pooled, text_ids
+from tasks.downstream.models.encoder import Tokens
+
+
+class ClassHead(Head):
+    """A score for each class."""
+
+    answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.Int32, "confidence": pl.Float32}
+
+    @property
+    def size(self) -> int:
+        """The classes."""
+        return len(self.task.names)
+
+    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+        """The class is the target."""
+        parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["label"], strict=True)
+        return [Example(ids, second, [], label) for ids, second, label in parts]
+
+    def begin(self, examples: Sequence[Example]) -> None:
+        """The classes' weights too."""
+        super().begin(examples)
+        self.weights = class_weights([each.target for each in examples], self.size, self.recipe)
+
+    def inputs(self, batch: Sequence[Example]) -> Tensor:
+        """A row a text."""
+        return pooled(self.encoder, batch)
+
+    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Cross-entropy."""
+        return cross_entropy(outputs, torch.tensor([each.target for each in batch]), self.weights)
+
+    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
+        """The likeliest class, and how likely."""
+        confidence, predicted = torch.softmax(outputs.double(), 1).max(1)
+        return list(zip(predicted.tolist(), confidence.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""Opened checkpoints: encoders, generators and language models."""

@@ -1,0 +1,1 @@
+"""Language models that a pretrained one is compared with."""

@@ -1,0 +1,1 @@
+"""Masking and noising of token rows, in numpy."""

@@ -1,0 +1,1 @@
+"""Rows of tokens from memory-mapped Arrow shards."""

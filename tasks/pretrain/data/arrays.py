@@ -1,0 +1,24 @@
+"""Batches as arrays by name."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from tasks.pretrain.data.rows import Rows
+
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+IGNORED = -100
+
+
+def packed_inputs(rows: "Rows", tokens: npt.NDArray[np.int64] | None = None) -> Arrays:
+    """What every packed model reads; `tokens` replace those of the rows."""
+    return {
+        "tokens": rows.tokens if tokens is None else tokens,
+        "positions": rows.positions,
+        "documents": rows.documents,
+    }

@@ -1,0 +1,1 @@
+"""From the last checkpoint to a folder that other libraries open."""

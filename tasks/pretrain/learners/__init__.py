@@ -1,0 +1,1 @@
+"""Modules that an objective trains beside the model."""

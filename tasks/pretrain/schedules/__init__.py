@@ -1,0 +1,1 @@
+"""Settings whose value depends on the training step."""

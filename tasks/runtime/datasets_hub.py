@@ -1,0 +1,85 @@
+"""Data sets of the Hugging Face library: by name, from a local folder, or as `save_to_disk` left them."""
+
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.errors import BadSetting, StageFailure, Transient
+from tasks.runtime.network_errors import is_transient_network_error
+
+ONE_SPLIT, SPLITS = "state.json", "dataset_dict.json"
+
+
+class DatasetOrigin(NamedTuple):
+    """What to load."""
+
+    name: str
+    config: str
+    split: str
+    revision: str
+    streaming: bool
+    section: str
+    """where these settings stand in a recipe"""
+
+
+def find_local_folder(name: str, section: str) -> Path | None:
+    """The folder that a name stands for; None when it is a name on the Hub. Raises StageFailure."""
+    if not name:
+        raise BadSetting(f"{section}.name is not set", "Set it to a name on the Hugging Face Hub, or to a folder")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_file():
+        raise BadSetting(f"{folder} is a file", "Give its folder, or choose the source files")
+    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) is None or name.startswith("."):
+        raise BadSetting(f"{folder} does not exist", f"Correct {section}.name")
+    return None
+
+
+@functools.lru_cache(8)
+def load_split(origin: DatasetOrigin) -> Any:
+    """The split: a Dataset, or an IterableDataset when it is streamed. Raises StageFailure and Transient."""
+    import datasets  # noqa: PLC0415 - it takes seconds to import, and `plan` needs none of it
+
+    datasets.disable_progress_bars()
+    folder = find_local_folder(origin.name, origin.section)
+    try:
+        if folder is not None and (saved := saved_split(folder, origin.split)) is not None:
+            return datasets.load_from_disk(str(saved))  # mapped into memory, so there is nothing to stream
+        return datasets.load_dataset(
+            str(folder or origin.name),
+            origin.config or None,
+            split=origin.split,
+            revision=origin.revision or None,
+            streaming=origin.streaming,
+        )
+    except Exception as error:
+        raise as_stage_failure(origin, error) from error
+
+
+def saved_split(folder: Path, split: str) -> Path | None:
+    """Where `save_to_disk` wrote a split, alone or among others; None where it did not write that folder."""
+    for place in (folder / split, folder):
+        if (place / ONE_SPLIT).exists():
+            return place
+    if (folder / SPLITS).exists():
+        there = ", ".join(json.loads((folder / SPLITS).read_text())["splits"])
+        raise ValueError(f"there is no split {split!r} among {there}")
+    return None
+
+
+def as_stage_failure(origin: DatasetOrigin, error: Exception) -> StageFailure:
+    """The error for people; Transient when the network may come back."""
+    from huggingface_hub.constants import HF_HUB_OFFLINE  # noqa: PLC0415 - it is imported by then
+
+    cause = error.__cause__ or error  # "an error occurred while generating the dataset" says nothing
+    away = is_transient_network_error(error) and find_local_folder(origin.name, origin.section) is None
+    why = ": the Hugging Face Hub cannot be reached, and this machine's cache does not hold it" if away else ""
+    what = f"the dataset {origin.name} cannot be loaded{why} ({type(cause).__name__}: {cause})"
+    mend = (
+        f"Check {origin.section}.name, config and split; a private dataset needs HF_TOKEN. Where there is no network, "
+        f"load it elsewhere, keep it with its save_to_disk(FOLDER), and set {origin.section}.name to that folder"
+    )
+    return (Transient if is_transient_network_error(error) and not HF_HUB_OFFLINE else StageFailure)(what, mend)

@@ -1,0 +1,81 @@
+"""Compile a loop over arrays to machine code, once a machine."""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+from tasks.runtime.cache_folder import user_cache_folder
+from tasks.runtime.progress import log
+
+KEPT = 8  # so many states, of a few MB each
+STATE = re.compile("[0-9a-f]{16}")
+
+TASKS = Path(__file__).parents[1]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def code_state() -> str:
+    """Hash of all files with compiled functions, 16 hexadecimal digits.
+
+    numba keeps machine code by the file of the function alone: it would go on using what it has when only a constant or
+    a function of another file changed.
+    """
+    hashed = hashlib.sha256()
+    for path in sorted(TASKS.rglob("*.py")):
+        source = path.read_bytes()
+        if __name__.encode() in source:  # it imports this module
+            hashed.update(source)
+    return hashed.hexdigest()[:16]
+
+
+def cache_for(folder: Path, state: str) -> Path:
+    """Where the machine code of a state is kept. Only the last KEPT states in use stay: every change makes another."""
+    with contextlib.suppress(OSError):  # then nothing is kept, see `jit`
+        (folder / state).mkdir(parents=True, exist_ok=True)
+        os.utime(folder / state)
+        states = [path for path in folder.iterdir() if STATE.fullmatch(path.name)]
+        for old in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)  # a process that still uses it compiles again
+    return folder / state
+
+
+def is_compiled(function: Any) -> bool:
+    """Whether numba has machine code of a compiled function on disk, for any types of arguments."""
+    code = function.py_func.__code__
+    pattern = f"{Path(code.co_filename).stem}.{function.py_func.__qualname__}-{code.co_firstlineno}.*.nbi"
+    return any(Path(function.stats.cache_path).glob(pattern))
+
+
+def log_compilation(stage: str, kernel: Any) -> None:
+    """Say that a stage's loops are about to be compiled, unless that was done before: it takes long.
+
+    `kernel` is the compiled function that the stage always calls.
+    """
+    if not is_compiled(kernel):
+        log.info("%s: compiling numba kernels (once per machine, up to a minute)", stage)
+
+
+if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
+    _folder = cache_for(user_cache_folder() / "compiled", code_state())
+    numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
+
+
+def jit(function: F) -> F:
+    """`numba.njit` without the interpreter lock, kept on disk between processes where that can be written."""
+    try:
+        return cast("F", numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # numba found neither the source folder nor the user's cache folder writable
+        return cast("F", numba.njit(nogil=True)(function))
+
+
+def jit_inline(function: F) -> F:
+    """The same for a small part of a loop: a call that hands over arrays costs more than most of such parts."""
+    return cast("F", numba.njit(nogil=True, forceinline=True)(function))

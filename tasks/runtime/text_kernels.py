@@ -1,0 +1,49 @@
+"""What the compiled loops over text share: the bytes of a column, the characters in them, and a mixer of bits."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tasks.runtime.jit import jit_inline
+
+# Multipliers of the SplitMix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+MIX_1, MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def text_buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The UTF-8 bytes of a string column, not copied, and where each text begins (rows + 1). A null is an empty text.
+
+    Raises TypeError for a column of anything but string or large_string.
+    """
+    wide = texts.type == pa.large_string()
+    if not wide and texts.type != pa.string():
+        raise TypeError(f"texts are {texts.type}, not string or large_string")
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64 if wide else np.int32) if offsets else np.zeros(1, np.int64)
+    ends = ends[texts.offset : texts.offset + len(texts) + 1].astype(np.int64, copy=False)
+    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), ends
+
+
+@jit_inline
+def decode_character(data: Any, place: Any, end: Any) -> Any:
+    """The code point of the UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
+    lead = np.uint32(data[np.uint64(place)])  # unsigned: a place that could be below 0 costs a comparison
+    if lead < 0x80:
+        return lead, place + 1
+    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    if lead < 0xC0 or place + length > end:
+        return np.uint32(0), place + 1
+    code = lead & np.uint32(0x7F >> length)
+    for step in range(1, length):
+        code = code << np.uint32(6) | np.uint32(data[place + step]) & np.uint32(0x3F)
+    return code, place + length
+
+
+@jit_inline
+def mix_bits(value: Any) -> Any:
+    """A bijection of 64-bit integers after which every bit depends on every bit (SplitMix64)."""
+    value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
+    value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
+    return value ^ value >> np.uint64(31)

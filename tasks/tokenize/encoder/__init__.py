@@ -1,0 +1,1 @@
+"""The fast encoder: BPE and Unigram over cached pre-tokens."""

@@ -1,0 +1,104 @@
+import time
+
+import pytest
+
+from tasks.clean.extract.page import Extract, Unusable, media_type, page
+
+ARTICLE = """<!DOCTYPE html><html lang="de">
+<head><title>Tide &amp; Time</title><style>p {color: red}</style></head><body>
+<nav><ul><li><a href="/">Home</a></li><li><a href="/about">About us</a></li></ul></nav>
+<main><article><h1>Tide tables</h1>
+<p>The tide table lists the times&nbsp;of high water at the pier for every day of the coming month.</p>
+<ul><li>Spring tides follow the new moon.</li><li>Neap tides follow the first quarter.</li></ul>
+<pre>for day in month:
+    print(day)</pre>
+<p>Licence: <a rel="license" href="https://creativecommons.org/licenses/by-sa/4.0/">CC BY-SA</a></p>
+</article></main><script>var menu = 1;</script><footer>Copyright, imprint, cookies</footer></body></html>"""
+
+
+def test_the_main_part_of_a_page_is_readable() -> None:
+    found = page(ARTICLE.encode(), "text/html", Extract())
+    assert found.title == "Tide & Time"
+    assert "About us" not in found.text
+    assert "cookies" not in found.text
+    assert "var menu" not in found.text
+    assert "the times of high water" in found.text
+    assert "• Spring tides follow the new moon." in found.text
+    assert "for day in month:\n    print(day)" in found.text
+    assert (found.language, found.script, found.license) == ("en", "Latn", "CC-BY-SA-4.0")
+
+
+def test_everything_when_asked_for() -> None:
+    assert "About us" in page(ARTICLE.encode(), "text/html", Extract(main_content=False)).text
+
+
+def test_a_page_of_navigation_alone_gives_its_navigation() -> None:
+    body = b"<body><nav><ul><li><a href='/a'>Harbour</a></li></ul></nav></body>"
+    assert "Harbour" in page(body, "text/html", Extract()).text
+
+
+def test_plain_text_is_taken_as_it_is() -> None:
+    found = page(b"# Heading\n\n1 < 2 &amp; so on\n", "text/markdown; charset=utf-8", Extract())
+    assert (found.title, found.text) == ("Heading", "# Heading\n\n1 < 2 &amp; so on")
+
+
+def test_the_type_is_guessed_when_the_server_sends_none() -> None:
+    assert page(ARTICLE.encode(), None, Extract()).title == "Tide & Time"
+
+
+def test_pydoc_pages_keep_their_docstrings_readable() -> None:
+    import pydoc
+    import textwrap
+
+    body = pydoc.HTMLDoc().page("textwrap", pydoc.HTMLDoc().document(textwrap, "textwrap")).encode()
+    text = page(body, "text/html", Extract()).text
+    assert "Object for wrapping/filling text. The public interface consists of\nthe wrap() and fill() methods" in text
+    assert "\u00a0" not in text
+    assert "\t" not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        (b"%PDF-1.4", "application/pdf", "media type application/pdf"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), None, "media type image/png"),
+        (b"<p>" + b"x" * 2000, "text/html", "more than 1000 bytes"),
+        (b"<html><body><script>1</script></body></html>", "text/html", "no text"),
+        (b" \n\t", "text/plain", "no text"),
+    ],
+)
+def test_what_gives_no_document_says_why(body: bytes, content_type: str | None, reason: str) -> None:
+    with pytest.raises(Unusable, match=reason):
+        page(body, content_type, Extract(most_bytes=1000))
+
+
+@pytest.mark.parametrize("extractor", ["textmill", "resiliparse"])
+@pytest.mark.parametrize("opening", ["<div>", "<b>", "<table><tr><td>", "<ul><li>", "<blockquote><p>", "<a><i>"])
+def test_a_page_nested_without_end_ends(opening: str, extractor: str) -> None:
+    body = (opening * 50_000 + "text").encode()
+    settings = Extract(extractor=extractor)
+    page(b"<p>text", "text/html", settings)
+    started = time.process_time()
+    if extractor == "textmill" and opening in {"<b>", "<a><i>"}:  # they hold nothing that is read otherwise
+        assert page(body, "text/html", settings).text == "text"
+    else:
+        with pytest.raises(Unusable, match="nested deeper than 512"):
+            page(body, "text/html", settings)
+    assert time.process_time() - started < 8
+
+
+def test_ten_thousand_options_do_not_stall_the_parser() -> None:
+    started = time.process_time()
+    body = "<select>" + "<option>a" * 100_000 + "</select><p>Choose a harbour from the list.</p>"
+    assert "Choose a harbour" in page(body.encode(), "text/html", Extract()).text
+    assert time.process_time() - started < 5
+
+
+def test_long_lists_and_tables_are_not_taken_for_deep_ones() -> None:
+    body = "<ul>" + "<li>harbour<br>" * 3000 + "</ul><table>" + "<tr><td>pier<p>" * 3000 + "</table>"
+    assert page(f"<p>Harbours and piers</p>{body}".encode(), "text/html", Extract(main_content=False)).text
+
+
+def test_media_type() -> None:
+    assert media_type(" Text/HTML ; charset=x") == "text/html"
+    assert media_type(None) == ""

@@ -1,0 +1,151 @@
+"""Texts with brat's annotations beside them: entities, relations, and what does not fit."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.downstream.benchmarks.relation import MarkedFiles, Relation
+from tasks.downstream.benchmarks.tagging import TagFiles, Tagging
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.task_types import kind_of
+from tasks.errors import StageFailure
+
+TEXT = "Ann Lee works for\nOak Ltd. She met Bo there.\n\nBo left.\n"
+ENTITIES = "T1\tPER 0 7\tAnn Lee\nT2\tORG 18 25\tOak Ltd\nT3\tPER 35 37\tBo\n"
+RELATIONS = (
+    "R1\tworks_for Arg1:T1 Arg2:T2\t\nR2\tmet Arg1:T3 Arg2:T1\nE1\tMeet:T3 Who:T1\n#1\tAnnotatorNotes T1\tsure\n"
+)
+
+
+def folder(root: Path, text: str = TEXT, annotations: str = ENTITIES + RELATIONS) -> str:
+    root.mkdir(exist_ok=True)
+    (root / "a.txt").write_bytes(text.encode())
+    (root / "a.ann").write_text(annotations)
+    return str(root)
+
+
+def tagged(path: str, **fields: Any) -> Task:
+    files = TagFiles(name="made", train=path, validation=path, test=path, format="brat", **fields)
+    (task,) = Tagging(sets=[files]).tasks(pl.DataFrame())
+    return task
+
+
+def related(path: str, **fields: Any) -> Task:
+    files = MarkedFiles(name="made", train=path, validation=path, test=path, format="brat", **fields)
+    (task,) = Relation(sets=[files]).tasks(pl.DataFrame())
+    return task
+
+
+def test_entities_are_tags_of_sentences(tmp_path: Path) -> None:
+    task = tagged(folder(tmp_path / "made"))
+    kind = kind_of(task)
+    rows = task.train.to_dicts()
+    assert [kind.text(row) for row in rows] == ["Ann Lee works for", "Oak Ltd .", "She met Bo there .", "Bo left ."]
+    assert [kind.truth(task, row) for row in rows] == ["PER 1–2", "ORG 1–2", "PER 3–3", "none"]
+    assert [row["origin"].rpartition(", ")[2] for row in rows] == ["line 1", "line 2", "line 2", "line 4"]
+
+
+def test_chinese_texts_are_cut_at_their_full_stops(tmp_path: Path) -> None:
+    task = tagged(
+        folder(tmp_path / "made", "叶老桂在浙商银行。他走了。", "T1\tPER 0 3\t叶老桂\nT2\tORG 4 8\t浙商银行\n")
+    )
+    assert [kind_of(task).text(row) for row in task.train.to_dicts()] == ["叶老桂在浙商银行。", "他走了。"]
+
+
+def test_an_entity_is_not_cut_where_its_line_ends(tmp_path: Path) -> None:
+    # brat writes such an entity as two pieces with the line's end between them
+    task = tagged(folder(tmp_path / "made", "By Ann\r\nLee here\r\n", "T1\tPER 3 6;8 11\tAnn Lee\n"))
+    assert task.train["words"].to_list() == [["By", "Ann", "Lee", "here"]]
+    assert kind_of(task).truth(task, task.train.row(0, named=True)) == "PER 2–3"
+
+
+def test_relations_stand_in_the_sentences_of_both_entities(tmp_path: Path) -> None:
+    task = related(folder(tmp_path / "made"))
+    kind, rows = kind_of(task), task.train.to_dicts()
+    assert [(kind.text(row), kind.truth(task, row)) for row in rows] == [
+        ("[Ann Lee] works for\n[Oak Ltd].", "works_for"),
+        ("[Ann Lee] works for\nOak Ltd. She met [Bo] there.", "met"),
+    ]
+    first = rows[1]
+    assert first["text"][first["first_start"] : first["first_end"]] == "Bo"
+
+
+def test_pairs_without_a_relation_can_be_a_class(tmp_path: Path) -> None:
+    extra = "Cy and Di and Ed.\n"
+    places = "T4\tPER 0 2\tCy\nT5\tPER 7 9\tDi\nT6\tPER 14 16\tEd\nR3\tknows Arg1:T4 Arg2:T5\n"
+    task = related(folder(tmp_path / "made", extra, places), no_relation="none")
+    assert task.names == ["knows", "none"]
+    assert task.train["label"].to_list() == [0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("T9\tPER 50 99\tx", r"a.ann, line 6: the span 50–99 lies outside of a.txt, which has 55 characters"),
+        ("T9\tPER 5 5\t", r"line 6: the span 5–5 lies outside"),
+        ("T9\tPER 0 3\tBob", r"line 6: at that place of a.txt stands 'Ann', not 'Bob'"),
+        ("T9\tPER 0 3;8 13\tAnn works", r"line 6: the entity at 0–13 is of several pieces.*skip_unfit"),
+        ("T9\tPER 4 7\tLee", r"line 6: the entity at 4–7 shares a word with another one"),
+        ("T9\tPER 44 45\t", r"line 6: the entity at 44–45 holds no word"),
+        ("R9\tmet Arg1:T1 Arg2:T8", r"line 6: there is no entity T8"),
+        ("PER 0 3", r"line 6: neither an entity nor a relation"),
+    ],
+)
+def test_what_does_not_fit_names_file_and_line(tmp_path: Path, line: str, message: str) -> None:
+    annotations = ENTITIES + RELATIONS[: RELATIONS.index("E1")] + line + "\n"
+    with pytest.raises(StageFailure, match=message):
+        tagged(folder(tmp_path / "made", annotations=annotations))
+
+
+def test_entities_that_tags_cannot_say_are_counted(tmp_path: Path) -> None:
+    torn = "T4\tPER 0 3;8 13\tAnn works\nT5\tPER 4 7\tLee\nR3\tmet Arg1:T4 Arg2:T2\n"
+    path = folder(tmp_path / "made", annotations=ENTITIES + RELATIONS + torn)
+    # the same folder is read for each of three parts
+    assert (
+        tagged(path, skip_unfit=True).about == "Entities in sentences of made. 6 entities that do not fit are left out."
+    )
+    assert related(path, skip_unfit=True).about.endswith("have? 3 relations that do not fit are left out.")
+    with pytest.raises(StageFailure, match=r"line 8: the entity at 0–13 is of several pieces"):
+        related(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda root: (root / "a.ann").unlink(), r"a.txt has no a.ann beside it"),
+        (lambda root: (root / "a.txt").unlink(), r"holds no .txt file"),
+        (lambda root: (root / "b.ann").touch(), r"b.ann has no b.txt beside it"),
+        (lambda root: (root / "a.txt").write_bytes(b"\xff"), r"a.txt is not UTF-8 at byte 0"),
+    ],
+)
+def test_missing_and_broken_files_are_named(tmp_path: Path, spoil: Any, message: str) -> None:
+    path = folder(tmp_path / "made")
+    spoil(Path(path))
+    with pytest.raises(StageFailure, match=message):
+        tagged(path)
+    with pytest.raises(StageFailure, match="does not exist"):
+        tagged(str(tmp_path / "none"))
+
+
+def test_entities_and_relations_that_training_lacks_are_named(tmp_path: Path) -> None:
+    train = folder(tmp_path / "train")
+    test = folder(tmp_path / "test", "Ann Lee", "T1\tLOC 0 3\tAnn\nT2\tPER 4 7\tLee\nR1\thates Arg1:T1 Arg2:T2\n")
+    parts = {"name": "made", "train": train, "validation": train, "test": test, "format": "brat"}
+    with pytest.raises(StageFailure, match=r"a.txt, line 1: the tag 'B-LOC' of 'Ann' is not in"):
+        list(Tagging.model_validate({"sets": [parts]}).tasks(pl.DataFrame()))
+    with pytest.raises(StageFailure, match=r'a.txt, line 1: the label "hates" is not in'):
+        list(Relation.model_validate({"sets": [parts]}).tasks(pl.DataFrame()))
+
+
+def test_the_key_knows_what_lies_in_the_folder_and_not_where(tmp_path: Path) -> None:
+    def key(root: Path) -> dict[str, Any]:
+        return TagFiles(name="made", train=str(root), test=str(root), format="brat").semantic()
+
+    made = Path(folder(tmp_path / "made"))
+    before = key(made)
+    moved = made.rename(tmp_path / "moved")
+    assert key(moved) == before
+    (moved / "a.ann").write_text(ENTITIES)
+    assert key(moved) != before

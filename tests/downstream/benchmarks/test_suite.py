@@ -1,0 +1,239 @@
+"""Folders shaped like GLUE, CLUE and BLiMP: every task is recognised, with its kind, columns and metrics."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.downstream.benchmarks.labelled_text import LabelledText
+from tasks.downstream.benchmarks.suite import Suite
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.task_types import kind_of
+from tasks.errors import StageFailure
+
+ENTAILS = ["entailment", "not_entailment"]
+INFERENCE = ["contradiction", "entailment", "neutral"]
+MNLI = ["index", "promptID", "pairID", "genre", *["parse"] * 4, "sentence1", "sentence2", "label1"]
+STS = ["index", "genre", "filename", "year", "old_index", "source1", "source2", "sentence1", "sentence2", "score"]
+GLUE: dict[str, tuple[list[str], list[str]]] = {
+    # folder: the header, and a row's pattern: {} is a number, and the last column is one of the labels behind |
+    "CoLA": ([], ["gj04", "|0|1", "", "A sentence {}."]),
+    "SST-2": (["sentence", "label"], ["a film {} ", "|0|1"]),
+    "MRPC": (["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"], ["|0|1", "1", "2", 'He "said {}', "She said {}"]),
+    "STS-B": (STS, ["{}", "news", "f", "2012", "1", "s", "s", "A man {}", "A dog {}", "|0.5|4.2"]),
+    "QQP": (
+        ["id", "qid1", "qid2", "question1", "question2", "is_duplicate"],
+        ["1", "2", "3", "Why {}?", "How?", "|0|1"],
+    ),
+    "MNLI": ([*MNLI, "gold_label"], [*"123", "fiction", *"abcd", "He {}", "She", "-", "|" + "|".join(INFERENCE)]),
+    "QNLI": (["index", "question", "sentence", "label"], ["1", "Who {}?", "He did.", "|" + "|".join(ENTAILS)]),
+    "RTE": (["index", "sentence1", "sentence2", "label"], ["1", "He {}", "She", "|" + "|".join(ENTAILS)]),
+    "WNLI": (["index", "sentence1", "sentence2", "label"], ["1", "It {}", "The cup", "|0|1"]),
+}
+TEXT = "小明把书给了小红，因为她喜欢。"
+SPANS = {"span1_text": "小红", "span1_index": 6, "span2_text": "她", "span2_index": 11}
+PAIR: dict[str, list[Any]] = {"sentence1": ["一"], "sentence2": ["二"]}
+CLUE: dict[str, dict[str, list[Any]]] = {
+    "afqmc_public": PAIR | {"label": ["0", "1"]},
+    "tnews_public": {"sentence": ["一"], "label": ["100", "101"], "label_desc": ["news_story", "news_culture"]},
+    "iflytek_public": {"sentence": ["一"], "label": ["0", "1"], "label_des": ["打车", "地图"]},
+    "cmnli_public": PAIR | {"label": [*INFERENCE, "-"]},
+    "ocnli_public": PAIR | {"label": [*INFERENCE, "-"]},
+    "csl_public": {"id": [1], "abst": ["摘要"], "keyword": [["水", "声"]], "label": ["0", "1"]},
+    "cluewsc2020_public": {"text": [TEXT], "target": [SPANS], "label": ["true", "false"]},
+}
+
+
+def rows_of(pattern: list[str], number: int) -> list[str]:
+    choices = [cell.split("|")[1:] for cell in pattern]
+    return [
+        (options[number % len(options)] if options else cell.format(number))
+        for cell, options in zip(pattern, choices, strict=True)
+    ]
+
+
+def glue(root: Path, names: list[str] | None = None) -> Path:
+    for name in names or GLUE:
+        header, pattern = GLUE[name]
+        (root / name).mkdir(parents=True)
+        for part in ("train", "dev_matched", "dev_mismatched") if name == "MNLI" else ("train", "dev"):
+            lines = [header] * bool(header) + [rows_of(pattern, number) for number in range(40)]
+            (root / name / f"{part}.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    return root
+
+
+def lines(path: Path, rows: list[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def clue(root: Path) -> Path:
+    for name, columns in CLUE.items():
+        rows = [{key: values[number % len(values)] for key, values in columns.items()} for number in range(40)]
+        for row, number in zip(rows, range(40), strict=True):
+            row.update({key: f"{row[key]}{number}" for key in ("sentence", "sentence1", "text", "abst") if key in row})
+        for part in ("train.50k" if "ocnli" in name else "train", "dev"):
+            lines(root / name / f"{part}.json", rows)
+    asked = [{"id": str(n), "question": "谁？", "answers": [{"text": "小明", "answer_start": 0}]} for n in range(2)]
+    paragraphs = [{"context": f"{TEXT}{n}", "qas": asked} for n in range(40)]
+    entity = {"text": TEXT, "label": {"name": {"小明": [[0, 1]]}}}
+    spoken = [["女：你好。", "男：你好。"], [{"question": "男的是谁？", "choice": ["甲", "乙"], "answer": "乙"}], "d-1"]
+    blanks = {"content": ["他#idiom000001#，又#idiom000002#。"], "candidates": ["一心一意", "三心二意"]}
+    for part in ("train", "dev"):
+        lines(root / "cmrc2018_public" / f"{part}.json", [{"data": [{"paragraphs": paragraphs}]}])
+        lines(root / "cluener_public" / f"{part}.json", [entity | {"text": f"{TEXT}{n}"} for n in range(40)])
+    for kind in "dm":
+        lines(root / "c3_public" / f"{kind}-dev.json", [[spoken]])
+    lines(root / "chid_public" / "dev.json", [blanks])
+    lines(root / "chid_public" / "dev_answer.json", [{"#idiom000001#": 1, "#idiom000002#": 0}])
+    return root
+
+
+def tasks_in(folder: Path, **fields: Any) -> dict[str, Task]:
+    suite = Suite.model_validate({"sets": [{"path": str(folder), **fields}]})
+    return {task.name: task for task in suite.tasks(pl.DataFrame())}
+
+
+def test_every_task_of_glue(tmp_path: Path) -> None:
+    found = tasks_in(glue(tmp_path))
+    assert sorted(found) == ["cola", "mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli"]
+    assert found["cola"].metrics == ["mcc", "accuracy"]
+    assert found["mrpc"].metrics == found["qqp"].metrics == ["accuracy", "f1"]
+    assert kind_of(found["stsb"]).metrics == ("spearman", "pearson")
+    assert found["mnli"].names == INFERENCE
+    assert found["rte"].names == found["qnli"].names == ENTAILS
+    assert found["mrpc"].test.select("text", "second").row(3) == ('He "said 3', "She said 3")
+    assert found["mnli-mm"].test["origin"][0].endswith("dev_mismatched.tsv, row 1")
+    assert all(len(task.test) == 40 and len(task.train) + len(task.validation) == 40 for task in found.values())
+
+
+def test_every_task_of_clue(tmp_path: Path) -> None:
+    found = tasks_in(clue(tmp_path))
+    plain = ["afqmc", "c3-dialogues", "c3-texts", "chid", "cluener", "cluewsc2020", "cmnli", "cmrc2018", "csl"]
+    assert sorted(found) == [*plain, "iflytek", "ocnli", "tnews"]
+    assert found["tnews"].names == ["100", "101"]
+    assert found["cmnli"].names == INFERENCE
+    assert found["iflytek"].labels == [0]
+    assert found["csl"].test.select("text", "second").row(0) == ("摘要0", "水 声")
+    pronoun = found["cluewsc2020"]
+    assert kind_of(pronoun).text(pronoun.test.row(0, named=True)) == "小明把书给了[小红]，因为[她]喜欢。0"
+    spoken, idioms = found["c3-dialogues"].test.row(0, named=True), found["chid"].test.to_dicts()
+    assert (spoken["prompt"], spoken["right"]) == ("女：你好。\n男：你好。\n男的是谁？\n", 1)
+    assert [(row["prompt"], row["options"], row["right"]) for row in idioms] == [
+        ("他", ["一心一意，又一心一意。", "三心二意，又一心一意。"], 1),
+        ("他三心二意，又", ["一心一意。", "三心二意。"], 0),
+    ]
+
+
+@pytest.mark.parametrize("name", ["blimp", "blimp/data", ""])
+def test_files_of_minimal_pairs(tmp_path: Path, name: str) -> None:
+    lines(tmp_path / "blimp" / "data" / "agreement.jsonl", [{"sentence_good": "He is.", "sentence_bad": "He are."}] * 3)
+    (found,) = tasks_in(tmp_path / name).values()
+    assert (found.name, found.kind, len(found.test)) == ("blimp", "choices", 3)
+
+
+def test_some_of_the_tasks_with_limits(tmp_path: Path) -> None:
+    found = tasks_in(glue(tmp_path), tasks=["rte"], most_train=10, most_test=5, labels=[2])
+    assert [(name, len(task.train), len(task.test), task.labels) for name, task in found.items()] == [
+        ("rte", 10, 5, [2])
+    ]
+
+
+def test_one_folder_of_a_task(tmp_path: Path) -> None:
+    assert list(tasks_in(glue(tmp_path) / "SST-2")) == ["sst2"]
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match=r"holds no task that is known.*cola.*afqmc.*sentence_good"):
+        tasks_in(tmp_path)
+    with pytest.raises(StageFailure, match=r"none does not exist"):
+        tasks_in(tmp_path / "none")
+    glue(tmp_path, ["RTE", "MRPC"])
+    with pytest.raises(StageFailure, match=r"holds no qnli. Name tasks that it holds: rte"):
+        tasks_in(tmp_path, tasks=["rte", "qnli"])
+    (tmp_path / "MRPC" / "dev.tsv").unlink()
+    with pytest.raises(
+        StageFailure, match=r"MRPC is called as mrpc.*no train.tsv with dev.tsv, nor msr_paraphrase_tra"
+    ):
+        tasks_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "row", "message"),
+    [
+        ("RTE", "1\tHe\tShe\tmaybe", r'dev.tsv, row 41: the label "maybe" is not in .*train.tsv'),
+        ("STS-B", "\t".join([*STS[:-1], "high"]), r"dev.tsv, row 41: 'high' in the column 'score' is no number"),
+        ("STS-B", "1\tnews", r"dev.tsv, row 41: 2 columns where 10 were expected"),
+    ],
+)
+def test_what_does_not_fit_names_file_row_and_column(tmp_path: Path, folder: str, row: str, message: str) -> None:
+    dev = glue(tmp_path, [folder]) / folder / "dev.tsv"
+    dev.write_text(f"{dev.read_text()}{row}\n")
+    with pytest.raises(StageFailure, match=message):
+        tasks_in(tmp_path)
+
+
+@pytest.mark.parametrize("row", ["1\tHe\t\tentailment", "1\tHe", "1\tHe\tShe\t "])
+def test_rows_that_lost_columns_are_counted(tmp_path: Path, row: str) -> None:
+    train = glue(tmp_path, ["RTE"]) / "RTE" / "train.tsv"
+    train.write_text(f"{train.read_text()}{row}\n")
+    assert tasks_in(tmp_path)["rte"].about.endswith("in 2 classes. 1 rows that do not fit are left out.")
+
+
+def test_a_file_of_another_layout_is_named(tmp_path: Path) -> None:
+    train = glue(tmp_path, ["RTE"]) / "RTE" / "train.tsv"
+    train.write_text(train.read_text().replace("sentence2", "hypothesis"))
+    with pytest.raises(StageFailure, match=r"train.tsv, row 1: there is no column 'sentence2'.*has: index, sentence1"):
+        tasks_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "message"),
+    [
+        (
+            "c3_public/d-dev.json",
+            [[[["a"], [{"question": "?", "choice": ["b"], "answer": "c"}]]]],
+            r"text 1: not as in",
+        ),
+        ("c3_public/d-dev.json", ["["], r"d-dev.json, text 1: not as in C3"),
+        ("chid_public/dev_answer.json", [{}], r"dev.json, line 1: not as in ChID \(KeyError: '#idiom00000"),
+        (
+            "cluewsc2020_public/dev.json",
+            [{"text": "他", "target": SPANS, "label": "true"}],
+            "not at character 6 of the",
+        ),
+    ],
+)
+def test_broken_files_of_clue_are_named(tmp_path: Path, file: str, rows: list[Any], message: str) -> None:
+    lines(clue(tmp_path) / file, rows)
+    with pytest.raises(StageFailure, match=message):
+        tasks_in(tmp_path)
+
+
+def test_f1_is_of_two_classes(tmp_path: Path) -> None:
+    path = tmp_path / "made.tsv"
+    path.write_text("text\tlabel\n" + "".join(f"text {n}\t{n % 3}\n" for n in range(30)))
+    files = {"name": "made", "train": str(path), "test": str(path), "metrics": ["f1"]}
+    with pytest.raises(StageFailure, match="the metric f1 is of two classes, and made has 3"):
+        list(LabelledText.model_validate({"sets": [files]}).tasks(pl.DataFrame()))
+
+
+def test_the_key_follows_what_lies_in_the_folder(tmp_path: Path) -> None:
+    def key(root: Path) -> dict[str, Any]:
+        return Suite.model_validate({"sets": [{"path": str(root)}]}).semantic()
+
+    before = key(glue(tmp_path / "a"))
+    assert key(glue(tmp_path / "b")) == before
+    (tmp_path / "b" / "WNLI" / "dev.tsv").unlink()
+    (tmp_path / "b" / "WNLI" / "train.tsv").unlink()
+    (tmp_path / "b" / "WNLI").rmdir()
+    assert key(tmp_path / "b") != before
+    assert key(tmp_path / "none")["sets"][0]["path"].endswith("none")  # what is missing is said by `tasks`
+
+
+def test_real_folders(shared: Any) -> None:
+    found = [tasks_in(shared(name)) for name in ("cola", "mrpc", "rte", "stsb", "ocnli")]
+    named = [(name, len(task.names)) for each in found for name, task in each.items()]
+    assert named == [("cola", 2), ("mrpc", 2), ("rte", 2), ("stsb", 0), ("ocnli", 3)]

@@ -1,0 +1,158 @@
+"""A head for every kind learns an easy task, and gives answers in order, also of texts that were cut."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning.frozen import with_features
+from tasks.downstream.finetuning.loop import Fitted, fit
+from tasks.downstream.heads import head_of
+from tasks.downstream.heads.tags import places_of, word_ends
+from tasks.downstream.models.encoder import Tokens, load
+from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.task_types import Kind, kind_of
+from tasks.downstream.task_types.answers import Answers
+from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.task_types.numbers import Numbers
+from tasks.downstream.task_types.relations import Relations
+from tasks.downstream.task_types.tags import Tags
+
+TREES, SHIPS, MUSIC = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"], ["violin", "chord", "drum"]
+RECIPE = Recipe(epochs=6, fewest_steps=40, batch=8, max_length=32)
+
+
+def words(rng: np.random.Generator, *among: str, many: int = 5) -> list[str]:
+    return [str(rng.choice(among)) for _ in range(many)]
+
+
+def pairs(rng: np.random.Generator) -> list[dict[str, object]]:
+    """The same topic twice, or two."""
+    rows = []
+    for number in range(60):
+        same = number % 2
+        one, other = (TREES, TREES if same else SHIPS)
+        rows.append({"text": " ".join(words(rng, *one)), "second": " ".join(words(rng, *other)), "label": same})
+    return [row | {"number": float(row["label"]), "origin": ""} for row in rows]  # type: ignore[arg-type]
+
+
+def sentences(rng: np.random.Generator) -> list[dict[str, object]]:
+    """Trees are entities."""
+    drawn = [words(rng, *TREES, *SHIPS, many=int(rng.integers(1, 9))) for _ in range(60)]
+    return [
+        {"words": each, "tags": [int(word not in TREES) for word in each], "between": " ", "origin": ""}
+        for each in drawn
+    ]
+
+
+def relations(rng: np.random.Generator) -> list[dict[str, object]]:
+    """The first marked span is a tree or a ship."""
+    rows = []
+    for number in range(60):
+        tree, ship = words(rng, *TREES, many=1)[0], words(rng, *SHIPS, many=1)[0]
+        first, second = (tree, ship) if number % 2 else (ship, tree)
+        text = f"{first} the {second}"
+        spans = (0, len(first), len(text) - len(second), len(text))
+        row = {"text": text, "second": "", "label": number % 2, "origin": ""}
+        rows.append(row | dict(zip(("first_start", "first_end", "second_start", "second_end"), spans, strict=True)))
+    return rows
+
+
+def questions(rng: np.random.Generator) -> list[dict[str, object]]:
+    """What stands behind the word that is asked for."""
+    rows = []
+    for _ in range(60):
+        tree = str(rng.choice(TREES))
+        before = words(rng, *SHIPS, many=int(rng.integers(1, 30)))
+        context = " ".join([*before, "anchor", tree, *words(rng, *SHIPS)])
+        row = {"question": "anchor", "context": context, "answers": [tree], "starts": [context.index(tree)]}
+        rows.append(row | {"origin": ""})
+    return rows
+
+
+def task(kind: str, shape: type[Kind], rows: list[dict[str, object]], names: list[str]) -> Task:
+    made = frame([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
+    return Task("made", "", kind, names, made[:40], made[40:50], made[50:], [])
+
+
+def made(kind: str) -> Task:
+    rng = np.random.default_rng(0)
+    match kind:
+        case "classes":
+            return task(kind, Classes, pairs(rng), ["two", "one"])
+        case "numbers":
+            return task(kind, Numbers, pairs(rng), [])
+        case "tags":
+            return task(kind, Tags, sentences(rng), ["B-TREE", "O"])
+        case "answers":
+            return task(kind, Answers, questions(rng), [])
+        case _:
+            return task(kind, Relations, relations(rng), ["ship", "tree"])
+
+
+def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
+    tokens = Tokens(checkpoint, recipe.max_length)
+    with one_thread():
+        head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
+        train, validation = (head.examples(tokens, part) for part in (data.train, data.validation))
+        return fit(head, head.learnable(train), validation, recipe, 0.01, 0)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
+def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
+    data = kind_of(made(kind)).checked(made(kind))
+    head = fitted(data, checkpoint).head
+    _, answers = head.judged(head.examples(Tokens(checkpoint, 32), data.test))
+    scores = kind_of(data).scores(data, data.test, answers)
+    assert scores[kind_of(data).metrics[0]].value > 0.8
+    told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
+    assert len(told) == len(data.test)
+
+
+@pytest.mark.parametrize("way", ["full", "head_only"])
+def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, way: str) -> None:
+    data, recipe = made("answers"), Recipe.model_validate(RECIPE.model_dump() | {"adapt": {"kind": way}})
+    head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
+    whole = head.examples(Tokens(checkpoint, 16), data.train)
+    if way == "head_only":
+        whole = with_features(head, whole)
+    learnt = head.learnable(whole)
+    assert sum(map(head.num_places, learnt)) < 0.7 * sum(map(head.num_places, whole))
+    assert all(part.start >= 0 for each in learnt for part in each.target[0])
+    head.begin(learnt)
+    torch.nn.init.normal_(head.head.weight)
+    with torch.no_grad():
+        assert head.loss(learnt).item() == pytest.approx(head.loss(whole).item(), rel=1e-5)
+
+
+def test_two_texts_may_be_read_together(checkpoint: Path) -> None:
+    data = made("classes")
+    head = head_of(load(checkpoint, random=False, seed=0), data, Recipe(pairs="together"))
+    apart = head_of(load(checkpoint, random=False, seed=0), data, Recipe())
+    tokens = Tokens(checkpoint, 32)
+    one, two = head.examples(tokens, data.test)[0], apart.examples(tokens, data.test)[0]
+    assert not one.second
+    assert two.second
+    assert len(one.ids) >= len(two.ids) + len(two.second)
+
+
+def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
+    data = made("tags")
+    long = frame([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], Tags.columns)
+    head = fitted(data, checkpoint).head
+    _, answers = head.judged(head.examples(Tokens(checkpoint, 32), long))
+    (tags,) = answers["predicted"].to_list()
+    assert len(tags) == 80
+    assert set(tags[40:]) == {1}
+    assert 0 in tags[:32]
+
+
+def test_a_word_has_all_tokens_that_touch_it() -> None:
+    ends = word_ends(["New", "York"], " ")
+    assert ends == [(0, 3), (4, 8)]
+    assert places_of(ends, [(0, 2), (2, 3), (3, 6), (6, 8)]) == [(0, 2), (2, 4)]
+    assert places_of(ends, [(0, 3)]) == [(0, 1)]

@@ -1,0 +1,88 @@
+"""Which documents are near a text."""
+
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.cli.commands import run
+from tasks.block import Block
+from tasks.dedup.settings import Dedup
+from tasks.dedup.task import dedup
+from tasks.stage import Stage, stage
+from tasks.store import Artifact, Draft, Store
+
+WORDS = [f"word{number}" for number in range(400)]
+SNAPSHOTS = {"monday": [" ".join(WORDS[:200]), " ".join(WORDS[200:300])], "tuesday": [" ".join(WORDS[40:220])]}
+
+
+class Texts(Block):
+    """Documents that a test names."""
+
+    texts: list[str]
+
+
+@stage("clean", version=1)
+def given(settings: Texts, draft: Draft) -> None:
+    """Stands for all that comes before dedup."""
+    rows = [
+        {"id": f"{text.split()[0]}-{len(text)}", "url": f"http://x.test/{text.split()[0]}", "title": "", "text": text}
+        for text in settings.texts
+    ]
+    with draft.write("documents/00000.parquet") as path:
+        pl.DataFrame(rows).write_parquet(path)
+
+
+def built(store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact) -> Artifact:
+    wanted = stage.build_spec(settings, *inputs)
+    draft = store.draft(stage.name, wanted.expected_key, wanted.inputs)
+    stage.build(settings, draft, *inputs)
+    return store.publish(wanted, draft, time.time())
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store with two snapshots of one corpus."""
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    store = Store.current()
+    earlier: list[Artifact] = []
+    for texts in SNAPSHOTS.values():
+        documents = built(store, given, Texts(texts=texts))
+        earlier.append(built(store, dedup, Dedup(), documents, *earlier))
+    return store
+
+
+def test_the_nearest_of_all_snapshots_comes_first(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked.txt"
+    asked.write_text(" ".join(WORDS[:198]))
+    assert run(["query", str(asked), "--least", "0.2"]) == 0
+    _, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert (float(first[0]), first[2]) == (pytest.approx(194 / 196, abs=1e-3), "http://x.test/word0")
+    assert second[2] == "http://x.test/word40"
+    assert run(["query", str(asked), "--least", "0.2", "--in", store.find("dedup").key]) == 0
+    assert "http://x.test/word0" in capsys.readouterr().out, "the earlier snapshots belong to a corpus"
+
+
+def test_what_is_not_there_is_said(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["query", "nothing of this was ever crawled by anybody at all"]) == 0
+    assert "no document is that near" in capsys.readouterr().out
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
+    for words, code, said in (
+        (["query", "  "], 1, "there is no text to look for"),
+        (["query", str(tmp_path / "picture.png")], 1, "cannot be read as text"),
+        (["query", "x", "--in", "abc"], 1, "no dedup artifact with key abc"),
+        (["query", "x", "--least", "7"], 2, "--least 7.0 is no similarity"),
+    ):
+        assert run(words) == code
+        assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_no_text(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("pages/none", "none.txt"):
+        assert run(["query", name]) == 1
+        assert f"there is no file {name}" in capsys.readouterr().err
+    for text in ("either/or is no file", "苹果/香蕉的价格在今年上涨了"):
+        assert run(["query", text]) == 0

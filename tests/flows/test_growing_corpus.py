@@ -1,0 +1,112 @@
+"""A corpus that grows: yesterday's documents and tokens stay, a night costs what is new."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from flows.graph import Choice
+from flows.growing_corpus import Earlier, earlier, newest_runs
+from flows.recipe import Recipe
+from tasks.errors import StageFailure
+from tasks.store import Artifact, Store
+from tests.flows import tiny
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+
+
+def snapshot(site: Path, name: str) -> Recipe:
+    settings = tiny.settings_from(site)
+    settings["crawl"]["snapshot"] = name
+    return tiny.recipe(settings | {"corpus": "tiny"})
+
+
+def run(recipe: Recipe) -> dict[str, Artifact]:
+    from flows.cli.run import run_pipeline
+
+    return {each.stage: each for each in run_pipeline(recipe, Choice())}
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Any:
+    """A site of which some pages came later, and the artifacts of two nights and of a third without news."""
+    folder = tmp_path_factory.mktemp("corpus")
+    site, later = folder / "site", folder / "later"
+    tiny.build(site)
+    later.mkdir()
+    for section in ("threading", "statistics"):
+        shutil.move(site / section, later / section)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXTMILL_STORE", str(folder / "store"))
+        first = run(snapshot(site, "monday"))
+        shutil.copytree(later, site, dirs_exist_ok=True)
+        second = run(snapshot(site, "tuesday"))
+        third = run(snapshot(site, "wednesday"))
+        yield site, Store.current(), first, second, third
+
+
+def urls(artifact: Artifact) -> set[str]:
+    found: list[str] = pl.read_parquet(artifact.folder / "documents" / "*.parquet")["url"].to_list()
+    return set(found)
+
+
+def stages_of(store: Store, artifact: Artifact) -> list[str]:
+    manifest = store.manifest(artifact.stage, artifact.key)
+    assert manifest is not None
+    return [each.stage for each in manifest.inputs]
+
+
+def test_a_snapshot_holds_only_what_is_new(night: Any) -> None:
+    _, store, first, second, _ = night
+    assert len(urls(second["clean"])) > len(urls(second["dedup"]))
+    assert not urls(first["dedup"]) & urls(second["dedup"])
+    assert {url.split("/")[3] for url in urls(second["dedup"])} == {"threading", "statistics"}
+    assert stages_of(store, second["dedup"]) == ["clean", "dedup"]
+
+
+def test_all_snapshots_have_one_vocabulary_and_one_model(night: Any) -> None:
+    _, store, first, second, _ = night
+    tokenizers = [(each["tokenize"].folder / "tokenizer" / "tokenizer.json").read_bytes() for each in (first, second)]
+    assert tokenizers[0] == tokenizers[1]
+    assert stages_of(store, second["pretrain"]) == ["tokenize", "tokenize"]
+    assert stages_of(store, second["evaluate"]) == ["pretrain", "tokenize", "tokenize"]
+    assert first["pretrain"] != second["pretrain"]
+
+
+def test_a_night_without_news_trains_nothing(night: Any) -> None:
+    _, _, _, second, third = night
+    assert third["tokenize"].key != second["tokenize"].key
+    assert third["pretrain"] == second["pretrain"]
+    assert third["evaluate"] == second["evaluate"]
+
+
+def test_a_rerun_is_cached_and_plan_knows_it(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.plan import plan
+
+    site, store, _, _, third = night
+    rows = plan(snapshot(site, "wednesday"), Choice(), store)
+    assert {row.state for row in rows} == {"cached"}
+    assert {row.stage: row.key for row in rows} == {stage: artifact.key for stage, artifact in third.items()}
+
+
+def test_what_a_snapshot_adds_to(night: Any) -> None:
+    site, store, first, second, third = night
+    found = earlier(snapshot(site, "thursday"), store)
+    assert [each.key for each in found.unique] == [night["dedup"].key for night in (first, second, third)]
+    assert [each.key for each in found.pages][-1] == third["crawl"].key
+    assert earlier(snapshot(site, "monday"), store) == Earlier()
+    assert earlier(snapshot(site, "thursday").model_copy(update={"corpus": ""}), store) == Earlier()
+    assert [each.artifacts[-1] for each in newest_runs(store)] == [third["evaluate"].ref]
+
+
+def test_a_lost_snapshot_is_named(night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.cli.run import run_pipeline
+
+    site, store, first, _, _ = night
+    shutil.copytree(store.root, tmp_path / "store")
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    shutil.rmtree(tmp_path / "store" / "dedup" / first["dedup"].key)
+    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of an earlier snapshot"):
+        run_pipeline(snapshot(site, "thursday"), Choice())

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.pretrain.baselines.kneser_ney import windows
+from tasks.pretrain.baselines.lstm import Recurrent, documents_of, recurrent_loss
+from tasks.pretrain.training.training_data import Corpus
+from tests.pretrain.conftest import CPU, small
+
+
+@pytest.fixture
+def corpus(tokens: Path) -> Corpus:
+    return Corpus(small(), [tokens])
+
+
+def test_documents_are_taken_apart_and_each_is_read_alone(corpus: Corpus) -> None:
+    rows = corpus.at(np.arange(40))
+    documents = documents_of(rows)
+    assert sum(map(len, documents)) == (rows.documents >= 0).sum()
+    assert all(document[0] == corpus.start for document in documents)
+    torch.manual_seed(0)
+    model = Recurrent(500, 16)
+    loss, count = model.loss(rows)
+    assert count == len(windows(rows)), "the same tokens are guessed as by a causal model"
+    assert loss.item() / count == pytest.approx(np.log(500), rel=0.02)
+    alone = 0.0
+    for document in map(torch.from_numpy, documents):
+        hidden, _ = model.layers(model.embedding(document[:-1]))
+        logits = hidden @ model.embedding.weight.T
+        alone += torch.nn.functional.cross_entropy(logits, document[1:], reduction="sum").item()
+    assert loss.item() == pytest.approx(alone, rel=1e-5)
+
+
+def test_it_learns_the_same_each_time(tokens: Path, corpus: Corpus) -> None:
+    settings = small(steps=30)
+    found = recurrent_loss(settings, corpus, CPU, each_step=lambda: None)
+    assert found == recurrent_loss(settings, corpus, CPU, each_step=lambda: None)
+    assert found < np.log(500) - 0.5
+    corpus.num_validation = 0
+    assert recurrent_loss(settings, corpus, CPU, each_step=lambda: None) is None

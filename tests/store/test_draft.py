@@ -1,0 +1,124 @@
+"""Drafts: finished shards stay finished, torn ones do not count."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tasks.errors import StageFailure
+from tasks.store.draft import Draft, run_shard
+from tests.waiting import wait_until
+
+MakeDraft = Callable[..., Draft]
+SHARDS = {f"{number:05d}": (number,) for number in range(6)}
+
+
+def square(out: Path, number: int) -> dict[str, Any]:
+    (out / "squares").mkdir()
+    (out / "squares" / f"{number}.txt").write_text(str(number**2))
+    with (out.parents[1] / ".calls").open("a") as calls:
+        calls.write(f"{number}\n")
+    return {"square": number**2}
+
+
+def refuse_three(out: Path, number: int) -> dict[str, Any]:
+    if number == 3:
+        raise ValueError("three")
+    return square(out, number)
+
+
+def slow(out: Path, number: int) -> dict[str, Any]:
+    time.sleep(0.3)
+    return square(out, number)
+
+
+def test_map_gives_every_shards_counts_in_order(make_draft: MakeDraft) -> None:
+    draft = make_draft()
+    assert draft.map(square, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
+    assert (draft.path / "squares" / "5.txt").read_text() == "25"
+
+
+def test_finished_shards_do_not_run_again(make_draft: MakeDraft) -> None:
+    draft = make_draft()
+    with pytest.raises(ValueError, match="three"):
+        draft.map(refuse_three, dict(list(SHARDS.items())[:4]))
+    done = draft.num_finished
+    again = make_draft()
+    assert again.num_finished == done
+    again.map(refuse_three, dict(list(SHARDS.items())[:3]))
+    ran = (draft.path / ".calls").read_text().split()
+    assert sorted(ran) == sorted(set(ran)), "no shard ran twice"
+
+
+def test_a_torn_journal_line_costs_one_shard(make_draft: MakeDraft) -> None:
+    draft = make_draft()
+    draft.map(square, {"00000": (0,)})
+    with (draft.path / ".journal.jsonl").open("a") as journal:
+        journal.write('\n{"shard": "square/000')
+    again = make_draft()
+    again.map(square, {"00000": (0,), "00001": (1,)})
+    assert make_draft().num_finished == 2
+
+
+def test_write_leaves_nothing_when_the_block_fails(make_draft: MakeDraft) -> None:
+    draft = make_draft()
+    with pytest.raises(FileNotFoundError), draft.write("out.txt") as path:
+        path.write_text((path.parent / "missing").read_text())
+    assert not draft.is_complete("out.txt")
+    with draft.write("out.txt") as path:
+        path.write_text("whole")
+    assert draft.is_complete("out.txt")
+
+
+def sees_the_one_before(out: Path, number: int) -> dict[str, Any]:
+    journal = out.parents[1] / ".journal.jsonl"
+    assert number == (len(journal.read_text().splitlines()) if journal.exists() else 0)
+    return {}
+
+
+def test_with_one_worker_each_shard_is_recorded_before_the_next(
+    make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    assert len(make_draft().map(sees_the_one_before, SHARDS)) == len(SHARDS)
+
+
+def test_a_worker_that_does_not_see_the_draft_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match=r"does not see .*elsewhere.*share the folder of --store, or of TEXTMILL_C"):
+        run_shard(square, tmp_path / "elsewhere" / ".partial-1", "00000", (0,))
+    assert list(tmp_path.iterdir()) == [], "nothing is written where nobody looks"
+
+
+def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path; from tasks.store import Draft; from tests.store.test_draft import SHARDS, slow\n"
+        f"if __name__ == '__main__': Draft(Path({str(tmp_path)!r})).map(slow, SHARDS)"
+    )
+    (tmp_path / ".run.py").write_text(program)
+    root = Path(__file__).parents[2]
+    run = subprocess.Popen([sys.executable, str(tmp_path / ".run.py")], env={**os.environ, "PYTHONPATH": str(root)})
+    journal = tmp_path / ".journal.jsonl"
+
+    def has_finished_two() -> bool:
+        assert run.poll() is None
+        return journal.exists() and len(journal.read_text().splitlines()) >= 2
+
+    wait_until(has_finished_two)
+    workers = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert psutil.wait_procs(workers, timeout=90)[1] == [], "the workers notice that their parent is gone"
+    before = (tmp_path / ".calls").read_text().split()
+    assert len(before) < len(SHARDS)
+    draft = Draft(tmp_path)
+    finished = draft.num_finished
+    assert draft.map(slow, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
+    ran_again = (tmp_path / ".calls").read_text().split()[len(before) :]
+    assert len(ran_again) == len(SHARDS) - finished

@@ -1,0 +1,376 @@
+"""A store in an object store, used from two machines: two cache folders that know nothing of each other."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import StageFailure, Transient
+from tasks.store import Draft
+from tasks.store.local import GarbageCandidate
+from tasks.store.manifest import BuildSpec
+from tasks.store.s3 import S3Backend
+from tasks.store.s3_client import Objects
+from tasks.store.store import Artifact, Store, local_copy
+
+Machine = Callable[[str], Store]
+SHARDS = {f"{number:05d}": (number,) for number in range(4)}
+
+
+@pytest.fixture
+def machine(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """`machine("a")` gives the store as machine a has it."""
+
+    def on(name: str) -> Store:
+        local_copy.cache_clear()
+        monkeypatch.setenv("TEXTMILL_CACHE", str(tmp_path / name))
+        return Store(s3_address)
+
+    return on
+
+
+def wanted(**settings: Any) -> BuildSpec:
+    return BuildSpec(stage="clean", version=1, settings=settings, semantic=settings, inputs=(), fingerprint="f")
+
+
+def filled(store: Store, what: BuildSpec, text: str = "text") -> Draft:
+    draft = store.draft(what.stage, what.expected_key)
+    for name in ("documents/0.txt", "documents/1.txt", "summary.md"):
+        with draft.write(name) as path:
+            path.write_text(text)
+    return draft
+
+
+def built(store: Store, what: BuildSpec, text: str = "text") -> Artifact:
+    with store.lock(what.stage, what.expected_key):
+        return store.publish(what, filled(store, what, text), time.time())
+
+
+def place(store: Store) -> S3Backend:
+    assert isinstance(store.backend, S3Backend)
+    return store.backend
+
+
+def objects(store: Store) -> Objects:
+    return place(store).objects
+
+
+def names(store: Store) -> list[str]:
+    return sorted(objects(store).listed("clean/"))
+
+
+def test_what_one_machine_publishes_another_reads(machine: Machine, s3_address: str) -> None:
+    artifact = built(machine("a"), wanted())
+    assert artifact.path == f"{s3_address}/clean/{artifact.key}"
+    here = artifact.folder
+    there = machine("b")
+    assert there.find("clean") == artifact == there.get_valid("clean", artifact.key)
+    copy = artifact.folder
+    assert copy != here
+    assert (copy / "documents" / "1.txt").read_text() == "text"
+    assert {path.name for path in copy.iterdir()} == {"documents", "manifest.json", "summary.md"}
+
+
+def test_only_the_part_that_is_asked_for_is_fetched(machine: Machine) -> None:
+    artifact = built(machine("a"), wanted())
+    machine("b")
+    copy = artifact.folder_with("summary.md", "documents/0")
+    assert sorted(path.name for path in copy.rglob("*.*")) == ["0.txt", "manifest.json", "summary.md"]
+
+
+def test_copies_that_were_cleared_are_fetched_again(machine: Machine) -> None:
+    artifact = built(machine("a"), wanted())
+    shutil.rmtree(artifact.folder)
+    assert (artifact.folder / "summary.md").read_text() == "text"
+
+
+def test_two_that_fetch_at_once_fetch_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = built(machine("a"), wanted())
+    store = machine("b")
+    fetched: list[str] = []
+    download = Objects.download
+    monkeypatch.setattr(
+        Objects, "download", lambda self, name, path: fetched.append(name) or download(self, name, path)
+    )
+    manifest = store.manifest("clean", artifact.key)
+    assert manifest is not None
+    threads = [threading.Thread(target=place(store).fetch, args=(manifest,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(fetched) == 3
+    assert place(store).cache.find_problems(manifest, full=True) == []
+
+
+def test_a_handle_of_bytes_that_are_gone_is_refused(machine: Machine) -> None:
+    old = built(machine("a"), wanted(), "one")
+    built(machine("b"), wanted(), "two")
+    machine("c")
+    with pytest.raises(StageFailure, match="was built again with other bytes"):
+        _ = old.folder
+
+
+def test_copies_follow_what_was_built_again(machine: Machine) -> None:
+    built(machine("a"), wanted(), "one")
+    new = built(machine("b"), wanted(), "two")
+    store = machine("a")
+    assert store.find("clean") == new
+    assert (new.folder / "summary.md").read_text() == "two"
+
+
+def test_the_first_to_publish_wins_and_the_other_takes_its_result(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    what = wanted()
+    slow = machine("a")
+    draft = filled(slow, what, "slow")
+    first = built(machine("b"), what, "fast")
+    second = slow.publish(what, draft, time.time())
+    assert second == first
+    assert "another run published it first" in caplog.text
+    assert not draft.path.exists()
+    assert (machine("c").find("clean").folder / "summary.md").read_text() == "fast"
+
+
+def test_a_lost_answer_to_the_last_write_is_no_lost_race(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = machine("a")
+    create = Objects.create
+    monkeypatch.setattr(Objects, "create", lambda self, name, data: create(self, name, data) and None)
+    artifact = built(store, wanted())
+    assert store.get_valid("clean", artifact.key) == artifact
+
+
+def test_a_kill_before_the_manifest_publishes_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, what = machine("a"), wanted()
+    create = Objects.create
+
+    def cut_off(self: Objects, name: str, data: bytes) -> str | None:
+        if name.endswith("/manifest.json"):
+            raise Transient("the network is gone", "Wait")
+        return create(self, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objects, "create", cut_off)
+        with pytest.raises(Transient):
+            built(store, what)
+    assert len([name for name in names(store) if "/." not in name]) == 3, "the files are there"
+    assert machine("b").manifests() == []
+    sent: list[str] = []
+    upload = Objects.upload
+    monkeypatch.setattr(Objects, "upload", lambda self, path, name: sent.append(name) or upload(self, path, name))
+    built(machine("a"), what)
+    assert sent == [], "what was uploaded is not sent again"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [("remove", "is missing"), ("cut", "is corrupt: 1 bytes where the manifest says 4")],
+)
+def test_damage_is_seen_at_once_and_healed_by_building_again(
+    machine: Machine, caplog: pytest.LogCaptureFixture, damage: str, words: str
+) -> None:
+    store = machine("a")
+    artifact = built(store, wanted())
+    (victim,) = [name for name in names(store) if "documents/1." in name]
+    objects(store).remove([victim]) if damage == "remove" else objects(store).write(victim, b"t")
+    assert store.get_valid("clean", artifact.key) is None
+    assert f"{store.address}/{victim} {words}" in caplog.text
+    assert built(store, wanted()) == artifact
+    assert store.get_valid("clean", artifact.key) == artifact
+
+
+def test_flipped_bits_are_found_by_reading(machine: Machine) -> None:
+    store = machine("a")
+    artifact = built(store, wanted())
+    manifest = store.manifest("clean", artifact.key)
+    assert manifest is not None
+    (victim,) = [name for name in names(store) if "documents/1." in name]
+    objects(store).write(victim, b"texx")
+    assert store.find_problems(manifest) == []
+    assert "sha256" in store.find_problems(manifest, full=True)[0]
+    machine("b")
+    with pytest.raises(StageFailure, match=r"is corrupt: its sha256 is not the manifest's\. Build it again with"):
+        _ = artifact.folder
+    assert built(machine("a"), wanted()) == artifact
+    assert machine("a").find_problems(manifest, full=True) == []
+
+
+def test_a_bad_copy_is_dropped_and_is_no_fault_of_the_store(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    store = machine("a")
+    artifact = built(store, wanted())
+    (artifact.folder / "summary.md").write_text("texx")
+    manifest = store.manifest("clean", artifact.key)
+    assert manifest is not None
+    assert store.find_problems(manifest, full=True) == []
+    assert "is a corrupt copy" in caplog.text
+    assert (machine("a").find("clean").folder / "summary.md").read_text() == "text"
+
+
+def square(out: Path, number: int) -> dict[str, Any]:
+    (out / ".scratch").mkdir()
+    (out / ".scratch" / f"{number}.arrow").write_text("of a format of its own")
+    (out / f"{number}.txt").write_text(str(number**2))
+    return {"square": number**2}
+
+
+def refuse(out: Path, number: int) -> dict[str, Any]:
+    raise ValueError(f"{number} runs again")
+
+
+def test_another_machine_goes_on_from_the_shards_that_were_finished(machine: Machine) -> None:
+    what = wanted()
+    first = machine("a").draft("clean", what.expected_key)
+    first.map(square, dict(list(SHARDS.items())[:3]))
+    store = machine("b")
+    draft = store.draft("clean", what.expected_key)
+    assert draft.num_finished == 3
+    assert (draft.path / ".scratch" / "2.arrow").read_text() == "of a format of its own"
+    calls = draft.map(square, SHARDS)
+    assert calls == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
+    artifact = store.publish(what, draft, time.time())
+    assert sorted(path.name for path in artifact.folder.iterdir()) == ["0.txt", "1.txt", "2.txt", "3.txt",
+                                                                      "manifest.json"]  # fmt: skip
+    assert [name for name in names(store) if "/." in name] == [], "records and working files are gone"
+
+
+def test_a_network_that_goes_away_costs_no_finished_shard(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, what = machine("a"), wanted()
+
+    def cut_off(self: Objects, path: Path, name: str) -> None:
+        raise Transient("the network is gone", "Wait")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objects, "upload", cut_off)
+        with pytest.raises(Transient):
+            store.draft("clean", what.expected_key).map(square, SHARDS)
+    again = store.draft("clean", what.expected_key)
+    assert again.num_finished == len(SHARDS)
+    assert store.publish(what, again, time.time()) == machine("b").get_valid("clean", what.expected_key)
+
+
+def test_finished_shards_whose_files_are_not_whole_run_again(machine: Machine) -> None:
+    what = wanted()
+    store = machine("a")
+    store.draft("clean", what.expected_key).map(square, SHARDS)
+    gone, torn = (next(name for name in names(store) if f"{what.expected_key}/{each}." in name) for each in (2, 3))
+    objects(store).remove([gone])
+    objects(store).write(torn, b"?")
+    assert machine("b").draft("clean", what.expected_key).num_finished == 2
+
+
+def test_the_lock_reaches_other_machines(machine: Machine) -> None:
+    here, there = machine("a"), machine("b")
+    with here.lock("clean", "k") as held:
+        assert held
+        with place(there).lock("clean", "k", wait=False) as also:
+            assert not also
+        with place(here).lock("clean", "k", wait=False) as also:
+            assert not also
+    with place(there).lock("clean", "k", wait=False) as held:
+        assert held
+
+
+def test_after_kill_9_the_same_machine_need_not_wait(machine: Machine, s3_address: str) -> None:
+    store = machine("a")
+    holder = (
+        "import sys, time; from tasks.store.store import Store\n"
+        "with Store(sys.argv[1]).lock('clean', 'k'): print('held', flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, s3_address], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with place(store).lock("clean", "k", wait=False) as held:
+            assert not held
+        process.kill()
+        process.wait()
+    with place(store).lock("clean", "k", wait=False) as held:
+        assert held
+
+
+def addresses(found: list[GarbageCandidate]) -> set[str]:
+    return {each.address for each in found}
+
+
+def test_clearing_up_removes_what_nobody_needs_there_and_here(machine: Machine) -> None:
+    store = machine("a")
+    old, new = built(store, wanted(n=1)), built(store, wanted(n=2))
+    unfinished = wanted(n=3)
+    with store.lock("clean", unfinished.expected_key):
+        store.draft("clean", unfinished.expected_key).map(square, {"00000": (0,)})
+    objects(store).write("clean/other/data.csv", b"of somebody else")
+    objects(store).write("photos/0123456789abcdef/manifest.json", b"of somebody else")
+    objects(store).write(f"clean/{new.key}/documents/0.0123456789abcdef.txt", b"of a run that lost")
+    kept_copy = new.folder
+    found = list(store.find_garbage([new.ref], drafts=False))
+    assert addresses(found) == {old.path, new.path, str(old.folder)}
+    with store.lock("clean", old.key):
+        assert not store.remove(found[[each.address for each in found].index(old.path)]), "it is in use"
+    assert all(store.remove(each) for each in found)
+    assert store.manifest("clean", old.key) is None
+    assert not [name for name in names(store) if old.key in name or "0123456789abcdef" in name]
+    assert store.get_valid("clean", new.key) == new
+    assert kept_copy.exists()
+    assert list(store.find_garbage([new.ref], drafts=False)) == []
+    drafts = list(store.find_garbage([new.ref], drafts=True))
+    assert len(drafts) == 2, "the draft here, and its finished shard there"
+    assert all(store.remove(each) for each in drafts)
+    assert sorted(objects(store).folders()) == ["clean", "photos"]
+    assert "clean/other/data.csv" in names(store)
+    copies = list(store.find_garbage([new.ref], drafts=False, copies=True))
+    assert addresses(copies) == {str(kept_copy)}
+    assert all(store.remove(each) for each in copies)
+    assert (new.folder / "summary.md").read_text() == "text"
+
+
+def test_what_was_published_meanwhile_is_not_cleared_up(machine: Machine) -> None:
+    store, what = machine("a"), wanted()
+    with store.lock("clean", what.expected_key):
+        draft = store.draft("clean", what.expected_key)
+        draft.map(square, SHARDS)
+        found = [each for each in store.find_garbage([], drafts=True) if each.names]
+        artifact = store.publish(what, draft, time.time())
+    assert [store.remove(each) for each in found] == [False]
+    assert store.get_valid("clean", artifact.key) == artifact
+
+
+def test_runs_are_remembered_oldest_first(machine: Machine) -> None:
+    store = machine("a")
+    first, second = built(store, wanted(n=1)), built(store, wanted(n=2))
+    store.record_run({"n": 1}, [first])
+    store.record_run({"n": 2}, [first, second])
+    there = machine("b")
+    assert [run.recipe["n"] for run in there.runs()] == [1, 2]
+    assert [each.key for each in there.manifests()] == [first.key, second.key]
+    assert there.newest() == {"clean": second}
+
+
+def test_a_newer_store_is_refused(machine: Machine) -> None:
+    objects(machine("a")).write("store.json", b'{"format": 999}')
+    with pytest.raises(StageFailure, match=r"written by a newer version \(format 999.*Upgrade Textmill"):
+        machine("b")
+
+
+def test_an_object_store_that_ignores_conditions_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = machine("a")
+    monkeypatch.setattr(Objects, "create", lambda self, name, data: self.write(name, data) or '"etag"')
+    with pytest.raises(StageFailure, match=r"ignores conditions on writes \(If-None-Match, If-Match\)"):
+        store.draft("clean", "k")
+
+
+def test_a_lost_connection_may_heal(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = built(machine("a"), wanted())
+    machine("b")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
+    with pytest.raises(Transient, match="does not answer"):
+        _ = artifact.folder
