@@ -122,6 +122,6 @@ def test_a_cluster_without_workers_is_named(cluster: list[Process], monkeypatch:
     for worker in cluster:
         worker.kill()
         worker.wait()
-    monkeypatch.setattr("tasks.runtime.executor.DASK_SECONDS", 2)
+    monkeypatch.setattr("tasks.runtime.executor.DASK_TIMEOUT_SECONDS", 2)
     with pytest.raises(Transient, match="no worker joined the Dask cluster"), open_executor(2):
         pass

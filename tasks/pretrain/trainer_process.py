@@ -114,7 +114,7 @@ def _followed(process: subprocess.Popen[str], steps: int, judge: Judge | None = 
             if "note" in words:
                 log.info("%s", words["note"])
             elif "loss" in words:
-                bar.note(_state(told))
+                bar.set_postfix(_state(told))
                 bar.update(words["step"] - bar.done)
                 if judge and "validation_loss" in words and judge(words["step"] / steps, words["validation_loss"]):
                     raise Hopeless

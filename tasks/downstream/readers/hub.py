@@ -7,7 +7,7 @@ from typing import Any
 from tasks.block import Block
 from tasks.downstream.readers.table import Row
 from tasks.errors import BadSetting
-from tasks.runtime.datasets_hub import ONE_SPLIT, DatasetOrigin, find_local_folder, load_split
+from tasks.runtime.datasets_hub import SPLIT_MARKER, DatasetOrigin, find_local_folder, load_split
 
 SECTION = "dataset"
 BATCH = 1000  # rows
@@ -46,7 +46,7 @@ class HubDataset(Block):
     def apart(self) -> None:
         """Raise BadSetting when all splits would be the same rows."""
         folder = find_local_folder(self.name, SECTION)
-        if folder is not None and (folder / ONE_SPLIT).exists():
+        if folder is not None and (folder / SPLIT_MARKER).exists():
             mend = "Save a DatasetDict with the splits, or a folder for each split, named after it"
             raise BadSetting(f"{folder} holds one split, which cannot be train and test at once", mend)
 
