@@ -17,5 +17,5 @@ def clean(settings: Clean = Clean(), pages: str = "newest", force: bool = False)
         pages: key of the crawl artifact, or its first digits, or newest
         force: decide again though it is cached
     """
-    scored = extract(settings.scoring(), Store.current().find("crawl", pages))
+    scored = extract(settings.extract_settings(), Store.current().find("crawl", pages))
     return clean_stage(settings, scored, force=force)

@@ -27,7 +27,7 @@ def chain(recipe: Recipe, step: Callable[..., H], earlier: Earlier[H], is_empty:
     `earlier` are the snapshots that this one adds to, `is_empty` tells whether one of tokens brought nothing.
     """
     pages = step(crawl, recipe.crawl, *earlier.pages[-1:])
-    scored = step(extract, recipe.clean.scoring(), pages)
+    scored = step(extract, recipe.clean.extract_settings(), pages)
     documents = step(clean, recipe.clean, scored)
     unique = step(dedup, recipe.dedup, documents, *earlier.unique)
     tokens = step(tokenize, recipe.tokenize, unique, *earlier.tokens)

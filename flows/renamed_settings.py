@@ -10,7 +10,22 @@ from typing import Any
 
 CRAWL: Mapping[str, str] = {}
 
-CLEAN: Mapping[str, str] = {}
+CLEAN: Mapping[str, str] = {
+    "clean.extract.image_texts": "alt_texts",
+    "clean.extract.post_meta": "byline",
+    "clean.extract.most_bytes": "max_bytes",
+    "clean.extract.most_tags": "max_tags",
+    "clean.extract.deepest": "max_depth",
+    "clean.extract.most_seconds": "timeout_seconds",
+    "clean.extract.recurring": "recurring_lines",
+    "clean.extract.recurring.fewest_pages": "min_pages",
+    "clean.extract.recurring.share": "min_fraction",
+    "clean.filters.*.fewest": "min",
+    "clean.filters.*.most": "max",
+    "clean.filters.language.certainty": "min_confidence",
+    "clean.filters.quality.good": "positive_examples",
+    "clean.filters.quality.bad": "negative_examples",
+}
 
 DEDUP: Mapping[str, str] = {}
 

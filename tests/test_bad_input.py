@@ -78,7 +78,7 @@ def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Dr
     assert counts["skipped"] == {"empty": 3, "text column holds no text": 1}
     assert counts["pages"] + counts["statuses"]["repeated"] + 4 == len(ROWS)
 
-    extracted, scored = run(extract, SETTINGS.scoring(), pages)
+    extracted, scored = run(extract, SETTINGS.extract_settings(), pages)
     counts = extracted.counts
     assert counts["pages"] == crawled.counts["pages"] == counts["documents"] + sum(counts["failed"].values())
     assert counts["failed"]["no text"] == 1  # only zero bytes
@@ -109,7 +109,7 @@ def test_a_hundred_megabytes_on_one_line(tmp_path: Path, run: Callable[..., tupl
     block = {"path": str(tmp_path / "x.warc.gz"), "max_megabytes": 200}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "warc", "warc": block}}))
     assert crawled.counts["pages"] == 2
-    extracted, _ = run(extract, SETTINGS.scoring(), pages)
+    extracted, _ = run(extract, SETTINGS.extract_settings(), pages)
     assert extracted.counts["failed"] == {"more than 10000000 bytes": 1}
     assert [row["url"] for row in rows_of(extracted, "failed")] == ["http://x.test/large"]
 
@@ -154,7 +154,7 @@ OTHER = pa.table({"body": ["x"], "number": [1]})
 @pytest.mark.parametrize(
     ("stage", "settings", "folder", "kind"),
     [
-        (extract, SETTINGS.scoring(), "index", "crawl"),
+        (extract, SETTINGS.extract_settings(), "index", "crawl"),
         (clean, SETTINGS, "documents", "extract"),
         (dedup, Dedup(), "documents", "clean"),
         (tokenize, Tokenize(vocabulary=400), "documents", "dedup"),
@@ -190,6 +190,6 @@ def test_pages_of_a_cut_archive_are_named(
     archive.write_bytes(archive.read_bytes()[:cut])
     draft = make_draft("extract")
     with pytest.raises(StageFailure, match=r"no body in the WARC file \(9\)") if lost == 9 else nullcontext():
-        extract.build(SETTINGS.scoring(), draft, pages)
+        extract.build(SETTINGS.extract_settings(), draft, pages)
     assert draft.counts["pages"] == 9
     assert sum(draft.counts["failed"].values()) == lost

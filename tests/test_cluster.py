@@ -92,7 +92,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def extracted(pages: Path, out: Path) -> str:
     """The digest of their documents."""
     handle = Artifact(stage="crawl", key="0" * 16, digest="0" * 32, path=str(pages))
-    extract.build(Clean().scoring(), Draft(out), handle)
+    extract.build(Clean().extract_settings(), Draft(out), handle)
     return digest_files(hash_files(out))
 
 

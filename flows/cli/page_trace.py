@@ -123,7 +123,7 @@ def measured(store: Store, clean: Artifact, rules: list[str], documents: pl.Data
         settings = Clean.model_validate(manifest.settings if manifest else {})
     except ValidationError:  # built by a version that had other settings
         return []
-    return settings.measured(rules, documents.row(0, named=True) if documents.height else {})
+    return settings.describe_scores(rules, documents.row(0, named=True) if documents.height else {})
 
 
 def after_crawl(store: Store, newest: Snapshot, line: list[Snapshot], url: str) -> Iterator[str]:

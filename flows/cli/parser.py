@@ -84,7 +84,7 @@ def add_recipe(made: argparse.ArgumentParser) -> None:
     """The settings of a run."""
     made.add_argument("--recipe", type=Path, metavar="FILE", help="settings that differ from the defaults (YAML)")
     made.add_argument("--set", dest="changes", action="append", default=[], metavar="SETTING=VALUE",
-                      help="one setting, e.g. clean.filters.length.fewest=50; may be repeated")  # fmt: skip
+                      help="one setting, e.g. clean.filters.length.min=50; may be repeated")  # fmt: skip
 
 
 def add_choice(made: argparse.ArgumentParser) -> None:

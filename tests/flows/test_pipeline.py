@@ -110,23 +110,23 @@ def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:
 
 def test_changed_threshold_that_changes_no_document_rebuilds_clean_only(store: Store, recipe: Recipe) -> None:
     before = newest(store)
-    run(changed(recipe, clean={"filters": {"length": {"fewest": 101}}}))
+    run(changed(recipe, clean={"filters": {"length": {"min": 101}}}))
     rebuilt = built_since(store, before)
     assert rebuilt == ["clean"], "the same documents stay, so all that follows is cached"
 
 
 def test_changed_threshold_that_drops_documents_rebuilds_what_follows(store: Store, recipe: Recipe) -> None:
     before = newest(store)
-    run(changed(recipe, clean={"filters": {"length": {"fewest": 950}}}), only=("clean", "dedup"))
+    run(changed(recipe, clean={"filters": {"length": {"min": 950}}}), only=("clean", "dedup"))
     assert built_since(store, before) == ["clean", "dedup"]
 
 
 def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) -> None:
     from flows.plan import plan
 
-    rows = plan(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), Choice(), store)
+    rows = plan(changed(recipe, clean={"filters": {"length": {"min": 60}}}), Choice(), store)
     assert [row.state for row in rows] == ["cached", "cached", "run", "depends", "depends", "depends", "depends"]
-    assert rows[2].why == "setting clean.filters.length.fewest: 100 → 60"
+    assert rows[2].why == "setting clean.filters.length.min: 100 → 60"
 
 
 def test_plan_names_missing_files_and_changed_code(
@@ -170,8 +170,8 @@ def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> Non
 
 
 def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
-    with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.fewest"):
-        run(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), only=("dedup",))
+    with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.min"):
+        run(changed(recipe, clean={"filters": {"length": {"min": 60}}}), only=("dedup",))
 
 
 def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store: Store, recipe: Recipe) -> None:

@@ -78,7 +78,7 @@ def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.Capture
 
 
 def test_settings_of_the_data_are_built_anew(trainer: Trainer) -> None:
-    folder = module.search(Recipe(), Search(space=("clean.filters.length.fewest=int:40..90",), trials=3))
+    folder = module.search(Recipe(), Search(space=("clean.filters.length.min=int:40..90",), trials=3))
     assert len(trainer.built) >= 3
     assert trainer.runs == [Recipe().pretrain] * 3
     shutil.rmtree(folder)

@@ -66,7 +66,7 @@ def build(folder: Path) -> int:
 # What differs from the defaults: everything as small as it may be. Kept as plain data, because a deployment takes it.
 SETTINGS: dict[str, Any] = {
     "crawl": {"source": {"kind": "web", "web": {"delay": 0.0, "per_host": 8}}, "shards": {"pages": 20}},
-    "clean": {"filters": {"length": {"fewest": 100}, "duplicate_lines": {"enabled": False},
+    "clean": {"filters": {"length": {"min": 100}, "duplicate_lines": {"enabled": False},
                           "duplicate_line_characters": {"enabled": False}}},
     "tokenize": {"vocabulary": 600, "validation": 0.1, "heldout": 0.5},
     "pretrain": {

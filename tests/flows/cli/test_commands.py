@@ -55,7 +55,7 @@ def moods(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plan", "--set", "clean.filters.lenght.fewest=5"], "did you mean clean.filters.length?"),
+        (["plan", "--set", "clean.filters.lenght.min=5"], "did you mean clean.filters.length?"),
         (["plan", "--set", "dedup.threshold=2"], "dedup.threshold = 2: give at most 1"),
         (["plan", "--recipe", "nowhere.yaml"], "recipe nowhere.yaml: No such file or directory"),
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
@@ -195,7 +195,7 @@ def test_every_command_has_a_help_text(capsys: Say) -> None:
 def test_settings_explain_themselves(capsys: Say) -> None:
     assert run(["settings", "clean.filters.length"]) == 0
     out = capsys.readouterr().out
-    assert "clean.filters.length.fewest = " in out
+    assert "clean.filters.length.min = " in out
     assert "clean.filters.language" not in out
 
 
@@ -265,11 +265,11 @@ class TestRuns:
         shown = capsys.readouterr().out
         assert shown.index("COUNTS") < shown.index("SETTINGS that differ") < shown.index("FILES")
         assert "clean.filters.duplicate_lines.enabled " in shown
-        assert "clean.filters.length.most" not in shown, "it is at its default"
+        assert "clean.filters.length.max" not in shown, "it is at its default"
         assert run(["show", "clean", "--settings"]) == 0
         shown = capsys.readouterr().out
         assert key in shown
-        assert "clean.filters.length.most" in shown
+        assert "clean.filters.length.max" in shown
         assert run(["show", "extract"]) == 0
         assert "more at their default: --settings shows them" in capsys.readouterr().out
         assert run(["why", key]) == 0
@@ -303,7 +303,7 @@ class TestRuns:
         only = ["--only", "crawl", "--only", "extract", "--only", "clean"]
         assert run(["run", "--recipe", recipe, *only]) == 0
         old = store.find("clean").key
-        assert run(["run", "--recipe", recipe, *only, "--set", "clean.filters.length.fewest=150"]) == 0
+        assert run(["run", "--recipe", recipe, *only, "--set", "clean.filters.length.min=150"]) == 0
         new = store.find("clean").key
         with monkeypatch.context() as patch:
             patch.setattr("builtins.input", lambda question: "n")
@@ -325,7 +325,7 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("change", "stage", "said", "mend"),
         [
-            ("clean.filters.length.fewest=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
+            ("clean.filters.length.min=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
              "--set clean.filters.length.enabled=false"),
             ("pretrain.batch.rows=4096", "pretrain", "tokens", "pretrain.batch"),
         ],
