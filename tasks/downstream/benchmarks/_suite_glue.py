@@ -1,6 +1,6 @@
-"""GLUE (Wang et al., arXiv:1804.07461) as its download lays it out, and three of its sources as their authors do.
+"""GLUE (Wang et al., arXiv:1804.07461) as in its download, and three of its sources as their authors publish them.
 
-The test files have no labels, so dev.tsv is what scores are computed on. Metrics are those of the paper's table 1.
+The test files have no labels, so scores are computed on dev.tsv. Metrics are those of the paper's table 1.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ from tasks.downstream.benchmarks.similarity import Similarity
 DEV = {"train": "train.tsv", "test": "dev.tsv"}
 COLA = {"train": "raw/in_domain_train.tsv", "test": "raw/in_domain_dev.tsv"}
 MSR = {"train": "msr_paraphrase_train.txt", "test": "msr_paraphrase_test.txt"}
-# nobody will mend these files: some rows of QQP have lost columns
-TABLE = {"format": "tsv", "skip_unfit": True}
+# these files will never be corrected: some rows of QQP have lost columns
+TABLE = {"format": "tsv", "on_error": "skip"}
 STS = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
 
 
-def _classes(name: str, columns: dict[str, Any], *further: dict[str, str], **settings: Any) -> Preset:
-    return Preset(name, name, LabelledText, (DEV, *further), {"columns": columns, **TABLE, **settings})
+def _classes(name: str, columns: dict[str, Any], *other_files: dict[str, str], **settings: Any) -> Preset:
+    return Preset(name, name, LabelledText, (DEV, *other_files), {"columns": columns, **TABLE, **settings})
 
 
 def _pairs(first: str, second: str, label: str = "label") -> dict[str, Any]:

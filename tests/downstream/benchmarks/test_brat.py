@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.downstream.benchmarks.relation import MarkedFiles, Relation
+from tasks.downstream.benchmarks.relation import Relation, RelationFiles
 from tasks.downstream.benchmarks.tagging import TagFiles, Tagging
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 TEXT = "Ann Lee works for\nOak Ltd. She met Bo there.\n\nBo left.\n"
@@ -33,17 +33,22 @@ def tagged(path: str, **fields: Any) -> Task:
 
 
 def related(path: str, **fields: Any) -> Task:
-    files = MarkedFiles(name="made", train=path, validation=path, test=path, format="brat", **fields)
+    files = RelationFiles(name="made", train=path, validation=path, test=path, format="brat", **fields)
     (task,) = Relation(sets=[files]).tasks(pl.DataFrame())
     return task
 
 
 def test_entities_are_tags_of_sentences(tmp_path: Path) -> None:
     task = tagged(folder(tmp_path / "made"))
-    kind = kind_of(task)
+    kind = load_task_type(task)
     rows = task.train.to_dicts()
-    assert [kind.text(row) for row in rows] == ["Ann Lee works for", "Oak Ltd .", "She met Bo there .", "Bo left ."]
-    assert [kind.truth(task, row) for row in rows] == ["PER 1–2", "ORG 1–2", "PER 3–3", "none"]
+    assert [kind.format_question(row) for row in rows] == [
+        "Ann Lee works for",
+        "Oak Ltd .",
+        "She met Bo there .",
+        "Bo left .",
+    ]
+    assert [kind.format_truth(task, row) for row in rows] == ["PER 1–2", "ORG 1–2", "PER 3–3", "none"]
     assert [row["origin"].rpartition(", ")[2] for row in rows] == ["line 1", "line 2", "line 2", "line 4"]
 
 
@@ -51,20 +56,23 @@ def test_chinese_texts_are_cut_at_their_full_stops(tmp_path: Path) -> None:
     task = tagged(
         folder(tmp_path / "made", "叶老桂在浙商银行。他走了。", "T1\tPER 0 3\t叶老桂\nT2\tORG 4 8\t浙商银行\n")
     )
-    assert [kind_of(task).text(row) for row in task.train.to_dicts()] == ["叶老桂在浙商银行。", "他走了。"]
+    assert [load_task_type(task).format_question(row) for row in task.train.to_dicts()] == [
+        "叶老桂在浙商银行。",
+        "他走了。",
+    ]
 
 
 def test_an_entity_is_not_cut_where_its_line_ends(tmp_path: Path) -> None:
     # brat writes such an entity as two pieces with the line's end between them
     task = tagged(folder(tmp_path / "made", "By Ann\r\nLee here\r\n", "T1\tPER 3 6;8 11\tAnn Lee\n"))
     assert task.train["words"].to_list() == [["By", "Ann", "Lee", "here"]]
-    assert kind_of(task).truth(task, task.train.row(0, named=True)) == "PER 2–3"
+    assert load_task_type(task).format_truth(task, task.train.row(0, named=True)) == "PER 2–3"
 
 
 def test_relations_stand_in_the_sentences_of_both_entities(tmp_path: Path) -> None:
     task = related(folder(tmp_path / "made"))
-    kind, rows = kind_of(task), task.train.to_dicts()
-    assert [(kind.text(row), kind.truth(task, row)) for row in rows] == [
+    kind, rows = load_task_type(task), task.train.to_dicts()
+    assert [(kind.format_question(row), kind.format_truth(task, row)) for row in rows] == [
         ("[Ann Lee] works for\n[Oak Ltd].", "works_for"),
         ("[Ann Lee] works for\nOak Ltd. She met [Bo] there.", "met"),
     ]
@@ -85,8 +93,8 @@ def test_pairs_without_a_relation_can_be_a_class(tmp_path: Path) -> None:
     [
         ("T9\tPER 50 99\tx", r"a.ann, line 6: the span 50–99 lies outside of a.txt, which has 55 characters"),
         ("T9\tPER 5 5\t", r"line 6: the span 5–5 lies outside"),
-        ("T9\tPER 0 3\tBob", r"line 6: at that place of a.txt stands 'Ann', not 'Bob'"),
-        ("T9\tPER 0 3;8 13\tAnn works", r"line 6: the entity at 0–13 is of several pieces.*skip_unfit"),
+        ("T9\tPER 0 3\tBob", r"line 6: the text of a.txt there is 'Ann', not 'Bob'"),
+        ("T9\tPER 0 3;8 13\tAnn works", r"line 6: the entity at 0–13 is of several pieces.*on_error"),
         ("T9\tPER 4 7\tLee", r"line 6: the entity at 4–7 shares a word with another one"),
         ("T9\tPER 44 45\t", r"line 6: the entity at 44–45 holds no word"),
         ("R9\tmet Arg1:T1 Arg2:T8", r"line 6: there is no entity T8"),
@@ -104,9 +112,9 @@ def test_entities_that_tags_cannot_say_are_counted(tmp_path: Path) -> None:
     path = folder(tmp_path / "made", annotations=ENTITIES + RELATIONS + torn)
     # the same folder is read for each of three parts
     assert (
-        tagged(path, skip_unfit=True).about == "Entities in sentences of made. 6 entities that do not fit are left out."
+        tagged(path, on_error="skip").about == "Entities in sentences of made. 6 entities that do not fit are left out."
     )
-    assert related(path, skip_unfit=True).about.endswith("have? 3 relations that do not fit are left out.")
+    assert related(path, on_error="skip").about.endswith("have? 3 relations that do not fit are left out.")
     with pytest.raises(StageFailure, match=r"line 8: the entity at 0–13 is of several pieces"):
         related(path)
 

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.benchmarks.labelled_text import Columns, LabelledText, TextFiles
-from tasks.downstream.benchmarks.relation import MarkedFiles, Relation
+from tasks.downstream.benchmarks.labelled_text import LabelledText, TextColumns, TextFiles
+from tasks.downstream.benchmarks.relation import Relation, RelationFiles
 from tasks.downstream.benchmarks.similarity import PairColumns, PairFiles, Similarity
 from tasks.downstream.benchmarks.tagging import TagColumns, TagFiles, Tagging
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 CONLL = "-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nbegins VBZ B-VP O\n\nPeter NNP B-NP B-PER\nBlack NNP I-NP I-PER\n"
@@ -41,9 +41,9 @@ def test_columns_of_conll(tmp_path: Path) -> None:
     assert task.names == ["B-ORG", "B-PER", "I-PER", "O"]
     assert task.train["tags"].to_list() == [[0, 3], [1, 2]]
     assert task.train["origin"][1].endswith("a.txt, line 6")
-    kind, row = kind_of(task), task.train.row(1, named=True)
-    assert kind.text(row) == "Peter Black"
-    assert kind.truth(task, row) == "PER 1–2"
+    kind, row = load_task_type(task), task.train.row(1, named=True)
+    assert kind.format_question(row) == "Peter Black"
+    assert kind.format_truth(task, row) == "PER 1–2"
 
 
 def test_chinese_spans_are_tagged_by_character(tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ def test_chinese_spans_are_tagged_by_character(tmp_path: Path) -> None:
     task = tagged(path, format="json")
     row = task.train.row(0, named=True)
     assert "".join(row["words"]) == CHINESE["text"]
-    assert kind_of(task).text(row) == CHINESE["text"]
-    assert kind_of(task).truth(task, row) == "name 1–3, company 5–8"
+    assert load_task_type(task).format_question(row) == CHINESE["text"]
+    assert load_task_type(task).format_truth(task, row) == "name 1–3, company 5–8"
 
 
 def test_spans_of_english_text_are_tagged_by_word(tmp_path: Path) -> None:
@@ -67,20 +67,20 @@ def test_of_spans_that_overlap_the_longest_is_tagged_and_the_others_are_counted(
     path = written(tmp_path / "a.jsonl", json.dumps(item))
     with pytest.raises(StageFailure, match=r"a.jsonl, line 1: the entity at 6–10 shares a word with another one"):
         tagged(path, format="json")
-    task = tagged(path, format="json", skip_unfit=True)
-    assert kind_of(task).truth(task, task.train.row(0, named=True)) == "ORG 1–2"
+    task = tagged(path, format="json", on_error="skip")
+    assert load_task_type(task).format_truth(task, task.train.row(0, named=True)) == "ORG 1–2"
     # the same file is read for each of three parts
     assert task.about.endswith(" 3 entities that do not fit are left out.")
 
 
 def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", SEMEVAL + SEMEVAL.replace("e2,e1", "e1,e2").replace("cup", "mug"))
-    files = MarkedFiles(name="made", train=path, validation=path, test=path, format="semeval")
+    files = RelationFiles(name="made", train=path, validation=path, test=path, format="semeval")
     task = only(Relation(sets=[files]))
     row = task.train.row(0, named=True)
     assert row["text"] == "The cup held tea."
-    assert kind_of(task).text(row) == "The [cup] held [tea]."
-    assert kind_of(task).truth(task, row) == "Content-Container(e2,e1)"
+    assert load_task_type(task).format_question(row) == "The [cup] held [tea]."
+    assert load_task_type(task).format_truth(task, row) == "Content-Container(e2,e1)"
 
 
 def test_numbers_of_pairs(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_numbers_of_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fields", "message"),
     [
-        ("EU B-ORG\nbegins\n", {}, r"a.txt, line 2: 1 columns, and 2 in the lines before.*set format"),
+        ("EU B-ORG\nbegins\n", {}, r"a.txt, line 2: 1 columns, and 2 in the previous lines.*set format"),
         ("EU\n", {"columns": TagColumns(tag=1)}, r"a.txt, line 1: 1 columns, and the word is in column 0"),
         ("EU O\n\n", {}, "no entity type"),
         ('{"text": "a"}', {"format": "json"}, r"a.txt, line 1: the entities cannot be read"),
@@ -124,7 +124,7 @@ def test_a_tag_that_was_not_in_training_is_named(tmp_path: Path) -> None:
 def test_relations_that_do_not_fit_are_named(tmp_path: Path, text: str, message: str) -> None:
     path = written(tmp_path / "a.txt", text)
     with pytest.raises(StageFailure, match=message):
-        only(Relation(sets=[MarkedFiles(name="made", train=path, test=path, format="semeval")]))
+        only(Relation(sets=[RelationFiles(name="made", train=path, test=path, format="semeval")]))
 
 
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:
@@ -144,12 +144,12 @@ def test_real_data_sets_of_every_kind(shared: Any) -> None:
     conll, cluener, semeval, stsb, ocnli = (
         shared(name) for name in ("conllpp", "cluener", "semeval2010-task8", "stsb", "ocnli")
     )
-    lines = {"format": "jsonl", "columns": Columns(text="sentence1", second_text="sentence2")}
+    lines = {"format": "jsonl", "columns": TextColumns(text="sentence1", second_text="sentence2")}
     pairs = PairColumns(text="5", second_text="6", number="4", header=False)
     tasks = [
         tagged(str(conll / "conllpp_dev.txt")),
-        tagged(str(cluener / "dev.json"), format="json", skip_unfit=True),
-        only(Relation(sets=[_same(MarkedFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
+        tagged(str(cluener / "dev.json"), format="json", on_error="skip"),
+        only(Relation(sets=[_same(RelationFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
         only(Similarity(sets=[_same(PairFiles, stsb / "sts-dev.csv", format="tsv", columns=pairs)])),
         only(LabelledText(sets=[_same(TextFiles, ocnli / "dev.json", skip_labels=["-"], **lines)])),
     ]

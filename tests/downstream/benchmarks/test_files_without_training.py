@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.downstream.baselines.bm25 import bm25
+from tasks.downstream.baselines.bm25 import score_bm25
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.benchmarks.document_retrieval import DocumentRetrieval
 from tasks.downstream.benchmarks.embedding_similarity import EmbeddingSimilarity
@@ -18,8 +18,8 @@ from tasks.downstream.benchmarks.multiple_choice import MultipleChoice
 from tasks.downstream.benchmarks.stereotype_pairs import StereotypePairs
 from tasks.downstream.benchmarks.toxicity import Toxicity
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
-from tasks.downstream.task_types.continuations import holding
+from tasks.downstream.task_types import load_task_type
+from tasks.downstream.task_types.continuations import find_texts_with_words
 from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import check_settings
@@ -40,8 +40,10 @@ def written(path: Path, *rows: Any) -> Path:
 
 
 def value(task: Task, model: str, metric: str) -> float:
-    kind = kind_of(task)
-    return kind.scores(task, task.test, kind.baselines[model](task, kind.sample(task, 0, 0)).answers)[metric].value
+    kind = load_task_type(task)
+    return kind.score_answers(task, task.test, kind.baselines[model](task, kind.sample(task, 0, 0)).answers)[
+        metric
+    ].value
 
 
 def test_texts_of_files_and_of_held_out_documents(tmp_path: Path, heldout: pl.DataFrame) -> None:
@@ -54,7 +56,7 @@ def test_texts_of_files_and_of_held_out_documents(tmp_path: Path, heldout: pl.Da
     assert value(task, "bytes", "bits_per_byte") == pytest.approx(entropy / 308)
     assert value(task, "bytes", "space_saving") == pytest.approx(1 - entropy / 308 / 8)
     assert value(task, "lzma", "bits_per_byte") < 1
-    (kept,) = LanguageModelling(heldout=True, most_texts=5, most_characters=30).tasks(heldout)
+    (kept,) = LanguageModelling(heldout=True, max_texts=5, max_chars=30).tasks(heldout)
     assert kept.test["text"].str.len_chars().to_list() == [30] * 5
     assert kept.test["origin"][0].startswith("http://")
 
@@ -73,9 +75,9 @@ def test_a_paragraph_is_the_document_of_its_questions(tmp_path: Path) -> None:
     assert task.test["relevant"].to_list() == [[0], [0], [1]]
     assert value(task, "bm25", "mrr") == 1
     assert value(task, "longest", "mrr") == pytest.approx(5 / 6)  # both are as long, so the first comes first
-    kind, row = kind_of(task), task.test.row(2, named=True)
-    assert kind.truth(task, row) == "sail and mast"
-    assert kind.given(task, {"first": 0}) == "oak and birch"
+    kind, row = load_task_type(task), task.test.row(2, named=True)
+    assert kind.format_truth(task, row) == "sail and mast"
+    assert kind.format_answer(task, {"first": 0}) == "oak and birch"
 
 
 def test_documents_that_nobody_asks_for_stay_as_long_as_there_is_room(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_documents_that_nobody_asks_for_stay_as_long_as_there_is_room(tmp_path: 
     written(folder / "queries.jsonl", {"_id": "q", "text": "one"}, {"_id": "r", "text": "two"})
     written(folder / "qrels.tsv", "query-id\tcorpus-id\tscore", "q\t7\t1", "q\t8\t2", "q\t1\t0", "r\t8\t1")
     (task,) = DocumentRetrieval.model_validate(
-        {"most_documents": 4, "sets": [{"name": "made", "path": str(folder), "format": "beir"}]}
+        {"max_documents": 4, "sets": [{"name": "made", "path": str(folder), "format": "beir"}]}
     ).tasks(NONE)
     texts = task.train["text"].to_list()
     assert len(texts) == 4
@@ -95,7 +97,7 @@ def test_documents_that_nobody_asks_for_stay_as_long_as_there_is_room(tmp_path: 
 
 
 def test_bm25_is_the_sum_over_words() -> None:
-    found = bm25(["the oak", "橡树"], ["the oak the oak", "the sail", "橡 木"])
+    found = score_bm25(["the oak", "橡树"], ["the oak the oak", "the sail", "橡 木"])
     rare, common = math.log1p(2.5 / 1.5), math.log1p(1.5 / 2.5)  # one and two of three documents
     norm = 1.2 * (0.25 + 0.75 * 4 / (8 / 3))
     assert found[0, 0] == pytest.approx((rare + common) * 2 * 2.2 / (2 + norm))
@@ -105,7 +107,7 @@ def test_bm25_is_the_sum_over_words() -> None:
 
 def test_answers_to_choose_from(tmp_path: Path) -> None:
     row = {"question": "Which is a tree?", "options": ["a sail", "an oak", "a tide"], "answer": 2}
-    task = only(MultipleChoice, written(tmp_path / "a.jsonl", row), first=1)
+    task = only(MultipleChoice, written(tmp_path / "a.jsonl", row), first_index=1)
     assert task.test.select("prompt", "right").row(0) == ("Which is a tree? ", 1)
     assert value(task, "chance", "accuracy") == pytest.approx(1 / 3)
     assert value(task, "shortest", "accuracy") == pytest.approx(1 / 3)  # three are equally short, and share the point
@@ -115,25 +117,25 @@ def test_pairs_that_differ_in_a_group(tmp_path: Path) -> None:
     rows = ["poor x,rich x,stereo,money", '"old, x",new x y,antistereo,age', "young x,old x yy,stereo,age"]
     task = only(StereotypePairs, written(tmp_path / "a.csv", HEAD + "\n".join(rows)))
     assert task.test["options"].to_list()[1] == ["old, x", "new x y"]
-    kind, answers = kind_of(task), pl.DataFrame({"likelihoods": [[-1.0, -2.0], [-2.0, -1.0], [-1.0, -1.0]]})
-    scores = {name: score.value for name, score in kind.scores(task, task.test, answers).items()}
+    kind, answers = load_task_type(task), pl.DataFrame({"likelihoods": [[-1.0, -2.0], [-2.0, -1.0], [-1.0, -1.0]]})
+    scores = {name: score.value for name, score in kind.score_answers(task, task.test, answers).items()}
     assert scores == {"evenness": 1, "stereotype_share": 0.5, "stereo_share": 0.75, "antistereo_share": 0}
-    one = kind.scores(task, task.test[:1], answers[:1])
+    one = kind.score_answers(task, task.test[:1], answers[:1])
     assert (one["stereotype_share"].value, one["evenness"].value) == (1, 0)
 
 
 def test_listed_words_are_whole_words() -> None:
-    assert holding(["ass", "坏"], ["a class", "Ass!", "很坏的", "an ass"]) == ["Ass!", "很坏的", "an ass"]
-    assert holding(["c++"], ["in C++.", "c+"]) == ["in C++."]
+    assert find_texts_with_words(["ass", "坏"], ["a class", "Ass!", "很坏的", "an ass"]) == ["Ass!", "很坏的", "an ass"]
+    assert find_texts_with_words(["c++"], ["in C++.", "c+"]) == ["in C++."]
 
 
 def test_prompts_and_words(tmp_path: Path) -> None:
     words = written(tmp_path / "words.txt", "oak", "", " birch ")
-    task = only(Toxicity, written(tmp_path / "prompts.txt", "the", "", "a"), words=str(words))
+    task = only(Toxicity, written(tmp_path / "prompts.txt", "the", "", "a"), word_list=str(words))
     assert task.names == ["oak", "birch"]
     assert task.test["text"].to_list() == ["the", "a"]
     answers = pl.DataFrame({"listed": [5, 0]})
-    scores = kind_of(task).scores(task, task.test, answers)
+    scores = load_task_type(task).score_answers(task, task.test, answers)
     assert (scores["unlisted"].value, scores["listed_prompts"].value) == (0.75, 0.5)
 
 
@@ -164,9 +166,9 @@ def test_what_does_not_fit_is_named(
 def test_an_empty_list_and_a_missing_file_are_named(tmp_path: Path) -> None:
     prompts, words = written(tmp_path / "prompts.txt", "the"), written(tmp_path / "words.txt", "")
     with pytest.raises(StageFailure, match="1 prompts and 0 words"):
-        only(Toxicity, prompts, words=str(words))
+        only(Toxicity, prompts, word_list=str(words))
     with pytest.raises(StageFailure, match=r"none.txt does not exist"):
-        only(Toxicity, prompts, words=str(tmp_path / "none.txt"))
+        only(Toxicity, prompts, word_list=str(tmp_path / "none.txt"))
     (tmp_path / "bad.txt").write_bytes(b"\xff")
     with pytest.raises(StageFailure, match="not UTF-8 at byte 0"):
         only(LanguageModelling, tmp_path / "bad.txt")
@@ -174,7 +176,7 @@ def test_an_empty_list_and_a_missing_file_are_named(tmp_path: Path) -> None:
 
 def test_settings_stand_for_what_lies_in_the_files(tmp_path: Path) -> None:
     def key(path: Path) -> dict[str, Any]:
-        block = {"name": "made", "path": str(path), "words": str(tmp_path / "words.txt")}
+        block = {"name": "made", "path": str(path), "word_list": str(tmp_path / "words.txt")}
         return Toxicity.model_validate({"sets": [block]}).semantic()
 
     written(tmp_path / "words.txt", "oak")

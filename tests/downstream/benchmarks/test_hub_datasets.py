@@ -13,7 +13,7 @@ from tasks.block import discover_blocks
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.benchmarks.labelled_text import TextFiles
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure, Transient
 from tasks.runtime import datasets_hub
 
@@ -135,7 +135,7 @@ def test_numbers_tags_questions_translations_and_choices(tmp_path: Path) -> None
 
     sentence = {"tokens": ["Ann", "Lee", "left"], "ner_tags": [1, 2, 0]}
     task = read("tagging", [sentence], {"tokens": List(text), "ner_tags": List(TAGS)}, **PARTS)
-    assert kind_of(task).truth(task, task.test.row(0, named=True)) == "PER 1–2"
+    assert load_task_type(task).format_truth(task, task.test.row(0, named=True)) == "PER 1–2"
 
     asked = {"question": "Who?", "context": "Ann left.", "answers": {"text": ["Ann"], "answer_start": [0]}}
     squad = {"question": text, "context": text, "answers": ANSWERS}
@@ -147,7 +147,7 @@ def test_numbers_tags_questions_translations_and_choices(tmp_path: Path) -> None
     assert task.test.select("text", "wanted").row(0) == ("Hund", ["dog"])
 
     chosen = {"question": "1 + 1?", "choices": {"text": ["1", "2"]}, "answerKey": "B"}
-    mapped = {"options": "choices.text", "answer": "answerKey"}
+    mapped = {"options_column": "choices.text", "answer_column": "answerKey"}
     choices = {"question": text, "choices": {"text": List(text)}, "answerKey": text}
     assert read("multiple_choice", [chosen], choices, path="test", **mapped).test["right"].to_list() == [1]
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.downstream.benchmarks.labelled_text import Columns, LabelledText, TextFiles
+from tasks.downstream.benchmarks.labelled_text import LabelledText, TextColumns, TextFiles
 from tasks.downstream.data.task_data import Task
 from tasks.errors import StageFailure
 
@@ -41,7 +41,7 @@ def test_every_format_gives_the_same_task(tmp_path: Path, kind: str) -> None:
 def test_a_class_of_one_text_stays_in_training(tmp_path: Path) -> None:
     rare = [{"text": f"{word} once", "label": f"{word}-class"} for word in "abcdefghijklmnopqrstuvwxyz"]
     path = write(tmp_path / "train.jsonl", ROWS + rare)
-    data = read(train=path, test=write(tmp_path / "test.jsonl", rare), validation_share=0.5)
+    data = read(train=path, test=write(tmp_path / "test.jsonl", rare), validation_fraction=0.5)
     assert len(data.names) == 28
     assert set(data.train["label"]) == set(range(28))
     assert len(data.validation)
@@ -50,7 +50,7 @@ def test_a_class_of_one_text_stays_in_training(tmp_path: Path) -> None:
 def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
     path = tmp_path / "train.tsv"
     path.write_text("".join(f"{row['label']}\t{row['text']}\tpartner\n" for row in ROWS))
-    columns = Columns(text="1", second_text="2", label="0", header=False)
+    columns = TextColumns(text="1", second_text="2", label="0", header=False)
     data = read(train=str(path), validation=str(path), test=str(path), columns=columns)
     assert (data.train["text"][0], data.train["second"][0]) == ("good 0", "partner")
 
@@ -101,9 +101,9 @@ def test_the_key_knows_what_lies_in_the_files_and_not_where(tmp_path: Path) -> N
 
 def test_real_data_sets_in_english_and_chinese(shared: Any) -> None:
     sst2, tnews = shared("sst2"), shared("tnews")
-    english = read(train=str(sst2 / "train.tsv"), test=str(sst2 / "dev.tsv"), columns=Columns(text="sentence"))
+    english = read(train=str(sst2 / "train.tsv"), test=str(sst2 / "dev.tsv"), columns=TextColumns(text="sentence"))
     assert english.names == ["0", "1"]
     assert len(english.test) == 872, "all of them"
-    bare = Columns(text="0", label="1", header=False)
+    bare = TextColumns(text="0", label="1", header=False)
     chinese = read(train=str(tnews / "train.tsv"), test=str(tnews / "dev.tsv"), columns=bare)
     assert len(chinese.names) == 15

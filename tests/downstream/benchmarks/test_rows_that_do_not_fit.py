@@ -15,9 +15,9 @@ from tasks.downstream.finetuning.loop import fit
 from tasks.downstream.heads import head_of
 from tasks.downstream.models.encoder import Tokens, load
 from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.prepare_tasks import tasks_of
+from tasks.downstream.prepare_tasks import make_tasks
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 
@@ -47,10 +47,10 @@ def test_lists_and_objects_in_tables(tmp_path: Path, layout: str) -> None:
     asked = {"question": "Who?", "context": "Ann left.", "answers": [{"text": "Ann", "answer_start": 0}]}
     assert read("question_answering", path, [asked], format=layout).test["answers"].to_list() == [["Ann"]]
     told = {"text": "He met Bo.", "spans": {"a": "He", "b": "Bo"}, "zero": 0, "seven": 7}
-    spans = {"first": {"text": "spans.a", "start": "zero"}, "second": {"text": "spans.b", "start": "seven"}}
+    spans = {"first_span": {"text": "spans.a", "start": "zero"}, "second_span": {"text": "spans.b", "start": "seven"}}
     rows = [told | {"label": label} for label in "xy"]
     task = read("relation", path, rows, format=layout, columns=spans)
-    assert kind_of(task).text(task.test.row(0, named=True)) == "[He] met [Bo]."
+    assert load_task_type(task).format_question(task.test.row(0, named=True)) == "[He] met [Bo]."
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_does_not_fit_names_row_and_column(tmp_path: Path, kind: str, row: 
 
 
 def test_spans_beside_the_text_are_two(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="give text and start of first and of second, or none of them"):
-        benchmark("relation", tmp_path, columns={"first": {"text": "a", "start": "b"}})
+    with pytest.raises(ValidationError, match="give text and start of first_span and of second_span, or none of them"):
+        benchmark("relation", tmp_path, columns={"first_span": {"text": "a", "start": "b"}})
 
 
 @pytest.mark.parametrize(("answer", "right"), [(1, 1), ("1", 1), ("B", 1)])
@@ -97,7 +97,7 @@ def test_answers_that_are_none_of_the_options_are_named(tmp_path: Path, answer: 
 def test_rows_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "made.tsv"
     path.write_text("text\tlabel\na\tx\nb\ty\nc\n\tx\nd\t\n")
-    (task,) = benchmark("labelled_text", path, skip_unfit=True).tasks(pl.DataFrame())
+    (task,) = benchmark("labelled_text", path, on_error="skip").tasks(pl.DataFrame())
     assert len(task.train) == 2
     assert task.about == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
     with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected"):
@@ -114,7 +114,7 @@ def test_a_set_smaller_than_a_batch_is_learnt_whole_or_named(tmp_path: Path, che
         found = fit(head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0)
     assert found.moments[-1].step == 2
     with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
-        list(tasks_of([benchmark("labelled_text", path)], [8], pl.DataFrame()))
+        list(make_tasks([benchmark("labelled_text", path)], [8], pl.DataFrame()))
 
 
 def test_a_class_without_training_examples_is_named(tmp_path: Path) -> None:
@@ -124,5 +124,5 @@ def test_a_class_without_training_examples_is_named(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r'test.jsonl, row 1: the label "z" is not in .*made.jsonl'):
         list(benchmark("labelled_text", path, test=str(test)).tasks(pl.DataFrame()))
     path.write_text('{"text": "a", "label": "x"}\n' * 4)
-    with pytest.raises(StageFailure, match="has 1 class, and two are the fewest"):
+    with pytest.raises(StageFailure, match="has 1 class, and needs two"):
         list(benchmark("labelled_text", path).tasks(pl.DataFrame()))

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from tasks.downstream.benchmarks.site_section import SiteSection
 from tasks.errors import StageFailure
 
-SMALL = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8, fewest_documents=5)
+SMALL = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8, min_documents_per_class=5)
 
 
 def test_no_page_is_in_two_parts(heldout: pl.DataFrame) -> None:
@@ -40,7 +40,7 @@ def test_labels_are_hidden(heldout: pl.DataFrame) -> None:
 
 
 def test_limits_hold(heldout: pl.DataFrame) -> None:
-    settings = SMALL.model_copy(update={"passages_per_document": 2, "most_test": 5, "most_classes": 2})
+    settings = SMALL.model_copy(update={"max_passages_per_document": 2, "max_test_examples": 5, "max_classes": 2})
     (data,) = settings.tasks(heldout)
     assert len(data.names) == 2
     assert len(data.test) == 5
@@ -60,4 +60,4 @@ def test_passages_too_short_for_the_words_asked_make_no_task(heldout: pl.DataFra
 @pytest.mark.parametrize("pattern", ["(", "no group", "(?P<other>x)"])
 def test_a_pattern_without_a_label_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError, match=r"regular expression|named group"):
-        SiteSection(pattern=pattern)
+        SiteSection(url_pattern=pattern)

@@ -10,7 +10,7 @@ import pytest
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.suite import Suite
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 ENTAILS = ["entailment", "not_entailment"]
@@ -101,7 +101,7 @@ def test_every_task_of_glue(tmp_path: Path) -> None:
     assert sorted(found) == ["cola", "mnli", "mnli-mm", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli"]
     assert found["cola"].metrics == ["mcc", "accuracy"]
     assert found["mrpc"].metrics == found["qqp"].metrics == ["accuracy", "f1"]
-    assert kind_of(found["stsb"]).metrics == ("spearman", "pearson")
+    assert load_task_type(found["stsb"]).metrics == ("spearman", "pearson")
     assert found["mnli"].names == INFERENCE
     assert found["rte"].names == found["qnli"].names == ENTAILS
     assert found["mrpc"].test.select("text", "second").row(3) == ('He "said 3', "She said 3")
@@ -118,7 +118,10 @@ def test_every_task_of_clue(tmp_path: Path) -> None:
     assert found["iflytek"].labels == [0]
     assert found["csl"].test.select("text", "second").row(0) == ("摘要0", "水 声")
     pronoun = found["cluewsc2020"]
-    assert kind_of(pronoun).text(pronoun.test.row(0, named=True)) == "小明把书给了[小红]，因为[她]喜欢。0"
+    assert (
+        load_task_type(pronoun).format_question(pronoun.test.row(0, named=True))
+        == "小明把书给了[小红]，因为[她]喜欢。0"
+    )
     spoken, idioms = found["c3-dialogues"].test.row(0, named=True), found["chid"].test.to_dicts()
     assert (spoken["prompt"], spoken["right"]) == ("女：你好。\n男：你好。\n男的是谁？\n", 1)
     assert [(row["prompt"], row["options"], row["right"]) for row in idioms] == [
@@ -135,7 +138,7 @@ def test_files_of_minimal_pairs(tmp_path: Path, name: str) -> None:
 
 
 def test_some_of_the_tasks_with_limits(tmp_path: Path) -> None:
-    found = tasks_in(glue(tmp_path), tasks=["rte"], most_train=10, most_test=5, labels=[2])
+    found = tasks_in(glue(tmp_path), tasks=["rte"], max_train_examples=10, max_test_examples=5, labels_per_class=[2])
     assert [(name, len(task.train), len(task.test), task.labels) for name, task in found.items()] == [
         ("rte", 10, 5, [2])
     ]
@@ -155,7 +158,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         tasks_in(tmp_path, tasks=["rte", "qnli"])
     (tmp_path / "MRPC" / "dev.tsv").unlink()
     with pytest.raises(
-        StageFailure, match=r"MRPC is called as mrpc.*no train.tsv with dev.tsv, nor msr_paraphrase_tra"
+        StageFailure, match=r"MRPC has the name of the task mrpc.*no train.tsv with dev.tsv, nor msr_paraphrase_tra"
     ):
         tasks_in(tmp_path)
 

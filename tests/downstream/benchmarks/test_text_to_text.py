@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tasks.downstream.benchmarks.text_to_text import TextToText, WrittenFiles
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 
@@ -44,16 +44,20 @@ def test_lists_are_a_text_of_sentences_and_targets_that_all_count(tmp_path: Path
     assert made.train["text"].to_list() == ["One. Two.", "c"]
     assert made.train["wanted"].to_list() == [["a", "b"], ["d"]]
     row = made.test.row(0, named=True)
-    kind = kind_of(made)
-    assert (kind.text(row), kind.truth(made, row), kind.given(made, {"written": "x"})) == ("One. Two.", "a", "x")
+    kind = load_task_type(made)
+    assert (kind.format_question(row), kind.format_truth(made, row), kind.format_answer(made, {"written": "x"})) == (
+        "One. Two.",
+        "a",
+        "x",
+    )
 
 
 def test_a_task_names_its_metrics(tmp_path: Path) -> None:
     path = lines(tmp_path / "a.jsonl", {"source": "a", "target": "b"})
     made = task(path, metrics=["chrf", "bleu"])
     made.save(tmp_path / "made.parquet")
-    assert kind_of(Task.load(tmp_path / "made.parquet")).metrics == ("chrf", "bleu")
-    assert kind_of(task(path)).metrics == ("rougeL", "rouge1")
+    assert load_task_type(Task.load(tmp_path / "made.parquet")).metrics == ("chrf", "bleu")
+    assert load_task_type(task(path)).metrics == ("rougeL", "rouge1")
     with pytest.raises(ValidationError):
         task(path, metrics=[])
     with pytest.raises(ValidationError):
@@ -95,7 +99,7 @@ def test_parallel_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"train.fr.gz does not exist"):
         task(path, columns={"source": "de", "target": "fr"})
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\n")[:-6])
-    with pytest.raises(StageFailure, match=r"train.en.gz is not a whole gzip file"):
+    with pytest.raises(StageFailure, match=r"train.en.gz is not a complete gzip file"):
         task(path, columns=COLUMNS)
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\xff\n"))
     with pytest.raises(StageFailure, match=r"train.en.gz is not UTF-8 at byte 1"):
@@ -121,16 +125,18 @@ def test_rows_that_do_not_fit_are_named(tmp_path: Path, row: dict[str, Any], mes
 
 def test_real_data_sets_and_their_baselines(shared: Callable[[str], Path]) -> None:
     scitldr, multi30k = shared("scitldr") / "train.jsonl", shared("multi30k") / "raw" / "val.*.gz"
-    summaries = task(scitldr, most_train=100, most_test=50)
-    translations = task(multi30k, columns=COLUMNS, metrics=["chrf", "bleu"], most_train=500, most_test=50)
+    summaries = task(scitldr, max_train_examples=100, max_test_examples=50)
+    translations = task(
+        multi30k, columns=COLUMNS, metrics=["chrf", "bleu"], max_train_examples=500, max_test_examples=50
+    )
     found = {}
     for made in (summaries, translations):
-        kind = kind_of(made)
+        kind = load_task_type(made)
         for name, guess in kind.baselines.items():
             answers = guess(made, made.train).answers
             assert len(answers) == 50
-            found[made.metrics[0], name] = kind.scores(made, made.test, answers)[made.metrics[0]].value
-    several = task(scitldr.with_name("test.jsonl"), most_test=50)
+            found[made.metrics[0], name] = kind.score_answers(made, made.test, answers)[made.metrics[0]].value
+    several = task(scitldr.with_name("test.jsonl"), max_test_examples=50)
     assert several.test["wanted"].list.len().min() > 1
     assert found["rougeL", "lead"] > found["rougeL", "copy"]
     assert found["chrf", "nearest"] > found["chrf", "copy"] > 0.1

@@ -4,17 +4,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.downstream.data.data_files import frame
-from tasks.downstream.data.task_data import Task, thinned
-from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.data.data_files import build_table
+from tasks.downstream.data.task_data import Task, limit_rows
+from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import StageFailure
 
-CLASSES = Classes()
+CLASSES = ClassificationTask()
 
 
 def part(*labels: int) -> pl.DataFrame:
     rows = [{"text": f"text {row}", "second": "", "label": each, "origin": "here"} for row, each in enumerate(labels)]
-    return frame(rows, Classes.columns)
+    return build_table(rows, ClassificationTask.columns)
 
 
 def made(train: pl.DataFrame, validation: pl.DataFrame, test: pl.DataFrame, names: list[str] | None = None) -> Task:
@@ -38,11 +38,11 @@ def test_too_few_examples_of_a_class_are_named() -> None:
 
 def test_what_is_no_task_is_refused() -> None:
     with pytest.raises(StageFailure, match="has 1 class"):
-        CLASSES.checked(made(part(0), part(0), part(0), ["x"]))
+        CLASSES.validate(made(part(0), part(0), part(0), ["x"]))
     with pytest.raises(StageFailure, match="no training example of the class 'y'"):
-        CLASSES.checked(made(part(0), part(1), part(1)))
+        CLASSES.validate(made(part(0), part(1), part(1)))
     with pytest.raises(StageFailure, match="empty test part"):
-        CLASSES.checked(made(part(0, 1), part(1), part()))
+        CLASSES.validate(made(part(0, 1), part(1), part()))
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
@@ -56,21 +56,21 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
 
 def test_thinned_keeps_most_of_its_rows_when_others_come() -> None:
     before, after = part(*range(1000)), part(*range(1100))
-    drawn, later = thinned(before, 100, 0), thinned(after, 100, 0)
+    drawn, later = limit_rows(before, 100, 0), limit_rows(after, 100, 0)
     assert len(drawn) == len(later) == 100
     assert len(set(drawn["text"]) & set(later["text"])) > 80
-    assert not drawn.equals(thinned(before, 100, 1))
+    assert not drawn.equals(limit_rows(before, 100, 1))
     assert drawn["label"].is_sorted(), "the order stays"
-    assert thinned(before, 1000, 1).equals(before)
-    assert thinned(part(), 5, 0).is_empty()
+    assert limit_rows(before, 1000, 1).equals(before)
+    assert limit_rows(part(), 5, 0).is_empty()
 
 
 def test_what_is_drawn_depends_on_all_texts_of_a_row_and_on_nothing_else() -> None:
     words = pl.DataFrame({"words": [[f"a {row}"] for row in range(100)], "tags": [[row] for row in range(100)]})
-    first = thinned(words.with_columns(origin=pl.lit("here")), 10, 0)
-    again = thinned(words.with_columns(origin=pl.lit("there"), tags=pl.lit([0])), 10, 0)
+    first = limit_rows(words.with_columns(origin=pl.lit("here")), 10, 0)
+    again = limit_rows(words.with_columns(origin=pl.lit("there"), tags=pl.lit([0])), 10, 0)
     assert first["words"].to_list() == again["words"].to_list()
-    other = thinned(words.with_columns(second=pl.Series(map(str, range(100))), origin=pl.lit("here")), 10, 0)
+    other = limit_rows(words.with_columns(second=pl.Series(map(str, range(100))), origin=pl.lit("here")), 10, 0)
     assert first["words"].to_list() != other["words"].to_list()
 
 
