@@ -48,7 +48,7 @@ def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: 
 def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterator[Task]:
     """Yield a benchmark's tasks. A StageFailure about a file of the user begins with the setting that names it."""
     try:
-        yield from benchmark.tasks(heldout)
+        yield from benchmark.make_tasks(heldout)
     except StageFailure as error:
         setting = find_setting(benchmark, error.what)
         raise type(error)(f"{setting}: {error.what}" if setting else error.what, error.hint) from error
@@ -67,6 +67,7 @@ def find_setting(benchmark: Benchmark, message: str) -> str:
         # the name of a data set may be any word of the sentence, which says whose it is anyway
         if isinstance(value, str) and field != "name" and value and str(Path(value)) in message
     ]
+    # the first mention; of two values that begin there the longer one: a/b, not a
     return min(mentions, key=itemgetter(0, 1))[-1] if mentions else ""
 
 

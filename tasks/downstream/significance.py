@@ -40,7 +40,7 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """Whether the models differ at all: with a few seeds the interval alone is too narrow to tell."""
+        """True when the models differ at all: with a few seeds the interval alone is too narrow to tell."""
         return self.exceeds_spread and not self.low <= 0 <= self.high
 
 

@@ -1,4 +1,4 @@
-"""The data that models are scored on: errors name the setting behind them."""
+"""Errors in benchmark data begin with the setting that names the file."""
 
 import pytest
 

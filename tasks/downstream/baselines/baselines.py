@@ -78,6 +78,7 @@ def predict_with_tfidf(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
             best = score, strength, model
     assert best is not None
     score, strength, model = best
+    # predict_proba has a column for each class of the sample, and argmax reads them as the task's classes
     assert len(model.classes_) == len(task.names)
     probabilities = model.predict_proba(vectorizer.transform(join_both_texts(task.test)))
     return BaselinePredictions(build_class_answers(probabilities), {"C": strength}, score)
@@ -97,6 +98,7 @@ def prefer_shortest_option(task: Task, sample: pl.DataFrame) -> BaselinePredicti
 
 def answer_with_beginning(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
     """Answer with the beginning of the text, as long as the sample's answers are on average."""
+    # the first answer of each question, as models learn from it
     length = round(float(sample["answers"].list.first().str.len_chars().mean()))  # type: ignore[arg-type]
     return BaselinePredictions(task.test.select(pl.col("context").str.head(length).alias("predicted")), {}, None)
 
@@ -138,6 +140,7 @@ def predict_known_entities(task: Task, sample: pl.DataFrame) -> BaselinePredicti
     known: dict[tuple[str, ...], list[int]] = {}
     for sentence, tags in sample.select("words", "tags").iter_rows():
         for _, first, last in extract_entities([task.names[tag] for tag in tags]):
+            # an entity with several types keeps the first one seen
             known.setdefault(tuple(sentence[first : last + 1]), tags[first : last + 1])
     outside = task.names.index("O")
     answers = [list(_tag_known_entities(sentence, known, outside)) for sentence in task.test["words"].to_list()]

@@ -24,6 +24,7 @@ def score_bm25(questions: list[str], documents: list[str]) -> Floats:
     lengths = np.asarray(counts.sum(1)).ravel()
     document_frequencies = np.asarray((counts > 0).sum(0)).ravel()
     weights = np.log1p((len(documents) - document_frequencies + 0.5) / (document_frequencies + 0.5))
+    # max: documents of no words at all have a mean length of 0
     norms = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
     # the document of each stored count, since only counts above zero contribute
     rows = np.repeat(np.arange(len(documents)), np.diff(counts.indptr))

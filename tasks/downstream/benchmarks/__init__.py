@@ -17,11 +17,11 @@ class Benchmark(Block, ABC):
 
     @property
     def from_heldout(self) -> bool:
-        """Whether it needs the held-out documents of the pretraining data, beside or in place of files of the user."""
+        """True when it needs the held-out documents of the pretraining data, not only files of the user."""
         return False
 
     @abstractmethod
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """Yield the tasks, made from the held-out documents or from files of the user.
 
         `heldout` has the columns id, url, title, text and language. The same documents and settings give the same

@@ -22,7 +22,7 @@ class DataSetBenchmark(Benchmark):
     sets: list[Any] = Field([])
     """the data sets; none by default"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - the data sets have texts of their own
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - the data sets have texts of their own
         """Yield one task for each data set. Raises StageFailure that names the file, and the row and column or line."""
         for data in self.sets:
             task = self.make_task(data)

@@ -9,16 +9,16 @@ from tasks.downstream.benchmarks.minimal_pairs import MinimalPairs
 from tasks.downstream.readers.json_objects import read_objects
 
 
-def find_minimal_pairs(folder: Path, wanted: list[str]) -> Iterator[tuple[str, Benchmark]]:
+def find_minimal_pairs(folder: Path, task_names: list[str]) -> Iterator[tuple[str, Benchmark]]:
     """Yield name and benchmark of every folder of such files: `folder`, its subfolders, or `data` in one of these.
 
-    `wanted` are the names of the tasks to look for; empty: all.
+    `task_names` are the tasks to look for; empty: all.
     """
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "data")
     for candidate in [folder, *subfolders]:
         pairs = next((path for path in (candidate, candidate / "data") if is_blimp_folder(path)), None)
         name = normalise_name((candidate.parent if candidate.name == "data" else candidate).resolve().name)
-        if pairs is not None and (not wanted or name in wanted):
+        if pairs is not None and (not task_names or name in task_names):
             yield name, MinimalPairs.model_validate({"sets": [{"name": name, "path": str(pairs)}]})
 
 

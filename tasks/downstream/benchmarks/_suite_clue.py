@@ -23,7 +23,7 @@ PRONOUNS = {
 }
 
 
-def _classes(
+def _classification_preset(
     name: str, columns: dict[str, str], files: tuple[dict[str, str], ...] = DEV, **settings: list[Any]
 ) -> Preset:
     # these files will never be corrected, so invalid rows are skipped and counted
@@ -31,23 +31,23 @@ def _classes(
     return Preset(name, name, LabelledText, files, {**table, **settings})
 
 
-def _choices(name: str, folder: str, *files: str) -> Preset:
+def _choice_preset(name: str, folder: str, *files: str) -> Preset:
     return Preset(name, folder, MultipleChoice, tuple({"path": file} for file in files), {"format": folder})
 
 
 CLUE = [
-    _classes("afqmc", PAIRS),
-    _classes("tnews", {"text": "sentence"}),
+    _classification_preset("afqmc", PAIRS),
+    _classification_preset("tnews", {"text": "sentence"}),
     # 119 classes, some of a few examples: only all labels reach every one
-    _classes("iflytek", {"text": "sentence"}, labels_per_class=[0]),
+    _classification_preset("iflytek", {"text": "sentence"}, labels_per_class=[0]),
     # the annotators did not agree on texts with the label -
-    _classes("cmnli", PAIRS, skip_labels=["-"]),
-    _classes("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
-    _classes("csl", {"text": "abst", "second_text": "keyword"}),
+    _classification_preset("cmnli", PAIRS, skip_labels=["-"]),
+    _classification_preset("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
+    _classification_preset("csl", {"text": "abst", "second_text": "keyword"}),
     Preset("cluewsc2020", "cluewsc2020", Relation, DEV, {"format": "jsonl", "columns": PRONOUNS}),
     Preset("cmrc2018", "cmrc2018", QuestionAnswering, (*DEV, CMRC), {}),
     Preset("cluener", "cluener", Tagging, DEV, {"format": "json", "on_error": "skip"}),
-    _choices("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
-    _choices("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
-    _choices("chid", "chid", "dev.json"),
+    _choice_preset("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
+    _choice_preset("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
+    _choice_preset("chid", "chid", "dev.json"),
 ]

@@ -42,7 +42,7 @@ def normalise_name(name: str) -> str:
 
 
 def find_preset_benchmarks(
-    folder: Path, presets: Iterable[Preset], wanted: list[str], limits: dict[str, Any]
+    folder: Path, presets: Iterable[Preset], task_names: list[str], limits: dict[str, Any]
 ) -> Iterator[tuple[str, Benchmark]]:
     """Yield name and benchmark of the tasks in a folder or its subfolders: the wanted ones, or all where none is named.
 
@@ -52,7 +52,7 @@ def find_preset_benchmarks(
         # several presets of one name are layouts of the same task
         presets_by_name: dict[str, list[Preset]] = {}
         for preset in presets:
-            if preset.folder == normalise_name(candidate.name) and (not wanted or preset.name in wanted):
+            if preset.folder == normalise_name(candidate.name) and (not task_names or preset.name in task_names):
                 presets_by_name.setdefault(preset.name, []).append(preset)
         for name, layouts in presets_by_name.items():
             benchmark = next(filter(None, (preset.make_benchmark(candidate, limits) for preset in layouts)), None)

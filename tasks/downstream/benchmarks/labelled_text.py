@@ -60,7 +60,7 @@ class LabelledText(DataSetBenchmark):
     def make_task(self, data: TextFiles) -> Task:
         """Read the parts of a data set; the classes are the labels of its training part."""
         rejected: RejectedRows = [] if data.on_error == "skip" else None
-        names, parts = load_labelled_parts(data, functools.partial(_read, data, rejected), self.seed)
+        names, parts = load_labelled_parts(data, functools.partial(_read_part, data, rejected), self.seed)
         if "f1" in data.metrics and len(names) != 2:
             hint = "Set metrics to macro_f1"
             raise BadSetting(f"the metric f1 is of two classes, and {data.name} has {len(names)}", hint)
@@ -73,7 +73,7 @@ def describe_skipped(rejected: RejectedRows, noun: str) -> str:
     return f" {len(rejected):,} {noun} that do not fit are left out." if rejected else ""
 
 
-def _read(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
+def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     columns = files.columns
     required = [name for name in (columns.text, columns.second_text, columns.label) if name]
     rows: list[dict[str, Any]] = []

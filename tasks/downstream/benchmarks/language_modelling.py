@@ -38,10 +38,10 @@ class LanguageModelling(DataSetBenchmark):
 
     @property
     def from_heldout(self) -> bool:
-        """Whether it needs the held-out documents."""
+        """True when it needs the held-out documents."""
         return self.heldout
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """Yield a task of the held-out documents if asked for, and one for each set.
 
         Raises StageFailure that names the file and the row.
@@ -49,11 +49,11 @@ class LanguageModelling(DataSetBenchmark):
         if self.heldout:
             rows = heldout.select("text", pl.lit("heldout").alias("group"), pl.col("url").alias(ORIGIN))
             yield DocumentLikelihoodTask().validate(self._limit_texts("heldout", rows))
-        yield from super().tasks(heldout)
+        yield from super().make_tasks(heldout)
 
     def make_task(self, data: TextSet) -> Task:
         """Read the texts of all files, up to the limits."""
-        rows = [row for path in data.list_files() for row in _read(data, path)]
+        rows = [row for path in data.list_files() for row in _read_texts(data, path)]
         return self._limit_texts(data.name, build_table(rows, DocumentLikelihoodTask.columns))
 
     def _limit_texts(self, name: str, rows: pl.DataFrame) -> Task:
@@ -64,7 +64,7 @@ class LanguageModelling(DataSetBenchmark):
         return make_zero_shot_task(name, about, "documents", test)
 
 
-def _read(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
+def _read_texts(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
     if path.suffix == ".txt":
         yield {"text": read_text(path), "group": path.stem, ORIGIN: str(path)}
     else:

@@ -36,12 +36,12 @@ class MinimalPairs(DataSetBenchmark):
     def make_task(self, data: MinimalPairFiles) -> Task:
         """Read the pairs of all files, each file up to the limit."""
         files = data.list_files()
-        test = pl.concat(limit_rows(_read(data, path), data.max_pairs_per_file, self.seed) for path in files)
+        test = pl.concat(limit_rows(_read_pairs(data, path), data.max_pairs_per_file, self.seed) for path in files)
         about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {len(files)} kinds."
         return make_zero_shot_task(data.name, about, "choices", test)
 
 
-def _read(pairs: MinimalPairFiles, path: Path) -> pl.DataFrame:
+def _read_pairs(pairs: MinimalPairFiles, path: Path) -> pl.DataFrame:
     rows = []
     for item, origin in pairs.read_objects(path):
         options = [item.get(pairs.good_column), item.get(pairs.bad_column)]

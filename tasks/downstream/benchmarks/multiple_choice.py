@@ -52,13 +52,13 @@ class MultipleChoice(DataSetBenchmark):
 
     def make_task(self, data: ChoiceFile) -> Task:
         """Read the questions of all files, up to the limit."""
-        rows = [row for path in data.list_files() for row in _read(data, path)]
+        rows = [row for path in data.list_files() for row in _read_questions(data, path)]
         test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
         about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
         return make_zero_shot_task(data.name, about, "choices", test)
 
 
-def _read(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
+def _read_questions(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
     if choices.format != "objects":
         for prompt, texts, right, origin in (read_c3 if choices.format == "c3" else read_chid)(path):
             yield {"prompt": prompt, "options": texts, "right": right, "group": path.stem, ORIGIN: origin}

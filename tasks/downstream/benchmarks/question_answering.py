@@ -46,12 +46,12 @@ class QuestionAnswering(DataSetBenchmark):
     def make_task(self, data: QuestionFiles) -> Task:
         """Read the parts of a data set."""
         # all questions on one context are in the same part, so that no model is tuned on a context that it has read
-        parts = data.load_parts(functools.partial(_read, data), lambda part: part["context"], self.seed)
+        parts = data.load_parts(functools.partial(_read_part, data), lambda part: part["context"], self.seed)
         about = f"Answers to questions of {data.name}, cut out of their texts."
         return Task(name=data.name, about=about, kind="answers", names=[], **parts)
 
 
-def _read(files: QuestionFiles, path: Path) -> pl.DataFrame:
+def _read_part(files: QuestionFiles, path: Path) -> pl.DataFrame:
     if files.format == "squad" and not files.dataset.name:
         return build_table(list(read_questions(path)), SpanAnswerTask.columns)
     columns, file_format = files.columns, "auto" if files.format == "squad" else files.format

@@ -76,13 +76,13 @@ class Relation(DataSetBenchmark):
     def make_task(self, data: RelationFiles) -> Task:
         """Read the parts of a data set; the classes are the relations of its training part."""
         rejected: RejectedRows = [] if data.on_error == "skip" else None
-        names, parts = load_labelled_parts(data, functools.partial(_read, data, rejected), self.seed)
+        names, parts = load_labelled_parts(data, functools.partial(_read_part, data, rejected), self.seed)
         skipped = describe_skipped(rejected, "relations")
         about = f"Which of {len(names)} relations do two spans of {data.name} have?{skipped}"
         return Task(name=data.name, about=about, kind="relations", names=names, **parts)
 
 
-def _read(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
+def _read_part(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for text, label, positions, origin in _read_examples(path, files, rejected):
         spans = dict(zip(SPANS, positions, strict=True))

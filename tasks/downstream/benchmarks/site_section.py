@@ -84,7 +84,7 @@ class SiteSection(Benchmark):
         """Always true: all texts are from held-out documents."""
         return True
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """Yield one task of all held-out documents whose URL matches. Raises StageFailure below two classes."""
         pages = self._label_pages(heldout)
         page_counts = Counter(page.label for page in pages)
@@ -138,6 +138,7 @@ class SiteSection(Benchmark):
                 break
             passages_of_pages = (self._cut_page(page, pattern) for page in pages if page.label == label)
             class_pages = [passages for passages in passages_of_pages if passages]
+            # pages are in random order, so the first ones are a random choice
             num_test = max(1, round(self.test_fraction * len(class_pages)))
             num_validation = max(1, round(self.validation_fraction * len(class_pages)))
             split = {
@@ -145,6 +146,7 @@ class SiteSection(Benchmark):
                 "validation": class_pages[num_test : num_test + num_validation],
                 "train": class_pages[num_test + num_validation :],
             }
+            # a class that is too small is left out, and the next candidate may take its place
             if not split["validation"] or sum(map(len, split["train"])) < self.min_passages_per_class:
                 continue
             classes.append(label)

@@ -45,13 +45,13 @@ class StereotypePairs(DataSetBenchmark):
 
     def make_task(self, data: SentencePairs) -> Task:
         """Read the pairs of all files."""
-        rows = [row for path in data.list_files() for row in _read(data, path)]
+        rows = [row for path in data.list_files() for row in _read_pairs(data, path)]
         test = build_table(rows, StereotypeTask.columns)
         about = f"Which of two sentences is likelier, {len(test):,} pairs of {data.name}. 50 % is ideal."
         return make_zero_shot_task(data.name, about, "stereotypes", test)
 
 
-def _read(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
+def _read_pairs(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
     columns = pairs.columns
     required = [name for name in (columns.more, columns.less, columns.direction, columns.bias_type) if name]
     for row, origin in pairs.read_rows(path, required):

@@ -78,8 +78,8 @@ class Suite(Benchmark):
             return super().semantic()
         return {"enabled": self.enabled, "sets": settings}
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """Yield the tasks of each folder. Raises StageFailure that names the folder, or file, row and column."""
         for folder in self.sets:
             for benchmark in folder.find_benchmarks():
-                yield from benchmark.tasks(heldout)
+                yield from benchmark.make_tasks(heldout)

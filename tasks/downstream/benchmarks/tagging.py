@@ -59,7 +59,7 @@ class Tagging(DataSetBenchmark):
     def make_task(self, data: TagFiles) -> Task:
         """Read the parts of a data set; the tags are those of its training part, and O."""
         rejected: RejectedRows = [] if data.on_error == "skip" else None
-        parts = data.load_parts(functools.partial(_read, data, rejected), _join_words, self.seed)
+        parts = data.load_parts(functools.partial(_read_part, data, rejected), _join_words, self.seed)
         names = sorted({"O", *(tag for tags in parts["train"]["tags"] for tag in tags)})
         for part in PARTS:
             parts[part] = _encode_tags(parts[part], names, data.train)
@@ -67,8 +67,9 @@ class Tagging(DataSetBenchmark):
         return Task(name=data.name, about=about, kind="tags", names=names, **parts)
 
 
-def _read(files: TagFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
+def _read_part(files: TagFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     sentences = list(_read_sentences(files, rejected, path))
+    # decided once for the file: a single sentence may be too short to tell
     between = "" if is_spaceless(["".join(words) for words, _, _ in sentences[:200]]) else " "
     rows = [
         {"words": words, "tags": tags, "between": between, ORIGIN: origin} for words, tags, origin in sentences if words
@@ -87,7 +88,7 @@ def _read_sentences(files: TagFiles, rejected: RejectedRows, path: Path) -> Iter
             return read_tagged_documents(path, rejected)
         case "conll":
             return read_sentences(path, columns.word, columns.tag)
-        case file_format:
+        case file_format:  # jsonl or parquet
             return _read_lists(files.read_rows(path, [columns.words, columns.tags], file_format), columns)
 
 

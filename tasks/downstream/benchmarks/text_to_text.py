@@ -67,12 +67,12 @@ class TextToText(DataSetBenchmark):
 
     def make_task(self, data: WrittenFiles) -> Task:
         """Read the parts of a data set."""
-        parts = data.load_parts(functools.partial(_read, data), lambda part: part["text"], self.seed)
+        parts = data.load_parts(functools.partial(_read_part, data), lambda part: part["text"], self.seed)
         about = f"What {data.name} wants written for a text."
         return Task(name=data.name, about=about, kind="texts", names=[], metrics=[*data.metrics], **parts)
 
 
-def _read(files: WrittenFiles, path: Path) -> pl.DataFrame:
+def _read_part(files: WrittenFiles, path: Path) -> pl.DataFrame:
     columns = files.columns
     required = [columns.source, columns.target]
     if "*" in str(path):

@@ -49,14 +49,14 @@ class Toxicity(DataSetBenchmark):
         rows = [
             {"text": text, "group": path.stem, **limits, ORIGIN: origin}
             for path in data.list_files()
-            for text, origin in _read(data, path)
+            for text, origin in _read_prompts(data, path)
         ]
         test = limit_rows(build_table(rows, ContinuationTask.columns), self.max_prompts, self.seed)
         about = f"{self.num_continuations} continuations of {len(test):,} prompts, and {len(words):,} listed words."
         return make_zero_shot_task(data.name, about, "continuations", test, words)
 
 
-def _read(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
+def _read_prompts(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix == ".txt":
         yield from ((line, f"{path}, prompt {number}") for number, line in enumerate(read_lines(path), start=1))
     else:

@@ -31,7 +31,7 @@ BITMAP_SHIFT = np.uint64(64 - BITMAP_BITS)
 
 @dataclass(frozen=True)
 class TextOverlap:
-    """How much the texts of one test set overlap with the training text."""
+    """Counts of the texts of one test set that overlap with the training text."""
 
     # the names of these fields are keys in the results of an evaluation
     texts: int
@@ -111,6 +111,7 @@ def find_training_ngrams(tokens: Sequence[Path], sorted_hashes: NDArray[np.uint6
     bitmap[sorted_hashes >> BITMAP_SHIFT] = True
     for table in read_token_shards(tokens):
         for chunk in table["input_ids"].chunks:
+            # offsets and values of the chunk, so that no document becomes a Python list
             offsets = chunk.offsets.to_numpy()
             values = chunk.values.to_numpy(zero_copy_only=False)
             for start, stop in itertools.pairwise(offsets):
@@ -126,6 +127,7 @@ def check_contamination(tokens: Sequence[Path], heldout: pl.DataFrame, sets: dic
 
     `sets` maps the name of a test set to its texts. Raises StageFailure when a held-out document was trained on.
     """
+    # an id is cheap to check, and a shared one makes all scores meaningless: it is the only error here
     ids, num_tokens = read_training_ids(tokens)
     shared = sorted(ids.intersection(heldout["id"].to_list()))
     if shared:

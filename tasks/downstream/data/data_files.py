@@ -101,6 +101,7 @@ class PartitionedFiles(BenchmarkData):
         if self.validation:
             validation = read(Path(self.validation))
         else:
+            # by hash and not at random: copies of a text, in this file or in a later one, go to the same part
             limit = 2**64 * self.validation_fraction
             is_validation = pl.Series([hash_text(text) < limit for text in get_text(train)], dtype=pl.Boolean)
             if "label" in train.columns:  # a rare class must keep its examples in the training part
@@ -150,6 +151,7 @@ class ZeroShotFiles(BenchmarkData):
 def fingerprint_path(setting: str, path: Path) -> dict[str, Any]:
     """Return `{setting: names and hashes of the files at path}`; an empty dictionary where there is no file."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    # names without the folder, so that a moved folder has the same key
     fingerprints = [f"{file.stem} {fingerprint_file(file)}" for file in files if file.is_file()]
     return {setting: fingerprints} if fingerprints else {}
 

@@ -47,6 +47,7 @@ class Task:
     @property
     def digest(self) -> str:
         """A hash of the examples and their answers: tasks of the same digest draw the same samples from a seed."""
+        # without the origins: the same examples from another folder are the same task
         parts = [part.drop(ORIGIN).rows() for part in self.parts.values()]
         return hashlib.sha256(canonical_json([self.kind, self.names, parts])).hexdigest()[:16]
 
@@ -86,6 +87,7 @@ def limit_rows(part: pl.DataFrame, max_rows: int, seed: int) -> pl.DataFrame:
     A random choice would draw other rows as soon as rows are added. By hash most rows stay the same, so that a later
     model can be compared with a previous one on the examples that both were tested on.
     """
+    # texts only: labels may be renumbered when a class is added
     columns = part.select(pl.col(pl.String, pl.List(pl.String)).exclude(ORIGIN))
     hashes = [hash_text(f"{seed} {join_texts(row)}") for row in columns.iter_rows()]
     by_hash = sorted(range(len(part)), key=lambda row: (hashes[row], row))

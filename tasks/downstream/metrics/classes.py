@@ -18,6 +18,7 @@ def score_classes(truth: Labels, predicted: Labels, num_classes: int) -> dict[st
     Matthews' correlation for several classes: Gorodkin, "Comparing two K-category assignments by a K-category
     correlation coefficient", 2004; 0 where either side has one class only.
     """
+    # parts of an example: one-hot rows of its hit, its prediction and its true class
     hits = np.zeros((len(truth), num_classes))
     rows = np.flatnonzero(truth == predicted)
     hits[rows, truth[rows]] = 1

@@ -26,5 +26,6 @@ def correlation(sums: Floats) -> Floats:
     """Return the covariance over both deviations, from the sums (…, 6) of 1, x, y, x², y² and xy."""
     count, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     covariance = count * xy - x * y
+    # rounding may leave a tiny negative variance where all numbers of a resample are equal
     variances = np.maximum(count * xx - x**2, 0) * np.maximum(count * yy - y**2, 0)
     return divide_or_zero(covariance, np.sqrt(variances))

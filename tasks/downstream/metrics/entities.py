@@ -67,7 +67,7 @@ def score_entities(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[
 def count_entities(truth: set[TypedSpan], predicted: set[TypedSpan], types: list[str]) -> list[int]:
     """Return the number of hits for each type, then of predicted entities, then of true ones."""
     sides = (truth & predicted, predicted, truth)
-    return [sum(entity_type == wanted for entity_type, _, _ in side) for side in sides for wanted in types]
+    return [sum(entity_type == counted_type for entity_type, _, _ in side) for side in sides for counted_type in types]
 
 
 def f1(sums: Floats) -> Floats:

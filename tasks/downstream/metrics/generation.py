@@ -51,6 +51,7 @@ def import_sacrebleu() -> Any:
 # sacrebleu has no public way to the counts that its own bootstrap resamples
 def extract_statistics(metric: Any, references: Sequence[Sequence[str]], written: Sequence[str]) -> Floats:
     """Return the counts of each text that sacrebleu adds up over the corpus, (N, S)."""
+    # sacrebleu takes one list a reference, not one a text
     columns = list(zip(*pad_references(references), strict=True))
     return np.array(metric._extract_corpus_statistics(written, columns), np.float64)  # noqa: SLF001
 
@@ -72,6 +73,7 @@ def score_sums(metric: Any, sums: Floats) -> Floats:
         score: float = metric._compute_score_from_stats(row.round().astype(int).tolist()).score  # noqa: SLF001
         return score / 100
 
+    # sacrebleu scores one corpus at a time, so a bootstrap of thousands of draws is a loop here
     return np.apply_along_axis(score_row, -1, sums)
 
 

@@ -39,7 +39,7 @@ class AnnotatedDocument:
         kept = [end for end in ends if not any(entity.start < end < entity.end for entity in self.entities)]
         return list(pairwise(sorted({0, *kept, len(self.text)})))
 
-    def origin(self, position: int) -> str:
+    def find_origin(self, position: int) -> str:
         """Return the file and the line of a character."""
         return f"{self.path}, line {self.text.count(chr(10), 0, position) + 1}"
 
@@ -51,13 +51,18 @@ def read_tagged_documents(folder: Path, rejected: RejectedRows) -> Iterator[tupl
     longer one, one without a word. With a list `rejected` such entities are skipped, and their errors appended to it.
     """
     for document in read_documents(folder):
+        # tagged as a whole and then divided, so that an entity is tagged once
         words = list(WORD.finditer(document.text))
         tags = tag_words(words, document.entities, rejected)
         for start, end in document.split_sentences():
             inside = [index for index, word in enumerate(words) if start <= word.start() < end]
             if inside:
                 first, last = inside[0], inside[-1] + 1
-                yield [word[0] for word in words[first:last]], tags[first:last], document.origin(words[first].start())
+                yield (
+                    [word[0] for word in words[first:last]],
+                    tags[first:last],
+                    document.find_origin(words[first].start()),
+                )
 
 
 def read_related_documents(
@@ -77,6 +82,7 @@ def read_related_documents(
             for kind, first, second, _ in document.relations
             if check_contiguous(first, second, rejected)
         ]
+        # both directions: a pair with a relation one way is no example without a relation the other way
         related = {(first, second) for _, first, second in examples} | {
             (second, first) for _, first, second in examples
         }
@@ -84,11 +90,12 @@ def read_related_documents(
             for start, end in sentences:
                 inside = [entity for entity in document.entities if start <= entity.start < end and entity.pieces == 1]
                 examples += [(no_relation, *pair) for pair in permutations(inside, 2) if pair not in related]
+        # from the start of the sentence of the first entity to the end of the sentence of the last one
         for kind, first, second in examples:
             start = max(begin for begin, _ in sentences if begin <= min(first.start, second.start))
             end = min(stop for _, stop in sentences if stop >= max(first.end, second.end))
             positions = [position - start for entity in (first, second) for position in (entity.start, entity.end)]
-            yield document.text[start:end].rstrip(), kind, positions, document.origin(start)
+            yield document.text[start:end].rstrip(), kind, positions, document.find_origin(start)
 
 
 def check_contiguous(first: EntitySpan, second: EntitySpan, rejected: RejectedRows) -> bool:
@@ -162,6 +169,7 @@ def parse_entity(match: re.Match[str], text: str, path: Path, origin: str) -> En
     if annotated_words and words != annotated_words:
         message = f"{origin}: the text of {path.name} there is {' '.join(words)!r}, not {' '.join(annotated_words)!r}"
         raise StageFailure(message, "Correct the span: it counts characters from 0, line ends included")
+    # only text between two pieces divides an entity
     gaps = sum(bool(text[end:start].strip()) for (_, end), (start, _) in pairwise(pieces))
     return EntitySpan(pieces[0][0], pieces[-1][1], match["kind"], origin, pieces=1 + gaps)
 

@@ -17,7 +17,7 @@ def read_sentences(path: Path, word: int, tag: int) -> Iterator[tuple[list[str],
     words: list[str] = []
     tags: list[str] = []
     start_line, num_columns = 1, 0
-    for number, line in enumerate([*_read_lines(path), ""], start=1):
+    for number, line in enumerate([*_read_lines(path), ""], start=1):  # the empty line ends the last sentence
         columns = line.split()
         if columns and columns[0] != NEW_DOCUMENT:
             num_columns = num_columns or len(columns)

@@ -28,9 +28,9 @@ class HubDataset(Block):
 
         Raises StageFailure for a split that cannot be loaded, Transient where a retry may help.
         """
-        features = load_split(self._origin(split)).features
+        features = load_split(self._dataset_origin(split)).features
         number = 0
-        for rows in self._batches(split):
+        for rows in self._iterate_batches(split):
             for row in rows:
                 number += 1
                 named_row = {column: name_classes(value, features[column]) for column, value in row.items()}
@@ -38,8 +38,8 @@ class HubDataset(Block):
 
     def fingerprint_split(self, split: str) -> str:
         """Return a hash of a split's columns and rows, wherever they come from. Raises the errors of `read_rows`."""
-        digest = hashlib.sha256(repr(sorted(load_split(self._origin(split)).features.items())).encode())
-        for rows in self._batches(split):
+        digest = hashlib.sha256(repr(sorted(load_split(self._dataset_origin(split)).features.items())).encode())
+        for rows in self._iterate_batches(split):
             digest.update(repr(rows).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
@@ -50,11 +50,12 @@ class HubDataset(Block):
             hint = "Save a DatasetDict with the splits, or a folder for each split, named after it"
             raise BadSetting(f"{folder} holds one split, which cannot be train and test at once", hint)
 
-    def _batches(self, split: str) -> Iterator[list[Row]]:
-        for table in load_split(self._origin(split)).with_format("arrow").iter(BATCH_ROWS):
+    def _iterate_batches(self, split: str) -> Iterator[list[Row]]:
+        # in batches, since a split may not fit into memory as Python objects
+        for table in load_split(self._dataset_origin(split)).with_format("arrow").iter(BATCH_ROWS):
             yield table.to_pylist()
 
-    def _origin(self, split: str) -> DatasetOrigin:
+    def _dataset_origin(self, split: str) -> DatasetOrigin:
         return DatasetOrigin(self.name, self.config, split, self.revision, streaming=False, section=SECTION)
 
 

@@ -12,6 +12,7 @@ from tasks.downstream.readers.json_objects import read_objects
 from tasks.downstream.readers.table import RejectedRows
 from tasks.errors import StageFailure
 
+# a letter of a script without spaces, or a run of other letters up to one, or a single sign
 WORD = re.compile(rf"{CHARACTER_WORD.pattern}|\w+?(?={CHARACTER_WORD.pattern})|\w+|[^\w\s]")
 MARK = re.compile(r"</?e[12]>")
 RELATION = re.compile(r'^\d+\t"?(?P<text>.*?)"?\s*$')

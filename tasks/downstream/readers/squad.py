@@ -36,6 +36,7 @@ def build_question_row(context: str, question: dict[str, Any]) -> dict[str, Any]
 
     CMRC gives some answers twice, and some starts that are off by a few blanks: these are corrected.
     """
+    # a set, because equal answers count once
     pairs = {(answer["text"], _find_start(context, answer)) for answer in question["answers"]}
     answers = sorted(pairs, key=lambda pair: (pair[1], pair[0])) or [("", 0)]
     return {

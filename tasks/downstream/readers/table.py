@@ -96,6 +96,7 @@ def _read_rows(path: Path, file_format: TableFormat, header: bool) -> Iterator[R
 
 def _read_tsv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
     # no csv.reader: quotes are part of the text in the TSV files of GLUE and CLUE, and often unbalanced
+    # newline="\n": a lone \r inside of a text is not the end of a line; utf-8-sig drops a byte order mark
     with path.open(encoding="utf-8-sig", newline="\n") as lines:
         yield from _name_columns(path, (line.rstrip("\r\n").split("\t") for line in lines), header)
 

@@ -34,6 +34,7 @@ class ChoiceTask(ZeroShotTask):
         """Score the choice by each option's log-likelihood, and by its mean over the option's bytes."""
         right = rows["right"].to_list()
         likelihoods = [np.array(values) for values in answers["likelihoods"].to_list()]
+        # the summed log-likelihood favours short options; max: an empty option has no bytes
         sizes = [np.array([max(1, len(text.encode())) for text in texts]) for texts in rows["options"].to_list()]
         by_byte = [values / num_bytes for values, num_bytes in zip(likelihoods, sizes, strict=True)]
         return {"accuracy": score_choices(likelihoods, right), "accuracy_by_byte": score_choices(by_byte, right)}

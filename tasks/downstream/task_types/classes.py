@@ -26,9 +26,10 @@ class ClassificationTask(TaskType):
     label_unit = "labels a class"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return so many examples of each class."""
+        """Return `labels` random examples of each class, 0 for all. Raises StageFailure when a class has fewer."""
         if not labels:
             return task.train
+        # one generator for all classes, in their order: the draws depend on the seed only, not on the label count
         rng = np.random.default_rng([seed, 1])
         samples = []
         train_labels = task.train["label"].to_numpy()

@@ -47,7 +47,7 @@ class ContinuationTask(ZeroShotTask):
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """None: a baseline that writes nothing writes no listed word."""
+        """No baselines: one that writes nothing would write no listed word."""
         return {}
 
     def format_question(self, row: Row) -> str:

@@ -30,7 +30,7 @@ class TaggingTask(TaskType):
     label_unit = "sentences an entity type"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return so many random sentences for each entity type; rare types may be missing in them."""
+        """Return `labels` random sentences for each entity type; rare types may be missing in them."""
         return sample_examples(task, labels * len(list_entity_types(task.names)), seed)
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:

@@ -38,7 +38,7 @@ LEARNS: dict[str, Callable[[str], bool]] = {
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).tasks(heldout)
+    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
     return made
 
 

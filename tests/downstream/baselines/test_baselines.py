@@ -22,35 +22,35 @@ from tasks.downstream.task_types.tags import TaggingTask
 from tasks.downstream.task_types.texts import GenerationTask
 
 
-def part(texts: list[str], labels: list[int]) -> pl.DataFrame:
+def make_part(texts: list[str], labels: list[int]) -> pl.DataFrame:
     rows = [{"text": text, "second": "", "label": label} for text, label in zip(texts, labels, strict=True)]
     return build_table(rows, ClassificationTask.columns)
 
 
-def task(kind: str, names: list[str], train: pl.DataFrame, test: pl.DataFrame) -> Task:
+def make_task(kind: str, names: list[str], train: pl.DataFrame, test: pl.DataFrame) -> Task:
     return Task("made", "", kind, names, train, train, test, [])
 
 
 def test_majority_takes_the_most_frequent_class() -> None:
-    train = part(["a", "b", "c"], [1, 2, 2])
-    made = task("classes", ["x", "y", "z"], train, part(["x", "y"], [0, 1]))
-    assert predict_majority_class(made, train).answers["predicted"].to_list() == [2, 2]
+    train = make_part(["a", "b", "c"], [1, 2, 2])
+    task = make_task("classes", ["x", "y", "z"], train, make_part(["x", "y"], [0, 1]))
+    assert predict_majority_class(task, train).answers["predicted"].to_list() == [2, 2]
 
 
 def test_tfidf_learns_an_easy_task(heldout: pl.DataFrame) -> None:
-    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).tasks(heldout)
-    guess = predict_with_tfidf(made, ClassificationTask().sample(made, 8, 0))
-    assert (guess.answers["predicted"] == made.test["label"]).mean() > 0.9  # type: ignore[operator]
-    assert guess.validation is not None
-    assert set(guess.chosen) == {"C"}
+    (task,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
+    predictions = predict_with_tfidf(task, ClassificationTask().sample(task, 8, 0))
+    assert (predictions.answers["predicted"] == task.test["label"]).mean() > 0.9  # type: ignore[operator]
+    assert predictions.validation is not None
+    assert set(predictions.chosen) == {"C"}
 
 
 def test_chinese_is_read_by_characters() -> None:
     assert is_spaceless(["今天天气很好, ok"])
     assert not is_spaceless(["the weather is fine 今天"])
-    train = part(["好看好吃", "难看难吃", "好玩", "难受"], [0, 1, 0, 1])
-    made = task("classes", ["good", "bad"], train, part(["好听", "难听"], [0, 1]))
-    assert predict_with_tfidf(made, train).answers["predicted"].to_list() == [0, 1]
+    train = make_part(["好看好吃", "难看难吃", "好玩", "难受"], [0, 1, 0, 1])
+    task = make_task("classes", ["good", "bad"], train, make_part(["好听", "难听"], [0, 1]))
+    assert predict_with_tfidf(task, train).answers["predicted"].to_list() == [0, 1]
 
 
 def test_numbers_are_the_mean_or_what_two_texts_share() -> None:
@@ -58,9 +58,11 @@ def test_numbers_are_the_mean_or_what_two_texts_share() -> None:
         {"text": "a red bird", "second": "a red bird", "number": 5.0},
         {"text": "a red bird", "second": "no fish here", "number": 0.0},
     ]
-    made = task("numbers", [], build_table(rows, RegressionTask.columns), build_table(rows, RegressionTask.columns))
-    assert predict_mean_number(made, made.train).answers["predicted"].to_list() == [2.5, 2.5]
-    assert predict_tfidf_cosine(made, made.train).answers["predicted"].to_list() == [pytest.approx(1.0), 0.0]
+    task = make_task(
+        "numbers", [], build_table(rows, RegressionTask.columns), build_table(rows, RegressionTask.columns)
+    )
+    assert predict_mean_number(task, task.train).answers["predicted"].to_list() == [2.5, 2.5]
+    assert predict_tfidf_cosine(task, task.train).answers["predicted"].to_list() == [pytest.approx(1.0), 0.0]
 
 
 def test_entities_of_the_sample_are_found_again_the_longest_first() -> None:
@@ -72,25 +74,25 @@ def test_entities_of_the_sample_are_found_again_the_longest_first() -> None:
     test = build_table(
         [{"words": ["York", "and", "New", "York"], "tags": [0, 2, 0, 1], "between": " "}], TaggingTask.columns
     )
-    made = task("tags", names, train, test)
-    assert predict_known_entities(made, train).answers["predicted"].to_list() == [[0, 2, 0, 1]]
-    assert predict_no_entity(made, train).answers["predicted"].to_list() == [[2, 2, 2, 2]]
+    task = make_task("tags", names, train, test)
+    assert predict_known_entities(task, train).answers["predicted"].to_list() == [[0, 2, 0, 1]]
+    assert predict_no_entity(task, train).answers["predicted"].to_list() == [[2, 2, 2, 2]]
 
 
-def written(*rows: tuple[str, str]) -> pl.DataFrame:
-    return build_table([{"text": text, "wanted": [wanted]} for text, wanted in rows], GenerationTask.columns)
+def make_texts(*rows: tuple[str, str]) -> pl.DataFrame:
+    return build_table([{"text": text, "wanted": [target]} for text, target in rows], GenerationTask.columns)
 
 
 def test_texts_are_answered_by_their_beginning_by_a_neighbour_or_by_themselves() -> None:
-    train = written(("a red bird sings", "bird song"), ("no fish swims here", "dry land"))
-    test = written(("The fish, here too.", ""), ("Bird", ""))
-    made = task("texts", [], train, test)
-    assert write_first_words(made, train).answers["written"].to_list() == ["The fish", "Bird"]
-    assert write_nearest_target(made, train).answers["written"].to_list() == ["dry land", "bird song"]
-    assert write_source_text(made, train).answers["written"].to_list() == ["The fish, here too.", "Bird"]
+    train = make_texts(("a red bird sings", "bird song"), ("no fish swims here", "dry land"))
+    test = make_texts(("The fish, here too.", ""), ("Bird", ""))
+    task = make_task("texts", [], train, test)
+    assert write_first_words(task, train).answers["written"].to_list() == ["The fish", "Bird"]
+    assert write_nearest_target(task, train).answers["written"].to_list() == ["dry land", "bird song"]
+    assert write_source_text(task, train).answers["written"].to_list() == ["The fish, here too.", "Bird"]
 
 
 def test_the_beginning_of_chinese_is_counted_in_characters() -> None:
-    train = written(("今天天气很好。", "天气好"))
-    made = task("texts", [], train, written(("明天，下雨吗？", "")))
-    assert write_first_words(made, train).answers["written"].to_list() == ["明天，下"]
+    train = make_texts(("今天天气很好。", "天气好"))
+    task = make_task("texts", [], train, make_texts(("明天，下雨吗？", "")))
+    assert write_first_words(task, train).answers["written"].to_list() == ["明天，下"]

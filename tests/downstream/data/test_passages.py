@@ -11,20 +11,20 @@ def test_chinese_characters_are_words() -> None:
     assert split_passages("今天天气好 very good", 7) == ["今天天气好 very good"]
 
 
-def test_any_identifier_with_a_name_in_it_is_hidden() -> None:
+def test_identifiers_that_contain_a_name_are_masked() -> None:
     pattern = compile_name_pattern(["numpy", "json"])
     text = "see numpy.linalg.norm, then my_numpy2 and /usr/lib/numpy/core.py or Json.dumps(x)"
     assert mask_names(text, pattern, "_") == "see _, then _ and _ or _(x)"
 
 
-def test_a_short_name_inside_a_word_is_another_word() -> None:
+def test_a_short_name_inside_a_word_is_not_masked() -> None:
     pattern = compile_name_pattern(["pil"])
     assert mask_names("compile pil.Image spilt", pattern, "_") == "compile _ spilt"
 
 
-def test_runs_of_masks_become_one_so_that_their_number_says_nothing() -> None:
+def test_a_run_of_masks_becomes_one() -> None:
     assert mask_names("a numpy, numpy numpy b", compile_name_pattern(["numpy"]), "_") == "a _ b"
 
 
-def test_masks_and_signs_are_no_words_to_learn_from() -> None:
+def test_masks_and_signs_do_not_count_as_words() -> None:
     assert count_words("_ -- the cat _ 7", "_") == 3

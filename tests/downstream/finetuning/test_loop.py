@@ -28,7 +28,7 @@ RECIPE = Recipe(epochs=4, fewest_steps=12, batch=6, max_length=32)
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).tasks(heldout)
+    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
     return made
 
 

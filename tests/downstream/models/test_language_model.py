@@ -103,7 +103,7 @@ def pairs(folder: Path, **fields: str) -> Task:
     rows = [{"sentence_good": f"the oak {number}", "sentence_bad": "oak the"} for number in range(5)]
     (folder / "order.jsonl").write_text("\n".join(map(json.dumps, rows)))
     settings = {"sets": [{"name": "made", "path": str(folder), "max_pairs_per_file": 3} | fields]}
-    (task,) = MinimalPairs.model_validate(settings).tasks(pl.DataFrame())
+    (task,) = MinimalPairs.model_validate(settings).make_tasks(pl.DataFrame())
     return task
 
 
@@ -122,4 +122,4 @@ def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
         pairs(tmp_path, good_column="good")
     (tmp_path / "order.jsonl").unlink()
     with pytest.raises(StageFailure, match=r"holds no .jsonl file"):
-        list(MinimalPairs(sets=[MinimalPairFiles(name="made", path=str(tmp_path))]).tasks(pl.DataFrame()))
+        list(MinimalPairs(sets=[MinimalPairFiles(name="made", path=str(tmp_path))]).make_tasks(pl.DataFrame()))

@@ -1,4 +1,4 @@
-"""Numbers, tags and relations from the user's files, and what does not fit in them."""
+"""Numbers, tags and relations from the user's files, and the errors in them."""
 
 import json
 from pathlib import Path
@@ -21,22 +21,22 @@ CHINESE = {"text": "叶老桂在浙商银行", "label": {"name": {"叶老桂": [
 SEMEVAL = '1\t"The <e1>cup</e1> held <e2>tea</e2>."\nContent-Container(e2,e1)\nComment:\n\n'
 
 
-def written(path: Path, text: str) -> str:
+def write_file(path: Path, text: str) -> str:
     path.write_text(text)
     return str(path)
 
 
-def only(benchmark: Benchmark) -> Task:
-    (task,) = benchmark.tasks(pl.DataFrame())
+def load_task(benchmark: Benchmark) -> Task:
+    (task,) = benchmark.make_tasks(pl.DataFrame())
     return task
 
 
-def tagged(path: str, **fields: Any) -> Task:
-    return only(Tagging(sets=[TagFiles(name="made", train=path, validation=path, test=path, **fields)]))
+def load_tagging_task(path: str, **fields: Any) -> Task:
+    return load_task(Tagging(sets=[TagFiles(name="made", train=path, validation=path, test=path, **fields)]))
 
 
 def test_columns_of_conll(tmp_path: Path) -> None:
-    task = tagged(written(tmp_path / "a.txt", CONLL))
+    task = load_tagging_task(write_file(tmp_path / "a.txt", CONLL))
     assert task.train["words"].to_list() == [["EU", "begins"], ["Peter", "Black"]]
     assert task.names == ["B-ORG", "B-PER", "I-PER", "O"]
     assert task.train["tags"].to_list() == [[0, 3], [1, 2]]
@@ -47,8 +47,8 @@ def test_columns_of_conll(tmp_path: Path) -> None:
 
 
 def test_chinese_spans_are_tagged_by_character(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.json", json.dumps(CHINESE, indent=2, ensure_ascii=False) * 2)
-    task = tagged(path, format="json")
+    path = write_file(tmp_path / "a.json", json.dumps(CHINESE, indent=2, ensure_ascii=False) * 2)
+    task = load_tagging_task(path, format="json")
     row = task.train.row(0, named=True)
     assert "".join(row["words"]) == CHINESE["text"]
     assert load_task_type(task).format_question(row) == CHINESE["text"]
@@ -57,26 +57,28 @@ def test_chinese_spans_are_tagged_by_character(tmp_path: Path) -> None:
 
 def test_spans_of_english_text_are_tagged_by_word(tmp_path: Path) -> None:
     item = {"text": "Mr. Peter Black left.", "spans": [{"start": 4, "end": 15, "label": "PER"}]}
-    row = tagged(written(tmp_path / "a.jsonl", json.dumps([item])), format="json").train.row(0, named=True)
+    row = load_tagging_task(write_file(tmp_path / "a.jsonl", json.dumps([item])), format="json").train.row(
+        0, named=True
+    )
     assert row["words"] == ["Mr", ".", "Peter", "Black", "left", "."]
 
 
-def test_of_spans_that_overlap_the_longest_is_tagged_and_the_others_are_counted(tmp_path: Path) -> None:
+def test_the_longest_of_overlapping_spans_is_tagged_and_the_others_are_counted(tmp_path: Path) -> None:
     spans = [{"start": 6, "end": 10, "label": "PER"}, {"start": 0, "end": 10, "label": "ORG"}]
     item = {"text": "House Bell left.", "spans": spans}
-    path = written(tmp_path / "a.jsonl", json.dumps(item))
+    path = write_file(tmp_path / "a.jsonl", json.dumps(item))
     with pytest.raises(StageFailure, match=r"a.jsonl, line 1: the entity at 6–10 shares a word with another one"):
-        tagged(path, format="json")
-    task = tagged(path, format="json", on_error="skip")
+        load_tagging_task(path, format="json")
+    task = load_tagging_task(path, format="json", on_error="skip")
     assert load_task_type(task).format_truth(task, task.train.row(0, named=True)) == "ORG 1–2"
     # the same file is read for each of three parts
     assert task.about.endswith(" 3 entities that do not fit are left out.")
 
 
 def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.txt", SEMEVAL + SEMEVAL.replace("e2,e1", "e1,e2").replace("cup", "mug"))
+    path = write_file(tmp_path / "a.txt", SEMEVAL + SEMEVAL.replace("e2,e1", "e1,e2").replace("cup", "mug"))
     files = RelationFiles(name="made", train=path, validation=path, test=path, format="semeval")
-    task = only(Relation(sets=[files]))
+    task = load_task(Relation(sets=[files]))
     row = task.train.row(0, named=True)
     assert row["text"] == "The cup held tea."
     assert load_task_type(task).format_question(row) == "The [cup] held [tea]."
@@ -84,9 +86,9 @@ def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
 
 
 def test_numbers_of_pairs(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.tsv", "one\ttwo\tscore\na\tb\t0.5\na\tc\t5\n")
+    path = write_file(tmp_path / "a.tsv", "one\ttwo\tscore\na\tb\t0.5\na\tc\t5\n")
     columns = PairColumns(text="one", second_text="two")
-    task = only(Similarity(sets=[PairFiles(name="made", train=path, validation=path, test=path, columns=columns)]))
+    task = load_task(Similarity(sets=[PairFiles(name="made", train=path, validation=path, test=path, columns=columns)]))
     assert task.train["number"].to_list() == [0.5, 5.0]
     assert task.train["second"].to_list() == ["b", "c"]
 
@@ -103,15 +105,15 @@ def test_numbers_of_pairs(tmp_path: Path) -> None:
         ("[1]", {"format": "json"}, "object 1: not an object"),
     ],
 )
-def test_tags_that_do_not_fit_are_named(tmp_path: Path, text: str, fields: dict[str, Any], message: str) -> None:
+def test_invalid_tags_are_reported(tmp_path: Path, text: str, fields: dict[str, Any], message: str) -> None:
     with pytest.raises(StageFailure, match=message):
-        tagged(written(tmp_path / "a.txt", text), **fields)
+        load_tagging_task(write_file(tmp_path / "a.txt", text), **fields)
 
 
-def test_a_tag_that_was_not_in_training_is_named(tmp_path: Path) -> None:
-    train, test = written(tmp_path / "a.txt", CONLL), written(tmp_path / "b.txt", "Paris B-LOC\n")
+def test_a_tag_that_training_lacks_is_reported(tmp_path: Path) -> None:
+    train, test = write_file(tmp_path / "a.txt", CONLL), write_file(tmp_path / "b.txt", "Paris B-LOC\n")
     with pytest.raises(StageFailure, match=r"b.txt, line 1: the tag 'B-LOC' of 'Paris' is not in"):
-        only(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
+        load_task(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
 
 
 @pytest.mark.parametrize(
@@ -121,23 +123,23 @@ def test_a_tag_that_was_not_in_training_is_named(tmp_path: Path) -> None:
         ('1\t"The <e1>cup</e1> <e2>held</e2>."\n', r"line 2: the relation is missing"),
     ],
 )
-def test_relations_that_do_not_fit_are_named(tmp_path: Path, text: str, message: str) -> None:
-    path = written(tmp_path / "a.txt", text)
+def test_invalid_relations_are_reported(tmp_path: Path, text: str, message: str) -> None:
+    path = write_file(tmp_path / "a.txt", text)
     with pytest.raises(StageFailure, match=message):
-        only(Relation(sets=[RelationFiles(name="made", train=path, test=path, format="semeval")]))
+        load_task(Relation(sets=[RelationFiles(name="made", train=path, test=path, format="semeval")]))
 
 
-def test_what_is_no_number_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.tsv", "text\tsecond_text\tscore\na\tb\thigh\n")
+def test_a_value_that_is_no_number_is_reported(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.tsv", "text\tsecond_text\tscore\na\tb\thigh\n")
     with pytest.raises(StageFailure, match=r"a.tsv, row 1: 'high' in the column 'score' is no number"):
-        only(Similarity(sets=[PairFiles(name="made", train=path, test=path)]))
+        load_task(Similarity(sets=[PairFiles(name="made", train=path, test=path)]))
 
 
-def test_rows_on_which_the_writers_did_not_agree_are_left_out(tmp_path: Path) -> None:
+def test_rows_with_skipped_labels_are_left_out(tmp_path: Path) -> None:
     rows = [{"text": f"a {number}", "label": label} for number, label in enumerate(["x", "y", "-"] * 4)]
-    path = written(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    path = write_file(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
     files = TextFiles(name="made", train=path, validation=path, test=path, skip_labels=["-"])
-    assert only(LabelledText(sets=[files])).names == ["x", "y"]
+    assert load_task(LabelledText(sets=[files])).names == ["x", "y"]
 
 
 def test_real_data_sets_of_every_kind(shared: Any) -> None:
@@ -147,15 +149,15 @@ def test_real_data_sets_of_every_kind(shared: Any) -> None:
     lines = {"format": "jsonl", "columns": TextColumns(text="sentence1", second_text="sentence2")}
     pairs = PairColumns(text="5", second_text="6", number="4", header=False)
     tasks = [
-        tagged(str(conll / "conllpp_dev.txt")),
-        tagged(str(cluener / "dev.json"), format="json", on_error="skip"),
-        only(Relation(sets=[_same(RelationFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
-        only(Similarity(sets=[_same(PairFiles, stsb / "sts-dev.csv", format="tsv", columns=pairs)])),
-        only(LabelledText(sets=[_same(TextFiles, ocnli / "dev.json", skip_labels=["-"], **lines)])),
+        load_tagging_task(str(conll / "conllpp_dev.txt")),
+        load_tagging_task(str(cluener / "dev.json"), format="json", on_error="skip"),
+        load_task(Relation(sets=[use_for_all_parts(RelationFiles, semeval / "TRAIN_FILE.TXT", format="semeval")])),
+        load_task(Similarity(sets=[use_for_all_parts(PairFiles, stsb / "sts-dev.csv", format="tsv", columns=pairs)])),
+        load_task(LabelledText(sets=[use_for_all_parts(TextFiles, ocnli / "dev.json", skip_labels=["-"], **lines)])),
     ]
     assert [len(task.names) for task in tasks] == [9, 21, 19, 0, 3]
     assert [len(task.train) for task in tasks] == [3250, 1343, 8000, 1500, 2950]
 
 
-def _same(files: Any, path: Path, **fields: Any) -> Any:
+def use_for_all_parts(files: Any, path: Path, **fields: Any) -> Any:
     return files(name="made", train=str(path), validation=str(path), test=str(path), **fields)
