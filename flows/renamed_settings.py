@@ -33,7 +33,68 @@ TOKENIZE: Mapping[str, str] = {}
 
 PRETRAIN: Mapping[str, str] = {}
 
-EVALUATE: Mapping[str, str] = {}
+EVALUATE: Mapping[str, str] = {
+    # benchmarks
+    "evaluate.benchmarks.*.sets[].labels": "labels_per_class",
+    "evaluate.benchmarks.*.sets[].validation_share": "validation_fraction",
+    "evaluate.benchmarks.*.sets[].most_train": "max_train_examples",
+    "evaluate.benchmarks.*.sets[].most_validation": "max_validation_examples",
+    "evaluate.benchmarks.*.sets[].most_test": "max_test_examples",
+    "evaluate.benchmarks.*.sets[].skip_unfit": "on_error",
+    "evaluate.benchmarks.document_retrieval.sets[].question": "question_column",
+    "evaluate.benchmarks.document_retrieval.sets[].document": "document_column",
+    "evaluate.benchmarks.document_retrieval.most_questions": "max_questions",
+    "evaluate.benchmarks.document_retrieval.most_documents": "max_documents",
+    "evaluate.benchmarks.embedding_similarity.most_pairs": "max_pairs",
+    "evaluate.benchmarks.language_modelling.sets[].column": "text_column",
+    "evaluate.benchmarks.language_modelling.most_texts": "max_texts",
+    "evaluate.benchmarks.language_modelling.most_characters": "max_chars",
+    "evaluate.benchmarks.minimal_pairs.sets[].good": "good_column",
+    "evaluate.benchmarks.minimal_pairs.sets[].bad": "bad_column",
+    "evaluate.benchmarks.minimal_pairs.sets[].most_of_file": "max_pairs_per_file",
+    "evaluate.benchmarks.multiple_choice.sets[].question": "question_column",
+    "evaluate.benchmarks.multiple_choice.sets[].options": "options_column",
+    "evaluate.benchmarks.multiple_choice.sets[].answer": "answer_column",
+    "evaluate.benchmarks.multiple_choice.sets[].first": "first_index",
+    "evaluate.benchmarks.multiple_choice.sets[].between": "separator",
+    "evaluate.benchmarks.multiple_choice.most_questions": "max_questions",
+    "evaluate.benchmarks.relation.sets[].columns.first": "first_span",
+    "evaluate.benchmarks.relation.sets[].columns.second": "second_span",
+    "evaluate.benchmarks.site_section.pattern": "url_pattern",
+    "evaluate.benchmarks.site_section.most_classes": "max_classes",
+    "evaluate.benchmarks.site_section.fewest_documents": "min_documents_per_class",
+    "evaluate.benchmarks.site_section.fewest_passages": "min_passages_per_class",
+    "evaluate.benchmarks.site_section.passages_per_document": "max_passages_per_document",
+    "evaluate.benchmarks.site_section.fewest_words": "min_words",
+    "evaluate.benchmarks.site_section.validation_share": "validation_fraction",
+    "evaluate.benchmarks.site_section.test_share": "test_fraction",
+    "evaluate.benchmarks.site_section.most_validation": "max_validation_examples",
+    "evaluate.benchmarks.site_section.most_test": "max_test_examples",
+    "evaluate.benchmarks.stereotype_pairs.sets[].columns.kind": "bias_type",
+    "evaluate.benchmarks.toxicity.sets[].words": "word_list",
+    "evaluate.benchmarks.toxicity.sets[].column": "prompt_column",
+    "evaluate.benchmarks.toxicity.most_prompts": "max_prompts",
+    "evaluate.benchmarks.toxicity.continuations": "num_continuations",
+    "evaluate.benchmarks.toxicity.length": "max_new_tokens",
+    # a suite stands in a key as the settings of its tasks
+    "evaluate.benchmarks.suite.sets[].sets[].labels": "labels_per_class",
+    "evaluate.benchmarks.suite.sets[].sets[].validation_share": "validation_fraction",
+    "evaluate.benchmarks.suite.sets[].sets[].most_train": "max_train_examples",
+    "evaluate.benchmarks.suite.sets[].sets[].most_validation": "max_validation_examples",
+    "evaluate.benchmarks.suite.sets[].sets[].most_test": "max_test_examples",
+    "evaluate.benchmarks.suite.sets[].sets[].skip_unfit": "on_error",
+    "evaluate.benchmarks.suite.sets[].sets[].columns.first": "first_span",
+    "evaluate.benchmarks.suite.sets[].sets[].columns.second": "second_span",
+    "evaluate.benchmarks.suite.sets[].sets[].good": "good_column",
+    "evaluate.benchmarks.suite.sets[].sets[].bad": "bad_column",
+    "evaluate.benchmarks.suite.sets[].sets[].most_of_file": "max_pairs_per_file",
+    "evaluate.benchmarks.suite.sets[].sets[].question": "question_column",
+    "evaluate.benchmarks.suite.sets[].sets[].options": "options_column",
+    "evaluate.benchmarks.suite.sets[].sets[].answer": "answer_column",
+    "evaluate.benchmarks.suite.sets[].sets[].first": "first_index",
+    "evaluate.benchmarks.suite.sets[].sets[].between": "separator",
+    "evaluate.benchmarks.suite.sets[].most_questions": "max_questions",
+}
 
 RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {
     # old path → {old value: new value}
@@ -43,4 +104,8 @@ RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {
     # tokenize
     # pretrain
     # evaluate
+    # benchmarks
+    "evaluate.benchmarks.*.sets[].format": {"by suffix": "auto"},
+    "evaluate.benchmarks.*.sets[].skip_unfit": {False: "fail", True: "skip"},
+    "evaluate.benchmarks.suite.sets[].sets[].skip_unfit": {False: "fail", True: "skip"},
 }

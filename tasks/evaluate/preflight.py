@@ -18,7 +18,7 @@ from tasks.downstream.models.encoder import Tokens, config_of
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.store import Draft
@@ -58,7 +58,7 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
 def answerable(recipe: Recipe, task: Task, checkpoint: Path) -> None:
     """Raises StageFailure when a checkpoint cannot answer tasks of this kind, or not in this way."""
     config_of(checkpoint)
-    if kind_of(task).learns:
+    if load_task_type(task).is_fine_tuned:
         class_of(task).check(checkpoint, recipe)
     else:
         zero_shot.check(task, checkpoint, recipe)
@@ -102,7 +102,7 @@ def made_ready(
         draft.counts.setdefault("continued", {})[task.name] = told
         loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
         log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
-    if recipe.adapt.chosen.frozen and kind_of(task).learns and issubclass(class_of(task), Head):
+    if recipe.adapt.chosen.frozen and load_task_type(task).is_fine_tuned and issubclass(class_of(task), Head):
         encoded(settings, draft, checkpoint, data, models)
 
 

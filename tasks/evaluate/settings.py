@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from tasks.block import Block, Every
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import digest
+from tasks.downstream.data.data_files import fingerprint_path
 from tasks.downstream.settings.finetuning import Recipe
 from tasks.evaluate.results.scoreboard import TITLES
 
@@ -57,7 +57,7 @@ class Evaluate(Block):
         used = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.benchmarks.blocks()
         }
-        others = [[folder.name, digest("files", folder)] for folder in self.further()]
+        others = [[folder.name, fingerprint_path("files", folder)] for folder in self.further()]
         fields = super().semantic() | {"benchmarks": used, "checkpoints": others}
         return {name: value for name, value in fields.items() if name != "gate"}
 

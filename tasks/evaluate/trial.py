@@ -7,7 +7,7 @@ from statistics import mean
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.store import Draft
 
 Judge = Callable[[float, float], bool]
@@ -88,5 +88,5 @@ def describe_metric(tasks: Sequence[Task], seeds: int) -> str:
 def _metric(task: Task) -> str:
     if task.kind == "texts":  # `TextWriter.validated`: to write them would take a pass a token
         return "likelihood of the true texts"
-    kind = kind_of(task)
-    return kind.titles.get(kind.metrics[0], kind.metrics[0])
+    kind = load_task_type(task)
+    return kind.metric_titles.get(kind.metrics[0], kind.metrics[0])

@@ -9,16 +9,16 @@ import polars as pl
 import pytest
 
 from tasks.downstream import attributions
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit
 from tasks.downstream.heads import Head, head_of
 from tasks.downstream.models.encoder import Tokens, load
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types.classes import Classes
-from tasks.downstream.task_types.relations import SPANS, Relations
-from tasks.downstream.task_types.tags import Tags
+from tasks.downstream.task_types.classes import ClassificationTask
+from tasks.downstream.task_types.relations import SPANS, RelationTask
+from tasks.downstream.task_types.tags import TaggingTask
 from tasks.evaluate.report.attribution_texts import highlights, read
 
 COMMON = ["the", "a", "of", "and", "many", "old"]
@@ -31,7 +31,7 @@ def made(*, second: bool) -> Task:
         words = [*(str(word) for word in rng.choice(COMMON, 5)), ["oak", "sail"][number % 2]]
         other = " ".join(rng.choice(COMMON, 3)) if second else ""
         rows.append({"text": " ".join(words), "second": other, "label": number % 2, "origin": f"<{number}>"})
-    part = frame(rows, Classes.columns)
+    part = build_table(rows, ClassificationTask.columns)
     return Task("made", "", "classes", ["tree", "ship"], part, part, part, [0])
 
 
@@ -78,7 +78,7 @@ def tagged() -> Task:
         words = ["the", ["oak", "sail"][number % 2], "of", "old"]
         tags = [0, 1 + number % 2, 0, 0]
         rows.append({"words": words, "tags": tags, "between": " ", "origin": f"{number}"})
-    part = frame(rows, Tags.columns)
+    part = build_table(rows, TaggingTask.columns)
     return Task("made", "", "tags", ["O", "B-TREE", "B-SHIP"], part, part, part, [0])
 
 
@@ -112,7 +112,7 @@ def test_of_relations_both_spans_are_marked(checkpoint: Path) -> None:
         text = f"the {['oak', 'sail'][number % 2]} of many old leaf"
         spans = dict(zip(SPANS, (4, text.index(" of"), len(text) - 4, len(text)), strict=True))
         rows.append({"text": text, "second": "", "label": number % 2, "origin": "", **spans})
-    part = frame(rows, Relations.columns)
+    part = build_table(rows, RelationTask.columns)
     task = Task("made", "", "relations", ["tree", "ship"], part, part, part, [0])
     head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=20, max_length=32))
     _, answers = head.judged(head.examples(tokens, task.test))

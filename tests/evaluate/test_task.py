@@ -28,7 +28,7 @@ SMALL = Evaluate.model_validate(
     {
         "labels": [2, 6],
         "recipe": {"learning_rates": [0.003, 0.01], "epochs": 2, "fewest_steps": 8, "batch": 6, "max_length": 32},
-        "benchmarks": {"site_section": {"passage_words": 12, "fewest_words": 6, "fewest_passages": 8}},
+        "benchmarks": {"site_section": {"passage_words": 12, "min_words": 6, "min_passages_per_class": 8}},
     }
 )
 LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
@@ -126,7 +126,7 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "relation": {"sets": [same(marked, "marked")]},
         "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
-        "language_modelling": {"heldout": True, "most_texts": 6, "most_characters": 200},
+        "language_modelling": {"heldout": True, "max_texts": 6, "max_chars": 200},
         "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["rouge1", "chrf"]}]},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}

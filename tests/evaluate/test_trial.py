@@ -153,7 +153,7 @@ def test_without_a_task_that_is_learnt_there_is_nothing_to_search(tmp_path: Path
     (tmp_path / "pairs.jsonl").write_text('{"sentence_good": "a b", "sentence_bad": "b a"}\n')
     pairs = {"sets": [{"name": "pairs", "path": str(tmp_path / "pairs.jsonl")}]}
     benchmarks = Every[Benchmark].model_validate({"minimal_pairs": pairs, "site_section": {"enabled": False}})
-    with pytest.raises(StageFailure, match="no enabled benchmark is one that models are fitted to"):
+    with pytest.raises(StageFailure, match="no enabled benchmark is one that models are fine-tuned on"):
         load_validation_tasks(Evaluate(benchmarks=benchmarks))
 
 
@@ -164,7 +164,7 @@ def test_sentences_of_sst2(shared: Callable[[str], Path], checkpoint: Path, tmp_
 
     def score(test: Path, name: str) -> float:
         files = {"name": "sst2", "train": str(folder / "train.tsv"), "test": str(test), "columns": columns}
-        limits = {"most_train": 600, "most_validation": 100}
+        limits = {"max_train_examples": 600, "max_validation_examples": 100}
         benchmarks = {"labelled_text": {"sets": [files | limits]}, "site_section": {"enabled": False}}
         tasks = load_validation_tasks(Evaluate.model_validate({"labels": [32], "benchmarks": benchmarks}))
         reached: float = tried(checkpoint, tasks, tmp_path / name, fewest_steps=8)

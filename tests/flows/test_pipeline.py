@@ -175,7 +175,9 @@ def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
 
 
 def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store: Store, recipe: Recipe) -> None:
-    few = changed(recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"fewest_passages": 9999}}})
+    few = changed(
+        recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"min_passages_per_class": 9999}}}
+    )
     before = newest(store)
     with pytest.raises(StageFailure, match="evaluate: the held-out pages make 0 classes"):
         run(few)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.downstream.data.task_data import Task, hash_of
+from tasks.downstream.data.task_data import Task, hash_text
 from tasks.downstream.finetuning.back_translation import BackTranslation
 from tasks.downstream.finetuning.split_examples import ROW, numbered
 from tasks.downstream.finetuning.word_operations import WordOperations
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.augmentation import Augmentation
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 
 TEXTS = ("text", "second")
 AT_ONCE = 512  # texts of a shard: a model for back-translation is opened for each
@@ -21,7 +21,7 @@ AT_ONCE = 512  # texts of a shard: a model for back-translation is opened for ea
 
 def drawn_rows(task: Task, counts: Sequence[int], seeds: int) -> list[int]:
     """Places of the training examples that any fit with these label counts and seeds learns from."""
-    pool, kind = numbered(task), kind_of(task)
+    pool, kind = numbered(task), load_task_type(task)
     samples = [kind.sample(pool, labels, seed)[ROW] for labels in counts for seed in range(seeds)]
     return sorted({row for sample in samples for row in sample})
 
@@ -63,7 +63,7 @@ def altering(settings: Augmentation) -> Callable[[list[str], int], list[str]]:
     if settings.way == "words":
         operations = WordOperations(settings)
         return lambda texts, copy: [
-            operations(text, copy, np.random.default_rng([copy, hash_of(text)])) for text in texts
+            operations(text, copy, np.random.default_rng([copy, hash_text(text)])) for text in texts
         ]
     translated = BackTranslation(settings)
 

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks.downstream.data.task_data import Task, hash_of
+from tasks.downstream.data.task_data import Task, hash_text
 from tasks.downstream.finetuning.batches import rows_by_step
 from tasks.downstream.finetuning.lm_losses import OwnObjective, objective_of
 from tasks.downstream.finetuning.optimizer import progress_of
 from tasks.downstream.models.encoder import EVALUATION_BATCH, TokenIds, Tokens, by_length
 from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.readers.plain_text import lines_of
+from tasks.downstream.readers.plain_text import read_lines
 from tasks.downstream.settings.continued_pretraining import Continued
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 SETTING = "evaluate.recipe.continued.file"
@@ -56,15 +56,15 @@ def continue_pretraining(out: Path, data: Path, checkpoint: Path, recipe: Recipe
 
 def texts_of(settings: Continued, task: Task) -> tuple[list[str], int]:
     """Different texts to read, in an order of no meaning, and how many were left out for being asked later."""
-    found = lines_of(Path(settings.file), SETTING) if settings.file else asked(task, "train")
+    found = read_lines(Path(settings.file), SETTING) if settings.file else asked(task, "train")
     kept_back = {*asked(task, "validation"), *asked(task, "test")}
     texts = [text for text in dict.fromkeys(found) if text not in kept_back]
-    return sorted(texts, key=lambda text: (hash_of(text), text))[: settings.most], len({*found} & kept_back)
+    return sorted(texts, key=lambda text: (hash_text(text), text))[: settings.most], len({*found} & kept_back)
 
 
 def asked(task: Task, part: str) -> list[str]:
     """The texts of a part, without answers."""
-    return [kind_of(task).text(row) for row in task.parts[part].iter_rows(named=True)]
+    return [load_task_type(task).format_question(row) for row in task.parts[part].iter_rows(named=True)]
 
 
 def train(objective: OwnObjective, ids: TokenIds, recipe: Recipe) -> int:

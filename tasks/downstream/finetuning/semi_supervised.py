@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.downstream.data.task_data import Task, thinned
+from tasks.downstream.data.task_data import Task, limit_rows
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.readers.plain_text import lines_of
+from tasks.downstream.readers.plain_text import read_lines
 from tasks.downstream.settings.unlabelled import Unlabelled
 from tasks.errors import StageFailure
 
@@ -23,13 +23,13 @@ SETTING = "evaluate.recipe.unlabelled.file"
 def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:
     """Rows of the task whose labels mean nothing (they are 0). Raises StageFailure for a file without a text."""
     if settings.file:
-        texts = lines_of(Path(settings.file), SETTING)
+        texts = read_lines(Path(settings.file), SETTING)
         if not texts:
             raise StageFailure(f"{settings.file} has no text", f"Put a text on every line, or leave {SETTING} empty")
         found = pl.DataFrame({"text": texts, "second": [""] * len(texts)})
     else:
         found = task.train.select("text", "second")
-    return thinned(found, settings.most, 0).with_columns(pl.lit(0, pl.Int32).alias("label"))
+    return limit_rows(found, settings.most, 0).with_columns(pl.lit(0, pl.Int32).alias("label"))
 
 
 def pseudo_labelled(teacher: TaskModel, examples: Sequence[Example], confidence: float) -> list[Example]:

@@ -17,7 +17,7 @@ from tasks.downstream.heads import Head
 from tasks.downstream.models.encoder import Tokens
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.downstream.zero_shot import read
 
 Counts = dict[str, Any]
@@ -38,7 +38,7 @@ def score(
 ) -> Counts:
     """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row per example."""
     task = Task.load(data)
-    if not kind_of(task).learns:
+    if not load_task_type(task).is_fine_tuned:
         answers = read(task, checkpoint, recipe, model, seed)
         return _written(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
     with one_thread():
@@ -64,7 +64,7 @@ def curve(losses: list[float], most_points: int = 12) -> list[tuple[int, float]]
 def baseline(out: Path, data: Path, model: str, labels: int, seed: int) -> Counts:
     """Answer with one of the kind's baselines, from the same sample. Writes `fits/…parquet`."""
     task = Task.load(data)
-    kind = kind_of(task)
+    kind = load_task_type(task)
     guess = kind.baselines[model](task, kind.sample(task, labels, seed))
     counts = _written(out, task, model, labels, seed, guess.answers)
     return counts | {"chosen": guess.chosen, "validation": guess.validation, "curve": []}
@@ -105,7 +105,7 @@ def _fitted(
     task, variant, tokens = Task.load(data), VARIANTS[model], _tokens(checkpoint, recipe)
     fresh = partial(loaded, task, data, checkpoint, recipe, variant.weights, seed)
     examples, head = Parts(data, tokens, recipe, variant.weights, seed), fresh()
-    sample = kind_of(task).sample(examples.task, labels, seed)
+    sample = load_task_type(task).sample(examples.task, labels, seed)
     train, validation = head.learnable(examples(head, "train", sample)), examples(head, "validation")
     lesson = Lesson(task, data, fresh, tokens, sample, train, validation, recipe, rate, seed)
     return variant.learn(lesson, head), examples
@@ -115,5 +115,5 @@ def _written(out: Path, task: Task, model: str, labels: int, seed: int, answers:
     path = out / fit_file(task.name, model, labels, seed)
     path.parent.mkdir(parents=True)
     answers.with_row_index("row").write_parquet(path)
-    found = kind_of(task).scores(task, task.test, answers)
+    found = load_task_type(task).score_answers(task, task.test, answers)
     return {"metrics": {name: score.value for name, score in found.items()}}

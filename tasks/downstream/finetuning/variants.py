@@ -15,7 +15,7 @@ from tasks.downstream.finetuning.semi_supervised import pseudo_labelled, texts_o
 from tasks.downstream.heads import Example, TaskModel, class_of
 from tasks.downstream.models.encoder import Tokens
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 
 Weights = Literal["pretrained", "continued", "random"]
 
@@ -81,7 +81,7 @@ def augments(task: Task, recipe: Recipe) -> bool:
 
 def continues(task: Task, recipe: Recipe) -> bool:
     """Whether a model reads the task's texts before."""
-    return recipe.continued.enabled and kind_of(task).learns
+    return recipe.continued.enabled and load_task_type(task).is_fine_tuned
 
 
 def semi_supervises(task: Task, recipe: Recipe) -> bool:

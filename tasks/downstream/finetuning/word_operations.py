@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.downstream.metrics.words import CHARACTER_WORD
-from tasks.downstream.readers.plain_text import text_of
+from tasks.downstream.readers.plain_text import read_text
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, Operation
 from tasks.errors import BadSetting
 from tasks.model.words import segmenter
@@ -116,7 +116,7 @@ def bare(word: str) -> tuple[str, str, str]:
 def read_synonyms(path: Path) -> dict[str, list[str]]:
     """Every word of the file, in lower case, with the others of its lines. Raises StageFailure naming a bad line."""
     found: dict[str, dict[str, None]] = {}
-    for number, line in enumerate(text_of(path, f"{SETTING}.synonyms").splitlines(), start=1):
+    for number, line in enumerate(read_text(path, f"{SETTING}.synonyms").splitlines(), start=1):
         group = [word.strip() for word in line.split("#")[0].split(",")]
         if group == [""]:
             continue

@@ -19,7 +19,7 @@ from tasks.downstream.models.backbone import Backbone
 from tasks.downstream.models.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length, load
 from tasks.downstream.models.layers import layers_of
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 
 SCALED = 256
 
@@ -82,8 +82,8 @@ class TaskModel(nn.Module, ABC):
     def validated(self, examples: Sequence[Example]) -> tuple[float, float]:
         """Loss and score on the validation part: what settings are chosen by."""
         loss, answers = self.judged(examples)
-        kind = kind_of(self.task)
-        return loss, kind.scores(self.task, self.task.validation, answers)[kind.metrics[0]].value
+        kind = load_task_type(self.task)
+        return loss, kind.score_answers(self.task, self.task.validation, answers)[kind.metrics[0]].value
 
 
 class Head(TaskModel):

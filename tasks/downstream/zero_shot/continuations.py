@@ -8,7 +8,7 @@ from transformers import GenerationConfig
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.language_model import LanguageModel
-from tasks.downstream.task_types.continuations import holding
+from tasks.downstream.task_types.continuations import find_texts_with_words
 from tasks.downstream.zero_shot import Weights
 from tasks.errors import StageFailure
 
@@ -34,7 +34,7 @@ def answers(task: Task, weights: Weights) -> pl.DataFrame:
     torch.manual_seed(weights.seed)
     rows = task.test.select("text", "count", "length").iter_rows()
     found = [continued(model, *row) for row in rows]
-    listed = [len(holding(task.names, each)) for each in found]
+    listed = [len(find_texts_with_words(task.names, each)) for each in found]
     return pl.DataFrame(
         {"continuations": found, "listed": listed},
         schema={"continuations": pl.List(pl.String()), "listed": pl.Int32()},
@@ -51,7 +51,7 @@ def continued(model: LanguageModel, prompt: str, count: int, length: int) -> lis
     if room < 1:
         raise StageFailure(
             f"continuations of {length} tokens leave no room for a prompt in {model.tokens.length}",
-            "Lower length, or raise evaluate.recipe.max_length",
+            "Lower max_new_tokens, or raise evaluate.recipe.max_length",
         )
     ids = [*start, *tokenizer(prompt, add_special_tokens=False)["input_ids"][-room:]]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import polars as pl
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.embeddings import standardized, unit, vectors
-from tasks.downstream.task_types.retrieval import told
+from tasks.downstream.task_types.retrieval import build_ranking
 from tasks.downstream.zero_shot import Weights
 
 opened = Weights.encoder
@@ -17,4 +17,4 @@ def answers(task: Task, weights: Weights) -> pl.DataFrame:
     documents, questions = (
         unit(standardized(vectors(encoder, tokens, part["text"].to_list()).every)) for part in (task.train, task.test)
     )
-    return told(task, np.asarray(questions @ documents.T))
+    return build_ranking(task, np.asarray(questions @ documents.T))

@@ -21,7 +21,7 @@ from tasks.downstream.heads.classes import ClassHead
 from tasks.downstream.models.encoder import Encoder, Tokens, batch_of, load
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import StageFailure
 
 # what of a GPT-2 of one layer may move
@@ -38,7 +38,7 @@ LEARNS: dict[str, Callable[[str], bool]] = {
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
     return made
 
 
@@ -51,7 +51,9 @@ def fitted(task: Task, checkpoint: Path, recipe: Recipe) -> Fitted:
     with one_thread():
         head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
         tokens = Tokens(checkpoint, 32, recipe.adapt.chosen.places)
-        train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
+        train, validation = (
+            head.examples(tokens, part) for part in (ClassificationTask().sample(task, 8, 0), task.validation)
+        )
         return fit(head, train, validation, recipe, 0.01, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, BartConfig, PreTrainedTokenizerFast
 
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.augmented_copies import copied, copies_of, copy_rows, drawn_rows
 from tasks.downstream.finetuning.back_translation import BackTranslation
@@ -22,7 +22,7 @@ from tasks.downstream.models.generator import Writer
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import possible
 
@@ -75,8 +75,8 @@ def task(pairs: bool = False, kind: str = "classes") -> Task:
         | {"number": float(number % 7), "origin": f"row {number}"}
         for number, text in enumerate(texts)
     ]
-    schema = kind_of(Task("ships", "", kind, [], *[pl.DataFrame()] * 3, [])).columns
-    made = frame([{name: row[name] for name in (*schema, "origin")} for row in rows], dict(schema))
+    schema = load_task_type(Task("ships", "", kind, [], *[pl.DataFrame()] * 3, [])).columns
+    made = build_table([{name: row[name] for name in (*schema, "origin")} for row in rows], dict(schema))
     return Task(
         "ships", "", kind, ["ships", "trees"] if kind == "classes" else [], made[:30], made[30:45], made[45:], []
     )
@@ -119,7 +119,7 @@ def test_only_the_samples_are_altered() -> None:
     made = task()
     rows = drawn_rows(made, [2, 5], 3)
     pool = numbered(made)
-    kind = kind_of(made)
+    kind = load_task_type(made)
     assert set(rows) == {row for seed in range(3) for row in kind.sample(pool, 5, seed)[ROW]} < set(range(30))
     assert drawn_rows(made, [0], 3) == list(range(30))
 

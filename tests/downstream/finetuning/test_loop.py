@@ -20,7 +20,7 @@ from tasks.downstream.models.encoder import Encoder, Tokens, batch_of, by_length
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import StageFailure
 
 RECIPE = Recipe(epochs=4, fewest_steps=12, batch=6, max_length=32)
@@ -28,7 +28,7 @@ RECIPE = Recipe(epochs=4, fewest_steps=12, batch=6, max_length=32)
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
     return made
 
 
@@ -36,7 +36,9 @@ def fitted(task: Task, checkpoint: Path, seed: int = 0, *, random: bool = True) 
     tokens = Tokens(checkpoint, 32)
     with one_thread():
         head = head_of(load(checkpoint, random=random, seed=seed), task, RECIPE)
-        train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
+        train, validation = (
+            head.examples(tokens, part) for part in (ClassificationTask().sample(task, 8, 0), task.validation)
+        )
         return fit(head, train, validation, RECIPE, 0.01, seed)
 
 

@@ -20,7 +20,7 @@ from tasks.errors import StageFailure
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    (made,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
     return made
 
 

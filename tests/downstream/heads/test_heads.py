@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.frozen import with_features
 from tasks.downstream.finetuning.loop import Fitted, fit
@@ -15,12 +15,12 @@ from tasks.downstream.heads.tags import places_of, word_ends
 from tasks.downstream.models.encoder import Tokens, load
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import Kind, kind_of
-from tasks.downstream.task_types.answers import Answers
-from tasks.downstream.task_types.classes import Classes
-from tasks.downstream.task_types.numbers import Numbers
-from tasks.downstream.task_types.relations import Relations
-from tasks.downstream.task_types.tags import Tags
+from tasks.downstream.task_types import TaskType, load_task_type
+from tasks.downstream.task_types.answers import SpanAnswerTask
+from tasks.downstream.task_types.classes import ClassificationTask
+from tasks.downstream.task_types.numbers import RegressionTask
+from tasks.downstream.task_types.relations import RelationTask
+from tasks.downstream.task_types.tags import TaggingTask
 
 TREES, SHIPS, MUSIC = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"], ["violin", "chord", "drum"]
 RECIPE = Recipe(epochs=6, fewest_steps=40, batch=8, max_length=32)
@@ -74,8 +74,8 @@ def questions(rng: np.random.Generator) -> list[dict[str, object]]:
     return rows
 
 
-def task(kind: str, shape: type[Kind], rows: list[dict[str, object]], names: list[str]) -> Task:
-    made = frame([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
+def task(kind: str, shape: type[TaskType], rows: list[dict[str, object]], names: list[str]) -> Task:
+    made = build_table([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
     return Task("made", "", kind, names, made[:40], made[40:50], made[50:], [])
 
 
@@ -83,15 +83,15 @@ def made(kind: str) -> Task:
     rng = np.random.default_rng(0)
     match kind:
         case "classes":
-            return task(kind, Classes, pairs(rng), ["two", "one"])
+            return task(kind, ClassificationTask, pairs(rng), ["two", "one"])
         case "numbers":
-            return task(kind, Numbers, pairs(rng), [])
+            return task(kind, RegressionTask, pairs(rng), [])
         case "tags":
-            return task(kind, Tags, sentences(rng), ["B-TREE", "O"])
+            return task(kind, TaggingTask, sentences(rng), ["B-TREE", "O"])
         case "answers":
-            return task(kind, Answers, questions(rng), [])
+            return task(kind, SpanAnswerTask, questions(rng), [])
         case _:
-            return task(kind, Relations, relations(rng), ["ship", "tree"])
+            return task(kind, RelationTask, relations(rng), ["ship", "tree"])
 
 
 def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
@@ -104,12 +104,12 @@ def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
 
 @pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
 def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
-    data = kind_of(made(kind)).checked(made(kind))
+    data = load_task_type(made(kind)).validate(made(kind))
     head = fitted(data, checkpoint).head
     _, answers = head.judged(head.examples(Tokens(checkpoint, 32), data.test))
-    scores = kind_of(data).scores(data, data.test, answers)
-    assert scores[kind_of(data).metrics[0]].value > 0.8
-    told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
+    scores = load_task_type(data).score_answers(data, data.test, answers)
+    assert scores[load_task_type(data).metrics[0]].value > 0.8
+    told = [load_task_type(data).format_answer(data, row) for row in answers.iter_rows(named=True)]
     assert len(told) == len(data.test)
 
 
@@ -142,7 +142,7 @@ def test_two_texts_may_be_read_together(checkpoint: Path) -> None:
 
 def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
     data = made("tags")
-    long = frame([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], Tags.columns)
+    long = build_table([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], TaggingTask.columns)
     head = fitted(data, checkpoint).head
     _, answers = head.judged(head.examples(Tokens(checkpoint, 32), long))
     (tags,) = answers["predicted"].to_list()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit
 from tasks.downstream.heads import head_of
@@ -16,8 +16,8 @@ from tasks.downstream.heads.tags import UNKNOWN, likeliest, means, steps_of
 from tasks.downstream.models.encoder import Tokens, load
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
-from tasks.downstream.task_types.tags import Tags
+from tasks.downstream.task_types import load_task_type
+from tasks.downstream.task_types.tags import TaggingTask
 
 NAMES = ["B-A", "B-B", "I-A", "I-B", "O"]
 
@@ -79,7 +79,7 @@ def test_a_tag_may_depend_on_what_follows(family: str, request: pytest.FixtureRe
     for number in range(80):
         words = ["oak", "sail" if number % 2 else "mast", *rng.choice(["leaf", "root"], 2)]
         rows.append({"words": words, "tags": [0 if number % 2 else 2, 2, 2, 2], "between": " ", "origin": ""})
-    part = frame(rows, Tags.columns)
+    part = build_table(rows, TaggingTask.columns)
     data = Task("made", "", "tags", ["B-LONG", "B-SHORT", "O"], part[:60], part[60:70], part[70:], [])
     recipe, tokens = Recipe(epochs=6, fewest_steps=40, batch=8, max_length=32), Tokens(folder, 32)
     with one_thread():
@@ -87,4 +87,4 @@ def test_a_tag_may_depend_on_what_follows(family: str, request: pytest.FixtureRe
         train, validation = (head.examples(tokens, each) for each in (data.train, data.validation))
         best = fit(head, train, validation, recipe, 0.01, 0).head
         _, answers = best.judged(best.examples(tokens, data.test))
-    assert kind_of(data).scores(data, data.test, answers)["f1"].value == 1
+    assert load_task_type(data).score_answers(data, data.test, answers)["f1"].value == 1

@@ -19,15 +19,15 @@ from transformers import (
     T5Config,
 )
 
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit
 from tasks.downstream.heads.texts import TextWriter, ended
 from tasks.downstream.models.encoder import Tokens
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
-from tasks.downstream.task_types.texts import Texts, bleu_tokenizer
+from tasks.downstream.task_types import load_task_type
+from tasks.downstream.task_types.texts import GenerationTask, choose_bleu_tokenizer
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import suited
 from tasks.evaluate.settings import Evaluate
@@ -89,7 +89,7 @@ def task(num: int = 64, longest: int = 3) -> Task:
     rng = np.random.default_rng(0)
     drawn = [[str(rng.choice(TREES)) for _ in range(int(rng.integers(1, longest + 1)))] for _ in range(num)]
     rows = [{"text": " ".join(each), "wanted": [" ".join(SHIPS[word] for word in each)]} for each in drawn]
-    made = frame([row | {"origin": f"row {number}"} for number, row in enumerate(rows)], Texts.columns)
+    made = build_table([row | {"origin": f"row {number}"} for number, row in enumerate(rows)], GenerationTask.columns)
     return Task("ships", "", "texts", [], made[: num // 2], made[num // 2 :], made[num // 2 :], [])
 
 
@@ -104,7 +104,7 @@ def test_a_mapping_of_words_is_learnt(folder: Path) -> None:
         parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
         found = fit(head, *parts, RECIPE, 0.005, 0)
         loss, answers = head.judged(parts[1])
-    scores = kind_of(data).scores(data, data.validation, answers)
+    scores = load_task_type(data).score_answers(data, data.validation, answers)
     assert scores["rougeL"].value > 0.8
     assert scores["unended"].value < 0.2
     assert loss == found.best.loss
@@ -158,14 +158,14 @@ def test_what_is_cut_is_counted(folder: Path) -> None:
         {"text": "oak " * 7, "wanted": ["sail " * 3], "origin": ""},
         {"text": "oak " * 8, "wanted": ["sail " * 4], "origin": ""},
     ]
-    table = frame(rows, Texts.columns)
+    table = build_table(rows, GenerationTask.columns)
     examples = made.examples(made.tokens, table)
     assert [len(each.ids) for each in examples] == [8, 8]
     assert [len(each.target.ids) for each in examples] == [4, 4]
     assert {each.ids[-1] for each in examples} == {each.target.ids[-1] for each in examples} == {made.writer.end}
     _, answers = made.judged(examples)
     assert answers["source_cut"].to_list() == answers["target_cut"].to_list() == [False, True]
-    scores = Texts().scores(task(), table, answers)
+    scores = GenerationTask().score_answers(task(), table, answers)
     assert (scores["source_cut"].value, scores["target_cut"].value) == (0.5, 0.5)
 
 
@@ -222,16 +222,16 @@ def test_less_data_than_a_batch_is_enough(checkpoint: Path) -> None:
 
 
 def test_words_for_bleu_follow_the_script() -> None:
-    assert bleu_tokenizer([["a red bird"]]) == "13a"
-    assert bleu_tokenizer([["今天天气很好"]]) == "zh"
-    assert bleu_tokenizer([["今日はいい天気です"]]) == "char"
+    assert choose_bleu_tokenizer([["a red bird"]]) == "13a"
+    assert choose_bleu_tokenizer([["今天天气很好"]]) == "zh"
+    assert choose_bleu_tokenizer([["今日はいい天気です"]]) == "char"
 
 
 def test_scores_are_shares_and_chinese_is_compared_by_character() -> None:
-    rows = frame([{"text": "", "wanted": ["今天天气很好"], "origin": ""}], Texts.columns)
-    scores = Texts().scores(task(), rows, rows.select(written="text"))
+    rows = build_table([{"text": "", "wanted": ["今天天气很好"], "origin": ""}], GenerationTask.columns)
+    scores = GenerationTask().score_answers(task(), rows, rows.select(written="text"))
     assert {name: score.value for name, score in scores.items()} == dict.fromkeys(scores, 0.0)
-    exact = Texts().scores(task(), rows, rows.select(written=rows["wanted"].list.first()))
-    assert [exact[name].value for name in Texts.metrics] == [pytest.approx(1.0)] * 5
-    half = Texts().scores(task(), rows, rows.select(written=rows["wanted"].list.first().str.head(3)))
+    exact = GenerationTask().score_answers(task(), rows, rows.select(written=rows["wanted"].list.first()))
+    assert [exact[name].value for name in GenerationTask.metrics] == [pytest.approx(1.0)] * 5
+    half = GenerationTask().score_answers(task(), rows, rows.select(written=rows["wanted"].list.first().str.head(3)))
     assert half["rouge1"].value == pytest.approx(2 * 3 / 9)

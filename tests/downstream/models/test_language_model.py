@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, ElectraConfig, ElectraForPreTraining, T5Config
 
-from tasks.downstream.benchmarks.minimal_pairs import MinimalPairs, PairFolder
+from tasks.downstream.benchmarks.minimal_pairs import MinimalPairFiles, MinimalPairs
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.language_model import LanguageModel
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 TEXTS = ["the oak and the birch", "a sail", "the oak the mast of many old branch root bark"]
@@ -102,8 +102,8 @@ def test_a_masked_model_needs_a_mask(masked: Path, tmp_path: Path) -> None:
 def pairs(folder: Path, **fields: str) -> Task:
     rows = [{"sentence_good": f"the oak {number}", "sentence_bad": "oak the"} for number in range(5)]
     (folder / "order.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    settings = {"sets": [{"name": "made", "path": str(folder), "most_of_file": 3} | fields]}
-    (task,) = MinimalPairs.model_validate(settings).tasks(pl.DataFrame())
+    settings = {"sets": [{"name": "made", "path": str(folder), "max_pairs_per_file": 3} | fields]}
+    (task,) = MinimalPairs.model_validate(settings).make_tasks(pl.DataFrame())
     return task
 
 
@@ -111,15 +111,15 @@ def test_pairs_are_read_by_file(tmp_path: Path) -> None:
     task = pairs(tmp_path)
     assert len(task.test) == 3
     assert task.test["group"].unique().to_list() == ["order"]
-    kind = kind_of(task)
+    kind = load_task_type(task)
     found = {name: guess(task, task.train).answers for name, guess in kind.baselines.items()}
-    assert kind.scores(task, task.test, found["chance"])["accuracy"].value == 0.5
-    assert kind.scores(task, task.test, found["shortest"])["accuracy"].value == 0
+    assert kind.score_answers(task, task.test, found["chance"])["accuracy"].value == 0.5
+    assert kind.score_answers(task, task.test, found["shortest"])["accuracy"].value == 0
 
 
 def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"order.jsonl, line 1: no text in 'good' or 'sentence_bad'"):
-        pairs(tmp_path, good="good")
+        pairs(tmp_path, good_column="good")
     (tmp_path / "order.jsonl").unlink()
     with pytest.raises(StageFailure, match=r"holds no .jsonl file"):
-        list(MinimalPairs(sets=[PairFolder(name="made", path=str(tmp_path))]).tasks(pl.DataFrame()))
+        list(MinimalPairs(sets=[MinimalPairFiles(name="made", path=str(tmp_path))]).make_tasks(pl.DataFrame()))

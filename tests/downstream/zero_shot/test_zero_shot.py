@@ -8,16 +8,16 @@ import polars as pl
 import pytest
 import torch
 
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.encoder import Tokens, batch_of, load
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import Kind, kind_of
-from tasks.downstream.task_types.continuations import Continuations
-from tasks.downstream.task_types.retrieval import Retrieval
-from tasks.downstream.task_types.similarities import Similarities
-from tasks.downstream.task_types.stereotypes import Stereotypes
+from tasks.downstream.task_types import TaskType, load_task_type
+from tasks.downstream.task_types.continuations import ContinuationTask
+from tasks.downstream.task_types.retrieval import RetrievalTask
+from tasks.downstream.task_types.similarities import SimilarityTask
+from tasks.downstream.task_types.stereotypes import StereotypeTask
 from tasks.downstream.zero_shot import read
 from tasks.errors import StageFailure
 
@@ -25,15 +25,15 @@ RECIPE = Recipe(max_length=32)
 SAID = {"text": "the oak and", "group": "", "count": 4, "length": 6, "origin": ""}
 
 
-def made(kind: type[Kind], rows: list[dict[str, object]], names: list[str], train: list[dict[str, object]]) -> Task:
-    parts = [frame([row | {"origin": ""} for row in part], kind.columns) for part in (train, [], rows)]
-    return kind().checked(Task("made", "", kind.__name__.lower(), names, *parts, [0]))
+def made(kind: type[TaskType], rows: list[dict[str, object]], names: list[str], train: list[dict[str, object]]) -> Task:
+    parts = [build_table([row | {"origin": ""} for row in part], kind.columns) for part in (train, [], rows)]
+    return kind().validate(Task("made", "", kind.__module__.rpartition(".")[2], names, *parts, [0]))
 
 
 def pairs() -> Task:
     texts = ["the oak", "a sail and a mast", "old bark", "the oak"]
     rows = [{"text": text, "second": "the oak", "number": float(number)} for number, text in enumerate(texts)]
-    return made(Similarities, rows, [], [])
+    return made(SimilarityTask, rows, [], [])
 
 
 def test_the_cosine_of_the_last_states(masked: Path) -> None:
@@ -58,10 +58,10 @@ def test_a_question_that_is_its_document_finds_it(family: str, request: pytest.F
     texts = ["the oak and a leaf", "sail mast deck", "violin chord", "many old branch"]
     documents = [{"text": text, "relevant": []} for text in texts]
     questions = [{"text": text, "relevant": [number]} for number, text in enumerate(texts)]
-    task = made(Retrieval, questions, [], documents)
+    task = made(RetrievalTask, questions, [], documents)
     answers = read(task, request.getfixturevalue(family), RECIPE, "random", 3)
     assert answers["first"].to_list() == [0, 1, 2, 3]
-    scores = kind_of(task).scores(task, task.test, answers)
+    scores = load_task_type(task).score_answers(task, task.test, answers)
     assert scores["ndcg@10"].value == 1
 
 
@@ -70,7 +70,7 @@ def biased() -> Task:
         {"options": ["the old captain", "the new captain"], "direction": "stereo"},
         {"options": ["many oak and bark", "some oak and bark"], "direction": "antistereo"},
     ]
-    return made(Stereotypes, [row | {"prompt": "", "right": 0, "group": "age"} for row in rows], [], [])
+    return made(StereotypeTask, [row | {"prompt": "", "right": 0, "group": "age"} for row in rows], [], [])
 
 
 def test_a_masked_model_is_asked_for_the_tokens_that_both_sentences_share(masked: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_masked_model_is_asked_for_the_tokens_that_both_sentences_share(masked
 def test_a_sentence_that_does_not_fit_is_named(masked: Path) -> None:
     task = biased()
     row = {"options": ["the oak " * 20, "the sail"], "direction": "stereo", "prompt": "", "right": 0, "group": ""}
-    long = frame([row | {"origin": "a.csv, row 7"}], Stereotypes.columns)
+    long = build_table([row | {"origin": "a.csv, row 7"}], StereotypeTask.columns)
     with pytest.raises(StageFailure, match=r"a.csv, row 7: a sentence has more than the 32 tokens"):
         read(replace(task, test=task.test.vstack(long)), masked, RECIPE, "pretrained", 0)
 
@@ -98,7 +98,7 @@ def test_a_causal_model_is_asked_for_whole_sentences(checkpoint: Path) -> None:
 
 
 def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
-    task = made(Continuations, [SAID, SAID | {"text": "oak " * 99}], ["oak", "sail"], [])
+    task = made(ContinuationTask, [SAID, SAID | {"text": "oak " * 99}], ["oak", "sail"], [])
     first, again, other = (read(task, checkpoint, RECIPE, "random", seed) for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
@@ -111,12 +111,12 @@ def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
 
 def test_a_masked_model_goes_on_with_nothing(masked: Path) -> None:
     with pytest.raises(StageFailure, match="a masked one, which goes on with no text"):
-        read(made(Continuations, [SAID], ["oak"], []), masked, RECIPE, "pretrained", 0)
+        read(made(ContinuationTask, [SAID], ["oak"], []), masked, RECIPE, "pretrained", 0)
 
 
 def test_continuations_leave_room_for_a_prompt(checkpoint: Path) -> None:
     with pytest.raises(StageFailure, match="continuations of 40 tokens leave no room for a prompt in 32"):
-        read(made(Continuations, [SAID | {"length": 40}], ["oak"], []), checkpoint, RECIPE, "pretrained", 0)
+        read(made(ContinuationTask, [SAID | {"length": 40}], ["oak"], []), checkpoint, RECIPE, "pretrained", 0)
 
 
 def test_answers_are_in_the_order_of_the_rows(checkpoint: Path) -> None:

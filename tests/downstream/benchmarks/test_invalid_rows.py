@@ -1,4 +1,4 @@
-"""Rows of lists and objects in tables, rows that are left out and counted, and sets smaller than a batch."""
+"""Tables of lists and objects, invalid rows that are reported or skipped, and sets smaller than a batch."""
 
 import json
 from pathlib import Path
@@ -15,42 +15,42 @@ from tasks.downstream.finetuning.loop import fit
 from tasks.downstream.heads import head_of
 from tasks.downstream.models.encoder import Tokens, load
 from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.prepare_tasks import tasks_of
+from tasks.downstream.prepare_tasks import make_tasks
 from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 
-def benchmark(kind: str, path: Path, **fields: Any) -> Benchmark:
-    learnt = {"train": str(path), "validation": str(path), "test": str(path)}
-    parts = {"path": str(path)} if kind == "multiple_choice" else learnt
+def make_benchmark(kind: str, path: Path, **fields: Any) -> Benchmark:
+    partitioned = {"train": str(path), "validation": str(path), "test": str(path)}
+    parts = {"path": str(path)} if kind == "multiple_choice" else partitioned
     return discover_blocks(Benchmark)[kind].model_validate({"sets": [{"name": "made", **parts, **fields}]})
 
 
-def read(kind: str, path: Path, rows: list[dict[str, Any]], **fields: Any) -> Task:
+def load_task(kind: str, path: Path, rows: list[dict[str, Any]], **fields: Any) -> Task:
     if path.suffix == ".parquet":
         pl.DataFrame(rows).write_parquet(path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (task,) = benchmark(kind, path, **fields).tasks(pl.DataFrame())
+    (task,) = make_benchmark(kind, path, **fields).make_tasks(pl.DataFrame())
     return task
 
 
 @pytest.mark.parametrize("layout", ["jsonl", "parquet"])
 def test_lists_and_objects_in_tables(tmp_path: Path, layout: str) -> None:
     path = tmp_path / f"made.{layout}"
-    task = read("tagging", path, [{"tokens": ["Ann", "left"], "ner_tags": ["B-PER", "O"]}], format=layout)
+    task = load_task("tagging", path, [{"tokens": ["Ann", "left"], "ner_tags": ["B-PER", "O"]}], format=layout)
     assert task.test.select("words", "tags").row(0) == (["Ann", "left"], [0, 1])
     answers = {"text": ["Ann"], "answer_start": [0]}
-    asked = {"question": "Who?", "context": "Ann left.", "answers": answers}
-    assert read("question_answering", path, [asked], format=layout).test["starts"].to_list() == [[0]]
-    asked = {"question": "Who?", "context": "Ann left.", "answers": [{"text": "Ann", "answer_start": 0}]}
-    assert read("question_answering", path, [asked], format=layout).test["answers"].to_list() == [["Ann"]]
-    told = {"text": "He met Bo.", "spans": {"a": "He", "b": "Bo"}, "zero": 0, "seven": 7}
-    spans = {"first": {"text": "spans.a", "start": "zero"}, "second": {"text": "spans.b", "start": "seven"}}
-    rows = [told | {"label": label} for label in "xy"]
-    task = read("relation", path, rows, format=layout, columns=spans)
-    assert kind_of(task).text(task.test.row(0, named=True)) == "[He] met [Bo]."
+    question = {"question": "Who?", "context": "Ann left.", "answers": answers}
+    assert load_task("question_answering", path, [question], format=layout).test["starts"].to_list() == [[0]]
+    question = {"question": "Who?", "context": "Ann left.", "answers": [{"text": "Ann", "answer_start": 0}]}
+    assert load_task("question_answering", path, [question], format=layout).test["answers"].to_list() == [["Ann"]]
+    example = {"text": "He met Bo.", "spans": {"a": "He", "b": "Bo"}, "zero": 0, "seven": 7}
+    spans = {"first_span": {"text": "spans.a", "start": "zero"}, "second_span": {"text": "spans.b", "start": "seven"}}
+    rows = [example | {"label": label} for label in "xy"]
+    task = load_task("relation", path, rows, format=layout, columns=spans)
+    assert load_task_type(task).format_question(task.test.row(0, named=True)) == "[He] met [Bo]."
 
 
 @pytest.mark.parametrize(
@@ -71,58 +71,60 @@ def test_lists_and_objects_in_tables(tmp_path: Path, layout: str) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_names_row_and_column(tmp_path: Path, kind: str, row: dict[str, Any], message: str) -> None:
+def test_invalid_rows_are_reported_with_row_and_column(
+    tmp_path: Path, kind: str, row: dict[str, Any], message: str
+) -> None:
     with pytest.raises(StageFailure, match=message):
-        read(kind, tmp_path / "made.jsonl", [row], format="jsonl")
+        load_task(kind, tmp_path / "made.jsonl", [row], format="jsonl")
 
 
 def test_spans_beside_the_text_are_two(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="give text and start of first and of second, or none of them"):
-        benchmark("relation", tmp_path, columns={"first": {"text": "a", "start": "b"}})
+    with pytest.raises(ValidationError, match="give text and start of first_span and of second_span, or none of them"):
+        make_benchmark("relation", tmp_path, columns={"first_span": {"text": "a", "start": "b"}})
 
 
 @pytest.mark.parametrize(("answer", "right"), [(1, 1), ("1", 1), ("B", 1)])
 def test_right_answers_by_number_and_letter(tmp_path: Path, answer: Any, right: int) -> None:
     row = {"question": "?", "options": ["a", "b"], "answer": answer}
-    assert read("multiple_choice", tmp_path / "made.jsonl", [row]).test["right"].to_list() == [right]
+    assert load_task("multiple_choice", tmp_path / "made.jsonl", [row]).test["right"].to_list() == [right]
 
 
 @pytest.mark.parametrize("answer", [2, "C", "b", None, True, -1])
-def test_answers_that_are_none_of_the_options_are_named(tmp_path: Path, answer: Any) -> None:
+def test_answers_that_are_none_of_the_options_are_reported(tmp_path: Path, answer: Any) -> None:
     row = {"question": "?", "options": ["a", "b"], "answer": answer}
     with pytest.raises(StageFailure, match=r"made.jsonl, line 1: .* in 'answer' is none of the 2 answers' numbers"):
-        read("multiple_choice", tmp_path / "made.jsonl", [row])
+        load_task("multiple_choice", tmp_path / "made.jsonl", [row])
 
 
-def test_rows_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_skipped_rows_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "made.tsv"
     path.write_text("text\tlabel\na\tx\nb\ty\nc\n\tx\nd\t\n")
-    (task,) = benchmark("labelled_text", path, skip_unfit=True).tasks(pl.DataFrame())
+    (task,) = make_benchmark("labelled_text", path, on_error="skip").make_tasks(pl.DataFrame())
     assert len(task.train) == 2
     assert task.about == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
     with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected"):
-        list(benchmark("labelled_text", path).tasks(pl.DataFrame()))
+        list(make_benchmark("labelled_text", path).make_tasks(pl.DataFrame()))
 
 
-def test_a_set_smaller_than_a_batch_is_learnt_whole_or_named(tmp_path: Path, checkpoint: Path) -> None:
+def test_a_set_smaller_than_a_batch_is_learnt_completely_or_reported(tmp_path: Path, checkpoint: Path) -> None:
     path = tmp_path / "made.jsonl"
-    task = read("labelled_text", path, [{"text": f"the {word}", "label": word} for word in ("oak", "sail")])
+    task = load_task("labelled_text", path, [{"text": f"the {word}", "label": word} for word in ("oak", "sail")])
     recipe = Recipe(fewest_steps=2, epochs=1, batch=8, max_length=16)
     tokens = Tokens(checkpoint, 16)
     with one_thread():
         head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
-        found = fit(head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0)
-    assert found.moments[-1].step == 2
+        fitted = fit(head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0)
+    assert fitted.moments[-1].step == 2
     with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
-        list(tasks_of([benchmark("labelled_text", path)], [8], pl.DataFrame()))
+        list(make_tasks([make_benchmark("labelled_text", path)], [8], pl.DataFrame()))
 
 
-def test_a_class_without_training_examples_is_named(tmp_path: Path) -> None:
+def test_a_class_without_training_examples_is_reported(tmp_path: Path) -> None:
     path, test = tmp_path / "made.jsonl", tmp_path / "test.jsonl"
-    read("labelled_text", path, [{"text": f"{n}", "label": "xy"[n % 2]} for n in range(20)])
+    load_task("labelled_text", path, [{"text": f"{n}", "label": "xy"[n % 2]} for n in range(20)])
     test.write_text('{"text": "a", "label": "z"}\n')
     with pytest.raises(StageFailure, match=r'test.jsonl, row 1: the label "z" is not in .*made.jsonl'):
-        list(benchmark("labelled_text", path, test=str(test)).tasks(pl.DataFrame()))
+        list(make_benchmark("labelled_text", path, test=str(test)).make_tasks(pl.DataFrame()))
     path.write_text('{"text": "a", "label": "x"}\n' * 4)
-    with pytest.raises(StageFailure, match="has 1 class, and two are the fewest"):
-        list(benchmark("labelled_text", path).tasks(pl.DataFrame()))
+    with pytest.raises(StageFailure, match="has 1 class, and needs two"):
+        list(make_benchmark("labelled_text", path).make_tasks(pl.DataFrame()))
