@@ -12,7 +12,17 @@ CRAWL: Mapping[str, str] = {}
 
 CLEAN: Mapping[str, str] = {}
 
-DEDUP: Mapping[str, str] = {}
+DEDUP: Mapping[str, str] = {
+    "dedup.shingle": "ngram_size",
+    "dedup.near": "near_duplicates",
+    "dedup.parts": "repeated_passages",
+    "dedup.part_words": "min_passage_words",
+    "dedup.decontaminate.window": "ngram_size",
+    "dedup.decontaminate.around": "context_chars",
+    "dedup.decontaminate.fewest_characters": "min_fragment_chars",
+    "dedup.decontaminate.most_pieces": "max_fragments",
+    "dedup.decontaminate.most_documents": "max_documents",
+}
 
 TOKENIZE: Mapping[str, str] = {}
 

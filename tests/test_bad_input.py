@@ -120,7 +120,7 @@ def test_duplicate_ids_reach_tokens_once(tmp_path: Path, as_artifact: AsArtifact
         rows = [document(f"{PROSE}{n} ", identity=f"{n:032x}") for n in (0, 1, 1)]
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in" / "documents" / f"{number:05d}.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 6
     stays = [row["id"] for row in rows_of(draft, "documents")]
     assert len(stays) == len(set(stays)) == draft.counts["kept"]
@@ -135,7 +135,7 @@ def test_strange_documents_end_no_stage(
     documents = [document(ROWS[name], "f" * 32), *(document(f"{PROSE}{n} " * 3, f"{n:032x}") for n in range(20))]
     pq.write_table(pa.Table.from_pylist(documents), tmp_path / "in" / "documents" / "00000.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 21
     assert draft.counts["kept"] >= 20
     assert len(rows_of(draft, "documents")) == draft.counts["kept"]

@@ -24,12 +24,12 @@ def weight(rules: list[Weight], language: str, source: str) -> float:
     return math.prod(rule.weight for rule in rules if rule.matches(language, source))
 
 
-def languages(documents: pa.RecordBatch) -> pa.Array:
+def read_languages(documents: pa.RecordBatch) -> pa.Array:
     """The language of each document."""
     return pc.fill_null(documents.column("language"), UNKNOWN)
 
 
-def sources(documents: pa.RecordBatch) -> pa.Array:
+def read_sources(documents: pa.RecordBatch) -> pa.Array:
     """The column `source`; where there is none, the host of the URL."""
     found = pc.extract_regex(documents.column("url"), HOST)
     hosts = pc.utf8_lower(pc.struct_field(found, "host")) if len(found) else documents.column("url")
@@ -37,22 +37,22 @@ def sources(documents: pa.RecordBatch) -> pa.Array:
     return pc.fill_null(pc.coalesce(documents.column("source"), hosts), UNKNOWN)
 
 
-def repeats(weights: Floats, fractions: Floats) -> Ints:
+def draw_repeat_counts(weights: Floats, fractions: Floats) -> Ints:
     """How often each document is there: the whole part, and once more where the text's fraction says so."""
     whole = np.floor(weights)
     return (whole + (fractions < weights - whole)).astype(np.int64)
 
 
-def weights(rules: list[Weight], documents: pa.RecordBatch) -> Floats:
+def compute_weights(rules: list[Weight], documents: pa.RecordBatch) -> Floats:
     """The weight of each document."""
     if not rules:
         return np.ones(documents.num_rows)
-    pairs = list(zip(languages(documents).to_pylist(), sources(documents).to_pylist(), strict=True))
+    pairs = list(zip(read_languages(documents).to_pylist(), read_sources(documents).to_pylist(), strict=True))
     known = {pair: weight(rules, *pair) for pair in set(pairs)}
     return np.array([known[pair] for pair in pairs])
 
 
-def repeated(times: Ints) -> Ints:
+def repeat_rows(times: Ints) -> Ints:
     """The rows to take: all, then those that come twice, and so on; copies never stand side by side."""
     rounds = [np.flatnonzero(times > done) for done in range(int(times.max(initial=0)))]
     return np.concatenate([np.zeros(0, np.int64), *rounds])

@@ -73,10 +73,10 @@ class Tokenize(Block):
         """The settings that decide the vocabulary."""
         if self.tokenizer:
             # the folder is read only when it is asked for
-            from tasks.tokenize.vocabulary.pretrained import content_digest  # noqa: PLC0415
+            from tasks.tokenize.vocabulary.pretrained import digest_tokenizer  # noqa: PLC0415
 
             return {
-                "tokenizer": content_digest(self.tokenizer),
+                "tokenizer": digest_tokenizer(self.tokenizer),
                 "missing_special": self.missing_special,
                 "sentinels": self.sentinels,
             }

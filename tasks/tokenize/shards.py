@@ -7,7 +7,7 @@ from typing import Self
 import pyarrow as pa
 
 
-class Rolling:
+class RollingWriter:
     """An Arrow file, `<name>-000.arrow`, that is followed by the next when it holds so many tokens."""
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema, most_tokens: int) -> None:

@@ -15,24 +15,24 @@ import pyarrow.parquet as pq
 
 from tasks.errors import StageFailure
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.document_weights import Floats, languages, repeated, repeats, weights
+from tasks.tokenize.document_weights import Floats, compute_weights, draw_repeat_counts, read_languages, repeat_rows
 from tasks.tokenize.settings import Weight
 
-Part = Literal["train", "validation", "heldout"]
-PARTS: tuple[Part, ...] = ("train", "validation", "heldout")
-TRAIN, VALIDATION, HELDOUT = range(len(PARTS))
+Split = Literal["train", "validation", "heldout"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "heldout")
+TRAIN, VALIDATION, HELDOUT = range(len(SPLITS))
 COLUMNS = ("id", "url", "title", "text", "language", "source")
 ROWS_A_BATCH = 512
 
 
-class Shares(NamedTuple):
+class SplitFractions(NamedTuple):
     """What share of the documents is kept from training: to watch the loss, and to evaluate with."""
 
     validation: float
     heldout: float
 
 
-def fractions(text: str) -> tuple[float, float]:
+def hash_to_fractions(text: str) -> tuple[float, float]:
     """Two independent numbers in [0, 1) that depend on the text alone."""
     return of_bytes(text.encode())
 
@@ -43,20 +43,20 @@ def of_bytes(text: bytes | memoryview) -> tuple[float, float]:
     return int.from_bytes(digest[:8]) / 2**64, int.from_bytes(digest[8:]) / 2**64
 
 
-def part_of(text: str, shares: Shares) -> Part:
+def choose_split(text: str, shares: SplitFractions) -> Split:
     """The part of a text."""
-    return PARTS[int(parts(np.array([fractions(text)[0]]), shares)[0])]
+    return SPLITS[int(assign_splits(np.array([hash_to_fractions(text)[0]]), shares)[0])]
 
 
-def parts(places: Floats, shares: Shares) -> npt.NDArray[np.int64]:
+def assign_splits(places: Floats, shares: SplitFractions) -> npt.NDArray[np.int64]:
     """The numbers of the parts in PARTS, by the first fractions of the texts."""
     limits = np.array([shares.heldout, shares.heldout + shares.validation])
-    return np.array([PARTS.index(name) for name in ("heldout", "validation", "train")])[
+    return np.array([SPLITS.index(name) for name in ("heldout", "validation", "train")])[
         np.searchsorted(limits, places, side="right")
     ]
 
 
-def places(texts: pa.Array) -> Floats:
+def compute_text_fractions(texts: pa.Array) -> Floats:
     """The fractions of each text, (rows, 2)."""
     data, offsets = text_buffers(texts)
     view = memoryview(data.data)  # slices of it are hashed where they lie
@@ -64,7 +64,7 @@ def places(texts: pa.Array) -> Floats:
     return np.array([of_bytes(view[a:b]) for a, b in pairwise(ends)], np.float64).reshape(-1, 2)
 
 
-def batches(path: Path) -> Iterator[pa.RecordBatch]:
+def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
     """The documents of one shard, some hundred at a time. A column that it lacks is null; text must be there."""
     try:
         with pq.ParquetFile(path) as file:
@@ -93,20 +93,22 @@ def aligned(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, COLUMNS)
 
 
-def survey(_out: Path, documents: Path, shares: Shares, rules: list[Weight]) -> dict[str, Any]:
+def survey_shard(_out: Path, documents: Path, shares: SplitFractions, rules: list[Weight]) -> dict[str, Any]:
     """Documents of each part in one shard, and bytes to train on of each language, as often as they will be seen."""
-    counts = np.zeros(len(PARTS), np.int64)
+    counts = np.zeros(len(SPLITS), np.int64)
     sizes: dict[str, float] = defaultdict(float)
-    for batch in batches(documents):
-        mine = parts(places(batch.column("text"))[:, 0], shares)
-        counts += np.bincount(mine, minlength=len(PARTS))
-        seen = np.where(mine == TRAIN, weights(rules, batch), 0) * np.diff(text_buffers(batch.column("text"))[1])
-        for language, size in zip(languages(batch).to_pylist(), seen.tolist(), strict=True):
+    for batch in read_batches(documents):
+        mine = assign_splits(compute_text_fractions(batch.column("text"))[:, 0], shares)
+        counts += np.bincount(mine, minlength=len(SPLITS))
+        seen = np.where(mine == TRAIN, compute_weights(rules, batch), 0) * np.diff(
+            text_buffers(batch.column("text"))[1]
+        )
+        for language, size in zip(read_languages(batch).to_pylist(), seen.tolist(), strict=True):
             sizes[language] += size
-    return {"documents": dict(zip(PARTS, counts.tolist(), strict=True)), "bytes": sizes}
+    return {"documents": dict(zip(SPLITS, counts.tolist(), strict=True)), "bytes": sizes}
 
 
-def language_shares(sizes: dict[str, float], most_bytes: float, smoothing: float) -> dict[str, float]:
+def compute_sampling_rates(sizes: dict[str, float], most_bytes: float, smoothing: float) -> dict[str, float]:
     """How often the text of each language is in a sample of so many bytes (of all, where there are fewer).
 
     Languages share the sample by their bytes to the power of `smoothing` (Conneau & Lample, 2019): a rare one may come
@@ -118,11 +120,15 @@ def language_shares(sizes: dict[str, float], most_bytes: float, smoothing: float
     return {language: budget * powers[language] / size for language, size in present.items()}
 
 
-def sampled(shards: list[Path], shares: Shares, rules: list[Weight], often: dict[str, float]) -> Iterator[list[str]]:
+def sample_texts(
+    shards: list[Path], shares: SplitFractions, rules: list[Weight], often: dict[str, float]
+) -> Iterator[list[str]]:
     """Batches of texts to train a vocabulary on: each language of the part to train on so often, and nothing else."""
     for path in shards:
-        for batch in batches(path):
-            fractions = places(batch.column("text"))
-            wanted = weights(rules, batch) * [often.get(language, 0) for language in languages(batch).to_pylist()]
-            wanted[parts(fractions[:, 0], shares) != TRAIN] = 0
-            yield batch.column("text").take(repeated(repeats(wanted, fractions[:, 1]))).to_pylist()
+        for batch in read_batches(path):
+            fractions = compute_text_fractions(batch.column("text"))
+            wanted = compute_weights(rules, batch) * [
+                often.get(language, 0) for language in read_languages(batch).to_pylist()
+            ]
+            wanted[assign_splits(fractions[:, 0], shares) != TRAIN] = 0
+            yield batch.column("text").take(repeat_rows(draw_repeat_counts(wanted, fractions[:, 1]))).to_pylist()

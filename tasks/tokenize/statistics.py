@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft
-from tasks.tokenize.document_weights import Ints, languages, sources
-from tasks.tokenize.encoder.encode import Encoded
-from tasks.tokenize.encoder.words import num_words
-from tasks.tokenize.splits import PARTS, Part
+from tasks.tokenize.document_weights import Ints, read_languages, read_sources
+from tasks.tokenize.encoder.encode import EncodedTexts
+from tasks.tokenize.encoder.words import count_words
+from tasks.tokenize.splits import SPLITS, Split
 
 KEYS = ["part", "language", "source"]
 # Of documents, each counted once; `rows` and `row_tokens` count them as often as they are trained on.
@@ -21,7 +21,9 @@ NUMBERS = ["documents", "bytes", "words", "tokens", "unknown", "rows", "row_toke
 MOST_SOURCES = 20  # shown; all are in statistics.parquet
 
 
-def counted(part: Part, documents: pa.RecordBatch, encoded: Encoded | None, unknown: int, rows: Ints) -> pl.DataFrame:
+def count_documents(
+    part: Split, documents: pa.RecordBatch, encoded: EncodedTexts | None, unknown: int, rows: Ints
+) -> pl.DataFrame:
     """Sums by language and source of documents of one part; what is held out has no tokens."""
     texts = documents.column("text")
     tokens = np.diff(encoded.ends, prepend=0) if encoded else np.zeros(len(texts), np.int64)
@@ -30,21 +32,21 @@ def counted(part: Part, documents: pa.RecordBatch, encoded: Encoded | None, unkn
     frame = pl.DataFrame(
         {
             "part": [part] * len(texts),
-            "language": languages(documents).to_pylist(),
-            "source": sources(documents).to_pylist(),
+            "language": read_languages(documents).to_pylist(),
+            "source": read_sources(documents).to_pylist(),
             "documents": np.ones(len(texts), np.int64),
             "bytes": np.diff(text_buffers(texts)[1]),
-            "words": num_words(texts),
+            "words": count_words(texts),
             "tokens": tokens,
             "unknown": np.diff(before[ends], prepend=0),
             "rows": rows,
             "row_tokens": tokens * rows,
         }
     )
-    return grouped([frame])
+    return sum_by_key([frame])
 
 
-def grouped(frames: Iterable[pl.DataFrame], keys: list[str] = KEYS) -> pl.DataFrame:
+def sum_by_key(frames: Iterable[pl.DataFrame], keys: list[str] = KEYS) -> pl.DataFrame:
     """One row for each key, sorted."""
     everything = pl.concat([empty(), *frames])
     return everything.group_by(keys).agg(pl.col(NUMBERS).sum()).sort(keys)
@@ -54,11 +56,11 @@ def empty() -> pl.DataFrame:
     return pl.DataFrame(schema={**dict.fromkeys(KEYS, pl.String), **dict.fromkeys(NUMBERS, pl.Int64)})
 
 
-def summed(frame: pl.DataFrame) -> dict[str, Any]:
+def summarise_counts(frame: pl.DataFrame) -> dict[str, Any]:
     """The statistics of the stage: by part, and by language and source where there are tokens."""
-    parts = grouped([frame], ["part"])
+    parts = sum_by_key([frame], ["part"])
     encoded = frame.filter(pl.col("part") != "heldout")
-    by_source = {row.pop("source"): totals(row) for row in grouped([encoded], ["source"]).to_dicts()}
+    by_source = {row.pop("source"): totals(row) for row in sum_by_key([encoded], ["source"]).to_dicts()}
     largest = sorted(by_source, key=lambda name: (-by_source[name]["tokens"], name))[:MOST_SOURCES]
 
     def of(part: str, column: str) -> int:
@@ -66,9 +68,9 @@ def summed(frame: pl.DataFrame) -> dict[str, Any]:
 
     whole = totals(encoded.select(pl.col(NUMBERS).sum()).to_dicts()[0])
     return {
-        "documents": {part: of(part, "documents") for part in PARTS},
-        "tokens": {part: of(part, "row_tokens") for part in PARTS if part != "heldout"},
-        "languages": {row.pop("language"): totals(row) for row in grouped([encoded], ["language"]).to_dicts()},
+        "documents": {part: of(part, "documents") for part in SPLITS},
+        "tokens": {part: of(part, "row_tokens") for part in SPLITS if part != "heldout"},
+        "languages": {row.pop("language"): totals(row) for row in sum_by_key([encoded], ["language"]).to_dicts()},
         "sources": {name: by_source[name] for name in largest},
         "num_sources": len(by_source),
         **{name: whole[name] for name in ("bytes_per_token", "words_per_token", "unknown")},
@@ -97,10 +99,10 @@ def write_statistics(draft: Draft, statistics: dict[str, Any], frame: pl.DataFra
     with draft.write("statistics.parquet") as path:
         frame.write_parquet(path)
     with draft.write("summary.md") as path:
-        path.write_text(summary(statistics))
+        path.write_text(format_summary(statistics))
 
 
-def summary(statistics: dict[str, Any]) -> str:
+def format_summary(statistics: dict[str, Any]) -> str:
     """The statistics as tables."""
     about = (
         f"{statistics['vocabulary']:,} entries, {statistics['bytes_per_token']} bytes and "

@@ -13,11 +13,11 @@ def tokenize(settings: Tokenize, draft: Draft, documents: Artifact, *earlier: Ar
     # tokenizers and pyarrow need not be loaded for a plan or a form
     from tasks.runtime.jit import log_compilation  # noqa: PLC0415
     from tasks.tokenize import statistics, steps  # noqa: PLC0415
-    from tasks.tokenize.encoder.sentences import found  # noqa: PLC0415
+    from tasks.tokenize.encoder.sentences import fill_starts  # noqa: PLC0415
 
-    log_compilation("tokenize", found)
+    log_compilation("tokenize", fill_starts)
     began = time.perf_counter()
-    shards = steps.shards_of(documents)
-    steps.vocabulary(settings, draft, shards, earlier)
-    statistics.write_statistics(draft, *steps.encode(settings, draft, shards, earlier))
+    shards = steps.list_document_files(documents)
+    steps.make_vocabulary(settings, draft, shards, earlier)
+    statistics.write_statistics(draft, *steps.encode_shards(settings, draft, shards, earlier))
     draft.counts["seconds"] = round(time.perf_counter() - began, 3)

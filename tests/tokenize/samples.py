@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tasks.tokenize.encoder.split_points import GPT4_PATTERN
-from tasks.tokenize.vocabulary.train import Algorithm, trained
+from tasks.tokenize.vocabulary.train import Algorithm, train_tokenizer
 
 ENGLISH = [
     f"The number {n} follows {n - 1}, don't you think? Parsing returns {n * 7} values. naïve café" for n in range(99)
@@ -92,7 +92,7 @@ def odd_texts(count: int, seed: int = 0) -> Iterator[str]:
 
 def small(algorithm: Algorithm, size: int = 700, *, lowercase: bool = True, sentinels: int = 20) -> Tokenizer:
     """A vocabulary as the stage trains it."""
-    return trained(texts, algorithm, size, lowercase=lowercase, sentinels=sentinels)
+    return train_tokenizer(texts, algorithm, size, lowercase=lowercase, sentinels=sentinels)
 
 
 def foreign(pattern: str | None, size: int = 600) -> Tokenizer:

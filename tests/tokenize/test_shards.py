@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.tokenize.shards import Rolling
+from tasks.tokenize.shards import RollingWriter
 
 SCHEMA = pa.schema({"id": pa.string(), "input_ids": pa.list_(pa.uint16())})
 
@@ -18,7 +18,7 @@ def written(folder: Path) -> list[list[int]]:
 
 
 def test_a_file_is_closed_when_it_is_full_and_no_row_is_torn(tmp_path: Path) -> None:
-    with Rolling(tmp_path, "00007", SCHEMA, 10) as out:
+    with RollingWriter(tmp_path, "00007", SCHEMA, 10) as out:
         out.write(rows([4, 4, 4, 4]))
         out.write(rows([25, 1, 0]))
         out.write(rows([]))
@@ -27,12 +27,12 @@ def test_a_file_is_closed_when_it_is_full_and_no_row_is_torn(tmp_path: Path) -> 
 
 
 def test_a_slice_is_written_as_a_slice(tmp_path: Path) -> None:
-    with Rolling(tmp_path, "a", SCHEMA, 10) as out:
+    with RollingWriter(tmp_path, "a", SCHEMA, 10) as out:
         out.write(rows([50, 2, 3, 50]).slice(1, 2))
     assert written(tmp_path) == [[2, 3]]
 
 
 def test_without_rows_there_is_one_empty_file(tmp_path: Path) -> None:
-    with Rolling(tmp_path, "a", SCHEMA, 10):
+    with RollingWriter(tmp_path, "a", SCHEMA, 10):
         pass
     assert written(tmp_path) == [[]]

@@ -13,13 +13,13 @@ from transformers import AutoTokenizer
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 from tasks.tokenize.settings import Tokenize
-from tasks.tokenize.splits import Shares, part_of
+from tasks.tokenize.splits import SplitFractions, choose_split
 from tasks.tokenize.task import tokenize
 
 MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
 SETTINGS = {"vocabulary": 420, "sentinels": 10, "validation": 0.1, "heldout": 0.2}
-SHARES = Shares(0.1, 0.2)
+SHARES = SplitFractions(0.1, 0.2)
 TEXTS = [
     f"第{n}篇文章讲的是长江与黄河。它很短！" if n % 3 == 0 else f"Document {n} says: page{n} is short. It ends here."
     for n in range(120)
@@ -74,7 +74,7 @@ def test_datasets_opens_the_shards(
         files = [str(path) for path in sorted((draft.path / part).glob("*.arrow"))]
         opened = datasets.load_dataset("arrow", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
         assert opened.features["input_ids"].feature.dtype == "uint16"
-        mine = {f"id {text}": text for text in TEXTS if part_of(text, SHARES) == part}
+        mine = {f"id {text}": text for text in TEXTS if choose_split(text, SHARES) == part}
         assert set(opened["id"]) == set(mine)
         for row in opened:
             expected = tokenizer(mine[row["id"]], add_special_tokens=False)["input_ids"]
@@ -87,8 +87,8 @@ def test_datasets_opens_the_shards(
 def test_documents_held_out_are_in_no_shard_and_not_in_the_vocabulary(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
-    heldout = [text for text in TEXTS if part_of(text, SHARES) == "heldout"]
-    kept_out = [text for text in TEXTS if part_of(text, SHARES) != "train"]
+    heldout = [text for text in TEXTS if choose_split(text, SHARES) == "heldout"]
+    kept_out = [text for text in TEXTS if choose_split(text, SHARES) != "train"]
     inputs = as_artifact(write(tmp_path / "in", TEXTS), "dedup")
     draft = built(make_draft, "heldout", inputs, algorithm="wordpiece")
     rows = [row for path in sorted((draft.path / "heldout").iterdir()) for row in pq.read_table(path).to_pylist()]
@@ -101,7 +101,7 @@ def test_documents_held_out_are_in_no_shard_and_not_in_the_vocabulary(
             }
     # letters that only those documents have: a vocabulary that had seen them would know them
     marked = [text + " ЖЖЖЖ" if text in kept_out else text for text in TEXTS]
-    shares = {text: part_of(text, SHARES) for text in marked}
+    shares = {text: choose_split(text, SHARES) for text in marked}
     seen = [text for text in marked if not (text.endswith("ЖЖЖЖ") and shares[text] == "train")]
     other = built(make_draft, "marked", as_artifact(write(tmp_path / "marked", seen), "dedup"), algorithm="wordpiece")
     assert any(text.endswith("ЖЖЖЖ") for text in seen)
@@ -154,7 +154,7 @@ def test_statistics_add_up(tmp_path: Path, make_draft: MakeDraft, as_artifact: A
     assert sum(statistics["documents"].values()) == len(TEXTS)
     assert set(statistics["languages"]) == {"en", "zh"}
     assert sum(of["tokens"] for of in statistics["languages"].values()) == sum(statistics["tokens"].values())
-    num_bytes = sum(len(text.encode()) for text in TEXTS if part_of(text, SHARES) != "heldout")
+    num_bytes = sum(len(text.encode()) for text in TEXTS if choose_split(text, SHARES) != "heldout")
     assert statistics["bytes_per_token"] == round(num_bytes / sum(statistics["tokens"].values()), 4)
     assert statistics["unknown"] == 0
     assert statistics["vocabulary"] == draft.counts["vocabulary"] <= 420
@@ -190,10 +190,12 @@ def test_weights_repeat_rows_of_the_training_part_only(
     again = built(make_draft, "again", inputs, weights=rules)
     assert bytes_of(draft) == bytes_of(again)
     rows = {part: ids_in(draft.path / part) for part in ("train", "validation")}
-    chinese = [text for text in TEXTS if text.startswith("第") and part_of(text, SHARES) == "train"]
+    chinese = [text for text in TEXTS if text.startswith("第") and choose_split(text, SHARES) == "train"]
     assert set(rows["train"]) == {f"id {text}" for text in chinese}
     assert {rows["train"].count(each) for each in rows["train"]} == {2, 3}
-    assert sorted(rows["validation"]) == sorted(f"id {text}" for text in TEXTS if part_of(text, SHARES) == "validation")
+    assert sorted(rows["validation"]) == sorted(
+        f"id {text}" for text in TEXTS if choose_split(text, SHARES) == "validation"
+    )
     statistics = json.loads((draft.path / "statistics.json").read_text())
     assert statistics["documents"]["train"] == len(chinese)
     zh = statistics["languages"]["zh"]

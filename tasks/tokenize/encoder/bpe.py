@@ -8,10 +8,10 @@ import numpy.typing as npt
 from tasks.runtime.jit import jit
 from tasks.tokenize.encoder.pretoken_cache import Int32s
 
-LONGEST = 512  # bytes; searching the least rank again after every merge takes quadratic time
+MAX_PRETOKEN_BYTES = 512  # bytes; searching the least rank again after every merge takes quadratic time
 
 
-class Merges(NamedTuple):
+class MergeTable(NamedTuple):
     """Pairs of ids that are merged, as an open hash table, and the ids of the bytes."""
 
     table: npt.NDArray[np.uint64]  # (slots, 2): left << 32 | right, all ones where empty; rank << 32 | what is made
@@ -23,19 +23,19 @@ NEVER = 0x7FFFFFFF  # the rank of a pair that is not merged
 SPECIAL_RULES = ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges")
 
 
-def byte_of() -> dict[str, int]:
+def make_byte_alphabet() -> dict[str, int]:
     """The character that stands for each byte in a byte-level vocabulary (Radford et al., 2019)."""
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return {chr(byte): byte for byte in shown} | {chr(256 + place): byte for place, byte in enumerate(hidden)}
 
 
-def merges_of(model: dict[str, Any]) -> Merges | None:
+def read_merges(model: dict[str, Any]) -> MergeTable | None:
     """The merges of a byte-level BPE model without special rules, given as JSON; None for any other model."""
     if model["type"] != "BPE" or any(model.get(rule) for rule in SPECIAL_RULES):
         return None
     vocabulary = model["vocab"]
-    letters = byte_of()
+    letters = make_byte_alphabet()
     if not all(letter in vocabulary for letter in letters):
         return None
     of_byte = np.zeros(256, np.int32)
@@ -44,7 +44,7 @@ def merges_of(model: dict[str, Any]) -> Merges | None:
     listed = [(vocabulary[a], vocabulary[b], vocabulary[a + b]) for a, b in model["merges"]]
     table = np.full((1 << (4 * len(listed) + 1).bit_length(), 2), EMPTY, np.uint64)
     fill(np.array(listed, np.uint64).reshape(-1, 3), table)
-    return Merges(table, of_byte)
+    return MergeTable(table, of_byte)
 
 
 @jit
@@ -100,12 +100,16 @@ def merged(ids: Any, size: Any, table: Any, ranks: Any, results: Any) -> Any:
 
 
 @jit
-def encoded(known: Any, numbers: Any, merges: Any, out: Any, used: Any) -> Any:
+def encode_pretokens(known: Any, numbers: Any, merges: Any, out: Any, used: Any) -> Any:
     """Write the ids of these pieces behind the `used` ones, and where each begins and ends; returns how many are used.
 
     No piece is longer than LONGEST, and each is a single word of the pre-tokenizer.
     """
-    symbols, ranks, results = np.empty(LONGEST, np.int32), np.empty(LONGEST, np.int32), np.empty(LONGEST, np.int32)
+    symbols, ranks, results = (
+        np.empty(MAX_PRETOKEN_BYTES, np.int32),
+        np.empty(MAX_PRETOKEN_BYTES, np.int32),
+        np.empty(MAX_PRETOKEN_BYTES, np.int32),
+    )
     for number in numbers:
         begin, size = known.ends[number - 1], known.ends[number] - known.ends[number - 1]
         for place in range(size):

@@ -17,13 +17,13 @@ from tokenizers import Tokenizer
 
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.bpe import LONGEST, Merges, encoded, merges_of
-from tasks.tokenize.encoder.pretoken_cache import END, MOST, Bytes, Int32s, Ints, Pieces, room_for
-from tasks.tokenize.encoder.sentences import starts
-from tasks.tokenize.encoder.split_points import Family, family_of
+from tasks.tokenize.encoder.bpe import MAX_PRETOKEN_BYTES, MergeTable, encode_pretokens, read_merges
+from tasks.tokenize.encoder.pretoken_cache import END, MAX_PRETOKENS, Bytes, Int32s, Ints, PretokenCache, allocate_spans
+from tasks.tokenize.encoder.sentences import find_sentence_starts
+from tasks.tokenize.encoder.split_points import PretokenizerFamily, detect_family
 
 
-class Encoded(NamedTuple):
+class EncodedTexts(NamedTuple):
     """Token ids of N documents one after the other; those of document i end at `ends[i]`. So with sentences."""
 
     ids: Int32s
@@ -42,7 +42,7 @@ class Units(NamedTuple):
     tokens: Ints
 
 
-class Encoder:
+class BatchEncoder:
     """A tokenizer as a function of many texts, with one end token a text. Text that looks special is text."""
 
     def __init__(self, tokenizer: Tokenizer, end: int) -> None:
@@ -54,18 +54,18 @@ class Encoder:
         self.integer = pa.uint16() if size <= 1 << 16 else pa.uint32()
         pipeline = json.loads(tokenizer.to_str())
         self.num_bytes = bytes_a_token(pipeline, size)
-        family = family_of(pipeline)
-        self.encode: Whole | ByPieces
+        family = detect_family(pipeline)
+        self.encode: Whole | PretokenEncoder
         if family is None:
             self.encode = Whole(tokenizer, end, with_offsets=self.num_bytes is None)
         else:
-            self.encode = ByPieces(tokenizer, family, merges_of(pipeline["model"]), end)
+            self.encode = PretokenEncoder(tokenizer, family, read_merges(pipeline["model"]), end)
 
-    def __call__(self, texts: pa.Array) -> Encoded:
+    def __call__(self, texts: pa.Array) -> EncodedTexts:
         """Ids, and where sentences start. Texts are strings without nulls."""
         data, offsets = text_buffers(texts)
         ids, ends, units = self.encode(data, offsets)
-        sentences = starts(data, offsets)
+        sentences = find_sentence_starts(data, offsets)
         if self.num_bytes is None:
             tokens = units.tokens[np.searchsorted(units.lasts, sentences)]
         else:
@@ -73,7 +73,7 @@ class Encoder:
             sizes[ends - 1] = 0
             begins = offsets[0] + np.cumsum(sizes) - sizes
             tokens = np.searchsorted(begins, sentences, side="right") - 1
-        return Encoded(ids, ends, *within(tokens, ends))
+        return EncodedTexts(ids, ends, *within(tokens, ends))
 
 
 def within(tokens: Ints, ends: Ints) -> tuple[Ints, Ints]:
@@ -133,12 +133,19 @@ class Learned(NamedTuple):
     ends: Ints
 
 
-class ByPieces:
+class PretokenEncoder:
     """A tokenizer whose texts may be cut: each different piece is encoded once."""
 
-    def __init__(self, tokenizer: Tokenizer, family: Family, merges: Merges | None, end: int, most: int = MOST) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        family: PretokenizerFamily,
+        merges: MergeTable | None,
+        end: int,
+        most: int = MAX_PRETOKENS,
+    ) -> None:
         self.tokenizer = tokenizer
-        self.pieces = Pieces(family, most)
+        self.pieces = PretokenCache(family, most)
         self.merges = merges
         begins, ends = np.zeros((2, most + 1), np.int64)
         self.learned = Learned(np.full(1 << 16, end, np.int32), begins, ends)
@@ -147,7 +154,7 @@ class ByPieces:
 
     def __call__(self, data: Bytes, offsets: Ints) -> tuple[Int32s, Ints, Units]:
         """Ids, where each text's end, and a unit a piece."""
-        room = room_for(offsets)
+        room = allocate_spans(offsets)
         row, place = 0, int(offsets[0])
         ids, lengths, numbers, ends = [], [], [], []
         while row < len(offsets) - 1:
@@ -171,10 +178,10 @@ class ByPieces:
         numbers, known = np.arange(first, last), self.pieces.known
         if self.merges:
             sizes = known.ends[first:last] - known.ends[first - 1 : last - 1]
-            mine = self.pieces.are_words(first, last) & (sizes <= LONGEST)
+            mine = self.pieces.are_words(first, last) & (sizes <= MAX_PRETOKEN_BYTES)
             self._make_room(int(sizes.sum()))
             words, numbers = numbers[mine], numbers[~mine]
-            self.used = encoded(known, words, self.merges, self.learned, self.used)
+            self.used = encode_pretokens(known, words, self.merges, self.learned, self.used)
         if len(numbers):
             self._ask(numbers)
         self.num_learned = last
@@ -212,19 +219,19 @@ def gathered(numbers: Any, learned: Any, total: Any) -> Any:
     return out
 
 
-def schema(encoder: Encoder) -> pa.Schema:
+def make_schema(encoder: BatchEncoder) -> pa.Schema:
     """The columns of a shard of tokens."""
     return pa.schema({"id": pa.string(), "input_ids": pa.list_(encoder.integer), "sentences": pa.list_(pa.uint32())})
 
 
-def record_batch(encoder: Encoder, ids: pa.Array, encoded: Encoded) -> pa.RecordBatch:
+def make_record_batch(encoder: BatchEncoder, ids: pa.Array, encoded: EncodedTexts) -> pa.RecordBatch:
     """One row a document."""
     columns = [
         ids,
         lists(encoded.ids, encoded.ends, encoder.integer),
         lists(encoded.sentences, encoded.sentence_ends, pa.uint32()),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema(encoder))
+    return pa.RecordBatch.from_arrays(columns, schema=make_schema(encoder))
 
 
 def lists(values: npt.NDArray[Any], ends: Ints, of: pa.DataType) -> pa.ListArray:

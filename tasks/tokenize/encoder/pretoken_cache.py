@@ -6,32 +6,32 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.runtime.jit import jit
-from tasks.tokenize.encoder.split_points import Family, tables
+from tasks.tokenize.encoder.split_points import PretokenizerFamily, build_tables
 
 Int32s = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-MOST = 1 << 20  # different pieces; so many and their ids take some 100 MB
+MAX_PRETOKENS = 1 << 20  # different pieces; so many and their ids take some 100 MB
 FNV_START, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # Fowler, Noll, Vo: draft-eastlake-fnv
 SPACE = 32
 END = 0  # the number of the piece without text that ends every document
 
 
-class Cut(NamedTuple):
+class PretokenSpans(NamedTuple):
     """The pieces of some texts: the number of each, and the byte at which it ends."""
 
     numbers: Int32s
     ends: Ints
 
 
-def room_for(offsets: Ints) -> Cut:
+def allocate_spans(offsets: Ints) -> PretokenSpans:
     """Room for all pieces of texts at these offsets: memory is taken only as it is written."""
     most = int(offsets[-1] - offsets[0]) + len(offsets)
-    return Cut(np.empty(most, np.int32), np.empty(most, np.int64))
+    return PretokenSpans(np.empty(most, np.int32), np.empty(most, np.int64))
 
 
-class Known(NamedTuple):
+class PretokenTable(NamedTuple):
     """The different pieces: a hash table of their numbers, and their hashes and text."""
 
     slots: Int32s
@@ -40,14 +40,16 @@ class Known(NamedTuple):
     text: Bytes
 
 
-class Pieces:
+class PretokenCache:
     """Numbers for different pieces of text, counted up as they are first seen, until a limit is reached."""
 
-    def __init__(self, family: Family, most: int = MOST, most_bytes: int = 32 * MOST) -> None:
-        self.tables = tables(family)
+    def __init__(
+        self, family: PretokenizerFamily, most: int = MAX_PRETOKENS, most_bytes: int = 32 * MAX_PRETOKENS
+    ) -> None:
+        self.tables = build_tables(family)
         slots = np.zeros(1 << (2 * most - 1).bit_length(), np.int32)
         hashes, ends = np.zeros(most + 1, np.uint64), np.zeros(most + 1, np.int64)
-        self.known = Known(slots, hashes, ends, np.empty(most_bytes, np.uint8))
+        self.known = PretokenTable(slots, hashes, ends, np.empty(most_bytes, np.uint8))
         self.count = 1
 
     def clear(self) -> None:
@@ -63,7 +65,7 @@ class Pieces:
         found: npt.NDArray[np.bool_] = are_words(self.known, first, last, self.tables)
         return found
 
-    def cut(self, data: Bytes, offsets: Ints, row: int, place: int, out: Cut) -> tuple[int, int, int]:
+    def cut(self, data: Bytes, offsets: Ints, row: int, place: int, out: PretokenSpans) -> tuple[int, int, int]:
         """Number the pieces from `place` in text `row` on, into `out`.
 
         Returns how many there are, and row and place to go on from after a `clear` when the limit was reached; at the
@@ -79,7 +81,7 @@ class Pieces:
 
 
 @jit
-def decoded(data: Any, place: Any) -> Any:
+def decode_code_point(data: Any, place: Any) -> Any:
     """The code point at `place` of valid UTF-8, and where the next begins."""
     lead = np.int64(data[place])
     if lead < 0x80:
@@ -129,7 +131,7 @@ def cuts_here(data: Any, behind: Any, end: Any, before: Any, kind: Any, tables: 
     if data[behind - 1] != SPACE or behind == end:
         return False
     # the last of several blanks goes with the word behind it
-    return tables.words[tables.classes[decoded(data, behind)[0]], 1] > 0
+    return tables.words[tables.classes[decode_code_point(data, behind)[0]], 1] > 0
 
 
 @jit
@@ -142,7 +144,7 @@ def cut(data: Any, offsets: Any, row: Any, place: Any, tables: Any, known: Any, 
         while begin < end:
             kind, behind = np.int64(0), end
             if here < end:
-                code, behind = decoded(data, here)
+                code, behind = decode_code_point(data, here)
                 kind = np.int64(tables.classes[code])
             if here == end or (before >= 0 and cuts_here(data, behind, end, before, kind, tables)):
                 number, count = numbered(data, begin, here, hashed, known, count)
@@ -168,9 +170,9 @@ def are_words(known: Any, first: Any, last: Any, tables: Any) -> Any:
         place, end = known.ends[number - 1], known.ends[number]
         spaced = np.int64(end - place > 1 and known.text[place] == SPACE)
         place += spaced
-        kind, size = tables.classes[decoded(known.text, place)[0]], 0
+        kind, size = tables.classes[decode_code_point(known.text, place)[0]], 0
         while place < end:
-            code, behind = decoded(known.text, place)
+            code, behind = decode_code_point(known.text, place)
             if tables.classes[code] != kind:
                 break
             place, size = behind, size + 1

@@ -88,7 +88,7 @@ def after(data: Any, place: Any, end: Any, kinds: Any, marks: Any, closers: Any)
 
 
 @jit
-def found(data: Any, offsets: Any, kinds: Any, marks: Any, closers: Any, out: Any) -> Any:
+def fill_starts(data: Any, offsets: Any, kinds: Any, marks: Any, closers: Any, out: Any) -> Any:
     """Fill `out` with the starts; returns how many."""
     count = 0
     for row in range(offsets.size - 1):
@@ -107,7 +107,7 @@ def found(data: Any, offsets: Any, kinds: Any, marks: Any, closers: Any, out: An
     return count
 
 
-def starts(data: npt.NDArray[np.uint8], offsets: Ints) -> Ints:
+def find_sentence_starts(data: npt.NDArray[np.uint8], offsets: Ints) -> Ints:
     """Where sentences start in texts that lie in UTF-8 at these offsets; an empty text has none."""
     out = np.empty(int(offsets[-1] - offsets[0]), np.int64)
-    return out[: found(data, offsets, KINDS, WIDE_MARKS, WIDE_CLOSERS, out)]
+    return out[: fill_starts(data, offsets, KINDS, WIDE_MARKS, WIDE_CLOSERS, out)]

@@ -17,7 +17,7 @@ OTHER = "other"
 ANY = 1 << 30
 
 
-class Family(NamedTuple):
+class PretokenizerFamily(NamedTuple):
     """What is known of a pre-tokenizer, by classes of characters."""
 
     classes: tuple[tuple[str, str], ...]  # name and regular expression; disjoint, and what is in none is "other"
@@ -30,12 +30,12 @@ class Family(NamedTuple):
 LETTER, NUMBER = r"[[\p{L}\p{M}]&&[^\p{Han}]]", r"[\p{N}&&[^\p{Han}]]"
 # What is never merged across: contractions, runs of Han (which have no spaces, so phrases become tokens), words with
 # the space before them, numbers three digits at a time, signs, line ends, and indents apart from the word they precede.
-BORDERS = (
+SPLIT_PATTERN = (
     rf"'(?:[sdmt]|ll|ve|re)(?!{LETTER})|\p{{Han}}+| ?{LETTER}+| ?{NUMBER}{{1,3}}"
     r"| ?[^\s\p{L}\p{M}\p{N}\p{Han}]+|\s*\n|\s+(?!\S)|\s+"
 )
 # An apostrophe may begin a contraction; a blank may belong to the word behind it.
-OURS = Family(
+TEXTMILL = PretokenizerFamily(
     (("han", r"\p{Han}"), ("letter", LETTER), ("number", NUMBER), ("line", r"\n"), ("blank", r"[\s&&[^\n]]"),
      ("'", "'")),
     (
@@ -49,14 +49,14 @@ OURS = Family(
     (("letter", ANY, ANY), ("han", ANY, 0), ("number", 3, 3), (OTHER, ANY, ANY)),
 )  # fmt: skip
 # Radford et al., 2019; use_regex of the ByteLevel pre-tokenizer
-GPT2 = Family(
+GPT2 = PretokenizerFamily(
     (("letter", r"\p{L}"), ("number", r"\p{N}"), ("blank", r"\s"), ("'", "'")),
     (("letter", "number blank ' other"), ("number", "letter blank ' other"), (OTHER, "letter number blank"),
      ("'", "number blank")),
     (("letter", ANY, ANY), ("number", ANY, ANY), (OTHER, ANY, ANY)),
 )  # fmt: skip
 # GPT-4 and Llama 3, where a sign goes with the letters behind it and with the line ends
-SIGN_JOINS = Family(
+SIGN_JOINS = PretokenizerFamily(
     (("letter", r"\p{L}"), ("number", r"\p{N}"), ("line", r"[\r\n]"), ("blank", r"[\s&&[^\r\n]]"), ("'", "'")),
     (("letter", "number line blank ' other"), ("number", "letter line blank ' other"), (OTHER, "number blank"),
      ("'", "number blank")),
@@ -69,7 +69,7 @@ BERT_HAN = (
     r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}]"
 )
 BERT_SIGN = r"[!-/:-@\[-`{-~。，、！？；：“”‘’（）《》「」…]"
-BERT = Family(
+BERT = PretokenizerFamily(
     (("word", "[A-Za-z0-9]"), ("blank", r"[ \t\r\n\u3000]"), ("sign", BERT_SIGN), ("han", BERT_HAN)),
     (("word", "blank sign han"), ("sign", "word blank sign han"), ("han", "word blank sign han other"),
      (OTHER, "blank sign han"), ("blank", "han")),
@@ -78,13 +78,13 @@ GPT4_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-PATTERNS = {BORDERS: OURS, GPT4_PATTERN: SIGN_JOINS, GPT4_PATTERN.replace("{1,3}", ""): SIGN_JOINS}
+PATTERNS = {SPLIT_PATTERN: TEXTMILL, GPT4_PATTERN: SIGN_JOINS, GPT4_PATTERN.replace("{1,3}", ""): SIGN_JOINS}
 
 # No class has a member between these, so they need not be looked at.
 ASSIGNED = ((0, 0xD800), (0xE000, 0x33480), (0xE0000, 0xE0200))
 
 
-def family_of(pipeline: dict[str, Any]) -> Family | None:
+def detect_family(pipeline: dict[str, Any]) -> PretokenizerFamily | None:
     """The family of a tokenizer, given as its JSON, or None when it is none that is known to be cut safely."""
     if any(not token["special"] for token in pipeline["added_tokens"]):
         return None  # they are found in the text before it is split, and may hold a cut
@@ -118,7 +118,7 @@ class Tables(NamedTuple):
 
 
 @functools.cache
-def tables(family: Family) -> Tables:
+def build_tables(family: PretokenizerFamily) -> Tables:
     """The tables of a family."""
     numbers = {name: number for number, (name, _) in enumerate(family.classes, 1)} | {OTHER: 0}
     cuts = np.zeros((len(numbers), len(numbers)), bool)
@@ -127,11 +127,11 @@ def tables(family: Family) -> Tables:
     words = np.zeros((len(numbers), 2), np.int64)
     for name, alone, spaced in family.words:
         words[numbers[name]] = alone, spaced
-    return Tables(classes(tuple(pattern for _, pattern in family.classes)), cuts, words)
+    return Tables(classify_code_points(tuple(pattern for _, pattern in family.classes)), cuts, words)
 
 
 @functools.cache
-def classes(patterns: tuple[str, ...]) -> Bytes:
+def classify_code_points(patterns: tuple[str, ...]) -> Bytes:
     """Which of the disjoint patterns, from 1, matches each code point, by the tokenizers' own regular expressions.
 
     Their tables of Unicode are not Python's.

@@ -15,9 +15,9 @@ import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.bpe import byte_of
-from tasks.tokenize.encoder.pretoken_cache import Pieces, room_for
-from tasks.tokenize.encoder.split_points import OURS
+from tasks.tokenize.encoder.bpe import make_byte_alphabet
+from tasks.tokenize.encoder.pretoken_cache import PretokenCache, allocate_spans
+from tasks.tokenize.encoder.split_points import TEXTMILL
 
 Counts = npt.NDArray[np.int64]
 Scored = list[tuple[str, float]]
@@ -30,7 +30,7 @@ MOST_WORDS = 1_000_000
 WORDS_A_BATCH = 100_000
 
 
-def scored(seeds: Tokenizer, texts: Iterable[list[str]], size: int, special: list[str]) -> Scored:
+def choose_entries(seeds: Tokenizer, texts: Iterable[list[str]], size: int, special: list[str]) -> Scored:
     """Entries with their log probabilities: the special tokens, then bytes and merges, the likeliest first."""
     words = counted(texts, seeds.pre_tokenizer)
     bytes_ = set(pre_tokenizers.ByteLevel.alphabet())
@@ -71,7 +71,7 @@ def uses(tokenizer: Tokenizer, words: Counter[str]) -> Counts:
 
 def counted(texts: Iterable[list[str]], splitter: pre_tokenizers.PreTokenizer) -> Counter[str]:
     """The most frequent words of the texts in the alphabet of bytes, and how often they occur."""
-    letters = str.maketrans({byte: letter for letter, byte in byte_of().items()})
+    letters = str.maketrans({byte: letter for letter, byte in make_byte_alphabet().items()})
     counts: Counter[str] = Counter()
     for batch in texts:
         for piece, is_word, count in pieces_of(pa.array(batch, pa.string())):
@@ -86,7 +86,7 @@ def counted(texts: Iterable[list[str]], splitter: pre_tokenizers.PreTokenizer) -
 def pieces_of(texts: pa.Array) -> Iterator[tuple[bytes, bool, int]]:
     """The different pieces, whether each is a single word, and how often it occurs."""
     data, offsets = text_buffers(texts)
-    pieces, room = Pieces(OURS), room_for(offsets)
+    pieces, room = PretokenCache(TEXTMILL), allocate_spans(offsets)
     row, place = 0, int(offsets[0])
     while row < len(offsets) - 1:
         count, row, place = pieces.cut(data, offsets, row, place, room)

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.pretoken_cache import Ints, decoded
-from tasks.tokenize.encoder.split_points import classes
+from tasks.tokenize.encoder.pretoken_cache import Ints, decode_code_point
+from tasks.tokenize.encoder.split_points import classify_code_points
 
 HAN, LETTER = 1, 2
 PATTERNS = (r"\p{Han}", r"[[\p{L}\p{M}\p{N}]&&[^\p{Han}]]")
@@ -21,15 +21,15 @@ def counted(data: Any, offsets: Any, kinds: Any) -> Any:
     for row in range(offsets.size - 1):
         place, before = offsets[row], 0
         while place < offsets[row + 1]:
-            code, place = decoded(data, place)
+            code, place = decode_code_point(data, place)
             kind = kinds[code]
             counts[row] += kind == HAN or (kind == LETTER and before != LETTER)
             before = kind
     return counts
 
 
-def num_words(texts: pa.Array) -> Ints:
+def count_words(texts: pa.Array) -> Ints:
     """Words of each text of a string column."""
     data, offsets = text_buffers(texts)
-    found: Ints = counted(data, offsets, classes(PATTERNS))
+    found: Ints = counted(data, offsets, classify_code_points(PATTERNS))
     return found

@@ -10,7 +10,14 @@ from tokenizers import AddedToken, Tokenizer
 
 from tasks.errors import StageFailure
 from tasks.store import Artifact
-from tasks.tokenize.vocabulary.special_tokens import ROLES, SAME_ROLE, SPECIAL, further, mask_token, save
+from tasks.tokenize.vocabulary.special_tokens import (
+    ROLES,
+    SAME_ROLE,
+    SPECIAL,
+    list_further_tokens,
+    make_mask_token,
+    save_tokenizer,
+)
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 KEPT = ("model_max_length", "chat_template")
@@ -42,12 +49,12 @@ def text_of(token: Any) -> str:
     return str(token["content"] if isinstance(token, dict) else token)
 
 
-def content_digest(folder: str) -> str:
+def digest_tokenizer(folder: str) -> str:
     """A digest of what a tokenizer does, whatever the spacing and order of its files."""
     return hashlib.blake2b(json.dumps(read(folder), sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def adopt(out: Path, folder: str, missing: str, sentinels: int) -> dict[str, Any]:
+def adopt_tokenizer(out: Path, folder: str, missing: str, sentinels: int) -> dict[str, Any]:
     """Save an existing tokenizer with all special tokens. Raises StageFailure when some are missing and may not be."""
     found = read(folder)
     tokenizer = Tokenizer.from_str(json.dumps(found["table"]))
@@ -56,20 +63,20 @@ def adopt(out: Path, folder: str, missing: str, sentinels: int) -> dict[str, Any
         if other in roles:
             roles.setdefault(role, roles[other])
     needed = {role: SPECIAL[number] for role, number in ROLES.items() if role not in {*roles, "unk_token"}}
-    special = dict.fromkeys([*needed.values(), *further(sentinels)])
+    special = dict.fromkeys([*needed.values(), *list_further_tokens(sentinels)])
     lacking = [text for text in special if tokenizer.token_to_id(text) is None]
     if lacking and missing == "refuse":
         raise StageFailure(
             f"{CALLED}: {folder} lacks {len(lacking)} special tokens ({', '.join(lacking[:8])}, …)",
             "Set tokenize.missing_special to add, which numbers them behind its last entry, or add them yourself",
         )
-    mask = mask_token(takes_space=tokenizer.normalizer is None)
+    mask = make_mask_token(takes_space=tokenizer.normalizer is None)
     tokenizer.add_special_tokens([mask if text == mask.content else AddedToken(text, special=True) for text in special])
-    save(tokenizer, out / "tokenizer", roles | needed, further(sentinels), **found["kept"])
+    save_tokenizer(tokenizer, out / "tokenizer", roles | needed, list_further_tokens(sentinels), **found["kept"])
     return {"added": len(lacking)}
 
 
-def take(out: Path, earlier: list[Path], vocabulary: dict[str, Any]) -> dict[str, Any]:
+def copy_vocabulary(out: Path, earlier: list[Path], vocabulary: dict[str, Any]) -> dict[str, Any]:
     """Copy the vocabulary of the first earlier snapshot. Raises StageFailure when the settings ask for another."""
     first, *others = earlier
     used = json.loads((first / "statistics.json").read_text(encoding="utf-8"))["vocabulary_settings"]
@@ -88,7 +95,7 @@ def take(out: Path, earlier: list[Path], vocabulary: dict[str, Any]) -> dict[str
     return {}
 
 
-def folders(earlier: tuple[Artifact, ...]) -> list[Path]:
+def require_token_folders(earlier: tuple[Artifact, ...]) -> list[Path]:
     """The folders of earlier tokens artifacts. Raises StageFailure when one holds none."""
     found = [artifact.folder_with("tokenizer/", "statistics.json") for artifact in earlier]
     for folder in found:

@@ -23,17 +23,17 @@ FURTHER = (
 )  # fmt: skip
 
 
-def further(sentinels: int) -> list[str]:
+def list_further_tokens(sentinels: int) -> list[str]:
     """The special tokens behind SPECIAL. A sentinel stands for a span that was taken out (T5: Raffel et al., 2020)."""
     return [*FURTHER, *(f"<extra_id_{number}>" for number in range(sentinels))]
 
 
-def mask_token(*, takes_space: bool) -> AddedToken:
+def make_mask_token(*, takes_space: bool) -> AddedToken:
     """In byte-level vocabularies a mask stands for a word with the space before it, as words have theirs."""
     return AddedToken(SPECIAL[MASK], lstrip=takes_space, special=True)
 
 
-class Saved(NamedTuple):
+class SavedTokenizer(NamedTuple):
     """A saved tokenizer, and of its special tokens those that encoding must know."""
 
     tokenizer: Tokenizer
@@ -41,7 +41,7 @@ class Saved(NamedTuple):
     unknown: int  # -1 when there is none
 
 
-def saved(folder: Path) -> Saved:
+def load_tokenizer(folder: Path) -> SavedTokenizer:
     """Read a saved tokenizer."""
     names = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -49,10 +49,12 @@ def saved(folder: Path) -> Saved:
     number = tokenizer.token_to_id(unknown) if unknown and unknown != end else None
     last = tokenizer.token_to_id(end)
     assert last is not None, "save() names an end token of the vocabulary"
-    return Saved(tokenizer, last, -1 if number is None else number)
+    return SavedTokenizer(tokenizer, last, -1 if number is None else number)
 
 
-def save(tokenizer: Tokenizer, folder: Path, roles: dict[str, str], others: list[str], **settings: object) -> None:
+def save_tokenizer(
+    tokenizer: Tokenizer, folder: Path, roles: dict[str, str], others: list[str], **settings: object
+) -> None:
     """Write the folder that `AutoTokenizer.from_pretrained` opens without our code."""
     # transformers takes seconds to import
     from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
@@ -68,6 +70,8 @@ def save(tokenizer: Tokenizer, folder: Path, roles: dict[str, str], others: list
     wrapped.save_pretrained(folder)
 
 
-def save_trained(tokenizer: Tokenizer, folder: Path, sentinels: int) -> None:
+def save_trained_tokenizer(tokenizer: Tokenizer, folder: Path, sentinels: int) -> None:
     """The same for a tokenizer that was trained here."""
-    save(tokenizer, folder, {role: SPECIAL[number] for role, number in ROLES.items()}, further(sentinels))
+    save_tokenizer(
+        tokenizer, folder, {role: SPECIAL[number] for role, number in ROLES.items()}, list_further_tokens(sentinels)
+    )

@@ -9,9 +9,9 @@ from typing import Literal
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from tasks.tokenize.encoder.split_points import BORDERS
-from tasks.tokenize.encoder.unigram import scored
-from tasks.tokenize.vocabulary.special_tokens import BOS, EOS, MASK, SPECIAL, UNK, further, mask_token
+from tasks.tokenize.encoder.split_points import SPLIT_PATTERN
+from tasks.tokenize.encoder.unigram import choose_entries
+from tasks.tokenize.vocabulary.special_tokens import BOS, EOS, MASK, SPECIAL, UNK, list_further_tokens, make_mask_token
 
 Algorithm = Literal["bpe", "wordpiece", "unigram"]
 
@@ -28,9 +28,9 @@ SEEDS = 2
 Texts = Callable[[], Iterator[list[str]]]
 
 
-def trained(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool, sentinels: int) -> Tokenizer:
+def train_tokenizer(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool, sentinels: int) -> Tokenizer:
     """A tokenizer of at most `size` entries; `texts` gives the batches anew at every call."""
-    special = [*SPECIAL, *further(sentinels)]
+    special = [*SPECIAL, *list_further_tokens(sentinels)]
     learnt, texts = texts, lambda: ([broken(text) for text in batch] for batch in learnt())
     if algorithm == "bpe":
         tokenizer = byte_level(texts, size, special)
@@ -39,7 +39,7 @@ def trained(texts: Texts, algorithm: Algorithm, size: int, *, lowercase: bool, s
     else:
         tokenizer = wordpiece(texts, size, special, lowercase=lowercase)
     tokenizer.add_special_tokens(
-        [*SPECIAL[:MASK], mask_token(takes_space=algorithm != "wordpiece"), *further(sentinels)]
+        [*SPECIAL[:MASK], make_mask_token(takes_space=algorithm != "wordpiece"), *list_further_tokens(sentinels)]
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>",
@@ -60,7 +60,9 @@ def of_bytes(model: models.Model) -> Tokenizer:
     """A tokenizer over bytes: it gives every text back as it was and knows all (Radford et al., 2019)."""
     tokenizer = Tokenizer(model)
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(BORDERS), "isolated"), to_bytes])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(SPLIT_PATTERN), "isolated"), to_bytes]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 
@@ -81,7 +83,7 @@ def byte_level(texts: Texts, size: int, special: list[str]) -> Tokenizer:
 def unigram(texts: Texts, size: int, special: list[str]) -> Tokenizer:
     """The likeliest split of each word under a unigram model (Kudo, 2018), over bytes."""
     seeds = byte_level(texts, SEEDS * size, special)
-    return of_bytes(models.Unigram(scored(seeds, texts(), size, special), unk_id=UNK, byte_fallback=False))
+    return of_bytes(models.Unigram(choose_entries(seeds, texts(), size, special), unk_id=UNK, byte_fallback=False))
 
 
 def wordpiece(texts: Texts, size: int, special: list[str], *, lowercase: bool) -> Tokenizer:
@@ -89,9 +91,9 @@ def wordpiece(texts: Texts, size: int, special: list[str], *, lowercase: bool) -
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL[UNK]))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase, handle_chinese_chars=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    alphabet = characters(texts(), tokenizer.normalizer, int(size * MOST_CHARACTERS))
+    alphabet = select_alphabet(texts(), tokenizer.normalizer, int(size * MOST_CHARACTERS))
     # the trainer would number the ## characters, and break ties, in the order of a randomly seeded hash table
-    going_on = [PREFIX + letter for letter in alphabet if not stands_alone(letter)]
+    going_on = [PREFIX + letter for letter in alphabet if not is_split_off(letter)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         special_tokens=[*special, *going_on],
@@ -108,7 +110,7 @@ def wordpiece(texts: Texts, size: int, special: list[str], *, lowercase: bool) -
     return made
 
 
-def characters(texts: Iterable[list[str]], normalizer: normalizers.Normalizer, most: int) -> list[str]:
+def select_alphabet(texts: Iterable[list[str]], normalizer: normalizers.Normalizer, most: int) -> list[str]:
     """The most frequent characters after normalisation, ties by code point; sorted."""
     counts: Counter[str] = Counter()
     for batch in texts:
@@ -118,7 +120,7 @@ def characters(texts: Iterable[list[str]], normalizer: normalizers.Normalizer, m
     return sorted(letter for _, letter in ranked[:most])
 
 
-def stands_alone(letter: str) -> bool:
+def is_split_off(letter: str) -> bool:
     """Whether BERT's pre-tokenizer makes the character a word of its own, so that it never goes on a word."""
     return letter in string.punctuation or unicodedata.category(letter)[0] == "P" or is_han(ord(letter))
 

@@ -9,9 +9,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from tasks.tokenize.encoder import encode
-from tasks.tokenize.encoder.encode import Encoder, record_batch
-from tasks.tokenize.encoder.split_points import Family
-from tasks.tokenize.encoder.split_points import family_of as family_of_json
+from tasks.tokenize.encoder.encode import BatchEncoder, make_record_batch
+from tasks.tokenize.encoder.split_points import PretokenizerFamily
+from tasks.tokenize.encoder.split_points import detect_family as family_of_json
 from tests.tokenize.samples import CHINESE, ENGLISH, MAKERS, TEXTS, odd_texts, shuffled_code_points, small
 
 END = 1
@@ -22,7 +22,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return MAKERS[request.param]()
 
 
-def family_of(tokenizer: Tokenizer) -> Family | None:
+def family_of(tokenizer: Tokenizer) -> PretokenizerFamily | None:
     return family_of_json(json.loads(tokenizer.to_str()))
 
 
@@ -38,7 +38,7 @@ def expected(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
 
 
 def rows_of(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
-    encoded = Encoder(copy(tokenizer), END)(pa.array(list(texts), pa.string()))
+    encoded = BatchEncoder(copy(tokenizer), END)(pa.array(list(texts), pa.string()))
     return [row.tolist() for row in np.split(encoded.ids, encoded.ends[:-1])]
 
 
@@ -67,8 +67,8 @@ def test_known_pipelines_are_cut_and_others_are_not() -> None:
 def test_forgetting_pieces_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = MAKERS[name]()
     texts = [*odd_texts(300, seed=2), *TEXTS, "x" * 5_000, "", "长" * 2_000]
-    by_pieces = encode.ByPieces
-    monkeypatch.setattr(encode, "ByPieces", lambda *args: by_pieces(*args, most=16))
+    by_pieces = encode.PretokenEncoder
+    monkeypatch.setattr(encode, "PretokenEncoder", lambda *args: by_pieces(*args, most=16))
     assert rows_of(tokenizer, texts) == expected(tokenizer, texts)
 
 
@@ -81,8 +81,8 @@ def test_real_texts_have_the_librarys_ids(tokenizer: Tokenizer, shared: Callable
 
 def test_sentences_start_at_their_tokens(tokenizer: Tokenizer) -> None:
     ids = pa.array(["a"] * len(TEXTS))
-    encoder = Encoder(copy(tokenizer), END)
-    rows = record_batch(encoder, ids, encoder(pa.array(TEXTS))).to_pylist()
+    encoder = BatchEncoder(copy(tokenizer), END)
+    rows = make_record_batch(encoder, ids, encoder(pa.array(TEXTS))).to_pylist()
     for text, row in zip(TEXTS, rows, strict=True):
         places, tokens = row["sentences"], row["input_ids"]
         assert places == sorted(set(places))
@@ -103,7 +103,7 @@ def test_sentences_start_at_their_tokens(tokenizer: Tokenizer) -> None:
 
 
 def test_a_text_is_encoded_the_same_in_any_batch(tokenizer: Tokenizer) -> None:
-    encoder = Encoder(copy(tokenizer), END)
+    encoder = BatchEncoder(copy(tokenizer), END)
     column = pa.array(["before", *TEXTS, "behind"]).slice(1, len(TEXTS))
     whole = encoder(column)
     single = [encoder(column.slice(row, 1)) for row in range(len(TEXTS))]
@@ -123,8 +123,8 @@ def test_padding_and_truncation_of_a_saved_tokenizer_are_switched_off() -> None:
 
 def test_large_vocabularies_need_32_bits() -> None:
     tokenizer = small("bpe")
-    assert Encoder(copy(tokenizer), END).integer == pa.uint16()
+    assert BatchEncoder(copy(tokenizer), END).integer == pa.uint16()
     tokenizer.add_special_tokens([f"extra{number}" for number in range((1 << 16) - tokenizer.get_vocab_size())])
-    assert Encoder(copy(tokenizer), END).integer == pa.uint16()
+    assert BatchEncoder(copy(tokenizer), END).integer == pa.uint16()
     tokenizer.add_special_tokens(["one more"])
-    assert Encoder(tokenizer, END).integer == pa.uint32()
+    assert BatchEncoder(tokenizer, END).integer == pa.uint32()

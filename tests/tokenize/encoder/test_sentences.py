@@ -16,7 +16,7 @@ END = re.compile(
 
 
 def starts(text: bytes) -> list[int]:
-    return rules.starts(np.frombuffer(text, np.uint8), np.array([0, len(text)])).tolist()
+    return rules.find_sentence_starts(np.frombuffer(text, np.uint8), np.array([0, len(text)])).tolist()
 
 
 def sentences(text: str) -> list[str]:
@@ -68,4 +68,4 @@ def test_random_texts_are_split_as_the_expression_splits_them() -> None:
         for place in [0, *(match.end() for match in END.finditer(text))]
         if place < len(text)
     ]
-    assert rules.starts(np.frombuffer(b"".join(texts), np.uint8), offsets).tolist() == expected
+    assert rules.find_sentence_starts(np.frombuffer(b"".join(texts), np.uint8), offsets).tolist() == expected
