@@ -79,7 +79,7 @@ def until(texts: Iterator[str], num_bytes: int) -> Iterator[str]:
 def ours(source: Path, tokenizer: Path, out: Path) -> None:
     """The work of the stage on one shard of documents, the first of a process: no word is known yet."""
     load_encoder.cache_clear()
-    encode_shard(out, source, "00000", tokenizer, Tokenize(validation=0, heldout=0))
+    encode_shard(out, source, "00000", tokenizer, Tokenize(validation_fraction=0, heldout_fraction=0))
 
 
 def datasets_map(source: Path, tokenizer: Path, out: Path) -> None:

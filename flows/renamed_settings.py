@@ -24,7 +24,12 @@ DEDUP: Mapping[str, str] = {
     "dedup.decontaminate.most_documents": "max_documents",
 }
 
-TOKENIZE: Mapping[str, str] = {}
+TOKENIZE: Mapping[str, str] = {
+    "tokenize.vocabulary": "vocab_size",
+    "tokenize.smoothing": "language_alpha",
+    "tokenize.validation": "validation_fraction",
+    "tokenize.heldout": "heldout_fraction",
+}
 
 PRETRAIN: Mapping[str, str] = {}
 

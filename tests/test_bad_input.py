@@ -94,7 +94,7 @@ def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Dr
     assert counts["documents"] == cleaned.counts["kept"]
     assert len(rows_of(deduped, "documents")) == counts["kept"]
 
-    _, tokens = run(tokenize, Tokenize(vocabulary=400, validation=0, heldout=0), unique)
+    _, tokens = run(tokenize, Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), unique)
     assert tokens.folder.exists()
 
 
@@ -140,7 +140,9 @@ def test_strange_documents_end_no_stage(
     assert draft.counts["kept"] >= 20
     assert len(rows_of(draft, "documents")) == draft.counts["kept"]
     tokens = make_draft("tokenize")
-    tokenize.build(Tokenize(vocabulary=400, validation=0, heldout=0), tokens, as_artifact(draft.path, "dedup"))
+    tokenize.build(
+        Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), tokens, as_artifact(draft.path, "dedup")
+    )
     assert list(tokens.path.rglob("*.arrow"))
 
 
@@ -157,7 +159,7 @@ OTHER = pa.table({"body": ["x"], "number": [1]})
         (extract, SETTINGS.scoring(), "index", "crawl"),
         (clean, SETTINGS, "documents", "extract"),
         (dedup, Dedup(), "documents", "clean"),
-        (tokenize, Tokenize(vocabulary=400), "documents", "dedup"),
+        (tokenize, Tokenize(vocab_size=400), "documents", "dedup"),
     ],
     ids=["extract", "clean", "dedup", "tokenize"],
 )

@@ -21,7 +21,9 @@ def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
     files = [path for each in tokens for path in sorted((each / "heldout").glob("*.parquet"))]
     found = pl.concat([pl.read_parquet(path, columns=COLUMNS) for path in files]) if files else pl.DataFrame()
     if found.is_empty():
-        raise StageFailure(f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout")
+        raise StageFailure(
+            f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout_fraction"
+        )
     return found
 
 

@@ -21,17 +21,17 @@ URLS = [
 ]
 
 
-def documents(urls: list[str | None], source: list[str | None] | None = None) -> pa.RecordBatch:
+def make_documents(urls: list[str | None], source: list[str | None] | None = None) -> pa.RecordBatch:
     columns = {"url": urls, "source": source or [None] * len(urls), "language": [*["en"] * (len(urls) - 1), None]}
     return pa.RecordBatch.from_pydict({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def test_the_source_is_the_column_or_else_the_host() -> None:
-    batch = documents(URLS, ["books", *[None] * 5])
+    batch = make_documents(URLS, ["books", *[None] * 5])
     assert read_sources(batch).to_pylist() == ["books", "example.org", "unknown", "unknown", "unknown", "[::1]"]
-    assert read_sources(documents(URLS)).to_pylist()[0] == "docs.example.org"
+    assert read_sources(make_documents(URLS)).to_pylist()[0] == "docs.example.org"
     assert read_languages(batch).to_pylist() == ["en"] * 5 + ["unknown"]
-    assert read_sources(documents(URLS).slice(0, 0)).to_pylist() == []
+    assert read_sources(make_documents(URLS).slice(0, 0)).to_pylist() == []
 
 
 def test_weights_of_all_rules_that_match_are_multiplied() -> None:
@@ -41,8 +41,8 @@ def test_weights_of_all_rules_that_match_are_multiplied() -> None:
         Weight(source="ample.org", weight=50),
         Weight(language="zh", source="example.org", weight=0),
     ]
-    assert compute_weights(rules, documents(URLS)).tolist() == [6, 6, 2, 2, 2, 1]
-    assert compute_weights([], documents(URLS)).tolist() == [1] * 6
+    assert compute_weights(rules, make_documents(URLS)).tolist() == [6, 6, 2, 2, 2, 1]
+    assert compute_weights([], make_documents(URLS)).tolist() == [1] * 6
 
 
 def test_repeats_are_the_weight_on_average_and_the_same_again() -> None:

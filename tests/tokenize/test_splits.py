@@ -20,12 +20,12 @@ from tasks.tokenize.splits import (
 )
 
 
-def test_the_text_alone_decides_and_shares_are_met() -> None:
+def test_the_text_alone_decides_and_fractions_are_met() -> None:
     texts = [f"text {number} 文" for number in range(4_000)]
-    parts = [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
-    assert parts == [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
-    for part, share in zip(SPLITS, (0.7, 0.1, 0.2), strict=True):
-        assert abs(parts.count(part) / 4_000 - share) < 0.03
+    splits = [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
+    assert splits == [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
+    for split, fraction in zip(SPLITS, (0.7, 0.1, 0.2), strict=True):
+        assert abs(splits.count(split) / 4_000 - fraction) < 0.03
     assert {choose_split(text, SplitFractions(0, 0)) for text in texts} == {"train"}
 
 
@@ -36,8 +36,8 @@ def test_more_held_out_keeps_what_was_held_out() -> None:
     assert few < more
 
 
-def test_the_two_fractions_are_independent_and_inside() -> None:
-    pairs = [hash_to_fractions(str(number)) for number in range(2_000)]
+def test_the_two_numbers_of_a_text_are_independent_and_inside() -> None:
+    pairs = [hash_to_fractions(str(number).encode()) for number in range(2_000)]
     assert all(0 <= number < 1 for pair in pairs for number in pair)
     assert 400 < sum(one < 0.5 and other < 0.5 for one, other in pairs) < 600
 
@@ -61,15 +61,15 @@ def test_missing_columns_are_null_and_missing_text_is_named(tmp_path: Path) -> N
         list(read_batches(path))
 
 
-def test_a_column_of_texts_falls_to_the_same_parts() -> None:
+def test_a_column_of_texts_falls_to_the_same_splits() -> None:
     texts = [f"text {number} 文" for number in range(300)]
     column = pa.array(["", *texts]).slice(1)
-    assert compute_text_fractions(column).tolist() == [list(hash_to_fractions(text)) for text in texts]
+    assert compute_text_fractions(column).tolist() == [list(hash_to_fractions(text.encode())) for text in texts]
     numbers = assign_splits(compute_text_fractions(column)[:, 0], SplitFractions(0.1, 0.2))
     assert [SPLITS[number] for number in numbers] == [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
 
 
-def test_survey_counts_and_sampled_reads_the_training_part_only(tmp_path: Path) -> None:
+def test_the_survey_counts_and_the_sample_reads_the_training_split_only(tmp_path: Path) -> None:
     texts = [f"字 {number}" for number in range(1_200)]
     path = tmp_path / "00000.parquet"
     language = ["zh" if number % 4 == 0 else "en" for number in range(1_200)]
@@ -93,7 +93,7 @@ def test_languages_share_the_sample_by_a_power_of_their_size() -> None:
     sizes = {"en": 8_000.0, "zh": 1_000.0, "xx": 0.0}
     assert compute_sampling_rates(sizes, 900, 1.0) == pytest.approx({"en": 0.1, "zh": 0.1})
     assert compute_sampling_rates(sizes, 900, 0.0) == pytest.approx({"en": 450 / 8_000, "zh": 0.45})
-    often = compute_sampling_rates(sizes, 1e9, 0.5)
-    assert often["zh"] > 1 > often["en"]
-    assert sum(often[language] * sizes[language] for language in often) == pytest.approx(9_000)
+    rates = compute_sampling_rates(sizes, 1e9, 0.5)
+    assert rates["zh"] > 1 > rates["en"]
+    assert sum(rates[language] * sizes[language] for language in rates) == pytest.approx(9_000)
     assert compute_sampling_rates({}, 1e9, 0.5) == {}

@@ -87,7 +87,7 @@ class SiteSection(Benchmark):
                 f"the held-out pages make {len(names)} classes with {self.fewest_documents} documents and "
                 f"{self.fewest_passages} passages each, and two are the fewest "
                 f"(most documents: {dict(sizes.most_common(5))})",
-                "Hold out more documents (tokenize.heldout), or in evaluate.benchmarks.site_section lower "
+                "Hold out more documents (tokenize.heldout_fraction), or in evaluate.benchmarks.site_section lower "
                 "fewest_documents or fewest_passages, give a pattern that fits the URLs, or set enabled to false",
             )
         made = {name: _frame(rows, names) for name, rows in parts.items()}

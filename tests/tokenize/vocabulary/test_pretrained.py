@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tasks.errors import StageFailure
 from tasks.tokenize.vocabulary.pretrained import adopt_tokenizer, digest_tokenizer
 from tasks.tokenize.vocabulary.special_tokens import list_further_tokens, load_tokenizer
-from tests.tokenize.samples import foreign, small
+from tests.tokenize.samples import train_foreign, train_small
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +17,16 @@ def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gpt2")
     end = "<|endoftext|>"
     PreTrainedTokenizerFast(
-        tokenizer_object=foreign(None), bos_token=end, eos_token=end, unk_token=end, model_max_length=1024
+        tokenizer_object=train_foreign(None), bos_token=end, eos_token=end, unk_token=end, model_max_length=1024
     ).save_pretrained(folder)
     return folder
 
 
-def bert(folder: Path) -> Path:
+def make_bert(folder: Path) -> Path:
     """BERT's own names."""
-    tokenizer = Tokenizer.from_str(small("wordpiece").to_str().replace("<bos>", "[CLS]").replace("<eos>", "[SEP]"))
+    tokenizer = Tokenizer.from_str(
+        train_small("wordpiece").to_str().replace("<bos>", "[CLS]").replace("<eos>", "[SEP]")
+    )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, cls_token="[CLS]", sep_token="[SEP]", pad_token="<pad>", unk_token="<unk>",
         mask_token="<mask>",
@@ -49,7 +51,7 @@ def test_missing_special_tokens_are_numbered_behind_the_last(gpt2: Path, tmp_pat
 
 
 def test_names_of_other_families_keep_their_roles(tmp_path: Path) -> None:
-    counts = adopt_tokenizer(tmp_path / "out", str(bert(tmp_path / "in")), "add", 20)
+    counts = adopt_tokenizer(tmp_path / "out", str(make_bert(tmp_path / "in")), "add", 20)
     opened = AutoTokenizer.from_pretrained(tmp_path / "out" / "tokenizer")
     assert counts == {"added": 0}
     assert (opened.bos_token, opened.eos_token) == (opened.cls_token, opened.sep_token) == ("[CLS]", "[SEP]")
@@ -59,7 +61,7 @@ def test_names_of_other_families_keep_their_roles(tmp_path: Path) -> None:
 def test_refused_when_special_tokens_are_missing_and_may_not_be_added(gpt2: Path, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"lacks \d+ special tokens \(<pad>, <mask>, <fim_prefix>.*missing_special"):
         adopt_tokenizer(tmp_path, str(gpt2), "refuse", 0)
-    adopt_tokenizer(tmp_path / "out", str(bert(tmp_path / "in")), "refuse", 20)
+    adopt_tokenizer(tmp_path / "out", str(make_bert(tmp_path / "in")), "refuse", 20)
 
 
 def test_what_is_no_fast_tokenizer_is_named(tmp_path: Path) -> None:
