@@ -64,7 +64,7 @@ def check_evaluation(recipe: Recipe, choice: Choice) -> None:
     """Raise StageFailure when the settings leave an evaluation that is asked for without a task."""
     if is_built(evaluate, choice):
         # earlier snapshots of a corpus may have held pages out
-        check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout)
+        check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
 
 
 def before_training(

@@ -27,9 +27,24 @@ CLEAN: Mapping[str, str] = {
     "clean.filters.quality.bad": "negative_examples",
 }
 
-DEDUP: Mapping[str, str] = {}
+DEDUP: Mapping[str, str] = {
+    "dedup.shingle": "ngram_size",
+    "dedup.near": "near_duplicates",
+    "dedup.parts": "repeated_passages",
+    "dedup.part_words": "min_passage_words",
+    "dedup.decontaminate.window": "ngram_size",
+    "dedup.decontaminate.around": "context_chars",
+    "dedup.decontaminate.fewest_characters": "min_fragment_chars",
+    "dedup.decontaminate.most_pieces": "max_fragments",
+    "dedup.decontaminate.most_documents": "max_documents",
+}
 
-TOKENIZE: Mapping[str, str] = {}
+TOKENIZE: Mapping[str, str] = {
+    "tokenize.vocabulary": "vocab_size",
+    "tokenize.smoothing": "language_alpha",
+    "tokenize.validation": "validation_fraction",
+    "tokenize.heldout": "heldout_fraction",
+}
 
 PRETRAIN: Mapping[str, str] = {}
 

@@ -94,7 +94,7 @@ def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Dr
     assert counts["documents"] == cleaned.counts["kept"]
     assert len(rows_of(deduped, "documents")) == counts["kept"]
 
-    _, tokens = run(tokenize, Tokenize(vocabulary=400, validation=0, heldout=0), unique)
+    _, tokens = run(tokenize, Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), unique)
     assert tokens.folder.exists()
 
 
@@ -120,7 +120,7 @@ def test_duplicate_ids_reach_tokens_once(tmp_path: Path, as_artifact: AsArtifact
         rows = [document(f"{PROSE}{n} ", identity=f"{n:032x}") for n in (0, 1, 1)]
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in" / "documents" / f"{number:05d}.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 6
     stays = [row["id"] for row in rows_of(draft, "documents")]
     assert len(stays) == len(set(stays)) == draft.counts["kept"]
@@ -135,12 +135,14 @@ def test_strange_documents_end_no_stage(
     documents = [document(ROWS[name], "f" * 32), *(document(f"{PROSE}{n} " * 3, f"{n:032x}") for n in range(20))]
     pq.write_table(pa.Table.from_pylist(documents), tmp_path / "in" / "documents" / "00000.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 21
     assert draft.counts["kept"] >= 20
     assert len(rows_of(draft, "documents")) == draft.counts["kept"]
     tokens = make_draft("tokenize")
-    tokenize.build(Tokenize(vocabulary=400, validation=0, heldout=0), tokens, as_artifact(draft.path, "dedup"))
+    tokenize.build(
+        Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), tokens, as_artifact(draft.path, "dedup")
+    )
     assert list(tokens.path.rglob("*.arrow"))
 
 
@@ -157,7 +159,7 @@ OTHER = pa.table({"body": ["x"], "number": [1]})
         (extract, SETTINGS.extract_settings(), "index", "crawl"),
         (clean, SETTINGS, "documents", "extract"),
         (dedup, Dedup(), "documents", "clean"),
-        (tokenize, Tokenize(vocabulary=400), "documents", "dedup"),
+        (tokenize, Tokenize(vocab_size=400), "documents", "dedup"),
     ],
     ids=["extract", "clean", "dedup", "tokenize"],
 )

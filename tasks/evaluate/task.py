@@ -59,8 +59,9 @@ def check_settings(settings: Evaluate, heldout: float) -> None:
     needing = [block_kind(type(each)) for each in settings.enabled() if each.from_heldout]
     if needing and not heldout:
         raise BadSetting(
-            f"evaluate: tokenize.heldout is 0, and the benchmark {needing[0]} is made of held-out pages",
-            f"Raise tokenize.heldout, or switch it off with --set evaluate.benchmarks.{needing[0]}.enabled=false",
+            f"evaluate: tokenize.heldout_fraction is 0, and the benchmark {needing[0]} is made of held-out pages",
+            "Raise tokenize.heldout_fraction, or switch it off with "
+            f"--set evaluate.benchmarks.{needing[0]}.enabled=false",
         )
     try:
         check_benchmarks(settings, own, pl.DataFrame(), alone=not needing)

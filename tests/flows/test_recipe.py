@@ -48,7 +48,7 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
             "evaluate.benchmarks.labelled_text.sets=[{train: x}]",
             "evaluate.benchmarks.labelled_text.sets[0].name: it must",
         ),
-        ("tokenize.vocabulary=310", "tokenize.vocabulary = 310 has no room for text: special tokens, "),
+        ("tokenize.vocab_size=310", "tokenize.vocab_size = 310 has no room for text: special tokens, "),
         ("dedup.threshold", "'dedup.threshold' is not of the form path.to.setting=value"),
         ("dedup.threshold=[", "the value of dedup.threshold is not YAML: ["),
     ],

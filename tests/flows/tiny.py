@@ -68,7 +68,7 @@ SETTINGS: dict[str, Any] = {
     "crawl": {"source": {"kind": "web", "web": {"delay": 0.0, "per_host": 8}}, "shards": {"pages": 20}},
     "clean": {"filters": {"length": {"min": 100}, "duplicate_lines": {"enabled": False},
                           "duplicate_line_characters": {"enabled": False}}},
-    "tokenize": {"vocabulary": 600, "validation": 0.1, "heldout": 0.5},
+    "tokenize": {"vocab_size": 600, "validation_fraction": 0.1, "heldout_fraction": 0.5},
     "pretrain": {
         "architecture": {"size": "tiny", "layers": 1, "width": 32, "heads": 2, "context": 64},
         "objective": {"kind": "causal"},

@@ -91,8 +91,8 @@ def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: l
             "crawl: the seed docs.example.org only stands for one. Put your own seed into crawl.source.web.seeds",
         ),
         (
-            "tokenize.heldout=0",
-            "evaluate: tokenize.heldout is 0, and the benchmark site_section is made of held-out pages",
+            "tokenize.heldout_fraction=0",
+            "evaluate: tokenize.heldout_fraction is 0, and the benchmark site_section is made of held-out pages",
         ),
         ("evaluate.benchmarks.site_section.enabled=false", "evaluate: no benchmark is enabled"),
         (
