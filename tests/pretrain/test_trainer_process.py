@@ -15,16 +15,16 @@ import torch
 
 from tasks.errors import StageFailure, Transient
 from tasks.model.checkpoint import Checkpoints
-from tasks.pretrain.__main__ import understood
+from tasks.pretrain.__main__ import as_known_failure
 from tasks.pretrain.monitoring.metrics import read_metrics
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.task import pretrain
-from tasks.pretrain.trainer_process import ROOT, _ended, run_trainer
+from tasks.pretrain.trainer_process import ROOT, _explain_exit, run_trainer
 from tasks.store import Artifact, Draft
 from tests.pretrain.conftest import small
 from tests.waiting import wait_until
 
-SETTINGS = small(steps=60, validate_every=10)
+SETTINGS = small(steps=60, eval_interval=10)
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +77,8 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
 def files(folder: Path) -> dict[str, bytes]:
     inside = [path for path in folder.rglob("*") if path.is_file()]
     names = {path: str(path.relative_to(folder)) for path in inside}
-    timed = ("summary.md", "speed.jsonl")  # how fast the run was
-    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and name not in timed}
+    timed = ("summary.md", "speed.jsonl", "events/")  # times, which enter no digest
+    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and not name.startswith(timed)}
 
 
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
@@ -140,8 +140,8 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
 def test_clear_failures_cross_the_process_border(make_draft: Callable[[str], Draft], tokens: Path) -> None:
     draft = make_draft("few")
     with pytest.raises(StageFailure, match="one batch needs 100000") as failure:
-        run_trainer(job(draft, tokens, small(batch={"rows": 100000})), 8)
-    assert "lower pretrain.batch.rows" in failure.value.hint
+        run_trainer(job(draft, tokens, small(batch={"batch_size": 100000})), 8)
+    assert "lower pretrain.batch.batch_size" in failure.value.hint
     assert not isinstance(failure.value, Transient)
     assert not files(draft.path)
 
@@ -156,7 +156,7 @@ def test_a_stalled_run_shows_where_it_stands(
 
 
 def test_the_clock_shows_where_a_process_stands() -> None:
-    code = "import time; from tasks.pretrain import guard; guard.alive(); time.sleep(600)"
+    code = "import time; from tasks.pretrain import watchdog; watchdog.reset_watchdog(); time.sleep(600)"
     environment = {**os.environ, "TEXTMILL_STALL_SECONDS": "0.5"}
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
@@ -169,9 +169,11 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
     from tasks.pretrain import watchdog
 
     draft = make_draft("shared")
-    with watchdog.alone(draft.scratch):
-        code = "import sys; from pathlib import Path; from tasks.pretrain import guard; guard.LOCK_SECONDS = 0.2\n"
-        code += "with guard.alone(Path(sys.argv[1])): print('both')"
+    with watchdog.exclusive_lock(draft.scratch):
+        code = (
+            "import sys; from pathlib import Path; from tasks.pretrain import watchdog; watchdog.LOCK_SECONDS = 0.2\n"
+        )
+        code += "with watchdog.exclusive_lock(Path(sys.argv[1])): print('both')"
         other = subprocess.run(
             [sys.executable, "-c", code, str(draft.scratch)], capture_output=True, text=True, cwd=ROOT, check=False
         )
@@ -194,7 +196,7 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
 def test_each_end_has_a_clear_sentence(
     code: int, told: dict[str, object], errors: str, kind: type[StageFailure], words: str
 ) -> None:
-    failure = _ended(code, told, errors)
+    failure = _explain_exit(code, told, errors)
     assert type(failure) is kind
     with pytest.raises(kind, match=words):
         raise failure
@@ -214,13 +216,13 @@ def test_each_end_has_a_clear_sentence(
     ],
 )
 def test_errors_with_a_mend_are_told_with_it(error: Exception, words: str) -> None:
-    failure = understood(error)
+    failure = as_known_failure(error)
     assert failure is not None
     assert re.search(words, str(failure))
 
 
 def test_a_bug_is_not_dressed_up() -> None:
-    assert understood(KeyError("x")) is None
+    assert as_known_failure(KeyError("x")) is None
 
 
 def test_leaving_the_stage_stops_the_trainer(
@@ -237,7 +239,7 @@ def test_leaving_the_stage_stops_the_trainer(
         seen.append(trainer.pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer_process, "_followed", interrupted)
+    monkeypatch.setattr(trainer_process, "_follow_output", interrupted)
     with pytest.raises(KeyboardInterrupt) as raised:
         run_trainer(job(draft, tokens, small(steps=100000)), 100000)
     with pytest.raises(ProcessLookupError):

@@ -33,7 +33,7 @@ def test_a_trial_ends_with_its_loss_and_leaves_nothing(
 def test_a_hopeless_one_is_ended_where_the_judge_says(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
-    settings = small(steps=100_000, validate_every=4)
+    settings = small(steps=100_000, eval_interval=4)
     assert validation_loss_of(settings, [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: True) is None
     assert not (tmp_path / "trial").exists()
 

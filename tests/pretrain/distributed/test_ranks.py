@@ -13,8 +13,8 @@ import torch
 
 from tasks.errors import StageFailure
 from tasks.model.hardware import num_ranks
-from tasks.pretrain.__main__ import become_ranks
-from tasks.pretrain.distributed.ranks import Ranks, spread
+from tasks.pretrain.__main__ import exec_torchrun
+from tasks.pretrain.distributed.ranks import Ranks, map_over_ranks
 from tasks.pretrain.monitoring.metrics import read_metrics
 from tasks.pretrain.task import pretrain
 from tasks.pretrain.training.loop import Training, train
@@ -22,21 +22,21 @@ from tasks.store import Artifact, Store
 from tests.pretrain.conftest import CPU, finish, small
 
 OPTIMIZER = {"kind": "adamw", "learning_rate": 1e-3}
-SETTINGS = small(steps=50, validate_every=25, optimizer=OPTIMIZER, batch={"rows": 8, "accumulation": 2})
-SHORT = small(batch={"rows": 8}, optimizer=OPTIMIZER)
+SETTINGS = small(steps=50, eval_interval=25, optimizer=OPTIMIZER, batch={"batch_size": 8, "grad_accumulation": 2})
+SHORT = small(batch={"batch_size": 8}, optimizer=OPTIMIZER)
 
 
 def test_the_parts_of_all_ranks_are_the_whole_in_order() -> None:
-    slots = np.arange(12)
+    samples = np.arange(12)
     for count in (1, 2, 3, 4):
-        shares = [Ranks(number, count).share(slots) for number in range(count)]
-        assert np.concatenate(shares).tolist() == slots.tolist()
+        shares = [Ranks(number, count).select_own(samples) for number in range(count)]
+        assert np.concatenate(shares).tolist() == samples.tolist()
 
 
 def test_a_process_alone_is_all_ranks() -> None:
     alone = Ranks()
-    assert alone.leads
-    assert alone.summed(1.5, 2) == [1.5, 2]
+    assert alone.is_leader
+    assert alone.sum(1.5, 2) == [1.5, 2]
     assert (alone.any(flag=True), alone.any(flag=False)) == (True, False)
 
 
@@ -61,7 +61,7 @@ def test_the_trainer_becomes_torchrun_where_there_are_several(
     monkeypatch.setattr("os.execv", lambda _, command: commands.append(command))
     for name, value in {"TEXTMILL_DEVICE": "cpu", "PYTHONSAFEPATH": "", **environment}.items():
         monkeypatch.setenv(name, value)
-    become_ranks(["job.json", "--attached"])
+    exec_torchrun(["job.json", "--attached"])
     assert bool(commands) == started
     if started:
         assert "--nproc-per-node=3" in commands[0]
@@ -111,16 +111,16 @@ def test_the_stage_takes_the_steps_of_one_rank_with_two_of_which_one_is_killed(
     one = training(SETTINGS, "one")
     finish(one)
     two = read_metrics(artifact.folder / "metrics.jsonl")
-    assert [line["tokens"] for line in two] == [line["tokens"] for line in one.metrics.lines]
+    assert [line["tokens"] for line in two] == [line["tokens"] for line in one.metrics.records]
     for what in ("loss", "gradient_norm"):
-        assert [line[what] for line in two] == pytest.approx([line[what] for line in one.metrics.lines], rel=1e-5)
-    assert two[-1]["validation_loss"] == pytest.approx(one.metrics.lines[-1]["validation_loss"], rel=1e-5)
+        assert [line[what] for line in two] == pytest.approx([line[what] for line in one.metrics.records], rel=1e-5)
+    assert two[-1]["validation_loss"] == pytest.approx(one.metrics.records[-1]["validation_loss"], rel=1e-5)
 
 
 def begun(ranks: Ranks, scratch: Path, tokens: Path) -> None:
     run = Training(SHORT, [tokens], scratch, CPU, ranks)
     # told to stop on one rank, both stop
-    train(run, report=lambda *_: None, stopped=lambda: ranks.number == 1 and run.step >= 3, seconds=1e9)
+    train(run, report=lambda *_: None, stopped=lambda: ranks.rank == 1 and run.step >= 3, seconds=1e9)
     assert run.step == 3
 
 
@@ -132,17 +132,17 @@ def test_another_number_of_ranks_goes_on_with_the_same_rows(
     assert resumed.resumed_at == 3
     for run in (whole, resumed):
         finish(run)
-    pairs = list(zip(whole.metrics.lines, resumed.metrics.lines, strict=True))
+    pairs = list(zip(whole.metrics.records, resumed.metrics.records, strict=True))
     assert all(one["tokens"] == other["tokens"] for one, other in pairs)
     assert [one["loss"] for one, _ in pairs] == pytest.approx([other["loss"] for _, other in pairs], rel=1e-5)
 
 
 def shared_work(_: Ranks) -> None:
     stack = torch.arange(30.0).reshape(5, 2, 3)
-    assert torch.equal(spread(lambda part: part * 2, stack), stack * 2)
+    assert torch.equal(map_over_ranks(lambda part: part * 2, stack), stack * 2)
     # half of the five, and one of padding for the second rank
-    assert torch.equal(spread(torch.ones_like, stack), torch.ones_like(stack))
-    assert torch.equal(spread(lambda part: torch.full_like(part, len(part)), stack), torch.full_like(stack, 3))
+    assert torch.equal(map_over_ranks(torch.ones_like, stack), torch.ones_like(stack))
+    assert torch.equal(map_over_ranks(lambda part: torch.full_like(part, len(part)), stack), torch.full_like(stack, 3))
 
 
 def test_the_work_on_a_stack_is_shared(as_two_ranks: Callable[..., None]) -> None:
@@ -150,10 +150,10 @@ def test_the_work_on_a_stack_is_shared(as_two_ranks: Callable[..., None]) -> Non
 
 
 def agree(ranks: Ranks, seen: Path) -> None:
-    (seen / str(ranks.number)).write_text(str((ranks.summed(ranks.number + 1.5), ranks.any(flag=ranks.leads))))
+    (seen / str(ranks.rank)).write_text(str((ranks.sum(ranks.rank + 1.5), ranks.any(flag=ranks.is_leader))))
     with pytest.raises(StageFailure, match="must see the same scratch folder"):
-        ranks.checked("a checkpoint of step", ranks.number)
-    ranks.checked("a checkpoint of step", 7)
+        ranks.check_equal("a checkpoint of step", ranks.rank)
+    ranks.check_equal("a checkpoint of step", 7)
 
 
 def test_ranks_add_up_and_agree(as_two_ranks: Callable[..., None], tmp_path: Path) -> None:

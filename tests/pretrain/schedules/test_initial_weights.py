@@ -9,6 +9,7 @@ import torch
 
 from tasks.errors import StageFailure
 from tasks.pretrain.schedules.initial_weights import StartFrom
+from tasks.pretrain.training.checkpointing import save_checkpoint
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import small
 
@@ -20,7 +21,7 @@ def trained(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("trained")
     run = Training(small(steps=30), [tokens], root / "scratch", CPU)
-    while not run.done:
+    while not run.is_done:
         run.advance()
     run.learner.module.save_pretrained(root / "model")
     for file in (tokens / "tokenizer").iterdir():
@@ -43,7 +44,7 @@ def test_frozen_parameters_stay_and_the_others_move(training: Callable[..., Trai
     run = training(settings, "frozen")
     before = {name: parameter.detach().clone() for name, parameter in run.learner.module.named_parameters()}
     run.advance()
-    run.save()
+    save_checkpoint(run)
     moved = {name for name, p in run.learner.module.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {name for name in before if "wte" not in name and ".h.0." not in name}
     run.checkpoints.wait()
@@ -54,7 +55,7 @@ def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> No
     run = training(small(start_from={"layer_decay": 0.5}), "decayed")
     rates = {
         run.optimizers.names[parameter]: group["lr"]
-        for part in run.optimizers.parts
+        for part in run.optimizers.optimizers
         for group in part.param_groups
         for parameter in group["params"]
     }
@@ -67,7 +68,9 @@ def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> No
 
 
 def test_a_pattern_that_fits_nothing_and_one_that_fits_all_are_refused(training: Callable[..., Training]) -> None:
-    with pytest.raises(StageFailure, match=r"\*embeddings\* fits no parameter. They are named transformer.wte.weight"):
+    with pytest.raises(
+        StageFailure, match=r"\*embeddings\* matches no parameter. They are named transformer.wte.weight"
+    ):
         training(small(start_from={"frozen": ["*embeddings*"]}))
     with pytest.raises(StageFailure, match="leaves nothing to train"):
         training(small(start_from={"frozen": ["*"]}))

@@ -11,6 +11,7 @@ import pytest
 from tasks.block import discover_blocks
 from tasks.errors import StageFailure
 from tasks.model.architecture import READS
+from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.distributed.ranks import Ranks
@@ -21,7 +22,7 @@ from tests.pretrain.conftest import CPU, small
 
 KINDS = sorted(discover_blocks(Objective))
 STEPS = 3
-MUON = small(steps=STEPS, validate_every=STEPS, batch={"rows": 8}, optimizer={"learning_rate": 1e-3})
+MUON = small(steps=STEPS, eval_interval=STEPS, batch={"batch_size": 8}, optimizer={"learning_rate": 1e-3})
 
 
 @functools.cache
@@ -32,7 +33,7 @@ def family_of(kind: str, tokenizer: Path) -> str:
         with contextlib.suppress(StageFailure):
             if reads == objective.reads:
                 architecture = small(family=family, objective={"kind": kind}).architecture
-                objective.learner(PackedModel(architecture.build(vocabulary, 0), reads), vocabulary, 0)
+                objective.learner(PackedModel(build_model(architecture, vocabulary, 0), reads), vocabulary, 0)
                 return family
     raise AssertionError(f"no family fits {kind}")
 
@@ -40,8 +41,11 @@ def family_of(kind: str, tokenizer: Path) -> str:
 def settings_of(kind: str, tokens: Path, accumulation: int = 1) -> Pretrain:
     family = family_of(kind, tokens / "tokenizer")
     # Adam moves a weight without a gradient by the sign of its rounding errors: see that such steps are small
-    given = {"optimizer": {"kind": "adamw", "learning_rate": 1e-4}, "batch": {"rows": 8, "accumulation": accumulation}}
-    return small(family=family, objective={"kind": kind}, validate_every=STEPS, steps=STEPS, **given)
+    given = {
+        "optimizer": {"kind": "adamw", "learning_rate": 1e-4},
+        "batch": {"batch_size": 8, "grad_accumulation": accumulation},
+    }
+    return small(family=family, objective={"kind": kind}, eval_interval=STEPS, steps=STEPS, **given)
 
 
 def advanced(run: Training) -> list[dict[str, float]]:
@@ -52,7 +56,7 @@ def some_steps(ranks: Ranks, folder: Path, tokens: Path) -> None:
     """Of every objective, as each of the ranks saw them."""
     for kind in KINDS:
         run = Training(settings_of(kind, tokens, accumulation=2), [tokens], folder / kind, CPU, ranks)
-        (folder / f"{kind}.{ranks.number}.json").write_text(json.dumps(advanced(run)))
+        (folder / f"{kind}.{ranks.rank}.json").write_text(json.dumps(advanced(run)))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,7 @@ def test_two_ranks_are_the_same_step_as_one(
 
 def muon_steps(ranks: Ranks, folder: Path, tokens: Path) -> None:
     run = Training(MUON, [tokens], folder / "run", CPU, ranks)
-    (folder / f"{ranks.number}.json").write_text(json.dumps(advanced(run)))
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(advanced(run)))
 
 
 def test_muon_shared_by_two_ranks_takes_the_steps_of_one(

@@ -8,8 +8,10 @@ import torch
 from tasks.errors import StageFailure
 from tasks.model.hardware import Hardware
 from tasks.pretrain.monitoring.metrics import read_metrics
+from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training, train
 from tests.pretrain.conftest import finish, forty_steps, learnt, small
+from tests.pretrain.event_files import read_points
 
 Start = Callable[..., Training]
 
@@ -30,11 +32,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(training: Start, family
     assert resumed.resumed_at == stops[-1]
     finish(resumed)
     assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
-    state, other = whole.optimizers.state(), resumed.optimizers.state()
+    state, other = whole.optimizers.get_state(), resumed.optimizers.get_state()
     assert state.keys() == other.keys()
     assert all(torch.equal(state[name], other[name]) for name in state)
-    for one, two in ((whole.metrics.path, resumed.metrics.path), (whole.metrics.events, resumed.metrics.events)):
-        assert one.read_bytes() == two.read_bytes()
+    assert whole.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
+    assert read_points(whole.metrics.events.folder) == read_points(resumed.metrics.events.folder)
 
 
 def test_lines_behind_the_checkpoint_are_dropped_and_made_again(training: Start) -> None:
@@ -66,7 +68,7 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
     runs = []
     for accumulation in (1, 2, 4):
         optimizer = {"kind": "adamw", "learning_rate": 1e-3}
-        settings = small(family=family, batch={"rows": 8, "accumulation": accumulation}, optimizer=optimizer)
+        settings = small(family=family, batch={"batch_size": 8, "grad_accumulation": accumulation}, optimizer=optimizer)
         run = training(settings, f"in {accumulation}")
         lines = finish(run, until=4)
         runs.append((run, [line["loss"] for line in lines], [line["gradient_norm"] for line in lines]))
@@ -81,18 +83,18 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str, margin: float) -> None:
     optimizer = {"kind": kind, "learning_rate": 0.01}
-    run = training(forty_steps(family=family, validate_every=20, optimizer=optimizer))
+    run = training(forty_steps(family=family, eval_interval=20, optimizer=optimizer))
     assert learnt(run) > margin
-    assert [line["step"] for line in run.metrics.lines if "validation_loss" in line] == [20, 40]
+    assert [line["step"] for line in run.metrics.records if "validation_loss" in line] == [20, 40]
 
 
 def test_the_gradient_is_clipped_to_the_norm(training: Start) -> None:
-    run = training(small(optimizer={"clip": 0.01, "kind": "adamw"}))
+    run = training(small(optimizer={"max_grad_norm": 0.01, "kind": "adamw"}))
     run.gradients.accumulate(np.arange(4))
     before = run.gradients.clip()
     assert before > 0.01
     assert run.gradients.clip() == pytest.approx(0.01, rel=1e-4)
-    run = training(small(optimizer={"clip": 0}), "unclipped")
+    run = training(small(optimizer={"max_grad_norm": 0}), "unclipped")
     run.gradients.accumulate(np.arange(4))
     assert run.gradients.clip() == pytest.approx(run.gradients.clip(), rel=1e-6)
 
@@ -110,28 +112,28 @@ def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_checkpoint(trai
 
 
 def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = small(steps=20, validate_every=2, patience=2)
+    settings = small(steps=20, eval_interval=2, patience=2)
     losses = iter([5.0, 4.0, 4.5, 4.2])
     run = training(settings)
-    monkeypatch.setattr(run.gradients, "validation_loss", lambda: next(losses))
+    monkeypatch.setattr(run.gradients, "compute_validation_loss", lambda: next(losses))
     seen: dict[int, dict[str, torch.Tensor]] = {}
     train(run, report=lambda at, _: seen.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
-    assert (run.step, run.best, run.best_step, run.done) == (8, 4.0, 4, True)
+    assert (run.step, run.best_loss, run.best_step, run.is_done) == (8, 4.0, 4, True)
     assert run.checkpoints.steps() == [4, 7, 8]
     again = training(settings)
-    assert (again.done, again.best, again.best_step, again.worse) == (True, 4.0, 4, 2)
-    again.take_final()
+    assert (again.is_done, again.best_loss, again.best_step, again.validations_since_best) == (True, 4.0, 4, 2)
+    load_final_weights(again)
     assert all(torch.equal(tensor, seen[4][name]) for name, tensor in weights(again).items())
 
 
 def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -> None:
     run = training(small(family="bert"))
-    assert run.gradients.validation_loss() == run.gradients.validation_loss()
+    assert run.gradients.compute_validation_loss() == run.gradients.compute_validation_loss()
     assert all(parameter.grad is None for parameter in run.gradients.parameters)
 
 
 def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path) -> None:
-    run = Training(small(steps=20, batch={"rows": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
+    run = Training(small(steps=20, batch={"batch_size": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
     lines = finish(run)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
     assert {tensor.dtype for tensor in weights(run).values()} == {torch.float32}
@@ -139,7 +141,7 @@ def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path)
 
 def test_fewer_rows_than_a_batch_are_refused_with_the_numbers(training: Start) -> None:
     with pytest.raises(StageFailure, match=r"training tokens fill \d+ rows of 32, and one batch needs 100000"):
-        training(small(batch={"rows": 100000}))
+        training(small(batch={"batch_size": 100000}))
 
 
 def test_patience_without_validation_documents_is_refused(training: Start, tokens: Path, tmp_path: Path) -> None:
