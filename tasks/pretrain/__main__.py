@@ -39,7 +39,7 @@ EXIT_FAILED, EXIT_STOPPED = 3, 75
 REPORT_INTERVAL = 0.5  # seconds
 
 
-def emit(**message: Any) -> None:
+def emit_message(**message: Any) -> None:
     """Write one line of JSON for the parent, or for the person who started the process."""
     try:
         print(json.dumps(message), flush=True)
@@ -60,12 +60,12 @@ class ProgressReporter:
         seconds = run.usage.seconds - self.throughput.seconds
         self.wandb_run.log(metrics, self.throughput.add(run.step, num_tokens, run.num_predictions, seconds))
         while run.notes:
-            emit(note=run.notes.pop(0))
+            emit_message(note=run.notes.pop(0))
         if time.monotonic() - self.reported_at >= REPORT_INTERVAL or run.is_done or "validation_loss" in metrics:
             self.reported_at = time.monotonic()
             message = {"step": run.step, "steps": run.settings.num_steps, "loss": metrics["loss"]}
             message |= {"rate": self.throughput.tokens_per_second, "mfu": self.throughput.mfu}
-            emit(**message, **{name: metrics[name] for name in metrics if name == "validation_loss"})
+            emit_message(**message, **{name: metrics[name] for name in metrics if name == "validation_loss"})
 
 
 def collect_counts(run: Training, throughput: Throughput) -> dict[str, Any]:
@@ -105,7 +105,8 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
     scratch = Path(job["scratch"])
     reset_watchdog()
     with join_ranks(hardware.device) as ranks, exclusive_lock(scratch) if ranks.is_leader else nullcontext():
-        ranks.barrier()  # the leader holds the lock for all
+        # the leader holds the lock for all: the others wait until it has it
+        ranks.barrier()
         settings = Pretrain.model_validate(job["settings"])
         if settings.onnx != "none":
             check_packages()
@@ -120,7 +121,8 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            error.__traceback__ = None  # its frames hold what fills the memory
+            # its frames hold the tensors that fill the memory, and the search for a batch that fits needs that memory
+            error.__traceback__ = None
             raise describe_out_of_memory(error, run) from error
     stop_watchdog()
     return code
@@ -129,8 +131,8 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
 def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds: float) -> int:
     """Train as the first rank, or the only one: it also reports, and exports. Returns the exit code."""
     if run.resumed_at:
-        emit(note=f"resumes from the checkpoint of step {run.resumed_at}")
-    emit(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.folder}")
+        emit_message(note=f"resumes from the checkpoint of step {run.resumed_at}")
+    emit_message(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.folder}")
     scratch = Path(job["scratch"])
     wandb_run = WandbRun(scratch, run.settings.semantic())
     settings, hardware = run.settings, run.hardware
@@ -140,7 +142,7 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
     throughput.close()
     wandb_run.finish(0 if is_done else EXIT_STOPPED)
     if not is_done:
-        emit(stopped=stop.reason or "a signal to another rank", step=run.step)
+        emit_message(stopped=stop.reason or "a signal to another rank", step=run.step)
         return EXIT_STOPPED
     reset_watchdog()
     counts = collect_counts(run, throughput)
@@ -149,7 +151,7 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
         if is_sharded(run.gradients.loss_module):  # the last checkpoint holds whole weights
             run = Training(settings, tokens, scratch, replace(hardware, parallel="replicate"))
         export_model(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"], throughput.records)
-    emit(done=counts)
+    emit_message(done=counts)
     return 0
 
 
@@ -194,7 +196,7 @@ def main() -> int:
         failure = as_known_failure(error)
         if failure is None:
             raise
-        emit(failure={"what": failure.what, "mend": failure.hint})
+        emit_message(failure={"what": failure.what, "mend": failure.hint})
     return EXIT_FAILED
 
 

@@ -17,7 +17,7 @@ from tasks.pretrain.schedules.snapshot_mixing import Snapshots
 
 
 class Optimizer(Block):
-    """How gradients become steps."""
+    """The optimizer: Muon beside AdamW, or AdamW alone."""
 
     kind: Literal["muon", "adamw"] = "muon"
     """muon: orthogonalised momentum for the matrices inside the model, and AdamW for the rest; adamw: AdamW for all"""
@@ -110,17 +110,19 @@ class Pretrain(Block):
         # search for the fewest steps that read enough. Steps of the smallest size are the upper bound.
         max_steps = math.ceil(self.tokens / (self.batch.min_batch_size * self.seq_length))
         return 1 + bisect.bisect_left(
-            range(1, max_steps), self.tokens, key=lambda steps: self._ramp(steps).sum_before(steps) * self.seq_length
+            range(1, max_steps),
+            self.tokens,
+            key=lambda steps: self._build_ramp(steps).sum_before(steps) * self.seq_length,
         )
 
-    def _ramp(self, steps: int) -> Ramp:
+    def _build_ramp(self, steps: int) -> Ramp:
         batch = self.batch
         return Ramp(batch.min_batch_size, batch.batch_size, round(batch.warmup_fraction * steps))
 
     @property
     def batch_size_ramp(self) -> Ramp:
         """Rows in each step."""
-        return self._ramp(self.num_steps)
+        return self._build_ramp(self.num_steps)
 
     @property
     def seq_length_ramp(self) -> Ramp:

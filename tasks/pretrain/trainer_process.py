@@ -67,7 +67,8 @@ def _start_trainer(job_path: Path, stderr: int) -> Iterator[subprocess.Popen[str
     process = subprocess.Popen(  # noqa: S603 - this very interpreter, on a file we wrote
         # -P: a folder called `tasks` in the working directory is not ours
         [sys.executable, "-P", "-m", "tasks.pretrain", str(job_path), "--attached"],
-        stdin=subprocess.PIPE,  # held open while we live: its end tells the trainer that we do not
+        # held open while we live: its end tells the trainer that we do not, even after a SIGKILL
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,

@@ -46,18 +46,19 @@ class StopRequest:
         while os.read(sys.stdin.fileno(), 1024):
             pass
         self.reason = self.reason or "the end of its parent"
+        # a step that never ends must not outlive the parent
         time.sleep(GRACE_SECONDS)
-        os._exit(1)  # a step that never ends must not outlive the parent
+        os._exit(1)
 
 
 @contextlib.contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold the folder's lock inside the block. Raises StageFailure when another trainer holds it for a minute.
 
-    A trainer whose parent was killed may still be writing its last checkpoint. The system frees the lock of a process
-    that dies.
+    A trainer whose parent was killed may still be writing its last checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # flock and not a file with a process id: the system frees it when its holder is killed
     with (folder / "trainer.lock").open("w") as file:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:

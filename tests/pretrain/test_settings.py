@@ -12,7 +12,7 @@ def test_the_defaults_are_valid_and_survive_json() -> None:
     assert Pretrain.model_validate_json(Pretrain().model_dump_json()) == Pretrain()
 
 
-def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_the_mend() -> None:
+def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_a_hint() -> None:
     with pytest.raises(ValidationError, match=r"set architecture\.family to bert"):
         Pretrain.model_validate({"objective": {"kind": "masked"}})
     with pytest.raises(ValidationError, match=r"set architecture\.family to gpt2"):

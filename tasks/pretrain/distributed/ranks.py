@@ -94,7 +94,7 @@ class LossModule(nn.Module):
         return self.objective.loss(self.learner, batch)
 
 
-def parallelize(loss_module: LossModule, ranks: Ranks, strategy: str = "replicate") -> nn.Module:
+def parallelize_loss(loss_module: LossModule, ranks: Ranks, strategy: str = "replicate") -> nn.Module:
     """Wrap the loss so that `backward` leaves the mean of all ranks' gradients on each rank, or its shard of it."""
     if ranks.world_size == 1:
         return loss_module

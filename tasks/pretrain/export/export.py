@@ -35,6 +35,7 @@ def export_model(
 ) -> None:
     """Write the artifact's files to a new `folder`. `speeds` go only into files that are not part of the digest."""
     shutil.rmtree(folder, ignore_errors=True)
+    # the state to resume from is that of the last step, also where the exported weights are better ones or averages
     shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
     load_final_weights(run)
     module = run.objective.exported(run.learner)

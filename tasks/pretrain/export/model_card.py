@@ -18,7 +18,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """How an exported model is opened and listed, and what it is compared with."""
+    """Facts about an exported model: by what it is opened, where it is listed, what it is compared with."""
 
     auto_class: str
     """the class of transformers that opens it"""

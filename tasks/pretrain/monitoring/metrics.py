@@ -59,6 +59,7 @@ def read_metrics(path: Path) -> list[StepMetrics]:
     if not path.exists():
         return []
     text = path.read_text()
+    # a killed process may have written half a line
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 

@@ -22,6 +22,7 @@ class Throughput:
                 self._append(record)
         self.flops = Flops(model, seq_length)
         self.peak_flops = peak(hardware.device, hardware.precision) * num_ranks
+        # since this process began: the records before may be of another machine
         self.tokens, self.flops_done, self.seconds = 0, 0.0, 0.0
 
     def start_writing(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run does when its loss spikes or is not finite.
+"""Detects loss spikes and losses that are not finite, and says what to do about them.
 
 Going back some 100 steps and skipping the batches since cured the spikes of PaLM: arXiv:2204.02311 section 5.1.
 """
@@ -26,7 +26,7 @@ ANOMALY_LABELS = {
 
 
 class Divergence(Block):
-    """What to do about a step whose loss spikes or is not finite; the metrics count all of them.
+    """Actions on a step whose loss spikes or is not finite; the metrics count all of them.
 
     stop ends the run and says what to change; log takes the step all the same; skip leaves its batch out; roll_back
     returns to the last checkpoint at a multiple of `rollback_interval` steps, and leaves out all batches since.

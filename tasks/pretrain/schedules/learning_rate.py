@@ -9,7 +9,7 @@ from tasks.block import Block
 
 
 class Schedule(Block):
-    """How the learning rate rises in the warmup, and falls towards the end."""
+    """The learning rate over a run: it rises in the warmup, and falls towards the end."""
 
     shape: Literal["wsd", "cosine", "linear"] = "wsd"
     """wsd: warmup, stable, then decay in the last part (training can go on from the stable part); cosine and linear

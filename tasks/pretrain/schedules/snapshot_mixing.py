@@ -15,7 +15,7 @@ PERIOD = 1024
 
 
 class Snapshots(Block):
-    """How much of each snapshot a run reads; by default all are one source, of which an epoch reads each row once."""
+    """The part of each snapshot in the rows; by default all are one source, of which an epoch reads each row once."""
 
     weights: tuple[float, ...] = Field(
         default=(), description="of each snapshot of tokens, oldest first: its part of the rows, over the weights' sum"

@@ -33,8 +33,9 @@ def must_retry_step(run: "Training", loss: float, norm: float) -> bool:
             message + tried,
             "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or raise schedule.warmup_fraction",
         )
+    # nothing of the bad batch may stay: neither its gradients nor what its forward pass put into a queue
     run.optimizers.zero_grad()
-    run.objective.undone(run.learner)  # what the forward passes put into a queue
+    run.objective.undone(run.learner)
     next_sample = run.next_sample + run.batch_size_ramp.value_at(run.step)
     if action == "roll_back":
         roll_back(run)

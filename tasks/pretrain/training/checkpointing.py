@@ -24,10 +24,12 @@ def save_checkpoint(run: "Training") -> None:
     tensors = {f"learner.{name}": tensor for name, tensor in run.learner.state().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in run.optimizers.get_state().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in run.average.get_state().items()}
+    # sharded tensors are gathered by all ranks together, so the others leave only now
     tensors = gather_on_leader(tensors, run.ranks.is_leader)
     if not run.ranks.is_leader:
         return
-    run.metrics.sync()  # or a power cut might leave a checkpoint of steps that the metrics do not know
+    # or a power cut might leave a checkpoint of steps that the metrics do not know
+    run.metrics.sync()
     state = {
         "settings": run.settings.semantic(),
         "tokens": run.tokens,
@@ -63,12 +65,14 @@ def roll_back(run: "Training") -> None:
     step.
     """
     step = run.rollback_step
+    # the leader may still be writing the very checkpoint that all are about to read
     run.checkpoints.wait()
     run.ranks.barrier()
     checkpoint = run.checkpoints.load(step)
     if checkpoint is None:
         raise StageFailure(f"the checkpoint to roll back to, step {step}, is corrupt", "Start the stage again")
-    run.ranks.barrier()  # the leader deletes checkpoints only when all ranks have read theirs
+    # the leader deletes checkpoints only when all ranks have read theirs
+    run.ranks.barrier()
     if run.ranks.is_leader:
         run.checkpoints.drop_after(step)
     _restore(run, *checkpoint)

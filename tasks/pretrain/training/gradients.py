@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.distributed.ranks import LossModule, Ranks, delay_gradient_sync, parallelize
+from tasks.pretrain.distributed.ranks import LossModule, Ranks, delay_gradient_sync, parallelize_loss
 from tasks.pretrain.distributed.sharding import compute_total_norm
 from tasks.pretrain.learners.learner import Learner
 from tasks.pretrain.settings import Pretrain
@@ -26,7 +26,7 @@ class Gradients:
         self.num_predictions = 0.0
         """predictions of the last step, on all ranks"""
         self._scale = 1.0
-        self.loss_module = parallelize(LossModule(self.objective, learner), ranks, hardware.parallel)
+        self.loss_module = parallelize_loss(LossModule(self.objective, learner), ranks, hardware.parallel)
         # only now: sharding replaces the parameters
         self.parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
 

@@ -80,7 +80,8 @@ class Training:
         self.resumed_at = self.saved_step = self.step
         ranks.check_equal("a checkpoint of step", self.step)
         self.metrics = MetricsLog(scratch, self.step)
-        ranks.barrier()  # the leader rewrites the metrics only when all ranks have read them
+        # the leader rewrites the metrics only when all ranks have read them
+        ranks.barrier()
         if ranks.is_leader:
             self.metrics.start_writing()
         if settings.divergence.uses_rollback and not self.step:
@@ -114,7 +115,7 @@ class Training:
         is_rollback_step = self.settings.divergence.uses_rollback and self.rollback_step == self.step
         return self.is_done or is_best or is_rollback_step
 
-    def samples_of_step(self, step: int) -> tuple[Int64s, int]:
+    def draw_samples(self, step: int) -> tuple[Int64s, int]:
         """Indices of the rows that a step reads, and into how many parts each of them is cut."""
         first = self.batch_size_ramp.sum_before(step) + self.anomalies.passed
         samples = np.arange(first, first + self.batch_size_ramp.value_at(step), dtype=np.int64)
@@ -125,8 +126,8 @@ class Training:
         started, cpu_started = time.perf_counter(), time.process_time()
         while True:
             # Draw the rows of this step. Those of the next are prepared while a GPU is still at work on these.
-            samples, parts = self.samples_of_step(self.step)
-            upcoming = self.samples_of_step(self.step + 1) if self.step + 1 < self.num_steps else None
+            samples, parts = self.draw_samples(self.step)
+            upcoming = self.draw_samples(self.step + 1) if self.step + 1 < self.num_steps else None
             # Forward and backward over the micro-batches of all ranks, then clip: the norm is that before clipping.
             loss, tokens = self.gradients.accumulate(samples, parts, upcoming)
             norm = self.gradients.clip()
@@ -136,11 +137,12 @@ class Training:
 
         lr_factor = self.settings.schedule.lr_factor(self.step, self.num_steps)
         self.optimizers.step(lr_factor)
-        self.objective.stepped(self.learner)  # a queue, a momentum encoder
+        # a queue, a momentum encoder: whatever an objective moves beside the optimizer
+        self.objective.stepped(self.learner)
         self.step += 1
         self.tokens += tokens
         self.average.update(self.step)
-        if self.step == self.rollback_step:
+        if self.step == self.rollback_step:  # so far without giving up: retries count from here again
             self.anomalies.tries = 0
         self.usage.seconds += time.perf_counter() - started
         self.usage.cpu_seconds += time.process_time() - cpu_started

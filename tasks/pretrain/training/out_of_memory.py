@@ -62,7 +62,7 @@ def _run_forward_backward(run: Training, rows: int) -> None:
     run.objective.undone(run.learner)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    samples, parts = run.samples_of_step(run.step)  # the very rows that did not fit
+    samples, parts = run.draw_samples(run.step)  # the very rows that did not fit
     batch = BatchLoader(run.settings, run.data).load_training(samples[:rows], parts)
     with run.hardware.autocast():
         loss_sum, _ = run.objective.loss(run.learner, run.gradients.to_device(batch))

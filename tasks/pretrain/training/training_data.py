@@ -28,6 +28,7 @@ class TrainingData:
         self.sources = [self._pack_rows(group) for group, _ in groups]
         self.quotas = compute_quotas([fraction for _, fraction in groups])
         self.validation = self._pack_rows([folder / "validation" for folder in folders])
+        # a multiple of the ranks, as every batch is split evenly over them
         self.num_validation = min(len(self.validation), settings.eval_rows) // world_size * world_size
         settings.objective.chosen.needs(self.vocabulary)
         self._check(world_size)
@@ -41,10 +42,11 @@ class TrainingData:
 
     @property
     def num_tokens(self) -> int:
+        """Training tokens of all sources."""
         return sum(source.num_tokens for source in self.sources)
 
     def num_epochs(self, num_samples: int) -> float:
-        """How often the most repeated source is read in so many samples."""
+        """Return how often the most repeated source is read in so many samples."""
         fractions = self.quotas / self.quotas.sum()
         return max(
             num_samples * float(fraction) / len(source)

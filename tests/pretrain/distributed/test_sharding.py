@@ -37,7 +37,7 @@ def settings(name: str) -> Pretrain:
 
 
 def work(ranks: Ranks, folder: Path, tokens: Path) -> None:
-    """Half of each run; for one of them also the rest, gone on with from the checkpoint."""
+    """Half of each run; for one of them also the rest, resumed from the checkpoint."""
     torch.set_num_threads(1)
     for name in CHANGES:
         run = Training(settings(name), [tokens], folder / name, SHARDED, ranks)
@@ -61,17 +61,20 @@ def test_split_weights_take_the_steps_of_whole_ones(
     as_two_ranks(work, tmp_path, tokens)
     opened = AutoModelForCausalLM.from_pretrained(tmp_path / "out").state_dict()
     for name in CHANGES:
-        halves = read_metrics(tmp_path / name / "metrics.jsonl")
-        assert len(halves) == (LAST if name == "muon" else LAST // 2)
+        half_records = read_metrics(tmp_path / name / "metrics.jsonl")
+        assert len(half_records) == (LAST if name == "muon" else LAST // 2)
         finish(training(settings(name), name), LAST)  # one rank goes on from what two have left
-        whole = training(settings(name), f"{name} alone")
-        finish(whole, LAST)
-        found = read_metrics(tmp_path / name / "metrics.jsonl")
-        assert [line["tokens"] for line in found] == [line["tokens"] for line in whole.metrics.records]
+        unsharded = training(settings(name), f"{name} alone")
+        finish(unsharded, LAST)
+        records = read_metrics(tmp_path / name / "metrics.jsonl")
+        assert [record["tokens"] for record in records] == [record["tokens"] for record in unsharded.metrics.records]
         for what in ("loss", "gradient_norm", "validation_loss"):
-            own = [line[what] for line in whole.metrics.records if what in line]
-            assert [line[what] for line in found if what in line] == pytest.approx(own, rel=2e-5), (name, what)
+            expected = [record[what] for record in unsharded.metrics.records if what in record]
+            assert [record[what] for record in records if what in record] == pytest.approx(expected, rel=2e-5), (
+                name,
+                what,
+            )
         if name == "muon":
-            load_final_weights(whole)
-            for weight, tensor in whole.learner.module.state_dict().items():
+            load_final_weights(unsharded)
+            for weight, tensor in unsharded.learner.module.state_dict().items():
                 torch.testing.assert_close(opened[weight], tensor, rtol=1e-3, atol=1e-3)

@@ -51,10 +51,10 @@ def test_a_loss_that_is_no_number_is_left_out_of_the_picture() -> None:
 
 
 def test_the_picture_has_a_panel_for_all_that_was_measured() -> None:
-    lines = [{**line, "learning_rate_factor": 0.5, "gradient_norm": 1.0} for line in LINES]
+    records = [{**line, "learning_rate_factor": 0.5, "gradient_norm": 1.0} for line in LINES]
     speeds = [{"step": line["step"], "tokens_per_second": 1000.0 * line["step"], "mfu": 0.25} for line in LINES]
-    assert len(ET.fromstring(render_curves(lines, speeds)).findall("{*}g")) == 4
-    text = render_summary(small(), lines, 1, speeds=speeds)
+    assert len(ET.fromstring(render_curves(records, speeds)).findall("{*}g")) == 4
+    text = render_summary(small(), records, 1, speeds=speeds)
     assert "| tokens a second | 2,000 |" in text
     assert "| model FLOPs utilisation | 25.0% |" in text
 
@@ -71,10 +71,10 @@ def test_a_perplexity_is_told_only_where_tokens_are_guessed(kind: str) -> None:
 
 
 def test_the_card_names_every_ancestor_and_no_times() -> None:
-    made = ModelDescription(
+    description = ModelDescription(
         "AutoModelForCausalLM", "text-generation", "transformers", {"torch": "2.11"}, {"an LSTM": 2.0}
     )
-    card = render_model_card(small(), LINES, 12345, LINEAGE, made)
+    card = render_model_card(small(), LINES, 12345, LINEAGE, description)
     assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: text-generation\n")
     assert "AutoModelForCausalLM.from_pretrained" in card
     assert "# gpt2 trained from random weights" in card

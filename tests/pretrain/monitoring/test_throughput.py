@@ -38,7 +38,7 @@ def test_what_is_counted_is_near_what_torch_counts(training: Start) -> None:
 
     run = training(small(architecture={"family": "gpt2", "layers": 2, "width": 64, "heads": 2, "context": 32}))
     with FlopCounterMode(display=False) as counter:
-        _, num_tokens = run.gradients.accumulate(*run.samples_of_step(0))
+        _, num_tokens = run.gradients.accumulate(*run.draw_samples(0))
     ours = Flops(run.model, 32).of(num_tokens, run.num_predictions)
     assert counter.get_total_flops() == pytest.approx(ours, rel=0.15)
 

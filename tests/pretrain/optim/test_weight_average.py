@@ -42,16 +42,16 @@ def test_a_run_validates_saves_and_resumes_the_average(training: Callable[..., T
         return run
 
     settings = small(ema_decay=0.8, patience=5)
-    whole = finish(training(settings, "whole"))
+    uninterrupted = finish(training(settings, "whole"))
     finish(training(settings, "stopped"), 3)
     resumed = finish(training(settings, "stopped"))
     plain = finish(training(small(patience=5), "plain"))
-    assert whole.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
-    last = weights(whole)
-    assert all(map(torch.equal, last, weights(plain))), "the average is looked at, and trains nothing"
-    judged = [run.metrics.records[-1]["validation_loss"] for run in (whole, plain)]
-    assert judged[0] != judged[1]
-    for run in (whole, resumed):
+    assert uninterrupted.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
+    last_weights = weights(uninterrupted)
+    assert all(map(torch.equal, last_weights, weights(plain))), "the average is looked at, and trains nothing"
+    losses = [run.metrics.records[-1]["validation_loss"] for run in (uninterrupted, plain)]
+    assert losses[0] != losses[1]
+    for run in (uninterrupted, resumed):
         load_final_weights(run)
-        assert run.gradients.compute_validation_loss() == pytest.approx(judged[0], abs=0)
-        assert not any(map(torch.equal, last, weights(run)))
+        assert run.gradients.compute_validation_loss() == pytest.approx(losses[0], abs=0)
+        assert not any(map(torch.equal, last_weights, weights(run)))

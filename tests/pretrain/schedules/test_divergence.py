@@ -18,13 +18,13 @@ Start = Callable[..., Training]
 ROWS = 4
 
 
-def spoilt(run: Training, bad: set[int], loss: float) -> Training:
+def spoil_losses(run: Training, bad: set[int], loss: float) -> Training:
     """The run, with another loss for every step that reads one of the bad batches."""
-    honest = run.gradients.accumulate
+    accumulate_gradients = run.gradients.accumulate
 
-    def accumulate(slots: np.ndarray[Any, Any], *further: Any) -> tuple[float, int]:
-        found, tokens = honest(slots, *further)
-        return (loss if int(slots[0]) // ROWS in bad else found), tokens
+    def accumulate(samples: np.ndarray[Any, Any], *arguments: Any) -> tuple[float, int]:
+        true_loss, tokens = accumulate_gradients(samples, *arguments)
+        return (loss if int(samples[0]) // ROWS in bad else true_loss), tokens
 
     run.gradients.accumulate = accumulate  # type: ignore[method-assign]
     return run
@@ -47,8 +47,8 @@ def test_a_spike_is_a_loss_far_over_the_usual_one() -> None:
     assert settings.find_anomaly(4.0, math.inf, []) == "non_finite"
 
 
-def test_a_counted_spike_is_in_the_metrics_and_said(training: Start) -> None:
-    run = spoilt(training(settings_of()), {5}, loss=1e3)
+def test_a_logged_spike_is_in_the_metrics_and_the_notes(training: Start) -> None:
+    run = spoil_losses(training(settings_of()), {5}, loss=1e3)
     finish(run)
     assert [line.get("spikes") for line in run.metrics.records] == [None] * 5 + [1, 1, 1]
     assert run.metrics.records[5]["loss"] == 1e3
@@ -57,7 +57,7 @@ def test_a_counted_spike_is_in_the_metrics_and_said(training: Start) -> None:
 
 
 def test_a_skipped_batch_is_left_out_and_no_other(training: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = spoilt(training(settings_of(non_finite="skip")), {3, 4}, loss=math.nan)
+    run = spoil_losses(training(settings_of(non_finite="skip")), {3, 4}, loss=math.nan)
     called: list[str] = []
     for hook in ("stepped", "undone"):
         monkeypatch.setattr(type(run.objective), hook, lambda _, learner, hook=hook: called.append(hook))
@@ -70,9 +70,9 @@ def test_a_skipped_batch_is_left_out_and_no_other(training: Start, monkeypatch: 
     assert all(torch.isfinite(tensor).all() for tensor in weights(run))
 
 
-def test_rolling_back_leaves_out_all_batches_since_the_anchor(training: Start) -> None:
+def test_rolling_back_leaves_out_all_batches_since(training: Start) -> None:
     settings = settings_of(non_finite="roll_back", rollback_interval=3)
-    run = spoilt(training(settings), {5}, loss=math.inf)
+    run = spoil_losses(training(settings), {5}, loss=math.inf)
     finish(run)
     assert [line["step"] for line in run.metrics.records] == list(range(1, 9))
     assert [line.get("rolled_back") for line in run.metrics.records] == [None] * 3 + [1] * 5
@@ -84,37 +84,37 @@ def test_rolling_back_leaves_out_all_batches_since_the_anchor(training: Start) -
 
 @pytest.mark.parametrize("answer", ["skip", "roll_back"])
 @pytest.mark.parametrize("stops", [[2, 4, 5, 7], [5]])
-def test_a_run_in_trouble_resumes_to_the_same_bits(training: Start, answer: str, stops: list[int]) -> None:
+def test_a_run_with_anomalies_resumes_to_the_same_bits(training: Start, answer: str, stops: list[int]) -> None:
     settings = settings_of(non_finite=answer, rollback_interval=3)
-    whole = spoilt(training(settings, "whole"), {4, 7}, math.nan)
-    finish(whole)
-    for until in stops:  # seconds=0 checkpoints each step: also between the anchor and the bad batch
-        finish(spoilt(training(settings, "broken"), {4, 7}, math.nan), until, seconds=0)
-    broken = spoilt(training(settings, "broken"), {4, 7}, math.nan)
-    assert broken.resumed_at == stops[-1]
-    finish(broken)
-    assert broken.metrics.path.read_bytes() == whole.metrics.path.read_bytes()
-    assert broken.anomalies == whole.anomalies
-    assert all(torch.equal(one, other) for one, other in zip(weights(whole), weights(broken), strict=True))
+    uninterrupted = spoil_losses(training(settings, "whole"), {4, 7}, math.nan)
+    finish(uninterrupted)
+    for until in stops:  # seconds=0 checkpoints each step: also between the rollback step and the bad batch
+        finish(spoil_losses(training(settings, "broken"), {4, 7}, math.nan), until, seconds=0)
+    interrupted = spoil_losses(training(settings, "broken"), {4, 7}, math.nan)
+    assert interrupted.resumed_at == stops[-1]
+    finish(interrupted)
+    assert interrupted.metrics.path.read_bytes() == uninterrupted.metrics.path.read_bytes()
+    assert interrupted.anomalies == uninterrupted.anomalies
+    assert all(torch.equal(one, other) for one, other in zip(weights(uninterrupted), weights(interrupted), strict=True))
 
 
 def test_a_run_killed_right_after_going_back_meets_the_same_batch_again(training: Start) -> None:
     settings = settings_of(non_finite="roll_back", rollback_interval=3)
-    whole = spoilt(training(settings, "whole"), {4}, math.nan)
-    finish(whole)
-    killed = spoilt(training(settings, "killed"), {4}, math.nan)
+    uninterrupted = spoil_losses(training(settings, "whole"), {4}, math.nan)
+    finish(uninterrupted)
+    killed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     finish(killed, until=4, seconds=0)
-    killed.advance()  # goes back to 3 and takes step 4 anew, without a checkpoint
+    killed.advance()  # goes back to 3 and takes step 4 again, without a checkpoint
     assert (killed.step, killed.checkpoints.steps()[-1]) == (4, 3)
-    resumed = spoilt(training(settings, "killed"), {4}, math.nan)
+    resumed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     assert resumed.resumed_at == 3
     finish(resumed)
-    assert resumed.metrics.path.read_bytes() == whole.metrics.path.read_bytes()
+    assert resumed.metrics.path.read_bytes() == uninterrupted.metrics.path.read_bytes()
 
 
 @pytest.mark.parametrize("answer", ["skip", "roll_back"])
 def test_a_run_that_does_not_recover_ends(training: Start, answer: str) -> None:
-    run = spoilt(
+    run = spoil_losses(
         training(settings_of(non_finite=answer, rollback_interval=2, max_retries=3)), set(range(2, 50)), math.nan
     )
     with pytest.raises(StageFailure, match=r"loss of step 3 is nan.*after 3 retries.*[Ll]ower"):

@@ -63,8 +63,8 @@ def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> No
     layers = [rates[f"module.transformer.h.{number}.attn.c_attn.weight"] for number in (0, 1)]
     assert (embedding, layers) == (head / 8, [head / 4, head / 2])
     assert set(rates) == {name for name, _ in run.learner.named_parameters()}
-    line = run.advance()
-    assert line["loss"] > 0
+    metrics = run.advance()
+    assert metrics["loss"] > 0
 
 
 def test_a_pattern_that_fits_nothing_and_one_that_fits_all_are_refused(training: Callable[..., Training]) -> None:
@@ -84,12 +84,12 @@ def test_a_model_of_another_family_is_refused_before_the_first_step(
 
 
 def test_what_is_in_the_folder_decides_and_not_where_it_stands(trained: Path, tmp_path: Path) -> None:
-    there, here = StartFrom(folder=str(trained)), StartFrom(folder=str(tmp_path / "copy"))
+    original, copied = StartFrom(folder=str(trained)), StartFrom(folder=str(tmp_path / "copy"))
     shutil.copytree(trained, tmp_path / "copy")
-    assert here.semantic() == there.semantic() != StartFrom().semantic()
+    assert copied.semantic() == original.semantic() != StartFrom().semantic()
     weights = tmp_path / "copy" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    assert here.semantic() != there.semantic()
+    assert copied.semantic() != original.semantic()
     weights.unlink()
     with pytest.raises(StageFailure, match=r"copy holds no config.json and model.safetensors"):
-        here.semantic()
+        copied.semantic()

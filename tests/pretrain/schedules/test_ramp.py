@@ -44,7 +44,7 @@ def test_a_budget_in_tokens_counts_the_smaller_steps(ramp: float) -> None:
     settings = small(tokens=20000, batch={"batch_size": 8, "warmup_batch_size": 2, "warmup_fraction": ramp})
     steps = settings.num_steps
     assert settings.batch_size_ramp.sum_before(steps) * 32 >= 20000
-    assert settings._ramp(steps - 1).sum_before(steps - 1) * 32 < 20000
+    assert settings._build_ramp(steps - 1).sum_before(steps - 1) * 32 < 20000
 
 
 def test_rows_are_cut_without_loss_and_each_document_begins_anew() -> None:
@@ -66,26 +66,26 @@ def test_a_ramped_run_reads_every_row_once_and_resumes_to_the_same_bits(
 ) -> None:
     batch = {"batch_size": 8, "warmup_batch_size": 2, "warmup_seq_length": 8, "warmup_fraction": 0.5}
     settings = small(family=family, steps=12, batch=batch)
-    asked: list[tuple[list[int], int]] = []
+    reads: list[tuple[list[int], int]] = []
 
     def finish(run: Training, until: int = 99) -> Training:
         train(run, report=lambda *_: None, stopped=lambda: run.step >= until, seconds=1e9)
         return run
 
-    whole = training(settings, "whole")
-    honest = whole.data.load_rows
+    uninterrupted = training(settings, "whole")
+    load_rows = uninterrupted.data.load_rows
 
-    def watched(slots: Int64s, parts: int) -> Rows:
-        asked.append((slots.tolist(), parts))
-        return honest(slots, parts)
+    def recording_load_rows(samples: Int64s, parts: int) -> Rows:
+        reads.append((samples.tolist(), parts))
+        return load_rows(samples, parts)
 
-    monkeypatch.setattr(whole.data, "load_rows", watched)
-    finish(whole)
-    assert [slot for slots, _ in asked for slot in slots] == list(range(2 * 3 + 4 * 3 + 8 * 6))
-    assert [len(slots) for slots, _ in asked] == [2] * 3 + [4] * 3 + [8] * 6
-    assert [parts for _, parts in asked] == [4] * 3 + [2] * 3 + [1] * 6
+    monkeypatch.setattr(uninterrupted.data, "load_rows", recording_load_rows)
+    finish(uninterrupted)
+    assert [sample for samples, _ in reads for sample in samples] == list(range(2 * 3 + 4 * 3 + 8 * 6))
+    assert [len(samples) for samples, _ in reads] == [2] * 3 + [4] * 3 + [8] * 6
+    assert [parts for _, parts in reads] == [4] * 3 + [2] * 3 + [1] * 6
     finish(training(settings, "stopped"), 4)
     resumed = finish(training(settings, "stopped"))
-    assert resumed.metrics.path.read_bytes() == whole.metrics.path.read_bytes()
-    for one, other in zip(whole.learner.parameters(), resumed.learner.parameters(), strict=True):
+    assert resumed.metrics.path.read_bytes() == uninterrupted.metrics.path.read_bytes()
+    for one, other in zip(uninterrupted.learner.parameters(), resumed.learner.parameters(), strict=True):
         assert torch.equal(one, other)

@@ -44,30 +44,33 @@ def test_a_weight_for_each_snapshot_is_demanded() -> None:
 
 @pytest.mark.parametrize("shares", [[1.0], [0.5, 0.5], [1 / 3, 1 / 3, 1 / 3], [0.9999, 0.0001], [0.7, 0.2, 0.1]])
 def test_quotas_fill_a_period_and_are_the_shares(shares: list[float]) -> None:
-    number = compute_quotas(shares)
-    assert number.sum() == PERIOD
-    assert number.min() >= 1
-    assert np.abs(number - np.array(shares) * PERIOD).max() <= 1
+    quotas = compute_quotas(shares)
+    assert quotas.sum() == PERIOD
+    assert quotas.min() >= 1
+    assert np.abs(quotas - np.array(shares) * PERIOD).max() <= 1
 
 
 def test_every_place_of_every_corpus_is_met_once_in_its_share() -> None:
-    number = compute_quotas([0.7, 0.3])
-    corpus, places = assign_samples(np.arange(3 * PERIOD), number, seed=0)
-    for each in (0, 1):
-        assert sorted(places[corpus == each].tolist()) == list(range(3 * int(number[each])))
+    quotas = compute_quotas([0.7, 0.3])
+    sources, positions = assign_samples(np.arange(3 * PERIOD), quotas, seed=0)
+    for source in (0, 1):
+        assert sorted(positions[sources == source].tolist()) == list(range(3 * int(quotas[source])))
     # any stretch holds about the shares: the mean of 256 draws is within 4 sigma
-    stretches = (corpus == 1).reshape(-1, 256).mean(1)
+    stretches = (sources == 1).reshape(-1, 256).mean(1)
     assert np.abs(stretches - 0.3).max() < 4 * (0.3 * 0.7 / 256) ** 0.5
-    part = assign_samples(np.array([PERIOD + 5, 2]), number, seed=0)
-    assert (part[0].tolist(), part[1].tolist()) == (corpus[[PERIOD + 5, 2]].tolist(), places[[PERIOD + 5, 2]].tolist())
+    part = assign_samples(np.array([PERIOD + 5, 2]), quotas, seed=0)
+    assert (part[0].tolist(), part[1].tolist()) == (
+        sources[[PERIOD + 5, 2]].tolist(),
+        positions[[PERIOD + 5, 2]].tolist(),
+    )
 
 
 @pytest.fixture
 def folders(tokens: Path, tmp_path: Path) -> list[Path]:
     """Three snapshots of 20, 10 and 30 rows of 32 tokens: row n of snapshot s holds 31 tokens 100 s + n."""
     folders = [tmp_path / name for name in ("first", "second", "third")]
-    for number, (folder, rows) in enumerate(zip(folders, (20, 10, 30), strict=True), 1):
-        write_shard(folder / "train" / "0.arrow", [[100 * number + row] * 31 for row in range(rows)])
+    for snapshot, (folder, rows) in enumerate(zip(folders, (20, 10, 30), strict=True), 1):
+        write_shard(folder / "train" / "0.arrow", [[100 * snapshot + row] * 31 for row in range(rows)])
         (folder / "tokenizer").symlink_to(tokens / "tokenizer")
     return folders
 
@@ -78,11 +81,11 @@ def texts(rows: Rows) -> list[int]:
 
 def test_a_run_reads_its_snapshots_in_their_shares_and_no_row_twice_in_an_epoch(folders: list[Path]) -> None:
     data = TrainingData(small(snapshots={"replay_fraction": 0.25}), folders)
-    # in each period a quarter of the slots is of the 30 old rows, the others of the 30 new ones
-    seen = texts(data.load_rows(np.arange(4 * PERIOD)))
-    counted = Counter(seen)
-    old = [counted[text] for text in counted if text < 300]
-    new = [counted[text] for text in counted if text >= 300]
+    # in each period a quarter of the samples is of the 30 old rows, the others of the 30 new ones
+    row_texts = texts(data.load_rows(np.arange(4 * PERIOD)))
+    counts = Counter(row_texts)
+    old = [counts[text] for text in counts if text < 300]
+    new = [counts[text] for text in counts if text >= 300]
     assert (len(old), len(new)) == (30, 30)
     assert sum(old) == PERIOD
     assert max(old) - min(old) <= 1
@@ -92,12 +95,12 @@ def test_a_run_reads_its_snapshots_in_their_shares_and_no_row_twice_in_an_epoch(
 
 def test_rows_do_not_depend_on_how_they_are_asked_for(folders: list[Path]) -> None:
     data = TrainingData(small(snapshots={"weights": [3, 2, 1]}), folders)
-    whole = data.load_rows(np.arange(64))
+    all_rows = data.load_rows(np.arange(64))
     for part in (np.arange(40, 64), np.array([63, 1, 17])):
-        found = data.load_rows(part)
-        assert np.array_equal(found.tokens, whole.tokens[part])
-        assert np.array_equal(found.documents, whole.documents[part])
-        assert np.array_equal(found.positions, whole.positions[part])
+        part_rows = data.load_rows(part)
+        assert np.array_equal(part_rows.tokens, all_rows.tokens[part])
+        assert np.array_equal(part_rows.documents, all_rows.documents[part])
+        assert np.array_equal(part_rows.positions, all_rows.positions[part])
 
 
 def test_a_snapshot_without_rows_cannot_be_weighted(folders: list[Path], tokens: Path, tmp_path: Path) -> None:

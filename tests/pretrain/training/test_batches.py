@@ -23,21 +23,21 @@ def same(one: TrainingBatch, other: TrainingBatch) -> bool:
 
 
 def test_a_batch_that_was_made_ahead_is_handed_out_once(batches: BatchLoader) -> None:
-    slots = np.arange(4)
-    fresh = batches.load_training(slots, 1)
-    batches.prepare(slots, 1)
-    ready = batches.load_training(slots, 1)
-    assert same(ready, fresh)
-    assert batches.load_training(slots, 1) is not ready
+    samples = np.arange(4)
+    expected = batches.load_training(samples, 1)
+    batches.prepare(samples, 1)
+    prepared = batches.load_training(samples, 1)
+    assert same(prepared, expected)
+    assert batches.load_training(samples, 1) is not prepared
 
 
-@pytest.mark.parametrize(("first", "cut"), [(4, 1), (0, 2)])
-def test_what_was_made_for_other_rows_is_not_used(batches: BatchLoader, first: int, cut: int) -> None:
-    slots = np.arange(first, first + 4)
-    fresh = batches.load_training(slots, cut)
+@pytest.mark.parametrize(("first", "parts"), [(4, 1), (0, 2)])
+def test_what_was_made_for_other_rows_is_not_used(batches: BatchLoader, first: int, parts: int) -> None:
+    samples = np.arange(first, first + 4)
+    expected = batches.load_training(samples, parts)
     batches.prepare(np.arange(4), 1)
-    assert same(batches.load_training(slots, cut), fresh)
-    assert len(fresh.arrays["tokens"]) == 4 * cut
+    assert same(batches.load_training(samples, parts), expected)
+    assert len(expected.arrays["tokens"]) == 4 * parts
 
 
 def test_every_batch_of_a_run_but_the_first_was_made_ahead(
@@ -46,11 +46,11 @@ def test_every_batch_of_a_run_but_the_first_was_made_ahead(
     run = training(
         small(batch={"batch_size": 4, "warmup_batch_size": 2, "warmup_seq_length": 16, "warmup_fraction": 0.5})
     )
-    made: list[bytes] = []
-    genuine = run.data.load_rows
+    loaded: list[bytes] = []
+    load_rows = run.data.load_rows
     monkeypatch.setattr(
-        run.data, "load_rows", lambda samples, parts: made.append(samples.tobytes()) or genuine(samples, parts)
+        run.data, "load_rows", lambda samples, parts: loaded.append(samples.tobytes()) or load_rows(samples, parts)
     )
     for _ in range(SETTINGS.steps):
         run.advance()
-    assert len(made) == len(set(made)) == SETTINGS.steps
+    assert len(loaded) == len(set(loaded)) == SETTINGS.steps

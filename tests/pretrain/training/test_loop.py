@@ -24,32 +24,32 @@ def weights(run: Training) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("stops", [[3], [1, 4, 7]])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(training: Start, family: str, stops: list[int]) -> None:
     settings = small(family=family, patience=5)
-    whole = training(settings, "whole")
-    finish(whole)
+    uninterrupted = training(settings, "uninterrupted")
+    finish(uninterrupted)
     for until in stops:
         finish(training(settings, "stopped"), until)
     resumed = training(settings, "stopped")
     assert resumed.resumed_at == stops[-1]
     finish(resumed)
-    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
-    state, other = whole.optimizers.get_state(), resumed.optimizers.get_state()
+    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(uninterrupted).items())
+    state, other = uninterrupted.optimizers.get_state(), resumed.optimizers.get_state()
     assert state.keys() == other.keys()
     assert all(torch.equal(state[name], other[name]) for name in state)
-    assert whole.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
-    assert read_points(whole.metrics.events.folder) == read_points(resumed.metrics.events.folder)
+    assert uninterrupted.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
+    assert read_points(uninterrupted.metrics.events.folder) == read_points(resumed.metrics.events.folder)
 
 
-def test_lines_behind_the_checkpoint_are_dropped_and_made_again(training: Start) -> None:
+def test_records_behind_the_checkpoint_are_dropped_and_made_again(training: Start) -> None:
     run = training(small())
     finish(run, until=5)
-    whole = run.metrics.path.read_text()
+    metrics_so_far = run.metrics.path.read_text()
     run.checkpoints.save(3, {}, {})  # torn: the files of step 3 are no checkpoint of this run
     for _ in range(2):
         run.advance()
     run.metrics.path.write_text(run.metrics.path.read_text() + '{"step": 8, "lo')
     resumed = training(small())
     assert resumed.step == 5
-    assert resumed.metrics.path.read_text() == whole
+    assert resumed.metrics.path.read_text() == metrics_so_far
     assert [line["step"] for line in finish(resumed)] == [6, 7, 8]
 
 
@@ -116,14 +116,14 @@ def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkey
     losses = iter([5.0, 4.0, 4.5, 4.2])
     run = training(settings)
     monkeypatch.setattr(run.gradients, "compute_validation_loss", lambda: next(losses))
-    seen: dict[int, dict[str, torch.Tensor]] = {}
-    train(run, report=lambda at, _: seen.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
+    weights_by_step: dict[int, dict[str, torch.Tensor]] = {}
+    train(run, report=lambda at, _: weights_by_step.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
     assert (run.step, run.best_loss, run.best_step, run.is_done) == (8, 4.0, 4, True)
     assert run.checkpoints.steps() == [4, 7, 8]
     again = training(settings)
     assert (again.is_done, again.best_loss, again.best_step, again.validations_since_best) == (True, 4.0, 4, 2)
     load_final_weights(again)
-    assert all(torch.equal(tensor, seen[4][name]) for name, tensor in weights(again).items())
+    assert all(torch.equal(tensor, weights_by_step[4][name]) for name, tensor in weights(again).items())
 
 
 def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -> None:
@@ -160,7 +160,7 @@ def test_checkpoints_of_other_settings_are_not_taken_for_ours(training: Start) -
         training(small(seed=1))
 
 
-def test_metrics_have_one_line_a_step_and_no_times(training: Start) -> None:
+def test_metrics_have_one_record_a_step_and_no_times(training: Start) -> None:
     run = training(small())
     finish(run)
     lines = read_metrics(run.metrics.path)
@@ -172,11 +172,13 @@ def test_metrics_have_one_line_a_step_and_no_times(training: Start) -> None:
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
-def test_activations_made_anew_give_the_same_bits(training: Start, tokens: Path, tmp_path: Path, family: str) -> None:
+def test_recomputed_activations_give_the_same_bits(training: Start, tokens: Path, tmp_path: Path, family: str) -> None:
     kept = training(small(family=family), "kept")
-    anew = Training(small(family=family), [tokens], tmp_path / "anew", Hardware("cpu", "fp32", 1, "recompute"))
-    assert any(getattr(part, "gradient_checkpointing", False) for part in anew.model.module.modules())
+    recomputed = Training(
+        small(family=family), [tokens], tmp_path / "recomputed", Hardware("cpu", "fp32", 1, "recompute")
+    )
+    assert any(getattr(part, "gradient_checkpointing", False) for part in recomputed.model.module.modules())
     finish(kept)
-    finish(anew)
-    assert kept.metrics.path.read_bytes() == anew.metrics.path.read_bytes()
-    assert all(torch.equal(tensor, weights(anew)[name]) for name, tensor in weights(kept).items())
+    finish(recomputed)
+    assert kept.metrics.path.read_bytes() == recomputed.metrics.path.read_bytes()
+    assert all(torch.equal(tensor, weights(recomputed)[name]) for name, tensor in weights(kept).items())

@@ -30,7 +30,7 @@ def with_room_for(run: Training, rows: int, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("batch", "room", "said"),
+    ("batch", "room", "expected"),
     [
         (
             {"batch_size": 16},
@@ -47,7 +47,7 @@ def with_room_for(run: Training, rows: int, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_the_batch_that_fits_is_named(
-    training: Start, monkeypatch: pytest.MonkeyPatch, batch: dict[str, int], room: int, said: str
+    training: Start, monkeypatch: pytest.MonkeyPatch, batch: dict[str, int], room: int, expected: str
 ) -> None:
     run = training(small(batch=batch))
     with_room_for(run, room, monkeypatch)
@@ -55,7 +55,7 @@ def test_the_batch_that_fits_is_named(
         finish(run)
     failure = describe_out_of_memory(raised.value, run)
     assert str(failure).startswith("out of memory: CUDA out of memory. Tried to allocate 2 GiB. ")
-    with pytest.raises(type(failure), match=said):
+    with pytest.raises(type(failure), match=expected):
         raise failure
 
 
