@@ -76,9 +76,9 @@ class Work:
                 "architecture": {"family": self.family, "size": self.size, "context": self.context},
                 "objective": {"kind": "masked" if self.masked else "causal"},
                 "optimizer": {"kind": "adamw", "learning_rate": RATE},
-                "batch": {"rows": self.rows, "length": self.length, "start_token": False},
+                "batch": {"batch_size": self.rows, "seq_length": self.length, "start_token": False},
                 "steps": endless,
-                "validate_every": endless,
+                "eval_interval": endless,
             }
         )
 

@@ -46,7 +46,28 @@ TOKENIZE: Mapping[str, str] = {
     "tokenize.heldout": "heldout_fraction",
 }
 
-PRETRAIN: Mapping[str, str] = {}
+PRETRAIN: Mapping[str, str] = {
+    # the run
+    "pretrain.batch.rows": "batch_size",
+    "pretrain.batch.length": "seq_length",
+    "pretrain.batch.accumulation": "grad_accumulation",
+    "pretrain.batch.first_rows": "warmup_batch_size",
+    "pretrain.batch.first_length": "warmup_seq_length",
+    "pretrain.batch.ramp": "warmup_fraction",
+    "pretrain.optimizer.clip": "max_grad_norm",
+    "pretrain.schedule.warmup": "warmup_fraction",
+    "pretrain.schedule.decay": "decay_fraction",
+    "pretrain.schedule.floor": "min_lr_ratio",
+    "pretrain.snapshots.replay": "replay_fraction",
+    "pretrain.divergence.factor": "spike_factor",
+    "pretrain.divergence.window": "spike_window",
+    "pretrain.divergence.anchor": "rollback_interval",
+    "pretrain.divergence.most": "max_retries",
+    "pretrain.average": "ema_decay",
+    "pretrain.validate_every": "eval_interval",
+    "pretrain.validation_rows": "eval_rows",
+    "pretrain.lstm": "lstm_baseline",
+}
 
 EVALUATE: Mapping[str, str] = {
     # benchmarks
@@ -118,6 +139,7 @@ RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {
     # dedup
     # tokenize
     # pretrain
+    "pretrain.divergence.spike": {"count": "log"},
     # evaluate
     # benchmarks
     "evaluate.benchmarks.*.sets[].format": {"by suffix": "auto"},

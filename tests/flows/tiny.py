@@ -72,10 +72,10 @@ SETTINGS: dict[str, Any] = {
     "pretrain": {
         "architecture": {"size": "tiny", "layers": 1, "width": 32, "heads": 2, "context": 64},
         "objective": {"kind": "causal"},
-        "batch": {"rows": 8},
+        "batch": {"batch_size": 8},
         "steps": 20,
-        "validate_every": 10,
-        "validation_rows": 8,
+        "eval_interval": 10,
+        "eval_rows": 8,
     },
     "evaluate": {
         "labels": [4],

@@ -18,8 +18,9 @@ from transformers import PreTrainedTokenizerFast
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.distributed.ranks import Ranks
+from tasks.pretrain.monitoring.metrics import StepMetrics
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.loop import Line, Training, train
+from tasks.pretrain.training.loop import Training, train
 
 torch.set_num_threads(1)  # the models are so small that threads cost more than they bring
 
@@ -107,17 +108,17 @@ def small(**changes: object) -> Pretrain:
     given: dict[str, object] = {
         "architecture": {"family": family, "layers": 2, "width": 32, "heads": 2, "context": 32},
         "objective": {"kind": "causal" if family == "gpt2" else "masked"},
-        "batch": {"rows": 4},
+        "batch": {"batch_size": 4},
         "steps": 8,
-        "validate_every": 4,
-        "validation_rows": 6,
+        "eval_interval": 4,
+        "eval_rows": 6,
     }
     return Pretrain.model_validate(given | changes)
 
 
-def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[Line]:
+def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[StepMetrics]:
     """The lines of the steps up to one, or to the end."""
-    lines: list[Line] = []
+    lines: list[StepMetrics] = []
     train(
         run,
         report=lambda _, line: lines.append(line),
@@ -129,7 +130,7 @@ def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> lis
 
 def forty_steps(**changes: object) -> Pretrain:
     """Settings of a run that is long enough to learn."""
-    return small(**{"steps": 40, "validate_every": 40, "batch": {"rows": 16}, **changes})
+    return small(**{"steps": 40, "eval_interval": 40, "batch": {"batch_size": 16}, **changes})
 
 
 def learnt(run: Training) -> float:

@@ -215,13 +215,13 @@ def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], kind:
         family="bert",
         objective={"kind": kind, "moco": {"queue": 128}},
         steps=60,
-        validate_every=20,
-        batch={"rows": 16},
+        eval_interval=20,
+        batch={"batch_size": 16},
         optimizer={"learning_rate": 0.01},
     )
     run = training(settings)
     finish(run)
-    lines = run.metrics.lines
+    lines = run.metrics.records
     judged = [line["validation_loss"] for line in lines if "validation_loss" in line]
     assert judged[-1] < (judged[0] - 0.4 if margin is None else lines[0]["loss"] - margin)
 
@@ -272,9 +272,9 @@ def test_simcse_raises_the_correlation_of_sts_b_over_the_mean_pooled_start(
     settings = small(
         architecture={"family": "bert", "layers": 2, "width": 64, "heads": 2, "context": 64},
         objective={"kind": "simcse", "simcse": {"text": "document"}},
-        batch={"rows": 32},
+        batch={"batch_size": 32},
         steps=30,
-        validate_every=30,
+        eval_interval=30,
         optimizer={"kind": "adamw", "learning_rate": 3e-3},
     )
     run = Training(settings, [tmp_path / "tokens"], tmp_path / "run", CPU)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.pretrain.data.rows import Rows
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.training_data import TrainingData
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -19,12 +19,12 @@ ORDER = 3
 MOST_TOKENS = 1 << 22  # counting more would take longer than it tells
 
 
-def counted_loss(corpus: Corpus, num_rows: int) -> float | None:
+def counted_loss(corpus: TrainingData, num_rows: int) -> float | None:
     """Validation loss of a trigram model that saw the run's first rows, each once; None without validation rows."""
     corpus_rows = min(num_rows, len(corpus), MOST_TOKENS // corpus.validation.length)
     if not corpus.num_validation or not corpus_rows:
         return None
-    parts = [corpus.at(slots) for slots in np.array_split(np.arange(corpus_rows), -(-corpus_rows // 1024))]
+    parts = [corpus.load_rows(slots) for slots in np.array_split(np.arange(corpus_rows), -(-corpus_rows // 1024))]
     training = np.concatenate([windows(rows) for rows in parts])
     validation = windows(corpus.validation.at(np.arange(corpus.num_validation), seed=0))
     return NGram(training, corpus.vocabulary.size).loss(validation)

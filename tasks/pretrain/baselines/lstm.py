@@ -15,8 +15,8 @@ from tasks.model.hardware import Hardware
 from tasks.model.projection import linear_cross_entropy
 from tasks.pretrain.data.rows import Rows
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.training_data import Corpus
-from tasks.pretrain.watchdog import alive
+from tasks.pretrain.training.training_data import TrainingData
+from tasks.pretrain.watchdog import reset_watchdog
 
 LEARNING_RATE = 1e-2
 CLIP = 1.0
@@ -49,7 +49,7 @@ def documents_of(rows: Rows) -> list["np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def recurrent_loss(
-    settings: Pretrain, corpus: Corpus, hardware: Hardware, each_step: Callable[[], None] = alive
+    settings: Pretrain, corpus: TrainingData, hardware: Hardware, each_step: Callable[[], None] = reset_watchdog
 ) -> float | None:
     """Validation loss of an LSTM of the model's width after the run's steps; None without validation rows."""
     if not corpus.num_validation:
@@ -58,20 +58,20 @@ def recurrent_loss(
         model = Recurrent(corpus.vocabulary.size, settings.architecture.shape[1])
     model.to(hardware.device)
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE)
-    size = settings.batch.rows
+    size = settings.batch.batch_size
     for step in range(settings.num_steps):
         each_step()
-        loss, count = model.loss(corpus.at(np.arange(step * size, (step + 1) * size)))
+        loss, count = model.loss(corpus.load_rows(np.arange(step * size, (step + 1) * size)))
         optimizer.zero_grad()
         (loss / count).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * settings.schedule.factor(step, settings.num_steps)
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * settings.schedule.lr_factor(step, settings.num_steps)
         optimizer.step()
     return _validated(model, corpus, size)
 
 
 @torch.no_grad()
-def _validated(model: Recurrent, corpus: Corpus, size: int) -> float:
+def _validated(model: Recurrent, corpus: TrainingData, size: int) -> float:
     sums = [
         model.loss(corpus.validation.at(np.arange(begin, min(begin + size, corpus.num_validation)), seed=0))
         for begin in range(0, corpus.num_validation, size)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from tasks.model.packed import PackedModel
-from tasks.pretrain.distributed.sharding import place_of
+from tasks.pretrain.distributed.sharding import locate_storage
 
 
 class Learner(nn.Module):
@@ -23,7 +23,7 @@ class Learner(nn.Module):
         found: dict[str, Tensor] = {}
         seen: set[tuple[int, int]] = set()
         for name, tensor in self.state_dict().items():
-            place = place_of(tensor)
+            place = locate_storage(tensor)
             if place not in seen or not place[1]:
                 found[name] = tensor
                 seen.add(place)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
-MEND = "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.rate or pretrain.batch.length"
+MEND = "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.rate or pretrain.batch.seq_length"
 
 
 class SpanCorruption(Objective):

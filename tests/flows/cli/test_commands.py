@@ -327,7 +327,7 @@ class TestRuns:
         [
             ("clean.filters.length.min=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
              "--set clean.filters.length.enabled=false"),
-            ("pretrain.batch.rows=4096", "pretrain", "tokens", "pretrain.batch"),
+            ("pretrain.batch.batch_size=4096", "pretrain", "tokens", "pretrain.batch"),
         ],
     )  # fmt: skip
     def test_bad_input_exits_with_1_and_says_the_mend(

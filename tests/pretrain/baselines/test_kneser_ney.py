@@ -8,7 +8,7 @@ from tasks.pretrain.baselines.kneser_ney import NGram, counted_loss, windows
 from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.data.rows import PackedRows, Rows
 from tasks.pretrain.objectives.causal import Causal
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.training_data import TrainingData
 from tests.pretrain.conftest import small
 
 WORDS = Vocabulary(size=6, pad=0)
@@ -56,8 +56,8 @@ def test_it_knows_more_of_real_text_than_frequencies_do(tokens: Path) -> None:
     counts = np.bincount(seen[:, -1], minlength=500) + 1.0
     frequencies = -np.log(counts / counts.sum())[other[:, -1]].mean()
     assert NGram(seen, 500).loss(other) < frequencies - 1
-    settings = small(batch={"rows": 4, "length": 32}, validation_rows=1000)
-    corpus = Corpus(settings, [tokens])
+    settings = small(batch={"batch_size": 4, "seq_length": 32}, eval_rows=1000)
+    corpus = TrainingData(settings, [tokens])
     few, all_of_it, repeated = (counted_loss(corpus, rows) for rows in (50, len(corpus), 3 * len(corpus)))
     assert few > all_of_it == repeated, "a second epoch has nothing new to count"
     assert NGram(seen, 500).loss(seen) < NGram(seen, 500).loss(other)

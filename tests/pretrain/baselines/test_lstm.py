@@ -6,16 +6,16 @@ import torch
 
 from tasks.pretrain.baselines.kneser_ney import windows
 from tasks.pretrain.baselines.lstm import Recurrent, documents_of, recurrent_loss
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.training_data import TrainingData
 from tests.pretrain.conftest import CPU, small
 
 
 @pytest.fixture
-def corpus(tokens: Path) -> Corpus:
-    return Corpus(small(), [tokens])
+def corpus(tokens: Path) -> TrainingData:
+    return TrainingData(small(), [tokens])
 
 
-def test_documents_are_taken_apart_and_each_is_read_alone(corpus: Corpus) -> None:
+def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) -> None:
     rows = corpus.at(np.arange(40))
     documents = documents_of(rows)
     assert sum(map(len, documents)) == (rows.documents >= 0).sum()
@@ -33,7 +33,7 @@ def test_documents_are_taken_apart_and_each_is_read_alone(corpus: Corpus) -> Non
     assert loss.item() == pytest.approx(alone, rel=1e-5)
 
 
-def test_it_learns_the_same_each_time(tokens: Path, corpus: Corpus) -> None:
+def test_it_learns_the_same_each_time(tokens: Path, corpus: TrainingData) -> None:
     settings = small(steps=30)
     found = recurrent_loss(settings, corpus, CPU, each_step=lambda: None)
     assert found == recurrent_loss(settings, corpus, CPU, each_step=lambda: None)

@@ -210,4 +210,4 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
 )
 def test_it_learns_real_text(training: Callable[..., Training], family: str, kind: str, margin: float) -> None:
     shape = {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64}
-    assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, validation_rows=64))) > margin
+    assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, eval_rows=64))) > margin

@@ -10,8 +10,8 @@ from transformers import AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 from tasks.errors import StageFailure
 from tasks.model.onnx import Session, check_packages
-from tasks.pretrain.export.export import export
-from tasks.pretrain.export.onnx_export import write_portable
+from tasks.pretrain.export.export import export_model
+from tasks.pretrain.export.onnx_export import export_portable_models
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import finish, small
 
@@ -37,7 +37,7 @@ def test_a_masked_model_in_float_and_in_8_bits(
 ) -> None:
     run = training(small(architecture={**SHAPE, "family": "bert"}, objective={"kind": "masked"}, onnx="int8", steps=4))
     finish(run)
-    export(run, tokens / "tokenizer", tmp_path / "out", [])
+    export_model(run, tokens / "tokenizer", tmp_path / "out", [])
     ids = torch.tensor([[2, 40, 41, 42, 43], [2, 50, 51, 52, 53]])
     with torch.no_grad():
         wanted = AutoModelForMaskedLM.from_pretrained(tmp_path / "out")(input_ids=ids).logits
@@ -57,18 +57,18 @@ def test_a_causal_model_has_the_loss_of_its_texts(
 ) -> None:
     run = training(small(architecture={**SHAPE, "family": "gpt2"}, onnx="float"))
     run.objective.exported(run.learner).save_pretrained(tmp_path / "out")
-    original, portable = write_portable(run, tmp_path / "out")
+    original, portable = export_portable_models(run, tmp_path / "out")
     assert original.file == "model.safetensors"
     assert portable.loss == pytest.approx(original.loss, rel=1e-5)
     # the same texts, packed
-    assert original.loss == pytest.approx(run.gradients.validation_loss(), rel=1e-4)
+    assert original.loss == pytest.approx(run.gradients.compute_validation_loss(), rel=1e-4)
     assert original.distance == pytest.approx(0, abs=1e-6)
 
 
 def test_an_encoder_decoder_is_two_files(onnx: None, training: Callable[..., Training], tmp_path: Path) -> None:
     run = training(small(architecture={**SHAPE, "family": "t5"}, objective=SHORT_SPANS, onnx="int8"))
     run.objective.exported(run.learner).save_pretrained(tmp_path)
-    original, portable, small_one = write_portable(run, tmp_path)
+    original, portable, small_one = export_portable_models(run, tmp_path)
     files = [tmp_path / name for name in portable.file.split(" + ")]
     assert [path.name for path in files] == ["encoder_model.onnx", "decoder_model.onnx"]
     assert small_one.file == "onnx/encoder_model_int8.onnx + onnx/decoder_model_int8.onnx"
@@ -82,7 +82,7 @@ def test_an_encoder_decoder_is_two_files(onnx: None, training: Callable[..., Tra
     assert small_one.bytes < portable.bytes
     assert abs(portable.distance) < 1e-6 < small_one.distance
     # the same texts, packed
-    assert original.loss == pytest.approx(run.gradients.validation_loss(), rel=1e-4)
+    assert original.loss == pytest.approx(run.gradients.compute_validation_loss(), rel=1e-4)
 
 
 def test_without_the_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
