@@ -67,9 +67,9 @@ def run_of(settings: dict[str, Any], family: str, length: int, tokens: Path, scr
     from tasks.pretrain.training.loop import Training
 
     hardware = Hardware("cpu", "fp32", 1)
-    hardware.apply()
+    hardware.configure_process()
     given = {
-        "architecture": {"family": family, "layers": 4, "width": 128, "heads": 4, "context": length},
+        "architecture": {"family": family, "num_layers": 4, "hidden_size": 128, "num_heads": 4, "max_length": length},
         "batch": {"rows": ROWS, "length": length, "start_token": False},
         "validation_rows": 1 << 20,
         "validate_every": settings["steps"],

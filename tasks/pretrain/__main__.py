@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import HINTS, StageFailure
-from tasks.model.hardware import num_ranks, probe
-from tasks.model.onnx import check_packages
+from tasks.model.hardware import count_ranks, detect_hardware
+from tasks.model.onnx import check_onnx_packages
 from tasks.pretrain.distributed.ranks import joined
 from tasks.pretrain.distributed.sharding import is_sharded
 from tasks.pretrain.export.export import export, parameters
@@ -86,21 +86,21 @@ def counts(run: Training, speed: Speed) -> dict[str, Any]:
         "resumed_at": run.resumed_at,
         "ranks": run.ranks.count,
         "troubles": run.troubles.as_line(),
-        **run.hardware.as_counts(),
+        **run.hardware.as_dict(),
     }
 
 
 def work(job: dict[str, Any], stop: Stop) -> int:
     """Train and export. Returns the exit code."""
-    hardware = probe()
-    hardware.apply()
+    hardware = detect_hardware()
+    hardware.configure_process()
     scratch = Path(job["scratch"])
     alive()
     with joined(hardware.device) as ranks, alone(scratch) if ranks.leads else nullcontext():
         ranks.wait()  # the first holds the lock for all
         settings = Pretrain.model_validate(job["settings"])
         if settings.onnx != "none":
-            check_packages()
+            check_onnx_packages()
         run = Training(settings, list(map(Path, job["tokens"])), scratch, hardware, ranks)
         seconds = float(os.environ.get("TEXTMILL_CHECKPOINT_SECONDS", "60"))
         try:
@@ -144,7 +144,7 @@ def lead(run: Training, job: dict[str, Any], stop: Stop, seconds: float) -> int:
 
 def become_ranks(arguments: list[str]) -> None:
     """Become torchrun with a process a rank, when there are several and it is not torchrun that started us."""
-    number = num_ranks()
+    number = count_ranks()
     if number > 1 and "WORLD_SIZE" not in os.environ:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", "tasks.pretrain"]
         os.environ.setdefault("PYTHONSAFEPATH", "1" if sys.flags.safe_path else "")

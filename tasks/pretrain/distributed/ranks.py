@@ -89,7 +89,7 @@ class Scored(nn.Module):
         self.objective, self.learner = objective, learner
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        return self.objective.loss(self.learner, batch)
+        return self.objective.compute_loss(self.learner, batch)
 
 
 def parallel(scored: Scored, ranks: Ranks, how: str = "replicate") -> nn.Module:

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel
 
-from tasks.pretrain.baselines.kneser_ney import counted_loss
-from tasks.pretrain.baselines.lstm import recurrent_loss
+from tasks.pretrain.baselines.kneser_ney import compute_trigram_loss
+from tasks.pretrain.baselines.lstm import compute_lstm_loss
 from tasks.pretrain.export.hub_files import describe_embedding, generation, opener, prompt
 from tasks.pretrain.export.model_card import Made, model_card
 from tasks.pretrain.export.onnx_export import write_portable
@@ -29,7 +29,7 @@ def export(run: Training, tokenizer: Path, folder: Path, lineage: list[Manifest]
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
     run.take_final()
-    module = run.objective.exported(run.learner)
+    module = run.objective.export_model(run.learner)
     _save_model(run, module, folder)
     _save_tokenizer(run, tokenizer, folder)
     portable = write_portable(run, folder)
@@ -58,27 +58,27 @@ def _made(run: Training, module: PreTrainedModel) -> Made:
 
 def _baselines(run: Training) -> dict[str, float]:
     """Only what guesses each next token has a perplexity to compare with."""
-    if not isinstance(run.objective, Causal) or run.objective.infill:
+    if not isinstance(run.objective, Causal) or run.objective.fim_rate:
         return {}
-    found = {"a trigram model": counted_loss(run.corpus, run.first_slot)}
+    found = {"a trigram model": compute_trigram_loss(run.corpus, run.first_slot)}
     if run.settings.lstm:
-        found["an LSTM"] = recurrent_loss(run.settings, run.corpus, run.hardware)
+        found["an LSTM"] = compute_lstm_loss(run.settings, run.corpus, run.hardware)
     return {name: loss for name, loss in found.items() if loss is not None}
 
 
 def _save_model(run: Training, module: PreTrainedModel, folder: Path) -> None:
     if module.can_generate():
-        module.generation_config = generation(module, run.vocabulary, run.settings.architecture.context)
+        module.generation_config = generation(module, run.vocabulary, run.settings.architecture.max_length)
     module.save_pretrained(folder)
     if isinstance(run.objective, Contrastive):
-        describe_embedding(folder, module.config.hidden_size, run.settings.architecture.context)
+        describe_embedding(folder, module.config.hidden_size, run.settings.architecture.max_length)
 
 
 def _save_tokenizer(run: Training, tokenizer: Path, folder: Path) -> None:
     opened = AutoTokenizer.from_pretrained(tokenizer)
-    opened.model_max_length = run.settings.architecture.context
+    opened.model_max_length = run.settings.architecture.max_length
     # GPT-2 would take token types for further tokens and add their embeddings
     opened.model_input_names = ["input_ids", "attention_mask"]
-    if run.model.reads == "left":
+    if run.model.model_kind == "decoder":
         opened.backend_tokenizer.post_processor = prompt(opened, run.corpus.start)
     opened.save_pretrained(folder)

@@ -35,8 +35,8 @@ def outcome(
     if judged:
         kept = min(judged) if settings.patience else judged[-1]
         objective = settings.objective.chosen
-        rows += [("validation loss", f"{kept:.3f}"), ("the loss is", objective.loss_is)]
-        rows += [("validation perplexity", perplexity(kept))] if objective.perplexity else []
+        rows += [("validation loss", f"{kept:.3f}"), ("the loss is", objective.loss_description)]
+        rows += [("validation perplexity", perplexity(kept))] if objective.has_perplexity else []
     rows += [(f"perplexity of {name}", perplexity(loss)) for name, loss in baselines.items()]
     rows += [(said, f"{lines[-1][name]}") for name, said in SAID.items() if name in lines[-1]]
     return rows

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.model.flops import Flops, peak
+from tasks.model.flops import TrainingFlops, find_peak_flops
 from tasks.model.hardware import Hardware
 from tasks.model.packed import PackedModel
 from tasks.pretrain.monitoring.metrics import read_metrics
@@ -24,8 +24,8 @@ class Speed:
         for line in read_metrics(self.path):
             if line["step"] <= step:
                 self._take(line)
-        self.flops = Flops(model, length)
-        self.peak = peak(hardware.device, hardware.precision) * ranks
+        self.flops = TrainingFlops(model, length)
+        self.peak = find_peak_flops(hardware.device, hardware.precision) * ranks
         self.tokens, self.done, self.seconds = 0, 0.0, 0.0
 
     def begin(self) -> None:
@@ -35,7 +35,7 @@ class Speed:
 
     def add(self, step: int, tokens: int, guessed: float, seconds: float) -> Line:
         """Take in a step over so many tokens, at so many of which a token was guessed. Returns its line."""
-        flops = self.flops.of(tokens, guessed)
+        flops = self.flops.count_step(tokens, guessed)
         self.tokens, self.done, self.seconds = self.tokens + tokens, self.done + flops, self.seconds + seconds
         line = {
             "step": step,

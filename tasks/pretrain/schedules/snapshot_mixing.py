@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.block import Block
 from tasks.errors import StageFailure
-from tasks.pretrain.data.randomness import Int64s, permuted
+from tasks.pretrain.data.randomness import Int64s, permute_indices
 
 # so many slots hold each corpus in its share, to one in PERIOD
 PERIOD = 1024
@@ -67,7 +67,7 @@ def assigned(slots: Int64s, number: Int64s, seed: int) -> tuple[Int64s, Int64s]:
     lots = np.empty_like(slots)
     for period in np.unique(periods).tolist():
         chosen = periods == period
-        lots[chosen] = permuted(within[chosen], PERIOD, seed, period)
+        lots[chosen] = permute_indices(within[chosen], PERIOD, seed, period)
     ends = np.cumsum(number)
     corpus = np.searchsorted(ends, lots, side="right")
     return corpus, periods * number[corpus] + lots - (ends - number)[corpus]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.pretrain.data.arrays import Arrays
-from tasks.pretrain.data.randomness import Int64s, Randomness, key_of
+from tasks.pretrain.data.randomness import Int64s, Randomness, hash_key
 from tasks.pretrain.data.rows import Rows
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.training_data import Corpus
@@ -45,8 +45,8 @@ class Batches:
 
     def validation(self, slots: Int64s) -> Batch:
         """For some validation rows, hidden in the same way each time."""
-        return self._made(self.corpus.validation.at(slots, seed=0), slots, seed=0)
+        return self._made(self.corpus.validation.read_samples(slots, seed=0), slots, seed=0)
 
     def _made(self, rows: Rows, slots: Int64s, seed: int) -> Batch:
-        arrays = self.objective.make(rows, Randomness(seed, slots))
-        return Batch(arrays, int((rows.documents >= 0).sum()), int(key_of(seed, "torch", int(slots[0]))))
+        arrays = self.objective.make_batch(rows, Randomness(seed, slots))
+        return Batch(arrays, int((rows.documents >= 0).sum()), int(hash_key(seed, "torch", int(slots[0]))))

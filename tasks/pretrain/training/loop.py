@@ -17,7 +17,7 @@ from torch import Tensor
 from tasks.errors import StageFailure
 from tasks.model.checkpoint import Checkpoints
 from tasks.model.hardware import Hardware
-from tasks.model.layer_decay import rates
+from tasks.model.layer_decay import compute_rate_factors
 from tasks.model.packed import PackedModel
 from tasks.pretrain.data.randomness import Int64s
 from tasks.pretrain.distributed.ranks import Ranks
@@ -62,13 +62,13 @@ class Training:
         self.num_steps = settings.num_steps
         start = settings.start_from
         module = start.build(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
-        hardware.spare_memory(module)
-        self.model = PackedModel(module, settings.architecture.reads)
-        self.model.suit(hardware)
-        self.learner = self.objective.learner(self.model, self.vocabulary, settings.seed)
+        hardware.enable_recomputation(module)
+        self.model = PackedModel(module, settings.architecture.model_kind)
+        self.model.configure_for(hardware)
+        self.learner = self.objective.build_learner(self.model, self.vocabulary, settings.seed)
         self.learner.to(hardware.device).train()
         self.gradients = Gradients(settings, self.corpus, self.learner, hardware, ranks)
-        self.optimizers = Optimizers(settings.optimizer, self.learner, rates(module, start.layer_decay))
+        self.optimizers = Optimizers(settings.optimizer, self.learner, compute_rate_factors(module, start.layer_decay))
         self.average = Average(self.learner, settings.average)
         self.checkpoints = Checkpoints(scratch / "checkpoints")
         self.step, self.tokens = 0, 0
@@ -111,7 +111,7 @@ class Training:
             loss, norm, tokens = self._attempt()
         factor = self.settings.schedule.factor(self.step, self.num_steps)
         self.optimizers.step(factor)
-        self.objective.stepped(self.learner)
+        self.objective.after_step(self.learner)
         self.step += 1
         self.average.step(self.step)
         if self.step == self.anchor:
@@ -161,7 +161,7 @@ class Training:
                 "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or lengthen pretrain.schedule.warmup",
             )
         self.optimizers.forget()
-        self.objective.undone(self.learner)
+        self.objective.after_skipped_step(self.learner)
         after = self.first_slot + self.rows_ramp.at(self.step)
         if answer == "roll_back":
             self._roll_back()
@@ -212,7 +212,7 @@ class Training:
 
     def save(self) -> None:
         """Begin to write a checkpoint of this step; `checkpoints.wait` waits for it. All ranks come here together."""
-        tensors = {f"learner.{name}": tensor for name, tensor in self.learner.state().items()}
+        tensors = {f"learner.{name}": tensor for name, tensor in self.learner.state_tensors().items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizers.state().items()}
         tensors |= {f"average.{name}": tensor for name, tensor in self.average.state().items()}
         tensors = gathered(tensors, self.ranks.leads)
@@ -220,14 +220,14 @@ class Training:
             return
         self.metrics.sync()
         state = {"settings": self.settings.semantic(), "tokens": self.tokens, "best": self.best}
-        state |= {"best_step": self.best_step, "worse": self.worse, "hardware": self.hardware.as_counts()}
+        state |= {"best_step": self.best_step, "worse": self.worse, "hardware": self.hardware.as_dict()}
         state |= {"troubles": asdict(self.troubles)}
         kept = {self.best_step} if self.settings.patience else set()
         kept |= {self.anchor} if self.settings.divergence.rolls_back else set()
-        self.checkpoints.begin(self.step, tensors, state, kept)
+        self.checkpoints.start_save(self.step, tensors, state, kept)
 
     def _resume(self) -> None:
-        found = self.checkpoints.latest()
+        found = self.checkpoints.load_latest()
         if found is None:
             return
         if found[1]["settings"] != self.settings.semantic():
@@ -245,7 +245,7 @@ class Training:
         self.best_step, self.worse = state["best_step"], state["worse"]
 
     def _take_weights(self, tensors: dict[str, Tensor]) -> None:
-        saved, own = _under("learner.", tensors), self.learner.state()
+        saved, own = _under("learner.", tensors), self.learner.state_tensors()
         if {name: t.shape for name, t in saved.items()} != {name: t.shape for name, t in own.items()}:
             raise StageFailure(
                 f"{self.checkpoints.folder} holds checkpoints of a model of another shape", "Empty it, or use another"

@@ -26,7 +26,7 @@ def out_of_memory(error: Exception, run: Training) -> StageFailure:
     less = "set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at once)"
     if not fits:
         return StageFailure(f"{what}, nor does one", f"Lower pretrain.batch.length or the model's size, or {less}")
-    if run.objective.compares:
+    if run.objective.compares_rows:
         mend = f"Set pretrain.batch.rows to {fits * ranks * batch.accumulation}"
     else:
         splits = range(batch.accumulation, batch.least_rows + 1)
@@ -56,11 +56,11 @@ def most_rows(run: Training, rows: int) -> int:
 
 def _pass(run: Training, rows: int) -> None:
     run.optimizers.forget()
-    run.objective.undone(run.learner)
+    run.objective.after_skipped_step(run.learner)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     slots, cut = run.rows_of(run.step)  # the very ones that did not fit
     given = run.gradients.batch(Batches(run.settings, run.corpus).training(slots[:rows], cut))
     with run.hardware.autocast():
-        total, _ = run.objective.loss(run.learner, given)
+        total, _ = run.objective.compute_loss(run.learner, given)
     total.backward()  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ import numpy as np
 from tasks.errors import StageFailure
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.data.rows import PackedRows, Rows, cut, joined
+from tasks.pretrain.data.rows import PackedDataset, Rows, concatenate_rows, split_rows
 from tasks.pretrain.schedules.snapshot_mixing import assigned, quotas
 from tasks.pretrain.settings import Pretrain
 
@@ -28,12 +28,12 @@ class Corpus:
         self.quotas = quotas([share for _, share in groups])
         self.validation = self._packed([folder / "validation" for folder in folders])
         self.num_validation = min(len(self.validation), settings.validation_rows) // ranks * ranks
-        settings.objective.chosen.needs(self.vocabulary)
+        settings.objective.chosen.check_tokenizer(self.vocabulary)
         self._check(ranks)
 
-    def _packed(self, folders: list[Path]) -> PackedRows:
-        sentences = self.settings.objective.chosen.sentences
-        return PackedRows(folders, self.vocabulary, self.settings.length, self.start, sentences)
+    def _packed(self, folders: list[Path]) -> PackedDataset:
+        sentences = self.settings.objective.chosen.needs_sentences
+        return PackedDataset(folders, self.vocabulary, self.settings.length, self.start, sentences)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -51,11 +51,11 @@ class Corpus:
         """The training rows at these places of the endless sequence, each cut into so many shorter ones."""
         seed = self.settings.seed
         if len(self.parts) == 1:
-            return cut(self.parts[0].at(slots, seed), parts)
+            return split_rows(self.parts[0].read_samples(slots, seed), parts)
         of, places = assigned(slots, self.quotas, seed)
-        pieces = [part.at(places[of == number], seed) for number, part in enumerate(self.parts)]
+        pieces = [part.read_samples(places[of == number], seed) for number, part in enumerate(self.parts)]
         order = np.argsort(np.argsort(of, kind="stable"), kind="stable")
-        return cut(joined(pieces, order), parts)
+        return split_rows(concatenate_rows(pieces, order), parts)
 
     def _check(self, ranks: int) -> None:
         batch = self.settings.batch

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pretrain.baselines.lstm import recurrent_loss
+from tasks.pretrain.baselines.lstm import compute_lstm_loss
 from tasks.pretrain.export.export import export
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import CPU, finish, small
@@ -86,7 +86,7 @@ def made(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         settings = small(family=family, objective={"kind": kind}, steps=2, validate_every=2)
         run = Training(settings, [tokens], tmp_path_factory.mktemp(name), CPU)
         exported(run, tokens, root / name)
-        module = run.objective.exported(run.learner)
+        module = run.objective.export_model(run.learner)
         sums[name] = sum(parameter.detach().double().sum().item() for parameter in module.parameters())
     return root, sums
 
@@ -137,7 +137,7 @@ def test_a_causal_run_is_compared_with_what_came_before(
     training: Callable[..., Training], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tasks.pretrain.export.export.recurrent_loss", functools.partial(recurrent_loss, each_step=lambda: None)
+        "tasks.pretrain.export.export.recurrent_loss", functools.partial(compute_lstm_loss, each_step=lambda: None)
     )
     folder = exported(training(small(lstm=True)), tokens, tmp_path / "out")
     for name in ("README.md", "summary.md"):

@@ -35,7 +35,7 @@ def settings_of(**answers: object) -> Pretrain:
 
 
 def weights(run: Training) -> list[torch.Tensor]:
-    return [tensor.clone() for tensor in run.learner.state().values()]
+    return [tensor.clone() for tensor in run.learner.state_tensors().values()]
 
 
 def test_a_spike_is_a_loss_far_over_the_usual_one() -> None:
@@ -105,7 +105,7 @@ def test_a_run_killed_right_after_going_back_meets_the_same_batch_again(training
     killed = spoilt(training(settings, "killed"), {4}, math.nan)
     finish(killed, until=4, seconds=0)
     killed.advance()  # goes back to 3 and takes step 4 anew, without a checkpoint
-    assert (killed.step, killed.checkpoints.steps()[-1]) == (4, 3)
+    assert (killed.step, killed.checkpoints.list_steps()[-1]) == (4, 3)
     resumed = spoilt(training(settings, "killed"), {4}, math.nan)
     assert resumed.resumed_at == 3
     finish(resumed)

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.block import discover_blocks
 from tasks.errors import StageFailure
-from tasks.model.architecture import READS
+from tasks.model.architecture import MODEL_KINDS
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.distributed.ranks import Ranks
@@ -28,11 +28,11 @@ MUON = small(steps=STEPS, validate_every=STEPS, batch={"rows": 8}, optimizer={"l
 def family_of(kind: str, tokenizer: Path) -> str:
     """The first family that fits an objective."""
     objective, vocabulary = discover_blocks(Objective)[kind](), read_vocabulary(tokenizer)
-    for family, reads in READS.items():
+    for family, reads in MODEL_KINDS.items():
         with contextlib.suppress(StageFailure):
-            if reads == objective.reads:
+            if reads == objective.model_kind:
                 architecture = small(family=family, objective={"kind": kind}).architecture
-                objective.learner(PackedModel(architecture.build(vocabulary, 0), reads), vocabulary, 0)
+                objective.build_learner(PackedModel(architecture.build(vocabulary, 0), reads), vocabulary, 0)
                 return family
     raise AssertionError(f"no family fits {kind}")
 
@@ -69,7 +69,7 @@ def check_same(found: list[dict[str, float]], expected: list[dict[str, float]]) 
     assert found[-1]["validation_loss"] == pytest.approx(expected[-1]["validation_loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not discover_blocks(Objective)[kind].compares])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not discover_blocks(Objective)[kind].compares_rows])
 def test_one_two_and_four_micro_batches_are_the_same_step(
     training: Callable[..., Training], tokens: Path, kind: str
 ) -> None:

@@ -55,8 +55,8 @@ def test_when_checkpoints_are_written_changes_nothing(training: Start) -> None:
     often, seldom = training(small(), "often"), training(small(), "seldom")
     finish(often, seconds=0)
     finish(seldom)
-    assert often.checkpoints.steps() == [7, 8]
-    assert seldom.checkpoints.steps() == [8]
+    assert often.checkpoints.list_steps() == [7, 8]
+    assert seldom.checkpoints.list_steps() == [8]
     assert all(torch.equal(tensor, weights(seldom)[name]) for name, tensor in weights(often).items())
     assert often.metrics.path.read_bytes() == seldom.metrics.path.read_bytes()
 
@@ -117,7 +117,7 @@ def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkey
     seen: dict[int, dict[str, torch.Tensor]] = {}
     train(run, report=lambda at, _: seen.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
     assert (run.step, run.best, run.best_step, run.done) == (8, 4.0, 4, True)
-    assert run.checkpoints.steps() == [4, 7, 8]
+    assert run.checkpoints.list_steps() == [4, 7, 8]
     again = training(settings)
     assert (again.done, again.best, again.best_step, again.worse) == (True, 4.0, 4, 2)
     again.take_final()
