@@ -67,7 +67,7 @@ def run_of(settings: dict[str, Any], family: str, length: int, tokens: Path, scr
     from tasks.pretrain.training.loop import Training
 
     hardware = Hardware("cpu", "fp32", 1)
-    hardware.apply()
+    hardware.configure_process()
     given = {
         "architecture": {"family": family, "layers": 4, "width": 128, "heads": 4, "context": length},
         "batch": {"batch_size": ROWS, "seq_length": length, "start_token": False},

@@ -62,7 +62,7 @@ def trained(kind: str, steps: int, tokens: Path, scratch: Path) -> None:
     torch.set_num_threads(1)
     family, changes = RUNS[kind]
     settings = {
-        "architecture": {"family": family, "layers": 2, "width": 64, "heads": 2, "context": 64},
+        "architecture": {"family": family, "num_layers": 2, "hidden_size": 64, "num_heads": 2, "max_length": 64},
         "objective": {"kind": kind, kind: changes},
         "steps": steps,
         "eval_interval": 10,

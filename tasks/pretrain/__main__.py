@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import HINTS, StageFailure
-from tasks.model.hardware import num_ranks, probe
-from tasks.model.onnx import check_packages
+from tasks.model.hardware import count_ranks, detect_hardware
+from tasks.model.onnx import check_onnx_packages
 from tasks.pretrain.distributed.ranks import join_ranks
 from tasks.pretrain.distributed.sharding import is_sharded
 from tasks.pretrain.export.export import count_parameters, export_model
@@ -94,14 +94,14 @@ def collect_counts(run: Training, throughput: Throughput) -> dict[str, Any]:
         "resumed_at": run.resumed_at,
         "ranks": run.ranks.world_size,
         "troubles": run.anomalies.as_metrics(),
-        **run.hardware.as_counts(),
+        **run.hardware.as_dict(),
     }
 
 
 def run_job(job: dict[str, Any], stop: StopRequest) -> int:
     """Train and export. Returns the exit code."""
-    hardware = probe()
-    hardware.apply()
+    hardware = detect_hardware()
+    hardware.configure_process()
     scratch = Path(job["scratch"])
     reset_watchdog()
     with join_ranks(hardware.device) as ranks, exclusive_lock(scratch) if ranks.is_leader else nullcontext():
@@ -109,7 +109,7 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
         ranks.barrier()
         settings = Pretrain.model_validate(job["settings"])
         if settings.onnx != "none":
-            check_packages()
+            check_onnx_packages()
         run = Training(settings, list(map(Path, job["tokens"])), scratch, hardware, ranks)
         seconds = float(os.environ.get("TEXTMILL_CHECKPOINT_SECONDS", "60"))
         try:
@@ -157,7 +157,7 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
 
 def exec_torchrun(arguments: list[str]) -> None:
     """Become torchrun with a process a rank, when there are several and it was not torchrun that started us."""
-    count = num_ranks()
+    count = count_ranks()
     if count > 1 and "WORLD_SIZE" not in os.environ:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "tasks.pretrain"]
         os.environ.setdefault("PYTHONSAFEPATH", "1" if sys.flags.safe_path else "")

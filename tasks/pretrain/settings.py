@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.block import Block, OneOf
-from tasks.model.architecture import READS, Architecture
+from tasks.model.architecture import MODEL_KINDS, Architecture
 from tasks.pretrain.objectives import Objective
 from tasks.pretrain.schedules.divergence import Divergence
 from tasks.pretrain.schedules.initial_weights import StartFrom
@@ -99,7 +99,7 @@ class Pretrain(Block):
     @property
     def seq_length(self) -> int:
         """Tokens in a row."""
-        return self.batch.seq_length or self.architecture.context
+        return self.batch.seq_length or self.architecture.max_length
 
     @property
     def num_steps(self) -> int:
@@ -132,13 +132,13 @@ class Pretrain(Block):
 
     @model_validator(mode="after")
     def _check_objective(self) -> Self:
-        if self.seq_length > self.architecture.context:
+        if self.seq_length > self.architecture.max_length:
             raise ValueError(
-                f"batch.seq_length {self.seq_length} is more than architecture.context {self.architecture.context}"
+                f"batch.seq_length {self.seq_length} is more than architecture.max_length {self.architecture.max_length}"
             )
         check_doubling("seq_length", self.batch.warmup_seq_length or self.seq_length, self.seq_length)
-        if self.objective.chosen.reads != self.architecture.reads:
-            fitting = [family for family, reads in READS.items() if reads == self.objective.chosen.reads]
+        if self.objective.chosen.model_kind != self.architecture.model_kind:
+            fitting = [family for family, reads in MODEL_KINDS.items() if reads == self.objective.chosen.model_kind]
             raise ValueError(
                 f"objective {self.objective.kind} does not fit family {self.architecture.family}: "
                 f"set architecture.family to {' or '.join(fitting)}"

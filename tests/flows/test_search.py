@@ -61,14 +61,14 @@ def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefect_server: Non
 
 
 def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["search", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.heads=choice:3,4", "--trials", "8"]
-    words += ["--set", "pretrain.architecture.width=64"]
+    words = ["search", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.num_heads=choice:3,4", "--trials", "8"]
+    words += ["--set", "pretrain.architecture.hidden_size=64"]
     assert run(words) == 0
     out = capsys.readouterr().out
     assert "pretrain:\n  optimizer:\n    learning_rate: 0.0" in out
     picture = Path(out.splitlines()[-1].removeprefix("trials: "))
     assert {path.name for path in picture.parent.iterdir()} >= {"trials.svg", "best.yaml", "summary.md", "trials.db"}
-    assert "failed: pretrain.architecture: heads must divide" in (picture.parent / "summary.md").read_text()
+    assert "failed: pretrain.architecture: num_heads must divide" in (picture.parent / "summary.md").read_text()
     assert len(trainer.built) == 1, "the data are the same for all"
     runs = len(trainer.runs)
     assert runs < 8
@@ -109,9 +109,9 @@ def test_settings_that_are_not_there_end_it_before_the_first_trial(trainer: Trai
 
 
 def test_what_is_needed_together_may_be_searched() -> None:
-    check_space(Recipe(), Search(space=("pretrain.architecture.heads=choice:3,8",)))
+    check_space(Recipe(), Search(space=("pretrain.architecture.num_heads=choice:3,8",)))
     with pytest.raises(UnknownSetting):
-        changed(Recipe(), {"pretrain.architecture.heads": 3})
+        changed(Recipe(), {"pretrain.architecture.num_heads": 3})
 
 
 def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:

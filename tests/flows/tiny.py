@@ -70,7 +70,7 @@ SETTINGS: dict[str, Any] = {
                           "duplicate_line_characters": {"enabled": False}}},
     "tokenize": {"vocab_size": 600, "validation_fraction": 0.1, "heldout_fraction": 0.5},
     "pretrain": {
-        "architecture": {"size": "tiny", "layers": 1, "width": 32, "heads": 2, "context": 64},
+        "architecture": {"size": "tiny", "num_layers": 1, "hidden_size": 32, "num_heads": 2, "max_length": 64},
         "objective": {"kind": "causal"},
         "batch": {"batch_size": 8},
         "steps": 20,

@@ -39,13 +39,13 @@ CPU = Hardware("cpu", "fp32", 1)
 
 def docstrings() -> list[str]:
     library = Path(sysconfig.get_paths()["stdlib"])
-    found = []
+    texts = []
     for name in MODULES:
         path = library / f"{name}.py"
         tree = ast.parse((path if path.exists() else library / name / "__init__.py").read_text(encoding="utf-8"))
         nodes = [node for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))]
-        found += [text for node in nodes if (text := ast.get_docstring(node)) and len(text) > 30]
-    return found
+        texts += [text for node in nodes if (text := ast.get_docstring(node)) and len(text) > 30]
+    return texts
 
 
 def write_shard(
@@ -106,7 +106,7 @@ def small(**changes: object) -> Pretrain:
     """Settings of a run of a second; masked ones with `family="bert"`."""
     family = changes.pop("family", "gpt2")
     given: dict[str, object] = {
-        "architecture": {"family": family, "layers": 2, "width": 32, "heads": 2, "context": 32},
+        "architecture": {"family": family, "num_layers": 2, "hidden_size": 32, "num_heads": 2, "max_length": 32},
         "objective": {"kind": "causal" if family == "gpt2" else "masked"},
         "batch": {"batch_size": 4},
         "steps": 8,

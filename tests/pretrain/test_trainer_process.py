@@ -95,7 +95,7 @@ def test_killed_and_stopped_it_ends_with_the_same_bytes(
     wait_for_step(killed, 10)
     killed.kill()
     assert killed.wait(60) == -signal.SIGKILL
-    after_kill = checkpoints.steps()[-1]
+    after_kill = checkpoints.list_steps()[-1]
     assert 9 <= after_kill < 60
 
     stopped = trainer(interrupted)
@@ -104,7 +104,7 @@ def test_killed_and_stopped_it_ends_with_the_same_bytes(
     rest = stopped.communicate(timeout=60)[0]
     assert stopped.returncode == 75
     assert json.loads(rest.splitlines()[-1])["stopped"] in {"SIGTERM", "the end of its parent"}
-    assert after_kill < checkpoints.steps()[-1] < 60
+    assert after_kill < checkpoints.list_steps()[-1] < 60
 
     pretrain.build(SETTINGS, interrupted, as_artifact(tokens, "tokenize"))
     assert interrupted.counts["resumed_at"] >= 20

@@ -12,7 +12,7 @@ from tasks.downstream.metrics.words import CHARACTER_WORD
 from tasks.downstream.readers.plain_text import read_text
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, Operation
 from tasks.errors import BadSetting
-from tasks.model.words import segmenter
+from tasks.model.word_boundaries import load_segmenter
 
 Words = list[str]
 
@@ -27,7 +27,7 @@ class WordOperations:
     def __init__(self, settings: Augmentation) -> None:
         self.settings = settings
         self.synonyms = read_synonyms(Path(settings.synonyms)) if settings.synonyms else {}
-        self.cut = segmenter() if settings.segmenter == "jieba" else None
+        self.cut = load_segmenter() if settings.segmenter == "jieba" else None
 
     def __call__(self, text: str, copy: int, rng: np.random.Generator) -> str:
         """A copy of the text, by the operation whose turn it is; the text itself where that alters nothing."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.block import Block, semantic_value
-from tasks.model.folder_digest import content_digest
+from tasks.model.folder_digest import hash_model_folder
 
 SETTING = "evaluate.recipe.augmentation"
 BY_SYNONYMS = {"synonyms", "insertion"}
@@ -32,7 +32,7 @@ class Translator(Block):
 
     def semantic(self) -> dict[str, Any]:
         """It matters what is in the folder, not where it stands."""
-        return super().semantic() | {"folder": content_digest(self.folder, SETTING) if self.folder else ""}
+        return super().semantic() | {"folder": hash_model_folder(self.folder, SETTING) if self.folder else ""}
 
 
 class Augmentation(Block):

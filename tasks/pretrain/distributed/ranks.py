@@ -91,7 +91,7 @@ class LossModule(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the summed loss and the number of its terms."""
-        return self.objective.loss(self.learner, batch)
+        return self.objective.compute_loss(self.learner, batch)
 
 
 def parallelize_loss(loss_module: LossModule, ranks: Ranks, strategy: str = "replicate") -> nn.Module:

@@ -9,8 +9,8 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel
 
-from tasks.pretrain.baselines.kneser_ney import counted_loss
-from tasks.pretrain.baselines.lstm import recurrent_loss
+from tasks.pretrain.baselines.kneser_ney import compute_trigram_loss
+from tasks.pretrain.baselines.lstm import compute_lstm_loss
 from tasks.pretrain.export.hub_files import (
     build_generation_config,
     build_prompt_template,
@@ -38,7 +38,7 @@ def export_model(
     # the state to resume from is that of the last step, also where the exported weights are better ones or averages
     shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
     load_final_weights(run)
-    module = run.objective.exported(run.learner)
+    module = run.objective.export_model(run.learner)
     _save_model(run, module, folder)
     _save_tokenizer(run, tokenizer, folder)
     portable_models = export_portable_models(run, folder)
@@ -69,16 +69,16 @@ def _describe_export(run: Training, module: PreTrainedModel) -> ModelDescription
 
 def _compute_baselines(run: Training) -> dict[str, float]:
     """Compute the validation losses of other models; only one that predicts each next token compares with them."""
-    if not isinstance(run.objective, Causal) or run.objective.infill:
+    if not isinstance(run.objective, Causal) or run.objective.fim_rate:
         return {}
-    losses = {"a trigram model": counted_loss(run.data, run.next_sample)}
+    losses = {"a trigram model": compute_trigram_loss(run.data, run.next_sample)}
     if run.settings.lstm_baseline:
-        losses["an LSTM"] = recurrent_loss(run.settings, run.data, run.hardware)
+        losses["an LSTM"] = compute_lstm_loss(run.settings, run.data, run.hardware)
     return {name: loss for name, loss in losses.items() if loss is not None}
 
 
 def _save_model(run: Training, module: PreTrainedModel, folder: Path) -> None:
-    context = run.settings.architecture.context
+    context = run.settings.architecture.max_length
     if module.can_generate():
         module.generation_config = build_generation_config(module, run.vocabulary, context)
     module.save_pretrained(folder)
@@ -88,9 +88,9 @@ def _save_model(run: Training, module: PreTrainedModel, folder: Path) -> None:
 
 def _save_tokenizer(run: Training, folder: Path, target: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.model_max_length = run.settings.architecture.context
+    tokenizer.model_max_length = run.settings.architecture.max_length
     # GPT-2 would take token types for further tokens and add their embeddings
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    if run.model.reads == "left":
+    if run.model.model_kind == "decoder":
         tokenizer.backend_tokenizer.post_processor = build_prompt_template(tokenizer, run.data.start)
     tokenizer.save_pretrained(target)

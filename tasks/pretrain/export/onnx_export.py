@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from tasks.model.onnx import Session, write_int8, write_onnx
-from tasks.pretrain.data.arrays import IGNORED
+from tasks.model.onnx import OnnxModel, write_int8, write_onnx
+from tasks.pretrain.data.arrays import IGNORE_INDEX
 from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 from tasks.pretrain.objectives.causal import Causal
@@ -43,19 +43,19 @@ def export_portable_models(run: Training, folder: Path) -> list[PortableModel]:
     """
     if run.settings.onnx == "none":
         return []
-    kind = type(run.objective.exported(run.learner))
+    kind = type(run.objective.export_model(run.learner))
     module: PreTrainedModel = kind.from_pretrained(folder)  # as it was saved, on the CPU
 
     def original(*ids_BT: Tensor) -> Tensor:
         output: Tensor = module(**dict(zip(("input_ids", "decoder_input_ids"), ids_BT, strict=False)))[0]
         return output
 
-    files = write_onnx(module, folder / "onnx", causal=run.model.reads == "left")
+    files = write_onnx(module, folder / "onnx", causal=run.model.model_kind == "decoder")
     variants = [files, list(map(write_int8, files))] if run.settings.onnx == "int8" else [files]
     texts = list(_load_validation_texts(run))
     predicts_tokens = module.get_output_embeddings() is not None  # type: ignore[no-untyped-call]
     models: list[tuple[list[Path], PortableForward]] = [([folder / "model.safetensors"], original)]
-    models += [(paths, Session(paths, run.hardware.threads)) for paths in variants]
+    models += [(paths, OnnxModel(paths, run.hardware.threads)) for paths in variants]
     return [
         _describe_portable_model(folder, paths, *_compare_outputs(model, original, texts, predicts_tokens))
         for paths, model in models
@@ -72,16 +72,18 @@ def _load_validation_texts(run: Training) -> Iterator[ValidationText]:
     samples = np.arange(run.data.num_validation, dtype=np.int64)
     if not len(samples):
         return
-    arrays = _find_token_objective(run).make(run.data.validation.at(samples, seed=0), Randomness(0, samples))
+    arrays = _find_token_objective(run).make_batch(
+        run.data.validation.read_samples(samples, seed=0), Randomness(0, samples)
+    )
     tokens, documents, targets = arrays["tokens"], arrays["documents"], arrays["targets"]
     if "places" in arrays:  # targets only of the positions that are predicted: spread them over the rows
-        targets = np.full_like(tokens, IGNORED)
+        targets = np.full_like(tokens, IGNORE_INDEX)
         targets.ravel()[arrays["places"]] = arrays["targets"]
     for row, target_documents in enumerate(arrays.get("decoder_documents", documents)):
         for document in range(int(target_documents.max()) + 1):
             text_targets = targets[row, target_documents == document]
             inputs = [tokens[row, documents[row] == document]]
-            if run.model.reads == "pairs":
+            if run.model.model_kind == "encoder_decoder":
                 inputs.append(np.append(run.model.module.config.decoder_start_token_id, text_targets[:-1]))
             if len(text_targets):  # nothing may be masked in a short text
                 yield tuple(torch.from_numpy(ids[None]) for ids in inputs), torch.from_numpy(text_targets)
@@ -89,9 +91,9 @@ def _load_validation_texts(run: Training) -> Iterator[ValidationText]:
 
 def _find_token_objective(run: Training) -> Objective:
     """Return an objective whose loss is one of tokens, by which a text alone can be judged."""
-    if run.model.reads != "pairs":
-        return Causal() if run.model.reads == "left" else Masked()
-    return run.objective.parts()[0][1] if isinstance(run.objective, Mixture) else run.objective
+    if run.model.model_kind != "encoder_decoder":
+        return Causal() if run.model.model_kind == "decoder" else Masked()
+    return run.objective.active_parts()[0][1] if isinstance(run.objective, Mixture) else run.objective
 
 
 @torch.no_grad()
@@ -104,6 +106,8 @@ def _compare_outputs(
         output, expected = model(*inputs), original(*inputs)
         distance_sum += 1 - float(functional.cosine_similarity(output.flatten(), expected.flatten(), dim=0))
         if predicts_tokens:
-            loss_sum += float(functional.cross_entropy(output[0], targets_T, ignore_index=IGNORED, reduction="sum"))
-            count += int((targets_T != IGNORED).sum())
+            loss_sum += float(
+                functional.cross_entropy(output[0], targets_T, ignore_index=IGNORE_INDEX, reduction="sum")
+            )
+            count += int((targets_T != IGNORE_INDEX).sum())
     return loss_sum / max(count, 1) if predicts_tokens else None, distance_sum / max(len(texts), 1)

@@ -34,8 +34,8 @@ def describe_outcome(
     if validation_losses:
         final_loss = min(validation_losses) if settings.patience else validation_losses[-1]
         objective = settings.objective.chosen
-        rows += [("validation loss", f"{final_loss:.3f}"), ("the loss is", objective.loss_is)]
-        rows += [("validation perplexity", format_perplexity(final_loss))] if objective.perplexity else []
+        rows += [("validation loss", f"{final_loss:.3f}"), ("the loss is", objective.loss_description)]
+        rows += [("validation perplexity", format_perplexity(final_loss))] if objective.has_perplexity else []
     rows += [(f"perplexity of {name}", format_perplexity(loss)) for name, loss in baselines.items()]
     rows += [(label, f"{records[-1][name]}") for name, label in ANOMALY_LABELS.items() if name in records[-1]]
     return rows

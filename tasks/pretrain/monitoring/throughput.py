@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.model.flops import Flops, peak
+from tasks.model.flops import TrainingFlops, find_peak_flops
 from tasks.model.hardware import Hardware
 from tasks.model.packed import PackedModel
 from tasks.pretrain.monitoring.metrics import StepMetrics, as_json_line, read_metrics, write_metrics
@@ -20,8 +20,8 @@ class Throughput:
         for record in read_metrics(self.path):
             if record["step"] <= step:
                 self._append(record)
-        self.flops = Flops(model, seq_length)
-        self.peak_flops = peak(hardware.device, hardware.precision) * num_ranks
+        self.flops = TrainingFlops(model, seq_length)
+        self.peak_flops = find_peak_flops(hardware.device, hardware.precision) * num_ranks
         # since this process began: the records before may be of another machine
         self.tokens, self.flops_done, self.seconds = 0, 0.0, 0.0
 
@@ -32,7 +32,7 @@ class Throughput:
 
     def add(self, step: int, num_tokens: int, num_predictions: float, seconds: float) -> StepMetrics:
         """Take in a step over so many tokens, at so many of which a token was predicted. Returns its record."""
-        flops = self.flops.of(num_tokens, num_predictions)
+        flops = self.flops.count_step(num_tokens, num_predictions)
         self.tokens += num_tokens
         self.flops_done += flops
         self.seconds += seconds

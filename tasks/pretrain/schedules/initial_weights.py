@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.block import Block
 from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
-from tasks.model.folder_digest import content_digest
+from tasks.model.folder_digest import hash_model_folder
 from tasks.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class StartFrom(Block):
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the digest of the folder's content for its path."""
-        return {**super().semantic(), "folder": content_digest(self.folder, FOLDER_SETTING) if self.folder else ""}
+        return {**super().semantic(), "folder": hash_model_folder(self.folder, FOLDER_SETTING) if self.folder else ""}
 
     def build_model(
         self, architecture: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int
@@ -43,9 +43,9 @@ class StartFrom(Block):
         Raises StageFailure when the folder holds another model than the settings say, or a pattern matches nothing.
         """
         if self.folder:
-            from tasks.model.pretrained import load  # noqa: PLC0415 - torch and transformers take seconds to import
+            from tasks.model.pretrained import load_pretrained  # noqa: PLC0415 - torch and transformers take seconds to import
 
-            module = load(Path(self.folder).expanduser(), architecture, tokenizer, vocabulary, seed)
+            module = load_pretrained(Path(self.folder).expanduser(), architecture, tokenizer, vocabulary, seed)
         else:
             from tasks.model.families import build_model  # noqa: PLC0415
 

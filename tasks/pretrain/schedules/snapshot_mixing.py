@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.block import Block
 from tasks.errors import StageFailure
-from tasks.pretrain.data.randomness import Int64s, permuted
+from tasks.pretrain.data.randomness import Int64s, permute_indices
 
 # in so many samples every source has exactly its quota: its fraction, rounded to one in PERIOD
 PERIOD = 1024
@@ -71,7 +71,7 @@ def assign_samples(samples: Int64s, quotas: Int64s, seed: int) -> tuple[Int64s, 
     shuffled = np.empty_like(samples)
     for period in np.unique(periods).tolist():
         in_period = periods == period
-        shuffled[in_period] = permuted(within[in_period], PERIOD, seed, period)
+        shuffled[in_period] = permute_indices(within[in_period], PERIOD, seed, period)
     ends = np.cumsum(quotas)
     sources = np.searchsorted(ends, shuffled, side="right")
     return sources, periods * quotas[sources] + shuffled - (ends - quotas)[sources]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.pretrain.data.arrays import Arrays
-from tasks.pretrain.data.randomness import Int64s, Randomness, key_of
+from tasks.pretrain.data.randomness import Int64s, Randomness, hash_key
 from tasks.pretrain.data.rows import Rows
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.training_data import TrainingData
@@ -45,9 +45,9 @@ class BatchLoader:
 
     def load_validation(self, samples: Int64s) -> TrainingBatch:
         """Return the batch of some validation rows, masked in the same way each time."""
-        return self._make_batch(self.data.validation.at(samples, seed=0), samples, seed=0)
+        return self._make_batch(self.data.validation.read_samples(samples, seed=0), samples, seed=0)
 
     def _make_batch(self, rows: Rows, samples: Int64s, seed: int) -> TrainingBatch:
-        arrays = self.objective.make(rows, Randomness(seed, samples))
+        arrays = self.objective.make_batch(rows, Randomness(seed, samples))
         num_tokens = int((rows.documents >= 0).sum())
-        return TrainingBatch(arrays, num_tokens, int(key_of(seed, "torch", int(samples[0]))))
+        return TrainingBatch(arrays, num_tokens, int(hash_key(seed, "torch", int(samples[0]))))

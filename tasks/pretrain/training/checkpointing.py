@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def save_checkpoint(run: "Training") -> None:
     """Begin to write a checkpoint of this step, in a thread. All ranks must call it together."""
     run.saved_step = run.step
-    tensors = {f"learner.{name}": tensor for name, tensor in run.learner.state().items()}
+    tensors = {f"learner.{name}": tensor for name, tensor in run.learner.state_tensors().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in run.optimizers.get_state().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in run.average.get_state().items()}
     # sharded tensors are gathered by all ranks together, so the others leave only now
@@ -36,17 +36,17 @@ def save_checkpoint(run: "Training") -> None:
         "best": run.best_loss,
         "best_step": run.best_step,
         "worse": run.validations_since_best,
-        "hardware": run.hardware.as_counts(),
+        "hardware": run.hardware.as_dict(),
         "troubles": asdict(run.anomalies),
     }
     kept_steps = {run.best_step} if run.settings.patience else set()
     kept_steps |= {run.rollback_step} if run.settings.divergence.uses_rollback else set()
-    run.checkpoints.begin(run.step, tensors, state, kept_steps)
+    run.checkpoints.start_save(run.step, tensors, state, kept_steps)
 
 
 def resume_from_latest(run: "Training") -> None:
     """Go on from the newest valid checkpoint, if there is one. Raises StageFailure when it is of other settings."""
-    checkpoint = run.checkpoints.latest()
+    checkpoint = run.checkpoints.load_latest()
     if checkpoint is None:
         return
     tensors, state = checkpoint
@@ -97,7 +97,7 @@ def _restore(run: "Training", tensors: dict[str, Tensor], state: dict[str, Any])
 
 
 def _restore_weights(run: "Training", tensors: dict[str, Tensor]) -> None:
-    saved, own = _select("learner.", tensors), run.learner.state()
+    saved, own = _select("learner.", tensors), run.learner.state_tensors()
     if {name: t.shape for name, t in saved.items()} != {name: t.shape for name, t in own.items()}:
         raise StageFailure(
             f"{run.checkpoints.folder} holds checkpoints of a model of another shape", "Empty it, or use another"

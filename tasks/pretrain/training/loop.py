@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.model.checkpoint import Checkpoints
 from tasks.model.hardware import Hardware
-from tasks.model.layer_decay import rates
+from tasks.model.layer_decay import compute_rate_factors
 from tasks.model.packed import PackedModel
 from tasks.pretrain.data.randomness import Int64s
 from tasks.pretrain.distributed.ranks import Ranks
@@ -57,14 +57,14 @@ class Training:
 
         start = settings.start_from
         module = start.build_model(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
-        hardware.spare_memory(module)
-        self.model = PackedModel(module, settings.architecture.reads)
-        self.model.suit(hardware)
-        self.learner = self.objective.learner(self.model, self.vocabulary, settings.seed)
+        hardware.enable_recomputation(module)
+        self.model = PackedModel(module, settings.architecture.model_kind)
+        self.model.configure_for(hardware)
+        self.learner = self.objective.build_learner(self.model, self.vocabulary, settings.seed)
         self.learner.to(hardware.device).train()
         # before the optimizer: sharding replaces the parameters
         self.gradients = Gradients(settings, self.data, self.learner, hardware, ranks)
-        self.optimizers = Optimizers(settings.optimizer, self.learner, rates(module, start.layer_decay))
+        self.optimizers = Optimizers(settings.optimizer, self.learner, compute_rate_factors(module, start.layer_decay))
         self.average = WeightAverage(self.learner, settings.ema_decay)
 
         self.step, self.tokens = 0, 0
@@ -138,7 +138,7 @@ class Training:
         lr_factor = self.settings.schedule.lr_factor(self.step, self.num_steps)
         self.optimizers.step(lr_factor)
         # a queue, a momentum encoder: whatever an objective moves beside the optimizer
-        self.objective.stepped(self.learner)
+        self.objective.after_step(self.learner)
         self.step += 1
         self.tokens += tokens
         self.average.update(self.step)

@@ -26,7 +26,7 @@ def describe_out_of_memory(error: Exception, run: Training) -> StageFailure:
     less = "set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at once)"
     if not max_rows:
         return StageFailure(f"{what}, nor does one", f"Lower pretrain.batch.seq_length or the model's size, or {less}")
-    if run.objective.compares:  # micro-batches would change what each row is compared with
+    if run.objective.compares_rows:  # micro-batches would change what each row is compared with
         hint = f"Set pretrain.batch.batch_size to {max_rows * world_size * batch.grad_accumulation}"
     else:
         candidates = range(batch.grad_accumulation, batch.min_batch_size + 1)
@@ -59,11 +59,11 @@ def find_max_rows(run: Training, rows: int) -> int:
 
 def _run_forward_backward(run: Training, rows: int) -> None:
     run.optimizers.zero_grad()
-    run.objective.undone(run.learner)
+    run.objective.after_skipped_step(run.learner)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     samples, parts = run.draw_samples(run.step)  # the very rows that did not fit
     batch = BatchLoader(run.settings, run.data).load_training(samples[:rows], parts)
     with run.hardware.autocast():
-        loss_sum, _ = run.objective.loss(run.learner, run.gradients.to_device(batch))
+        loss_sum, _ = run.objective.compute_loss(run.learner, run.gradients.to_device(batch))
     loss_sum.backward()  # type: ignore[no-untyped-call]

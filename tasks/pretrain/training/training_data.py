@@ -8,7 +8,7 @@ import numpy as np
 from tasks.errors import StageFailure
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.data.rows import PackedRows, Rows, cut, joined
+from tasks.pretrain.data.rows import PackedDataset, Rows, concatenate_rows, split_rows
 from tasks.pretrain.schedules.snapshot_mixing import assign_samples, compute_quotas
 from tasks.pretrain.settings import Pretrain
 
@@ -30,12 +30,12 @@ class TrainingData:
         self.validation = self._pack_rows([folder / "validation" for folder in folders])
         # a multiple of the ranks, as every batch is split evenly over them
         self.num_validation = min(len(self.validation), settings.eval_rows) // world_size * world_size
-        settings.objective.chosen.needs(self.vocabulary)
+        settings.objective.chosen.check_tokenizer(self.vocabulary)
         self._check(world_size)
 
-    def _pack_rows(self, folders: list[Path]) -> PackedRows:
-        sentences = self.settings.objective.chosen.sentences
-        return PackedRows(folders, self.vocabulary, self.settings.seq_length, self.start, sentences)
+    def _pack_rows(self, folders: list[Path]) -> PackedDataset:
+        sentences = self.settings.objective.chosen.needs_sentences
+        return PackedDataset(folders, self.vocabulary, self.settings.seq_length, self.start, sentences)
 
     def __len__(self) -> int:
         return sum(map(len, self.sources))
@@ -54,15 +54,15 @@ class TrainingData:
         )
 
     def load_rows(self, samples: Int64s, parts: int = 1) -> Rows:
-        """Return the training rows of some samples, each cut into `parts` shorter ones."""
+        """Return the training rows of some samples, each split_rows into `parts` shorter ones."""
         seed = self.settings.seed
         if len(self.sources) == 1:
-            return cut(self.sources[0].at(samples, seed), parts)
+            return split_rows(self.sources[0].read_samples(samples, seed), parts)
         source_indices, positions = assign_samples(samples, self.quotas, seed)
-        by_source = [source.at(positions[source_indices == i], seed) for i, source in enumerate(self.sources)]
+        by_source = [source.read_samples(positions[source_indices == i], seed) for i, source in enumerate(self.sources)]
         # back from the order of the sources to that of the samples: the inverse of the sorting permutation
         order = np.argsort(np.argsort(source_indices, kind="stable"), kind="stable")
-        return cut(joined(by_source, order), parts)
+        return split_rows(concatenate_rows(by_source, order), parts)
 
     def _check(self, world_size: int) -> None:
         batch = self.settings.batch

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tasks.errors import StageFailure
-from tasks.model.hardware import num_ranks
+from tasks.model.hardware import count_ranks
 from tasks.pretrain.__main__ import exec_torchrun
 from tasks.pretrain.distributed.ranks import Ranks, map_over_ranks
 from tasks.pretrain.monitoring.metrics import read_metrics
@@ -43,11 +43,11 @@ def test_a_process_alone_is_all_ranks() -> None:
 def test_the_number_of_ranks_is_asked_for_or_that_of_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEXTMILL_DEVICE", raising=False)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
-    assert num_ranks() == 4
+    assert count_ranks() == 4
     monkeypatch.setenv("TEXTMILL_DEVICE", "cuda:1")
-    assert num_ranks() == 1
+    assert count_ranks() == 1
     monkeypatch.setenv("TEXTMILL_RANKS", "2")
-    assert num_ranks() == 2
+    assert count_ranks() == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pretrain.baselines.lstm import recurrent_loss
+from tasks.pretrain.baselines.lstm import compute_lstm_loss
 from tasks.pretrain.export.export import export_model
 from tasks.pretrain.training.loop import Training
 from tasks.store.manifest import digest_files, hash_files
@@ -138,7 +138,7 @@ def test_a_causal_run_is_compared_with_what_came_before(
     training: Callable[..., Training], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tasks.pretrain.export.export.recurrent_loss", functools.partial(recurrent_loss, each_step=lambda: None)
+        "tasks.pretrain.export.export.recurrent_loss", functools.partial(compute_lstm_loss, each_step=lambda: None)
     )
     folder = finish_and_export(training(small(lstm_baseline=True)), tokens, tmp_path / "out")
     for name in ("README.md", "summary.md"):

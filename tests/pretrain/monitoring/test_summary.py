@@ -66,8 +66,8 @@ def test_a_perplexity_is_told_only_where_tokens_are_guessed(kind: str) -> None:
     text = render_summary(small(family=family, objective={"kind": kind}), LINES, 1)
     guesses = kind in ("causal", "masked", "denoising", "span_corruption")
     assert ("perplexity" in text) == guesses
-    assert (objective.loss_is == Objective.loss_is) == guesses
-    assert f"| the loss is | {objective.loss_is} |" in text
+    assert (objective.loss_description == Objective.loss_description) == guesses
+    assert f"| the loss is | {objective.loss_description} |" in text
 
 
 def test_the_card_names_every_ancestor_and_no_times() -> None:

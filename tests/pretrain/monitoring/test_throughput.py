@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.model.flops import Flops, peak
+from tasks.model.flops import TrainingFlops, find_peak_flops
 from tasks.model.packed import PackedModel
 from tasks.pretrain.monitoring.throughput import Throughput
 from tasks.pretrain.training.loop import Training
@@ -21,22 +21,24 @@ def test_flops_are_six_a_weight_and_token_and_those_of_attention(training: Start
     layers, width, length, vocabulary = 2, 32, 32, run.vocabulary.size
     weights = 12 * layers * width**2
     a_token = 6 * weights + 12 * layers * width * length
-    assert Flops(run.model, length).of(100, 10) == 100 * a_token + 10 * 6 * vocabulary * width
+    assert TrainingFlops(run.model, length).of(100, 10) == 100 * a_token + 10 * 6 * vocabulary * width
 
 
 @pytest.mark.parametrize("family", ["t5", "bart"])
 def test_the_halves_of_an_encoder_decoder_read_their_own_tokens(training: Start, family: str) -> None:
     run = training(small(family=family, objective={"kind": "denoising"}))
-    flops = Flops(run.model, 32)
+    flops = TrainingFlops(run.model, 32)
     assert flops.encoder > 0
     assert flops.decoder > flops.encoder, "it also looks at the encoder"
-    assert flops.of(10, 20) > flops.of(10, 10)
+    assert flops.count_step(10, 20) > flops.count_step(10, 10)
 
 
 def test_what_is_counted_is_near_what_torch_counts(training: Start) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    run = training(small(architecture={"family": "gpt2", "layers": 2, "width": 64, "heads": 2, "context": 32}))
+    run = training(
+        small(architecture={"family": "gpt2", "num_layers": 2, "hidden_size": 64, "num_heads": 2, "max_length": 32})
+    )
     with FlopCounterMode(display=False) as counter:
         _, num_tokens = run.gradients.accumulate(*run.draw_samples(0))
     ours = Flops(run.model, 32).of(num_tokens, run.num_predictions)
@@ -82,8 +84,8 @@ def test_a_run_that_was_rolled_back_has_each_step_once(throughput: Callable[[int
 
 
 def test_the_peak_is_the_makers_or_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert peak("cpu", "fp32") > 1e8
+    assert find_peak_flops("cpu", "fp32") > 1e8
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
-    assert peak("cuda:0", "bf16") == 989e12
+    assert find_peak_flops("cuda:0", "bf16") == 989e12
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA L40S")
-    assert peak("cuda", "bf16") == 362e12
+    assert find_peak_flops("cuda", "bf16") == 362e12

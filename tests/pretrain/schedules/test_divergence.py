@@ -35,7 +35,7 @@ def settings_of(**answers: object) -> Pretrain:
 
 
 def weights(run: Training) -> list[torch.Tensor]:
-    return [tensor.clone() for tensor in run.learner.state().values()]
+    return [tensor.clone() for tensor in run.learner.state_tensors().values()]
 
 
 def test_a_spike_is_a_loss_far_over_the_usual_one() -> None:

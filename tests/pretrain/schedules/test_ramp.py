@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.data.rows import PADDING, Rows, cut
+from tasks.pretrain.data.rows import PADDING, Rows, split_rows
 from tasks.pretrain.schedules.ramp import Ramp
 from tasks.pretrain.training.loop import Training, train
 from tests.pretrain.conftest import small
@@ -51,7 +51,7 @@ def test_rows_are_cut_without_loss_and_each_document_begins_anew() -> None:
     documents = np.array([[0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, PADDING, PADDING]])
     positions = np.array([[0, 1, 2, 0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 0, 0]])
     tokens = np.arange(10, 26).reshape(2, 8)
-    rows = cut(Rows(tokens, positions, documents, WORDS, positions == 0), 4)
+    rows = split_rows(Rows(tokens, positions, documents, WORDS, positions == 0), 4)
     assert rows.tokens.tolist() == [[10, 11], [12, 13], [14, 15], [16, 17], [18, 19], [20, 21], [22, 23], [24, 25]]
     assert rows.documents.tolist() == [[0, 0], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [PADDING, PADDING]]
     assert rows.positions.tolist() == [[0, 1], [0, 0], [0, 1], [0, 1], [0, 1], [0, 1], [0, 1], [0, 0]]

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.block import discover_blocks
 from tasks.errors import StageFailure
-from tasks.model.architecture import READS
+from tasks.model.architecture import MODEL_KINDS
 from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
@@ -29,9 +29,9 @@ MUON = small(steps=STEPS, eval_interval=STEPS, batch={"batch_size": 8}, optimize
 def find_family(kind: str, tokenizer: Path) -> str:
     """The first family that fits an objective."""
     objective, vocabulary = discover_blocks(Objective)[kind](), read_vocabulary(tokenizer)
-    for family, reads in READS.items():
+    for family, reads in MODEL_KINDS.items():
         with contextlib.suppress(StageFailure):
-            if reads == objective.reads:
+            if reads == objective.model_kind:
                 architecture = small(family=family, objective={"kind": kind}).architecture
                 objective.learner(PackedModel(build_model(architecture, vocabulary, 0), reads), vocabulary, 0)
                 return family
@@ -75,7 +75,7 @@ def check_same(results: list[dict[str, float]], expected: list[dict[str, float]]
     assert results[-1]["validation_loss"] == pytest.approx(expected[-1]["validation_loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if not discover_blocks(Objective)[kind].compares])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not discover_blocks(Objective)[kind].compares_rows])
 def test_one_two_and_four_micro_batches_are_the_same_step(
     training: Callable[..., Training], tokens: Path, kind: str
 ) -> None:

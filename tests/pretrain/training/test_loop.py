@@ -57,8 +57,8 @@ def test_when_checkpoints_are_written_changes_nothing(training: Start) -> None:
     often, seldom = training(small(), "often"), training(small(), "seldom")
     finish(often, seconds=0)
     finish(seldom)
-    assert often.checkpoints.steps() == [7, 8]
-    assert seldom.checkpoints.steps() == [8]
+    assert often.checkpoints.list_steps() == [7, 8]
+    assert seldom.checkpoints.list_steps() == [8]
     assert all(torch.equal(tensor, weights(seldom)[name]) for name, tensor in weights(often).items())
     assert often.metrics.path.read_bytes() == seldom.metrics.path.read_bytes()
 
