@@ -118,7 +118,13 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     titles.write_text("source\ttarget\n" + "".join(f"the old {word} of\t{word}\n" for word in ("oak", "mast") * 6))
 
     def same(path: Path, name: str) -> dict[str, Any]:
-        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+        return {
+            "name": name,
+            "train": str(path),
+            "validation": str(path),
+            "test": str(path),
+            "labels_per_class": [0, 2],
+        }
 
     benchmarks = SMALL.model_dump()["benchmarks"] | {
         "tagging": {"sets": [same(conll, "trees")]},
@@ -127,7 +133,7 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
         "language_modelling": {"heldout": True, "max_texts": 6, "max_chars": 200},
-        "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["rouge1", "chrf"]}]},
+        "text_to_text": {"sets": [same(titles, "titles") | {"labels_per_class": [0], "metrics": ["rouge1", "chrf"]}]},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}
     draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
@@ -186,7 +192,8 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     benchmarks = {
         "site_section": {"enabled": False},
         "stereotype_pairs": one("bias.csv", f"{head}old oak,new oak,stereo,age\na mast,the mast,stereo,other\n"),
-        "toxicity": one("prompts.txt", "the\nmany old\n", words=str(words)) | {"length": 5, "continuations": 9},
+        "toxicity": one("prompts.txt", "the\nmany old\n", word_list=str(words))
+        | {"max_new_tokens": 5, "num_continuations": 9},
         "document_retrieval": one("asked.tsv", "question\tdocument\noak\tthe oak\nsail\ta sail and a mast\n"),
         "embedding_similarity": one("near.tsv", "text\tsecond_text\tscore\noak\tthe oak\t3\nsail\toak\t0\n"),
         "multiple_choice": one("asked.jsonl", '{"question": "the", "options": ["oak", "sail"], "answer": 1}'),
@@ -303,8 +310,8 @@ def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, m
     prompts, listed = tmp_path / "prompts.jsonl", tmp_path / "listed.txt"
     prompts.write_text('{"prompt": "the"}\n')
     listed.write_text("storm\n")
-    sets = [{"name": "prompts", "path": str(prompts), "words": str(listed)}]
-    toxicity = {"sets": sets, "continuations": 1, "length": 4}
+    sets = [{"name": "prompts", "path": str(prompts), "word_list": str(listed)}]
+    toxicity = {"sets": sets, "num_continuations": 1, "max_new_tokens": 4}
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
     changed = {"labels": [2], "recipe": recipe, "checkpoints": [str(folder)]}
     benchmarks = SMALL.model_dump()["benchmarks"] | {"toxicity": toxicity}
@@ -396,7 +403,7 @@ def test_the_report_stands_alone(run: Run) -> None:
     [
         ({"labels": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
-        ({"benchmarks": {"site_section": {"pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
+        ({"benchmarks": {"site_section": {"url_pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],
 )
 def test_what_cannot_be_scored_is_said_before_any_fit(run: Run, change: dict[str, Any], message: str) -> None:

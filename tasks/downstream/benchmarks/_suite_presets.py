@@ -16,7 +16,7 @@ class Preset(NamedTuple):
     """name of the task in the report"""
     folder: str
     """name of its folder, as `normalise_name` spells it"""
-    kind: type[Benchmark]
+    benchmark: type[Benchmark]
     files: tuple[dict[str, str], ...]
     """sets of setting → file in the folder; the first set is used whose files all exist"""
     settings: dict[str, Any]
@@ -32,7 +32,7 @@ class Preset(NamedTuple):
             if all(Path(path).exists() for path in paths.values()):
                 used_limits = {name: value for name, value in limits.items() if value} if "train" in files else {}
                 data = {"name": self.name, **paths, **self.settings, **used_limits}
-                return self.kind.model_validate({"enabled": True, "sets": [data]})
+                return self.benchmark.model_validate({"enabled": True, "sets": [data]})
         return None
 
 

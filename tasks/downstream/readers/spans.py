@@ -24,7 +24,7 @@ class EntitySpan:
 
     start: int
     end: int
-    kind: str
+    entity_type: str
     origin: str
     pieces: int = 1
     """number of separate spans; the tags of words can only express one"""
@@ -65,7 +65,7 @@ def tag_words(words: list[re.Match[str]], entities: list[EntitySpan], rejected: 
             reject_entity(entity, problem or "shares a word with another one", rejected)
             continue
         for index in inside:
-            tags[index] = f"{'B' if index == inside[0] else 'I'}-{entity.kind}"
+            tags[index] = f"{'B' if index == inside[0] else 'I'}-{entity.entity_type}"
     return tags
 
 
