@@ -48,13 +48,13 @@ from benchmarks.report import (
     spread,
 )
 from tasks.block import OneOf
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads import Head, head_of
-from tasks.downstream.models.encoder import Batch, Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads import Head, make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, PaddedBatch, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TRAIN, TEST = {True: 320, False: 2000}, {True: 200, False: 800}
@@ -109,10 +109,10 @@ def save_model(folder: Path, texts: list[str]) -> None:
     BertModel(config).save_pretrained(folder)
 
 
-def recipe_of(mode: str) -> Recipe:
+def recipe_of(mode: str) -> FineTuning:
     """The same steps and rates as the Trainer's."""
-    return Recipe(
-        adapt=OneOf[Way](kind=WAYS[mode]),
+    return FineTuning(
+        adapt=OneOf[AdaptationMethod](kind=WAYS[mode]),
         epochs=EPOCHS[mode],
         fewest_steps=1,
         batch=BATCH,
@@ -131,7 +131,7 @@ class Peer(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Loss and logits (B, K)."""
-        features = self.head.encoder(Batch(input_ids, attention_mask.float()))
+        features = self.head.encoder(PaddedBatch(input_ids, attention_mask.float()))
         logits = self.head.head((features - self.head.mean) / self.head.deviation)
         return {"loss": cross_entropy(logits, labels), "logits": logits}
 
@@ -139,19 +139,19 @@ class Peer(nn.Module):
 def ours(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of one fit."""
     recipe = recipe_of(mode)
-    head = head_of(load(folder, random=True, seed=seed), task, recipe)
-    tokens = Tokens(folder, recipe.max_length)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, recipe)
+    tokens = CheckpointTokenizer(folder, recipe.max_length)
     train, test = (head.examples(tokens, part) for part in (task.train, task.test))
     scores: list[float] = []
-    seconds = cpu_seconds(lambda: scores.append(fit(head, train, test, recipe, RATES[mode], seed).best.score))
+    seconds = cpu_seconds(lambda: scores.append(fit_model(head, train, test, recipe, RATES[mode], seed).best.score))
     return seconds, scores[0]
 
 
 def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of the Trainer's fit."""
     recipe = recipe_of(mode)
-    head = head_of(load(folder, random=True, seed=seed), task, recipe)
-    tokens = Tokens(folder, recipe.max_length)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, recipe)
+    tokens = CheckpointTokenizer(folder, recipe.max_length)
     head.begin(head.examples(tokens, task.train))
     train, test = (
         Dataset.from_dict({**tokens.tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
@@ -195,7 +195,7 @@ def measured(task: Task, folder: Path, mode: str, seeds: int) -> dict[str, tuple
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in works}
     for seed in range(seeds):
         for name, work in works.items():
-            with one_thread():
+            with use_one_thread():
                 seconds, score = work(task, folder, mode, seed)
             found[name][0].append(seconds)
             found[name][1].append(score)

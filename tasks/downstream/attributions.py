@@ -18,15 +18,15 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.heads import Example, Head
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
-POINTS = {"classes": 32, "relations": 32, "tags": 128}
+PATH_POINTS = {"classes": 32, "relations": 32, "tags": 128}
 """Of the path: a word's own state changes more abruptly along it than a mean over words, so its sum needs more"""
-RIGHT, WRONG = 3, 6
+NUM_RIGHT, NUM_WRONG = 3, 6
 """Examples that are chosen"""
 
 
-class Answer(NamedTuple):
+class ExplainedAnswer(NamedTuple):
     """An answer that is explained."""
 
     row: int
@@ -47,12 +47,12 @@ class Attribution(NamedTuple):
     """the probability where no token says anything"""
 
 
-def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -> Attribution:
+def compute_attribution(head: Head, example: Example, answer: ExplainedAnswer, neutral: Tensor) -> Attribution:
     """Of one answer to an example. `neutral` is the embedding (D) of a token that says nothing.
 
     The integral is a Gauss-Legendre sum, whose points lie closest at the path's ends; two more points are the ends.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS[head.task.kind])
+    nodes, weights = np.polynomial.legendre.leggauss(PATH_POINTS[head.task.kind])
     steps_S = torch.tensor([*(nodes + 1) / 2, 1.0, 0.0], dtype=torch.float32)
     weights_S = torch.tensor([*weights / 2, 0.0, 0.0], dtype=torch.float32)
     entered: list[tuple[Tensor, Tensor]] = []
@@ -63,7 +63,7 @@ def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -
         entered.append((point_STD, change_TD))
         return point_STD
 
-    hook = embeddings(head).register_forward_hook(onto_path)
+    hook = get_embedding_layer(head).register_forward_hook(onto_path)
     head.eval()
     try:
         outputs_MK = head.outputs([example] * len(steps_S))
@@ -80,16 +80,16 @@ def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -
     return Attribution(values, probability, empty)
 
 
-def embeddings(head: Head) -> nn.Embedding:
+def get_embedding_layer(head: Head) -> nn.Embedding:
     """The layer that turns ids into vectors."""
     body: Any = head.encoder.body
     layer: nn.Embedding = body.get_input_embeddings()
     return layer
 
 
-def neutral_of(head: Head, tokens: Tokens) -> Tensor:
+def get_neutral_embedding(head: Head, tokens: CheckpointTokenizer) -> Tensor:
     """The embedding (D) of the mask, else of the token that ends texts; else zeros, as in the paper."""
-    weight = embeddings(head).weight.detach()
+    weight = get_embedding_layer(head).weight.detach()
     tokenizer = tokens.tokenizer
     for number in (tokenizer.mask_token_id, tokenizer.eos_token_id):
         if number is not None and number < len(weight):
@@ -97,50 +97,50 @@ def neutral_of(head: Head, tokens: Tokens) -> Tensor:
     return torch.zeros(weight.shape[1])
 
 
-def chosen(task: Task, answers: pl.DataFrame) -> list[Answer]:
+def choose_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
     """The answers that were given with most confidence: some right ones, then some wrong ones.
 
     Of tags one word a sentence, and none that is outside of all entities and rightly so.
     """
-    every = _of_words(task, answers) if task.kind == "tags" else _of_texts(task, answers)
+    every = _list_word_answers(task, answers) if task.kind == "tags" else _list_text_answers(task, answers)
     ordered = sorted(every, key=lambda answer: (-answer.confidence, answer.row, answer.place))
     right, wrong = ([each for each in ordered if (each.predicted == each.truth) is side] for side in (True, False))
-    return [*_first_of_rows(right)[:RIGHT], *_first_of_rows(wrong)[:WRONG]]
+    return [*_keep_first_of_each_row(right)[:NUM_RIGHT], *_keep_first_of_each_row(wrong)[:NUM_WRONG]]
 
 
-def _of_texts(task: Task, answers: pl.DataFrame) -> list[Answer]:
+def _list_text_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
     columns = (each.to_list() for each in (answers["predicted"], task.test["label"], answers["confidence"]))
-    return [Answer(row, 0, *told) for row, told in enumerate(zip(*columns, strict=True))]
+    return [ExplainedAnswer(row, 0, *told) for row, told in enumerate(zip(*columns, strict=True))]
 
 
-def _of_words(task: Task, answers: pl.DataFrame) -> list[Answer]:
+def _list_word_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
     none = task.names.index("O")
     columns = (each.to_list() for each in (answers["predicted"], task.test["tags"], answers["confidences"]))
     return [
-        Answer(row, place, *told)
+        ExplainedAnswer(row, place, *told)
         for row, of_sentence in enumerate(zip(*columns, strict=True))
         for place, told in enumerate(zip(*of_sentence, strict=True))
         if told[:2] != (none, none) and told[2]  # a word that was not read has no confidence
     ]
 
 
-def _first_of_rows(answers: list[Answer]) -> list[Answer]:
-    found: dict[int, Answer] = {}
+def _keep_first_of_each_row(answers: list[ExplainedAnswer]) -> list[ExplainedAnswer]:
+    found: dict[int, ExplainedAnswer] = {}
     for answer in answers:
         found.setdefault(answer.row, answer)
     return list(found.values())
 
 
-def explained(head: Head, tokens: Tokens, answers: pl.DataFrame) -> list[dict[str, Any]]:
+def explain_answers(head: Head, tokens: CheckpointTokenizer, answers: pl.DataFrame) -> list[dict[str, Any]]:
     """Attributions of the chosen answers, each piece of text with its share, and whether it is marked or asked for."""
-    task, neutral = head.task, neutral_of(head, tokens)
+    task, neutral = head.task, get_neutral_embedding(head, tokens)
     found = []
-    for answer in chosen(task, answers):
+    for answer in choose_answers(task, answers):
         row = task.test.row(answer.row, named=True)
         (example,) = head.examples(tokens, task.test[answer.row : answer.row + 1])
-        told = attribution(head, example, answer, neutral)
+        told = compute_attribution(head, example, answer, neutral)
         marked = example.places if task.kind == "relations" else example.places[answer.place :][:1]
-        pieces = pieces_of(tokens, *texts_of(task, row), apart=bool(example.second))
+        pieces = split_into_token_texts(tokens, *get_row_texts(task, row), apart=bool(example.second))
         found.append(
             {
                 "row": answer.row,
@@ -161,20 +161,20 @@ def explained(head: Head, tokens: Tokens, answers: pl.DataFrame) -> list[dict[st
     return found
 
 
-def texts_of(task: Task, row: dict[str, Any]) -> tuple[str, str]:
+def get_row_texts(task: Task, row: dict[str, Any]) -> tuple[str, str]:
     """Both texts that a model reads of a row; the second may be empty."""
     return (row["between"].join(row["words"]), "") if task.kind == "tags" else (row["text"], row["second"])
 
 
-def pieces_of(tokens: Tokens, text: str, second: str, *, apart: bool) -> list[list[str]]:
+def split_into_token_texts(tokens: CheckpointTokenizer, text: str, second: str, *, apart: bool) -> list[list[str]]:
     """The piece of text that each token stands for, for each text that is read; nothing for added tokens."""
     if second and not apart:
         joint = f"\n{second}" if tokens.joins_bare else second
-        return [_pieces(tokens, [text, joint])]
-    return [_pieces(tokens, [each]) for each in ([text, second] if second else [text])]
+        return [_split_texts(tokens, [text, joint])]
+    return [_split_texts(tokens, [each]) for each in ([text, second] if second else [text])]
 
 
-def _pieces(tokens: Tokens, texts: list[str]) -> list[str]:
+def _split_texts(tokens: CheckpointTokenizer, texts: list[str]) -> list[str]:
     found = tokens.tokenizer(*texts, truncation=True, max_length=tokens.length, return_offsets_mapping=True)
     pieces, told = [], [0] * len(texts)
     for (_, end), part in zip(found["offset_mapping"], found.sequence_ids(), strict=True):
@@ -185,8 +185,8 @@ def _pieces(tokens: Tokens, texts: list[str]) -> list[str]:
     return pieces
 
 
-def write(path: Path, head: Head, tokens: Tokens, answers: pl.DataFrame) -> None:
+def write_attributions(path: Path, head: Head, tokens: CheckpointTokenizer, answers: pl.DataFrame) -> None:
     """As JSON, a line an example."""
     path.parent.mkdir(parents=True)
-    lines = [json.dumps(each, ensure_ascii=False) for each in explained(head, tokens, answers)]
+    lines = [json.dumps(each, ensure_ascii=False) for each in explain_answers(head, tokens, answers)]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

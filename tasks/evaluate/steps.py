@@ -13,8 +13,8 @@ import polars as pl
 
 from tasks.downstream.data.contamination import Contamination, check
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.shards import attribution_file, baseline, choose, fit_file, score
-from tasks.downstream.finetuning.variants import models_of
+from tasks.downstream.finetuning.shards import attribution_file, fit_and_score, fit_file, score_baseline, validate_rate
+from tasks.downstream.finetuning.variants import list_models
 from tasks.downstream.prepare_tasks import no_benchmark, tasks_of
 from tasks.downstream.task_types import kind_of
 from tasks.errors import StageFailure
@@ -89,7 +89,7 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, missing: Missing) -> Scoreboard:
     """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    models = models_of(task, settings.recipe)
+    models = list_models(task, settings.recipe)
     fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
     left_out = missing.get(task.kind, {})
     for folder in settings.further():
@@ -129,8 +129,8 @@ def fitted(
         if run[0] in models
     }
     simple = {_shard(data, run): (data, *run) for run in runs if run[0] in baselines}
-    counts = draft.map(score, shards, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
-    counts |= draft.map(baseline, simple, f"{task.name}: baselines")
+    counts = draft.map(fit_and_score, shards, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
+    counts |= draft.map(score_baseline, simple, f"{task.name}: baselines")
     fits = []
     for (model, labels, seed), run in made.items():
         told = counts[_shard(data, run)]
@@ -162,7 +162,9 @@ def chosen_rates(
         for rate in recipe.learning_rates
         for seed in seeds
     }
-    found = draft.map(choose, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates")
+    found = draft.map(
+        validate_rate, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates"
+    )
 
     def standing(pair: tuple[str, int], rate: float) -> tuple[float, float]:
         results = [found[_shard(data, (*pair, seed, rate))] for seed in seeds]

@@ -11,11 +11,11 @@ import pytest
 from tasks.downstream import attributions
 from tasks.downstream.data.data_files import frame
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads import Head, head_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads import Head, make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import Classes
 from tasks.downstream.task_types.relations import SPANS, Relations
 from tasks.downstream.task_types.tags import Tags
@@ -35,12 +35,12 @@ def made(*, second: bool) -> Task:
     return Task("made", "", "classes", ["tree", "ship"], part, part, part, [0])
 
 
-def fitted(task: Task, folder: Path, recipe: Recipe) -> tuple[Head, Tokens]:
-    tokens = Tokens(folder, recipe.max_length)
-    with one_thread():
-        head = head_of(load(folder, random=False, seed=0), task, recipe)
+def fitted(task: Task, folder: Path, recipe: FineTuning) -> tuple[Head, CheckpointTokenizer]:
+    tokens = CheckpointTokenizer(folder, recipe.max_length)
+    with use_one_thread():
+        head = make_head(load_encoder(folder, random=False, seed=0), task, recipe)
         examples = head.examples(tokens, task.train)
-        return fit(head, examples, examples, recipe, 0.01, 0).head, tokens
+        return fit_model(head, examples, examples, recipe, 0.01, 0).head, tokens
 
 
 @pytest.mark.parametrize("family", ["checkpoint", "masked"])
@@ -48,10 +48,10 @@ def fitted(task: Task, folder: Path, recipe: Recipe) -> tuple[Head, Tokens]:
 def test_attributions_add_up_to_what_the_text_changes(family: str, pairs: str, request: pytest.FixtureRequest) -> None:
     task = made(second=pairs != "none")
     how = {} if pairs == "none" else {"pairs": pairs}
-    recipe = Recipe.model_validate({"fewest_steps": 20, "epochs": 1, "max_length": 32, **how})
+    recipe = FineTuning.model_validate({"fewest_steps": 20, "epochs": 1, "max_length": 32, **how})
     head, tokens = fitted(task, request.getfixturevalue(family), recipe)
     _, answers = head.judged(head.examples(tokens, task.test))
-    for told in attributions.explained(head, tokens, answers):
+    for told in attributions.explain_answers(head, tokens, answers):
         total = sum(value for text in told["texts"] for _, value, _ in text)
         assert total == pytest.approx(told["probability"] - told["empty"], abs=1e-3)
         assert told["probability"] == pytest.approx(answers["confidence"][told["row"]], abs=1e-5)
@@ -63,9 +63,9 @@ def test_attributions_add_up_to_what_the_text_changes(family: str, pairs: str, r
 
 def test_the_word_that_decides_has_the_largest_share(checkpoint: Path) -> None:
     task = made(second=False)
-    head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=40, max_length=32))
+    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=40, max_length=32))
     _, answers = head.judged(head.examples(tokens, task.test))
-    for told in attributions.explained(head, tokens, answers):
+    for told in attributions.explain_answers(head, tokens, answers):
         (text,) = told["texts"]
         piece, _, _ = max(text, key=lambda pair: pair[1])
         assert piece.strip() in {"oak", "sail"}
@@ -83,9 +83,9 @@ def tagged() -> Task:
 
 
 def test_of_tags_the_word_in_question_is_marked_and_decides(checkpoint: Path) -> None:
-    head, tokens = fitted(tagged(), checkpoint, Recipe(fewest_steps=40, max_length=32))
+    head, tokens = fitted(tagged(), checkpoint, FineTuning(fewest_steps=40, max_length=32))
     _, answers = head.judged(head.examples(tokens, head.task.test))
-    found = attributions.explained(head, tokens, answers)
+    found = attributions.explain_answers(head, tokens, answers)
     assert len(found) == 3
     for told in found:
         (text,) = told["texts"]
@@ -98,11 +98,13 @@ def test_of_tags_the_word_in_question_is_marked_and_decides(checkpoint: Path) ->
 def test_of_tags_words_outside_of_entities_are_chosen_only_where_that_is_wrong() -> None:
     sure = [[0.9, 0.8, 0.7, 0.0]] * 30
     right = pl.DataFrame({"predicted": tagged().test["tags"], "confidences": sure})
-    assert {(each.place, each.predicted == each.truth) for each in attributions.chosen(tagged(), right)} == {(1, True)}
+    assert {(each.place, each.predicted == each.truth) for each in attributions.choose_answers(tagged(), right)} == {
+        (1, True)
+    }
     none = pl.DataFrame({"predicted": [[0] * 4] * 30, "confidences": sure})
-    assert {(each.place, each.predicted) for each in attributions.chosen(tagged(), none)} == {(1, 0)}
+    assert {(each.place, each.predicted) for each in attributions.choose_answers(tagged(), none)} == {(1, 0)}
     every = pl.DataFrame({"predicted": [[1] * 4] * 30, "confidences": sure})
-    places = {each.place for each in attributions.chosen(tagged(), every) if each.truth != each.predicted}
+    places = {each.place for each in attributions.choose_answers(tagged(), every) if each.truth != each.predicted}
     assert places == {0}, "the most confident one of each sentence, and never a word that was not read"
 
 
@@ -114,30 +116,30 @@ def test_of_relations_both_spans_are_marked(checkpoint: Path) -> None:
         rows.append({"text": text, "second": "", "label": number % 2, "origin": "", **spans})
     part = frame(rows, Relations.columns)
     task = Task("made", "", "relations", ["tree", "ship"], part, part, part, [0])
-    head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=20, max_length=32))
+    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=20, max_length=32))
     _, answers = head.judged(head.examples(tokens, task.test))
-    for told in attributions.explained(head, tokens, answers):
+    for told in attributions.explain_answers(head, tokens, answers):
         (text,) = told["texts"]
         marked = [piece.strip() for piece, _, is_marked in text if is_marked]
         assert marked == [{"tree": "oak", "ship": "sail"}[told["truth"]], "leaf"]
         assert sum(value for _, value, _ in text) == pytest.approx(told["probability"] - told["empty"], abs=1e-3)
-    assert "<u>" in highlights(attributions.explained(head, tokens, answers))
+    assert "<u>" in highlights(attributions.explain_answers(head, tokens, answers))
 
 
 def test_the_most_confident_ones_are_chosen_right_ones_first() -> None:
     task = made(second=False)
     answers = task.test.select(predicted="label").with_columns(confidence=task.test["label"] * 0.1 + 0.5)
     wrong = answers.with_columns(predicted=1 - answers["predicted"])
-    assert [each.row for each in attributions.chosen(task, answers)] == [1, 3, 5]
+    assert [each.row for each in attributions.choose_answers(task, answers)] == [1, 3, 5]
     mixed = wrong[:2].vstack(answers[2:])
-    assert [each.row for each in attributions.chosen(task, mixed)] == [3, 5, 7, 1, 0]
+    assert [each.row for each in attributions.choose_answers(task, mixed)] == [3, 5, 7, 1, 0]
 
 
 def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     task = made(second=True)
-    head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=8, epochs=1, max_length=32))
+    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=8, epochs=1, max_length=32))
     _, answers = head.judged(head.examples(tokens, task.test))
-    attributions.write(tmp_path / "made" / "8.jsonl", head, tokens, answers)
+    attributions.write_attributions(tmp_path / "made" / "8.jsonl", head, tokens, answers)
     html = highlights(read(tmp_path / "made" / "8.jsonl"))
     opened: list[str] = []
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tasks.block import Every
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import Features
+from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head
 from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.query import load_answers, load_results
@@ -93,7 +93,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.downstream.finetuning.shards._fitted", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards._fit", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 
@@ -214,13 +214,13 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
 
 def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    of = Features.of.__func__  # type: ignore[attr-defined]
+    of = FrozenFeatures.of.__func__  # type: ignore[attr-defined]
 
-    def counted(cls: type[Features], head: Head, examples: list[Example], *how: Any) -> Features:
+    def counted(cls: type[FrozenFeatures], head: Head, examples: list[Example], *how: Any) -> FrozenFeatures:
         read.append(len(examples))
         return of(cls, head, examples, *how)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(Features, "of", classmethod(counted))
+    monkeypatch.setattr(FrozenFeatures, "of", classmethod(counted))
     recipe = SMALL.recipe.model_dump() | {"adapt": {"kind": "head_only"}}
     draft = run(Evaluate.model_validate(SMALL.model_dump() | {"recipe": recipe}))
     task = Task.load(draft.scratch / "site_section.parquet")

@@ -13,7 +13,7 @@ from tasks.block import Every
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning import shards
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import load_validation_tasks
@@ -57,7 +57,7 @@ class Judge:
 
 
 def tried(checkpoint: Path, tasks: list[Task], scratch: Path, judge: Judge | None = None, **recipe: Any) -> Any:
-    return score_finetuning(Recipe.model_validate(QUICK | recipe), checkpoint, tasks, 3, scratch, judge or Judge())
+    return score_finetuning(FineTuning.model_validate(QUICK | recipe), checkpoint, tasks, 3, scratch, judge or Judge())
 
 
 def test_a_poisoned_test_part_changes_nothing(
@@ -86,9 +86,9 @@ def test_the_score_is_the_mean_of_what_an_evaluation_chooses_by(
     judge = Judge()
     score = tried(checkpoint, [task], tmp_path / "scratch", judge)
     task.save(tmp_path / "mood.parquet")
-    recipe = Recipe.model_validate(QUICK)
+    recipe = FineTuning.model_validate(QUICK)
     same = {
-        (labels, seed): shards.choose(
+        (labels, seed): shards.validate_rate(
             tmp_path, tmp_path / "mood.parquet", checkpoint, recipe, "pretrained", labels, seed, 0.01
         )["score"]
         for labels in (2, 4)
@@ -117,7 +117,7 @@ def test_a_hopeless_trial_is_ended(checkpoint: Path, chosen_on: Callable[..., li
 def test_a_killed_trial_goes_on_with_what_was_fitted(
     checkpoint: Path, chosen_on: Callable[..., list[Task]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks, fitted, real = chosen_on(), [], shards.choose
+    tasks, fitted, real = chosen_on(), [], shards.validate_rate
 
     def choose(out: Path, data: Path, *rest: Any) -> Any:
         if len(fitted) == 3:  # in the midst of the second seed
@@ -126,13 +126,13 @@ def test_a_killed_trial_goes_on_with_what_was_fitted(
         fitted.append((data.stem, *rest[2:]))
         return real(out, data, *rest)
 
-    monkeypatch.setattr(shards, "choose", choose)
+    monkeypatch.setattr(shards, "validate_rate", choose)
     with pytest.raises(KeyboardInterrupt):
         tried(checkpoint, tasks, tmp_path / "scratch")
     score = tried(checkpoint, tasks, tmp_path / "scratch")
     runs = [each for each in fitted if each]
     assert len(runs) == len(set(runs)) == 6, "nothing is fitted twice"
-    monkeypatch.setattr(shards, "choose", real)
+    monkeypatch.setattr(shards, "validate_rate", real)
     assert score == tried(checkpoint, tasks, tmp_path / "whole")
 
 

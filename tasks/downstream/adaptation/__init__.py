@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Way(Block, ABC):
+class AdaptationMethod(Block, ABC):
     """Which of the model's weights learn; those of a head that is added always do."""
 
     frozen: ClassVar[bool] = False
@@ -30,7 +30,7 @@ class Way(Block, ABC):
         """Freeze the weights that stay, and add those that the way brings, drawn from torch's random state."""
 
 
-def peft() -> Any:
+def import_peft() -> Any:
     """The library peft. Raises StageFailure where it is not installed."""
     try:
         import peft as found  # noqa: PLC0415 - an optional extra, and slow to import

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Adapter(Way):
+class Adapter(AdaptationMethod):
     """Bottlenecks behind the sublayers learn, and the norms, as the first paper has it; all else stays."""
 
     width: int = Field(16, ge=1)
@@ -20,6 +20,6 @@ class Adapter(Way):
 
     def apply(self, model: "Backbone") -> None:
         """Raises StageFailure for a model whose sublayers cannot be told apart."""
-        from tasks.downstream.adaptation._bottleneck import insert  # noqa: PLC0415 - torch
+        from tasks.downstream.adaptation._bottleneck import insert_bottlenecks  # noqa: PLC0415 - torch
 
-        insert(model.body, self.width, attention=self.after == "both sublayers")
+        insert_bottlenecks(model.body, self.width, attention=self.after == "both sublayers")

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Full(Way):
+class Full(AdaptationMethod):
     """All weights learn."""
 
     def apply(self, model: "Backbone") -> None:

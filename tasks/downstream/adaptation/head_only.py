@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class HeadOnly(Way):
+class HeadOnly(AdaptationMethod):
     """Only the head learns: texts go through the encoder once, for all learning rates, seeds and label counts.
 
     The head of a model that writes is its projection onto the vocabulary, and every step reads the texts anew.

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way, peft
+from tasks.downstream.adaptation import AdaptationMethod, import_peft
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Lora(Way):
+class Lora(AdaptationMethod):
     """A product of two thin matrices, zero at first, beside every linear layer; by the package peft.
 
     The paper adapts the attention's only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2). A projection
@@ -24,7 +24,7 @@ class Lora(Way):
 
     def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed."""
-        library = peft()
+        library = import_peft()
         from transformers.pytorch_utils import Conv1D  # noqa: PLC0415 - slow to import
 
         transposed = any(isinstance(module, Conv1D) for module in model.body.modules())  # as GPT-2 has them

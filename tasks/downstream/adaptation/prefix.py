@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Prefix(Way):
+class Prefix(AdaptationMethod):
     """Keys and values before the text learn, in every layer; by the package peft.
 
     Where an encoder reads and a decoder writes, they stand before the written text.
@@ -27,10 +27,10 @@ class Prefix(Way):
 
     def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed, or the model takes no keys from outside, as T5's encoder."""
-        from tasks.downstream.adaptation._prompts import prompted, shape_of_keys  # noqa: PLC0415 - torch
+        from tasks.downstream.adaptation._prompts import find_key_shape, wrap_with_peft  # noqa: PLC0415 - torch
 
-        shape = shape_of_keys(model)
-        if shape is None or not prompted(model, "PrefixTuningConfig", num_virtual_tokens=self.tokens, **shape):
+        shape = find_key_shape(model)
+        if shape is None or not wrap_with_peft(model, "PrefixTuningConfig", num_virtual_tokens=self.tokens, **shape):
             raise StageFailure(
                 f"a model of the type {model.model_type} takes no keys and values from outside",
                 "Choose another evaluate.recipe.adapt.kind, as prompt",

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Prompt(Way):
+class Prompt(AdaptationMethod):
     """Embeddings before the text that is read learn, at first those of tokens at random; by the package peft."""
 
     tokens: int = Field(16, ge=1)
@@ -24,9 +24,11 @@ class Prompt(Way):
 
     def apply(self, model: "Backbone") -> None:
         """Raises StageFailure where peft is not installed."""
-        from tasks.downstream.adaptation._prompts import prompted  # noqa: PLC0415 - torch
+        from tasks.downstream.adaptation._prompts import wrap_with_peft  # noqa: PLC0415 - torch
 
-        if not prompted(model, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"):
+        if not wrap_with_peft(
+            model, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"
+        ):
             raise StageFailure(
                 f"a model of the type {model.model_type} does not read embeddings",
                 "Choose another evaluate.recipe.adapt.kind",

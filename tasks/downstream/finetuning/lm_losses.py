@@ -14,22 +14,22 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-from tasks.downstream.heads.texts import end_of
-from tasks.downstream.models.encoder import TokenIds, Tokens, batch_of, config_of, opened
-from tasks.downstream.models.generator import Writer
+from tasks.downstream.heads.texts import find_end_token
+from tasks.downstream.models.encoder import CheckpointTokenizer, TokenIds, load_config, open_model, pad_batch
+from tasks.downstream.models.generator import TextGenerator
 from tasks.errors import StageFailure
 
-MEND = "Take a masked or causal language model, or set evaluate.recipe.continued.enabled=false"
+HINT = "Take a masked or causal language model, or set evaluate.recipe.continued.enabled=false"
 IGNORED = -100  # cross_entropy's own
 
 
-class OwnObjective(nn.Module, ABC):
+class PretrainingObjective(nn.Module, ABC):
     """A model with the head that it was pretrained with."""
 
     model: Any
     auto: ClassVar[Any]
 
-    def __init__(self, checkpoint: Path, tokens: Tokens, rate: float) -> None:
+    def __init__(self, checkpoint: Path, tokens: CheckpointTokenizer, rate: float) -> None:
         """Raises StageFailure when the tokenizer lacks what the objective needs."""
         super().__init__()
         self.tokens, self.rate = tokens, rate
@@ -38,7 +38,7 @@ class OwnObjective(nn.Module, ABC):
 
     def load(self, checkpoint: Path) -> Any:
         """The model, with its weights."""
-        return opened(checkpoint, self.auto, config_of(checkpoint), random=False, seed=0).float()
+        return open_model(checkpoint, self.auto, load_config(checkpoint), random=False, seed=0).float()
 
     @abstractmethod
     def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
@@ -54,7 +54,7 @@ class OwnObjective(nn.Module, ABC):
         return [place for place, token in enumerate(ids) if token not in self.special]
 
 
-class MaskedTokens(OwnObjective):
+class MaskedObjective(PretrainingObjective):
     """BERT's: of the hidden tokens 80 % are masked, 10 % another token and 10 % themselves (arXiv:1810.04805)."""
 
     auto = AutoModelForMaskedLM
@@ -63,12 +63,12 @@ class MaskedTokens(OwnObjective):
         """With a mask to put in a token's place."""
         self.mask = self.tokens.tokenizer.mask_token_id
         if self.mask is None:
-            raise StageFailure(f"the tokenizer in {checkpoint} has no mask token", MEND)
+            raise StageFailure(f"the tokenizer in {checkpoint} has no mask token", HINT)
         return super().load(checkpoint)
 
     def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
         """Of the hidden tokens."""
-        batch = batch_of(texts)
+        batch = pad_batch(texts)
         targets_BT = torch.full_like(batch.input_ids_BT, IGNORED)
         for row, ids in enumerate(texts):
             places = self.ordinary(ids)
@@ -83,20 +83,20 @@ class MaskedTokens(OwnObjective):
         return cross_entropy(logits_BTV[hidden_BT], targets_BT[hidden_BT], reduction="none")
 
 
-class NextToken(OwnObjective):
+class CausalObjective(PretrainingObjective):
     """Each token from those before it."""
 
     auto = AutoModelForCausalLM
 
     def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - nothing is drawn
         """Of all tokens but the first."""
-        batch = batch_of(texts)
+        batch = pad_batch(texts)
         output = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), use_cache=False)
         here_BT = batch.mask_BT[:, 1:].bool()
         return cross_entropy(output.logits[:, :-1][here_BT], batch.input_ids_BT[:, 1:][here_BT], reduction="none")
 
 
-class Spans(OwnObjective):
+class SpanObjective(PretrainingObjective):
     """T5's: spans are taken out, and written down behind the sentinels that stand for them (arXiv:1910.10683).
 
     Spans of three tokens, at places drawn alike; neighbouring ones make one.
@@ -110,9 +110,9 @@ class Spans(OwnObjective):
         names = (f"<extra_id_{number}>" for number in range(self.tokens.length))
         self.sentinels = [tokenizer.convert_tokens_to_ids(name) for name in names if name in tokenizer.get_vocab()]
         if not self.sentinels:
-            raise StageFailure(f"the tokenizer in {checkpoint} has no sentinel <extra_id_0> to put for a span", MEND)
-        self.end = end_of(self.tokens, checkpoint)
-        self.writer = Writer.load(checkpoint, self.end, random=False, seed=0)
+            raise StageFailure(f"the tokenizer in {checkpoint} has no sentinel <extra_id_0> to put for a span", HINT)
+        self.end = find_end_token(self.tokens, checkpoint)
+        self.writer = TextGenerator.load(checkpoint, self.end, random=False, seed=0)
         return self.writer.body
 
     def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
@@ -139,16 +139,16 @@ class Spans(OwnObjective):
         return source, [*target, self.end]
 
 
-def objective_of(checkpoint: Path) -> type[OwnObjective]:
+def find_objective(checkpoint: Path) -> type[PretrainingObjective]:
     """The objective of a checkpoint's head. Raises StageFailure where it has none that texts alone teach."""
-    config = config_of(checkpoint)
+    config = load_config(checkpoint)
     kind = " ".join(config.architectures or [])
     if config.is_encoder_decoder:
-        return Spans
+        return SpanObjective
     if "MaskedLM" in kind:
-        return MaskedTokens
+        return MaskedObjective
     if "CausalLM" in kind or "LMHead" in kind:
-        return NextToken
+        return CausalObjective
     raise StageFailure(
-        f"the model in {checkpoint} is {kind or 'of no named kind'}, whose head foretells no token", MEND
+        f"the model in {checkpoint} is {kind or 'of no named kind'}, whose head foretells no token", HINT
     )

@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 from tasks.downstream.heads import TaskModel
-from tasks.downstream.models.layers import heights
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.layers import assign_weights_to_layers
+from tasks.downstream.settings.finetuning import FineTuning
 
 
-def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
+def make_optimizer(head: TaskModel, recipe: FineTuning, rate: float) -> torch.optim.Optimizer:
     """AdamW over the weights that learn, its decay on matrices only. Every group has `share`, of the learning rate."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for weight, share in shares(head, recipe.layer_decay):
+    for weight, share in compute_rate_factors(head, recipe.layer_decay):
         if weight.requires_grad:
             groups.setdefault((share, weight.ndim > 1), []).append(weight)
     return torch.optim.AdamW(
@@ -25,17 +25,17 @@ def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Op
     )
 
 
-def shares(head: TaskModel, decay: float) -> list[tuple[nn.Parameter, float]]:
+def compute_rate_factors(head: TaskModel, decay: float) -> list[tuple[nn.Parameter, float]]:
     """Every weight and its share of the learning rate: all of it in the head, less with every layer below."""
     if decay == 1:
         return [(weight, 1.0) for weight in head.parameters()]
-    placed = list(heights(head.backbone.body))
+    placed = list(assign_weights_to_layers(head.backbone.body))
     top = max(height for _, height in placed)
     lower = {weight: decay ** (top - height) for weight, height in placed}
     return [(weight, lower.get(weight, 1.0)) for weight in head.parameters()]
 
 
-def progress_of(step: int, steps: int, warmup: float) -> float:
+def compute_schedule_factor(step: int, steps: int, warmup: float) -> float:
     """The learning rate's factor at a step, counted from 1: up in a straight line, then down to zero after the last."""
     rising = warmup * steps
     return step / rising if step < rising else (steps - step + 1) / max(1.0, steps - rising + 1)

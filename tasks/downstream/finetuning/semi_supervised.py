@@ -14,13 +14,13 @@ from torch.nn.functional import cross_entropy
 from tasks.downstream.data.task_data import Task, thinned
 from tasks.downstream.heads import Example, Head, TaskModel
 from tasks.downstream.readers.plain_text import lines_of
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
 
 SETTING = "evaluate.recipe.unlabelled.file"
 
 
-def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:
+def load_unlabelled_texts(settings: UnlabelledTexts, task: Task) -> pl.DataFrame:
     """Rows of the task whose labels mean nothing (they are 0). Raises StageFailure for a file without a text."""
     if settings.file:
         texts = lines_of(Path(settings.file), SETTING)
@@ -32,7 +32,7 @@ def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:
     return thinned(found, settings.most, 0).with_columns(pl.lit(0, pl.Int32).alias("label"))
 
 
-def pseudo_labelled(teacher: TaskModel, examples: Sequence[Example], confidence: float) -> list[Example]:
+def add_pseudo_labels(teacher: TaskModel, examples: Sequence[Example], confidence: float) -> list[Example]:
     """The examples that a fitted head is sure of, with its answers as their labels."""
     _, answers = teacher.judged(examples)
     return [
@@ -42,14 +42,16 @@ def pseudo_labelled(teacher: TaskModel, examples: Sequence[Example], confidence:
     ]
 
 
-class Twins:
+class ConsistencyLoss:
     """The loss of consistency: whole texts are answered without gradient, and their twins with gaps learn the answers.
 
     Of FixMatch it has the threshold and the hard labels, over the unlabelled texts of a step: the ones that are not
     sure count zero. Dropout, where the model has it, alters the twin further.
     """
 
-    def __init__(self, settings: Unlabelled, examples: list[Example], batch: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, settings: UnlabelledTexts, examples: list[Example], batch: int, rng: np.random.Generator
+    ) -> None:
         self.settings, self.examples, self.rng = settings, examples, rng
         self.rows = self._rows(settings.ratio * batch)
 

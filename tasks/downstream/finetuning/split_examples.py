@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import Features
+from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.models.encoder import Tokens
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.settings.finetuning import FineTuning
 
 ROW = "row of the part"
 
@@ -19,19 +19,19 @@ def features_file(data: Path, weights: str, seed: int, part: str) -> Path:
     return data.with_name(f"{data.stem}-{weights}-{seed if weights == 'random' else 0}-{part}.npy")
 
 
-def numbered(task: Task) -> Task:
+def number_rows(task: Task) -> Task:
     """The task with each row's place in its part."""
     train, validation, test = (part.with_row_index(ROW) for part in task.parts.values())
     return replace(task, train=train, validation=validation, test=test)
 
 
-class Parts:
+class SplitExamples:
     """Examples of a task's parts as a head reads them, with their features where the encoder is frozen."""
 
-    def __init__(self, data: Path, tokens: Tokens, recipe: Recipe, weights: str, seed: int) -> None:
+    def __init__(self, data: Path, tokens: CheckpointTokenizer, recipe: FineTuning, weights: str, seed: int) -> None:
         self.data, self.tokens, self.frozen = data, tokens, recipe.adapt.chosen.frozen
         self.weights, self.seed = weights, seed
-        self.task = numbered(Task.load(data))
+        self.task = number_rows(Task.load(data))
 
     def __call__(self, head: TaskModel, part: str, rows: pl.DataFrame | None = None) -> list[Example]:
         """Of a part's rows, or all."""
@@ -39,5 +39,5 @@ class Parts:
         examples = head.examples(self.tokens, rows)
         if not (self.frozen and isinstance(head, Head)):
             return examples
-        kept = Features.read(features_file(self.data, self.weights, self.seed, part))
+        kept = FrozenFeatures.read(features_file(self.data, self.weights, self.seed, part))
         return kept.given(examples, rows[ROW].to_list())

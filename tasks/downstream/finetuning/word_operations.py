@@ -16,9 +16,9 @@ from tasks.model.words import segmenter
 
 Words = list[str]
 
-PIECE = re.compile(rf"{CHARACTER_WORD.pattern}|(?:(?!{CHARACTER_WORD.pattern})\S)+")
+WORD = re.compile(rf"{CHARACTER_WORD.pattern}|(?:(?!{CHARACTER_WORD.pattern})\S)+")
 EAST_ASIAN_MARK = re.compile("[\u3000-\u303f\uff00-\uff65]")
-EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+PUNCTUATION_EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 
 
 class WordOperations:
@@ -36,12 +36,12 @@ class WordOperations:
             return text
         operation = self.settings.used[copy % len(self.settings.used)]
         made = self._altered(operation, words, rng)
-        return text if made == words else joined(made)
+        return text if made == words else join_words(made)
 
     def words(self, text: str) -> Words:
         """What stands between blanks; in scripts without blanks characters, or what the segmenter finds."""
         if self.cut is None:
-            return PIECE.findall(text)
+            return WORD.findall(text)
         return [word for part in text.split() for word in (self.cut(part) if CHARACTER_WORD.search(part) else [part])]
 
     def _altered(self, operation: Operation, words: Words, rng: np.random.Generator) -> Words:
@@ -51,21 +51,21 @@ class WordOperations:
         if operation == "insertion":
             return self._with_more(words, times, rng)
         if operation == "swap":
-            return swapped(words, times, rng)
-        return thinned(words, self.settings.share, rng)
+            return swap_words(words, times, rng)
+        return drop_words(words, self.settings.share, rng)
 
     def _known(self, words: Words) -> list[int]:
         """The places of words that have synonyms."""
-        return [place for place, word in enumerate(words) if bare(word)[1].lower() in self.synonyms]
+        return [place for place, word in enumerate(words) if split_punctuation(word)[1].lower() in self.synonyms]
 
     def _synonym(self, word: str, rng: np.random.Generator) -> str:
-        others = self.synonyms[bare(word)[1].lower()]
+        others = self.synonyms[split_punctuation(word)[1].lower()]
         return others[rng.integers(len(others))]
 
     def _replaced(self, words: Words, times: int, rng: np.random.Generator) -> Words:
         made = list(words)
         for place in rng.permutation(self._known(words))[:times].astype(int):
-            before, _, after = bare(words[place])
+            before, _, after = split_punctuation(words[place])
             made[place] = before + self._synonym(words[place], rng) + after
         return made
 
@@ -77,7 +77,7 @@ class WordOperations:
         return made
 
 
-def swapped(words: Words, times: int, rng: np.random.Generator) -> Words:
+def swap_words(words: Words, times: int, rng: np.random.Generator) -> Words:
     """Two words change places, so many times."""
     made = list(words)
     for _ in range(times if len(words) > 1 else 0):
@@ -86,13 +86,13 @@ def swapped(words: Words, times: int, rng: np.random.Generator) -> Words:
     return made
 
 
-def thinned(words: Words, share: float, rng: np.random.Generator) -> Words:
+def drop_words(words: Words, share: float, rng: np.random.Generator) -> Words:
     """Without each word by chance; one stays at least."""
     left = [word for word, lot in zip(words, rng.random(len(words)), strict=True) if lot >= share]
     return left or [words[rng.integers(len(words))]]
 
 
-def joined(words: Words) -> str:
+def join_words(words: Words) -> str:
     """Words as a text: blanks between those of scripts that have them."""
     text = ""
     for word in words:
@@ -105,9 +105,9 @@ def _unspaced(letter: str) -> bool:
     return bool(CHARACTER_WORD.match(letter) or EAST_ASIAN_MARK.match(letter))
 
 
-def bare(word: str) -> tuple[str, str, str]:
+def split_punctuation(word: str) -> tuple[str, str, str]:
     """Punctuation before a word, the word, and what follows it."""
-    found = EDGES.fullmatch(word)
+    found = PUNCTUATION_EDGES.fullmatch(word)
     assert found  # it fits everything
     before, inner, after = found.groups()
     return before, inner, after

@@ -16,12 +16,20 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.backbone import Backbone
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length, load
-from tasks.downstream.models.layers import layers_of
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.encoder import (
+    EVALUATION_BATCH_SIZE,
+    CheckpointTokenizer,
+    Encoder,
+    TokenIds,
+    batch_by_length,
+    load_encoder,
+    pad_batch,
+)
+from tasks.downstream.models.layers import find_layers
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import kind_of
 
-SCALED = 256
+NUM_SCALING_EXAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,12 @@ class TaskModel(nn.Module, ABC):
     task: Task
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+    def check(cls, checkpoint: Path, recipe: FineTuning) -> None:
         """Raises StageFailure when the checkpoint lacks what the kind or the recipe needs."""
 
     @classmethod
     @abstractmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
+    def loaded(cls, checkpoint: Path, task: Task, recipe: FineTuning, *, random: bool, seed: int) -> Self:
         """With the checkpoint's weights, or with fresh ones."""
 
     @property
@@ -61,7 +69,7 @@ class TaskModel(nn.Module, ABC):
         """What the checkpoint brought."""
 
     @abstractmethod
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """Rows of the task, tokenized."""
 
     def learnable(self, examples: list[Example]) -> list[Example]:
@@ -89,7 +97,7 @@ class TaskModel(nn.Module, ABC):
 class Head(TaskModel):
     """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
 
-    def __init__(self, encoder: Encoder, task: Task, recipe: Recipe) -> None:
+    def __init__(self, encoder: Encoder, task: Task, recipe: FineTuning) -> None:
         """Make the encoder ready for the recipe's way to adapt."""
         super().__init__()
         recipe.adapt.chosen.apply(encoder)
@@ -99,15 +107,15 @@ class Head(TaskModel):
         self.deviation: Tensor
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+    def check(cls, checkpoint: Path, recipe: FineTuning) -> None:
         """It must take the way to adapt."""
-        Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
-        check_adapts(load(checkpoint, random=False, seed=0), recipe)
+        CheckpointTokenizer(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+        check_adaptation(load_encoder(checkpoint, random=False, seed=0), recipe)
 
     @classmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
+    def loaded(cls, checkpoint: Path, task: Task, recipe: FineTuning, *, random: bool, seed: int) -> Self:
         """The model without its own head."""
-        return cls(load(checkpoint, random=random, seed=seed), task, recipe)
+        return cls(load_encoder(checkpoint, random=random, seed=seed), task, recipe)
 
     @property
     def backbone(self) -> Encoder:
@@ -138,10 +146,10 @@ class Head(TaskModel):
     def begin(self, examples: Sequence[Example]) -> None:
         """Make the layer, and learn the features' scales from training examples.
 
-        The states' scales differ by orders of magnitude, and by other ones in random weights; `SCALED` examples from
+        The states' scales differ by orders of magnitude, and by other ones in random weights; `NUM_SCALING_EXAMPLES` examples from
         all over tell them as well as all of them.
         """
-        some = examples[:: -(-len(examples) // SCALED)]
+        some = examples[:: -(-len(examples) // NUM_SCALING_EXAMPLES)]
         with torch.no_grad():
             self.encoder.eval()
             parts = [self.features([some[row] for row in rows]) for rows in self._by_length(some)]
@@ -181,17 +189,17 @@ class Head(TaskModel):
         return total / len(examples), pl.DataFrame(told, schema=self.answer_schema, orient="row")
 
     def _by_length(self, examples: Sequence[Example]) -> list[Any]:
-        return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
+        return batch_by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH_SIZE)
 
 
-def check_adapts(model: Backbone, recipe: Recipe) -> None:
+def check_adaptation(model: Backbone, recipe: FineTuning) -> None:
     """Raises StageFailure for a model that the way to adapt, or learning rates by layer, do not suit."""
     recipe.adapt.chosen.apply(model)
     if recipe.layer_decay != 1:
-        layers_of(model.body)
+        find_layers(model.body)
 
 
-def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor | None:
+def compute_class_weights(targets: Sequence[int], size: int, recipe: FineTuning) -> Tensor | None:
     """A weight for each class, all over its share; None where all count alike. Classes without an example count 1.
 
     The rule of scikit-learn's "balanced": King and Zeng, "Logistic regression in rare events data", 2001.
@@ -202,19 +210,19 @@ def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor |
     return torch.where(counts > 0, len(targets) / (size * counts.clamp(min=1)), torch.ones(size))
 
 
-def pooled(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
+def pool_texts(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
     """Features of whole texts (B, F); of two that are read apart both, their distance and their product (B, 4F).
 
     The four parts: Conneau et al., "Supervised learning of universal sentence representations", 2017, section 3.1.
     """
-    one: Tensor = encoder(batch_of([each.ids for each in batch]))
+    one: Tensor = encoder(pad_batch([each.ids for each in batch]))
     if not any(each.second for each in batch):
         return one
-    other: Tensor = encoder(batch_of([each.second for each in batch]))
+    other: Tensor = encoder(pad_batch([each.second for each in batch]))
     return torch.cat([one, other, (one - other).abs(), one * other], 1)
 
 
-def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, TokenIds]:
+def tokenize_texts(tokens: CheckpointTokenizer, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, TokenIds]:
     """Token ids of the texts, and of the second ones where they are read apart."""
     texts, seconds = rows["text"].to_list(), rows["second"].to_list()
     if not any(seconds):
@@ -224,7 +232,7 @@ def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, 
     return tokens(texts, seconds), [[] for _ in texts]
 
 
-def class_of(task: Task) -> type[TaskModel]:
+def find_model_class(task: Task) -> type[TaskModel]:
     """How models answer a task's kind: the class of `tasks.downstream.heads.<name>`."""
     module = importlib.import_module(f"{__name__}.{task.kind}")
     (found,) = [
@@ -235,8 +243,8 @@ def class_of(task: Task) -> type[TaskModel]:
     return found
 
 
-def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
+def make_head(encoder: Encoder, task: Task, recipe: FineTuning) -> Head:
     """The head for a task's kind, on an encoder that is there."""
-    head = class_of(task)
+    head = find_model_class(task)
     assert issubclass(head, Head)
     return head(encoder, task, recipe)

@@ -1,6 +1,6 @@
 """Where the answer begins and where it ends: two scores for every token and for those beside it, over all windows.
 
-Devlin et al., "BERT", 2019, section 4.2; windows overlap by `STRIDE` of the room that the question leaves.
+Devlin et al., "BERT", 2019, section 4.2; windows overlap by `STRIDE_FRACTION` of the room that the question leaves.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from torch.nn.functional import cross_entropy
 
 from tasks.downstream.heads import Example
 from tasks.downstream.heads.neighbours import NeighbourHead
-from tasks.downstream.models.encoder import Tokens, batch_of
+from tasks.downstream.models.encoder import CheckpointTokenizer, pad_batch
 
-STRIDE = 0.5
-LONGEST = 40  # tokens of an answer, at most
+STRIDE_FRACTION = 0.5
+MAX_ANSWER_TOKENS = 40  # tokens of an answer, at most
 
 
-class Window(NamedTuple):
+class ContextWindow(NamedTuple):
     """A question and a part of its text."""
 
     ids: list[int]
@@ -37,19 +37,19 @@ class AnswerHead(NeighbourHead):
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.String, "confidence": pl.Float32}
     num_scores = 2
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """The target is the windows and the context."""
         found = []
         for question, context, answers, starts in rows.select("question", "context", "answers", "starts").iter_rows():
             told = ((start, start + len(text)) for text, start in zip(answers, starts, strict=True) if text)
             place = next((each for each in told if each[0] >= 0), None)
-            windows = [window(*each, place) for each in tokens.windows(question, context, STRIDE)]
+            windows = [make_window(*each, place) for each in tokens.windows(question, context, STRIDE_FRACTION)]
             found.append(Example(windows[0].ids, [], [], (windows, context)))
         return found
 
     def learnable(self, examples: list[Example]) -> list[Example]:
         """Those of which a window holds the answer, with these windows only: others add nothing to the loss."""
-        return [holding(each) for each in examples if any(part.start >= 0 for part in each.target[0])]
+        return [keep_answer_windows(each) for each in examples if any(part.start >= 0 for part in each.target[0])]
 
     def rows(self, example: Example) -> list[int]:
         """The tokens of each window."""
@@ -58,7 +58,7 @@ class AnswerHead(NeighbourHead):
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row for every token of every window."""
         windows = [part for each in batch for part in each.target[0]]
-        states_WTF = self.encoder.states(batch_of([part.ids for part in windows]))
+        states_WTF = self.encoder.states(pad_batch([part.ids for part in windows]))
         return torch.cat([states_WTF[row, : len(part.ids)] for row, part in enumerate(windows)])
 
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
@@ -75,17 +75,17 @@ class AnswerHead(NeighbourHead):
         parts = iter(self._by_window(outputs, batch))
         return [self._best([next(parts) for _ in each.target[0]], each.target[1]) for each in batch]
 
-    def _by_window(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Tensor, Window]]:
+    def _by_window(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Tensor, ContextWindow]]:
         """Begin and end scores (T, 2) of each window, out of the question's reach."""
         windows = [part for each in batch for part in each.target[0]]
         pieces = torch.split(outputs, [len(part.ids) for part in windows])
-        return [(scores + barred(part), part) for scores, part in zip(pieces, windows, strict=True)]
+        return [(scores + penalize_question_tokens(part), part) for scores, part in zip(pieces, windows, strict=True)]
 
-    def _best(self, parts: list[tuple[Tensor, Window]], context: str) -> tuple[str, float]:
+    def _best(self, parts: list[tuple[Tensor, ContextWindow]], context: str) -> tuple[str, float]:
         best = (-torch.inf, 0, 0)
         for scores, part in parts:
-            spans_TT = (scores[:, None, 0] + scores[None, :, 1]).triu().tril(LONGEST - 1)
-            outside = torch.ones_like(spans_TT).triu().tril(LONGEST - 1) == 0
+            spans_TT = (scores[:, None, 0] + scores[None, :, 1]).triu().tril(MAX_ANSWER_TOKENS - 1)
+            outside = torch.ones_like(spans_TT).triu().tril(MAX_ANSWER_TOKENS - 1) == 0
             value, place = spans_TT.masked_fill(outside, -torch.inf).flatten().max(0)
             first, last = divmod(int(place), len(part.ids))
             if float(value) > best[0]:
@@ -93,7 +93,7 @@ class AnswerHead(NeighbourHead):
         return context[max(0, best[1]) : max(0, best[2])], best[0]
 
 
-def holding(example: Example) -> Example:
+def keep_answer_windows(example: Example) -> Example:
     """Without the windows that do not hold the answer."""
     windows, context = example.target
     features = example.features
@@ -104,15 +104,15 @@ def holding(example: Example) -> Example:
     return replace(example, ids=kept[0].ids, target=(kept, context), features=features)
 
 
-def barred(part: Window) -> Tensor:
+def penalize_question_tokens(part: ContextWindow) -> Tensor:
     """A large negative number (T, 1) for tokens that are not of the context."""
     return torch.tensor([[0.0 if start >= 0 else -1e4] for start, _ in part.offsets])
 
 
-def window(ids: list[int], offsets: list[tuple[int, int]], place: tuple[int, int] | None) -> Window:
+def make_window(ids: list[int], offsets: list[tuple[int, int]], place: tuple[int, int] | None) -> ContextWindow:
     """With the tokens of the answer, where the window holds all of it."""
     if place is not None:
         inside = [number for number, (start, end) in enumerate(offsets) if start < place[1] and end > place[0]]
         if inside and offsets[inside[0]][0] <= place[0] and offsets[inside[-1]][1] >= place[1]:
-            return Window(ids, offsets, inside[0], inside[-1])
-    return Window(ids, offsets, -1, -1)
+            return ContextWindow(ids, offsets, inside[0], inside[-1])
+    return ContextWindow(ids, offsets, -1, -1)

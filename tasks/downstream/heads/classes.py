@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.downstream.heads import Example, Head, class_weights, pooled, text_ids
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.heads import Example, Head, compute_class_weights, pool_texts, tokenize_texts
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
 
 class ClassHead(Head):
@@ -22,19 +22,19 @@ class ClassHead(Head):
         """The classes."""
         return len(self.task.names)
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """The class is the target."""
-        parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["label"], strict=True)
+        parts = zip(*tokenize_texts(tokens, rows, self.recipe.pairs), rows["label"], strict=True)
         return [Example(ids, second, [], label) for ids, second, label in parts]
 
     def begin(self, examples: Sequence[Example]) -> None:
         """The classes' weights too."""
         super().begin(examples)
-        self.weights = class_weights([each.target for each in examples], self.size, self.recipe)
+        self.weights = compute_class_weights([each.target for each in examples], self.size, self.recipe)
 
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row a text."""
-        return pooled(self.encoder, batch)
+        return pool_texts(self.encoder, batch)
 
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Cross-entropy."""

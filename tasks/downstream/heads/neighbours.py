@@ -15,8 +15,8 @@ from torch.nn.functional import pad
 
 from tasks.downstream.heads import Example, Head
 
-REACH = 2
-WIDTH = 2 * REACH + 1
+WINDOW_REACH = 2
+WINDOW_SIZE = 2 * WINDOW_REACH + 1
 
 
 class NeighbourHead(Head):
@@ -34,7 +34,7 @@ class NeighbourHead(Head):
     @property
     def size(self) -> int:
         """A score for every place of the window."""
-        return self.num_scores * WIDTH
+        return self.num_scores * WINDOW_SIZE
 
     def num_places(self, example: Example) -> int:
         """Of all its rows."""
@@ -42,12 +42,12 @@ class NeighbourHead(Head):
 
     def outputs(self, batch: Sequence[Example]) -> Tensor:
         """What the window around every place says of it, (M, K)."""
-        outputs_MWK = super().outputs(batch).reshape(-1, WIDTH, self.num_scores)
+        outputs_MWK = super().outputs(batch).reshape(-1, WINDOW_SIZE, self.num_scores)
         lengths = [length for each in batch for length in self.rows(each)]
-        return torch.cat([summed(scores_NWK) for scores_NWK in torch.split(outputs_MWK, lengths)])
+        return torch.cat([sum_window_scores(scores_NWK) for scores_NWK in torch.split(outputs_MWK, lengths)])
 
 
-def summed(scores_NWK: Tensor) -> Tensor:
+def sum_window_scores(scores_NWK: Tensor) -> Tensor:
     """What the places of a row say of themselves and of those beside them, (N, K); what lies outside says nothing."""
-    around = pad(scores_NWK, (0, 0, 0, 0, REACH, REACH))
-    return torch.stack([around[place : place + len(scores_NWK), place] for place in range(WIDTH)]).sum(0)
+    around = pad(scores_NWK, (0, 0, 0, 0, WINDOW_REACH, WINDOW_REACH))
+    return torch.stack([around[place : place + len(scores_NWK), place] for place in range(WINDOW_SIZE)]).sum(0)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from tasks.downstream.heads import Example, Head, pooled, text_ids
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.heads import Example, Head, pool_texts, tokenize_texts
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
 
 class NumberHead(Head):
@@ -18,9 +18,9 @@ class NumberHead(Head):
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.Float64}
     size = 1
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """The number is the target."""
-        parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["number"], strict=True)
+        parts = zip(*tokenize_texts(tokens, rows, self.recipe.pairs), rows["number"], strict=True)
         return [Example(ids, second, [], number) for ids, second, number in parts]
 
     def begin(self, examples: Sequence[Example]) -> None:
@@ -31,7 +31,7 @@ class NumberHead(Head):
 
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """A row a text, or a pair."""
-        return pooled(self.encoder, batch)
+        return pool_texts(self.encoder, batch)
 
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Squared error."""

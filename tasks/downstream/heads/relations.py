@@ -8,15 +8,15 @@ from torch import Tensor
 
 from tasks.downstream.heads import Example
 from tasks.downstream.heads.classes import ClassHead
-from tasks.downstream.heads.tags import places_of
-from tasks.downstream.models.encoder import Tokens, batch_of
+from tasks.downstream.heads.tags import find_token_spans
+from tasks.downstream.models.encoder import CheckpointTokenizer, pad_batch
 from tasks.downstream.task_types.relations import SPANS
 
 
 class RelationHead(ClassHead):
     """A score for each relation."""
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """The places are both spans; one that was cut off is taken as the last token."""
         made = []
         spans = rows.select(SPANS).rows()
@@ -24,13 +24,13 @@ class RelationHead(ClassHead):
             tokens.located(rows["text"].to_list()), spans, rows["label"], strict=True
         ):
             last = (max(len(ids) - 1, 0), max(len(ids), 1))
-            places = [(places_of([span], offsets) or [last])[0] for span in ((one, two), (three, four))]
+            places = [(find_token_spans([span], offsets) or [last])[0] for span in ((one, two), (three, four))]
             made.append(Example(ids, [], places, label))
         return made
 
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """Means over each span, over all from the first to the second, and over the text, (B, 4F)."""
-        read = batch_of([each.ids for each in batch])
+        read = pad_batch([each.ids for each in batch])
         states_BTF = self.encoder.states(read)
         rows = []
         for row, each in enumerate(batch):

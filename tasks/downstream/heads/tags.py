@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.downstream.heads import Example, class_weights
+from tasks.downstream.heads import Example, compute_class_weights
 from tasks.downstream.heads.neighbours import NeighbourHead
-from tasks.downstream.models.encoder import Tokens, batch_of
+from tasks.downstream.models.encoder import CheckpointTokenizer, pad_batch
 
-UNKNOWN = -1e4
+UNSEEN_TRANSITION = -1e4
 """Nats that a step costs which no labelled sentence makes: more than any sentence can win by it"""
 
-Step = tuple[str, str, bool]
+Transition = tuple[str, str, bool]
 """Letters of two tags in a row, and whether their types are the same"""
 
 
@@ -35,14 +35,14 @@ class TagHead(NeighbourHead):
         """The tags."""
         return len(self.task.names)
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """The tags are the target, and each place is a word's tokens."""
         between = rows["between"].to_list()
         sentences = rows["words"].to_list()
         texts = [gap.join(words) for gap, words in zip(between, sentences, strict=True)]
         parts = zip(tokens.located(texts), sentences, between, rows["tags"].to_list(), strict=True)
         return [
-            Example(ids, [], places_of(word_ends(words, gap), offsets), tags)
+            Example(ids, [], find_token_spans(find_word_offsets(words, gap), offsets), tags)
             for (ids, offsets), words, gap, tags in parts
         ]
 
@@ -54,13 +54,15 @@ class TagHead(NeighbourHead):
         """The tags' weights too, and which steps there are from one tag to the next."""
         super().begin(examples)
         targets = [tag for each in examples for tag in each.target[: len(each.places)]]
-        self.weights = class_weights(targets, self.num_scores, self.recipe)
-        self.steps_KK = steps_of([each.target for each in examples], self.task.names)
+        self.weights = compute_class_weights(targets, self.num_scores, self.recipe)
+        self.steps_KK = find_transition_costs([each.target for each in examples], self.task.names)
 
     def inputs(self, batch: Sequence[Example]) -> Tensor:
         """The mean over its tokens for every word that was read."""
-        states_BTF = self.encoder.states(batch_of([each.ids for each in batch]))
-        return torch.cat([means(states_TF, each.places) for states_TF, each in zip(states_BTF, batch, strict=True)])
+        states_BTF = self.encoder.states(pad_batch([each.ids for each in batch]))
+        return torch.cat(
+            [average_spans(states_TF, each.places) for states_TF, each in zip(states_BTF, batch, strict=True)]
+        )
 
     def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Cross-entropy of the words that were read."""
@@ -74,13 +76,13 @@ class TagHead(NeighbourHead):
         shares_MK = torch.log_softmax(outputs.double(), 1)
         parts = torch.split(shares_MK, [len(each.places) for each in batch])
         for each, shares_NK in zip(batch, parts, strict=True):
-            tags, unread = likeliest(shares_NK.numpy(), self.steps_KK, none), len(each.target) - len(each.places)
+            tags, unread = decode_tags(shares_NK.numpy(), self.steps_KK, none), len(each.target) - len(each.places)
             confidences = shares_NK.exp()[range(len(tags)), tags].tolist()
             answers.append(([*tags, *[none] * unread], [*confidences, *[0.0] * unread]))
         return answers
 
 
-def means(states_TF: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
+def average_spans(states_TF: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
     """The mean over each place's tokens, (N, F)."""
     first_N1, end_N1 = torch.tensor(places).reshape(-1, 2, 1).unbind(1)
     token_T = torch.arange(len(states_TF))
@@ -88,23 +90,29 @@ def means(states_TF: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
     return (inside_NT / (end_N1 - first_N1)) @ states_TF
 
 
-def steps_of(sentences: Sequence[Sequence[int]], names: Sequence[str]) -> NDArray[np.float64]:
+def find_transition_costs(sentences: Sequence[Sequence[int]], names: Sequence[str]) -> NDArray[np.float64]:
     """What the step from a tag to the next one costs (K, K): nothing where the labelled sentences have its like.
 
     So a scheme (BIO, BMES, an entity that may begin inside) need not be named, and a type that is rare has the steps of
     the others.
     """
     none = names.index("O")
-    known = {step(names[one], names[other]) for tags in sentences for one, other in pairwise([none, *tags, none])}
-    return np.array([[0.0 if step(one, other) in known else UNKNOWN for other in names] for one in names])
+    known = {
+        describe_transition(names[one], names[other])
+        for tags in sentences
+        for one, other in pairwise([none, *tags, none])
+    }
+    return np.array(
+        [[0.0 if describe_transition(one, other) in known else UNSEEN_TRANSITION for other in names] for one in names]
+    )
 
 
-def step(one: str, other: str) -> Step:
+def describe_transition(one: str, other: str) -> Transition:
     """What two tags in a row have in common with others."""
     return one[:1], other[:1], one[1:] == other[1:]
 
 
-def likeliest(shares_NK: NDArray[np.float64], steps_KK: NDArray[np.float64], outside: int) -> list[int]:
+def decode_tags(shares_NK: NDArray[np.float64], steps_KK: NDArray[np.float64], outside: int) -> list[int]:
     """The sequence of tags with the greatest sum of log-likelihoods and steps (Viterbi); a sentence ends outside."""
     if not len(shares_NK):
         return []
@@ -119,7 +127,7 @@ def likeliest(shares_NK: NDArray[np.float64], steps_KK: NDArray[np.float64], out
     return tags[::-1]
 
 
-def word_ends(words: Sequence[str], between: str) -> list[tuple[int, int]]:
+def find_word_offsets(words: Sequence[str], between: str) -> list[tuple[int, int]]:
     """Where each word begins and ends in the joined text, in characters."""
     found, place = [], 0
     for word in words:
@@ -128,7 +136,7 @@ def word_ends(words: Sequence[str], between: str) -> list[tuple[int, int]]:
     return found
 
 
-def places_of(spans: Sequence[tuple[int, int]], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def find_token_spans(spans: Sequence[tuple[int, int]], offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Tokens (first, one past the last) that touch each span of characters, up to the first span that was cut off."""
     found: list[tuple[int, int]] = []
     for start, end in spans:

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.heads import Example, TaskModel, check_adapts
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Tokens, by_length, config_of
-from tasks.downstream.models.generator import Writer, check_writes, room
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.heads import Example, TaskModel, check_adaptation
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, batch_by_length, load_config
+from tasks.downstream.models.generator import TextGenerator, check_can_generate, limit_lengths
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 
 
-class Target(NamedTuple):
+class TargetText(NamedTuple):
     """What to write for a text."""
 
     ids: list[int]
@@ -29,7 +29,7 @@ class Target(NamedTuple):
     target_cut: bool
 
 
-class TextWriter(TaskModel):
+class TextGenerationModel(TaskModel):
     """Learns the first reference with the true tokens before each (teacher forcing), then writes by itself."""
 
     answer_schema: ClassVar[dict[str, Any]] = {
@@ -39,44 +39,44 @@ class TextWriter(TaskModel):
         "unended": pl.Boolean,
     }
 
-    def __init__(self, writer: Writer, tokens: Tokens, task: Task, recipe: Recipe) -> None:
+    def __init__(self, writer: TextGenerator, tokens: CheckpointTokenizer, task: Task, recipe: FineTuning) -> None:
         super().__init__()
         recipe.adapt.chosen.apply(writer)
         self.writer, self.tokens, self.task, self.recipe = writer, tokens, task, recipe
-        self.most_source, self.most_target = room(
+        self.most_source, self.most_target = limit_lengths(
             writer.body.config, tokens.length, recipe.max_target, recipe.adapt.chosen.places
         )
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
+    def check(cls, checkpoint: Path, recipe: FineTuning) -> None:
         """It must write, know when a text has ended, have room for both texts, and take the way to adapt."""
-        check_writes(checkpoint)
+        check_can_generate(checkpoint)
         places = recipe.adapt.chosen.places
-        end = end_of(Tokens(checkpoint, recipe.max_length, places), checkpoint)
-        room(config_of(checkpoint), recipe.max_length, recipe.max_target, places)
-        check_adapts(Writer.load(checkpoint, end, random=False, seed=0), recipe)
+        end = find_end_token(CheckpointTokenizer(checkpoint, recipe.max_length, places), checkpoint)
+        limit_lengths(load_config(checkpoint), recipe.max_length, recipe.max_target, places)
+        check_adaptation(TextGenerator.load(checkpoint, end, random=False, seed=0), recipe)
 
     @classmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
+    def loaded(cls, checkpoint: Path, task: Task, recipe: FineTuning, *, random: bool, seed: int) -> Self:
         """The model with its head over the vocabulary."""
-        tokens = Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
-        writer = Writer.load(checkpoint, end_of(tokens, checkpoint), random=random, seed=seed)
+        tokens = CheckpointTokenizer(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+        writer = TextGenerator.load(checkpoint, find_end_token(tokens, checkpoint), random=random, seed=seed)
         return cls(writer, tokens, task, recipe)
 
     @property
-    def backbone(self) -> Writer:
+    def backbone(self) -> TextGenerator:
         """What reads and writes."""
         return self.writer
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
+    def examples(self, tokens: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """Both texts, the target's special tokens as the source's."""
         sources = tokens.whole(rows["text"].to_list())
         targets = tokens.whole([wanted[0] for wanted in rows["wanted"].to_list()])
         made = []
         for source, target in zip(sources, targets, strict=True):
-            read, source_cut = ended(source, self.most_source, self.writer.end)
-            wanted, target_cut = ended(target, self.most_target, self.writer.end)
-            made.append(Example(read, [], [], Target(wanted, source_cut, target_cut)))
+            read, source_cut = truncate_with_end(source, self.most_source, self.writer.end)
+            wanted, target_cut = truncate_with_end(target, self.most_target, self.writer.end)
+            made.append(Example(read, [], [], TargetText(wanted, source_cut, target_cut)))
         return made
 
     def loss(self, batch: Sequence[Example]) -> Tensor:
@@ -87,7 +87,7 @@ class TextWriter(TaskModel):
     def validated(self, examples: Sequence[Example]) -> tuple[float, float]:
         """The loss, and the geometric mean of the likelihoods of the targets' tokens."""
         self.eval()
-        parts = [self._losses([examples[row] for row in rows]) for rows in _by_length(examples)]
+        parts = [self._losses([examples[row] for row in rows]) for rows in _batch_by_length(examples)]
         loss = float(torch.cat(parts).double().mean())
         return loss, math.exp(-loss)
 
@@ -95,14 +95,14 @@ class TextWriter(TaskModel):
         """The loss, and what the model writes."""
         loss, _ = self.validated(examples)
         answers: dict[int, tuple[Any, ...]] = {}
-        for rows in _by_length(examples):
+        for rows in _batch_by_length(examples):
             batch = [examples[row] for row in rows]
             ids = self.writer.written([each.ids for each in batch], self.most_target, self.recipe.beams)
             texts = self.tokens.tokenizer.batch_decode(
                 ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
             for row, text, tokens, each in zip(rows.tolist(), texts, ids, batch, strict=True):
-                target: Target = each.target
+                target: TargetText = each.target
                 unended = tokens[-1:] != [self.writer.end]
                 answers[row] = (text.strip(), target.source_cut, target.target_cut, unended)
         told = [answers[row] for row in range(len(examples))]
@@ -112,13 +112,13 @@ class TextWriter(TaskModel):
         return self.writer.losses([each.ids for each in batch], [each.target.ids for each in batch])
 
 
-def ended(ids: list[int], most: int, end: int) -> tuple[list[int], bool]:
+def truncate_with_end(ids: list[int], most: int, end: int) -> tuple[list[int], bool]:
     """Token ids with the end token behind them, at most so many; and whether some were cut off."""
     text = ids[:-1] if ids[-1:] == [end] else ids
     return [*text[: most - 1], end], len(text) > most - 1
 
 
-def end_of(tokens: Tokens, checkpoint: Path) -> int:
+def find_end_token(tokens: CheckpointTokenizer, checkpoint: Path) -> int:
     """The token that ends a text. Raises StageFailure when there is none."""
     ends = (tokens.tokenizer.eos_token_id, tokens.tokenizer.sep_token_id)
     found = next((each for each in ends if each is not None), None)
@@ -130,5 +130,5 @@ def end_of(tokens: Tokens, checkpoint: Path) -> int:
     return int(found)
 
 
-def _by_length(examples: Sequence[Example]) -> list[Any]:
-    return by_length([each.ids for each in examples], EVALUATION_BATCH)
+def _batch_by_length(examples: Sequence[Example]) -> list[Any]:
+    return batch_by_length([each.ids for each in examples], EVALUATION_BATCH_SIZE)

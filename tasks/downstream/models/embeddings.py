@@ -9,10 +9,16 @@ import numpy as np
 import torch
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Encoder, Tokens, batch_of, by_length
+from tasks.downstream.models.encoder import (
+    EVALUATION_BATCH_SIZE,
+    CheckpointTokenizer,
+    Encoder,
+    batch_by_length,
+    pad_batch,
+)
 
 
-class Vectors(NamedTuple):
+class TextEmbeddings(NamedTuple):
     """Means over a text's tokens."""
 
     last: Floats
@@ -22,19 +28,19 @@ class Vectors(NamedTuple):
 
 
 @torch.no_grad()
-def vectors(encoder: Encoder, tokens: Tokens, texts: list[str]) -> Vectors:
+def embed_texts(encoder: Encoder, tokens: CheckpointTokenizer, texts: list[str]) -> TextEmbeddings:
     """Of every text, cut at the longest that the model reads."""
     encoder.eval()
     ids = tokens(texts)
     found: dict[int, Floats] = {}
-    for rows in by_length(ids, EVALUATION_BATCH):
-        features = encoder(batch_of([ids[row] for row in rows])).double().numpy()
+    for rows in batch_by_length(ids, EVALUATION_BATCH_SIZE):
+        features = encoder(pad_batch([ids[row] for row in rows])).double().numpy()
         found |= dict(zip(rows.tolist(), features, strict=True))
     every = np.stack([found[row] for row in range(len(texts))])
-    return Vectors(every[:, -encoder.width :], every)
+    return TextEmbeddings(every[:, -encoder.width :], every)
 
 
-def standardized(vectors: Floats) -> Floats:
+def standardize_features(vectors: Floats) -> Floats:
     """Each feature with mean 0 and deviation 1, or a few large ones decide every cosine.
 
     Timkey, van Schijndel, "All bark and no bite: rogue dimensions in transformer language models", 2021, section 5.
@@ -43,13 +49,13 @@ def standardized(vectors: Floats) -> Floats:
     return found
 
 
-def cosines(one: Floats, other: Floats) -> Floats:
+def compute_cosines(one: Floats, other: Floats) -> Floats:
     """Row by row."""
-    found: Floats = (unit(one) * unit(other)).sum(1)
+    found: Floats = (normalize_rows(one) * normalize_rows(other)).sum(1)
     return found
 
 
-def unit(vectors: Floats) -> Floats:
+def normalize_rows(vectors: Floats) -> Floats:
     """Of length 1."""
     found: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return found

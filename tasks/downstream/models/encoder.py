@@ -24,11 +24,11 @@ from tasks.errors import StageFailure
 log = logging.getLogger("textmill.evaluate")
 
 TokenIds = list[list[int]]
-EVALUATION_BATCH = 32
+EVALUATION_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """Padded tokens of some texts."""
 
     input_ids_BT: Tensor  # noqa: N815 - shape suffixes, as on local tensors
@@ -48,22 +48,22 @@ class Encoder(Backbone):
         """Of one hidden state, D."""
         return int(self.body.config.hidden_size)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PaddedBatch) -> Tensor:
         """Features of every text (B, F)."""
         weights_BT1 = (batch.mask_BT / batch.mask_BT.sum(1, keepdim=True).clamp(min=1.0)).unsqueeze(-1)
         return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in self._layers(batch)], dim=1)
 
-    def states(self, batch: Batch) -> Tensor:
+    def states(self, batch: PaddedBatch) -> Tensor:
         """Features of every token (B, T, F): the same states, not averaged."""
         return torch.cat(self._layers(batch), dim=2)
 
-    def _layers(self, batch: Batch) -> tuple[Tensor, ...]:
+    def _layers(self, batch: PaddedBatch) -> tuple[Tensor, ...]:
         output = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), output_hidden_states=True)
         length = batch.mask_BT.shape[1]
         return tuple(state_BTD[:, -length:] for state_BTD in output.hidden_states)  # a prompt stands before the text
 
 
-def batch_of(token_ids: TokenIds) -> Batch:
+def pad_batch(token_ids: TokenIds) -> PaddedBatch:
     """Pad on the right to the longest; the padding's id does not matter under the mask."""
     length = max(1, *map(len, token_ids))
     input_ids_BT = torch.zeros(len(token_ids), length, dtype=torch.long)
@@ -71,37 +71,37 @@ def batch_of(token_ids: TokenIds) -> Batch:
     for row, ids in enumerate(token_ids):
         input_ids_BT[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
         mask_BT[row, : len(ids)] = 1.0
-    return Batch(input_ids_BT, mask_BT)
+    return PaddedBatch(input_ids_BT, mask_BT)
 
 
-def by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
+def batch_by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
     """Rows in batches of texts of about one length, so that little is padding."""
     order = np.argsort([len(ids) for ids in token_ids], kind="stable")
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def load(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
+def load_encoder(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
     """The checkpoint's model without its head; with `random` the same architecture with fresh weights.
 
     Raises StageFailure when the folder holds no model that transformers can open.
     """
-    config = config_of(checkpoint)
+    config = load_config(checkpoint)
     config.use_cache = False  # keys and values are kept for generating only
-    model = opened(checkpoint, AutoModel, config, random=random, seed=seed)
+    model = open_model(checkpoint, AutoModel, config, random=random, seed=seed)
     encoder = Encoder(model.get_encoder() if config.is_encoder_decoder else model).float()
     fuse_activations(encoder)
     return encoder
 
 
-def config_of(checkpoint: Path) -> Any:
+def load_config(checkpoint: Path) -> Any:
     """The checkpoint's configuration. Raises StageFailure when transformers cannot open it."""
     try:
         return AutoConfig.from_pretrained(checkpoint)
     except (OSError, ValueError, KeyError) as error:
-        raise _unopened(checkpoint, error) from error
+        raise _unreadable_model(checkpoint, error) from error
 
 
-def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
+def open_model(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
     """The checkpoint's model as one of transformers' auto classes makes it, or the same with fresh weights."""
     # a bar for each model, and a report on heads that nobody asked for, would hide the stage's own lines
     disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -112,19 +112,19 @@ def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int)
             return auto.from_config(config)
         model, told = auto.from_pretrained(checkpoint, config=config, output_loading_info=True)
     except (OSError, ValueError, KeyError) as error:
-        raise _unopened(checkpoint, error) from error
+        raise _unreadable_model(checkpoint, error) from error
     # a pooler is on top of what we read
-    _tell_missing(checkpoint, tuple(sorted(name for name in told["missing_keys"] if "pooler" not in name)))
+    _warn_of_missing_weights(checkpoint, tuple(sorted(name for name in told["missing_keys"] if "pooler" not in name)))
     return model
 
 
 @functools.cache  # once a process
-def _tell_missing(checkpoint: Path, names: tuple[str, ...]) -> None:
+def _warn_of_missing_weights(checkpoint: Path, names: tuple[str, ...]) -> None:
     if names:
         log.warning("%s lacks %s weights, which begin at random: %s …", checkpoint, len(names), names[0])
 
 
-def _unopened(checkpoint: Path, error: Exception) -> StageFailure:
+def _unreadable_model(checkpoint: Path, error: Exception) -> StageFailure:
     return StageFailure(
         f"{checkpoint} holds no model that transformers can open: {str(error).rstrip('.')}",
         "Give a folder with config.json and weights, such as `save_pretrained` writes",
@@ -140,7 +140,7 @@ def fuse_activations(module: nn.Module) -> None:
             fuse_activations(child)
 
 
-class Stretch(NamedTuple):
+class TokenWindow(NamedTuple):
     """Some of a text's tokens in a row."""
 
     text: int
@@ -154,7 +154,7 @@ class Stretch(NamedTuple):
     """tokens of the text that were in no stretch before"""
 
 
-class Tokens:
+class CheckpointTokenizer:
     """The checkpoint's tokenizer, bound to the longest text that model and settings allow."""
 
     def __init__(self, checkpoint: Path, most: int, reserved: int = 0) -> None:
@@ -222,7 +222,7 @@ class Tokens:
             made.append((ids, offsets))
         return made
 
-    def stretches(self, texts: list[str], spare: int) -> Iterator[Stretch]:
+    def stretches(self, texts: list[str], spare: int) -> Iterator[TokenWindow]:
         """Every text whole, in stretches that leave `spare` tokens free; each repeats half of the one before."""
         most = self.length - spare
         repeated = (most - self.tokenizer.num_special_tokens_to_add()) // 2
@@ -243,7 +243,7 @@ class Tokens:
             known = repeated if number == last else 0
             order = np.cumsum(1 - np.array(special, np.int64))  # 1 for the first token of the text itself
             fresh = [not mark and place > known for mark, place in zip(special, order, strict=True)]
-            yield Stretch(number, number != last, ids, [end for _, end in offsets], fresh)
+            yield TokenWindow(number, number != last, ids, [end for _, end in offsets], fresh)
             last = number
 
     @functools.cached_property

@@ -15,21 +15,21 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from tasks.downstream.models.backbone import Backbone
-from tasks.downstream.models.encoder import Batch, TokenIds, batch_of, config_of, fuse_activations, opened
+from tasks.downstream.models.encoder import PaddedBatch, TokenIds, fuse_activations, load_config, open_model, pad_batch
 from tasks.errors import StageFailure
 
-FEWEST = 8  # tokens of a source, as in the settings
+MIN_SOURCE_TOKENS = 8  # tokens of a source, as in the settings
 
 
-class Writer(Backbone):
+class TextGenerator(Backbone):
     """Sources and targets are token ids; a target ends with the end token, and of a decoder the source does too."""
 
     def __init__(self, body: Any, end: int) -> None:
         super().__init__(body)
         self.end = end
         self.has_encoder = bool(body.config.is_encoder_decoder)
-        self.start = first_of(body.config, "decoder_start_token_id", "bos_token_id", otherwise=end)
-        padding = first_of(body.config, "pad_token_id", otherwise=end)
+        self.start = find_token_id(body.config, "decoder_start_token_id", "bos_token_id", otherwise=end)
+        padding = find_token_id(body.config, "pad_token_id", otherwise=end)
         # a stock folder's own settings, say of beams or of a shortest length, would decide without being said
         body.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
             eos_token_id=end, pad_token_id=padding, decoder_start_token_id=self.start, use_cache=True
@@ -38,10 +38,10 @@ class Writer(Backbone):
     @classmethod
     def load(cls, checkpoint: Path, end: int, *, random: bool, seed: int) -> Self:
         """The checkpoint's model with its head over the vocabulary. Raises StageFailure when it has none."""
-        check_writes(checkpoint)
-        config = config_of(checkpoint)
+        check_can_generate(checkpoint)
+        config = load_config(checkpoint)
         auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model = opened(checkpoint, auto, config, random=random, seed=seed).float()
+        model = open_model(checkpoint, auto, config, random=random, seed=seed).float()
         fuse_activations(model)
         return cls(model, end)
 
@@ -67,18 +67,18 @@ class Writer(Backbone):
     def _logits(self, sources: TokenIds, targets: TokenIds) -> tuple[list[int], Tensor]:
         """Logits (B, T, V), and in each row the place that foretells the target's first token."""
         if self.has_encoder:
-            written = batch_of([[self.start, *each[:-1]] for each in targets])
-            read = batch_of(sources)
+            written = pad_batch([[self.start, *each[:-1]] for each in targets])
+            read = pad_batch(sources)
             inputs = {"decoder_input_ids": written.input_ids_BT, "use_cache": False}
             return [0] * len(targets), self._run(read, inputs)
-        batch = batch_of([[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)])
+        batch = pad_batch([[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)])
         # the projection onto the vocabulary is most of the work, and what only sources reach needs none
         before = min(map(len, sources)) - 1
         kept = batch.input_ids_BT.shape[1] - before
         logits_BTV = self._run(batch, {"logits_to_keep": kept, "use_cache": False})[:, -kept:]
         return [len(each) - 1 - before for each in sources], logits_BTV
 
-    def _run(self, batch: Batch, further: dict[str, Any]) -> Tensor:
+    def _run(self, batch: PaddedBatch, further: dict[str, Any]) -> Tensor:
         logits: Tensor = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), **further).logits
         return logits
 
@@ -99,7 +99,7 @@ class Writer(Backbone):
 
     def _inputs(self, sources: TokenIds) -> dict[str, Tensor]:
         """Sources to write for. A decoder goes on where a row ends, so padding stands before it."""
-        batch = batch_of(sources if self.has_encoder else [each[::-1] for each in sources])
+        batch = pad_batch(sources if self.has_encoder else [each[::-1] for each in sources])
         inputs = {"input_ids": batch.input_ids_BT, "attention_mask": batch.mask_BT.long()}
         return inputs if self.has_encoder else {name: each_BT.flip(1) for name, each_BT in inputs.items()}
 
@@ -122,7 +122,7 @@ class Writer(Backbone):
         return ids[: ids.index(self.end) + 1] if self.end in ids else ids
 
 
-def room(config: Any, source: int, target: int, places: int) -> tuple[int, int]:
+def limit_lengths(config: Any, source: int, target: int, places: int) -> tuple[int, int]:
     """Tokens of a source and of a target, when so many are asked for and the model has so many positions.
 
     So many places are a prompt's, on whichever side of an encoder–decoder it stands. Raises StageFailure for a decoder
@@ -131,24 +131,24 @@ def room(config: Any, source: int, target: int, places: int) -> tuple[int, int]:
     positions = (getattr(config, "max_position_embeddings", None) or source + target + places) - places
     if config.is_encoder_decoder:
         return min(source, positions), min(target, positions)
-    if positions - target < FEWEST:
+    if positions - target < MIN_SOURCE_TOKENS:
         taken = f", but for {places} of a prompt," if places else ""
         raise StageFailure(
             f"a model of {positions + places} positions{taken} has no room for a text before one of {target} tokens",
-            f"Set evaluate.recipe.max_target to {positions - FEWEST} or less",
+            f"Set evaluate.recipe.max_target to {positions - MIN_SOURCE_TOKENS} or less",
         )
     return min(source, positions - target), target
 
 
-def first_of(config: Any, *names: str, otherwise: int) -> int:
+def find_token_id(config: Any, *names: str, otherwise: int) -> int:
     """The first of these tokens that the configuration names."""
     found = (getattr(config, name, None) for name in names)
     return next((int(each) for each in found if each is not None), otherwise)
 
 
-def check_writes(checkpoint: Path) -> None:
+def check_can_generate(checkpoint: Path) -> None:
     """Raises StageFailure for a model that cannot write, as BERT, which foretells no next token."""
-    config = config_of(checkpoint)
+    config = load_config(checkpoint)
     kind = " ".join(config.architectures or [])
     if not (config.is_encoder_decoder or "CausalLM" in kind or "LMHead" in kind):
         raise StageFailure(

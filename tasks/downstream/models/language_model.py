@@ -18,21 +18,21 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.models.encoder import Tokens, batch_of, by_length, config_of, opened
+from tasks.downstream.models.encoder import CheckpointTokenizer, batch_by_length, load_config, open_model, pad_batch
 from tasks.errors import StageFailure
 
-NUMBERS_AT_ONCE = 1 << 24  # logits in memory, 64 MiB
-MOST_ROWS = 256
+MAX_LOGITS = 1 << 24  # logits in memory, 64 MiB
+MAX_BATCH_ROWS = 256
 
 
-class Seen(NamedTuple):
+class Likelihood(NamedTuple):
     """A text's negative log-likelihood in nats, and over how many tokens."""
 
     nats: float
     tokens: int
 
 
-class Window(NamedTuple):
+class ScoringWindow(NamedTuple):
     """Some of a text's tokens, as a model reads them."""
 
     text: int
@@ -43,7 +43,7 @@ class Window(NamedTuple):
     counted: list[bool]
     """tokens whose likelihood is asked for; the others are there to be seen"""
 
-    def counting(self, among: Iterable[bool]) -> "Window":
+    def counting(self, among: Iterable[bool]) -> "ScoringWindow":
         """With only those that count already and are among these."""
         return self._replace(counted=[one and other for one, other in zip(self.counted, among, strict=True)])
 
@@ -56,7 +56,7 @@ class LanguageModel:
 
         An encoder without head and ELECTRA foretell no tokens; an encoder–decoder foretells answers to another text.
         """
-        config = config_of(checkpoint)
+        config = load_config(checkpoint)
         config.use_cache = False
         kind = " ".join(config.architectures or [])
         self.masked = "MaskedLM" in kind
@@ -66,8 +66,8 @@ class LanguageModel:
                 "Take a causal or masked language model, or switch off the benchmarks by likelihood",
             )
         auto = AutoModelForMaskedLM if self.masked else AutoModelForCausalLM
-        self.model = opened(checkpoint, auto, config, random=random, seed=seed).eval().float()
-        self.tokens = Tokens(checkpoint, most_tokens)
+        self.model = open_model(checkpoint, auto, config, random=random, seed=seed).eval().float()
+        self.tokens = CheckpointTokenizer(checkpoint, most_tokens)
         if self.masked and self.tokens.tokenizer.mask_token_id is None:
             raise StageFailure(
                 f"the tokenizer in {checkpoint} has no mask token, which a masked model is asked by",
@@ -75,14 +75,14 @@ class LanguageModel:
             )
         self.vocabulary = int(config.vocab_size)
 
-    def seen(self, texts: Sequence[str], after: Sequence[int] | None = None) -> list[Seen]:
+    def seen(self, texts: Sequence[str], after: Sequence[int] | None = None) -> list[Likelihood]:
         """The likelihood of every text, or of what comes after so many of its characters, given what is before."""
         found = self.windows(texts)
         if after is not None:
             found = [each.counting(end > after[each.text] for end in each.ends) for each in found]
         return self.judged(found, len(texts))
 
-    def windows(self, texts: Sequence[str]) -> list[Window]:
+    def windows(self, texts: Sequence[str]) -> list[ScoringWindow]:
         """Every text whole, in windows of the most tokens.
 
         A token counts in one of them, where it has half a window before it, or all of the text that there is.
@@ -94,22 +94,22 @@ class LanguageModel:
             counted = [*(False for _ in led), *fresh]
             if counted and not self.masked:
                 counted[0] = False  # nothing comes before it that could foretell it
-            made.append(Window(text, [*led, *ids], [*(0 for _ in led), *ends], counted))
+            made.append(ScoringWindow(text, [*led, *ids], [*(0 for _ in led), *ends], counted))
         return made
 
     @torch.no_grad()
-    def judged(self, windows: Sequence[Window], num_texts: int) -> list[Seen]:
+    def judged(self, windows: Sequence[ScoringWindow], num_texts: int) -> list[Likelihood]:
         """The sums over each text's windows."""
         of_text = np.array([each.text for each in windows], np.int64)
         found = self._each_masked(windows) if self.masked else self._left_to_right(windows)
         nats = np.bincount(of_text, found, num_texts)
         tokens = np.bincount(of_text, [sum(each.counted) for each in windows], num_texts)
-        return [Seen(total, int(count)) for total, count in zip(nats.tolist(), tokens.tolist(), strict=True)]
+        return [Likelihood(total, int(count)) for total, count in zip(nats.tolist(), tokens.tolist(), strict=True)]
 
-    def _left_to_right(self, windows: Sequence[Window]) -> Floats:
+    def _left_to_right(self, windows: Sequence[ScoringWindow]) -> Floats:
         ids, nats = [each.ids for each in windows], np.zeros(len(windows))
         for rows in self._batches(ids, positions=True):
-            batch = batch_of([ids[row] for row in rows])
+            batch = pad_batch([ids[row] for row in rows])
             logits_BTV = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long()).logits
             counted_BT = torch.zeros_like(batch.mask_BT, dtype=torch.bool)
             for number, row in enumerate(rows):
@@ -125,14 +125,14 @@ class LanguageModel:
         start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         return [] if start is None else [start]
 
-    def _each_masked(self, windows: Sequence[Window]) -> Floats:
+    def _each_masked(self, windows: Sequence[ScoringWindow]) -> Floats:
         mask = self.tokens.tokenizer.mask_token_id
         places = [(row, at) for row, each in enumerate(windows) for at, counts in enumerate(each.counted) if counts]
         ids = [each.ids for each in windows]
         copies = [[*ids[row][:at], mask, *ids[row][at + 1 :]] for row, at in places]
         nats = np.zeros(len(places))
         for rows in self._batches(copies, positions=False):
-            batch = batch_of([copies[row] for row in rows])
+            batch = pad_batch([copies[row] for row in rows])
             at_B = torch.tensor([places[row][1] for row in rows])
             logits_BV = self._logits_at(batch.input_ids_BT, batch.mask_BT, at_B)
             targets_B = torch.tensor([ids[places[row][0]][places[row][1]] for row in rows])
@@ -157,7 +157,7 @@ class LanguageModel:
 
     def _batches(self, ids: list[list[int]], *, positions: bool) -> Iterator[Any]:
         """Rows of about one length, as many as there is room for the logits of."""
-        for rows in by_length(ids, MOST_ROWS):
+        for rows in batch_by_length(ids, MAX_BATCH_ROWS):
             longest = max(1, len(ids[rows[-1]])) if positions else 1
-            size = max(1, min(MOST_ROWS, NUMBERS_AT_ONCE // (self.vocabulary * longest)))
+            size = max(1, min(MAX_BATCH_ROWS, MAX_LOGITS // (self.vocabulary * longest)))
             yield from (rows[start : start + size] for start in range(0, len(rows), size))

@@ -7,16 +7,16 @@ from torch import nn
 
 from tasks.errors import StageFailure
 
-DEPTHS = ("num_hidden_layers", "decoder_layers", "num_decoder_layers")
+LAYER_COUNT_SETTINGS = ("num_hidden_layers", "decoder_layers", "num_decoder_layers")
 
 
-def layers_of(body: Any) -> list[nn.Module]:
+def find_layers(body: Any) -> list[nn.Module]:
     """The model's layers from the lowest on, a decoder's after those of the encoder that it reads.
 
     Raises StageFailure for a model that shares weights between layers, as ALBERT.
     """
-    depths = {getattr(body.config, name, None) for name in DEPTHS}
-    found = [layer for stack in _stacks(body) if len(stack) in depths for layer in stack]
+    depths = {getattr(body.config, name, None) for name in LAYER_COUNT_SETTINGS}
+    found = [layer for stack in _find_module_lists(body) if len(stack) in depths for layer in stack]
     if not found:
         raise StageFailure(
             f"the layers of a model of the type {body.config.model_type} cannot be told apart",
@@ -25,21 +25,21 @@ def layers_of(body: Any) -> list[nn.Module]:
     return found
 
 
-def _stacks(module: nn.Module) -> Iterator[nn.ModuleList]:
+def _find_module_lists(module: nn.Module) -> Iterator[nn.ModuleList]:
     """The outermost lists of modules; a layer may have lists of its own."""
     for child in module.children():
         if isinstance(child, nn.ModuleList):
             yield child
         else:
-            yield from _stacks(child)
+            yield from _find_module_lists(child)
 
 
-def heights(body: nn.Module) -> Iterator[tuple[nn.Parameter, int]]:
+def assign_weights_to_layers(body: nn.Module) -> Iterator[tuple[nn.Parameter, int]]:
     """Every weight with its layer, from 1; 0 for what stands before the layers, layers + 1 for what stands after.
 
     What stands between an encoder's layers and a decoder's counts with the encoder's last.
     """
-    layers = layers_of(body)
+    layers = find_layers(body)
     of_layer = {weight: number for number, layer in enumerate(layers, start=1) for weight in layer.parameters()}
     passed = 0
     for name, weight in body.named_parameters():

@@ -7,7 +7,7 @@ import torch
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def use_one_thread() -> Iterator[None]:
     """Sums in one order, whether a fit runs in a worker or in this process; the random state is put back after."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -10,9 +10,9 @@ from tasks.block import Block, semantic_value
 from tasks.model.folder_digest import content_digest
 
 SETTING = "evaluate.recipe.augmentation"
-BY_SYNONYMS = {"synonyms", "insertion"}
+NEEDS_SYNONYMS = {"synonyms", "insertion"}
 
-USED = {
+USED_SETTINGS = {
     "none": (),
     "words": ("copies", "operations", "share", "synonyms", "segmenter"),
     "back-translation": ("copies", "there", "back", "temperature", "beams", "max_length"),
@@ -21,7 +21,7 @@ USED = {
 Operation = Literal["synonyms", "insertion", "swap", "deletion"]
 
 
-class Translator(Block):
+class TranslationModel(Block):
     """A model that writes in another language what it reads."""
 
     folder: str = ""
@@ -57,9 +57,9 @@ class Augmentation(Block):
     segmenter: Literal["characters", "jieba"] = "characters"
     """words: what a word is in scripts without spaces: a character, or in Chinese what jieba finds (pip install
     rjieba)"""
-    there: Translator = Translator()
+    there: TranslationModel = TranslationModel()
     """back-translation: from the texts' language into another"""
-    back: Translator = Translator()
+    back: TranslationModel = TranslationModel()
     """back-translation: from that one into the texts' own"""
     temperature: float = Field(0.9, ge=0)
     """back-translation: of the draws that make the copies differ, as in UDA; 0: the likeliest translation, so one
@@ -80,7 +80,7 @@ class Augmentation(Block):
     @property
     def used(self) -> list[Operation]:
         """The operations that there is all for."""
-        return [each for each in self.operations if self.synonyms or each not in BY_SYNONYMS]
+        return [each for each in self.operations if self.synonyms or each not in NEEDS_SYNONYMS]
 
     @property
     def tries(self) -> int:
@@ -91,4 +91,4 @@ class Augmentation(Block):
         """What the chosen way uses; of a file what lies in it instead of where it is."""
         path = Path(self.synonyms)
         held = {"synonyms": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
-        return {name: held.get(name, semantic_value(getattr(self, name))) for name in ("way", *USED[self.way])}
+        return {name: held.get(name, semantic_value(getattr(self, name))) for name in ("way", *USED_SETTINGS[self.way])}

@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.block import Block
 
 
-class Continued(Block):
+class ContinuedPretraining(Block):
     """Pretraining that goes on with a task's texts (arXiv:2004.10964): one more model, beside the one without.
 
     By the objective that the model's head is for: masked tokens, the next token, or spans where it has an encoder and a

@@ -6,22 +6,22 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.block import Block, OneOf
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.settings.augmentation import Augmentation
-from tasks.downstream.settings.continued_pretraining import Continued
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 
 
-class Recipe(Block):
+class FineTuning(Block):
     """How a model is fitted to the labels."""
 
-    adapt: OneOf[Way] = OneOf[Way](kind="full")
+    adapt: OneOf[AdaptationMethod] = OneOf[AdaptationMethod](kind="full")
     """which weights learn"""
-    unlabelled: Unlabelled = Unlabelled()
+    unlabelled: UnlabelledTexts = UnlabelledTexts()
     """whether texts without labels help"""
     augmentation: Augmentation = Augmentation()
     """whether altered copies of the labelled texts help"""
-    continued: Continued = Continued()
+    continued: ContinuedPretraining = ContinuedPretraining()
     """whether it helps to read the task's texts before"""
     learning_rates: list[float] = Field([5e-4, 1e-3, 2e-3], min_length=1)
     """tried for pretrained and for random weights alike; the best on validation is used"""

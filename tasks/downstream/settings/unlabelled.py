@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.block import Block
 
 
-class Unlabelled(Block):
+class UnlabelledTexts(Block):
     """Texts without labels, for tasks of one class a text or pair: one more model, beside the one of labels alone."""
 
     way: Literal["none", "pseudo-labels", "consistency"] = "none"

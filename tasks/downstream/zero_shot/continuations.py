@@ -9,15 +9,15 @@ from transformers import GenerationConfig
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.task_types.continuations import holding
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.zero_shot import ModelSource
 from tasks.errors import StageFailure
 
-LIKELIEST = 0.9
+TOP_P = 0.9
 """Tokens are drawn from the likeliest ones that make up so much: Holtzman et al., "The curious case of neural text
 degeneration", 2020, as RealToxicityPrompts draws them."""
 
 
-def opened(weights: Weights) -> LanguageModel:
+def open_model(weights: ModelSource) -> LanguageModel:
     """The model with its head. Raises StageFailure for a masked one."""
     model = weights.language_model()
     if model.masked:
@@ -28,12 +28,12 @@ def opened(weights: Weights) -> LanguageModel:
     return model
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
+def answer_task(task: Task, weights: ModelSource) -> pl.DataFrame:
     """Continuations of every prompt, drawn from one seed."""
-    model = opened(weights)
+    model = open_model(weights)
     torch.manual_seed(weights.seed)
     rows = task.test.select("text", "count", "length").iter_rows()
-    found = [continued(model, *row) for row in rows]
+    found = [generate_continuations(model, *row) for row in rows]
     listed = [len(holding(task.names, each)) for each in found]
     return pl.DataFrame(
         {"continuations": found, "listed": listed},
@@ -41,7 +41,7 @@ def answers(task: Task, weights: Weights) -> pl.DataFrame:
     )
 
 
-def continued(model: LanguageModel, prompt: str, count: int, length: int) -> list[str]:
+def generate_continuations(model: LanguageModel, prompt: str, count: int, length: int) -> list[str]:
     """So many continuations of so many tokens at most; of a long prompt the model sees the end.
 
     Raises StageFailure when the model reads fewer tokens than that.
@@ -56,7 +56,7 @@ def continued(model: LanguageModel, prompt: str, count: int, length: int) -> lis
     ids = [*start, *tokenizer(prompt, add_special_tokens=False)["input_ids"][-room:]]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
-        top_p=LIKELIEST,
+        top_p=TOP_P,
         top_k=0,
         max_new_tokens=length,
         num_return_sequences=count,

@@ -4,15 +4,15 @@ import numpy as np
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.embeddings import cosines, standardized, vectors
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.models.embeddings import compute_cosines, embed_texts, standardize_features
+from tasks.downstream.zero_shot import ModelSource
 
-opened = Weights.encoder
+open_model = ModelSource.encoder
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
+def answer_task(task: Task, weights: ModelSource) -> pl.DataFrame:
     """Of the last states' means, and of all states' means, each standardised over the task's texts."""
     texts = [*task.test["text"], *task.test["second"]]
-    found = vectors(*opened(weights), texts)
-    told = {"predicted": found.last, "standardized": standardized(found.every)}
-    return pl.DataFrame({name: cosines(*np.split(each, 2)) for name, each in told.items()})
+    found = embed_texts(*open_model(weights), texts)
+    told = {"predicted": found.last, "standardized": standardize_features(found.every)}
+    return pl.DataFrame({name: compute_cosines(*np.split(each, 2)) for name, each in told.items()})

@@ -11,16 +11,16 @@ import torch
 from transformers import AutoModel, BertConfig, PretrainedConfig, T5Config
 
 from tasks.block import OneOf, discover_blocks
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.benchmarks.site_section import SiteSection
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import Features, with_features
-from tasks.downstream.finetuning.loop import Fitted, fit
-from tasks.downstream.heads import head_of
+from tasks.downstream.finetuning.frozen_features import FrozenFeatures, attach_features
+from tasks.downstream.finetuning.loop import FittedModel, fit_model
+from tasks.downstream.heads import make_head
 from tasks.downstream.heads.classes import ClassHead
-from tasks.downstream.models.encoder import Encoder, Tokens, batch_of, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.encoder import CheckpointTokenizer, Encoder, load_encoder, pad_batch
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import Classes
 from tasks.errors import StageFailure
 
@@ -42,27 +42,27 @@ def task(heldout: pl.DataFrame) -> Task:
     return made
 
 
-def recipe_of(kind: str, **settings: object) -> Recipe:
-    way = OneOf[Way](kind=kind)
-    return Recipe(adapt=way, epochs=4, fewest_steps=16, batch=6, max_length=32, **settings)
+def recipe_of(kind: str, **settings: object) -> FineTuning:
+    way = OneOf[AdaptationMethod](kind=kind)
+    return FineTuning(adapt=way, epochs=4, fewest_steps=16, batch=6, max_length=32, **settings)
 
 
-def fitted(task: Task, checkpoint: Path, recipe: Recipe) -> Fitted:
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
-        tokens = Tokens(checkpoint, 32, recipe.adapt.chosen.places)
+def fitted(task: Task, checkpoint: Path, recipe: FineTuning) -> FittedModel:
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
+        tokens = CheckpointTokenizer(checkpoint, 32, recipe.adapt.chosen.places)
         train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
-        return fit(head, train, validation, recipe, 0.01, 0)
+        return fit_model(head, train, validation, recipe, 0.01, 0)
 
 
 @pytest.fixture
 def encoder(checkpoint: Path) -> Encoder:
-    return load(checkpoint, random=False, seed=0)
+    return load_encoder(checkpoint, random=False, seed=0)
 
 
 def test_every_way_is_tried() -> None:
-    assert set(discover_blocks(Way)) == set(LEARNS)
-    assert all(block.__doc__ for block in discover_blocks(Way).values())
+    assert set(discover_blocks(AdaptationMethod)) == set(LEARNS)
+    assert all(block.__doc__ for block in discover_blocks(AdaptationMethod).values())
 
 
 @pytest.mark.parametrize("kind", LEARNS)
@@ -85,11 +85,11 @@ def test_it_learns_and_moves_its_own_weights_only(kind: str, task: Task, checkpo
 
 @torch.no_grad()
 def test_new_weights_change_nothing_at_first(checkpoint: Path, encoder: Encoder) -> None:
-    batch = batch_of([[5, 6, 7], [8, 9]])
+    batch = pad_batch([[5, 6, 7], [8, 9]])
     before = encoder.eval()(batch)
     for kind in ("lora", "adapter"):
-        changed = load(checkpoint, random=False, seed=0)
-        OneOf[Way](kind=kind).chosen.apply(changed)
+        changed = load_encoder(checkpoint, random=False, seed=0)
+        OneOf[AdaptationMethod](kind=kind).chosen.apply(changed)
         assert torch.allclose(changed.eval()(batch), before, atol=1e-6)
 
 
@@ -107,8 +107,8 @@ BODIES: dict[str, PretrainedConfig] = {
 
 def adapted(family: str, kind: str, folder: Path) -> Encoder:
     AutoModel.from_config(BODIES[family]).save_pretrained(folder)
-    encoder = load(folder, random=False, seed=0)
-    OneOf[Way](kind=kind).chosen.apply(encoder)
+    encoder = load_encoder(folder, random=False, seed=0)
+    OneOf[AdaptationMethod](kind=kind).chosen.apply(encoder)
     return encoder
 
 
@@ -120,7 +120,7 @@ def test_other_families_get_gradients(family: str, kind: str, tmp_path: Path) ->
             adapted(family, kind, tmp_path)
         return
     encoder = adapted(family, kind, tmp_path)
-    features = encoder(batch_of([[5, 6, 7], [8, 9]]))
+    features = encoder(pad_batch([[5, 6, 7], [8, 9]]))
     assert features.shape == (2, 3 * 16)
     (features**2).sum().backward()
     assert any(weight.grad is not None and weight.grad.any() for weight in encoder.parameters())
@@ -128,16 +128,16 @@ def test_other_families_get_gradients(family: str, kind: str, tmp_path: Path) ->
 
 def test_a_probe_sees_the_encoder_once(task: Task, checkpoint: Path, tmp_path: Path) -> None:
     recipe = recipe_of("head_only")
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
-        plain = head.examples(Tokens(checkpoint, 32), task.validation)
-        kept = with_features(head, plain)
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
+        plain = head.examples(CheckpointTokenizer(checkpoint, 32), task.validation)
+        kept = attach_features(head, plain)
         head.begin(kept)
         head.eval()
         assert torch.allclose(head.outputs(kept), head.outputs(plain), atol=1e-5)
         assert torch.allclose(head.features(kept), head.inputs(plain), atol=1e-5)
-        Features.written(head, plain, tmp_path / "some.npy")
-        read = Features.read(tmp_path / "some.npy").given(plain[3:5], [3, 4])
+        FrozenFeatures.written(head, plain, tmp_path / "some.npy")
+        read = FrozenFeatures.read(tmp_path / "some.npy").given(plain[3:5], [3, 4])
     assert torch.equal(head.features(read), head.features(kept[3:5]))
 
 
@@ -151,27 +151,29 @@ def test_the_probe_of_kept_features_is_the_probe(task: Task, checkpoint: Path, m
 
 
 def test_too_many_layers_are_refused(encoder: Encoder) -> None:
-    way = OneOf[Way].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}})
+    way = OneOf[AdaptationMethod].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}})
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
         way.chosen.apply(encoder)
 
 
 def test_an_encoder_that_a_way_does_not_suit_is_refused_before_any_fit(checkpoint: Path) -> None:
-    way = OneOf[Way].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}, "prompt": {"tokens": 64}})
+    way = OneOf[AdaptationMethod].model_validate(
+        {"kind": "last_layers", "last_layers": {"layers": 3}, "prompt": {"tokens": 64}}
+    )
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
-        ClassHead.check(checkpoint, Recipe(adapt=way))
+        ClassHead.check(checkpoint, FineTuning(adapt=way))
     with pytest.raises(StageFailure, match="leaves none"):
-        ClassHead.check(checkpoint, Recipe(adapt=way.model_copy(update={"kind": "prompt"})))
-    ClassHead.check(checkpoint, Recipe(layer_decay=0.5))
+        ClassHead.check(checkpoint, FineTuning(adapt=way.model_copy(update={"kind": "prompt"})))
+    ClassHead.check(checkpoint, FineTuning(layer_decay=0.5))
 
 
 def test_a_prompt_leaves_room_or_is_refused(checkpoint: Path) -> None:
-    assert max(map(len, Tokens(checkpoint, 500, reserved=16)(["oak " * 300]))) == 48
+    assert max(map(len, CheckpointTokenizer(checkpoint, 500, reserved=16)(["oak " * 300]))) == 48
     with pytest.raises(StageFailure, match="leaves none"):
-        Tokens(checkpoint, 500, reserved=64)
+        CheckpointTokenizer(checkpoint, 500, reserved=64)
 
 
 def test_a_missing_peft_is_named(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(StageFailure, match="need the package peft"):
-        OneOf[Way](kind="lora").chosen.apply(encoder)
+        OneOf[AdaptationMethod](kind="lora").chosen.apply(encoder)

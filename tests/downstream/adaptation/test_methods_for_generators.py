@@ -17,15 +17,15 @@ from transformers import (
 )
 
 from tasks.block import OneOf, discover_blocks
-from tasks.downstream.adaptation import Way
-from tasks.downstream.finetuning.loop import Fitted, fit
-from tasks.downstream.finetuning.optimizer import shares
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.heads.texts import TextWriter
+from tasks.downstream.adaptation import AdaptationMethod
+from tasks.downstream.finetuning.loop import FittedModel, fit_model
+from tasks.downstream.finetuning.optimizer import compute_rate_factors
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.heads.texts import TextGenerationModel
 from tasks.downstream.models.encoder import TokenIds
-from tasks.downstream.models.generator import Writer
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.generator import TextGenerator
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import suited
 from tasks.evaluate.settings import Evaluate
@@ -79,7 +79,7 @@ UPPER = {
     "bart": ("decoder.layers.1.",),
 }
 NORMS = ("ln_", "norm")
-WAYS = sorted(discover_blocks(Way))
+WAYS = sorted(discover_blocks(AdaptationMethod))
 # only Llama's projection is none of its embeddings
 CASES = [
     *((family, kind) for family in ("gpt2", "bart") for kind in WAYS if kind != "head_only"),
@@ -105,7 +105,7 @@ def learns(family: str, kind: str) -> tuple[str, ...]:
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """As a fit runs; two threads take longer over so little."""
-    with one_thread():
+    with use_one_thread():
         yield
 
 
@@ -122,23 +122,23 @@ def folders(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> dict[
     return made
 
 
-def recipe_of(kind: str, steps: int = 24, **settings: object) -> Recipe:
-    way = OneOf[Way].model_validate({"kind": kind, "prompt": {"tokens": 5}, "prefix": {"tokens": 5}})
-    return Recipe(
+def recipe_of(kind: str, steps: int = 24, **settings: object) -> FineTuning:
+    way = OneOf[AdaptationMethod].model_validate({"kind": kind, "prompt": {"tokens": 5}, "prefix": {"tokens": 5}})
+    return FineTuning(
         adapt=way, fewest_steps=steps, epochs=0.1, batch=8, max_length=16, max_target=6, evaluations=1, **settings
     )
 
 
-def fitted(folder: Path, recipe: Recipe) -> tuple[Fitted, float]:
+def fitted(folder: Path, recipe: FineTuning) -> tuple[FittedModel, float]:
     """And the loss on validation before."""
     data = task(longest=2)
-    head = TextWriter.loaded(folder, data, recipe, random=False, seed=0)
+    head = TextGenerationModel.loaded(folder, data, recipe, random=False, seed=0)
     parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
     loss, _ = head.validated(parts[1])
-    return fit(head, parts[0], parts[1], recipe, 0.1 if recipe.adapt.chosen.places else 0.02, 0), loss
+    return fit_model(head, parts[0], parts[1], recipe, 0.1 if recipe.adapt.chosen.places else 0.02, 0), loss
 
 
-def greedy(writer: Writer, source: list[int], most: int) -> list[int]:
+def greedy(writer: TextGenerator, source: list[int], most: int) -> list[int]:
     """The likeliest token each time, as the likelihoods of targets have it."""
     made: list[int] = []
     while len(made) < most and made[-1:] != [writer.end]:
@@ -155,7 +155,7 @@ def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
     found, loss = fitted(folders[family], recipe_of(kind))
     assert found.best.loss < 0.9 * loss
     writer = found.head.eval().writer
-    before = Writer.load(folders[family], 3, random=False, seed=0).body.state_dict()
+    before = TextGenerator.load(folders[family], 3, random=False, seed=0).body.state_dict()
     weights = {name.removeprefix("base_model."): each for name, each in writer.body.named_parameters()}
     learning = {name for name, weight in weights.items() if weight.requires_grad}
     assert learning == {name for name in weights if any(part in name for part in learns(family, kind))}
@@ -172,7 +172,7 @@ def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 @pytest.mark.parametrize("kind", ["prefix", "prompt"])
 def test_beams_that_keep_everything_find_the_likeliest_text(family: str, kind: str, folders: dict[str, Path]) -> None:
-    writer = TextWriter.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
+    writer = TextGenerationModel.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
     texts = [[one, other] for one in range(40) if one != writer.end for other in range(40)]
     for source, found in zip(SOURCES, writer.written(SOURCES, 2, 40), strict=True):
         means = writer.losses([source] * len(texts), texts).reshape(-1, 2).mean(1)
@@ -182,17 +182,19 @@ def test_beams_that_keep_everything_find_the_likeliest_text(family: str, kind: s
 
 def test_a_prompt_changes_what_is_written(folders: dict[str, Path]) -> None:
     for family, folder in folders.items():
-        plain = Writer.load(folder, 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+        plain = TextGenerator.load(folder, 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
         for kind in ("prefix", "prompt"):
-            writer = TextWriter.loaded(folder, task(), recipe_of(kind), random=False, seed=0).eval().writer
+            writer = TextGenerationModel.loaded(folder, task(), recipe_of(kind), random=False, seed=0).eval().writer
             assert not torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain), (family, kind)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 def test_new_weights_change_nothing_at_first(family: str, folders: dict[str, Path]) -> None:
-    plain = Writer.load(folders[family], 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+    plain = TextGenerator.load(folders[family], 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
     for kind in ("adapter", "lora"):
-        writer = TextWriter.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
+        writer = (
+            TextGenerationModel.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
+        )
         assert torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain, atol=1e-5)
 
 
@@ -205,7 +207,7 @@ def test_one_seed_gives_one_fit(kind: str, folders: dict[str, Path]) -> None:
 def test_a_bottleneck_stands_behind_every_sublayer(folders: dict[str, Path]) -> None:
     counts = {}
     for family, folder in folders.items():
-        head = TextWriter.loaded(folder, task(), recipe_of("adapter"), random=False, seed=0)
+        head = TextGenerationModel.loaded(folder, task(), recipe_of("adapter"), random=False, seed=0)
         names = [name for name, _ in head.named_modules() if name.endswith(".bottleneck")]
         counts[family] = len(names)
         if family == "bart":
@@ -220,8 +222,8 @@ BART_ENDS = ("self_attn.out_proj", "encoder_attn.out_proj", "fc2")
 
 def test_lower_layers_learn_slower_and_an_encoder_slowest(folders: dict[str, Path]) -> None:
     recipe = recipe_of("full", layer_decay=0.5)
-    head = TextWriter.loaded(folders["bart"], task(), recipe, random=False, seed=0)
-    share = {id(weight): each for weight, each in shares(head, 0.5)}
+    head = TextGenerationModel.loaded(folders["bart"], task(), recipe, random=False, seed=0)
+    share = {id(weight): each for weight, each in compute_rate_factors(head, 0.5)}
     body = head.writer.body.model
     assert share[id(body.decoder.layers[1].fc1.weight)] == 1
     assert share[id(body.decoder.layers[0].fc1.weight)] == 0.5
@@ -230,12 +232,12 @@ def test_lower_layers_learn_slower_and_an_encoder_slowest(folders: dict[str, Pat
 
 
 def test_virtual_tokens_take_room(folders: dict[str, Path]) -> None:
-    recipe = Recipe(max_length=64, max_target=20)
+    recipe = FineTuning(max_length=64, max_target=20)
     for kind, gone in (("full", 0), ("prompt", 16), ("prefix", 8)):
-        made = recipe.model_copy(update={"adapt": OneOf[Way](kind=kind)})
-        head = TextWriter.loaded(folders["gpt2"], task(), made, random=False, seed=0)
+        made = recipe.model_copy(update={"adapt": OneOf[AdaptationMethod](kind=kind)})
+        head = TextGenerationModel.loaded(folders["gpt2"], task(), made, random=False, seed=0)
         assert (head.most_source, head.most_target) == (48 - 20 - gone, 20)
-        head = TextWriter.loaded(folders["bart"], task(), made, random=False, seed=0)
+        head = TextGenerationModel.loaded(folders["bart"], task(), made, random=False, seed=0)
         assert (head.most_source, head.most_target) == (48 - gone, 20)
         long = pl.DataFrame({"text": ["oak " * 60], "wanted": [["sail " * 60]]})
         (example,) = head.examples(head.tokens, long)
@@ -255,7 +257,9 @@ def test_what_cannot_be_is_refused_before_any_fit(
 ) -> None:
     task().save(tmp_path / "ships.parquet")
     way = {"kind": kind, "last_layers": {"layers": 9}, "prompt": {"tokens": 40}}
-    settings = Evaluate(recipe=recipe_of("full").model_copy(update={"adapt": OneOf[Way].model_validate(way)}))
+    settings = Evaluate(
+        recipe=recipe_of("full").model_copy(update={"adapt": OneOf[AdaptationMethod].model_validate(way)})
+    )
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
         suited(settings, folders[family], [tmp_path / "ships.parquet"])
     assert "evaluate.recipe." in raised.value.hint
@@ -267,5 +271,7 @@ def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], t
     recipe = recipe_of("head_only", steps=2)
     suited(Evaluate(recipe=recipe), folders["llama"], [tmp_path / "ships.parquet"])
     (tmp_path / "out").mkdir()
-    found = score(tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], recipe, "pretrained", 0, 0, 0.01)
+    found = fit_and_score(
+        tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], recipe, "pretrained", 0, 0, 0.01
+    )
     assert 0 <= found["metrics"]["rougeL"] <= 1

@@ -14,13 +14,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import copy_rows, drawn_rows
+from tasks.downstream.finetuning.augmented_copies import find_sampled_rows, write_copies
 from tasks.downstream.finetuning.continued_pretraining import continue_pretraining
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.heads.texts import TextWriter
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.heads.texts import TextGenerationModel
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 
 TRAIN, TEST = 5000, 600
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "mask_token": "[MASK]"}
@@ -74,9 +74,9 @@ def test_sentiment_is_learnt(
     name: str, sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     data, checkpoint = sentiment
-    recipe = Recipe.model_validate({"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100} | RUNS[name])
+    recipe = FineTuning.model_validate({"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100} | RUNS[name])
     model, labels = ("unlabelled", 400) if "unlabelled" in RUNS[name] else ("pretrained", 1600)
-    reached = score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
@@ -91,13 +91,13 @@ def test_copies_are_learnt_from(
     synonyms = tmp_path / "synonyms.txt"
     synonyms.write_text(SYNONYMS)
     augmentation = {"way": "words", "synonyms": str(synonyms), "copies": 4}
-    recipe = Recipe.model_validate(
+    recipe = FineTuning.model_validate(
         {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "augmentation": augmentation}
     )
-    rows = drawn_rows(Task.load(data), [200], 1)
-    copies = copy_rows(data.parent.parent, data, recipe.augmentation, rows)["copies"]
+    rows = find_sampled_rows(Task.load(data), [200], 1)
+    copies = write_copies(data.parent.parent, data, recipe.augmentation, rows)["copies"]
     assert 400 < copies < 4 * 400, "most sentences have no word that is in the file"
-    reached = score(tmp_path / "out", data, checkpoint, recipe, "augmented", 200, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, "augmented", 200, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(f"augmented: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f}, {copies} copies of 400 sentences")
     assert reached["mcc"] > 0
@@ -108,12 +108,12 @@ def test_a_model_reads_the_sentences_before(
 ) -> None:
     data, checkpoint = sentiment
     continued = {"enabled": True, "most": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
-    recipe = Recipe.model_validate(
+    recipe = FineTuning.model_validate(
         {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "continued": continued}
     )
     told = continue_pretraining(data.parent.parent, data, checkpoint, recipe)
     assert told["loss after"] < told["loss before"] - 0.8
-    reached = score(tmp_path / "out", data, checkpoint, recipe, "continued", 400, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, "continued", 400, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"continued: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with 400 labels a class, "
@@ -138,10 +138,12 @@ def test_captions_are_translated_by_lora(
     shape = {"n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(vocab_size=3000, eos_token_id=2, bos_token_id=None, **shape)).save_pretrained(checkpoint)
     settings = {"epochs": 2, "batch": 16, "max_length": 24, "max_target": 24, "evaluations": 1}
-    before = made_german(checkpoint, task, Recipe.model_validate(settings))
-    recipe = Recipe.model_validate({"adapt": {"kind": "lora"}, **settings})
+    before = made_german(checkpoint, task, FineTuning.model_validate(settings))
+    recipe = FineTuning.model_validate({"adapt": {"kind": "lora"}, **settings})
     (tmp_path / "out").mkdir()
-    found = score(tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, recipe, "pretrained", 0, 0, 0.005)
+    found = fit_and_score(
+        tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, recipe, "pretrained", 0, 0, 0.005
+    )
     chrf, after = found["metrics"]["chrf"], found["validation"]
     record_property("chrf", chrf)
     print(f"lora: chrF {chrf:.3f}, likelihood of a token {before:.3f}, then {after:.3f}")  # pytest -s shows it
@@ -149,12 +151,12 @@ def test_captions_are_translated_by_lora(
     assert chrf > 0.05
 
 
-def made_german(checkpoint: Path, task: Task, recipe: Recipe) -> float:
+def made_german(checkpoint: Path, task: Task, recipe: FineTuning) -> float:
     """Fit the checkpoint to the targets alone; the likelihood that it gives to a target's token after its source."""
-    with one_thread():
-        writer = TextWriter.loaded(checkpoint, task, recipe, random=True, seed=0)
+    with use_one_thread():
+        writer = TextGenerationModel.loaded(checkpoint, task, recipe, random=True, seed=0)
         validation = writer.examples(writer.tokens, task.validation)
         alone = task.train.with_columns(text=pl.lit(""))
-        fit(writer, writer.examples(writer.tokens, alone), validation, recipe, 0.005, 0)
+        fit_model(writer, writer.examples(writer.tokens, alone), validation, recipe, 0.005, 0)
         writer.writer.body.save_pretrained(checkpoint)
         return writer.validated(validation)[1]

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from tasks.block import discover_blocks
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads import head_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads import make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.prepare_tasks import tasks_of
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import kind_of
 from tasks.errors import StageFailure
 
@@ -107,11 +107,13 @@ def test_rows_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_a_set_smaller_than_a_batch_is_learnt_whole_or_named(tmp_path: Path, checkpoint: Path) -> None:
     path = tmp_path / "made.jsonl"
     task = read("labelled_text", path, [{"text": f"the {word}", "label": word} for word in ("oak", "sail")])
-    recipe = Recipe(fewest_steps=2, epochs=1, batch=8, max_length=16)
-    tokens = Tokens(checkpoint, 16)
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
-        found = fit(head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0)
+    recipe = FineTuning(fewest_steps=2, epochs=1, batch=8, max_length=16)
+    tokens = CheckpointTokenizer(checkpoint, 16)
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
+        found = fit_model(
+            head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0
+        )
     assert found.moments[-1].step == 2
     with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
         list(tasks_of([benchmark("labelled_text", path)], [8], pl.DataFrame()))

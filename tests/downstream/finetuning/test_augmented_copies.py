@@ -12,16 +12,16 @@ from transformers import AutoModelForSeq2SeqLM, BartConfig, PreTrainedTokenizerF
 
 from tasks.downstream.data.data_files import frame
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import copied, copies_of, copy_rows, drawn_rows
+from tasks.downstream.finetuning.augmented_copies import find_sampled_rows, make_copies, read_copies, write_copies
 from tasks.downstream.finetuning.back_translation import BackTranslation
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.finetuning.split_examples import ROW, numbered
-from tasks.downstream.finetuning.variants import models_of
-from tasks.downstream.models.encoder import Tokens
-from tasks.downstream.models.generator import Writer
-from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.finetuning.split_examples import ROW, number_rows
+from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.generator import TextGenerator
+from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import kind_of
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import possible
@@ -44,12 +44,12 @@ def translator(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Pa
     shape |= {"encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 32}
     shape |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "dropout": 0.0, "init_std": 0.1}
     special = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": END, "decoder_start_token_id": END}
-    with one_thread():
+    with use_one_thread():
         torch.manual_seed(0)
         AutoModelForSeq2SeqLM.from_config(BartConfig(**shape, **special)).save_pretrained(folder)
         for name in ("tokenizer.json", "tokenizer_config.json"):
             (folder / name).write_bytes((checkpoint / name).read_bytes())
-        writer, tokens = Writer.load(folder, END, random=False, seed=0), Tokens(folder, 32)
+        writer, tokens = TextGenerator.load(folder, END, random=False, seed=0), CheckpointTokenizer(folder, 32)
         optimizer = torch.optim.AdamW(writer.parameters(), 0.01)
         for _ in range(60):
             texts = sentences(32)
@@ -64,7 +64,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Pa
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    with one_thread():
+    with use_one_thread():
         yield
 
 
@@ -92,15 +92,15 @@ def test_a_text_comes_back(translator: Path) -> None:
     there = BackTranslation(back_translation(translator, temperature=0)).legs[0]
     assert there(texts) == [" ".join(OTHER[word] for word in text.split()) for text in texts]
     assert BackTranslation(back_translation(translator, temperature=0, beams=2))(texts, 0) == texts
-    assert copied(numbered(task()).train[:4], back_translation(translator, temperature=0)).is_empty()
+    assert make_copies(number_rows(task()).train[:4], back_translation(translator, temperature=0)).is_empty()
 
 
 def test_draws_differ_from_copy_to_copy_and_are_the_same_again(translator: Path) -> None:
     settings = back_translation(translator, temperature=1.5, copies=3)
-    rows = numbered(task(pairs=True)).train[:6]
-    made = copied(rows, settings)
+    rows = number_rows(task(pairs=True)).train[:6]
+    made = make_copies(rows, settings)
     assert 6 < len(made) <= 18
-    assert made.rows() == copied(rows, settings).rows()
+    assert made.rows() == make_copies(rows, settings).rows()
     assert made[ROW].is_sorted()
     assert made.select(ROW, "text", "second").is_unique().all()
     assert all(made["second"].str.len_chars() > 0)
@@ -117,49 +117,51 @@ def test_a_decoder_has_half_its_places_for_the_translation(checkpoint: Path) -> 
 
 def test_only_the_samples_are_altered() -> None:
     made = task()
-    rows = drawn_rows(made, [2, 5], 3)
-    pool = numbered(made)
+    rows = find_sampled_rows(made, [2, 5], 3)
+    pool = number_rows(made)
     kind = kind_of(made)
     assert set(rows) == {row for seed in range(3) for row in kind.sample(pool, 5, seed)[ROW]} < set(range(30))
-    assert drawn_rows(made, [0], 3) == list(range(30))
+    assert find_sampled_rows(made, [0], 3) == list(range(30))
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 def test_one_more_model_learns_from_copies(kind: str, checkpoint: Path, tmp_path: Path) -> None:
     given = {"way": "words", "share": 0.3, "copies": 2}
-    recipe = Recipe.model_validate({"epochs": 1, "fewest_steps": 6, "max_length": 32, "augmentation": given})
+    recipe = FineTuning.model_validate({"epochs": 1, "fewest_steps": 6, "max_length": 32, "augmentation": given})
     made = task(pairs=kind == "numbers", kind=kind)
-    assert models_of(made, recipe) == ("pretrained", "random", "augmented")
+    assert list_models(made, recipe) == ("pretrained", "random", "augmented")
     data = tmp_path / "scratch" / "ships.parquet"
     data.parent.mkdir()
     made.save(data)
-    told = [copy_rows(tmp_path / f"out{n}", data, recipe.augmentation, rows) for n, rows in enumerate(([0, 3], [7, 9]))]
+    told = [
+        write_copies(tmp_path / f"out{n}", data, recipe.augmentation, rows) for n, rows in enumerate(([0, 3], [7, 9]))
+    ]
     for number, each in enumerate(told):
         assert each["texts"] == 2
         assert 2 <= each["copies"] <= 4
         (path,) = (tmp_path / f"out{number}" / "scratch").iterdir()
         path.rename(data.parent / path.name)
-    copies = copies_of(data, numbered(made).train[[9, 3, 20]])
+    copies = read_copies(data, number_rows(made).train[[9, 3, 20]])
     assert list(dict.fromkeys(copies[ROW])) == [9, 3]
     fits = {}
     for model in ("pretrained", "augmented"):
-        fits[model] = score(tmp_path / model, data, checkpoint, recipe, model, 2, 0, 0.01)
+        fits[model] = fit_and_score(tmp_path / model, data, checkpoint, recipe, model, 2, 0, 0.01)
     assert fits["pretrained"]["curve"] != fits["augmented"]["curve"]
 
 
 def test_without_a_copy_the_labels_are_learnt_alone(checkpoint: Path, tmp_path: Path) -> None:
-    recipe = Recipe(epochs=1, fewest_steps=4, max_length=32, augmentation=Augmentation(way="words"))
+    recipe = FineTuning(epochs=1, fewest_steps=4, max_length=32, augmentation=Augmentation(way="words"))
     made, data = task(), tmp_path / "ships.parquet"
     made.save(data)
-    numbered(made).train.clear().write_parquet(tmp_path / "ships-copies-0.parquet")
-    fits = [score(tmp_path / m, data, checkpoint, recipe, m, 2, 0, 0.01) for m in ("pretrained", "augmented")]
+    number_rows(made).train.clear().write_parquet(tmp_path / "ships-copies-0.parquet")
+    fits = [fit_and_score(tmp_path / m, data, checkpoint, recipe, m, 2, 0, 0.01) for m in ("pretrained", "augmented")]
     assert fits[0] == fits[1]
 
 
 def test_tags_have_no_copies() -> None:
-    recipe = Recipe(augmentation=Augmentation(way="words"))
+    recipe = FineTuning(augmentation=Augmentation(way="words"))
     tags = Task("tags", "", "tags", ["O"], *[pl.DataFrame()] * 3, [])
-    assert models_of(tags, recipe) == ("pretrained", "random")
+    assert list_models(tags, recipe) == ("pretrained", "random")
 
 
 def refusals(masked: Path, checkpoint: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
@@ -175,8 +177,8 @@ def refusals(masked: Path, checkpoint: Path, tmp_path: Path) -> Iterator[tuple[P
 def test_what_cannot_translate_is_said_before_any_fit(masked: Path, checkpoint: Path, tmp_path: Path) -> None:
     for folder, message in refusals(masked, checkpoint, tmp_path):
         with pytest.raises(StageFailure, match=message):
-            possible(Recipe(augmentation=back_translation(folder)), task(), checkpoint)
-    possible(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
+            possible(FineTuning(augmentation=back_translation(folder)), task(), checkpoint)
+    possible(FineTuning(augmentation=back_translation(checkpoint)), task(), checkpoint)
 
 
 def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("tasks.downstream.finetuning.back_translation.Tokens", absent)
     with pytest.raises(StageFailure, match="needs a package that is not installed: MarianTokenizer requires"):
-        possible(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
+        possible(FineTuning(augmentation=back_translation(checkpoint)), task(), checkpoint)
 
 
 def test_the_translators_content_enters_the_key(checkpoint: Path, translator: Path, tmp_path: Path) -> None:

@@ -10,25 +10,39 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, BertConfig, BertM
 
 from tasks.downstream.benchmarks.site_section import SiteSection
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.continued_pretraining import asked, continue_pretraining, continued_folder, texts_of
-from tasks.downstream.finetuning.lm_losses import MaskedTokens, NextToken, OwnObjective, Spans, objective_of
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.finetuning.variants import models_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.continued_pretraining import Continued
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.continued_pretraining import (
+    continue_pretraining,
+    continued_folder,
+    list_texts,
+    select_texts,
+)
+from tasks.downstream.finetuning.lm_losses import (
+    CausalObjective,
+    MaskedObjective,
+    PretrainingObjective,
+    SpanObjective,
+    find_objective,
+)
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import possible
 
-RECIPE = Recipe(
-    epochs=1, fewest_steps=8, max_length=32, continued=Continued(enabled=True, epochs=3, batch=8, learning_rate=0.02)
+RECIPE = FineTuning(
+    epochs=1,
+    fewest_steps=8,
+    max_length=32,
+    continued=ContinuedPretraining(enabled=True, epochs=3, batch=8, learning_rate=0.02),
 )
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    with one_thread():
+    with use_one_thread():
         yield
 
 
@@ -52,12 +66,16 @@ def spans(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
     return folder
 
 
-def objective(folder: Path, rate: float = 0.15) -> OwnObjective:
-    return objective_of(folder)(folder, Tokens(folder, 32), rate).eval()
+def objective(folder: Path, rate: float = 0.15) -> PretrainingObjective:
+    return find_objective(folder)(folder, CheckpointTokenizer(folder, 32), rate).eval()
 
 
 def test_every_model_has_its_objective(checkpoint: Path, masked: Path, spans: Path) -> None:
-    assert [objective_of(each) for each in (checkpoint, masked, spans)] == [NextToken, MaskedTokens, Spans]
+    assert [find_objective(each) for each in (checkpoint, masked, spans)] == [
+        CausalObjective,
+        MaskedObjective,
+        SpanObjective,
+    ]
 
 
 def test_the_next_token_is_foretold(checkpoint: Path) -> None:
@@ -88,7 +106,7 @@ def test_a_share_of_the_tokens_is_masked(masked: Path, monkeypatch: pytest.Monke
 
 def test_spans_are_written_behind_their_sentinels(spans: Path) -> None:
     made, ids = objective(spans, 0.3), [*range(5, 25), 3]
-    assert isinstance(made, Spans)
+    assert isinstance(made, SpanObjective)
     for seed in range(20):
         source, target = made._corrupted(ids, np.random.default_rng(seed))
         assert target[-1] == 3
@@ -114,30 +132,34 @@ def test_a_checkpoint_reads_the_tasks_texts(
     told = [continue_pretraining(tmp_path / out, data, folder, RECIPE) for out in ("out", "again")]
     assert told[0] == told[1]
     assert told[0]["loss after"] < told[0]["loss before"] - 0.1
-    assert told[0]["texts"] == len(set(asked(task, "train")))
+    assert told[0]["texts"] == len(set(list_texts(task, "train")))
     assert told[0]["steps"] == -(-3 * told[0]["texts"] // 8)
     made = tmp_path / "out" / "scratch" / "site-continued"
     for path in made.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / "scratch" / made.name / path.name).read_bytes()
-    before, after = (load(each, random=False, seed=0).state_dict() for each in (folder, made))
+    before, after = (load_encoder(each, random=False, seed=0).state_dict() for each in (folder, made))
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[each], after[each]) for each in before)
     made.rename(continued_folder(data))
-    assert models_of(task, RECIPE) == ("pretrained", "random", "continued")
-    fits = [score(tmp_path / each, data, folder, RECIPE, each, 4, 0, 0.01) for each in ("pretrained", "continued")]
+    assert list_models(task, RECIPE) == ("pretrained", "random", "continued")
+    fits = [
+        fit_and_score(tmp_path / each, data, folder, RECIPE, each, 4, 0, 0.01) for each in ("pretrained", "continued")
+    ]
     assert fits[0]["curve"] != fits[1]["curve"]
 
 
 def test_what_is_asked_later_is_not_read(task: Task, checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
-    path.write_text("\n".join(["old oak", "old oak", "a mast", asked(task, "test")[0], asked(task, "validation")[0]]))
-    texts, left_out = texts_of(Continued(enabled=True, file=str(path)), task)
+    path.write_text(
+        "\n".join(["old oak", "old oak", "a mast", list_texts(task, "test")[0], list_texts(task, "validation")[0]])
+    )
+    texts, left_out = select_texts(ContinuedPretraining(enabled=True, file=str(path)), task)
     assert (sorted(texts), left_out) == (["a mast", "old oak"], 2)
-    assert len(texts_of(Continued(enabled=True, most=3), task)[0]) == 3
-    path.write_text(asked(task, "test")[0])
+    assert len(select_texts(ContinuedPretraining(enabled=True, most=3), task)[0]) == 3
+    path.write_text(list_texts(task, "test")[0])
     data = tmp_path / "site.parquet"
     task.save(data)
-    recipe = Recipe(continued=Continued(enabled=True, file=str(path)))
+    recipe = FineTuning(continued=ContinuedPretraining(enabled=True, file=str(path)))
     with pytest.raises(StageFailure, match=r"no text of two tokens .* Give evaluate\.recipe\.continued\.file more"):
         continue_pretraining(tmp_path / "out", data, checkpoint, recipe)
 
@@ -166,8 +188,8 @@ def test_texts_that_are_not_read_do_not_enter_the_key(tmp_path: Path) -> None:
     path, other = tmp_path / "texts.txt", tmp_path / "other.txt"
     path.write_text("old oak\n")
     other.write_text("old oak\n")
-    semantic = Continued(enabled=True, file=str(path)).semantic()
-    assert Continued(enabled=True, file=str(other)).semantic() == semantic
+    semantic = ContinuedPretraining(enabled=True, file=str(path)).semantic()
+    assert ContinuedPretraining(enabled=True, file=str(other)).semantic() == semantic
     other.write_text("a mast\n")
-    assert Continued(enabled=True, file=str(other)).semantic() != semantic
-    assert Continued(file=str(path)).semantic() == Continued(most=3).semantic()
+    assert ContinuedPretraining(enabled=True, file=str(other)).semantic() != semantic
+    assert ContinuedPretraining(file=str(path)).semantic() == ContinuedPretraining(most=3).semantic()

@@ -7,14 +7,14 @@ import torch
 
 from tasks.downstream.benchmarks.site_section import SiteSection
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.semi_supervised import Twins, pseudo_labelled, texts_of
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.finetuning.variants import models_of
-from tasks.downstream.heads import head_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.finetuning.semi_supervised import ConsistencyLoss, add_pseudo_labels, load_unlabelled_texts
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.heads import make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
 
 
@@ -31,20 +31,20 @@ def test_a_text_is_believed_when_its_answer_is_sure() -> None:
 
     from tasks.downstream.heads import Example
 
-    found = pseudo_labelled(Teacher(), [Example([n], [], [], 0) for n in range(3)], 0.8)  # type: ignore[arg-type]
+    found = add_pseudo_labels(Teacher(), [Example([n], [], [], 0) for n in range(3)], 0.8)  # type: ignore[arg-type]
     assert [(each.ids, each.target) for each in found] == [([0], 1), ([2], 2)]
 
 
 def test_twins_learn_sure_answers_only(task: Task, checkpoint: Path) -> None:
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, Recipe())
-        examples = head.examples(Tokens(checkpoint, 32), task.train)
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, FineTuning())
+        examples = head.examples(CheckpointTokenizer(checkpoint, 32), task.train)
         head.begin(examples)
-        settings = Unlabelled(way="consistency", confidence=0.5, word_drop=0.3)
-        none = Twins(settings, examples, 4, np.random.default_rng(0))(head)
+        settings = UnlabelledTexts(way="consistency", confidence=0.5, word_drop=0.3)
+        none = ConsistencyLoss(settings, examples, 4, np.random.default_rng(0))(head)
         assert float(none.detach()) == 0.0  # an even guess over three classes
         torch.nn.init.normal_(head.head.weight, std=0.5)
-        some = Twins(settings, examples, 4, np.random.default_rng(0))(head)
+        some = ConsistencyLoss(settings, examples, 4, np.random.default_rng(0))(head)
         some.backward()
     assert float(some.detach()) > 0
     assert head.training
@@ -52,7 +52,7 @@ def test_twins_learn_sure_answers_only(task: Task, checkpoint: Path) -> None:
 
 
 def test_twins_keep_the_ends(task: Task) -> None:
-    twins = Twins(Unlabelled(word_drop=0.9), [], 4, np.random.default_rng(0))
+    twins = ConsistencyLoss(UnlabelledTexts(word_drop=0.9), [], 4, np.random.default_rng(0))
     made = [twins._with_gaps(list(range(20))) for _ in range(30)]
     assert all(each[0] == 0 and each[-1] == 19 and each == sorted(each) for each in made)
     assert np.mean([len(each) for each in made]) < 8
@@ -61,14 +61,14 @@ def test_twins_keep_the_ends(task: Task) -> None:
 
 @pytest.mark.parametrize("way", ["pseudo-labels", "consistency"])
 def test_one_more_model_is_fitted(way: str, task: Task, checkpoint: Path, tmp_path: Path) -> None:
-    settings = Unlabelled.model_validate({"way": way, "confidence": 0.5, "most": 30})
-    recipe = Recipe(epochs=2, fewest_steps=12, batch=6, max_length=32, unlabelled=settings)
-    assert models_of(task, recipe) == ("pretrained", "random", "unlabelled")
-    assert models_of(task, Recipe()) == ("pretrained", "random")
+    settings = UnlabelledTexts.model_validate({"way": way, "confidence": 0.5, "most": 30})
+    recipe = FineTuning(epochs=2, fewest_steps=12, batch=6, max_length=32, unlabelled=settings)
+    assert list_models(task, recipe) == ("pretrained", "random", "unlabelled")
+    assert list_models(task, FineTuning()) == ("pretrained", "random")
     task.save(tmp_path / "task.parquet")
     made = {}
     for model in ("pretrained", "unlabelled"):
-        made[model] = score(tmp_path / model, tmp_path / "task.parquet", checkpoint, recipe, model, 4, 0, 0.01)
+        made[model] = fit_and_score(tmp_path / model, tmp_path / "task.parquet", checkpoint, recipe, model, 4, 0, 0.01)
     assert made["unlabelled"]["metrics"]["accuracy"] > 0.5
     assert made["unlabelled"]["curve"] != made["pretrained"]["curve"]
 
@@ -76,20 +76,20 @@ def test_one_more_model_is_fitted(way: str, task: Task, checkpoint: Path, tmp_pa
 def test_a_file_of_texts(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("oak and birch\n\nmast\n", encoding="utf-8")
-    found = texts_of(Unlabelled(way="consistency", file=str(path)), task)
+    found = load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(path)), task)
     assert found["text"].to_list() == ["oak and birch", "mast"]
-    assert set(texts_of(Unlabelled(way="consistency"), task)["text"]) == set(task.train["text"])
-    assert len(texts_of(Unlabelled(way="consistency", most=5), task)) == 5
-    one = Unlabelled(way="consistency", file=str(path)).semantic()
+    assert set(load_unlabelled_texts(UnlabelledTexts(way="consistency"), task)["text"]) == set(task.train["text"])
+    assert len(load_unlabelled_texts(UnlabelledTexts(way="consistency", most=5), task)) == 5
+    one = UnlabelledTexts(way="consistency", file=str(path)).semantic()
     path.write_text("\n")
-    assert Unlabelled(way="consistency", file=str(path)).semantic() != one
+    assert UnlabelledTexts(way="consistency", file=str(path)).semantic() != one
     with pytest.raises(StageFailure, match="has no text"):
-        texts_of(Unlabelled(way="consistency", file=str(path)), task)
+        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(path)), task)
     with pytest.raises(StageFailure, match="cannot be read"):
-        texts_of(Unlabelled(way="consistency", file=str(tmp_path)), task)
+        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(tmp_path)), task)
     with pytest.raises(StageFailure, match=r"none does not exist\. Correct the path in evaluate\.recipe\.unlabelled"):
-        texts_of(Unlabelled(way="consistency", file=str(tmp_path / "none")), task)
+        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(tmp_path / "none")), task)
 
 
 def test_what_is_not_used_does_not_enter_the_key() -> None:
-    assert Unlabelled().semantic() == Unlabelled(most=3).semantic()
+    assert UnlabelledTexts().semantic() == UnlabelledTexts(most=3).semantic()

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tasks.downstream.finetuning.word_operations import WordOperations, joined, read_synonyms, swapped, thinned
+from tasks.downstream.finetuning.word_operations import (
+    WordOperations,
+    drop_words,
+    join_words,
+    read_synonyms,
+    swap_words,
+)
 from tasks.downstream.settings.augmentation import Augmentation
 from tasks.errors import StageFailure
 
@@ -57,13 +63,13 @@ def test_a_text_without_known_words_stays(synonyms: Path) -> None:
 def test_swaps_and_deletions() -> None:
     words = [str(number) for number in range(50)]
     rng = np.random.default_rng(0)
-    once = swapped(words, 1, rng)
+    once = swap_words(words, 1, rng)
     assert sorted(once) == sorted(words)
     assert sum(one != other for one, other in zip(once, words, strict=True)) == 2
-    left = [thinned(words, 0.3, rng) for _ in range(100)]
+    left = [drop_words(words, 0.3, rng) for _ in range(100)]
     assert np.mean([len(each) for each in left]) == pytest.approx(35, abs=1.5)
     assert all(each == sorted(each, key=int) for each in left)
-    assert len(thinned(["a", "b"], 0.999999, rng)) == 1
+    assert len(drop_words(["a", "b"], 0.999999, rng)) == 1
 
 
 def test_the_operations_take_turns(synonyms: Path) -> None:
@@ -90,8 +96,8 @@ def test_chinese_words_as_jieba_finds_them(synonyms: Path) -> None:
 
 
 def test_blanks_stand_between_words_that_have_them() -> None:
-    assert joined(["the", "film", "."]) == "the film ."
-    assert joined(["看", "film", "，", "to", "see"]) == "看film，to see"
+    assert join_words(["the", "film", "."]) == "the film ."
+    assert join_words(["看", "film", "，", "to", "see"]) == "看film，to see"
 
 
 def test_a_word_may_stand_in_two_groups(tmp_path: Path) -> None:

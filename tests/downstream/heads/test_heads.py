@@ -8,13 +8,13 @@ import torch
 
 from tasks.downstream.data.data_files import frame
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import with_features
-from tasks.downstream.finetuning.loop import Fitted, fit
-from tasks.downstream.heads import head_of
-from tasks.downstream.heads.tags import places_of, word_ends
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.frozen_features import attach_features
+from tasks.downstream.finetuning.loop import FittedModel, fit_model
+from tasks.downstream.heads import make_head
+from tasks.downstream.heads.tags import find_token_spans, find_word_offsets
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import Kind, kind_of
 from tasks.downstream.task_types.answers import Answers
 from tasks.downstream.task_types.classes import Classes
@@ -23,7 +23,7 @@ from tasks.downstream.task_types.relations import Relations
 from tasks.downstream.task_types.tags import Tags
 
 TREES, SHIPS, MUSIC = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"], ["violin", "chord", "drum"]
-RECIPE = Recipe(epochs=6, fewest_steps=40, batch=8, max_length=32)
+RECIPE = FineTuning(epochs=6, fewest_steps=40, batch=8, max_length=32)
 
 
 def words(rng: np.random.Generator, *among: str, many: int = 5) -> list[str]:
@@ -94,19 +94,19 @@ def made(kind: str) -> Task:
             return task(kind, Relations, relations(rng), ["ship", "tree"])
 
 
-def fitted(data: Task, checkpoint: Path, recipe: Recipe = RECIPE) -> Fitted:
-    tokens = Tokens(checkpoint, recipe.max_length)
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
+def fitted(data: Task, checkpoint: Path, recipe: FineTuning = RECIPE) -> FittedModel:
+    tokens = CheckpointTokenizer(checkpoint, recipe.max_length)
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), data, recipe)
         train, validation = (head.examples(tokens, part) for part in (data.train, data.validation))
-        return fit(head, head.learnable(train), validation, recipe, 0.01, 0)
+        return fit_model(head, head.learnable(train), validation, recipe, 0.01, 0)
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
 def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
     data = kind_of(made(kind)).checked(made(kind))
     head = fitted(data, checkpoint).head
-    _, answers = head.judged(head.examples(Tokens(checkpoint, 32), data.test))
+    _, answers = head.judged(head.examples(CheckpointTokenizer(checkpoint, 32), data.test))
     scores = kind_of(data).scores(data, data.test, answers)
     assert scores[kind_of(data).metrics[0]].value > 0.8
     told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
@@ -115,11 +115,11 @@ def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("way", ["full", "head_only"])
 def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, way: str) -> None:
-    data, recipe = made("answers"), Recipe.model_validate(RECIPE.model_dump() | {"adapt": {"kind": way}})
-    head = head_of(load(checkpoint, random=False, seed=0), data, recipe)
-    whole = head.examples(Tokens(checkpoint, 16), data.train)
+    data, recipe = made("answers"), FineTuning.model_validate(RECIPE.model_dump() | {"adapt": {"kind": way}})
+    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, recipe)
+    whole = head.examples(CheckpointTokenizer(checkpoint, 16), data.train)
     if way == "head_only":
-        whole = with_features(head, whole)
+        whole = attach_features(head, whole)
     learnt = head.learnable(whole)
     assert sum(map(head.num_places, learnt)) < 0.7 * sum(map(head.num_places, whole))
     assert all(part.start >= 0 for each in learnt for part in each.target[0])
@@ -131,9 +131,9 @@ def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path,
 
 def test_two_texts_may_be_read_together(checkpoint: Path) -> None:
     data = made("classes")
-    head = head_of(load(checkpoint, random=False, seed=0), data, Recipe(pairs="together"))
-    apart = head_of(load(checkpoint, random=False, seed=0), data, Recipe())
-    tokens = Tokens(checkpoint, 32)
+    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning(pairs="together"))
+    apart = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning())
+    tokens = CheckpointTokenizer(checkpoint, 32)
     one, two = head.examples(tokens, data.test)[0], apart.examples(tokens, data.test)[0]
     assert not one.second
     assert two.second
@@ -144,7 +144,7 @@ def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
     data = made("tags")
     long = frame([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], Tags.columns)
     head = fitted(data, checkpoint).head
-    _, answers = head.judged(head.examples(Tokens(checkpoint, 32), long))
+    _, answers = head.judged(head.examples(CheckpointTokenizer(checkpoint, 32), long))
     (tags,) = answers["predicted"].to_list()
     assert len(tags) == 80
     assert set(tags[40:]) == {1}
@@ -152,7 +152,7 @@ def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
 
 
 def test_a_word_has_all_tokens_that_touch_it() -> None:
-    ends = word_ends(["New", "York"], " ")
+    ends = find_word_offsets(["New", "York"], " ")
     assert ends == [(0, 3), (4, 8)]
-    assert places_of(ends, [(0, 2), (2, 3), (3, 6), (6, 8)]) == [(0, 2), (2, 4)]
-    assert places_of(ends, [(0, 3)]) == [(0, 1)]
+    assert find_token_spans(ends, [(0, 2), (2, 3), (3, 6), (6, 8)]) == [(0, 2), (2, 4)]
+    assert find_token_spans(ends, [(0, 3)]) == [(0, 1)]

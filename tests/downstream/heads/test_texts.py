@@ -21,11 +21,11 @@ from transformers import (
 
 from tasks.downstream.data.data_files import frame
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads.texts import TextWriter, ended
-from tasks.downstream.models.encoder import Tokens
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads.texts import TextGenerationModel, truncate_with_end
+from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import kind_of
 from tasks.downstream.task_types.texts import Texts, bleu_tokenizer
 from tasks.errors import StageFailure
@@ -57,13 +57,13 @@ CONFIGS: dict[str, PreTrainedConfig] = {
         decoder_start_token_id=3,
     ),
 }
-RECIPE = Recipe(fewest_steps=110, epochs=1, batch=16, max_length=16, max_target=6, weight_decay=0.0)
+RECIPE = FineTuning(fewest_steps=110, epochs=1, batch=16, max_length=16, max_target=6, weight_decay=0.0)
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """As a fit runs; two threads take longer over so little."""
-    with one_thread():
+    with use_one_thread():
         yield
 
 
@@ -93,16 +93,16 @@ def task(num: int = 64, longest: int = 3) -> Task:
     return Task("ships", "", "texts", [], made[: num // 2], made[num // 2 :], made[num // 2 :], [])
 
 
-def writer(folder: Path, recipe: Recipe = RECIPE) -> TextWriter:
-    return TextWriter.loaded(folder, task(), recipe, random=False, seed=0).eval()
+def writer(folder: Path, recipe: FineTuning = RECIPE) -> TextGenerationModel:
+    return TextGenerationModel.loaded(folder, task(), recipe, random=False, seed=0).eval()
 
 
 def test_a_mapping_of_words_is_learnt(folder: Path) -> None:
     data = task(longest=2)
-    with one_thread():
-        head = TextWriter.loaded(folder, data, RECIPE, random=False, seed=0)
+    with use_one_thread():
+        head = TextGenerationModel.loaded(folder, data, RECIPE, random=False, seed=0)
         parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
-        found = fit(head, *parts, RECIPE, 0.005, 0)
+        found = fit_model(head, *parts, RECIPE, 0.005, 0)
         loss, answers = head.judged(parts[1])
     scores = kind_of(data).scores(data, data.validation, answers)
     assert scores["rougeL"].value > 0.8
@@ -144,7 +144,9 @@ def test_what_stands_beside_a_text_changes_nothing(folder: Path) -> None:
 def test_one_seed_gives_one_model_and_random_weights_others(folder: Path) -> None:
     sources, targets = [[5, 6, 3]], [[7, 8, 3]]
     first, again, other, stored = (
-        TextWriter.loaded(folder, task(), RECIPE, random=random, seed=seed).eval().writer.losses(sources, targets)
+        TextGenerationModel.loaded(folder, task(), RECIPE, random=random, seed=seed)
+        .eval()
+        .writer.losses(sources, targets)
         for random, seed in ((True, 0), (True, 0), (True, 1), (False, 1))
     )
     assert torch.equal(first, again)
@@ -153,7 +155,7 @@ def test_one_seed_gives_one_model_and_random_weights_others(folder: Path) -> Non
 
 
 def test_what_is_cut_is_counted(folder: Path) -> None:
-    made = writer(folder, Recipe(max_length=8, max_target=4))
+    made = writer(folder, FineTuning(max_length=8, max_target=4))
     rows = [
         {"text": "oak " * 7, "wanted": ["sail " * 3], "origin": ""},
         {"text": "oak " * 8, "wanted": ["sail " * 4], "origin": ""},
@@ -170,16 +172,16 @@ def test_what_is_cut_is_counted(folder: Path) -> None:
 
 
 def test_a_text_ends_once() -> None:
-    assert ended([5, 3], 4, 3) == ([5, 3], False)
-    assert ended([5], 4, 3) == ([5, 3], False)
-    assert ended([5, 6, 7, 8], 4, 3) == ([5, 6, 7, 3], True)
+    assert truncate_with_end([5, 3], 4, 3) == ([5, 3], False)
+    assert truncate_with_end([5], 4, 3) == ([5, 3], False)
+    assert truncate_with_end([5, 6, 7, 8], 4, 3) == ([5, 6, 7, 3], True)
 
 
 def test_a_decoder_leaves_room_for_the_target(checkpoint: Path) -> None:
-    made = writer(checkpoint, Recipe(max_length=64, max_target=20))
+    made = writer(checkpoint, FineTuning(max_length=64, max_target=20))
     assert (made.most_source, made.most_target) == (44, 20)
     with pytest.raises(StageFailure, match="64 positions has no room for a text before one of 60 tokens"):
-        TextWriter.check(checkpoint, Recipe(max_target=60))
+        TextGenerationModel.check(checkpoint, FineTuning(max_target=60))
 
 
 def test_settings_of_a_stock_folder_do_not_decide(checkpoint: Path, tmp_path: Path) -> None:
@@ -206,19 +208,19 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(tmp_path)
-    tokenizer = Tokens(checkpoint, 8).tokenizer.backend_tokenizer
+    tokenizer = CheckpointTokenizer(checkpoint, 8).tokenizer.backend_tokenizer
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
     with pytest.raises(StageFailure, match="has no end token"):
-        TextWriter.check(tmp_path, RECIPE)
+        TextGenerationModel.check(tmp_path, RECIPE)
 
 
 def test_less_data_than_a_batch_is_enough(checkpoint: Path) -> None:
     data = task(num=4)
-    recipe = Recipe(fewest_steps=2, batch=8, max_length=16, max_target=6)
-    with one_thread():
-        head = TextWriter.loaded(checkpoint, data, recipe, random=True, seed=0)
+    recipe = FineTuning(fewest_steps=2, batch=8, max_length=16, max_target=6)
+    with use_one_thread():
+        head = TextGenerationModel.loaded(checkpoint, data, recipe, random=True, seed=0)
         examples = head.examples(head.tokens, data.train)
-        assert len(fit(head, examples, examples, recipe, 0.01, 0).losses) == 2
+        assert len(fit_model(head, examples, examples, recipe, 0.01, 0).losses) == 2
 
 
 def test_words_for_bleu_follow_the_script() -> None:

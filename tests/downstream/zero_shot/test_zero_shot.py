@@ -10,18 +10,18 @@ import torch
 
 from tasks.downstream.data.data_files import frame
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.encoder import Tokens, batch_of, load
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder, pad_batch
 from tasks.downstream.models.language_model import LanguageModel
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import Kind, kind_of
 from tasks.downstream.task_types.continuations import Continuations
 from tasks.downstream.task_types.retrieval import Retrieval
 from tasks.downstream.task_types.similarities import Similarities
 from tasks.downstream.task_types.stereotypes import Stereotypes
-from tasks.downstream.zero_shot import read
+from tasks.downstream.zero_shot import answer_zero_shot
 from tasks.errors import StageFailure
 
-RECIPE = Recipe(max_length=32)
+RECIPE = FineTuning(max_length=32)
 SAID = {"text": "the oak and", "group": "", "count": 4, "length": 6, "origin": ""}
 
 
@@ -37,8 +37,8 @@ def pairs() -> Task:
 
 
 def test_the_cosine_of_the_last_states(masked: Path) -> None:
-    answers = read(pairs(), masked, RECIPE, "pretrained", 0)
-    encoder, tokens = load(masked, random=False, seed=0).eval(), Tokens(masked, 32)
+    answers = answer_zero_shot(pairs(), masked, RECIPE, "pretrained", 0)
+    encoder, tokens = load_encoder(masked, random=False, seed=0).eval(), CheckpointTokenizer(masked, 32)
     with torch.no_grad():
         one, other = (
             encoder.body(**_input(tokens, text)).last_hidden_state[0].mean(0) for text in ("the oak", "old bark")
@@ -48,8 +48,8 @@ def test_the_cosine_of_the_last_states(masked: Path) -> None:
     assert answers["standardized"][3] == pytest.approx(1)
 
 
-def _input(tokens: Tokens, text: str) -> dict[str, torch.Tensor]:
-    batch = batch_of(tokens([text]))
+def _input(tokens: CheckpointTokenizer, text: str) -> dict[str, torch.Tensor]:
+    batch = pad_batch(tokens([text]))
     return {"input_ids": batch.input_ids_BT, "attention_mask": batch.mask_BT.long()}
 
 
@@ -59,7 +59,7 @@ def test_a_question_that_is_its_document_finds_it(family: str, request: pytest.F
     documents = [{"text": text, "relevant": []} for text in texts]
     questions = [{"text": text, "relevant": [number]} for number, text in enumerate(texts)]
     task = made(Retrieval, questions, [], documents)
-    answers = read(task, request.getfixturevalue(family), RECIPE, "random", 3)
+    answers = answer_zero_shot(task, request.getfixturevalue(family), RECIPE, "random", 3)
     assert answers["first"].to_list() == [0, 1, 2, 3]
     scores = kind_of(task).scores(task, task.test, answers)
     assert scores["ndcg@10"].value == 1
@@ -74,7 +74,7 @@ def biased() -> Task:
 
 
 def test_a_masked_model_is_asked_for_the_tokens_that_both_sentences_share(masked: Path) -> None:
-    (first, _) = read(biased(), masked, RECIPE, "pretrained", 0)["likelihoods"].to_list()
+    (first, _) = answer_zero_shot(biased(), masked, RECIPE, "pretrained", 0)["likelihoods"].to_list()
     model = LanguageModel(masked, random=False, seed=0, most_tokens=32)
     for found, text in zip(first, ["the old captain", "the new captain"], strict=True):
         (window,) = model.windows([text])
@@ -88,18 +88,18 @@ def test_a_sentence_that_does_not_fit_is_named(masked: Path) -> None:
     row = {"options": ["the oak " * 20, "the sail"], "direction": "stereo", "prompt": "", "right": 0, "group": ""}
     long = frame([row | {"origin": "a.csv, row 7"}], Stereotypes.columns)
     with pytest.raises(StageFailure, match=r"a.csv, row 7: a sentence has more than the 32 tokens"):
-        read(replace(task, test=task.test.vstack(long)), masked, RECIPE, "pretrained", 0)
+        answer_zero_shot(replace(task, test=task.test.vstack(long)), masked, RECIPE, "pretrained", 0)
 
 
 def test_a_causal_model_is_asked_for_whole_sentences(checkpoint: Path) -> None:
-    found = read(biased(), checkpoint, RECIPE, "pretrained", 0)["likelihoods"].to_list()
+    found = answer_zero_shot(biased(), checkpoint, RECIPE, "pretrained", 0)["likelihoods"].to_list()
     seen = LanguageModel(checkpoint, random=False, seed=0, most_tokens=32).seen(biased().test["options"][1])
     assert found[1] == pytest.approx([-each.nats for each in seen])
 
 
 def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
     task = made(Continuations, [SAID, SAID | {"text": "oak " * 99}], ["oak", "sail"], [])
-    first, again, other = (read(task, checkpoint, RECIPE, "random", seed) for seed in (0, 0, 1))
+    first, again, other = (answer_zero_shot(task, checkpoint, RECIPE, "random", seed) for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
     told = first["continuations"].to_list()
@@ -111,18 +111,18 @@ def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
 
 def test_a_masked_model_goes_on_with_nothing(masked: Path) -> None:
     with pytest.raises(StageFailure, match="a masked one, which goes on with no text"):
-        read(made(Continuations, [SAID], ["oak"], []), masked, RECIPE, "pretrained", 0)
+        answer_zero_shot(made(Continuations, [SAID], ["oak"], []), masked, RECIPE, "pretrained", 0)
 
 
 def test_continuations_leave_room_for_a_prompt(checkpoint: Path) -> None:
     with pytest.raises(StageFailure, match="continuations of 40 tokens leave no room for a prompt in 32"):
-        read(made(Continuations, [SAID | {"length": 40}], ["oak"], []), checkpoint, RECIPE, "pretrained", 0)
+        answer_zero_shot(made(Continuations, [SAID | {"length": 40}], ["oak"], []), checkpoint, RECIPE, "pretrained", 0)
 
 
 def test_answers_are_in_the_order_of_the_rows(checkpoint: Path) -> None:
-    answers = read(pairs(), checkpoint, RECIPE, "pretrained", 0)
+    answers = answer_zero_shot(pairs(), checkpoint, RECIPE, "pretrained", 0)
     turned = pairs().test.reverse()
     task = Task("made", "", "similarities", [], turned.clear(), turned.clear(), turned, [0])
-    again = read(task, checkpoint, RECIPE, "pretrained", 0)
+    again = answer_zero_shot(task, checkpoint, RECIPE, "pretrained", 0)
     assert np.allclose(answers["predicted"], again["predicted"].reverse())
     assert isinstance(answers, pl.DataFrame)

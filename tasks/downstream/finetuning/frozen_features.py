@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from tasks.downstream.heads import Example, Head
-from tasks.downstream.models.encoder import EVALUATION_BATCH, by_length
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, batch_by_length
 
 Floats = NDArray[np.float32]
 
 
-def in_memory(shape: tuple[int, int]) -> Floats:
+def allocate_in_memory(shape: tuple[int, int]) -> Floats:
     """Room for features."""
     return np.empty(shape, np.float32)
 
 
-class Features(NamedTuple):
+class FrozenFeatures(NamedTuple):
     """The features of some examples: their places one after the other."""
 
     values_MF: Floats  # noqa: N815 - shape suffixes, as on local tensors
@@ -31,14 +31,14 @@ class Features(NamedTuple):
 
     @classmethod
     def of(
-        cls, head: Head, examples: Sequence[Example], make: Callable[[tuple[int, int]], Floats] = in_memory
-    ) -> "Features":
+        cls, head: Head, examples: Sequence[Example], make: Callable[[tuple[int, int]], Floats] = allocate_in_memory
+    ) -> "FrozenFeatures":
         """One pass over the examples, each batch of about one length."""
         counts = [head.num_places(each) for each in examples]
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         values: Floats | None = None
         head.eval()
-        for rows in by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH):
+        for rows in batch_by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH_SIZE):
             with torch.no_grad():
                 found = head.inputs([examples[row] for row in rows]).numpy()
             if values is None:
@@ -57,12 +57,14 @@ class Features(NamedTuple):
             return room
 
         found = cls.of(head, examples, mapped)
-        np.save(_starts(path), found.starts_N)
+        np.save(_starts_path(path), found.starts_N)
 
     @classmethod
-    def read(cls, path: Path) -> "Features":
+    def read(cls, path: Path) -> "FrozenFeatures":
         """What `written` left, page by page as it is asked for."""
-        return cls(np.load(path, mmap_mode="c"), np.load(_starts(path)))  # copied on write: torch warns of read-only
+        return cls(
+            np.load(path, mmap_mode="c"), np.load(_starts_path(path))
+        )  # copied on write: torch warns of read-only
 
     def given(self, examples: Sequence[Example], rows: Sequence[int]) -> list[Example]:
         """The examples with their features; they were at these rows."""
@@ -73,12 +75,12 @@ class Features(NamedTuple):
         ]
 
 
-def with_features(head: Head, examples: list[Example]) -> list[Example]:
+def attach_features(head: Head, examples: list[Example]) -> list[Example]:
     """The examples with what the encoder makes of them; those that have it stay as they are."""
     if all(each.features is not None for each in examples):
         return examples
-    return Features.of(head, examples).given(examples, range(len(examples)))
+    return FrozenFeatures.of(head, examples).given(examples, range(len(examples)))
 
 
-def _starts(path: Path) -> Path:
+def _starts_path(path: Path) -> Path:
     return path.with_suffix(".starts.npy")
