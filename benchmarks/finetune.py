@@ -109,16 +109,16 @@ def save_model(folder: Path, texts: list[str]) -> None:
     BertModel(config).save_pretrained(folder)
 
 
-def recipe_of(mode: str) -> FineTuning:
+def make_finetuning(mode: str) -> FineTuning:
     """The same steps and rates as the Trainer's."""
     return FineTuning(
-        adapt=OneOf[AdaptationMethod](kind=WAYS[mode]),
+        method=OneOf[AdaptationMethod](kind=WAYS[mode]),
         epochs=EPOCHS[mode],
-        fewest_steps=1,
-        batch=BATCH,
+        min_steps=1,
+        batch_size=BATCH,
         max_length=128,
-        warmup=0.0,
-        evaluations=1,
+        warmup_fraction=0.0,
+        num_evaluations=1,
     )
 
 
@@ -138,23 +138,23 @@ class Peer(nn.Module):
 
 def ours(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of one fit."""
-    recipe = recipe_of(mode)
-    head = make_head(load_encoder(folder, random=True, seed=seed), task, recipe)
-    tokens = CheckpointTokenizer(folder, recipe.max_length)
-    train, test = (head.examples(tokens, part) for part in (task.train, task.test))
+    finetuning = make_finetuning(mode)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, finetuning)
+    tokens = CheckpointTokenizer(folder, finetuning.max_length)
+    train, test = (head.make_examples(tokens, part) for part in (task.train, task.test))
     scores: list[float] = []
-    seconds = cpu_seconds(lambda: scores.append(fit_model(head, train, test, recipe, RATES[mode], seed).best.score))
+    seconds = cpu_seconds(lambda: scores.append(fit_model(head, train, test, finetuning, RATES[mode], seed).best.score))
     return seconds, scores[0]
 
 
 def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of the Trainer's fit."""
-    recipe = recipe_of(mode)
-    head = make_head(load_encoder(folder, random=True, seed=seed), task, recipe)
-    tokens = CheckpointTokenizer(folder, recipe.max_length)
-    head.begin(head.examples(tokens, task.train))
+    finetuning = make_finetuning(mode)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, finetuning)
+    tokens = CheckpointTokenizer(folder, finetuning.max_length)
+    head.prepare_training(head.make_examples(tokens, task.train))
     train, test = (
-        Dataset.from_dict({**tokens.tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
+        Dataset.from_dict({**tokens.hf_tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
         for part in (task.train, task.test)
     )
     settings = TrainingArguments(
@@ -163,7 +163,7 @@ def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]
         per_device_eval_batch_size=BATCH,
         num_train_epochs=EPOCHS[mode],
         learning_rate=RATES[mode],
-        weight_decay=recipe.weight_decay,
+        weight_decay=finetuning.weight_decay,
         adam_beta2=0.98,
         seed=seed,
         use_cpu=True,
@@ -177,7 +177,7 @@ def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]
         args=settings,
         train_dataset=train,
         eval_dataset=test,
-        data_collator=DataCollatorWithPadding(tokens.tokenizer),
+        data_collator=DataCollatorWithPadding(tokens.hf_tokenizer),
         compute_metrics=lambda found: {"accuracy": float((found.predictions.argmax(1) == found.label_ids).mean())},
     )
     scores: list[float] = []

@@ -39,13 +39,13 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
     missing: Missing = {kind: {} for kind in kinds}
     with use_one_thread():
         for task in tasks:
-            possible(settings.recipe, task, checkpoint)
+            possible(settings.finetuning, task, checkpoint)
         for task in kinds.values():
-            answerable(settings.recipe, task, checkpoint)
+            answerable(settings.finetuning, task, checkpoint)
         for folder in settings.further():
             for kind, task in kinds.items():
                 try:
-                    answerable(settings.recipe, task, folder)
+                    answerable(settings.finetuning, task, folder)
                 except StageFailure as error:
                     if sum(folder.name in each for each in missing.values()) == len(kinds) - 1:
                         raise
@@ -59,7 +59,7 @@ def answerable(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
     """Raises StageFailure when a checkpoint cannot answer tasks of this kind, or not in this way."""
     load_config(checkpoint)
     if kind_of(task).learns:
-        find_model_class(task).check(checkpoint, recipe)
+        find_model_class(task).check_support(checkpoint, recipe)
     else:
         zero_shot.check_zero_shot(task, checkpoint, recipe)
 
@@ -69,16 +69,16 @@ def possible(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
     if uses_augmentation(task, recipe):
         check_augmentation(recipe.augmentation)
     if uses_continued_pretraining(task, recipe):
-        tokens = CheckpointTokenizer(checkpoint, recipe.continued.max_length)
-        find_objective(checkpoint)(checkpoint, tokens, recipe.continued.rate)
+        tokens = CheckpointTokenizer(checkpoint, recipe.continued_pretraining.max_length)
+        find_objective(checkpoint)(checkpoint, tokens, recipe.continued_pretraining.mask_rate)
 
 
 def check_augmentation(settings: Augmentation) -> None:
     """Open what it needs, and forget it."""
-    if settings.way == "words":
+    if settings.method == "words":
         WordOperations(settings)
     else:
-        for translator in (settings.there, settings.back):
+        for translator in (settings.forward_model, settings.backward_model):
             resolve_translator(translator)
 
 
@@ -86,7 +86,7 @@ def made_ready(
     settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, counts: Sequence[int], models: Sequence[str]
 ) -> None:
     """Copies of labelled texts, a checkpoint that has read the task's, and what frozen encoders make of all texts."""
-    recipe, task = settings.recipe, Task.load(data)
+    recipe, task = settings.finetuning, Task.load(data)
     if "augmented" in models:
         rows = find_sampled_rows(task, counts, settings.seeds)
         parts = [rows[start : start + SHARD_TEXTS] for start in range(0, len(rows), SHARD_TEXTS)]
@@ -102,7 +102,7 @@ def made_ready(
         draft.counts.setdefault("continued", {})[task.name] = told
         loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
         log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
-    if recipe.adapt.chosen.frozen and kind_of(task).learns and issubclass(find_model_class(task), Head):
+    if recipe.method.chosen.freezes_encoder and kind_of(task).learns and issubclass(find_model_class(task), Head):
         encoded(settings, draft, checkpoint, data, models)
 
 
@@ -114,6 +114,7 @@ def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, mode
         for seed in (range(settings.seeds) if weights == "random" else [0])
     ]
     shards = {
-        f"{data.stem}-{weights}-{seed}": (data, checkpoint, settings.recipe, weights, seed) for weights, seed in runs
+        f"{data.stem}-{weights}-{seed}": (data, checkpoint, settings.finetuning, weights, seed)
+        for weights, seed in runs
     }
     draft.map(encode_task, shards, f"{data.stem}: encode")

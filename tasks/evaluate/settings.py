@@ -47,7 +47,7 @@ class Evaluate(Block):
     """repetitions with other samples, other orders and other random weights"""
     choice_seeds: int = Field(1, ge=1)
     """on how many of them the learning rate is chosen; further ones take it over"""
-    recipe: FineTuning = FineTuning()
+    finetuning: FineTuning = FineTuning()
     """how models are fine-tuned"""
     gate: Gate = Gate()
     """when a model becomes the best one of its corpus"""

@@ -89,7 +89,7 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, missing: Missing) -> Scoreboard:
     """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    models = list_models(task, settings.recipe)
+    models = list_models(task, settings.finetuning)
     fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
     left_out = missing.get(task.kind, {})
     for folder in settings.further():
@@ -124,7 +124,7 @@ def fitted(
     # as it is, a pretrained model answers alike with every seed
     made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
     shards = {
-        _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
+        _shard(data, run): (data, checkpoint, settings.finetuning, *run, rates[run[:2]])
         for run in made.values()
         if run[0] in models
     }
@@ -151,7 +151,7 @@ def chosen_rates(
     settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]
 ) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
-    recipe, task = settings.recipe, Task.load(data)
+    recipe, task = settings.finetuning, Task.load(data)
     pairs = [(model, labels) for labels in counts_of(settings, task) for model in models]
     if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
         return dict.fromkeys(pairs, recipe.learning_rates[0])

@@ -88,7 +88,7 @@ def check_benchmarks(
 ) -> None:
     """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
     try:
-        for setting, path in settings.recipe.files.items():
+        for setting, path in settings.finetuning.files.items():
             lines_of(Path(path), setting)
         if not list(tasks_of(benchmarks, settings.labels, heldout)) and alone:
             raise no_benchmark()

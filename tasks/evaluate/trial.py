@@ -37,9 +37,9 @@ def score_finetuning(
     data = {draft.scratch / f"{task.name}.parquet": task for task in tasks}
     for path, task in data.items():
         assert task.test.is_empty()
-        find_model_class(task).check(checkpoint, recipe)
+        find_model_class(task).check_support(checkpoint, recipe)
         task.save(path)
-    if recipe.adapt.chosen.frozen:
+    if recipe.method.chosen.freezes_encoder:
         draft.map(encode_task, {path.stem: (path, checkpoint, recipe, MODEL, 0) for path in data}, "encode")
     scores: dict[Run, float] = {}
     score: float | None = None
@@ -86,7 +86,7 @@ def describe_metric(tasks: Sequence[Task], seeds: int) -> str:
 
 
 def _metric(task: Task) -> str:
-    if task.kind == "texts":  # `TextWriter.validated`: to write them would take a pass a token
+    if task.kind == "texts":  # `TextGenerationModel.validate`: to write them would take a pass a token
         return "likelihood of the true texts"
     kind = kind_of(task)
     return kind.titles.get(kind.metrics[0], kind.metrics[0])

@@ -35,22 +35,22 @@ def made(*, second: bool) -> Task:
     return Task("made", "", "classes", ["tree", "ship"], part, part, part, [0])
 
 
-def fitted(task: Task, folder: Path, recipe: FineTuning) -> tuple[Head, CheckpointTokenizer]:
-    tokens = CheckpointTokenizer(folder, recipe.max_length)
+def fitted(task: Task, folder: Path, finetuning: FineTuning) -> tuple[Head, CheckpointTokenizer]:
+    tokens = CheckpointTokenizer(folder, finetuning.max_length)
     with use_one_thread():
-        head = make_head(load_encoder(folder, random=False, seed=0), task, recipe)
-        examples = head.examples(tokens, task.train)
-        return fit_model(head, examples, examples, recipe, 0.01, 0).head, tokens
+        head = make_head(load_encoder(folder, random=False, seed=0), task, finetuning)
+        examples = head.make_examples(tokens, task.train)
+        return fit_model(head, examples, examples, finetuning, 0.01, 0).head, tokens
 
 
 @pytest.mark.parametrize("family", ["checkpoint", "masked"])
-@pytest.mark.parametrize("pairs", ["none", "apart", "together"])
+@pytest.mark.parametrize("pairs", ["none", "separate", "joint"])
 def test_attributions_add_up_to_what_the_text_changes(family: str, pairs: str, request: pytest.FixtureRequest) -> None:
     task = made(second=pairs != "none")
-    how = {} if pairs == "none" else {"pairs": pairs}
-    recipe = FineTuning.model_validate({"fewest_steps": 20, "epochs": 1, "max_length": 32, **how})
-    head, tokens = fitted(task, request.getfixturevalue(family), recipe)
-    _, answers = head.judged(head.examples(tokens, task.test))
+    how = {} if pairs == "none" else {"pair_encoding": pairs}
+    finetuning = FineTuning.model_validate({"min_steps": 20, "epochs": 1, "max_length": 32, **how})
+    head, tokens = fitted(task, request.getfixturevalue(family), finetuning)
+    _, answers = head.evaluate(head.make_examples(tokens, task.test))
     for told in attributions.explain_answers(head, tokens, answers):
         total = sum(value for text in told["texts"] for _, value, _ in text)
         assert total == pytest.approx(told["probability"] - told["empty"], abs=1e-3)
@@ -58,13 +58,13 @@ def test_attributions_add_up_to_what_the_text_changes(family: str, pairs: str, r
         row = task.test.row(told["row"], named=True)
         shown = "".join(piece for text in told["texts"] for piece, _, _ in text)
         assert shown.replace("\n", "") == row["text"] + row["second"]
-        assert len(told["texts"]) == 1 + (pairs == "apart")
+        assert len(told["texts"]) == 1 + (pairs == "separate")
 
 
 def test_the_word_that_decides_has_the_largest_share(checkpoint: Path) -> None:
     task = made(second=False)
-    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=40, max_length=32))
-    _, answers = head.judged(head.examples(tokens, task.test))
+    head, tokens = fitted(task, checkpoint, FineTuning(min_steps=40, max_length=32))
+    _, answers = head.evaluate(head.make_examples(tokens, task.test))
     for told in attributions.explain_answers(head, tokens, answers):
         (text,) = told["texts"]
         piece, _, _ = max(text, key=lambda pair: pair[1])
@@ -83,8 +83,8 @@ def tagged() -> Task:
 
 
 def test_of_tags_the_word_in_question_is_marked_and_decides(checkpoint: Path) -> None:
-    head, tokens = fitted(tagged(), checkpoint, FineTuning(fewest_steps=40, max_length=32))
-    _, answers = head.judged(head.examples(tokens, head.task.test))
+    head, tokens = fitted(tagged(), checkpoint, FineTuning(min_steps=40, max_length=32))
+    _, answers = head.evaluate(head.make_examples(tokens, head.task.test))
     found = attributions.explain_answers(head, tokens, answers)
     assert len(found) == 3
     for told in found:
@@ -98,13 +98,13 @@ def test_of_tags_the_word_in_question_is_marked_and_decides(checkpoint: Path) ->
 def test_of_tags_words_outside_of_entities_are_chosen_only_where_that_is_wrong() -> None:
     sure = [[0.9, 0.8, 0.7, 0.0]] * 30
     right = pl.DataFrame({"predicted": tagged().test["tags"], "confidences": sure})
-    assert {(each.place, each.predicted == each.truth) for each in attributions.choose_answers(tagged(), right)} == {
+    assert {(each.unit, each.predicted == each.truth) for each in attributions.choose_answers(tagged(), right)} == {
         (1, True)
     }
     none = pl.DataFrame({"predicted": [[0] * 4] * 30, "confidences": sure})
-    assert {(each.place, each.predicted) for each in attributions.choose_answers(tagged(), none)} == {(1, 0)}
+    assert {(each.unit, each.predicted) for each in attributions.choose_answers(tagged(), none)} == {(1, 0)}
     every = pl.DataFrame({"predicted": [[1] * 4] * 30, "confidences": sure})
-    places = {each.place for each in attributions.choose_answers(tagged(), every) if each.truth != each.predicted}
+    places = {each.unit for each in attributions.choose_answers(tagged(), every) if each.truth != each.predicted}
     assert places == {0}, "the most confident one of each sentence, and never a word that was not read"
 
 
@@ -116,8 +116,8 @@ def test_of_relations_both_spans_are_marked(checkpoint: Path) -> None:
         rows.append({"text": text, "second": "", "label": number % 2, "origin": "", **spans})
     part = frame(rows, Relations.columns)
     task = Task("made", "", "relations", ["tree", "ship"], part, part, part, [0])
-    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=20, max_length=32))
-    _, answers = head.judged(head.examples(tokens, task.test))
+    head, tokens = fitted(task, checkpoint, FineTuning(min_steps=20, max_length=32))
+    _, answers = head.evaluate(head.make_examples(tokens, task.test))
     for told in attributions.explain_answers(head, tokens, answers):
         (text,) = told["texts"]
         marked = [piece.strip() for piece, _, is_marked in text if is_marked]
@@ -137,8 +137,8 @@ def test_the_most_confident_ones_are_chosen_right_ones_first() -> None:
 
 def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     task = made(second=True)
-    head, tokens = fitted(task, checkpoint, FineTuning(fewest_steps=8, epochs=1, max_length=32))
-    _, answers = head.judged(head.examples(tokens, task.test))
+    head, tokens = fitted(task, checkpoint, FineTuning(min_steps=8, epochs=1, max_length=32))
+    _, answers = head.evaluate(head.make_examples(tokens, task.test))
     attributions.write_attributions(tmp_path / "made" / "8.jsonl", head, tokens, answers)
     html = highlights(read(tmp_path / "made" / "8.jsonl"))
     opened: list[str] = []

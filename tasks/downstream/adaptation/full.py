@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Full(AdaptationMethod):
-    """All weights learn."""
+    """Train all weights."""
 
     def apply(self, model: "Backbone") -> None:
-        """Nothing is frozen."""
+        """Freeze nothing."""

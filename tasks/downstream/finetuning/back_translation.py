@@ -1,4 +1,4 @@
-"""Texts said in other words: translated into another language and back, by two models that write."""
+"""Back-translation: paraphrases of texts by translation into another language and back."""
 
 from pathlib import Path
 from typing import Any
@@ -14,65 +14,68 @@ from tasks.errors import StageFailure
 
 
 class BackTranslation:
-    """Two models, one after the other. A copy's draws depend on its number and on the texts that are asked with it.
+    """Two translation models, one after the other; a copy's samples depend on its number and on all texts of the call.
 
-    Call it inside `one_thread`, which puts the random state back. Raises StageFailure for a folder without a model that
-    writes.
+    Call it inside `use_one_thread`, which restores the random state. Raises StageFailure for a folder without a model
+    that generates text.
     """
 
     def __init__(self, settings: Augmentation) -> None:
-        self.legs = [TranslationStep(each, settings) for each in (settings.there, settings.back)]
+        self.steps = [TranslationStep(model, settings) for model in (settings.forward_model, settings.backward_model)]
 
     def __call__(self, texts: list[str], copy: int) -> list[str]:
-        """Every text once there and back; what no translation came of is empty."""
+        """Translate every text into the other language and back; a text without a translation becomes empty."""
         torch.manual_seed(copy)
-        for leg in self.legs:
-            texts = leg(texts)
+        for step in self.steps:
+            texts = step(texts)
         return texts
 
 
 class TranslationStep:
-    """One of the two ways."""
+    """One of the two translation models, opened."""
 
-    def __init__(self, translator: TranslationModel, settings: Augmentation) -> None:
-        folder = resolve_translator(translator)
-        self.prompt, self.beams = translator.prompt, settings.beams
-        self.tokens = CheckpointTokenizer(folder, settings.max_length)
-        self.writer = TextGenerator.load(folder, find_end_token(self.tokens, folder), random=False, seed=0).eval()
+    def __init__(self, model: TranslationModel, settings: Augmentation) -> None:
+        folder = resolve_translator(model)
+        self.prompt, self.num_beams = model.prompt, settings.num_beams
+        self.tokenizer = CheckpointTokenizer(folder, settings.max_length)
+        end_id = find_end_token(self.tokenizer, folder)
+        self.generator = TextGenerator.load(folder, end_id, random=False, seed=0).eval()
         config = load_config(folder)
-        # a decoder has its places for both texts together
-        self.most = (
-            self.tokens.length if config.is_encoder_decoder else min(self.tokens.length, count_positions(config) // 2)
-        )
-        padding = self.tokens.tokenizer.pad_token_id
-        # Marian's model may give the padding, which it was never taught, more than any word
-        self.sampling: dict[str, Any] = {} if padding in (None, self.writer.end) else {"suppress_tokens": [padding]}
+        self.max_length = self.tokenizer.max_length
+        if not config.is_encoder_decoder:  # a decoder's positions are for both texts together
+            self.max_length = min(self.max_length, count_positions(config) // 2)
+        padding_id = self.tokenizer.hf_tokenizer.pad_token_id
+        # Marian's model may give its padding, which it was never trained on, more probability than any word
+        self.sampling: dict[str, Any] = {}
+        if padding_id not in (None, self.generator.end_id):
+            self.sampling = {"suppress_tokens": [padding_id]}
         if settings.temperature:
             self.sampling |= {"do_sample": True, "temperature": settings.temperature, "top_k": 0}
 
     def __call__(self, texts: list[str]) -> list[str]:
-        """What the model writes for each."""
+        """Translate every text."""
         sources = [
-            truncate_with_end(ids, self.most, self.writer.end)[0]
-            for ids in self.tokens.whole([self.prompt + text for text in texts])
+            truncate_with_end(ids, self.max_length, self.generator.end_id)[0]
+            for ids in self.tokenizer.encode_untruncated([self.prompt + text for text in texts])
         ]
-        found = np.full(len(texts), "", object)
+        translations = np.full(len(texts), "", object)
         for rows in batch_by_length(sources, EVALUATION_BATCH_SIZE):
-            ids = self.writer.written([sources[row] for row in rows], self.most, self.beams, **self.sampling)
-            found[rows] = self.tokens.tokenizer.batch_decode(
+            batch = [sources[row] for row in rows]
+            ids = self.generator.generate(batch, self.max_length, self.num_beams, **self.sampling)
+            translations[rows] = self.tokenizer.hf_tokenizer.batch_decode(
                 ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
-        return [text.strip() for text in found]
+        return [text.strip() for text in translations]
 
 
 def count_positions(config: Any) -> int:
-    """Tokens that a model has places for; many where it has no table of them."""
+    """Return the number of token positions of a model; a large number where it has no table of them."""
     return int(getattr(config, "max_position_embeddings", None) or 1 << 20)
 
 
-def resolve_translator(translator: TranslationModel) -> Path:
-    """The translator's folder. Raises StageFailure when what is in it cannot write, or cannot end a text."""
-    folder = Path(translator.folder).expanduser()
+def resolve_translator(model: TranslationModel) -> Path:
+    """Return the translation model's folder. Raises StageFailure when it cannot generate, or cannot end a text."""
+    folder = Path(model.folder).expanduser()
     check_can_generate(folder)
     try:
         find_end_token(CheckpointTokenizer(folder, 8), folder)

@@ -1,6 +1,6 @@
-"""What a frozen encoder makes of texts, computed once: a linear probe then never sees the encoder again.
+"""Features of a frozen encoder, computed once for all fits: a linear probe then never runs the encoder again.
 
-Shapes: N examples, M places that are answered, F features.
+Shapes: N examples, M units of all examples, F features.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,71 +15,76 @@ from numpy.typing import NDArray
 from tasks.downstream.heads import Example, Head
 from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, batch_by_length
 
-Floats = NDArray[np.float32]
+FeatureArray = NDArray[np.float32]
 
 
-def allocate_in_memory(shape: tuple[int, int]) -> Floats:
-    """Room for features."""
+def allocate_in_memory(shape: tuple[int, int]) -> FeatureArray:
+    """Return an uninitialised array for features."""
     return np.empty(shape, np.float32)
 
 
 class FrozenFeatures(NamedTuple):
-    """The features of some examples: their places one after the other."""
+    """The features of some examples: the units of all examples one after the other."""
 
-    values_MF: Floats  # noqa: N815 - shape suffixes, as on local tensors
+    values_MF: FeatureArray  # noqa: N815 - shape suffixes, as on local tensors
     starts_N: NDArray[np.int64]  # noqa: N815
+    """first unit of each example, and the number of all units at the end"""
 
     @classmethod
-    def of(
-        cls, head: Head, examples: Sequence[Example], make: Callable[[tuple[int, int]], Floats] = allocate_in_memory
+    def compute(
+        cls,
+        head: Head,
+        examples: Sequence[Example],
+        allocate: Callable[[tuple[int, int]], FeatureArray] = allocate_in_memory,
     ) -> "FrozenFeatures":
-        """One pass over the examples, each batch of about one length."""
-        counts = [head.num_places(each) for each in examples]
+        """Run the encoder once over the examples, in batches of similar length."""
+        counts = [head.count_units(example) for example in examples]
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        values: Floats | None = None
+        values: FeatureArray | None = None
         head.eval()
-        for rows in batch_by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH_SIZE):
+        ids = [[*example.ids, *example.second_ids] for example in examples]
+        for rows in batch_by_length(ids, EVALUATION_BATCH_SIZE):
             with torch.no_grad():
-                found = head.inputs([examples[row] for row in rows]).numpy()
-            if values is None:
-                values = make((int(starts[-1]), found.shape[1]))
-            for row, part in zip(rows, np.split(found, np.cumsum([counts[row] for row in rows])[:-1]), strict=True):
-                values[starts[row] : starts[row + 1]] = part
+                features = head.encode([examples[row] for row in rows]).numpy()
+            if values is None:  # the number of features is known from the first batch on
+                values = allocate((int(starts[-1]), features.shape[1]))
+            row_features = np.split(features, np.cumsum([counts[row] for row in rows])[:-1])
+            for row, features_of_row in zip(rows, row_features, strict=True):
+                values[starts[row] : starts[row + 1]] = features_of_row
         assert values is not None
         return cls(values, starts)
 
     @classmethod
-    def written(cls, head: Head, examples: Sequence[Example], path: Path) -> None:
-        """As `of`, into files, which may be larger than memory."""
+    def write(cls, head: Head, examples: Sequence[Example], path: Path) -> None:
+        """Compute features into files, which may be larger than memory."""
 
-        def mapped(shape: tuple[int, int]) -> Floats:
-            room: Floats = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-            return room
+        def allocate_in_file(shape: tuple[int, int]) -> FeatureArray:
+            values: FeatureArray = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+            return values
 
-        found = cls.of(head, examples, mapped)
-        np.save(_starts_path(path), found.starts_N)
+        features = cls.compute(head, examples, allocate_in_file)
+        np.save(_starts_path(path), features.starts_N)
 
     @classmethod
-    def read(cls, path: Path) -> "FrozenFeatures":
-        """What `written` left, page by page as it is asked for."""
-        return cls(
-            np.load(path, mmap_mode="c"), np.load(_starts_path(path))
-        )  # copied on write: torch warns of read-only
+    def load(cls, path: Path) -> "FrozenFeatures":
+        """Map what `write` wrote into memory: pages are read when they are used."""
+        # copy-on-write, as torch warns of arrays that are read-only
+        return cls(np.load(path, mmap_mode="c"), np.load(_starts_path(path)))
 
-    def given(self, examples: Sequence[Example], rows: Sequence[int]) -> list[Example]:
-        """The examples with their features; they were at these rows."""
+    def attach_to(self, examples: Sequence[Example], rows: Sequence[int]) -> list[Example]:
+        """Return the examples with their features, which were computed at these rows."""
         values, starts = torch.from_numpy(self.values_MF), self.starts_N
         return [
-            replace(each, features=values[starts[row] : starts[row + 1]])
-            for each, row in zip(examples, rows, strict=True)
+            replace(example, features=values[starts[row] : starts[row + 1]])
+            for example, row in zip(examples, rows, strict=True)
         ]
 
 
 def attach_features(head: Head, examples: list[Example]) -> list[Example]:
-    """The examples with what the encoder makes of them; those that have it stay as they are."""
-    if all(each.features is not None for each in examples):
+    """Return the examples with the encoder's features; examples that all have them are returned unchanged."""
+    if all(example.features is not None for example in examples):
         return examples
-    return FrozenFeatures.of(head, examples).given(examples, range(len(examples)))
+    return FrozenFeatures.compute(head, examples).attach_to(examples, range(len(examples)))
 
 
 def _starts_path(path: Path) -> Path:

@@ -24,31 +24,35 @@ Counts = dict[str, Any]
 
 
 def validate_rate(
-    out: Path, data: Path, checkpoint: Path, recipe: FineTuning, model: str, labels: int, seed: int, rate: float
+    out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> Counts:
-    """How one learning rate does on validation. It never reads the test part, and writes no file."""
+    """Return a learning rate's score and loss on validation. Never reads the test part, and writes no file."""
     del out
     with use_one_thread():
-        fitted, _ = _fit(data, checkpoint, recipe, model, labels, seed, rate)
+        fitted, _ = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
     return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
 def fit_and_score(
-    out: Path, data: Path, checkpoint: Path, recipe: FineTuning, model: str, labels: int, seed: int, rate: float
+    out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> Counts:
-    """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row per example."""
+    """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row an example.
+
+    A task without training is answered zero-shot. The pretrained model's answers with the first seed are explained.
+    """
     task = Task.load(data)
     if not kind_of(task).learns:
-        answers = answer_zero_shot(task, checkpoint, recipe, model, seed)
-        return _write_answers(out, task, model, labels, seed, answers) | {"chosen": {}, "validation": None, "curve": []}
+        answers = answer_zero_shot(task, checkpoint, finetuning, model, seed)
+        counts = _write_answers(out, task, model, labels, seed, answers)
+        return counts | {"chosen": {}, "validation": None, "curve": []}
     with use_one_thread():
-        fitted, examples = _fit(data, checkpoint, recipe, model, labels, seed, rate)
-        _, answers = fitted.head.judged(examples(fitted.head, "test"))
-    if isinstance(fitted.head, Head) and task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0):
+        fitted, examples = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
+        _, answers = fitted.head.evaluate(examples(fitted.head, "test"))
+    is_explained = task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
+    if isinstance(fitted.head, Head) and is_explained:
         with use_one_thread():
-            attributions.write_attributions(
-                out / attribution_file(task.name, labels), fitted.head, examples.tokens, answers
-            )
+            path = out / attribution_file(task.name, labels)
+            attributions.write_attributions(path, fitted.head, examples.tokenizer, answers)
     counts = _write_answers(out, task, model, labels, seed, answers)
     return counts | {
         "chosen": {"learning rate": rate},
@@ -57,70 +61,68 @@ def fit_and_score(
     }
 
 
-def summarize_losses(losses: list[float], most_points: int = 12) -> list[tuple[int, float]]:
-    """Step and training loss, averaged over stretches of steps: one step of a few texts is noise."""
-    stretches = np.array_split(np.arange(len(losses)), min(most_points, len(losses)))
-    return [(int(steps[-1]) + 1, float(np.mean([losses[step] for step in steps]))) for steps in stretches]
+def summarize_losses(losses: list[float], max_points: int = 12) -> list[tuple[int, float]]:
+    """Return steps and training losses, averaged over ranges of steps: one step of a few texts is noise."""
+    ranges = np.array_split(np.arange(len(losses)), min(max_points, len(losses)))
+    return [(int(steps[-1]) + 1, float(np.mean([losses[step] for step in steps]))) for steps in ranges]
 
 
 def score_baseline(out: Path, data: Path, model: str, labels: int, seed: int) -> Counts:
-    """Answer with one of the kind's baselines, from the same sample. Writes `fits/…parquet`."""
+    """Answer the test part by one of the task type's baselines, from the same sample. Writes `fits/…parquet`."""
     task = Task.load(data)
     kind = kind_of(task)
-    guess = kind.baselines[model](task, kind.sample(task, labels, seed))
-    counts = _write_answers(out, task, model, labels, seed, guess.answers)
-    return counts | {"chosen": guess.chosen, "validation": guess.validation, "curve": []}
+    predictions = kind.baselines[model](task, kind.sample(task, labels, seed))
+    counts = _write_answers(out, task, model, labels, seed, predictions.answers)
+    return counts | {"chosen": predictions.chosen, "validation": predictions.validation, "curve": []}
 
 
 def fit_file(name: str, model: str, labels: int, seed: int) -> str:
-    """Where the answers of one fit are, inside the artifact."""
+    """Return the path inside the artifact of one fit's answers."""
     return f"fits/{name}/{model}-{labels}-{seed}.parquet"
 
 
 def attribution_file(name: str, labels: int) -> str:
-    """Where it is told what the pretrained model with the first seed looked at, inside the artifact."""
+    """Return the path inside the artifact of the attributions of the pretrained model with the first seed."""
     return f"attributions/{name}/{labels}.jsonl"
 
 
 def encode_task(
-    out: Path, data: Path, checkpoint: Path, recipe: FineTuning, weights: WeightSource, seed: int
+    out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, weights: WeightSource, seed: int
 ) -> Counts:
-    """What a frozen encoder makes of all parts that have rows, for every fit on it. Writes files beside the task's."""
+    """Compute a frozen encoder's features of all parts, for every fit on it. Writes files beside the task's."""
     task = Task.load(data)
     with use_one_thread():
-        head, tokens = (
-            load_task_model(task, data, checkpoint, recipe, weights, seed),
-            _load_tokenizer(checkpoint, recipe),
-        )
+        head = load_task_model(task, data, checkpoint, finetuning, weights, seed)
+        tokenizer = _load_tokenizer(checkpoint, finetuning)
         assert isinstance(head, Head)
         (out / data.parent.name).mkdir()
-        for name, part in task.parts.items():
-            if part.is_empty():  # a search of settings has no test part
+        for split, rows in task.parts.items():
+            if rows.is_empty():  # a search of settings has no test part
                 continue
-            path = out / data.parent.name / features_file(data, weights, seed, name).name
-            FrozenFeatures.written(head, head.examples(tokens, part), path)
+            path = out / data.parent.name / features_file(data, weights, seed, split).name
+            FrozenFeatures.write(head, head.make_examples(tokenizer, rows), path)
     return {}
 
 
-def _load_tokenizer(checkpoint: Path, recipe: FineTuning) -> CheckpointTokenizer:
-    return CheckpointTokenizer(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
+def _load_tokenizer(checkpoint: Path, finetuning: FineTuning) -> CheckpointTokenizer:
+    return CheckpointTokenizer(checkpoint, finetuning.max_length, finetuning.method.chosen.reserved_positions)
 
 
 def _fit(
-    data: Path, checkpoint: Path, recipe: FineTuning, model: str, labels: int, seed: int, rate: float
+    data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> tuple[FittedModel, SplitExamples]:
-    task, variant, tokens = Task.load(data), VARIANTS[model], _load_tokenizer(checkpoint, recipe)
-    fresh = partial(load_task_model, task, data, checkpoint, recipe, variant.weights, seed)
-    examples, head = SplitExamples(data, tokens, recipe, variant.weights, seed), fresh()
+    task, variant, tokenizer = Task.load(data), VARIANTS[model], _load_tokenizer(checkpoint, finetuning)
+    make_model = partial(load_task_model, task, data, checkpoint, finetuning, variant.weights, seed)
+    examples, head = SplitExamples(data, tokenizer, finetuning, variant.weights, seed), make_model()
     sample = kind_of(task).sample(examples.task, labels, seed)
-    train, validation = head.learnable(examples(head, "train", sample)), examples(head, "validation")
-    lesson = TrainingSet(task, data, fresh, tokens, sample, train, validation, recipe, rate, seed)
-    return variant.learn(lesson, head), examples
+    train, validation = head.select_learnable(examples(head, "train", sample)), examples(head, "validation")
+    training_set = TrainingSet(task, data, make_model, tokenizer, sample, train, validation, finetuning, rate, seed)
+    return variant.fit(training_set, head), examples
 
 
 def _write_answers(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:
     path = out / fit_file(task.name, model, labels, seed)
     path.parent.mkdir(parents=True)
     answers.with_row_index("row").write_parquet(path)
-    found = kind_of(task).scores(task, task.test, answers)
-    return {"metrics": {name: score.value for name, score in found.items()}}
+    scores = kind_of(task).scores(task, task.test, answers)
+    return {"metrics": {name: score.value for name, score in scores.items()}}

@@ -1,4 +1,4 @@
-"""The models of ours that are fitted to a task: each a row of the table, most with one thing added to the first."""
+"""The models that are fitted to a task: each is a row of the table, most with one thing added to the first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,75 +22,78 @@ WeightSource = Literal["pretrained", "continued", "random"]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All that a fit may go by."""
+    """The data and settings of a fit."""
 
     task: Task
     data: Path
     """the task's file"""
-    fresh: Callable[[], TaskModel]
-    """makes the model, as it is before any fit"""
-    tokens: CheckpointTokenizer
+    make_model: Callable[[], TaskModel]
+    """loads the model as it is before any fit"""
+    tokenizer: CheckpointTokenizer
     sample: pl.DataFrame
-    """the rows that there are labels of"""
+    """the labelled rows"""
     train: list[Example]
-    """the same, as the model reads them"""
+    """the labelled rows as the model reads them"""
     validation: list[Example]
-    recipe: FineTuning
+    finetuning: FineTuning
     rate: float
     seed: int
 
-    def learnt(self, head: TaskModel, more: list[Example], free: list[Example] | None = None) -> FittedModel:
-        """A fit on the labels and further examples; over those without labels, if given, with consistency."""
-        return fit_model(head, [*self.train, *more], self.validation, self.recipe, self.rate, self.seed, free)
+    def fit(self, head: TaskModel, added: list[Example], unlabelled: list[Example] | None = None) -> FittedModel:
+        """Fit a model on the labelled and the added examples, with the consistency loss on unlabelled ones, if any."""
+        examples = [*self.train, *added]
+        return fit_model(head, examples, self.validation, self.finetuning, self.rate, self.seed, unlabelled)
 
 
 class ModelVariant(NamedTuple):
-    """A model that is fitted."""
+    """A way to fit a model, the tasks and settings that it applies to, and the weights that it begins with."""
 
     applies: Callable[[Task, FineTuning], bool]
-    learn: Callable[[TrainingSet, TaskModel], FittedModel]
+    fit: Callable[[TrainingSet, TaskModel], FittedModel]
     weights: WeightSource
 
 
-def fit_on_labels(lesson: TrainingSet, head: TaskModel) -> FittedModel:
-    """From the sample alone."""
-    return lesson.learnt(head, [])
+def fit_on_labels(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample alone."""
+    return training_set.fit(head, [])
 
 
-def fit_with_augmentation(lesson: TrainingSet, head: TaskModel) -> FittedModel:
-    """From the sample and its altered copies, of which there may be none."""
-    copies = read_copies(lesson.data, lesson.sample)
-    more = [] if copies.is_empty() else head.learnable(head.examples(lesson.tokens, copies))
-    return lesson.learnt(head, more)
+def fit_with_augmentation(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample and its altered copies, of which there may be none."""
+    copies = read_copies(training_set.data, training_set.sample)
+    added = []
+    if not copies.is_empty():
+        added = head.select_learnable(head.make_examples(training_set.tokenizer, copies))
+    return training_set.fit(head, added)
 
 
-def fit_with_unlabelled(lesson: TrainingSet, head: TaskModel) -> FittedModel:
-    """From the sample and texts without labels."""
-    settings = lesson.recipe.unlabelled
-    free = head.examples(lesson.tokens, load_unlabelled_texts(settings, lesson.task))
-    if settings.way == "consistency":
-        return lesson.learnt(head, [], free)
-    teacher = lesson.learnt(head, []).head
-    return lesson.learnt(lesson.fresh(), add_pseudo_labels(teacher, free, settings.confidence))
+def fit_with_unlabelled(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample and texts without labels."""
+    settings = training_set.finetuning.unlabelled
+    unlabelled = head.make_examples(training_set.tokenizer, load_unlabelled_texts(settings, training_set.task))
+    if settings.method == "consistency":
+        return training_set.fit(head, [], unlabelled)
+    teacher = training_set.fit(head, []).head
+    return training_set.fit(training_set.make_model(), add_pseudo_labels(teacher, unlabelled, settings.min_confidence))
 
 
-def uses_augmentation(task: Task, recipe: FineTuning) -> bool:
-    """Whether the task's texts may be altered, and are to be."""
-    return recipe.augmentation.way != "none" and task.kind in {"classes", "numbers"}
+def uses_augmentation(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether the settings ask for augmentation and the task's texts may be altered."""
+    return finetuning.augmentation.method != "none" and task.kind in {"classes", "numbers"}
 
 
-def uses_continued_pretraining(task: Task, recipe: FineTuning) -> bool:
-    """Whether a model reads the task's texts before."""
-    return recipe.continued.enabled and kind_of(task).learns
+def uses_continued_pretraining(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether a model is pretrained on the task's texts before it is fitted."""
+    return finetuning.continued_pretraining.enabled and kind_of(task).learns
 
 
-def uses_unlabelled(task: Task, recipe: FineTuning) -> bool:
-    """Whether texts without labels are to help."""
-    return recipe.unlabelled.way != "none" and task.kind == "classes"
+def uses_unlabelled(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether a model is fitted with texts without labels."""
+    return finetuning.unlabelled.method != "none" and task.kind == "classes"
 
 
-def applies_always(task: Task, recipe: FineTuning) -> bool:  # noqa: ARG001 - one signature for all
-    """Whatever is asked for."""
+def applies_always(task: Task, finetuning: FineTuning) -> bool:  # noqa: ARG001 - one signature for all
+    """Return True for all tasks and settings."""
     return True
 
 
@@ -103,14 +106,14 @@ VARIANTS = {
 }
 
 
-def list_models(task: Task, recipe: FineTuning) -> tuple[str, ...]:
-    """The models that are fitted to a task."""
-    return tuple(name for name, variant in VARIANTS.items() if variant.applies(task, recipe))
+def list_models(task: Task, finetuning: FineTuning) -> tuple[str, ...]:
+    """Return the names of the models that are fitted to a task."""
+    return tuple(name for name, variant in VARIANTS.items() if variant.applies(task, finetuning))
 
 
 def load_task_model(
-    task: Task, data: Path, checkpoint: Path, recipe: FineTuning, weights: WeightSource, seed: int
+    task: Task, data: Path, checkpoint: Path, finetuning: FineTuning, weights: WeightSource, seed: int
 ) -> TaskModel:
-    """A model before any fit."""
+    """Load a model as it is before any fit."""
     folder = continued_folder(data) if weights == "continued" else checkpoint
-    return find_model_class(task).loaded(folder, task, recipe, random=weights == "random", seed=seed)
+    return find_model_class(task).load(folder, task, finetuning, random=weights == "random", seed=seed)

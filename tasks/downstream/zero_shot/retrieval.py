@@ -1,4 +1,4 @@
-"""The order of documents by the cosine of their vectors and the question's."""
+"""Document retrieval by the cosine of document and question embeddings."""
 
 import numpy as np
 import polars as pl
@@ -8,14 +8,17 @@ from tasks.downstream.models.embeddings import embed_texts, normalize_rows, stan
 from tasks.downstream.task_types.retrieval import told
 from tasks.downstream.zero_shot import ModelSource
 
-open_model = ModelSource.encoder
+open_model = ModelSource.load_encoder
 
 
-def answer_task(task: Task, weights: ModelSource) -> pl.DataFrame:
-    """By all states' means, standardised over documents and questions apart, for these differ in length and form."""
-    encoder, tokens = open_model(weights)
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Rank the documents for each question by the means of all hidden states.
+
+    Features are standardised over documents and over questions separately, for these differ in length and form.
+    """
+    encoder, tokenizer = open_model(source)
     documents, questions = (
-        normalize_rows(standardize_features(embed_texts(encoder, tokens, part["text"].to_list()).every))
+        normalize_rows(standardize_features(embed_texts(encoder, tokenizer, part["text"].to_list()).all_layers))
         for part in (task.train, task.test)
     )
     return told(task, np.asarray(questions @ documents.T))

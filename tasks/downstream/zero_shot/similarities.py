@@ -1,4 +1,4 @@
-"""The cosine of two texts' vectors."""
+"""Semantic similarity by the cosine of the two texts' embeddings."""
 
 import numpy as np
 import polars as pl
@@ -7,12 +7,12 @@ from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.embeddings import compute_cosines, embed_texts, standardize_features
 from tasks.downstream.zero_shot import ModelSource
 
-open_model = ModelSource.encoder
+open_model = ModelSource.load_encoder
 
 
-def answer_task(task: Task, weights: ModelSource) -> pl.DataFrame:
-    """Of the last states' means, and of all states' means, each standardised over the task's texts."""
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Return cosines of the last layer's means, and of all layers' means standardised over the task's texts."""
     texts = [*task.test["text"], *task.test["second"]]
-    found = embed_texts(*open_model(weights), texts)
-    told = {"predicted": found.last, "standardized": standardize_features(found.every)}
-    return pl.DataFrame({name: compute_cosines(*np.split(each, 2)) for name, each in told.items()})
+    embeddings = embed_texts(*open_model(source), texts)
+    columns = {"predicted": embeddings.last_layer, "standardized": standardize_features(embeddings.all_layers)}
+    return pl.DataFrame({name: compute_cosines(*np.split(vectors, 2)) for name, vectors in columns.items()})

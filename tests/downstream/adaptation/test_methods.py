@@ -42,17 +42,19 @@ def task(heldout: pl.DataFrame) -> Task:
     return made
 
 
-def recipe_of(kind: str, **settings: object) -> FineTuning:
+def make_finetuning(kind: str, **settings: object) -> FineTuning:
     way = OneOf[AdaptationMethod](kind=kind)
-    return FineTuning(adapt=way, epochs=4, fewest_steps=16, batch=6, max_length=32, **settings)
+    return FineTuning(method=way, epochs=4, min_steps=16, batch_size=6, max_length=32, **settings)
 
 
-def fitted(task: Task, checkpoint: Path, recipe: FineTuning) -> FittedModel:
+def fitted(task: Task, checkpoint: Path, finetuning: FineTuning) -> FittedModel:
     with use_one_thread():
-        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
-        tokens = CheckpointTokenizer(checkpoint, 32, recipe.adapt.chosen.places)
-        train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
-        return fit_model(head, train, validation, recipe, 0.01, 0)
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
+        tokens = CheckpointTokenizer(checkpoint, 32, finetuning.method.chosen.reserved_positions)
+        train, validation = (
+            head.make_examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation)
+        )
+        return fit_model(head, train, validation, finetuning, 0.01, 0)
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def test_every_way_is_tried() -> None:
 
 @pytest.mark.parametrize("kind", LEARNS)
 def test_it_learns_and_moves_its_own_weights_only(kind: str, task: Task, checkpoint: Path, encoder: Encoder) -> None:
-    recipe = recipe_of(kind)
-    found = fitted(task, checkpoint, recipe)
+    finetuning = make_finetuning(kind)
+    found = fitted(task, checkpoint, finetuning)
     assert found.best.score > 0.6
     assert np.mean(found.losses[-4:]) < 0.8 * found.losses[0]
     before = {name.removeprefix("base_model."): weight for name, weight in encoder.body.state_dict().items()}
@@ -95,7 +97,7 @@ def test_new_weights_change_nothing_at_first(checkpoint: Path, encoder: Encoder)
 
 @pytest.mark.parametrize("kind", ["adapter", "lora", "prompt"])
 def test_one_seed_gives_one_fit(kind: str, task: Task, checkpoint: Path) -> None:
-    one, other = (fitted(task, checkpoint, recipe_of(kind)).losses for _ in range(2))
+    one, other = (fitted(task, checkpoint, make_finetuning(kind)).losses for _ in range(2))
     assert one == other
 
 
@@ -127,44 +129,44 @@ def test_other_families_get_gradients(family: str, kind: str, tmp_path: Path) ->
 
 
 def test_a_probe_sees_the_encoder_once(task: Task, checkpoint: Path, tmp_path: Path) -> None:
-    recipe = recipe_of("head_only")
+    finetuning = make_finetuning("head_only")
     with use_one_thread():
-        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
-        plain = head.examples(CheckpointTokenizer(checkpoint, 32), task.validation)
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
+        plain = head.make_examples(CheckpointTokenizer(checkpoint, 32), task.validation)
         kept = attach_features(head, plain)
-        head.begin(kept)
+        head.prepare_training(kept)
         head.eval()
-        assert torch.allclose(head.outputs(kept), head.outputs(plain), atol=1e-5)
-        assert torch.allclose(head.features(kept), head.inputs(plain), atol=1e-5)
-        FrozenFeatures.written(head, plain, tmp_path / "some.npy")
-        read = FrozenFeatures.read(tmp_path / "some.npy").given(plain[3:5], [3, 4])
-    assert torch.equal(head.features(read), head.features(kept[3:5]))
+        assert torch.allclose(head.compute_outputs(kept), head.compute_outputs(plain), atol=1e-5)
+        assert torch.allclose(head.get_features(kept), head.encode(plain), atol=1e-5)
+        FrozenFeatures.write(head, plain, tmp_path / "some.npy")
+        read = FrozenFeatures.load(tmp_path / "some.npy").attach_to(plain[3:5], [3, 4])
+    assert torch.equal(head.get_features(read), head.get_features(kept[3:5]))
 
 
 def test_the_probe_of_kept_features_is_the_probe(task: Task, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = fitted(task, checkpoint, recipe_of("head_only"))
+    kept = fitted(task, checkpoint, make_finetuning("head_only"))
     monkeypatch.setattr("tasks.downstream.finetuning.loop.with_features", lambda head, examples: examples)
     monkeypatch.setattr(Encoder, "train", lambda self, mode=True: self)  # GPT-2's dropout is not of this comparison
-    seen = fitted(task, checkpoint, recipe_of("head_only"))
+    seen = fitted(task, checkpoint, make_finetuning("head_only"))
     assert np.allclose(kept.losses, seen.losses, atol=1e-4)
     assert torch.allclose(kept.head.head.weight, seen.head.head.weight, atol=1e-4)
 
 
 def test_too_many_layers_are_refused(encoder: Encoder) -> None:
-    way = OneOf[AdaptationMethod].model_validate({"kind": "last_layers", "last_layers": {"layers": 3}})
+    way = OneOf[AdaptationMethod].model_validate({"kind": "last_layers", "last_layers": {"num_layers": 3}})
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
         way.chosen.apply(encoder)
 
 
 def test_an_encoder_that_a_way_does_not_suit_is_refused_before_any_fit(checkpoint: Path) -> None:
     way = OneOf[AdaptationMethod].model_validate(
-        {"kind": "last_layers", "last_layers": {"layers": 3}, "prompt": {"tokens": 64}}
+        {"kind": "last_layers", "last_layers": {"num_layers": 3}, "prompt": {"num_virtual_tokens": 64}}
     )
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
-        ClassHead.check(checkpoint, FineTuning(adapt=way))
+        ClassHead.check_support(checkpoint, FineTuning(method=way))
     with pytest.raises(StageFailure, match="leaves none"):
-        ClassHead.check(checkpoint, FineTuning(adapt=way.model_copy(update={"kind": "prompt"})))
-    ClassHead.check(checkpoint, FineTuning(layer_decay=0.5))
+        ClassHead.check_support(checkpoint, FineTuning(method=way.model_copy(update={"kind": "prompt"})))
+    ClassHead.check_support(checkpoint, FineTuning(layer_decay=0.5))
 
 
 def test_a_prompt_leaves_room_or_is_refused(checkpoint: Path) -> None:

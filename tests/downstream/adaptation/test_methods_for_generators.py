@@ -122,28 +122,39 @@ def folders(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> dict[
     return made
 
 
-def recipe_of(kind: str, steps: int = 24, **settings: object) -> FineTuning:
-    way = OneOf[AdaptationMethod].model_validate({"kind": kind, "prompt": {"tokens": 5}, "prefix": {"tokens": 5}})
+def make_finetuning(kind: str, steps: int = 24, **settings: object) -> FineTuning:
+    way = OneOf[AdaptationMethod].model_validate(
+        {"kind": kind, "prompt": {"num_virtual_tokens": 5}, "prefix": {"num_virtual_tokens": 5}}
+    )
     return FineTuning(
-        adapt=way, fewest_steps=steps, epochs=0.1, batch=8, max_length=16, max_target=6, evaluations=1, **settings
+        method=way,
+        min_steps=steps,
+        epochs=0.1,
+        batch_size=8,
+        max_length=16,
+        max_target_length=6,
+        num_evaluations=1,
+        **settings,
     )
 
 
-def fitted(folder: Path, recipe: FineTuning) -> tuple[FittedModel, float]:
+def fitted(folder: Path, finetuning: FineTuning) -> tuple[FittedModel, float]:
     """And the loss on validation before."""
     data = task(longest=2)
-    head = TextGenerationModel.loaded(folder, data, recipe, random=False, seed=0)
-    parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
-    loss, _ = head.validated(parts[1])
-    return fit_model(head, parts[0], parts[1], recipe, 0.1 if recipe.adapt.chosen.places else 0.02, 0), loss
+    head = TextGenerationModel.load(folder, data, finetuning, random=False, seed=0)
+    parts = [head.make_examples(head.tokenizer, part) for part in (data.train, data.validation)]
+    loss, _ = head.validate(parts[1])
+    return fit_model(
+        head, parts[0], parts[1], finetuning, 0.1 if finetuning.method.chosen.reserved_positions else 0.02, 0
+    ), loss
 
 
 def greedy(writer: TextGenerator, source: list[int], most: int) -> list[int]:
     """The likeliest token each time, as the likelihoods of targets have it."""
     made: list[int] = []
-    while len(made) < most and made[-1:] != [writer.end]:
+    while len(made) < most and made[-1:] != [writer.end_id]:
         candidates: TokenIds = [[*made, token] for token in range(40)]
-        losses = writer.losses([source] * 40, candidates).reshape(40, -1)[:, -1]
+        losses = writer.compute_losses([source] * 40, candidates).reshape(40, -1)[:, -1]
         made.append(int(losses.argmin()))
     return made
 
@@ -152,9 +163,9 @@ def greedy(writer: TextGenerator, source: list[int], most: int) -> list[int]:
 def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
     family: str, kind: str, folders: dict[str, Path]
 ) -> None:
-    found, loss = fitted(folders[family], recipe_of(kind))
+    found, loss = fitted(folders[family], make_finetuning(kind))
     assert found.best.loss < 0.9 * loss
-    writer = found.head.eval().writer
+    writer = found.head.eval().generator
     before = TextGenerator.load(folders[family], 3, random=False, seed=0).body.state_dict()
     weights = {name.removeprefix("base_model."): each for name, each in writer.body.named_parameters()}
     learning = {name for name, weight in weights.items() if weight.requires_grad}
@@ -166,48 +177,54 @@ def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
     }
     assert moved == learning & before.keys()
     with torch.no_grad():
-        assert writer.written(SOURCES, 4, 1) == [greedy(writer, source, 4) for source in SOURCES]
+        assert writer.generate(SOURCES, 4, 1) == [greedy(writer, source, 4) for source in SOURCES]
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 @pytest.mark.parametrize("kind", ["prefix", "prompt"])
 def test_beams_that_keep_everything_find_the_likeliest_text(family: str, kind: str, folders: dict[str, Path]) -> None:
-    writer = TextGenerationModel.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
-    texts = [[one, other] for one in range(40) if one != writer.end for other in range(40)]
-    for source, found in zip(SOURCES, writer.written(SOURCES, 2, 40), strict=True):
-        means = writer.losses([source] * len(texts), texts).reshape(-1, 2).mean(1)
-        (end,) = writer.losses([source], [[writer.end]])
-        assert found == ([writer.end] if end < means.min() else texts[int(means.argmin())])
+    writer = (
+        TextGenerationModel.load(folders[family], task(), make_finetuning(kind), random=False, seed=0).eval().generator
+    )
+    texts = [[one, other] for one in range(40) if one != writer.end_id for other in range(40)]
+    for source, found in zip(SOURCES, writer.generate(SOURCES, 2, 40), strict=True):
+        means = writer.compute_losses([source] * len(texts), texts).reshape(-1, 2).mean(1)
+        (end,) = writer.compute_losses([source], [[writer.end_id]])
+        assert found == ([writer.end_id] if end < means.min() else texts[int(means.argmin())])
 
 
 def test_a_prompt_changes_what_is_written(folders: dict[str, Path]) -> None:
     for family, folder in folders.items():
-        plain = TextGenerator.load(folder, 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+        plain = TextGenerator.load(folder, 3, random=False, seed=0).eval().compute_losses(SOURCES[:1], [[5, 6, 3]])
         for kind in ("prefix", "prompt"):
-            writer = TextGenerationModel.loaded(folder, task(), recipe_of(kind), random=False, seed=0).eval().writer
-            assert not torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain), (family, kind)
+            writer = (
+                TextGenerationModel.load(folder, task(), make_finetuning(kind), random=False, seed=0).eval().generator
+            )
+            assert not torch.allclose(writer.compute_losses(SOURCES[:1], [[5, 6, 3]]), plain), (family, kind)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 def test_new_weights_change_nothing_at_first(family: str, folders: dict[str, Path]) -> None:
-    plain = TextGenerator.load(folders[family], 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+    plain = TextGenerator.load(folders[family], 3, random=False, seed=0).eval().compute_losses(SOURCES[:1], [[5, 6, 3]])
     for kind in ("adapter", "lora"):
         writer = (
-            TextGenerationModel.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
+            TextGenerationModel.load(folders[family], task(), make_finetuning(kind), random=False, seed=0)
+            .eval()
+            .generator
         )
-        assert torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain, atol=1e-5)
+        assert torch.allclose(writer.compute_losses(SOURCES[:1], [[5, 6, 3]]), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "lora", "prefix", "prompt"])
 def test_one_seed_gives_one_fit(kind: str, folders: dict[str, Path]) -> None:
-    one, other = (fitted(folders["t5"], recipe_of(kind, steps=3))[0].losses for _ in range(2))
+    one, other = (fitted(folders["t5"], make_finetuning(kind, steps=3))[0].losses for _ in range(2))
     assert one == other
 
 
 def test_a_bottleneck_stands_behind_every_sublayer(folders: dict[str, Path]) -> None:
     counts = {}
     for family, folder in folders.items():
-        head = TextGenerationModel.loaded(folder, task(), recipe_of("adapter"), random=False, seed=0)
+        head = TextGenerationModel.load(folder, task(), make_finetuning("adapter"), random=False, seed=0)
         names = [name for name, _ in head.named_modules() if name.endswith(".bottleneck")]
         counts[family] = len(names)
         if family == "bart":
@@ -221,10 +238,10 @@ BART_ENDS = ("self_attn.out_proj", "encoder_attn.out_proj", "fc2")
 
 
 def test_lower_layers_learn_slower_and_an_encoder_slowest(folders: dict[str, Path]) -> None:
-    recipe = recipe_of("full", layer_decay=0.5)
-    head = TextGenerationModel.loaded(folders["bart"], task(), recipe, random=False, seed=0)
+    finetuning = make_finetuning("full", layer_decay=0.5)
+    head = TextGenerationModel.load(folders["bart"], task(), finetuning, random=False, seed=0)
     share = {id(weight): each for weight, each in compute_rate_factors(head, 0.5)}
-    body = head.writer.body.model
+    body = head.generator.body.model
     assert share[id(body.decoder.layers[1].fc1.weight)] == 1
     assert share[id(body.decoder.layers[0].fc1.weight)] == 0.5
     assert share[id(body.encoder.layers[0].fc1.weight)] == 0.25
@@ -232,16 +249,16 @@ def test_lower_layers_learn_slower_and_an_encoder_slowest(folders: dict[str, Pat
 
 
 def test_virtual_tokens_take_room(folders: dict[str, Path]) -> None:
-    recipe = FineTuning(max_length=64, max_target=20)
+    finetuning = FineTuning(max_length=64, max_target_length=20)
     for kind, gone in (("full", 0), ("prompt", 16), ("prefix", 8)):
-        made = recipe.model_copy(update={"adapt": OneOf[AdaptationMethod](kind=kind)})
-        head = TextGenerationModel.loaded(folders["gpt2"], task(), made, random=False, seed=0)
-        assert (head.most_source, head.most_target) == (48 - 20 - gone, 20)
-        head = TextGenerationModel.loaded(folders["bart"], task(), made, random=False, seed=0)
-        assert (head.most_source, head.most_target) == (48 - gone, 20)
+        made = finetuning.model_copy(update={"method": OneOf[AdaptationMethod](kind=kind)})
+        head = TextGenerationModel.load(folders["gpt2"], task(), made, random=False, seed=0)
+        assert (head.max_source_length, head.max_target_length) == (48 - 20 - gone, 20)
+        head = TextGenerationModel.load(folders["bart"], task(), made, random=False, seed=0)
+        assert (head.max_source_length, head.max_target_length) == (48 - gone, 20)
         long = pl.DataFrame({"text": ["oak " * 60], "wanted": [["sail " * 60]]})
-        (example,) = head.examples(head.tokens, long)
-        assert len(head.eval().writer.losses([example.ids], [example.target.ids])) == 20
+        (example,) = head.make_examples(head.tokenizer, long)
+        assert len(head.eval().generator.compute_losses([example.ids], [example.target.ids])) == 20
 
 
 REFUSED = {
@@ -256,22 +273,22 @@ def test_what_cannot_be_is_refused_before_any_fit(
     family: str, kind: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:
     task().save(tmp_path / "ships.parquet")
-    way = {"kind": kind, "last_layers": {"layers": 9}, "prompt": {"tokens": 40}}
+    way = {"kind": kind, "last_layers": {"num_layers": 9}, "prompt": {"num_virtual_tokens": 40}}
     settings = Evaluate(
-        recipe=recipe_of("full").model_copy(update={"adapt": OneOf[AdaptationMethod].model_validate(way)})
+        finetuning=make_finetuning("full").model_copy(update={"method": OneOf[AdaptationMethod].model_validate(way)})
     )
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
         suited(settings, folders[family], [tmp_path / "ships.parquet"])
-    assert "evaluate.recipe." in raised.value.hint
+    assert "evaluate.finetuning." in raised.value.hint
 
 
 def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], tmp_path: Path) -> None:
     """A frozen encoder's features are read from files; a model that writes has none."""
     task().save(tmp_path / "ships.parquet")
-    recipe = recipe_of("head_only", steps=2)
-    suited(Evaluate(recipe=recipe), folders["llama"], [tmp_path / "ships.parquet"])
+    finetuning = make_finetuning("head_only", steps=2)
+    suited(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"])
     (tmp_path / "out").mkdir()
     found = fit_and_score(
-        tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], recipe, "pretrained", 0, 0, 0.01
+        tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], finetuning, "pretrained", 0, 0, 0.01
     )
     assert 0 <= found["metrics"]["rougeL"] <= 1

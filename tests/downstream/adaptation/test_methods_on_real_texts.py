@@ -61,11 +61,11 @@ def made_tokenizer(folder: Path, texts: list[str]) -> None:
 
 
 RUNS = {
-    "lora": {"adapt": {"kind": "lora"}},
-    "prefix": {"adapt": {"kind": "prefix"}},
-    "adapter": {"adapt": {"kind": "adapter"}},
-    "pseudo-labels": {"unlabelled": {"way": "pseudo-labels", "most": 800}},
-    "consistency": {"unlabelled": {"way": "consistency", "most": 800, "ratio": 1}},
+    "lora": {"method": {"kind": "lora"}},
+    "prefix": {"method": {"kind": "prefix"}},
+    "adapter": {"method": {"kind": "adapter"}},
+    "pseudo-labels": {"unlabelled": {"method": "pseudo-labels", "max_texts": 800}},
+    "consistency": {"unlabelled": {"method": "consistency", "max_texts": 800, "ratio": 1}},
 }
 
 
@@ -74,9 +74,11 @@ def test_sentiment_is_learnt(
     name: str, sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     data, checkpoint = sentiment
-    recipe = FineTuning.model_validate({"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100} | RUNS[name])
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100} | RUNS[name]
+    )
     model, labels = ("unlabelled", 400) if "unlabelled" in RUNS[name] else ("pretrained", 1600)
-    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, model, labels, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
@@ -90,14 +92,14 @@ def test_copies_are_learnt_from(
     data, checkpoint = sentiment
     synonyms = tmp_path / "synonyms.txt"
     synonyms.write_text(SYNONYMS)
-    augmentation = {"way": "words", "synonyms": str(synonyms), "copies": 4}
-    recipe = FineTuning.model_validate(
-        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "augmentation": augmentation}
+    augmentation = {"method": "words", "synonyms_file": str(synonyms), "max_copies": 4}
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "augmentation": augmentation}
     )
     rows = find_sampled_rows(Task.load(data), [200], 1)
-    copies = write_copies(data.parent.parent, data, recipe.augmentation, rows)["copies"]
+    copies = write_copies(data.parent.parent, data, finetuning.augmentation, rows)["copies"]
     assert 400 < copies < 4 * 400, "most sentences have no word that is in the file"
-    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, "augmented", 200, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "augmented", 200, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(f"augmented: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f}, {copies} copies of 400 sentences")
     assert reached["mcc"] > 0
@@ -107,13 +109,13 @@ def test_a_model_reads_the_sentences_before(
     sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     data, checkpoint = sentiment
-    continued = {"enabled": True, "most": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
-    recipe = FineTuning.model_validate(
-        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "continued": continued}
+    continued = {"enabled": True, "max_texts": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "continued_pretraining": continued}
     )
-    told = continue_pretraining(data.parent.parent, data, checkpoint, recipe)
+    told = continue_pretraining(data.parent.parent, data, checkpoint, finetuning)
     assert told["loss after"] < told["loss before"] - 0.8
-    reached = fit_and_score(tmp_path / "out", data, checkpoint, recipe, "continued", 400, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "continued", 400, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"continued: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with 400 labels a class, "
@@ -137,12 +139,12 @@ def test_captions_are_translated_by_lora(
     made_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
     shape = {"n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(vocab_size=3000, eos_token_id=2, bos_token_id=None, **shape)).save_pretrained(checkpoint)
-    settings = {"epochs": 2, "batch": 16, "max_length": 24, "max_target": 24, "evaluations": 1}
+    settings = {"epochs": 2, "batch_size": 16, "max_length": 24, "max_target_length": 24, "num_evaluations": 1}
     before = made_german(checkpoint, task, FineTuning.model_validate(settings))
-    recipe = FineTuning.model_validate({"adapt": {"kind": "lora"}, **settings})
+    finetuning = FineTuning.model_validate({"method": {"kind": "lora"}, **settings})
     (tmp_path / "out").mkdir()
     found = fit_and_score(
-        tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, recipe, "pretrained", 0, 0, 0.005
+        tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, finetuning, "pretrained", 0, 0, 0.005
     )
     chrf, after = found["metrics"]["chrf"], found["validation"]
     record_property("chrf", chrf)
@@ -151,12 +153,12 @@ def test_captions_are_translated_by_lora(
     assert chrf > 0.05
 
 
-def made_german(checkpoint: Path, task: Task, recipe: FineTuning) -> float:
+def made_german(checkpoint: Path, task: Task, finetuning: FineTuning) -> float:
     """Fit the checkpoint to the targets alone; the likelihood that it gives to a target's token after its source."""
     with use_one_thread():
-        writer = TextGenerationModel.loaded(checkpoint, task, recipe, random=True, seed=0)
-        validation = writer.examples(writer.tokens, task.validation)
+        writer = TextGenerationModel.load(checkpoint, task, finetuning, random=True, seed=0)
+        validation = writer.make_examples(writer.tokenizer, task.validation)
         alone = task.train.with_columns(text=pl.lit(""))
-        fit_model(writer, writer.examples(writer.tokens, alone), validation, recipe, 0.005, 0)
-        writer.writer.body.save_pretrained(checkpoint)
-        return writer.validated(validation)[1]
+        fit_model(writer, writer.make_examples(writer.tokenizer, alone), validation, finetuning, 0.005, 0)
+        writer.generator.body.save_pretrained(checkpoint)
+        return writer.validate(validation)[1]

@@ -107,14 +107,19 @@ def test_rows_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_a_set_smaller_than_a_batch_is_learnt_whole_or_named(tmp_path: Path, checkpoint: Path) -> None:
     path = tmp_path / "made.jsonl"
     task = read("labelled_text", path, [{"text": f"the {word}", "label": word} for word in ("oak", "sail")])
-    recipe = FineTuning(fewest_steps=2, epochs=1, batch=8, max_length=16)
+    finetuning = FineTuning(min_steps=2, epochs=1, batch_size=8, max_length=16)
     tokens = CheckpointTokenizer(checkpoint, 16)
     with use_one_thread():
-        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, recipe)
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
         found = fit_model(
-            head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0
+            head,
+            head.make_examples(tokens, task.train),
+            head.make_examples(tokens, task.validation),
+            finetuning,
+            0.01,
+            0,
         )
-    assert found.moments[-1].step == 2
+    assert found.validation_points[-1].step == 2
     with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
         list(tasks_of([benchmark("labelled_text", path)], [8], pl.DataFrame()))
 

@@ -54,9 +54,9 @@ def translator(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Pa
         for _ in range(60):
             texts = sentences(32)
             said = [" ".join(OTHER[word] for word in text.split()) for text in texts]
-            read, wanted = ([[*ids, END] for ids in tokens.whole(each)] for each in (texts, said))
+            read, wanted = ([[*ids, END] for ids in tokens.encode_untruncated(each)] for each in (texts, said))
             optimizer.zero_grad()
-            writer.losses(read, wanted).mean().backward()  # type: ignore[no-untyped-call]
+            writer.compute_losses(read, wanted).mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     writer.body.save_pretrained(folder)
     return folder
@@ -84,19 +84,21 @@ def task(pairs: bool = False, kind: str = "classes") -> Task:
 
 def back_translation(folder: Path, **given: object) -> Augmentation:
     both = {"folder": str(folder)}
-    return Augmentation.model_validate({"way": "back-translation", "there": both, "back": both} | given)
+    return Augmentation.model_validate(
+        {"method": "back-translation", "forward_model": both, "backward_model": both} | given
+    )
 
 
 def test_a_text_comes_back(translator: Path) -> None:
     texts = sentences(6)
-    there = BackTranslation(back_translation(translator, temperature=0)).legs[0]
+    there = BackTranslation(back_translation(translator, temperature=0)).steps[0]
     assert there(texts) == [" ".join(OTHER[word] for word in text.split()) for text in texts]
-    assert BackTranslation(back_translation(translator, temperature=0, beams=2))(texts, 0) == texts
+    assert BackTranslation(back_translation(translator, temperature=0, num_beams=2))(texts, 0) == texts
     assert make_copies(number_rows(task()).train[:4], back_translation(translator, temperature=0)).is_empty()
 
 
 def test_draws_differ_from_copy_to_copy_and_are_the_same_again(translator: Path) -> None:
-    settings = back_translation(translator, temperature=1.5, copies=3)
+    settings = back_translation(translator, temperature=1.5, max_copies=3)
     rows = number_rows(task(pairs=True)).train[:6]
     made = make_copies(rows, settings)
     assert 6 < len(made) <= 18
@@ -110,8 +112,8 @@ def test_draws_differ_from_copy_to_copy_and_are_the_same_again(translator: Path)
 
 
 def test_a_decoder_has_half_its_places_for_the_translation(checkpoint: Path) -> None:
-    leg = BackTranslation(back_translation(checkpoint)).legs[0]
-    assert leg.most == 32
+    leg = BackTranslation(back_translation(checkpoint)).steps[0]
+    assert leg.max_length == 32
     assert len(leg([" ".join(["oak"] * 80)])) == 1
 
 
@@ -126,15 +128,16 @@ def test_only_the_samples_are_altered() -> None:
 
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 def test_one_more_model_learns_from_copies(kind: str, checkpoint: Path, tmp_path: Path) -> None:
-    given = {"way": "words", "share": 0.3, "copies": 2}
-    recipe = FineTuning.model_validate({"epochs": 1, "fewest_steps": 6, "max_length": 32, "augmentation": given})
+    given = {"method": "words", "word_fraction": 0.3, "max_copies": 2}
+    finetuning = FineTuning.model_validate({"epochs": 1, "min_steps": 6, "max_length": 32, "augmentation": given})
     made = task(pairs=kind == "numbers", kind=kind)
-    assert list_models(made, recipe) == ("pretrained", "random", "augmented")
+    assert list_models(made, finetuning) == ("pretrained", "random", "augmented")
     data = tmp_path / "scratch" / "ships.parquet"
     data.parent.mkdir()
     made.save(data)
     told = [
-        write_copies(tmp_path / f"out{n}", data, recipe.augmentation, rows) for n, rows in enumerate(([0, 3], [7, 9]))
+        write_copies(tmp_path / f"out{n}", data, finetuning.augmentation, rows)
+        for n, rows in enumerate(([0, 3], [7, 9]))
     ]
     for number, each in enumerate(told):
         assert each["texts"] == 2
@@ -145,23 +148,25 @@ def test_one_more_model_learns_from_copies(kind: str, checkpoint: Path, tmp_path
     assert list(dict.fromkeys(copies[ROW])) == [9, 3]
     fits = {}
     for model in ("pretrained", "augmented"):
-        fits[model] = fit_and_score(tmp_path / model, data, checkpoint, recipe, model, 2, 0, 0.01)
+        fits[model] = fit_and_score(tmp_path / model, data, checkpoint, finetuning, model, 2, 0, 0.01)
     assert fits["pretrained"]["curve"] != fits["augmented"]["curve"]
 
 
 def test_without_a_copy_the_labels_are_learnt_alone(checkpoint: Path, tmp_path: Path) -> None:
-    recipe = FineTuning(epochs=1, fewest_steps=4, max_length=32, augmentation=Augmentation(way="words"))
+    finetuning = FineTuning(epochs=1, min_steps=4, max_length=32, augmentation=Augmentation(method="words"))
     made, data = task(), tmp_path / "ships.parquet"
     made.save(data)
     number_rows(made).train.clear().write_parquet(tmp_path / "ships-copies-0.parquet")
-    fits = [fit_and_score(tmp_path / m, data, checkpoint, recipe, m, 2, 0, 0.01) for m in ("pretrained", "augmented")]
+    fits = [
+        fit_and_score(tmp_path / m, data, checkpoint, finetuning, m, 2, 0, 0.01) for m in ("pretrained", "augmented")
+    ]
     assert fits[0] == fits[1]
 
 
 def test_tags_have_no_copies() -> None:
-    recipe = FineTuning(augmentation=Augmentation(way="words"))
+    finetuning = FineTuning(augmentation=Augmentation(method="words"))
     tags = Task("tags", "", "tags", ["O"], *[pl.DataFrame()] * 3, [])
-    assert list_models(tags, recipe) == ("pretrained", "random")
+    assert list_models(tags, finetuning) == ("pretrained", "random")
 
 
 def refusals(masked: Path, checkpoint: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
@@ -197,5 +202,5 @@ def test_the_translators_content_enters_the_key(checkpoint: Path, translator: Pa
         (copy / path.name).write_bytes(path.read_bytes())
     semantic: Callable[[Path], object] = lambda folder: back_translation(folder).semantic()  # noqa: E731
     assert semantic(copy) == semantic(checkpoint) != semantic(translator)
-    with pytest.raises(StageFailure, match=r"evaluate\.recipe\.augmentation: .* holds no config\.json"):
+    with pytest.raises(StageFailure, match=r"evaluate\.finetuning\.augmentation: .* holds no config\.json"):
         semantic(tmp_path)

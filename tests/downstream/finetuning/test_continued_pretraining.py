@@ -32,11 +32,11 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import possible
 
-RECIPE = FineTuning(
+FINETUNING = FineTuning(
     epochs=1,
-    fewest_steps=8,
+    min_steps=8,
     max_length=32,
-    continued=ContinuedPretraining(enabled=True, epochs=3, batch=8, learning_rate=0.02),
+    continued_pretraining=ContinuedPretraining(enabled=True, epochs=3, batch_size=8, learning_rate=0.02),
 )
 
 
@@ -80,7 +80,7 @@ def test_every_model_has_its_objective(checkpoint: Path, masked: Path, spans: Pa
 
 def test_the_next_token_is_foretold(checkpoint: Path) -> None:
     made, texts = objective(checkpoint), [[5, 6, 7, 8], [9, 10]]
-    losses = made.losses(texts, np.random.default_rng(0))
+    losses = made.compute_losses(texts, np.random.default_rng(0))
     for ids, own in zip(texts, losses.split([3, 1]), strict=True):
         stock = made.model(input_ids=torch.tensor([ids]), labels=torch.tensor([ids])).loss
         assert float(own.mean().detach()) == pytest.approx(float(stock.detach()), rel=1e-5)
@@ -96,11 +96,11 @@ def test_a_share_of_the_tokens_is_masked(masked: Path, monkeypatch: pytest.Monke
         return forward(**given)
 
     monkeypatch.setattr(made.model, "forward", watched)
-    assert len(made.losses(texts, np.random.default_rng(0))) == 60 * 10
+    assert len(made.compute_losses(texts, np.random.default_rng(0))) == 60 * 10
     (shown_BT,) = shown
     true_BT = torch.tensor(texts)
     assert (shown_BT[:, [0, -1]] == true_BT[:, [0, -1]]).all(), "special tokens stay"
-    assert (shown_BT == made.mask).sum() == pytest.approx(0.8 * 600, rel=0.1)
+    assert (shown_BT == made.mask_id).sum() == pytest.approx(0.8 * 600, rel=0.1)
     assert (shown_BT != true_BT).sum() == pytest.approx(0.9 * 600, rel=0.1)
 
 
@@ -108,7 +108,7 @@ def test_spans_are_written_behind_their_sentinels(spans: Path) -> None:
     made, ids = objective(spans, 0.3), [*range(5, 25), 3]
     assert isinstance(made, SpanObjective)
     for seed in range(20):
-        source, target = made._corrupted(ids, np.random.default_rng(seed))
+        source, target = made._corrupt(ids, np.random.default_rng(seed))
         assert target[-1] == 3
         parts: dict[int, list[int]] = {}
         for token in target[:-1]:
@@ -129,7 +129,7 @@ def test_a_checkpoint_reads_the_tasks_texts(
     data = tmp_path / "scratch" / "site.parquet"
     data.parent.mkdir()
     task.save(data)
-    told = [continue_pretraining(tmp_path / out, data, folder, RECIPE) for out in ("out", "again")]
+    told = [continue_pretraining(tmp_path / out, data, folder, FINETUNING) for out in ("out", "again")]
     assert told[0] == told[1]
     assert told[0]["loss after"] < told[0]["loss before"] - 0.1
     assert told[0]["texts"] == len(set(list_texts(task, "train")))
@@ -141,9 +141,10 @@ def test_a_checkpoint_reads_the_tasks_texts(
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[each], after[each]) for each in before)
     made.rename(continued_folder(data))
-    assert list_models(task, RECIPE) == ("pretrained", "random", "continued")
+    assert list_models(task, FINETUNING) == ("pretrained", "random", "continued")
     fits = [
-        fit_and_score(tmp_path / each, data, folder, RECIPE, each, 4, 0, 0.01) for each in ("pretrained", "continued")
+        fit_and_score(tmp_path / each, data, folder, FINETUNING, each, 4, 0, 0.01)
+        for each in ("pretrained", "continued")
     ]
     assert fits[0]["curve"] != fits[1]["curve"]
 
@@ -155,13 +156,15 @@ def test_what_is_asked_later_is_not_read(task: Task, checkpoint: Path, tmp_path:
     )
     texts, left_out = select_texts(ContinuedPretraining(enabled=True, file=str(path)), task)
     assert (sorted(texts), left_out) == (["a mast", "old oak"], 2)
-    assert len(select_texts(ContinuedPretraining(enabled=True, most=3), task)[0]) == 3
+    assert len(select_texts(ContinuedPretraining(enabled=True, max_texts=3), task)[0]) == 3
     path.write_text(list_texts(task, "test")[0])
     data = tmp_path / "site.parquet"
     task.save(data)
-    recipe = FineTuning(continued=ContinuedPretraining(enabled=True, file=str(path)))
-    with pytest.raises(StageFailure, match=r"no text of two tokens .* Give evaluate\.recipe\.continued\.file more"):
-        continue_pretraining(tmp_path / "out", data, checkpoint, recipe)
+    finetuning = FineTuning(continued_pretraining=ContinuedPretraining(enabled=True, file=str(path)))
+    with pytest.raises(
+        StageFailure, match=r"no text of two tokens .* Give evaluate\.finetuning\.continued_pretraining\.file more"
+    ):
+        continue_pretraining(tmp_path / "out", data, checkpoint, finetuning)
 
 
 def test_what_has_no_objective_is_refused(
@@ -171,7 +174,7 @@ def test_what_has_no_objective_is_refused(
     BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)).save_pretrained(bare)
     AutoTokenizer.from_pretrained(checkpoint).save_pretrained(bare)
     with pytest.raises(StageFailure, match="is BertModel, whose head foretells no token"):
-        possible(RECIPE, task, bare)
+        possible(FINETUNING, task, bare)
     for folder, message in ((masked, "has no mask token"), (spans, "has no sentinel <extra_id_0>")):
         poor = tmp_path / folder.name
         poor.mkdir()
@@ -180,8 +183,8 @@ def test_what_has_no_objective_is_refused(
         plain = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
         PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<eos>").save_pretrained(poor)
         with pytest.raises(StageFailure, match=message):
-            possible(RECIPE, task, poor)
-        possible(RECIPE, task, folder)
+            possible(FINETUNING, task, poor)
+        possible(FINETUNING, task, folder)
 
 
 def test_texts_that_are_not_read_do_not_enter_the_key(tmp_path: Path) -> None:
@@ -192,4 +195,4 @@ def test_texts_that_are_not_read_do_not_enter_the_key(tmp_path: Path) -> None:
     assert ContinuedPretraining(enabled=True, file=str(other)).semantic() == semantic
     other.write_text("a mast\n")
     assert ContinuedPretraining(enabled=True, file=str(other)).semantic() != semantic
-    assert ContinuedPretraining(file=str(path)).semantic() == ContinuedPretraining(most=3).semantic()
+    assert ContinuedPretraining(file=str(path)).semantic() == ContinuedPretraining(max_texts=3).semantic()

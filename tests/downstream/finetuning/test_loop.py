@@ -23,7 +23,7 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import Classes
 from tasks.errors import StageFailure
 
-RECIPE = FineTuning(epochs=4, fewest_steps=12, batch=6, max_length=32)
+FINETUNING = FineTuning(epochs=4, min_steps=12, batch_size=6, max_length=32)
 
 
 @pytest.fixture
@@ -35,16 +35,18 @@ def task(heldout: pl.DataFrame) -> Task:
 def fitted(task: Task, checkpoint: Path, seed: int = 0, *, random: bool = True) -> FittedModel:
     tokens = CheckpointTokenizer(checkpoint, 32)
     with use_one_thread():
-        head = make_head(load_encoder(checkpoint, random=random, seed=seed), task, RECIPE)
-        train, validation = (head.examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation))
-        return fit_model(head, train, validation, RECIPE, 0.01, seed)
+        head = make_head(load_encoder(checkpoint, random=random, seed=seed), task, FINETUNING)
+        train, validation = (
+            head.make_examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation)
+        )
+        return fit_model(head, train, validation, FINETUNING, 0.01, seed)
 
 
 def test_a_fit_learns_and_keeps_its_best_moment(task: Task, checkpoint: Path) -> None:
     found = fitted(task, checkpoint)
-    loss, answers = found.head.judged(found.head.examples(CheckpointTokenizer(checkpoint, 32), task.validation))
+    loss, answers = found.head.evaluate(found.head.make_examples(CheckpointTokenizer(checkpoint, 32), task.validation))
     assert found.best.score > 0.6
-    assert found.best == max(found.moments, key=ranking_key)
+    assert found.best == max(found.validation_points, key=ranking_key)
     assert (answers["predicted"] == task.validation["label"]).mean() == found.best.score
     assert loss == pytest.approx(found.best.loss)
 
@@ -65,10 +67,10 @@ def test_a_fit_begins_with_an_even_guess_and_changes_every_weight(task: Task, ch
     after = dict(fitted(task, checkpoint, random=False).head.encoder.named_parameters())
     same = [name for name, weight in before.items() if torch.equal(weight, after[name])]
     assert same == []
-    head = make_head(load_encoder(checkpoint, random=False, seed=0), task, RECIPE)
-    examples = head.examples(CheckpointTokenizer(checkpoint, 32), task.train)
-    head.begin(examples)
-    assert head.judged(examples)[0] == pytest.approx(math.log(3))
+    head = make_head(load_encoder(checkpoint, random=False, seed=0), task, FINETUNING)
+    examples = head.make_examples(CheckpointTokenizer(checkpoint, 32), task.train)
+    head.prepare_training(examples)
+    assert head.evaluate(examples)[0] == pytest.approx(math.log(3))
 
 
 def test_threads_and_random_state_are_put_back() -> None:
@@ -172,7 +174,7 @@ def test_weights_that_are_not_there_are_told(masked: Path, tmp_path: Path, caplo
     load_encoder(masked, random=False, seed=0)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(masked / name, tmp_path)
-    LanguageModel(masked, random=False, seed=0, most_tokens=32)
+    LanguageModel(masked, random=False, seed=0, max_tokens=32)
     assert "at random" not in caplog.text
-    LanguageModel(tmp_path, random=False, seed=0, most_tokens=32)
+    LanguageModel(tmp_path, random=False, seed=0, max_tokens=32)
     assert "weights, which begin at random: bert.encoder.layer.0." in caplog.text

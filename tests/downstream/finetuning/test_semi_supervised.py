@@ -26,7 +26,7 @@ def task(heldout: pl.DataFrame) -> Task:
 
 def test_a_text_is_believed_when_its_answer_is_sure() -> None:
     class Teacher:
-        def judged(self, examples: object) -> tuple[float, pl.DataFrame]:
+        def evaluate(self, examples: object) -> tuple[float, pl.DataFrame]:
             return 0.0, pl.DataFrame({"predicted": [1, 0, 2], "confidence": [0.9, 0.5, 0.8]})
 
     from tasks.downstream.heads import Example
@@ -38,9 +38,9 @@ def test_a_text_is_believed_when_its_answer_is_sure() -> None:
 def test_twins_learn_sure_answers_only(task: Task, checkpoint: Path) -> None:
     with use_one_thread():
         head = make_head(load_encoder(checkpoint, random=False, seed=0), task, FineTuning())
-        examples = head.examples(CheckpointTokenizer(checkpoint, 32), task.train)
-        head.begin(examples)
-        settings = UnlabelledTexts(way="consistency", confidence=0.5, word_drop=0.3)
+        examples = head.make_examples(CheckpointTokenizer(checkpoint, 32), task.train)
+        head.prepare_training(examples)
+        settings = UnlabelledTexts(method="consistency", min_confidence=0.5, token_dropout=0.3)
         none = ConsistencyLoss(settings, examples, 4, np.random.default_rng(0))(head)
         assert float(none.detach()) == 0.0  # an even guess over three classes
         torch.nn.init.normal_(head.head.weight, std=0.5)
@@ -52,23 +52,25 @@ def test_twins_learn_sure_answers_only(task: Task, checkpoint: Path) -> None:
 
 
 def test_twins_keep_the_ends(task: Task) -> None:
-    twins = ConsistencyLoss(UnlabelledTexts(word_drop=0.9), [], 4, np.random.default_rng(0))
-    made = [twins._with_gaps(list(range(20))) for _ in range(30)]
+    twins = ConsistencyLoss(UnlabelledTexts(token_dropout=0.9), [], 4, np.random.default_rng(0))
+    made = [twins._drop_tokens(list(range(20))) for _ in range(30)]
     assert all(each[0] == 0 and each[-1] == 19 and each == sorted(each) for each in made)
     assert np.mean([len(each) for each in made]) < 8
-    assert twins._with_gaps([]) == []
+    assert twins._drop_tokens([]) == []
 
 
 @pytest.mark.parametrize("way", ["pseudo-labels", "consistency"])
 def test_one_more_model_is_fitted(way: str, task: Task, checkpoint: Path, tmp_path: Path) -> None:
-    settings = UnlabelledTexts.model_validate({"way": way, "confidence": 0.5, "most": 30})
-    recipe = FineTuning(epochs=2, fewest_steps=12, batch=6, max_length=32, unlabelled=settings)
-    assert list_models(task, recipe) == ("pretrained", "random", "unlabelled")
+    settings = UnlabelledTexts.model_validate({"method": way, "min_confidence": 0.5, "max_texts": 30})
+    finetuning = FineTuning(epochs=2, min_steps=12, batch_size=6, max_length=32, unlabelled=settings)
+    assert list_models(task, finetuning) == ("pretrained", "random", "unlabelled")
     assert list_models(task, FineTuning()) == ("pretrained", "random")
     task.save(tmp_path / "task.parquet")
     made = {}
     for model in ("pretrained", "unlabelled"):
-        made[model] = fit_and_score(tmp_path / model, tmp_path / "task.parquet", checkpoint, recipe, model, 4, 0, 0.01)
+        made[model] = fit_and_score(
+            tmp_path / model, tmp_path / "task.parquet", checkpoint, finetuning, model, 4, 0, 0.01
+        )
     assert made["unlabelled"]["metrics"]["accuracy"] > 0.5
     assert made["unlabelled"]["curve"] != made["pretrained"]["curve"]
 
@@ -76,20 +78,22 @@ def test_one_more_model_is_fitted(way: str, task: Task, checkpoint: Path, tmp_pa
 def test_a_file_of_texts(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("oak and birch\n\nmast\n", encoding="utf-8")
-    found = load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(path)), task)
+    found = load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(path)), task)
     assert found["text"].to_list() == ["oak and birch", "mast"]
-    assert set(load_unlabelled_texts(UnlabelledTexts(way="consistency"), task)["text"]) == set(task.train["text"])
-    assert len(load_unlabelled_texts(UnlabelledTexts(way="consistency", most=5), task)) == 5
-    one = UnlabelledTexts(way="consistency", file=str(path)).semantic()
+    assert set(load_unlabelled_texts(UnlabelledTexts(method="consistency"), task)["text"]) == set(task.train["text"])
+    assert len(load_unlabelled_texts(UnlabelledTexts(method="consistency", max_texts=5), task)) == 5
+    one = UnlabelledTexts(method="consistency", file=str(path)).semantic()
     path.write_text("\n")
-    assert UnlabelledTexts(way="consistency", file=str(path)).semantic() != one
+    assert UnlabelledTexts(method="consistency", file=str(path)).semantic() != one
     with pytest.raises(StageFailure, match="has no text"):
-        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(path)), task)
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(path)), task)
     with pytest.raises(StageFailure, match="cannot be read"):
-        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(tmp_path)), task)
-    with pytest.raises(StageFailure, match=r"none does not exist\. Correct the path in evaluate\.recipe\.unlabelled"):
-        load_unlabelled_texts(UnlabelledTexts(way="consistency", file=str(tmp_path / "none")), task)
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(tmp_path)), task)
+    with pytest.raises(
+        StageFailure, match=r"none does not exist\. Correct the path in evaluate\.finetuning\.unlabelled"
+    ):
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(tmp_path / "none")), task)
 
 
 def test_what_is_not_used_does_not_enter_the_key() -> None:
-    assert UnlabelledTexts().semantic() == UnlabelledTexts(most=3).semantic()
+    assert UnlabelledTexts().semantic() == UnlabelledTexts(max_texts=3).semantic()

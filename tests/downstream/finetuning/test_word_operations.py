@@ -25,7 +25,13 @@ def synonyms(tmp_path: Path) -> Path:
 
 
 def operations(synonyms: Path | str, *names: str, share: float = 0.1, segmenter: str = "characters") -> WordOperations:
-    given = {"way": "words", "operations": names, "share": share, "synonyms": str(synonyms), "segmenter": segmenter}
+    given = {
+        "method": "words",
+        "operations": names,
+        "word_fraction": share,
+        "synonyms_file": str(synonyms),
+        "segmenter": segmenter,
+    }
     return WordOperations(Augmentation.model_validate(given))
 
 
@@ -81,7 +87,7 @@ def test_the_operations_take_turns(synonyms: Path) -> None:
 
 def test_chinese_has_characters_for_words() -> None:
     made = operations("", "swap")
-    assert made.words("这部 film 很好看，3D!") == [*"这部", "film", *"很好看", "，3D!"]
+    assert made.split_words("这部 film 很好看，3D!") == [*"这部", "film", *"很好看", "，3D!"]
     text = "这部电影真的很好看"
     for each in copies(made, text):
         assert each != text
@@ -91,7 +97,7 @@ def test_chinese_has_characters_for_words() -> None:
 def test_chinese_words_as_jieba_finds_them(synonyms: Path) -> None:
     pytest.importorskip("rjieba", reason="the extra `chinese` is not installed")
     made = operations(synonyms, "synonyms", share=0.9, segmenter="jieba")
-    assert made.words("电影 very good 好看") == ["电影", "very", "good", "好看"]
+    assert made.split_words("电影 very good 好看") == ["电影", "very", "good", "好看"]
     assert made("这部电影很好看", 0, np.random.default_rng(0)) == "这部影片很精彩"
 
 
@@ -124,21 +130,23 @@ def test_a_bad_line_is_named(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(StageFailure, match=message):
         operations(path, "synonyms")
-    with pytest.raises(StageFailure, match=r"does not exist\. Correct the path in evaluate\.recipe\.augmentation\.syn"):
+    with pytest.raises(
+        StageFailure, match=r"does not exist\. Correct the path in evaluate\.finetuning\.augmentation\.syn"
+    ):
         operations(tmp_path / "none", "synonyms")
 
 
 def test_what_is_not_there_is_not_used() -> None:
-    assert Augmentation(way="words").used == ["swap", "deletion"]
+    assert Augmentation(method="words").used == ["swap", "deletion"]
     with pytest.raises(ValidationError, match="synonyms and insertion need a file of synonyms"):
-        Augmentation(way="words", operations=["synonyms", "insertion"])
+        Augmentation(method="words", operations=["synonyms", "insertion"])
     with pytest.raises(ValidationError, match="needs two models"):
-        Augmentation.model_validate({"way": "back-translation", "there": {"folder": "somewhere"}})
+        Augmentation.model_validate({"method": "back-translation", "forward_model": {"folder": "somewhere"}})
 
 
 def test_the_content_of_the_file_enters_the_key(synonyms: Path, tmp_path: Path) -> None:
     def key(**given: object) -> object:
-        return Augmentation.model_validate({"way": "words", "synonyms": str(synonyms)} | given).semantic()
+        return Augmentation.model_validate({"method": "words", "synonyms_file": str(synonyms)} | given).semantic()
 
     before, other = key(), tmp_path / "other.txt"
     other.write_bytes(synonyms.read_bytes())

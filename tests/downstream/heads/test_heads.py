@@ -23,7 +23,7 @@ from tasks.downstream.task_types.relations import Relations
 from tasks.downstream.task_types.tags import Tags
 
 TREES, SHIPS, MUSIC = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"], ["violin", "chord", "drum"]
-RECIPE = FineTuning(epochs=6, fewest_steps=40, batch=8, max_length=32)
+FINETUNING = FineTuning(epochs=6, min_steps=40, batch_size=8, max_length=32)
 
 
 def words(rng: np.random.Generator, *among: str, many: int = 5) -> list[str]:
@@ -94,19 +94,19 @@ def made(kind: str) -> Task:
             return task(kind, Relations, relations(rng), ["ship", "tree"])
 
 
-def fitted(data: Task, checkpoint: Path, recipe: FineTuning = RECIPE) -> FittedModel:
-    tokens = CheckpointTokenizer(checkpoint, recipe.max_length)
+def fitted(data: Task, checkpoint: Path, finetuning: FineTuning = FINETUNING) -> FittedModel:
+    tokens = CheckpointTokenizer(checkpoint, finetuning.max_length)
     with use_one_thread():
-        head = make_head(load_encoder(checkpoint, random=False, seed=0), data, recipe)
-        train, validation = (head.examples(tokens, part) for part in (data.train, data.validation))
-        return fit_model(head, head.learnable(train), validation, recipe, 0.01, 0)
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), data, finetuning)
+        train, validation = (head.make_examples(tokens, part) for part in (data.train, data.validation))
+        return fit_model(head, head.select_learnable(train), validation, finetuning, 0.01, 0)
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
 def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
     data = kind_of(made(kind)).checked(made(kind))
     head = fitted(data, checkpoint).head
-    _, answers = head.judged(head.examples(CheckpointTokenizer(checkpoint, 32), data.test))
+    _, answers = head.evaluate(head.make_examples(CheckpointTokenizer(checkpoint, 32), data.test))
     scores = kind_of(data).scores(data, data.test, answers)
     assert scores[kind_of(data).metrics[0]].value > 0.8
     told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
@@ -115,26 +115,26 @@ def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("way", ["full", "head_only"])
 def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, way: str) -> None:
-    data, recipe = made("answers"), FineTuning.model_validate(RECIPE.model_dump() | {"adapt": {"kind": way}})
-    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, recipe)
-    whole = head.examples(CheckpointTokenizer(checkpoint, 16), data.train)
+    data, finetuning = made("answers"), FineTuning.model_validate(FINETUNING.model_dump() | {"method": {"kind": way}})
+    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, finetuning)
+    whole = head.make_examples(CheckpointTokenizer(checkpoint, 16), data.train)
     if way == "head_only":
         whole = attach_features(head, whole)
-    learnt = head.learnable(whole)
-    assert sum(map(head.num_places, learnt)) < 0.7 * sum(map(head.num_places, whole))
+    learnt = head.select_learnable(whole)
+    assert sum(map(head.count_units, learnt)) < 0.7 * sum(map(head.count_units, whole))
     assert all(part.start >= 0 for each in learnt for part in each.target[0])
-    head.begin(learnt)
+    head.prepare_training(learnt)
     torch.nn.init.normal_(head.head.weight)
     with torch.no_grad():
-        assert head.loss(learnt).item() == pytest.approx(head.loss(whole).item(), rel=1e-5)
+        assert head.compute_loss(learnt).item() == pytest.approx(head.compute_loss(whole).item(), rel=1e-5)
 
 
 def test_two_texts_may_be_read_together(checkpoint: Path) -> None:
     data = made("classes")
-    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning(pairs="together"))
+    head = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning(pair_encoding="joint"))
     apart = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning())
     tokens = CheckpointTokenizer(checkpoint, 32)
-    one, two = head.examples(tokens, data.test)[0], apart.examples(tokens, data.test)[0]
+    one, two = head.make_examples(tokens, data.test)[0], apart.make_examples(tokens, data.test)[0]
     assert not one.second
     assert two.second
     assert len(one.ids) >= len(two.ids) + len(two.second)
@@ -144,7 +144,7 @@ def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
     data = made("tags")
     long = frame([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], Tags.columns)
     head = fitted(data, checkpoint).head
-    _, answers = head.judged(head.examples(CheckpointTokenizer(checkpoint, 32), long))
+    _, answers = head.evaluate(head.make_examples(CheckpointTokenizer(checkpoint, 32), long))
     (tags,) = answers["predicted"].to_list()
     assert len(tags) == 80
     assert set(tags[40:]) == {1}

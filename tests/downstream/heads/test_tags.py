@@ -85,10 +85,13 @@ def test_a_tag_may_depend_on_what_follows(family: str, request: pytest.FixtureRe
         rows.append({"words": words, "tags": [0 if number % 2 else 2, 2, 2, 2], "between": " ", "origin": ""})
     part = frame(rows, Tags.columns)
     data = Task("made", "", "tags", ["B-LONG", "B-SHORT", "O"], part[:60], part[60:70], part[70:], [])
-    recipe, tokens = FineTuning(epochs=6, fewest_steps=40, batch=8, max_length=32), CheckpointTokenizer(folder, 32)
+    finetuning, tokens = (
+        FineTuning(epochs=6, min_steps=40, batch_size=8, max_length=32),
+        CheckpointTokenizer(folder, 32),
+    )
     with use_one_thread():
-        head = make_head(load_encoder(folder, random=False, seed=0), data, recipe)
-        train, validation = (head.examples(tokens, each) for each in (data.train, data.validation))
-        best = fit_model(head, train, validation, recipe, 0.01, 0).head
-        _, answers = best.judged(best.examples(tokens, data.test))
+        head = make_head(load_encoder(folder, random=False, seed=0), data, finetuning)
+        train, validation = (head.make_examples(tokens, each) for each in (data.train, data.validation))
+        best = fit_model(head, train, validation, finetuning, 0.01, 0).head
+        _, answers = best.evaluate(best.make_examples(tokens, data.test))
     assert kind_of(data).scores(data, data.test, answers)["f1"].value == 1

@@ -57,7 +57,7 @@ CONFIGS: dict[str, PreTrainedConfig] = {
         decoder_start_token_id=3,
     ),
 }
-RECIPE = FineTuning(fewest_steps=110, epochs=1, batch=16, max_length=16, max_target=6, weight_decay=0.0)
+FINETUNING = FineTuning(min_steps=110, epochs=1, batch_size=16, max_length=16, max_target_length=6, weight_decay=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -93,17 +93,17 @@ def task(num: int = 64, longest: int = 3) -> Task:
     return Task("ships", "", "texts", [], made[: num // 2], made[num // 2 :], made[num // 2 :], [])
 
 
-def writer(folder: Path, recipe: FineTuning = RECIPE) -> TextGenerationModel:
-    return TextGenerationModel.loaded(folder, task(), recipe, random=False, seed=0).eval()
+def writer(folder: Path, finetuning: FineTuning = FINETUNING) -> TextGenerationModel:
+    return TextGenerationModel.load(folder, task(), finetuning, random=False, seed=0).eval()
 
 
 def test_a_mapping_of_words_is_learnt(folder: Path) -> None:
     data = task(longest=2)
     with use_one_thread():
-        head = TextGenerationModel.loaded(folder, data, RECIPE, random=False, seed=0)
-        parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
-        found = fit_model(head, *parts, RECIPE, 0.005, 0)
-        loss, answers = head.judged(parts[1])
+        head = TextGenerationModel.load(folder, data, FINETUNING, random=False, seed=0)
+        parts = [head.make_examples(head.tokenizer, part) for part in (data.train, data.validation)]
+        found = fit_model(head, *parts, FINETUNING, 0.005, 0)
+        loss, answers = head.evaluate(parts[1])
     scores = kind_of(data).scores(data, data.validation, answers)
     assert scores["rougeL"].value > 0.8
     assert scores["unended"].value < 0.2
@@ -115,11 +115,11 @@ def test_only_the_target_is_learnt(folder: Path) -> None:
     """The loss is the sum of the true tokens' log-likelihoods, each foretold from the source and those before it."""
     made = writer(folder)
     source, target = [5, 6, 7, 3], [8, 9, 3]
-    losses = made.writer.losses([source], [target]).tolist()
-    stock, start = made.writer.body, made.writer.start
+    losses = made.generator.compute_losses([source], [target]).tolist()
+    stock, start = made.generator.body, made.generator.start_id
     for place, token in enumerate(target):
         with torch.no_grad():
-            if made.writer.has_encoder:
+            if made.generator.has_encoder:
                 given = {"input_ids": [source], "decoder_input_ids": [[start, *target[:place]]]}
             else:
                 given = {"input_ids": [[*source, *target[:place]]]}
@@ -132,21 +132,21 @@ def test_what_stands_beside_a_text_changes_nothing(folder: Path) -> None:
     made = writer(folder)
     sources = [[5, 3], [6, 7, 8, 9, 10, 3], [11, 12, 3]]
     targets = [[13, 14, 15, 3], [16, 3], [17, 18, 3]]
-    together = made.writer.losses(sources, targets)
-    alone = [made.writer.losses([source], [target]) for source, target in zip(sources, targets, strict=True)]
+    together = made.generator.compute_losses(sources, targets)
+    alone = [made.generator.compute_losses([source], [target]) for source, target in zip(sources, targets, strict=True)]
     assert torch.allclose(together, torch.cat(alone), atol=1e-5)
     for beams in (1, 3):
-        written = made.writer.written(sources, 6, beams)
-        assert written == [made.writer.written([each], 6, beams)[0] for each in sources]
+        written = made.generator.generate(sources, 6, beams)
+        assert written == [made.generator.generate([each], 6, beams)[0] for each in sources]
         assert all(0 < len(each) <= 6 for each in written)
 
 
 def test_one_seed_gives_one_model_and_random_weights_others(folder: Path) -> None:
     sources, targets = [[5, 6, 3]], [[7, 8, 3]]
     first, again, other, stored = (
-        TextGenerationModel.loaded(folder, task(), RECIPE, random=random, seed=seed)
+        TextGenerationModel.load(folder, task(), FINETUNING, random=random, seed=seed)
         .eval()
-        .writer.losses(sources, targets)
+        .generator.compute_losses(sources, targets)
         for random, seed in ((True, 0), (True, 0), (True, 1), (False, 1))
     )
     assert torch.equal(first, again)
@@ -155,17 +155,17 @@ def test_one_seed_gives_one_model_and_random_weights_others(folder: Path) -> Non
 
 
 def test_what_is_cut_is_counted(folder: Path) -> None:
-    made = writer(folder, FineTuning(max_length=8, max_target=4))
+    made = writer(folder, FineTuning(max_length=8, max_target_length=4))
     rows = [
         {"text": "oak " * 7, "wanted": ["sail " * 3], "origin": ""},
         {"text": "oak " * 8, "wanted": ["sail " * 4], "origin": ""},
     ]
     table = frame(rows, Texts.columns)
-    examples = made.examples(made.tokens, table)
+    examples = made.make_examples(made.tokenizer, table)
     assert [len(each.ids) for each in examples] == [8, 8]
     assert [len(each.target.ids) for each in examples] == [4, 4]
-    assert {each.ids[-1] for each in examples} == {each.target.ids[-1] for each in examples} == {made.writer.end}
-    _, answers = made.judged(examples)
+    assert {each.ids[-1] for each in examples} == {each.target.ids[-1] for each in examples} == {made.generator.end_id}
+    _, answers = made.evaluate(examples)
     assert answers["source_cut"].to_list() == answers["target_cut"].to_list() == [False, True]
     scores = Texts().scores(task(), table, answers)
     assert (scores["source_cut"].value, scores["target_cut"].value) == (0.5, 0.5)
@@ -178,10 +178,10 @@ def test_a_text_ends_once() -> None:
 
 
 def test_a_decoder_leaves_room_for_the_target(checkpoint: Path) -> None:
-    made = writer(checkpoint, FineTuning(max_length=64, max_target=20))
-    assert (made.most_source, made.most_target) == (44, 20)
+    made = writer(checkpoint, FineTuning(max_length=64, max_target_length=20))
+    assert (made.max_source_length, made.max_target_length) == (44, 20)
     with pytest.raises(StageFailure, match="64 positions has no room for a text before one of 60 tokens"):
-        TextGenerationModel.check(checkpoint, FineTuning(max_target=60))
+        TextGenerationModel.check_support(checkpoint, FineTuning(max_target_length=60))
 
 
 def test_settings_of_a_stock_folder_do_not_decide(checkpoint: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_settings_of_a_stock_folder_do_not_decide(checkpoint: Path, tmp_path: Pa
     model.save_pretrained(tmp_path)
     with_tokenizer(tmp_path, checkpoint)
     sources = [[5, 6, 3], [7, 3]]
-    assert writer(tmp_path).writer.written(sources, 6, 1) == writer(checkpoint).writer.written(sources, 6, 1)
+    assert writer(tmp_path).generator.generate(sources, 6, 1) == writer(checkpoint).generator.generate(sources, 6, 1)
 
 
 def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
     BertForMaskedLM(BertConfig(vocab_size=40, **shape)).save_pretrained(tmp_path)
     with_tokenizer(tmp_path, checkpoint)
     task().save(tmp_path / "ships.parquet")
-    settings = Evaluate(recipe=RECIPE)
+    settings = Evaluate(finetuning=FINETUNING)
     with pytest.raises(StageFailure, match="BertForMaskedLM, which writes no text"):
         suited(settings, tmp_path, [tmp_path / "ships.parquet"])
     with pytest.raises(StageFailure, match="BertForMaskedLM, which writes no text"):
@@ -208,19 +208,19 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(tmp_path)
-    tokenizer = CheckpointTokenizer(checkpoint, 8).tokenizer.backend_tokenizer
+    tokenizer = CheckpointTokenizer(checkpoint, 8).hf_tokenizer.backend_tokenizer
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(tmp_path)
     with pytest.raises(StageFailure, match="has no end token"):
-        TextGenerationModel.check(tmp_path, RECIPE)
+        TextGenerationModel.check_support(tmp_path, FINETUNING)
 
 
 def test_less_data_than_a_batch_is_enough(checkpoint: Path) -> None:
     data = task(num=4)
-    recipe = FineTuning(fewest_steps=2, batch=8, max_length=16, max_target=6)
+    finetuning = FineTuning(min_steps=2, batch_size=8, max_length=16, max_target_length=6)
     with use_one_thread():
-        head = TextGenerationModel.loaded(checkpoint, data, recipe, random=True, seed=0)
-        examples = head.examples(head.tokens, data.train)
-        assert len(fit_model(head, examples, examples, recipe, 0.01, 0).losses) == 2
+        head = TextGenerationModel.load(checkpoint, data, finetuning, random=True, seed=0)
+        examples = head.make_examples(head.tokenizer, data.train)
+        assert len(fit_model(head, examples, examples, finetuning, 0.01, 0).losses) == 2
 
 
 def test_words_for_bleu_follow_the_script() -> None:

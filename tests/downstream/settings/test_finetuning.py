@@ -25,7 +25,7 @@ def test_lower_layers_learn_slower(checkpoint: Path) -> None:
     assert share[id(body.h[0].mlp.c_fc.weight)] == 0.5
     assert share[id(body.wte.weight)] == 0.25
     groups = make_optimizer(head, FineTuning(layer_decay=0.5), 0.1).param_groups
-    assert {group["share"] for group in groups} == {1, 0.5, 0.25}
+    assert {group["rate_factor"] for group in groups} == {1, 0.5, 0.25}
     assert sum(len(group["params"]) for group in groups) == len(list(head.parameters()))
 
 
@@ -50,5 +50,5 @@ def test_other_ways_settings_do_not_enter_the_key() -> None:
         return OneOf[AdaptationMethod].model_validate({"kind": "full", "lora": {"rank": rank}}).semantic()
 
     assert way(4) == way(8)
-    recipe = FineTuning.model_validate({"adapt": {"kind": "lora", "lora": {"rank": 4}}})
-    assert FineTuning.model_validate_json(recipe.model_dump_json()) == recipe
+    finetuning = FineTuning.model_validate({"method": {"kind": "lora", "lora": {"rank": 4}}})
+    assert FineTuning.model_validate_json(finetuning.model_dump_json()) == finetuning

@@ -21,7 +21,7 @@ from tasks.downstream.task_types.stereotypes import Stereotypes
 from tasks.downstream.zero_shot import answer_zero_shot
 from tasks.errors import StageFailure
 
-RECIPE = FineTuning(max_length=32)
+FINETUNING = FineTuning(max_length=32)
 SAID = {"text": "the oak and", "group": "", "count": 4, "length": 6, "origin": ""}
 
 
@@ -37,7 +37,7 @@ def pairs() -> Task:
 
 
 def test_the_cosine_of_the_last_states(masked: Path) -> None:
-    answers = answer_zero_shot(pairs(), masked, RECIPE, "pretrained", 0)
+    answers = answer_zero_shot(pairs(), masked, FINETUNING, "pretrained", 0)
     encoder, tokens = load_encoder(masked, random=False, seed=0).eval(), CheckpointTokenizer(masked, 32)
     with torch.no_grad():
         one, other = (
@@ -59,7 +59,7 @@ def test_a_question_that_is_its_document_finds_it(family: str, request: pytest.F
     documents = [{"text": text, "relevant": []} for text in texts]
     questions = [{"text": text, "relevant": [number]} for number, text in enumerate(texts)]
     task = made(Retrieval, questions, [], documents)
-    answers = answer_zero_shot(task, request.getfixturevalue(family), RECIPE, "random", 3)
+    answers = answer_zero_shot(task, request.getfixturevalue(family), FINETUNING, "random", 3)
     assert answers["first"].to_list() == [0, 1, 2, 3]
     scores = kind_of(task).scores(task, task.test, answers)
     assert scores["ndcg@10"].value == 1
@@ -74,11 +74,11 @@ def biased() -> Task:
 
 
 def test_a_masked_model_is_asked_for_the_tokens_that_both_sentences_share(masked: Path) -> None:
-    (first, _) = answer_zero_shot(biased(), masked, RECIPE, "pretrained", 0)["likelihoods"].to_list()
-    model = LanguageModel(masked, random=False, seed=0, most_tokens=32)
+    (first, _) = answer_zero_shot(biased(), masked, FINETUNING, "pretrained", 0)["likelihoods"].to_list()
+    model = LanguageModel(masked, random=False, seed=0, max_tokens=32)
     for found, text in zip(first, ["the old captain", "the new captain"], strict=True):
-        (window,) = model.windows([text])
-        (alone,) = model.judged([window.counting([True, False, True])], 1)
+        (window,) = model.split_into_windows([text])
+        (alone,) = model.score_windows([window.restrict_to([True, False, True])], 1)
         assert found == pytest.approx(-alone.nats)
         assert alone.tokens == 2
 
@@ -88,18 +88,20 @@ def test_a_sentence_that_does_not_fit_is_named(masked: Path) -> None:
     row = {"options": ["the oak " * 20, "the sail"], "direction": "stereo", "prompt": "", "right": 0, "group": ""}
     long = frame([row | {"origin": "a.csv, row 7"}], Stereotypes.columns)
     with pytest.raises(StageFailure, match=r"a.csv, row 7: a sentence has more than the 32 tokens"):
-        answer_zero_shot(replace(task, test=task.test.vstack(long)), masked, RECIPE, "pretrained", 0)
+        answer_zero_shot(replace(task, test=task.test.vstack(long)), masked, FINETUNING, "pretrained", 0)
 
 
 def test_a_causal_model_is_asked_for_whole_sentences(checkpoint: Path) -> None:
-    found = answer_zero_shot(biased(), checkpoint, RECIPE, "pretrained", 0)["likelihoods"].to_list()
-    seen = LanguageModel(checkpoint, random=False, seed=0, most_tokens=32).seen(biased().test["options"][1])
+    found = answer_zero_shot(biased(), checkpoint, FINETUNING, "pretrained", 0)["likelihoods"].to_list()
+    seen = LanguageModel(checkpoint, random=False, seed=0, max_tokens=32).compute_likelihoods(
+        biased().test["options"][1]
+    )
     assert found[1] == pytest.approx([-each.nats for each in seen])
 
 
 def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
     task = made(Continuations, [SAID, SAID | {"text": "oak " * 99}], ["oak", "sail"], [])
-    first, again, other = (answer_zero_shot(task, checkpoint, RECIPE, "random", seed) for seed in (0, 0, 1))
+    first, again, other = (answer_zero_shot(task, checkpoint, FINETUNING, "random", seed) for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
     told = first["continuations"].to_list()
@@ -111,18 +113,20 @@ def test_continuations_are_those_of_their_seed(checkpoint: Path) -> None:
 
 def test_a_masked_model_goes_on_with_nothing(masked: Path) -> None:
     with pytest.raises(StageFailure, match="a masked one, which goes on with no text"):
-        answer_zero_shot(made(Continuations, [SAID], ["oak"], []), masked, RECIPE, "pretrained", 0)
+        answer_zero_shot(made(Continuations, [SAID], ["oak"], []), masked, FINETUNING, "pretrained", 0)
 
 
 def test_continuations_leave_room_for_a_prompt(checkpoint: Path) -> None:
     with pytest.raises(StageFailure, match="continuations of 40 tokens leave no room for a prompt in 32"):
-        answer_zero_shot(made(Continuations, [SAID | {"length": 40}], ["oak"], []), checkpoint, RECIPE, "pretrained", 0)
+        answer_zero_shot(
+            made(Continuations, [SAID | {"length": 40}], ["oak"], []), checkpoint, FINETUNING, "pretrained", 0
+        )
 
 
 def test_answers_are_in_the_order_of_the_rows(checkpoint: Path) -> None:
-    answers = answer_zero_shot(pairs(), checkpoint, RECIPE, "pretrained", 0)
+    answers = answer_zero_shot(pairs(), checkpoint, FINETUNING, "pretrained", 0)
     turned = pairs().test.reverse()
     task = Task("made", "", "similarities", [], turned.clear(), turned.clear(), turned, [0])
-    again = answer_zero_shot(task, checkpoint, RECIPE, "pretrained", 0)
+    again = answer_zero_shot(task, checkpoint, FINETUNING, "pretrained", 0)
     assert np.allclose(answers["predicted"], again["predicted"].reverse())
     assert isinstance(answers, pl.DataFrame)
