@@ -316,14 +316,14 @@ def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, m
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     rows = pl.read_parquet(draft.path / "scores.parquet").filter(model="stock-bert")
     assert set(rows["benchmark"]) == {"site_section"}
-    why = "the model in stock-bert is a masked one, which goes on with no text"
+    why = "the model in stock-bert is a masked language model, which cannot continue a text"
     assert json.loads((draft.path / "scores.json").read_text())["benchmarks"]["prompts"]["left out"] == {
         "stock-bert": why
     }
     for name in ("summary.md", "report.html"):
         assert f"The checkpoint stock-bert is left out: {why}." in (draft.path / name).read_text()
     alone = {"site_section": {"enabled": False}, "toxicity": toxicity}
-    with pytest.raises(StageFailure, match="goes on with no text"):
+    with pytest.raises(StageFailure, match="cannot continue a text"):
         run(Evaluate.model_validate(changed | {"benchmarks": alone}), "alone")
 
 

@@ -116,7 +116,7 @@ class TextGenerator(Backbone):
         return settings is not None and settings.peft_type == "PROMPT_TUNING"
 
     def _prepend_prompt(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
-        """Put the soft prompt before the texts, as peft 0.21 does for a decoder; but padding takes no positions here."""
+        """Put the soft prompt before the texts, as peft 0.21 does in decoders; but padding takes no positions here."""
         prompt_BPD = self.body.get_prompt(len(input_ids))
         return {
             "input_ids": input_ids,

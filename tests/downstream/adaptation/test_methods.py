@@ -25,7 +25,7 @@ from tasks.downstream.task_types.classes import Classes
 from tasks.errors import StageFailure
 
 # what of a GPT-2 of one layer may move
-LEARNS: dict[str, Callable[[str], bool]] = {
+IS_TRAINABLE: dict[str, Callable[[str], bool]] = {
     "adapter": lambda name: "bottleneck" in name or "ln_" in name,
     "full": lambda name: True,
     "head_only": lambda name: False,
@@ -38,21 +38,21 @@ LEARNS: dict[str, Callable[[str], bool]] = {
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
-    return made
+    (site_task,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    return site_task
 
 
 def make_finetuning(kind: str, **settings: object) -> FineTuning:
-    way = OneOf[AdaptationMethod](kind=kind)
-    return FineTuning(method=way, epochs=4, min_steps=16, batch_size=6, max_length=32, **settings)
+    method = OneOf[AdaptationMethod](kind=kind)
+    return FineTuning(method=method, epochs=4, min_steps=16, batch_size=6, max_length=32, **settings)
 
 
-def fitted(task: Task, checkpoint: Path, finetuning: FineTuning) -> FittedModel:
+def fit_classifier(task: Task, checkpoint: Path, finetuning: FineTuning) -> FittedModel:
     with use_one_thread():
         head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
-        tokens = CheckpointTokenizer(checkpoint, 32, finetuning.method.chosen.reserved_positions)
+        tokenizer = CheckpointTokenizer(checkpoint, 32, finetuning.method.chosen.reserved_positions)
         train, validation = (
-            head.make_examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation)
+            head.make_examples(tokenizer, part) for part in (Classes().sample(task, 8, 0), task.validation)
         )
         return fit_model(head, train, validation, finetuning, 0.01, 0)
 
@@ -62,27 +62,27 @@ def encoder(checkpoint: Path) -> Encoder:
     return load_encoder(checkpoint, random=False, seed=0)
 
 
-def test_every_way_is_tried() -> None:
-    assert set(discover_blocks(AdaptationMethod)) == set(LEARNS)
+def test_every_method_is_tested() -> None:
+    assert set(discover_blocks(AdaptationMethod)) == set(IS_TRAINABLE)
     assert all(block.__doc__ for block in discover_blocks(AdaptationMethod).values())
 
 
-@pytest.mark.parametrize("kind", LEARNS)
+@pytest.mark.parametrize("kind", IS_TRAINABLE)
 def test_it_learns_and_moves_its_own_weights_only(kind: str, task: Task, checkpoint: Path, encoder: Encoder) -> None:
     finetuning = make_finetuning(kind)
-    found = fitted(task, checkpoint, finetuning)
-    assert found.best.score > 0.6
-    assert np.mean(found.losses[-4:]) < 0.8 * found.losses[0]
+    fitted = fit_classifier(task, checkpoint, finetuning)
+    assert fitted.best.score > 0.6
+    assert np.mean(fitted.losses[-4:]) < 0.8 * fitted.losses[0]
     before = {name.removeprefix("base_model."): weight for name, weight in encoder.body.state_dict().items()}
-    weights = {name.removeprefix("base_model."): each for name, each in found.head.encoder.body.named_parameters()}
-    learning = {name for name, weight in weights.items() if weight.requires_grad}
-    assert learning == {name for name in weights if LEARNS[kind](name)}
+    weights = {name.removeprefix("base_model."): weight for name, weight in fitted.head.encoder.body.named_parameters()}
+    trainable = {name for name, weight in weights.items() if weight.requires_grad}
+    assert trainable == {name for name in weights if IS_TRAINABLE[kind](name)}
     moved = {
         name
         for name, weight in weights.items()
         if (old := before.get(name.replace(".base_layer.", "."))) is not None and not torch.equal(old, weight)
     }
-    assert moved == learning & before.keys()
+    assert moved == trainable & before.keys()
 
 
 @torch.no_grad()
@@ -97,7 +97,7 @@ def test_new_weights_change_nothing_at_first(checkpoint: Path, encoder: Encoder)
 
 @pytest.mark.parametrize("kind", ["adapter", "lora", "prompt"])
 def test_one_seed_gives_one_fit(kind: str, task: Task, checkpoint: Path) -> None:
-    one, other = (fitted(task, checkpoint, make_finetuning(kind)).losses for _ in range(2))
+    one, other = (fit_classifier(task, checkpoint, make_finetuning(kind)).losses for _ in range(2))
     assert one == other
 
 
@@ -107,7 +107,7 @@ BODIES: dict[str, PretrainedConfig] = {
 }
 
 
-def adapted(family: str, kind: str, folder: Path) -> Encoder:
+def load_adapted(family: str, kind: str, folder: Path) -> Encoder:
     AutoModel.from_config(BODIES[family]).save_pretrained(folder)
     encoder = load_encoder(folder, random=False, seed=0)
     OneOf[AdaptationMethod](kind=kind).chosen.apply(encoder)
@@ -115,13 +115,13 @@ def adapted(family: str, kind: str, folder: Path) -> Encoder:
 
 
 @pytest.mark.parametrize("family", BODIES)
-@pytest.mark.parametrize("kind", sorted(set(LEARNS) - {"head_only"}))
+@pytest.mark.parametrize("kind", sorted(set(IS_TRAINABLE) - {"head_only"}))
 def test_other_families_get_gradients(family: str, kind: str, tmp_path: Path) -> None:
     if (family, kind) == ("t5", "prefix"):
         with pytest.raises(StageFailure, match="t5 takes no keys"):
-            adapted(family, kind, tmp_path)
+            load_adapted(family, kind, tmp_path)
         return
-    encoder = adapted(family, kind, tmp_path)
+    encoder = load_adapted(family, kind, tmp_path)
     features = encoder(pad_batch([[5, 6, 7], [8, 9]]))
     assert features.shape == (2, 3 * 16)
     (features**2).sum().backward()
@@ -133,39 +133,39 @@ def test_a_probe_sees_the_encoder_once(task: Task, checkpoint: Path, tmp_path: P
     with use_one_thread():
         head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
         plain = head.make_examples(CheckpointTokenizer(checkpoint, 32), task.validation)
-        kept = attach_features(head, plain)
-        head.prepare_training(kept)
+        with_features = attach_features(head, plain)
+        head.prepare_training(with_features)
         head.eval()
-        assert torch.allclose(head.compute_outputs(kept), head.compute_outputs(plain), atol=1e-5)
-        assert torch.allclose(head.get_features(kept), head.encode(plain), atol=1e-5)
+        assert torch.allclose(head.compute_outputs(with_features), head.compute_outputs(plain), atol=1e-5)
+        assert torch.allclose(head.get_features(with_features), head.encode(plain), atol=1e-5)
         FrozenFeatures.write(head, plain, tmp_path / "some.npy")
-        read = FrozenFeatures.load(tmp_path / "some.npy").attach_to(plain[3:5], [3, 4])
-    assert torch.equal(head.get_features(read), head.get_features(kept[3:5]))
+        from_file = FrozenFeatures.load(tmp_path / "some.npy").attach_to(plain[3:5], [3, 4])
+    assert torch.equal(head.get_features(from_file), head.get_features(with_features[3:5]))
 
 
 def test_the_probe_of_kept_features_is_the_probe(task: Task, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = fitted(task, checkpoint, make_finetuning("head_only"))
-    monkeypatch.setattr("tasks.downstream.finetuning.loop.with_features", lambda head, examples: examples)
+    with_features = fit_classifier(task, checkpoint, make_finetuning("head_only"))
+    monkeypatch.setattr("tasks.downstream.finetuning.loop.attach_features", lambda head, examples: examples)
     monkeypatch.setattr(Encoder, "train", lambda self, mode=True: self)  # GPT-2's dropout is not of this comparison
-    seen = fitted(task, checkpoint, make_finetuning("head_only"))
-    assert np.allclose(kept.losses, seen.losses, atol=1e-4)
-    assert torch.allclose(kept.head.head.weight, seen.head.head.weight, atol=1e-4)
+    without_features = fit_classifier(task, checkpoint, make_finetuning("head_only"))
+    assert np.allclose(with_features.losses, without_features.losses, atol=1e-4)
+    assert torch.allclose(with_features.head.head.weight, without_features.head.head.weight, atol=1e-4)
 
 
 def test_too_many_layers_are_refused(encoder: Encoder) -> None:
-    way = OneOf[AdaptationMethod].model_validate({"kind": "last_layers", "last_layers": {"num_layers": 3}})
+    method = OneOf[AdaptationMethod].model_validate({"kind": "last_layers", "last_layers": {"num_layers": 3}})
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
-        way.chosen.apply(encoder)
+        method.chosen.apply(encoder)
 
 
-def test_an_encoder_that_a_way_does_not_suit_is_refused_before_any_fit(checkpoint: Path) -> None:
-    way = OneOf[AdaptationMethod].model_validate(
+def test_an_encoder_that_a_method_does_not_suit_is_refused_before_any_fit(checkpoint: Path) -> None:
+    method = OneOf[AdaptationMethod].model_validate(
         {"kind": "last_layers", "last_layers": {"num_layers": 3}, "prompt": {"num_virtual_tokens": 64}}
     )
     with pytest.raises(StageFailure, match="1 layers, and the last 3"):
-        ClassHead.check_support(checkpoint, FineTuning(method=way))
+        ClassHead.check_support(checkpoint, FineTuning(method=method))
     with pytest.raises(StageFailure, match="leaves none"):
-        ClassHead.check_support(checkpoint, FineTuning(method=way.model_copy(update={"kind": "prompt"})))
+        ClassHead.check_support(checkpoint, FineTuning(method=method.model_copy(update={"kind": "prompt"})))
     ClassHead.check_support(checkpoint, FineTuning(layer_decay=0.5))
 
 

@@ -31,8 +31,8 @@ SYNONYMS = "film, movie, picture\nfunny, comic, amusing\ngood, fine, solid\nbad,
 def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The task's file and a checkpoint."""
     folder = tmp_path_factory.mktemp("sentiment")
-    found = pl.read_csv(shared("sst2") / "train.tsv", separator="\t", quote_char=None)
-    rows = found.select(
+    sentences = pl.read_csv(shared("sst2") / "train.tsv", separator="\t", quote_char=None)
+    rows = sentences.select(
         pl.col("sentence").str.strip_chars().alias("text"),
         pl.lit("").alias("second"),
         pl.col("label").cast(pl.Int32),
@@ -40,11 +40,11 @@ def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     ).sample(TRAIN + 2 * TEST, shuffle=True, seed=0)
     parts = rows[:TRAIN], rows[TRAIN : TRAIN + TEST], rows[TRAIN + TEST :]
     Task("sst2", "", "classes", ["negative", "positive"], *parts, []).save(folder / "sst2.parquet")
-    return folder / "sst2.parquet", made_checkpoint(folder / "checkpoint", rows["text"].to_list())
+    return folder / "sst2.parquet", save_model(folder / "checkpoint", rows["text"].to_list())
 
 
-def made_checkpoint(folder: Path, texts: list[str]) -> Path:
-    made_tokenizer(folder, texts)
+def save_model(folder: Path, texts: list[str]) -> Path:
+    save_tokenizer(folder, texts)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=3000, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128
@@ -53,11 +53,13 @@ def made_checkpoint(folder: Path, texts: list[str]) -> Path:
     return folder
 
 
-def made_tokenizer(folder: Path, texts: list[str]) -> None:
-    made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=list(SPECIAL.values())))
-    PreTrainedTokenizerFast(tokenizer_object=made, **SPECIAL).save_pretrained(folder)
+def save_tokenizer(folder: Path, texts: list[str]) -> None:
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=list(SPECIAL.values()))
+    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL).save_pretrained(folder)
 
 
 RUNS = {
@@ -113,13 +115,13 @@ def test_a_model_reads_the_sentences_before(
     finetuning = FineTuning.model_validate(
         {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "continued_pretraining": continued}
     )
-    told = continue_pretraining(data.parent.parent, data, checkpoint, finetuning)
-    assert told["loss after"] < told["loss before"] - 0.8
+    counts = continue_pretraining(data.parent.parent, data, checkpoint, finetuning)
+    assert counts["loss after"] < counts["loss before"] - 0.8
     reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "continued", 400, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"continued: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with 400 labels a class, "
-        f"loss of masked tokens {told['loss before']:.2f} to {told['loss after']:.2f}"
+        f"loss of masked tokens {counts['loss before']:.2f} to {counts['loss after']:.2f}"
     )
     assert reached["mcc"] > 0
 
@@ -130,35 +132,35 @@ def test_captions_are_translated_by_lora(
     """By a model that has only seen German before: with LoRA it foretells a caption better, having read the English."""
     folder = shared("multi30k") / "raw"
     english, german = (gzip.decompress((folder / f"train.{side}.gz").read_bytes()).decode() for side in ("en", "de"))
-    wanted = [[caption] for caption in german.splitlines()]
-    rows = pl.DataFrame({"text": english.splitlines(), "wanted": wanted, "origin": ""})
+    references = [[caption] for caption in german.splitlines()]
+    rows = pl.DataFrame({"text": english.splitlines(), "wanted": references, "origin": ""})
     rows = rows.sample(950, shuffle=True, seed=0)
     task = Task("multi30k", "", "texts", [], rows[:800], rows[800:900], rows[900:], [])
     task.save(tmp_path / "multi30k.parquet")
     checkpoint = tmp_path / "checkpoint"
-    made_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
+    save_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
     shape = {"n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(vocab_size=3000, eos_token_id=2, bos_token_id=None, **shape)).save_pretrained(checkpoint)
     settings = {"epochs": 2, "batch_size": 16, "max_length": 24, "max_target_length": 24, "num_evaluations": 1}
-    before = made_german(checkpoint, task, FineTuning.model_validate(settings))
+    before = train_on_german(checkpoint, task, FineTuning.model_validate(settings))
     finetuning = FineTuning.model_validate({"method": {"kind": "lora"}, **settings})
     (tmp_path / "out").mkdir()
-    found = fit_and_score(
+    counts = fit_and_score(
         tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, finetuning, "pretrained", 0, 0, 0.005
     )
-    chrf, after = found["metrics"]["chrf"], found["validation"]
+    chrf, after = counts["metrics"]["chrf"], counts["validation"]
     record_property("chrf", chrf)
     print(f"lora: chrF {chrf:.3f}, likelihood of a token {before:.3f}, then {after:.3f}")  # pytest -s shows it
     assert after > 1.1 * before
     assert chrf > 0.05
 
 
-def made_german(checkpoint: Path, task: Task, finetuning: FineTuning) -> float:
+def train_on_german(checkpoint: Path, task: Task, finetuning: FineTuning) -> float:
     """Fit the checkpoint to the targets alone; the likelihood that it gives to a target's token after its source."""
     with use_one_thread():
-        writer = TextGenerationModel.load(checkpoint, task, finetuning, random=True, seed=0)
-        validation = writer.make_examples(writer.tokenizer, task.validation)
+        model = TextGenerationModel.load(checkpoint, task, finetuning, random=True, seed=0)
+        validation = model.make_examples(model.tokenizer, task.validation)
         alone = task.train.with_columns(text=pl.lit(""))
-        fit_model(writer, writer.make_examples(writer.tokenizer, alone), validation, finetuning, 0.005, 0)
-        writer.generator.body.save_pretrained(checkpoint)
-        return writer.validate(validation)[1]
+        fit_model(model, model.make_examples(model.tokenizer, alone), validation, finetuning, 0.005, 0)
+        model.generator.body.save_pretrained(checkpoint)
+        return model.validate(validation)[1]

@@ -14,9 +14,9 @@ def padded(batches: list[np.ndarray], sizes: np.ndarray) -> int:
 
 @pytest.mark.parametrize("many", [1, 64, 1003])
 def test_an_epoch_is_a_permutation(many: int) -> None:
-    found = sample_batches_by_length(lengths(many), 8, 50, np.random.default_rng(0))
-    assert sorted(np.concatenate(found).tolist()) == list(range(many))
-    assert max(map(len, found)) <= 8
+    batches = sample_batches_by_length(lengths(many), 8, 50, np.random.default_rng(0))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(many))
+    assert max(map(len, batches)) <= 8
 
 
 def test_little_is_padding_and_epochs_differ() -> None:
@@ -33,5 +33,7 @@ def test_little_is_padding_and_epochs_differ() -> None:
 
 
 def test_few_texts_are_not_sorted() -> None:
-    plain, given = (list(iterate_step_rows(20, 8, 5, np.random.default_rng(0), sizes)) for sizes in (None, lengths(20)))
-    assert [rows.tolist() for rows in plain] == [rows.tolist() for rows in given]
+    plain, with_lengths = (
+        list(iterate_step_rows(20, 8, 5, np.random.default_rng(0), sizes)) for sizes in (None, lengths(20))
+    )
+    assert [rows.tolist() for rows in plain] == [rows.tolist() for rows in with_lengths]

@@ -28,43 +28,45 @@ FINETUNING = FineTuning(epochs=4, min_steps=12, batch_size=6, max_length=32)
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
-    return made
+    (site_task,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
+    return site_task
 
 
-def fitted(task: Task, checkpoint: Path, seed: int = 0, *, random: bool = True) -> FittedModel:
-    tokens = CheckpointTokenizer(checkpoint, 32)
+def fit_on_site(task: Task, checkpoint: Path, seed: int = 0, *, random: bool = True) -> FittedModel:
+    tokenizer = CheckpointTokenizer(checkpoint, 32)
     with use_one_thread():
         head = make_head(load_encoder(checkpoint, random=random, seed=seed), task, FINETUNING)
         train, validation = (
-            head.make_examples(tokens, part) for part in (Classes().sample(task, 8, 0), task.validation)
+            head.make_examples(tokenizer, part) for part in (Classes().sample(task, 8, 0), task.validation)
         )
         return fit_model(head, train, validation, FINETUNING, 0.01, seed)
 
 
-def test_a_fit_learns_and_keeps_its_best_moment(task: Task, checkpoint: Path) -> None:
-    found = fitted(task, checkpoint)
-    loss, answers = found.head.evaluate(found.head.make_examples(CheckpointTokenizer(checkpoint, 32), task.validation))
-    assert found.best.score > 0.6
-    assert found.best == max(found.validation_points, key=ranking_key)
-    assert (answers["predicted"] == task.validation["label"]).mean() == found.best.score
-    assert loss == pytest.approx(found.best.loss)
+def test_a_fit_learns_and_keeps_the_weights_of_its_best_validation(task: Task, checkpoint: Path) -> None:
+    fitted = fit_on_site(task, checkpoint)
+    loss, answers = fitted.head.evaluate(
+        fitted.head.make_examples(CheckpointTokenizer(checkpoint, 32), task.validation)
+    )
+    assert fitted.best.score > 0.6
+    assert fitted.best == max(fitted.validation_points, key=ranking_key)
+    assert (answers["predicted"] == task.validation["label"]).mean() == fitted.best.score
+    assert loss == pytest.approx(fitted.best.loss)
 
 
 def test_the_curve_averages_stretches_of_steps() -> None:
-    assert summarize_losses([4.0, 2.0, 1.0, 1.0], most_points=2) == [(2, 3.0), (4, 1.0)]
+    assert summarize_losses([4.0, 2.0, 1.0, 1.0], max_points=2) == [(2, 3.0), (4, 1.0)]
     assert summarize_losses([3.0]) == [(1, 3.0)]
 
 
 def test_one_seed_gives_one_fit(task: Task, checkpoint: Path) -> None:
-    first, again, other = (fitted(task, checkpoint, seed).head.head.weight for seed in (0, 0, 1))
+    first, again, other = (fit_on_site(task, checkpoint, seed).head.head.weight for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_a_fit_begins_with_an_even_guess_and_changes_every_weight(task: Task, checkpoint: Path) -> None:
     before = dict(load_encoder(checkpoint, random=False, seed=0).named_parameters())
-    after = dict(fitted(task, checkpoint, random=False).head.encoder.named_parameters())
+    after = dict(fit_on_site(task, checkpoint, random=False).head.encoder.named_parameters())
     same = [name for name, weight in before.items() if torch.equal(weight, after[name])]
     assert same == []
     head = make_head(load_encoder(checkpoint, random=False, seed=0), task, FINETUNING)
@@ -95,7 +97,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @torch.no_grad()
-def features(encoder: Encoder, texts: list[list[int]]) -> torch.Tensor:
+def compute_features(encoder: Encoder, texts: list[list[int]]) -> torch.Tensor:
     return encoder.eval()(pad_batch(texts))
 
 
@@ -111,18 +113,20 @@ def test_padding_and_order_change_nothing(family: str, tmp_path: Path) -> None:
     AutoModel.from_config(BODIES[family]).save_pretrained(tmp_path)
     encoder = load_encoder(tmp_path, random=False, seed=0)
     texts = [[5, 6, 7], [8], [9, 10, 11, 12, 13]]
-    together = features(encoder, texts)
-    alone = torch.cat([features(encoder, [each]) for each in texts])
+    together = compute_features(encoder, texts)
+    alone = torch.cat([compute_features(encoder, [ids]) for ids in texts])
     assert together.shape == (3, 16 * 3)
     assert torch.allclose(together, alone, atol=1e-5)
 
 
 def test_random_weights_follow_the_seed_and_pretrained_ones_do_not(checkpoint: Path) -> None:
     texts = [[5, 6, 7]]
-    first, second, again = (features(load_encoder(checkpoint, random=True, seed=seed), texts) for seed in (0, 1, 0))
+    first, second, again = (
+        compute_features(load_encoder(checkpoint, random=True, seed=seed), texts) for seed in (0, 1, 0)
+    )
     assert torch.equal(first, again)
     assert not torch.allclose(first, second)
-    pretrained = [features(load_encoder(checkpoint, random=False, seed=seed), texts) for seed in (0, 1)]
+    pretrained = [compute_features(load_encoder(checkpoint, random=False, seed=seed), texts) for seed in (0, 1)]
     assert torch.equal(*pretrained)
 
 
@@ -130,7 +134,9 @@ def test_the_fused_activation_is_the_same_function(checkpoint: Path) -> None:
     plain = AutoModel.from_pretrained(checkpoint, config=AutoConfig.from_pretrained(checkpoint, use_cache=False)).eval()
     texts = [[5, 6, 7, 8]]
     assert torch.allclose(
-        features(Encoder(plain), texts), features(load_encoder(checkpoint, random=False, seed=0), texts), atol=1e-6
+        compute_features(Encoder(plain), texts),
+        compute_features(load_encoder(checkpoint, random=False, seed=0), texts),
+        atol=1e-6,
     )
 
 

@@ -26,34 +26,36 @@ TREES, SHIPS, MUSIC = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck",
 FINETUNING = FineTuning(epochs=6, min_steps=40, batch_size=8, max_length=32)
 
 
-def words(rng: np.random.Generator, *among: str, many: int = 5) -> list[str]:
+def sample_words(rng: np.random.Generator, *among: str, many: int = 5) -> list[str]:
     return [str(rng.choice(among)) for _ in range(many)]
 
 
-def pairs(rng: np.random.Generator) -> list[dict[str, object]]:
+def make_pairs(rng: np.random.Generator) -> list[dict[str, object]]:
     """The same topic twice, or two."""
     rows = []
     for number in range(60):
         same = number % 2
         one, other = (TREES, TREES if same else SHIPS)
-        rows.append({"text": " ".join(words(rng, *one)), "second": " ".join(words(rng, *other)), "label": same})
+        rows.append(
+            {"text": " ".join(sample_words(rng, *one)), "second": " ".join(sample_words(rng, *other)), "label": same}
+        )
     return [row | {"number": float(row["label"]), "origin": ""} for row in rows]  # type: ignore[arg-type]
 
 
-def sentences(rng: np.random.Generator) -> list[dict[str, object]]:
+def make_sentences(rng: np.random.Generator) -> list[dict[str, object]]:
     """Trees are entities."""
-    drawn = [words(rng, *TREES, *SHIPS, many=int(rng.integers(1, 9))) for _ in range(60)]
+    drawn = [sample_words(rng, *TREES, *SHIPS, many=int(rng.integers(1, 9))) for _ in range(60)]
     return [
-        {"words": each, "tags": [int(word not in TREES) for word in each], "between": " ", "origin": ""}
-        for each in drawn
+        {"words": words, "tags": [int(word not in TREES) for word in words], "between": " ", "origin": ""}
+        for words in drawn
     ]
 
 
-def relations(rng: np.random.Generator) -> list[dict[str, object]]:
+def make_relations(rng: np.random.Generator) -> list[dict[str, object]]:
     """The first marked span is a tree or a ship."""
     rows = []
     for number in range(60):
-        tree, ship = words(rng, *TREES, many=1)[0], words(rng, *SHIPS, many=1)[0]
+        tree, ship = sample_words(rng, *TREES, many=1)[0], sample_words(rng, *SHIPS, many=1)[0]
         first, second = (tree, ship) if number % 2 else (ship, tree)
         text = f"{first} the {second}"
         spans = (0, len(first), len(text) - len(second), len(text))
@@ -62,88 +64,91 @@ def relations(rng: np.random.Generator) -> list[dict[str, object]]:
     return rows
 
 
-def questions(rng: np.random.Generator) -> list[dict[str, object]]:
+def make_questions(rng: np.random.Generator) -> list[dict[str, object]]:
     """What stands behind the word that is asked for."""
     rows = []
     for _ in range(60):
         tree = str(rng.choice(TREES))
-        before = words(rng, *SHIPS, many=int(rng.integers(1, 30)))
-        context = " ".join([*before, "anchor", tree, *words(rng, *SHIPS)])
+        before = sample_words(rng, *SHIPS, many=int(rng.integers(1, 30)))
+        context = " ".join([*before, "anchor", tree, *sample_words(rng, *SHIPS)])
         row = {"question": "anchor", "context": context, "answers": [tree], "starts": [context.index(tree)]}
         rows.append(row | {"origin": ""})
     return rows
 
 
-def task(kind: str, shape: type[Kind], rows: list[dict[str, object]], names: list[str]) -> Task:
-    made = frame([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
-    return Task("made", "", kind, names, made[:40], made[40:50], made[50:], [])
+def split_into_task(kind: str, shape: type[Kind], rows: list[dict[str, object]], names: list[str]) -> Task:
+    examples = frame([{name: row[name] for name in (*shape.columns, "origin")} for row in rows], shape.columns)
+    return Task("made", "", kind, names, examples[:40], examples[40:50], examples[50:], [])
 
 
-def made(kind: str) -> Task:
+def make_task(kind: str) -> Task:
     rng = np.random.default_rng(0)
     match kind:
         case "classes":
-            return task(kind, Classes, pairs(rng), ["two", "one"])
+            return split_into_task(kind, Classes, make_pairs(rng), ["two", "one"])
         case "numbers":
-            return task(kind, Numbers, pairs(rng), [])
+            return split_into_task(kind, Numbers, make_pairs(rng), [])
         case "tags":
-            return task(kind, Tags, sentences(rng), ["B-TREE", "O"])
+            return split_into_task(kind, Tags, make_sentences(rng), ["B-TREE", "O"])
         case "answers":
-            return task(kind, Answers, questions(rng), [])
+            return split_into_task(kind, Answers, make_questions(rng), [])
         case _:
-            return task(kind, Relations, relations(rng), ["ship", "tree"])
+            return split_into_task(kind, Relations, make_relations(rng), ["ship", "tree"])
 
 
-def fitted(data: Task, checkpoint: Path, finetuning: FineTuning = FINETUNING) -> FittedModel:
-    tokens = CheckpointTokenizer(checkpoint, finetuning.max_length)
+def fit_head(data: Task, checkpoint: Path, finetuning: FineTuning = FINETUNING) -> FittedModel:
+    tokenizer = CheckpointTokenizer(checkpoint, finetuning.max_length)
     with use_one_thread():
         head = make_head(load_encoder(checkpoint, random=False, seed=0), data, finetuning)
-        train, validation = (head.make_examples(tokens, part) for part in (data.train, data.validation))
+        train, validation = (head.make_examples(tokenizer, part) for part in (data.train, data.validation))
         return fit_model(head, head.select_learnable(train), validation, finetuning, 0.01, 0)
 
 
 @pytest.mark.parametrize("kind", ["classes", "numbers", "tags", "relations", "answers"])
 def test_an_easy_task_is_learnt(kind: str, checkpoint: Path) -> None:
-    data = kind_of(made(kind)).checked(made(kind))
-    head = fitted(data, checkpoint).head
+    data = kind_of(make_task(kind)).checked(make_task(kind))
+    head = fit_head(data, checkpoint).head
     _, answers = head.evaluate(head.make_examples(CheckpointTokenizer(checkpoint, 32), data.test))
     scores = kind_of(data).scores(data, data.test, answers)
     assert scores[kind_of(data).metrics[0]].value > 0.8
-    told = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
-    assert len(told) == len(data.test)
+    texts = [kind_of(data).given(data, row) for row in answers.iter_rows(named=True)]
+    assert len(texts) == len(data.test)
 
 
-@pytest.mark.parametrize("way", ["full", "head_only"])
-def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, way: str) -> None:
-    data, finetuning = made("answers"), FineTuning.model_validate(FINETUNING.model_dump() | {"method": {"kind": way}})
+@pytest.mark.parametrize("method", ["full", "head_only"])
+def test_windows_without_the_answer_are_not_read_to_learn_from(checkpoint: Path, method: str) -> None:
+    data, finetuning = (
+        make_task("answers"),
+        FineTuning.model_validate(FINETUNING.model_dump() | {"method": {"kind": method}}),
+    )
     head = make_head(load_encoder(checkpoint, random=False, seed=0), data, finetuning)
-    whole = head.make_examples(CheckpointTokenizer(checkpoint, 16), data.train)
-    if way == "head_only":
-        whole = attach_features(head, whole)
-    learnt = head.select_learnable(whole)
-    assert sum(map(head.count_units, learnt)) < 0.7 * sum(map(head.count_units, whole))
-    assert all(part.start >= 0 for each in learnt for part in each.target[0])
-    head.prepare_training(learnt)
+    examples = head.make_examples(CheckpointTokenizer(checkpoint, 16), data.train)
+    if method == "head_only":
+        examples = attach_features(head, examples)
+    learnable = head.select_learnable(examples)
+    assert sum(map(head.count_units, learnable)) < 0.7 * sum(map(head.count_units, examples))
+    assert all(window.start >= 0 for example in learnable for window in example.target[0])
+    head.prepare_training(learnable)
     torch.nn.init.normal_(head.head.weight)
     with torch.no_grad():
-        assert head.compute_loss(learnt).item() == pytest.approx(head.compute_loss(whole).item(), rel=1e-5)
+        assert head.compute_loss(learnable).item() == pytest.approx(head.compute_loss(examples).item(), rel=1e-5)
 
 
 def test_two_texts_may_be_read_together(checkpoint: Path) -> None:
-    data = made("classes")
+    data = make_task("classes")
     head = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning(pair_encoding="joint"))
     apart = make_head(load_encoder(checkpoint, random=False, seed=0), data, FineTuning())
-    tokens = CheckpointTokenizer(checkpoint, 32)
-    one, two = head.make_examples(tokens, data.test)[0], apart.make_examples(tokens, data.test)[0]
-    assert not one.second
-    assert two.second
-    assert len(one.ids) >= len(two.ids) + len(two.second)
+    tokenizer = CheckpointTokenizer(checkpoint, 32)
+    one, two = head.make_examples(tokenizer, data.test)[0], apart.make_examples(tokenizer, data.test)[0]
+    assert not one.second_ids
+    assert two.second_ids
+    assert len(one.ids) >= len(two.ids) + len(two.second_ids)
 
 
 def test_words_beyond_the_longest_text_are_outside(checkpoint: Path) -> None:
-    data = made("tags")
+    data = make_task("tags")
     long = frame([{"words": TREES * 20, "tags": [0] * 80, "between": " ", "origin": ""}], Tags.columns)
-    head = fitted(data, checkpoint).head
+    head = fit_head(data, checkpoint).head
     _, answers = head.evaluate(head.make_examples(CheckpointTokenizer(checkpoint, 32), long))
     (tags,) = answers["predicted"].to_list()
     assert len(tags) == 80

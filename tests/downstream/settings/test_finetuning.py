@@ -18,12 +18,12 @@ from tasks.downstream.settings.finetuning import FineTuning
 def test_lower_layers_learn_slower(checkpoint: Path) -> None:
     head = ClassHead(load_encoder(checkpoint, random=False, seed=0), None, FineTuning())  # type: ignore[arg-type]
     head.head = torch.nn.Linear(2, 2)
-    share = {id(weight): each for weight, each in compute_rate_factors(head, 0.5)}
+    factors = {id(weight): factor for weight, factor in compute_rate_factors(head, 0.5)}
     body = head.encoder.body
-    assert share[id(head.head.weight)] == 1
-    assert share[id(body.ln_f.weight)] == 1
-    assert share[id(body.h[0].mlp.c_fc.weight)] == 0.5
-    assert share[id(body.wte.weight)] == 0.25
+    assert factors[id(head.head.weight)] == 1
+    assert factors[id(body.ln_f.weight)] == 1
+    assert factors[id(body.h[0].mlp.c_fc.weight)] == 0.5
+    assert factors[id(body.wte.weight)] == 0.25
     groups = make_optimizer(head, FineTuning(layer_decay=0.5), 0.1).param_groups
     assert {group["rate_factor"] for group in groups} == {1, 0.5, 0.25}
     assert sum(len(group["params"]) for group in groups) == len(list(head.parameters()))
@@ -45,7 +45,7 @@ def test_a_fit_is_over_when_nothing_gets_better() -> None:
     assert not is_out_of_patience([*scores, ValidationPoint(5, 0.9, 0.7)], 1)  # among equals the loss counts
 
 
-def test_other_ways_settings_do_not_enter_the_key() -> None:
+def test_settings_of_other_methods_do_not_enter_the_key() -> None:
     def way(rank: int) -> object:
         return OneOf[AdaptationMethod].model_validate({"kind": "full", "lora": {"rank": rank}}).semantic()
 
