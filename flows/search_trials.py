@@ -70,7 +70,7 @@ class FineTuning(Trials):
         self.tasks = load_validation_tasks(recipe.evaluate, *tokens)
         self.about = describe_metric(self.tasks, recipe.evaluate.seeds)
         self.decides = {
-            "recipe": recipe.evaluate.recipe.semantic(),
+            "recipe": recipe.evaluate.finetuning.semantic(),
             "checkpoint": self.checkpoint.digest,
             "tasks": [[each.name, each.labels, each.digest] for each in self.tasks],
             "seeds": recipe.evaluate.seeds,
@@ -80,7 +80,7 @@ class FineTuning(Trials):
         """Fit as an evaluation would."""
         evaluate = changed(self.recipe, trial.params).evaluate
         folder = self.checkpoint.folder
-        return score_finetuning(evaluate.recipe, folder, self.tasks, evaluate.seeds, trial.scratch, trial.hopeless)
+        return score_finetuning(evaluate.finetuning, folder, self.tasks, evaluate.seeds, trial.scratch, trial.hopeless)
 
 
 def trials_of(recipe: Recipe, search: Search, store: Store) -> Trials:

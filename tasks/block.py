@@ -136,7 +136,9 @@ def _make_every(base: type[Block]) -> type[Block]:
 @functools.cache
 def _make_one_of(base: type[Block]) -> type[Block]:
     kinds = tuple(discover_blocks(base))
-    fields: dict[str, Any] = {"kind": (Literal[kinds], Field(description=f"which {base.__name__.lower()}"))}
+    fields: dict[str, Any] = {
+        "kind": (Literal[kinds], Field(description=f"which {block_kind(base).replace('_', ' ')}"))
+    }
     for kind, block in discover_blocks(base).items():
         fields[kind] = (block, Field(default_factory=block, description=docstring_summary(block)))
     family = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         add_choice(made)
     search = command(
         "search",
-        "find settings that pretrain to a lower validation loss, or settings of fine-tuning (evaluate.recipe) that "
+        "find settings that pretrain to a lower validation loss, or settings of fine-tuning (evaluate.finetuning) that "
         "reach a higher validation score; goes on where it was ended",
     )
     add_recipe(search)
@@ -102,7 +102,7 @@ def add_search(made: argparse.ArgumentParser) -> None:
     made.add_argument("space", nargs="+", metavar="SETTING=VALUES",
                       help="pretrain.optimizer.learning_rate=log:1e-4..1e-2, also float:LOW..HIGH and int:LOW..HIGH; "
                            "pretrain.schedule.shape=choice:wsd,cosine; or only such as "
-                           "evaluate.recipe.learning_rates=log:1e-4..1e-2")  # fmt: skip
+                           "evaluate.finetuning.learning_rates=log:1e-4..1e-2")  # fmt: skip
     made.add_argument("--checkpoint", metavar="KEY", default="newest",
                       help="for fine-tuning: the pretrain artifact that is fitted, or recipe: the one that the recipe "
                            "gives, trained first where it is not there (default: newest)")  # fmt: skip

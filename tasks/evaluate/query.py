@@ -98,7 +98,7 @@ def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Why two evaluations do not compare; empty when they do."""
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
-    if one.semantic["recipe"] != other.semantic["recipe"]:
+    if one.semantic["finetuning"] != other.semantic["finetuning"]:
         return "other settings of fine-tuning"
     return ""
 

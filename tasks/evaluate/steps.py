@@ -13,8 +13,8 @@ import polars as pl
 
 from tasks.downstream.data.contamination import Contamination, check_contamination
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.shards import attribution_file, baseline, choose, fit_file, score
-from tasks.downstream.finetuning.variants import models_of
+from tasks.downstream.finetuning.shards import attribution_file, fit_and_score, fit_file, score_baseline, validate_rate
+from tasks.downstream.finetuning.variants import list_models
 from tasks.downstream.prepare_tasks import make_tasks, no_benchmark_error
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
@@ -89,7 +89,7 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, missing: Missing) -> Scoreboard:
     """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    models = models_of(task, settings.recipe)
+    models = list_models(task, settings.finetuning)
     fits = fitted(settings, draft, checkpoint, data, models, tuple(load_task_type(task).baselines))
     left_out = missing.get(task.kind, {})
     for folder in settings.further():
@@ -124,13 +124,13 @@ def fitted(
     # as it is, a pretrained model answers alike with every seed
     made = {run: run if kind.is_fine_tuned or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
     shards = {
-        _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
+        _shard(data, run): (data, checkpoint, settings.finetuning, *run, rates[run[:2]])
         for run in made.values()
         if run[0] in models
     }
     simple = {_shard(data, run): (data, *run) for run in runs if run[0] in baselines}
-    counts = draft.map(score, shards, f"{task.name}: {'fine-tune' if kind.is_fine_tuned else 'read'}")
-    counts |= draft.map(baseline, simple, f"{task.name}: baselines")
+    counts = draft.map(fit_and_score, shards, f"{task.name}: {'fine-tune' if kind.is_fine_tuned else 'read'}")
+    counts |= draft.map(score_baseline, simple, f"{task.name}: baselines")
     fits = []
     for (model, labels, seed), run in made.items():
         told = counts[_shard(data, run)]
@@ -151,7 +151,7 @@ def chosen_rates(
     settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]
 ) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
-    recipe, task = settings.recipe, Task.load(data)
+    recipe, task = settings.finetuning, Task.load(data)
     pairs = [(model, labels) for labels in counts_of(settings, task) for model in models]
     if len(recipe.learning_rates) == 1 or not load_task_type(task).is_fine_tuned:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
@@ -162,7 +162,9 @@ def chosen_rates(
         for rate in recipe.learning_rates
         for seed in seeds
     }
-    found = draft.map(choose, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates")
+    found = draft.map(
+        validate_rate, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates"
+    )
 
     def standing(pair: tuple[str, int], rate: float) -> tuple[float, float]:
         results = [found[_shard(data, (*pair, seed, rate))] for seed in seeds]

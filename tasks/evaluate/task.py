@@ -94,7 +94,7 @@ def check_benchmarks(
 ) -> None:
     """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
     try:
-        for setting, path in settings.recipe.files.items():
+        for setting, path in settings.finetuning.files.items():
             read_lines(Path(path), setting)
         if not list(make_tasks(benchmarks, settings.labels, heldout)) and alone:
             raise no_benchmark_error()

@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 from tasks.block import Block
 from tasks.search.space import Dimension
 
-FITS = "evaluate.recipe."
-OF_FURTHER_ROWS = tuple(f"{FITS}{name}." for name in ("unlabelled", "augmentation", "continued"))
+FITS = "evaluate.finetuning."
+OF_FURTHER_ROWS = tuple(f"{FITS}{name}." for name in ("unlabelled", "augmentation", "continued_pretraining"))
 
 
 class Search(Block):
@@ -17,7 +17,7 @@ class Search(Block):
 
     space: tuple[str, ...] = ()
     """the settings that may change: pretrain.optimizer.learning_rate=log:1e-4..1e-2 (also float: and int:), or
-    pretrain.schedule.shape=choice:wsd,cosine; or only those of fine-tuning: evaluate.recipe.epochs=float:1..8"""
+    pretrain.schedule.shape=choice:wsd,cosine; or only those of fine-tuning: evaluate.finetuning.epochs=float:1..8"""
     checkpoint: str = "newest"
     """what settings of fine-tuning are tried with: key of a pretrain artifact or its first digits, newest, or recipe:
     the model that the recipe gives, which is trained first where it is not there"""

@@ -115,7 +115,7 @@ def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
 
 def test_what_does_not_compare_is_named() -> None:
     def manifest(version: int, epochs: int) -> Manifest:
-        return Manifest.model_construct(version=version, semantic={"recipe": {"epochs": epochs}})
+        return Manifest.model_construct(version=version, semantic={"finetuning": {"epochs": epochs}})
 
     assert why_not_comparable(manifest(3, 1), manifest(3, 1)) == ""
     assert why_not_comparable(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"

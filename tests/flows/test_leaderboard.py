@@ -58,7 +58,7 @@ class Nights:
         version, epochs = other.pop("version", 4), other.pop("epochs", 1)
         pages = published(self.store, "crawl", (), snapshot=snapshot)
         model = published(self.store, "pretrain", (pages.ref,), ability=ability)
-        tried = published(self.store, "evaluate", (model.ref,), version, recipe={"epochs": epochs},
+        tried = published(self.store, "evaluate", (model.ref,), version, finetuning={"epochs": epochs},
                           answers=answered(ability, texts))  # fmt: skip
         dated = recipe(snapshot, corpus=corpus)
         self.store.record_run(dated.model_dump(mode="json"), [pages, model, tried])

@@ -151,20 +151,24 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     store = Store.current()
     model = published(store, "pretrain", checkpoint, published(store, "tokenize", checkpoint))
-    words = ["search", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
+    words = [
+        "search",
+        "evaluate.finetuning.learning_rates=log:1e-4..1e-1",
+        "evaluate.finetuning.layer_decay=choice:1,0.8",
+    ]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
-    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
-    words += ["--set", "evaluate.recipe.epochs=1", "--set", "evaluate.recipe.learning_rates=[0.01]"]
+    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.finetuning.min_steps=4"]
+    words += ["--set", "evaluate.finetuning.epochs=1", "--set", "evaluate.finetuning.learning_rates=[0.01]"]
     assert run(words) == 0
     printed = capsys.readouterr().out
     folder = Path(printed.splitlines()[-1].removeprefix("trials: ")).parent
     trials_db = (folder / "trials.db").read_bytes()
-    assert "evaluate:\n  recipe:\n    learning_rates:\n    - 0." in printed
-    best = recipe_of(folder / "best.yaml").evaluate.recipe
+    assert "evaluate:\n  finetuning:\n    learning_rates:\n    - 0." in printed
+    best = recipe_of(folder / "best.yaml").evaluate.finetuning
     assert len(best.learning_rates) == 1
     told = (folder / "summary.md").read_text()
     assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in told
-    assert "0.01" in told.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
+    assert "0.01" in told.split("evaluate.finetuning.layer_decay |\n")[1], "the recipe's own rate was tried"
 
     (tmp_path / "test.tsv").write_text("text\tlabel\nwhatever\toak\n")
     assert run([*words, "--checkpoint", model.key[:6]]) == 0

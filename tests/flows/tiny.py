@@ -79,7 +79,7 @@ SETTINGS: dict[str, Any] = {
     },
     "evaluate": {
         "labels": [4],
-        "recipe": {"learning_rates": [0.001], "epochs": 1, "fewest_steps": 2, "max_length": 64},
+        "finetuning": {"learning_rates": [0.001], "epochs": 1, "min_steps": 2, "max_length": 64},
         "seeds": 3,
         "benchmarks": {"site_section": {"min_documents_per_class": 3, "min_passages_per_class": 4, "passage_words": 30,
                                         "min_words": 10}},

@@ -115,10 +115,10 @@ def test_the_page_has_a_picture_a_table_and_a_recipe(tmp_path: Path) -> None:
 
 
 def test_a_score_should_be_high(tmp_path: Path) -> None:
-    settings = Search(space=("evaluate.recipe.epochs=float:1..9",), trials=12)
+    settings = Search(space=("evaluate.finetuning.epochs=float:1..9",), trials=12)
     study = Study(tmp_path, settings)
-    for trial in study.left({"evaluate.recipe.epochs": 1.0}):
-        score = trial.params["evaluate.recipe.epochs"] / 10
+    for trial in study.left({"evaluate.finetuning.epochs": 1.0}):
+        score = trial.params["evaluate.finetuning.epochs"] / 10
         trial.ended(None if trial.hopeless(1 / 3, score) else score)
     trials = study.trials()
     whole = ranked(trials, settings)

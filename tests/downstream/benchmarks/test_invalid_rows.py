@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from tasks.block import discover_blocks
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads import head_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads import make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.prepare_tasks import make_tasks
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
@@ -109,12 +109,19 @@ def test_skipped_rows_are_counted(tmp_path: Path) -> None:
 def test_a_set_smaller_than_a_batch_is_learnt_completely_or_reported(tmp_path: Path, checkpoint: Path) -> None:
     path = tmp_path / "made.jsonl"
     task = load_task("labelled_text", path, [{"text": f"the {word}", "label": word} for word in ("oak", "sail")])
-    recipe = Recipe(fewest_steps=2, epochs=1, batch=8, max_length=16)
-    tokens = Tokens(checkpoint, 16)
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, recipe)
-        fitted = fit(head, head.examples(tokens, task.train), head.examples(tokens, task.validation), recipe, 0.01, 0)
-    assert fitted.moments[-1].step == 2
+    finetuning = FineTuning(min_steps=2, epochs=1, batch_size=8, max_length=16)
+    tokens = CheckpointTokenizer(checkpoint, 16)
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, finetuning)
+        fitted = fit_model(
+            head,
+            head.make_examples(tokens, task.train),
+            head.make_examples(tokens, task.validation),
+            finetuning,
+            0.01,
+            0,
+        )
+    assert fitted.validation_points[-1].step == 2
     with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
         list(make_tasks([make_benchmark("labelled_text", path)], [8], pl.DataFrame()))
 

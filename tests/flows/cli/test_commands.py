@@ -69,8 +69,11 @@ def moods(tmp_path: Path) -> str:
         (["search", "pretrain.steps=int:0..9"], "pretrain.steps = 0: give at least 1"),
         (["search", "pretrain.steps=9"], "'pretrain.steps=9' is not of the form SETTING=log:LOW..HIGH,"),
         (["search", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change how the pretrained model is fitted"),
-        (["search", "evaluate.recipe.epochs=float:0..9"], "evaluate.recipe.epochs = 0: give more than 0"),
-        (["search", "evaluate.recipe.learning_rates=choice:1e-3,fast"], 'learning_rates[0] = "fast": give a number'),
+        (["search", "evaluate.finetuning.epochs=float:0..9"], "evaluate.finetuning.epochs = 0: give more than 0"),
+        (
+            ["search", "evaluate.finetuning.learning_rates=choice:1e-3,fast"],
+            'learning_rates[0] = "fast": give a number',
+        ),
     ],
 )
 def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: list[str], said: str) -> None:
