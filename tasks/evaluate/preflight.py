@@ -102,7 +102,11 @@ def made_ready(
         draft.counts.setdefault("continued", {})[task.name] = told
         loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
         log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
-    if recipe.method.chosen.freezes_encoder and load_task_type(task).is_fine_tuned and issubclass(find_model_class(task), Head):
+    if (
+        recipe.method.chosen.freezes_encoder
+        and load_task_type(task).is_fine_tuned
+        and issubclass(find_model_class(task), Head)
+    ):
         encoded(settings, draft, checkpoint, data, models)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.pretrain.baselines.lstm import compute_lstm_loss
+from tasks.pretrain.baselines.kneser_ney import extract_ngrams
+from tasks.pretrain.baselines.lstm import LstmModel, compute_lstm_loss, split_into_documents
 from tasks.pretrain.training.training_data import TrainingData
 from tests.pretrain.conftest import CPU, small
 

@@ -216,5 +216,11 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
     [("t5", "span_corruption", 2.3), ("bart", "span_corruption", 1.7), ("bart", "denoising", 1.7)],
 )
 def test_it_learns_real_text(training: Callable[..., Training], family: str, kind: str, margin: float) -> None:
-    shape = {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64}
+    shape = {
+        "family": family,
+        "num_layers": 1,
+        "hidden_size": 64,
+        "num_heads": 2,
+        "max_length": 64,
+    }
     assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, eval_rows=64))) > margin

@@ -271,8 +271,8 @@ def test_simcse_raises_the_correlation_of_sts_b_over_the_mean_pooled_start(
     texts = sorted({text for _, *both in read_sts(data / "sts-train.csv") for text in both})[::2]
     table = write_tokens(texts, tmp_path / "tokens")
     settings = small(
-        architecture={"family": "bert", "layers": 2, "width": 64, "heads": 2, "context": 64},
-        objective={"kind": "simcse", "simcse": {"text": "document"}},
+        architecture={"family": "bert", "num_layers": 2, "hidden_size": 64, "num_heads": 2, "max_length": 64},
+        objective={"kind": "simcse", "simcse": {"text_unit": "document"}},
         batch={"batch_size": 32},
         steps=30,
         eval_interval=30,

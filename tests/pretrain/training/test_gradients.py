@@ -33,7 +33,7 @@ def find_family(kind: str, tokenizer: Path) -> str:
         with contextlib.suppress(StageFailure):
             if reads == objective.model_kind:
                 architecture = small(family=family, objective={"kind": kind}).architecture
-                objective.learner(PackedModel(build_model(architecture, vocabulary, 0), reads), vocabulary, 0)
+                objective.build_learner(PackedModel(build_model(architecture, vocabulary, 0), reads), vocabulary, 0)
                 return family
     raise AssertionError(f"no family fits {kind}")
 
