@@ -18,7 +18,11 @@ TOKENIZE: Mapping[str, str] = {}
 
 PRETRAIN: Mapping[str, str] = {}
 
-EVALUATE: Mapping[str, str] = {}
+EVALUATE: Mapping[str, str] = {
+    # the evaluation
+    "evaluate.labels": "labels_per_class",
+    "evaluate.choice_seeds": "tuning_seeds",
+}
 
 RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {
     # old path → {old value: new value}

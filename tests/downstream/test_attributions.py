@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,9 +20,14 @@ from tasks.downstream.settings.finetuning import Recipe
 from tasks.downstream.task_types.classes import Classes
 from tasks.downstream.task_types.relations import SPANS, Relations
 from tasks.downstream.task_types.tags import Tags
-from tasks.evaluate.report.attribution_texts import highlights, read
+from tasks.evaluate.report.attribution_texts import group_attributions, load_attributions
+from tasks.evaluate.report.rendering import render_template
 
 COMMON = ["the", "a", "of", "and", "many", "old"]
+
+
+def render_attributions(examples: list[dict[str, Any]]) -> str:
+    return render_template("attributions.html", section={"attributions": group_attributions(examples)})
 
 
 def made(*, second: bool) -> Task:
@@ -121,7 +127,7 @@ def test_of_relations_both_spans_are_marked(checkpoint: Path) -> None:
         marked = [piece.strip() for piece, _, is_marked in text if is_marked]
         assert marked == [{"tree": "oak", "ship": "sail"}[told["truth"]], "leaf"]
         assert sum(value for _, value, _ in text) == pytest.approx(told["probability"] - told["empty"], abs=1e-3)
-    assert "<u>" in highlights(attributions.explained(head, tokens, answers))
+    assert "<u>" in render_attributions(attributions.explained(head, tokens, answers))
 
 
 def test_the_most_confident_ones_are_chosen_right_ones_first() -> None:
@@ -138,7 +144,7 @@ def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     head, tokens = fitted(task, checkpoint, Recipe(fewest_steps=8, epochs=1, max_length=32))
     _, answers = head.judged(head.examples(tokens, task.test))
     attributions.write(tmp_path / "made" / "8.jsonl", head, tokens, answers)
-    html = highlights(read(tmp_path / "made" / "8.jsonl"))
+    html = render_attributions(load_attributions(tmp_path / "made" / "8.jsonl"))
     opened: list[str] = []
 
     class Tags(HTMLParser):
@@ -152,4 +158,4 @@ def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     assert opened == []
     assert "&lt;" in html  # origins are escaped
     assert re.search(r'background:color-mix\(in srgb,var\(--(good|bad)\) 70%,transparent\)" title="[+-]\d', html)
-    assert highlights([]) == ""
+    assert render_attributions([]).strip() == ""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.downstream.metrics import Floats
 from tasks.downstream.metrics.correlation import correlations
-from tasks.evaluate.query import FEWEST_TEXTS, compare_evaluations, load_answers, load_results, why_not_comparable
+from tasks.evaluate.query import MIN_COMMON_TEXTS, compare_evaluations, load_answers, load_results, why_not_comparable
 from tasks.store.manifest import Manifest
 
 TEXTS = 300
@@ -85,7 +85,10 @@ def test_only_common_texts_are_compared(tmp_path: Path) -> None:
     (change,) = compare_evaluations(one, two)
     assert (change.texts, change.difference.mean) == (50, 1.0)
     few = evaluated(
-        tmp_path / "few", np.zeros((3, 200), dtype=np.bool_), range(201 - FEWEST_TEXTS, 401 - FEWEST_TEXTS), "third"
+        tmp_path / "few",
+        np.zeros((3, 200), dtype=np.bool_),
+        range(201 - MIN_COMMON_TEXTS, 401 - MIN_COMMON_TEXTS),
+        "third",
     )
     assert compare_evaluations(one, few) == []
 

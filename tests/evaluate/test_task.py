@@ -4,6 +4,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from tasks.downstream.finetuning.frozen import Features
 from tasks.downstream.heads import Example, Head
 from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.query import load_answers, load_results
-from tasks.evaluate.report.attribution_texts import read
+from tasks.evaluate.report.attribution_texts import load_attributions
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import check_settings, evaluate
 from tasks.store import Artifact, Draft
 
 SMALL = Evaluate.model_validate(
     {
-        "labels": [2, 6],
+        "labels_per_class": [2, 6],
         "recipe": {"learning_rates": [0.003, 0.01], "epochs": 2, "fewest_steps": 8, "batch": 6, "max_length": 32},
         "benchmarks": {"site_section": {"passage_words": 12, "fewest_words": 6, "fewest_passages": 8}},
     }
@@ -76,7 +77,7 @@ def test_everything_is_scored_and_told(run: Run) -> None:
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
     kept = load_answers(draft.path)["site_section", 6]
     assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
-    looked = read(draft.path / "attributions" / "site_section" / "6.jsonl")
+    looked = load_attributions(draft.path / "attributions" / "site_section" / "6.jsonl")
     assert [test["origin"][each["row"]] for each in looked] == [each["origin"] for each in looked] != []
     guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
     one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
@@ -130,7 +131,7 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["rouge1", "chrf"]}]},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}
-    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
+    draft = run(Evaluate.model_validate({"labels_per_class": [2], "benchmarks": benchmarks, "recipe": recipe}))
     boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in boards.items()} == {
         "asked": "f1",
@@ -231,7 +232,7 @@ def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.Mo
 
 def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "unlabelled": {"way": "consistency", "most": 20}}
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels_per_class": [2], "recipe": recipe}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
     assert "unlabelled" in {each["second"] for each in told["differences"]}
     assert "| pretrained + unlabelled texts |" in (draft.path / "summary.md").read_text()
@@ -246,7 +247,7 @@ def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run)
         "continued": {"enabled": True, "epochs": 1},
     }
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]} | added
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels_per_class": [2], "recipe": recipe}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
     assert {"augmented", "continued"} < {each["second"] for each in told["differences"]}
     assert list(draft.counts["scores"]["site_section"]["2"])[:3] == ["pretrained", "continued", "augmented"]
@@ -256,7 +257,7 @@ def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run)
     summary = (draft.path / "summary.md").read_text()
     assert "| pretrained + the task's text |" in summary
     assert "| pretrained + altered copies |" in summary
-    report = (draft.path / "report.html").read_text()
+    report = unescape((draft.path / "report.html").read_text())
     for sentence in (
         "Pretraining that went on with the task's text adds to it",
         "Altered copies of the labelled texts add",
@@ -281,7 +282,7 @@ def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: 
     pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
     benchmarks = SMALL.model_dump()["benchmarks"] | {"minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]}}
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "adapt": {"kind": way}}
-    changed = {"labels": [2], "recipe": recipe, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
+    changed = {"labels_per_class": [2], "recipe": recipe, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
     draft = run(Evaluate.model_validate(changed))
     scores = pl.read_parquet(draft.path / "scores.parquet").filter(metric="accuracy")
     assert scores.filter(model="stock-bert").group_by("benchmark").len().sort("benchmark").rows() == [
@@ -306,7 +307,7 @@ def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, m
     sets = [{"name": "prompts", "path": str(prompts), "words": str(listed)}]
     toxicity = {"sets": sets, "continuations": 1, "length": 4}
     recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
-    changed = {"labels": [2], "recipe": recipe, "checkpoints": [str(folder)]}
+    changed = {"labels_per_class": [2], "recipe": recipe, "checkpoints": [str(folder)]}
     benchmarks = SMALL.model_dump()["benchmarks"] | {"toxicity": toxicity}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     rows = pl.read_parquet(draft.path / "scores.parquet").filter(model="stock-bert")
@@ -329,9 +330,9 @@ def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, check
     here, there, other = (Evaluate(checkpoints=[str(folder)]).semantic() for folder in (first, moved, checkpoint))
     assert here == there != other
     assert str(tmp_path) not in json.dumps(here)
-    with pytest.raises(ValidationError, match="names of their own"):
+    with pytest.raises(ValidationError, match="need different names"):
         Evaluate(checkpoints=[str(first), str(moved)])
-    with pytest.raises(ValidationError, match="names of their own"):
+    with pytest.raises(ValidationError, match="need different names"):
         Evaluate(checkpoints=["somewhere/tfidf"])
 
 
@@ -349,7 +350,7 @@ def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -
     (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join([*rows[:3], "a calm day\tcalm\n"]))
     train, test = (str(tmp_path / f"{part}.tsv") for part in ("train", "test"))
     sets = [{"name": "mood", "train": train, "validation": train, "test": test}]
-    changed = {"labels": [2], "recipe": SMALL.recipe.model_dump() | {"learning_rates": [0.01]}}
+    changed = {"labels_per_class": [2], "recipe": SMALL.recipe.model_dump() | {"learning_rates": [0.01]}}
     benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     assert "3 of its 4 test texts are training texts too." in (draft.path / "report.html").read_text()
@@ -394,7 +395,7 @@ def test_the_report_stands_alone(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": [500]}, "500 labels a class were asked for"),
+        ({"labels_per_class": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
         ({"benchmarks": {"site_section": {"pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],
@@ -416,7 +417,7 @@ def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: 
 @pytest.mark.parametrize("counts", [[], [-1], [8, 8]])
 def test_label_counts_are_checked(counts: list[int]) -> None:
     with pytest.raises(ValidationError):
-        Evaluate(labels=counts)
+        Evaluate(labels_per_class=counts)
 
 
 def test_settings_of_a_benchmark_that_is_off_do_not_enter_the_key() -> None:

@@ -17,7 +17,7 @@ from tasks.downstream.settings.finetuning import Recipe
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import load_validation_tasks
-from tasks.evaluate.trial import describe_metric, mean_score, score_finetuning
+from tasks.evaluate.trial import average_best_scores, describe_metric, score_finetuning
 
 QUICK = {"learning_rates": [0.01], "epochs": 1, "fewest_steps": 4, "max_length": 32}
 
@@ -39,7 +39,7 @@ def chosen_on(tmp_path: Path) -> Callable[..., list[Task]]:
             (tmp_path / "test.tsv").write_text(f"text\tlabel\n{test}\n")
         files = {part: str(tmp_path / f"{part}.tsv") for part in ("train", "validation", "test")}
         sets = {"labelled_text": {"sets": [{"name": "mood", **files}]}, "site_section": {"enabled": False}}
-        return load_validation_tasks(Evaluate.model_validate({"labels": list(labels), "benchmarks": sets}))
+        return load_validation_tasks(Evaluate.model_validate({"labels_per_class": list(labels), "benchmarks": sets}))
 
     return make
 
@@ -103,8 +103,8 @@ def test_the_score_is_the_mean_of_what_an_evaluation_chooses_by(
 def test_of_several_learning_rates_the_best_on_the_mean_of_the_seeds_counts() -> None:
     task = Path("a.parquet")
     scores = {(task, 8, 1e-3, 0): 0.5, (task, 8, 1e-3, 1): 0.7, (task, 8, 1e-2, 0): 0.9, (task, 8, 1e-2, 1): 0.1}
-    assert mean_score(scores) == pytest.approx(0.6)
-    assert mean_score(scores | {(task, 32, 1e-3, 0): 1.0}) == pytest.approx(0.8)
+    assert average_best_scores(scores) == pytest.approx(0.6)
+    assert average_best_scores(scores | {(task, 32, 1e-3, 0): 1.0}) == pytest.approx(0.8)
 
 
 def test_a_hopeless_trial_is_ended(checkpoint: Path, chosen_on: Callable[..., list[Task]], tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_sentences_of_sst2(shared: Callable[[str], Path], checkpoint: Path, tmp_
         files = {"name": "sst2", "train": str(folder / "train.tsv"), "test": str(test), "columns": columns}
         limits = {"most_train": 600, "most_validation": 100}
         benchmarks = {"labelled_text": {"sets": [files | limits]}, "site_section": {"enabled": False}}
-        tasks = load_validation_tasks(Evaluate.model_validate({"labels": [32], "benchmarks": benchmarks}))
+        tasks = load_validation_tasks(Evaluate.model_validate({"labels_per_class": [32], "benchmarks": benchmarks}))
         reached: float = tried(checkpoint, tasks, tmp_path / name, fewest_steps=8)
         return reached
 

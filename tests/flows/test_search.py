@@ -153,7 +153,7 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     model = published(store, "pretrain", checkpoint, published(store, "tokenize", checkpoint))
     words = ["search", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
-    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
+    words += ["--set", "evaluate.labels_per_class=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
     words += ["--set", "evaluate.recipe.epochs=1", "--set", "evaluate.recipe.learning_rates=[0.01]"]
     assert run(words) == 0
     printed = capsys.readouterr().out

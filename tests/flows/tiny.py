@@ -78,7 +78,7 @@ SETTINGS: dict[str, Any] = {
         "validation_rows": 8,
     },
     "evaluate": {
-        "labels": [4],
+        "labels_per_class": [4],
         "recipe": {"learning_rates": [0.001], "epochs": 1, "fewest_steps": 2, "max_length": 64},
         "seeds": 3,
         "benchmarks": {"site_section": {"fewest_documents": 3, "fewest_passages": 4, "passage_words": 30,

@@ -21,7 +21,7 @@ class SuiteFolder(Block):
     tasks: list[str] = Field([])
     """names of the tasks that are meant, such as cola; empty: all that are recognised"""
     labels: list[int] = Field([])
-    """label counts of these tasks, 0 for all; empty: those of evaluate.labels"""
+    """label counts of these tasks, 0 for all; empty: those of evaluate.labels_per_class"""
     most_train: int = Field(20_000, ge=1)
     """training examples of each task to draw from, at most"""
     most_validation: int = Field(240, ge=1)

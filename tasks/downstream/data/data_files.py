@@ -61,7 +61,7 @@ class Files(Source):
     validation_share: float = Field(0.1, gt=0, lt=1)
     """how much of the training file that is, by a hash of the text"""
     labels: list[int] = Field([])
-    """label counts for this data set, 0 for all; empty: those of evaluate.labels"""
+    """label counts for this data set, 0 for all; empty: those of evaluate.labels_per_class"""
     most_train: int = Field(20_000, ge=1)
     """training examples to draw from, at most"""
     most_validation: int = Field(240, ge=1)

@@ -51,7 +51,7 @@ class Kind(ABC):
     @property
     @abstractmethod
     def baselines(self) -> dict[str, Baseline]:
-        """What a model has to beat, by name (`tasks.evaluate.results.scoreboard.TITLES`)."""
+        """What a model has to beat, by name (`tasks.evaluate.results.model_titles.MODEL_TITLES`)."""
 
     @abstractmethod
     def text(self, row: Row) -> str:
@@ -97,7 +97,7 @@ def drawn(task: Task, examples: int, seed: int) -> pl.DataFrame:
     if examples > len(task.train):
         raise StageFailure(
             f"{task.name} has {len(task.train):,} training examples, and {examples:,} were asked for",
-            "Lower evaluate.labels, or give the benchmark more data",
+            "Lower evaluate.labels_per_class, or give the benchmark more data",
         )
     rows = np.random.default_rng([seed, 1]).permutation(len(task.train))
     return task.train[rows[:examples]] if examples else task.train[rows]

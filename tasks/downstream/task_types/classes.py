@@ -35,7 +35,7 @@ class Classes(Kind):
                 raise StageFailure(
                     f"the class {name!r} of {task.name} has {len(rows)} training examples, "
                     f"and {labels} labels a class were asked for",
-                    "Lower evaluate.labels, or give the benchmark more data",
+                    "Lower evaluate.labels_per_class, or give the benchmark more data",
                 )
             chosen.append(rng.permutation(rows)[:labels])
         return task.train[np.concatenate(chosen)]

@@ -27,7 +27,7 @@ from tasks.downstream.models.generator import Writer
 from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.finetuning import Recipe
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import suited
+from tasks.evaluate.preflight import find_unsupported
 from tasks.evaluate.settings import Evaluate
 from tests.downstream.heads.test_texts import SPECIAL, task, with_tokenizer
 
@@ -257,7 +257,7 @@ def test_what_cannot_be_is_refused_before_any_fit(
     way = {"kind": kind, "last_layers": {"layers": 9}, "prompt": {"tokens": 40}}
     settings = Evaluate(recipe=recipe_of("full").model_copy(update={"adapt": OneOf[Way].model_validate(way)}))
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
-        suited(settings, folders[family], [tmp_path / "ships.parquet"])
+        find_unsupported(settings, folders[family], [tmp_path / "ships.parquet"])
     assert "evaluate.recipe." in raised.value.hint
 
 
@@ -265,7 +265,7 @@ def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], t
     """A frozen encoder's features are read from files; a model that writes has none."""
     task().save(tmp_path / "ships.parquet")
     recipe = recipe_of("head_only", steps=2)
-    suited(Evaluate(recipe=recipe), folders["llama"], [tmp_path / "ships.parquet"])
+    find_unsupported(Evaluate(recipe=recipe), folders["llama"], [tmp_path / "ships.parquet"])
     (tmp_path / "out").mkdir()
     found = score(tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], recipe, "pretrained", 0, 0, 0.01)
     assert 0 <= found["metrics"]["rougeL"] <= 1

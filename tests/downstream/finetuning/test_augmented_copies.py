@@ -24,7 +24,7 @@ from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.finetuning import Recipe
 from tasks.downstream.task_types import kind_of
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import possible
+from tasks.evaluate.preflight import check_recipe_support
 
 TREES, SHIPS = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"]
 OTHER = dict(zip(TREES + SHIPS, SHIPS + TREES, strict=True))
@@ -175,8 +175,8 @@ def refusals(masked: Path, checkpoint: Path, tmp_path: Path) -> Iterator[tuple[P
 def test_what_cannot_translate_is_said_before_any_fit(masked: Path, checkpoint: Path, tmp_path: Path) -> None:
     for folder, message in refusals(masked, checkpoint, tmp_path):
         with pytest.raises(StageFailure, match=message):
-            possible(Recipe(augmentation=back_translation(folder)), task(), checkpoint)
-    possible(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
+            check_recipe_support(Recipe(augmentation=back_translation(folder)), task(), checkpoint)
+    check_recipe_support(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
 
 
 def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("tasks.downstream.finetuning.back_translation.Tokens", absent)
     with pytest.raises(StageFailure, match="needs a package that is not installed: MarianTokenizer requires"):
-        possible(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
+        check_recipe_support(Recipe(augmentation=back_translation(checkpoint)), task(), checkpoint)
 
 
 def test_the_translators_content_enters_the_key(checkpoint: Path, translator: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tasks.downstream.models.one_thread import one_thread
 from tasks.downstream.settings.continued_pretraining import Continued
 from tasks.downstream.settings.finetuning import Recipe
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import possible
+from tasks.evaluate.preflight import check_recipe_support
 
 RECIPE = Recipe(
     epochs=1, fewest_steps=8, max_length=32, continued=Continued(enabled=True, epochs=3, batch=8, learning_rate=0.02)
@@ -149,7 +149,7 @@ def test_what_has_no_objective_is_refused(
     BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)).save_pretrained(bare)
     AutoTokenizer.from_pretrained(checkpoint).save_pretrained(bare)
     with pytest.raises(StageFailure, match="is BertModel, whose head foretells no token"):
-        possible(RECIPE, task, bare)
+        check_recipe_support(RECIPE, task, bare)
     for folder, message in ((masked, "has no mask token"), (spans, "has no sentinel <extra_id_0>")):
         poor = tmp_path / folder.name
         poor.mkdir()
@@ -158,8 +158,8 @@ def test_what_has_no_objective_is_refused(
         plain = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
         PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<eos>").save_pretrained(poor)
         with pytest.raises(StageFailure, match=message):
-            possible(RECIPE, task, poor)
-        possible(RECIPE, task, folder)
+            check_recipe_support(RECIPE, task, poor)
+        check_recipe_support(RECIPE, task, folder)
 
 
 def test_texts_that_are_not_read_do_not_enter_the_key(tmp_path: Path) -> None:

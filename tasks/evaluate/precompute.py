@@ -1,0 +1,66 @@
+"""Work that is done once for a task before models are fitted; every fit reads the result."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.downstream.data.task_data import Task
+from tasks.downstream.finetuning.augmented_copies import AT_ONCE, copy_rows, drawn_rows
+from tasks.downstream.finetuning.continued_pretraining import continue_pretraining
+from tasks.downstream.finetuning.shards import encode
+from tasks.downstream.finetuning.variants import VARIANTS
+from tasks.downstream.heads import Head, class_of
+from tasks.downstream.task_types import kind_of
+from tasks.evaluate.settings import Evaluate
+from tasks.store import Draft
+
+log = logging.getLogger("textmill.evaluate")
+
+
+def precompute(
+    settings: Evaluate,
+    draft: Draft,
+    checkpoint: Path,
+    task_file: Path,
+    label_counts: Sequence[int],
+    models: Sequence[str],
+) -> None:
+    """Augment the labelled texts, continue pretraining and encode all texts, where the models need it."""
+    finetuning, task = settings.recipe, Task.load(task_file)
+    if "augmented" in models:
+        rows = drawn_rows(task, label_counts, settings.seeds)
+        batches = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+        shards = {f"{task_file.stem}-{batch[0]}": (task_file, finetuning.augmentation, batch) for batch in batches}
+        shard_counts = draft.map(copy_rows, shards, f"{task.name}: copies").values()
+        counts = {name: sum(shard[name] for shard in shard_counts) for name in ("texts", "copies")}
+        draft.counts.setdefault("augmentation", {})[task.name] = counts
+        log.info("%s: %s copies of %s labelled texts", task.name, f"{counts['copies']:,}", f"{counts['texts']:,}")
+    if "continued" in models:
+        only_shard = {task_file.stem: (task_file, checkpoint, finetuning)}
+        (counts,) = draft.map(continue_pretraining, only_shard, f"{task.name}: continued pretraining").values()
+        draft.counts.setdefault("continued", {})[task.name] = counts
+        log.info(
+            "%s: continued pretraining on %s texts changed the loss from %.2f to %.2f",
+            task.name,
+            f"{counts['texts']:,}",
+            counts["loss before"],
+            counts["loss after"],
+        )
+    if finetuning.adapt.chosen.frozen and kind_of(task).learns and issubclass(class_of(task), Head):
+        precompute_features(settings, draft, checkpoint, task_file, models)
+
+
+def precompute_features(
+    settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, models: Sequence[str]
+) -> None:
+    """Encode all texts once with each frozen encoder, and with each seed's random weights."""
+    encoders = [
+        (weights, seed)
+        for weights in dict.fromkeys(VARIANTS[model].weights for model in models)
+        for seed in (range(settings.seeds) if weights == "random" else [0])
+    ]
+    shards = {
+        f"{task_file.stem}-{weights}-{seed}": (task_file, checkpoint, settings.recipe, weights, seed)
+        for weights, seed in encoders
+    }
+    draft.map(encode, shards, f"{task_file.stem}: encode")
