@@ -17,7 +17,7 @@ from tasks.store import Draft
 log = logging.getLogger("textmill.evaluate")
 
 
-def precompute(
+def precompute_inputs(
     settings: Evaluate,
     draft: Draft,
     checkpoint: Path,

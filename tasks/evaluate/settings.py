@@ -35,7 +35,7 @@ CHECKPOINT_FILES = {
 
 
 class Evaluate(Block):
-    """Which benchmarks a model is scored on, with how many labelled examples, and with how many seeds."""
+    """The benchmarks that a model is scored on, and the numbers of labelled examples and of seeds."""
 
     benchmarks: Every[Benchmark] = Every[Benchmark]()
     """the benchmarks; each enabled one has its section in the report"""

@@ -18,7 +18,7 @@ from tasks.downstream.finetuning.variants import models_of
 from tasks.downstream.prepare_tasks import no_benchmark, tasks_of
 from tasks.downstream.task_types import kind_of
 from tasks.errors import StageFailure
-from tasks.evaluate.precompute import precompute
+from tasks.evaluate.precompute import precompute_inputs
 from tasks.evaluate.preflight import UnsupportedReasons
 from tasks.evaluate.report.attribution_texts import load_attributions
 from tasks.evaluate.report.conclusion import render_summary
@@ -135,7 +135,7 @@ def fit_models(
     task = Task.load(task_file)
     task_type = kind_of(task)
     label_counts = order_label_counts(settings, task)
-    precompute(settings, draft, checkpoint, task_file, label_counts, models)
+    precompute_inputs(settings, draft, checkpoint, task_file, label_counts, models)
     rates = choose_learning_rates(settings, draft, checkpoint, task_file, models)
     runs = [
         (model, labels, seed)

@@ -43,7 +43,7 @@ def load_attributions(path: Path) -> list[dict[str, Any]]:
 def group_attributions(examples: Sequence[dict[str, Any]]) -> list[tuple[str, list[AttributedExample]]]:
     """Return the examples under two titles, the mistakes first; a title without an example is left out."""
     groups = []
-    for title, is_right in (("Most confident mistakes", False), ("Most confident right answers", True)):
+    for title, is_right in (("Most confident mistakes", False), ("Most confident correct answers", True)):
         members = [
             _build_example(example) for example in examples if (example["predicted"] == example["truth"]) is is_right
         ]

@@ -31,8 +31,8 @@ COLORS = {
 }
 CHECKPOINT_COLORS = ("further", "second-further", "third-further")
 ADDITIONS = {
-    "continued": "Pretraining that went on with the task's text adds",
-    "augmented": "Altered copies of the labelled texts add",
+    "continued": "Continued pretraining on the task's texts adds",
+    "augmented": "Augmented copies of the labelled texts add",
     "unlabelled": "Unlabelled texts add",
 }
 """The beginning of the sentence about each variant of the pretrained model."""
@@ -77,8 +77,8 @@ def describe_result(results: BenchmarkResults) -> str:
             phrase = ", ".join(
                 f"{format_points(gain.mean)} points with {results.describe_budget(labels)}" for labels, gain in gains
             )
-            doubt = "" if any(gain.sure for _, gain in gains) else ", none of it sure"
-            sentences.append(f"{beginning} to it {phrase}{doubt}.")
+            doubt = "" if any(gain.sure for _, gain in gains) else ", none of it significant"
+            sentences.append(f"{beginning} {phrase}{doubt}.")
     rivals = [model for model in results.models if model in LEXICAL_BASELINES or model not in MODEL_TITLES]
     sentences += [_compare_with_rival(results, rival, max_labels) for rival in rivals]
     sentences += [f"The checkpoint {name} is left out: {reason}." for name, reason in results.left_out.items()]
@@ -96,12 +96,12 @@ def _describe_gain_of_pretraining(results: BenchmarkResults) -> str:
     if all(gain.sure and gain.mean > 0 for _, gain in gains):
         verdict = f"**Pretraining helps**, by more than the spread over {num_seeds} seeds"
     elif not any(gain.sure for _, gain in gains):
-        verdict = "**No sure difference**"
+        verdict = "**No significant difference**"
     elif all(gain.mean > 0 for _, gain in gains):
         verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {num_seeds} seeds"
     else:
         verdict = "**Pretraining does not help everywhere**"
-    return f"{verdict}: against the same model from random weights it makes {phrase}."
+    return f"{verdict}: the difference from the same model with random initial weights is {phrase}."
 
 
 def _compare_with_rival(results: BenchmarkResults, rival: str, labels: int) -> str:
@@ -161,9 +161,9 @@ def render_summary(results: Sequence[BenchmarkResults], contamination: Contamina
             chart = draw_line_chart(list_score_lines(benchmark, COLORS), build_score_axes(benchmark))
             parts.append(chart_as_image(make_standalone(chart), f"{benchmark.title} by label count"))
     parts.append(
-        f"Held-out documents in the pretraining text: {contamination.shared_ids} of "
-        f"{contamination.heldout_documents:,}; that share a 13-token run with it: "
-        f"{contamination.overlapping_documents:,}. Test texts that do: {format_overlaps(contamination)}."
+        f"Held-out documents that are in the pretraining text: {contamination.shared_ids} of "
+        f"{contamination.heldout_documents:,}; that share a 13-token sequence with it: "
+        f"{contamination.overlapping_documents:,}. Test texts that share one: {format_overlaps(contamination)}."
     )
     return "\n\n".join(parts) + "\n"
 

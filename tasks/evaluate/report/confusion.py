@@ -26,7 +26,7 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
             f'<text class="tick end" x="{LEFT - 8}" y="{y + cell_size / 2 + 4:.1f}">{escape(short_name)}</text>'
         )
         for column, count in enumerate(counts[row].tolist()):
-            description = f"{name} taken for {names[column]}: {count} of {total}"
+            description = f"{name} predicted as {names[column]}: {count} of {total}"
             parts.append(
                 _render_cell(
                     (LEFT + column * cell_size, y, cell_size),
@@ -40,7 +40,9 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
         position = f"translate({LEFT + (column + 0.5) * cell_size + 4:.1f} {TOP + GRID_SIZE + 10}) rotate(-55)"
         parts.append(f'<text class="tick end" transform="{position}">{escape(short_name)}</text>')
     names_height = 24 + 8 * max(map(count_columns, short_names))  # turned, and as large as a phone shows them
-    return render_svg(TOP + GRID_SIZE + names_height, parts, "Confusion: true class by row, predicted class by column")
+    return render_svg(
+        TOP + GRID_SIZE + names_height, parts, "Confusion matrix: true class by row, predicted class by column"
+    )
 
 
 def _render_cell(square: tuple[float, float, float], ratio: float, description: str, *, is_right: bool) -> str:

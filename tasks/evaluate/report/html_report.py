@@ -60,4 +60,4 @@ def _build_loss_chart(loss: LossCurve) -> Chart:
     ]
     last = f" Last validation loss {loss.validation[-1][1]:.3f}." if loss.validation else ""
     shown = [marks for marks in lines if marks.points]
-    return draw_chart(shown, Axes("step", "loss, nats a token"), f"Cross-entropy while pretraining.{last}")
+    return draw_chart(shown, Axes("step", "loss, nats per token"), f"Cross-entropy during pretraining.{last}")

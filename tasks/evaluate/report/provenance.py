@@ -77,13 +77,13 @@ def list_funnel_steps(lineage: list[ManifestFields]) -> list[FunnelStep]:
     dedup, tokens = sum_counts(lineage, "dedup"), sum_counts(lineage, "tokenize")
     splits = tokens["documents"] if isinstance(tokens.get("documents"), dict) else {}
     duplicates = {name: dedup.get(name, 0) for name in ("exact", "near")}
-    kept_apart = {name: splits.get(name, 0) for name in ("heldout", "validation")}
+    set_aside = {name: splits.get(name, 0) for name in ("heldout", "validation")}
     steps: list[tuple[str, Any, str]] = [
         ("pages fetched", crawl.get("pages", crawl.get("fetched")), ""),
         ("documents", clean.get("documents"), _describe_losses("no text", clean.get("failed") or {})),
         ("after clean", clean.get("kept"), _describe_losses("dropped", clean.get("dropped") or {})),
-        ("after dedup", dedup.get("kept"), _describe_losses("copies", duplicates)),
-        ("to train on", splits.get("train"), _describe_losses("kept apart", kept_apart)),
+        ("after dedup", dedup.get("kept"), _describe_losses("duplicates", duplicates)),
+        ("training documents", splits.get("train"), _describe_losses("set aside", set_aside)),
     ]
     return [FunnelStep(name, int(count), losses) for name, count, losses in steps if isinstance(count, int | float)]
 
@@ -99,13 +99,13 @@ def describe_crawl(lineage: list[ManifestFields]) -> list[tuple[str, str]]:
     pages = {host: of_host["pages"] for host, of_host in counts.get("hosts", {}).items()}
     rates = [manifest["counts"].get("pages_per_second") for manifest in lineage if manifest.get("stage") == "crawl"]
     rows = [
-        ("answers by status", format_counts(counts.get("statuses", {}), MAX_PHRASE_COUNTS)),
+        ("responses by status", format_counts(counts.get("statuses", {}), MAX_PHRASE_COUNTS)),
         ("not stored", format_counts(counts.get("skipped", {}), MAX_PHRASE_COUNTS)),
-        ("since the snapshot before", format_counts(counts.get("changes", {}), MAX_PHRASE_COUNTS)),
+        ("since the previous snapshot", format_counts(counts.get("changes", {}), MAX_PHRASE_COUNTS)),
         ("pages by host", format_counts(pages, MAX_PHRASE_COUNTS)),
-        ("still waiting by host", format_counts(counts.get("queues", {}), MAX_PHRASE_COUNTS)),
+        ("waiting URLs by host", format_counts(counts.get("queues", {}), MAX_PHRASE_COUNTS)),
         ("payload", f"{counts['bytes'] / 1e6:,.1f} MB" if "bytes" in counts else ""),
-        ("pages a second", ", ".join(f"{rate:,}" for rate in rates if rate)),
+        ("pages per second", ", ".join(f"{rate:,}" for rate in rates if rate)),
     ]
     return [(name, text) for name, text in rows if text]
 
@@ -137,9 +137,9 @@ def draw_training_curves(checkpoint: Path) -> list[str]:
     They are separate images, because a phone shows them one below the other.
     """
     titles = {
-        "learning_rate_factor": "learning rate, share of the highest",
-        "gradient_norm": "norm of the gradient",
-        "tokens_per_second": "tokens a second",
+        "learning_rate_factor": "learning rate, fraction of its peak",
+        "gradient_norm": "gradient norm",
+        "tokens_per_second": "tokens per second",
     }
     curves: dict[str, list[tuple[float, float]]] = {name: [] for name in titles}
     for path in (checkpoint / "metrics.jsonl", checkpoint / "speed.jsonl"):

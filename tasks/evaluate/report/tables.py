@@ -17,7 +17,7 @@ class Gain:
     """Points that the pretrained model is above another one."""
 
     points: str
-    is_sure: bool
+    is_significant: bool
     interval: str
     rival: str
     """title of the other model"""
@@ -120,7 +120,7 @@ def _format_score(results: BenchmarkResults, model: str, labels: int, metric: st
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """How much better the pretrained model is than another one, and how sure that is."""
+    """Difference between the pretrained model and another one, and its significance."""
 
     model: str
     points: str

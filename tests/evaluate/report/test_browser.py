@@ -139,7 +139,7 @@ def report_data(folder: Path) -> ReportData:
             600,
             {benchmark.task.name: Overlap(1234, 56, 789, 0.1) for benchmark in results},
         ),
-        crawl=[("answers by status", "200 41, unchanged 39, 404 2")],
+        crawl=[("responses by status", "200 41, unchanged 39, 404 2")],
         funnel=[
             FunnelStep("pages fetched", 123_456, ""),
             FunnelStep("after clean", 23_456, "dropped: word count 15, stop words 5"),

@@ -31,8 +31,8 @@ def test_the_funnel_sums_snapshots_and_names_what_was_lost() -> None:
         ("pages fetched", 100, ""),
         ("documents", 90, "no text: empty 10"),
         ("after clean", 70, "dropped: word count 15, stop words 5"),
-        ("after dedup", 60, "copies: near 6, exact 4"),
-        ("to train on", 50, "kept apart: heldout 6, validation 4"),
+        ("after dedup", 60, "duplicates: near 6, exact 4"),
+        ("training documents", 50, "set aside: heldout 6, validation 4"),
     ]
 
 
@@ -55,13 +55,13 @@ def test_what_the_crawls_met() -> None:
     second = {"statuses": {"200": 1, "unchanged": 39}, "changes": {"unchanged": 39, "gone": 1}, "bytes": 0}
     lineage = [{"stage": "crawl", "counts": first}, {"stage": "crawl", "counts": second}, *LINEAGE[2:]]
     assert describe_crawl(lineage) == [
-        ("answers by status", "200 41, unchanged 39, 404 2"),
+        ("responses by status", "200 41, unchanged 39, 404 2"),
         ("not stored", "refused by robots.txt 3"),
-        ("since the snapshot before", "new 40, unchanged 39, gone 1"),
+        ("since the previous snapshot", "new 40, unchanged 39, gone 1"),
         ("pages by host", "a.org 30, b.org 10"),
-        ("still waiting by host", "a.org 7"),
+        ("waiting URLs by host", "a.org 7"),
         ("payload", "2.5 MB"),
-        ("pages a second", "12.5"),
+        ("pages per second", "12.5"),
     ]
     assert describe_crawl([]) == []
 

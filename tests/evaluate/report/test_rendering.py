@@ -49,7 +49,7 @@ def test_only_what_is_written_by_hand_is_not_escaped() -> None:
 
 
 def test_a_wheel_has_every_file_of_the_report() -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text())
+    project = tomllib.loads((FOLDER.parents[2] / "pyproject.toml").read_text())
     patterns = project["tool"]["setuptools"]["package-data"]["tasks.evaluate.report"]
     files = [path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in {".css", ".html"}]
     assert len(files) > 5

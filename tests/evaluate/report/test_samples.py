@@ -53,6 +53,6 @@ def test_what_pages_say_is_no_markup(tmp_path: Path) -> None:
     html = render_template("rule_samples.html", rules=load_rule_samples([write_clean_artifact(tmp_path, rows)]))
     assert "<script" not in html
     assert "<b>mean word length</b> (at most 2)" in html
-    assert "<b>dropped</b> at 12,346, to stay: at most 2 <small>http://a.test/&lt;script&gt;</small>" in html
+    assert "<b>dropped</b> at 12,346, kept if at most 2 <small>http://a.test/&lt;script&gt;</small>" in html
     assert html.count("x") <= EXCERPT_CHARACTERS + 10
     assert html.count("<details>") == html.count("</details>") == 1
