@@ -28,6 +28,7 @@ def precompute_inputs(
     """Augment the labelled texts, continue pretraining and encode all texts, where the models need it."""
     finetuning, task = settings.recipe, Task.load(task_file)
     if "augmented" in models:
+        # every row that any seed and label count samples, each once
         rows = drawn_rows(task, label_counts, settings.seeds)
         batches = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
         shards = {f"{task_file.stem}-{batch[0]}": (task_file, finetuning.augmentation, batch) for batch in batches}
@@ -54,6 +55,7 @@ def precompute_features(
     settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, models: Sequence[str]
 ) -> None:
     """Encode all texts once with each frozen encoder, and with each seed's random weights."""
+    # Random weights differ with each seed; the pretrained ones do not, so their features are computed once.
     encoders = [
         (weights, seed)
         for weights in dict.fromkeys(VARIANTS[model].weights for model in models)

@@ -81,6 +81,7 @@ def load_answers(folder: Path) -> dict[TaskKey, TaskAnswers]:
 def _parse_answers(rows: pl.DataFrame) -> TaskAnswers:
     first = rows.row(0, named=True)
     seeds = len(first["parts"])
+    # a text's parts are a list over seeds of the sums that the score is computed from
     parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
     scores = [Score.kept(parts[:, seed], first["function"]) for seed in range(seeds)]
     return TaskAnswers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
@@ -115,6 +116,7 @@ def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> lis
     tasks = [task for task in first if task in second and first[task].has_same_score(second[task])]
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
     tasks = [task for task in tasks if len(common[task][0]) >= MIN_COMMON_TEXTS]
+    # Bonferroni: with n intervals, each may miss with 5 % / n
     level = 1 - 0.05 / max(1, len(tasks)) if jointly else 0.95
     return [
         _compare_task(task, first[task], second[task], common[task][1:], level, JOINT_DRAWS if jointly else DRAWS)

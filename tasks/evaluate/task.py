@@ -38,6 +38,7 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     heldout = heldout_documents(folders)
     task_files = steps.prepare_tasks(settings, draft, heldout)
     unsupported = find_unsupported(settings, checkpoint.folder, task_files)
+    # before the fits, which take hours: a held-out document in the pretraining text makes every score worthless
     contamination = steps.check_contamination(folders, heldout, task_files, draft)
     results = [
         steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported) for task_file in task_files

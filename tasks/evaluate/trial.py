@@ -36,13 +36,14 @@ def score_finetuning(
     draft = Draft(scratch)
     task_files = {draft.scratch / f"{task.name}.parquet": task for task in tasks}
     for task_file, task in task_files.items():
-        assert task.test.is_empty()
+        assert task.test.is_empty()  # settings that were tuned on test examples would make the test scores worthless
         class_of(task).check(checkpoint, recipe)
         task.save(task_file)
     if recipe.adapt.chosen.frozen:
         draft.map(encode, {path.stem: (path, checkpoint, recipe, MODEL, 0) for path in task_files}, "encode")
     scores: dict[FitKey, float] = {}
     score: float | None = None
+    # Seeds are the outer loop, so that a hopeless trial ends after one seed of every task, not after one task.
     for seed in range(seeds):
         fits = [
             (task_file, labels, rate, seed)

@@ -113,6 +113,7 @@ def render_deviations(
     ]
     if len(positions) == 1:
         x, low, high = positions[0]
+        # a band over one point would have no width: a bar with a stroke at each end
         bar = f"M{x:.1f} {high:.1f}V{low:.1f}M{x - 4:.1f} {high:.1f}h8M{x - 4:.1f} {low:.1f}h8"
         return f'<path {frame.line.format(marks.color)} d="{bar}"/>'
     outline = [*((x, high) for x, _, high in positions), *((x, low) for x, low, _ in reversed(positions))]

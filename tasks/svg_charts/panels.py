@@ -74,6 +74,7 @@ def _data_url(svg: str) -> str:
 def _render_panel(panel: Panel) -> str:
     points = [point for marks in panel.marks for point in marks.points]
     xs, ys = [x for x, _ in points], [y for _, y in points]
+    # half a unit of room on both sides, so that the names of the outer values fit
     x_ends = (-0.5, len(panel.names) - 0.5) if panel.names else (min(xs), max(xs))
     x_scale = Scale(*x_ends, FRAME.left, FRAME.x_end, panel.log_x)
     margin = 0.0 if panel.log_y else 0.04 * (max(ys) - min(ys))

@@ -53,6 +53,7 @@ def group_attributions(examples: Sequence[dict[str, Any]]) -> list[tuple[str, li
 
 
 def _build_example(example: dict[str, Any]) -> AttributedExample:
+    # colors are relative to the example's largest influence, or an unsure answer would be shown without any
     largest = max((abs(value) for text in example["texts"] for _, value, _ in text), default=0.0) or 1.0
     texts = [
         [

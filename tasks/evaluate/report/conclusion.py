@@ -65,10 +65,10 @@ def format_mean(score: Spread) -> str:
 def describe_result(results: BenchmarkResults) -> str:
     """Return the result in sentences; `**` marks what is emphasised."""
     max_labels = results.label_counts[-1]
-    budget = results.describe_budget(max_labels)
+    budget = f"With {results.describe_budget(max_labels)}" if results.task_type.learns else "Without fine-tuning"
     score = format_mean(results.score_spread("pretrained", max_labels, results.metric))
     sentences = [
-        f"With {budget} the pretrained model reaches **{score} %** {results.title} on test.",
+        f"{budget} the pretrained model reaches **{score} %** {results.title} on test.",
         _describe_gain_of_pretraining(results),
     ]
     for model, beginning in ADDITIONS.items():

@@ -20,6 +20,7 @@ def score_groups(results: BenchmarkResults) -> list[dict[str, Any]]:
     test = results.task.test
     if "group" not in test.columns or test["group"].n_unique() < 2:
         return []
+    # answers are in the order of the test part, so a group's row numbers select both
     indexed = test.with_row_index("row")
     group_rows = {"": indexed["row"]} | {
         group: rows["row"] for (group,), rows in indexed.group_by("group", maintain_order=True)

@@ -24,9 +24,9 @@ def load_environment() -> Environment:
     """Return the Jinja environment of the report, whose templates are compiled once a process."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
+        autoescape=True,  # texts come from the web
         undefined=StrictUndefined,
-        trim_blocks=True,
+        trim_blocks=True,  # a line of a template that holds only a statement leaves no line in the page
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )

@@ -77,6 +77,7 @@ def select_nearest(files: Sequence[Path]) -> pl.DataFrame:
     Ids are hashes, so the smallest ones are a random sample. A page may be in several snapshots: its id counts once.
     """
     rows = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files])
+    # dropped documents are equally distant, so that the id alone orders them
     distance = pl.when(pl.col("verdict") == DROPPED).then(0.0).otherwise("margin")
     unique = rows.sort(distance, "id").unique(["rule", "verdict", "id"], keep="first", maintain_order=True)
     nearest = unique.group_by("rule", "verdict", maintain_order=True).head(MAX_SAMPLES)

@@ -82,6 +82,7 @@ class BenchmarkResults:
         """The label counts as positions on an axis. `All` is placed where that many labels a class would be."""
         positions = []
         for labels in self.label_counts:
+            # one label may mean several examples: one of each class
             examples_per_label = len(self.task_type.sample(self.task, labels or 1, 0)) / (labels or 1)
             positions.append(float(labels or len(self.task.train) / examples_per_label))
         return positions
