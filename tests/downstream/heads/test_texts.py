@@ -29,7 +29,7 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.downstream.task_types.texts import GenerationTask, choose_bleu_tokenizer
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import suited
+from tasks.evaluate.preflight import find_unsupported
 from tasks.evaluate.settings import Evaluate
 
 TREES = ["oak", "birch", "leaf", "root"]
@@ -210,10 +210,10 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
     make_task().save(tmp_path / "ships.parquet")
     settings = Evaluate(finetuning=FINETUNING)
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
-        suited(settings, tmp_path, [tmp_path / "ships.parquet"])
+        find_unsupported(settings, tmp_path, [tmp_path / "ships.parquet"])
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
         load_model(tmp_path)
-    suited(settings, checkpoint, [tmp_path / "ships.parquet"])
+    find_unsupported(settings, checkpoint, [tmp_path / "ships.parquet"])
 
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:
