@@ -137,7 +137,7 @@ def test_a_causal_run_is_compared_with_what_came_before(
     training: Callable[..., Training], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tasks.pretrain.export.export.recurrent_loss", functools.partial(compute_lstm_loss, each_step=lambda: None)
+        "tasks.pretrain.export.export.compute_lstm_loss", functools.partial(compute_lstm_loss, on_step=lambda: None)
     )
     folder = exported(training(small(lstm=True)), tokens, tmp_path / "out")
     for name in ("README.md", "summary.md"):

@@ -59,13 +59,13 @@ def test_a_counted_spike_is_in_the_metrics_and_said(training: Start) -> None:
 def test_a_skipped_batch_is_left_out_and_no_other(training: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     run = spoilt(training(settings_of(non_finite="skip")), {3, 4}, loss=math.nan)
     called: list[str] = []
-    for hook in ("stepped", "undone"):
+    for hook in ("after_step", "after_skipped_step"):
         monkeypatch.setattr(type(run.objective), hook, lambda _, learner, hook=hook: called.append(hook))
     finish(run)
     assert [line["step"] for line in run.metrics.lines] == list(range(1, 9))
     assert run.metrics.lines[3]["skipped"] == run.metrics.lines[3]["non_finite"] == 2
     assert run.first_slot == (8 + 2) * ROWS
-    assert called == ["stepped"] * 3 + ["undone"] * 2 + ["stepped"] * 5
+    assert called == ["after_step"] * 3 + ["after_skipped_step"] * 2 + ["after_step"] * 5
     assert len(run.notes) == 2
     assert all(torch.isfinite(tensor).all() for tensor in weights(run))
 

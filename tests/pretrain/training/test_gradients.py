@@ -11,6 +11,7 @@ import pytest
 from tasks.block import discover_blocks
 from tasks.errors import StageFailure
 from tasks.model.architecture import MODEL_KINDS
+from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.distributed.ranks import Ranks
@@ -32,7 +33,7 @@ def family_of(kind: str, tokenizer: Path) -> str:
         with contextlib.suppress(StageFailure):
             if reads == objective.model_kind:
                 architecture = small(family=family, objective={"kind": kind}).architecture
-                objective.build_learner(PackedModel(architecture.build(vocabulary, 0), reads), vocabulary, 0)
+                objective.build_learner(PackedModel(build_model(architecture, vocabulary, 0), reads), vocabulary, 0)
                 return family
     raise AssertionError(f"no family fits {kind}")
 
