@@ -40,7 +40,7 @@ def test_a_hand_counted_text() -> None:
     training = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 3]])
     model = KneserNeyModel(training, 6)
     discount = 1 / (1 + 2 * 1)
-    # below, c and d follow b in one context each; so their shares are equal
+    # below, c and d follow b in one context each; so their probabilities are equal
     lower_discount = 1.0
     unigram = (1 - lower_discount) / 2 + lower_discount * 2 / 2 / 6
     bigram = (1 - lower_discount) / 2 + lower_discount * 2 / 2 * unigram

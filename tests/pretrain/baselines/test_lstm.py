@@ -23,7 +23,7 @@ def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) 
     torch.manual_seed(0)
     model = LstmModel(500, 16)
     loss, count = model.compute_loss(rows)
-    assert count == len(extract_ngrams(rows)), "the same tokens are guessed as by a causal model"
+    assert count == len(extract_ngrams(rows)), "the same tokens are predicted as by a causal model"
     assert loss.item() / count == pytest.approx(np.log(500), rel=0.02)
     alone = 0.0
     for document in map(torch.from_numpy, documents):
