@@ -16,7 +16,7 @@ def corpus(tokens: Path) -> TrainingData:
 
 
 def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) -> None:
-    rows = corpus.at(np.arange(40))
+    rows = corpus.load_rows(np.arange(40))
     documents = split_into_documents(rows)
     assert sum(map(len, documents)) == (rows.documents >= 0).sum()
     assert all(document[0] == corpus.start for document in documents)
