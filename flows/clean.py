@@ -1,4 +1,4 @@
-"""The clean stage alone: take out the text and score it, then decide what stays."""
+"""The clean stage alone: extract and score the text, then decide which documents are kept."""
 
 from prefect import flow
 
@@ -10,10 +10,10 @@ from tasks.store import Artifact, Store
 
 @flow(name="clean")
 def clean(settings: Clean = Clean(), pages: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
-    """Extract text, score it and drop what is not worth reading.
+    """Extract text, score it, and drop the documents that a filter rejects.
 
     Args:
-        settings: how text is extracted, and which documents stay
+        settings: how text is extracted, and which documents are kept
         pages: key of the crawl artifact, or its first digits, or newest
         force: decide again though it is cached
     """

@@ -17,10 +17,10 @@ def crawl(settings: Crawl = Crawl(), force: bool = False) -> Artifact:  # noqa: 
         settings: where the pages come from
         force: crawl again though it is cached
     """
-    return crawl_stage(settings.dated(today()), force=force)
+    return crawl_stage(settings.dated(get_planned_date()), force=force)
 
 
-def today() -> str:
-    """The date that this run was planned for, which stays the same when it is retried a day later."""
+def get_planned_date() -> str:
+    """Return the date that this flow run was planned for, which stays the same when it is retried a day later."""
     planned = runtime.flow_run.scheduled_start_time
     return (planned or datetime.now(UTC)).astimezone(UTC).date().isoformat()

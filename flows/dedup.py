@@ -12,7 +12,7 @@ def dedup(settings: Dedup = Dedup(), documents: str = "newest", force: bool = Fa
     """Keep one of each group of near-duplicates.
 
     Args:
-        settings: how near is a duplicate
+        settings: how similar near-duplicates are
         documents: key of the clean artifact, or its first digits, or newest
         force: build again though it is cached
     """

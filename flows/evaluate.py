@@ -17,19 +17,19 @@ def evaluate(
     """Fine-tune a checkpoint on the benchmarks, compare it and write the report.
 
     Args:
-        settings: what the model is tried on, and against what
+        settings: the benchmarks, and the baselines that the model is compared with
         checkpoint: key of the pretrain artifact, or its first digits, or newest
         force: build again though it is cached
     """
     model = Store.current().find("pretrain", checkpoint)
-    return evaluate_stage(settings, model, *tokens_of(model), force=force)
+    return evaluate_stage(settings, model, *find_tokens(model), force=force)
 
 
-def tokens_of(model: Artifact) -> list[Artifact]:
-    """The tokens that a checkpoint was trained on. Raises StageFailure when they are not in the store any more."""
+def find_tokens(model: Artifact) -> list[Artifact]:
+    """Find the tokens that a checkpoint was trained on. Raises StageFailure when they are no longer in the store."""
     store = Store.current()
     manifest = store.manifest(model.stage, model.key)
-    made_from = [each for each in manifest.inputs if each.stage == "tokenize"] if manifest else []
-    if not made_from:
+    tokens = [source for source in manifest.inputs if source.stage == "tokenize"] if manifest else []
+    if not tokens:
         raise StageFailure(f"evaluate: the checkpoint {model.key} does not name its tokens", "Run pretrain again")
-    return [store.find("tokenize", each.key) for each in made_from]
+    return [store.find("tokenize", source.key) for source in tokens]

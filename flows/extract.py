@@ -9,7 +9,7 @@ from tasks.store import Artifact, Store
 
 @flow(name="extract")
 def extract(settings: Extract = Extract(), pages: str = "newest", force: bool = False) -> Artifact:  # noqa: B008 - frozen
-    """Take the text out of pages and score it; what stays is for clean to decide.
+    """Extract the text of pages and score it; the clean stage decides which documents are kept.
 
     Args:
         settings: how text is extracted, and what the filters measure

@@ -12,7 +12,7 @@ def pretrain(settings: Pretrain = Pretrain(), tokens: str = "newest", force: boo
     """Train a language model from random weights.
 
     Args:
-        settings: the model, what it learns from, and for how long
+        settings: the model, its training objective, and for how long it is trained
         tokens: key of the tokenize artifact, or its first digits, or newest
         force: build again though it is cached
     """

@@ -12,7 +12,7 @@ def tokenize(settings: Tokenize = Tokenize(), documents: str = "newest", force: 
     """Train a tokenizer, and write documents as token shards.
 
     Args:
-        settings: the vocabulary, and what is kept out of training
+        settings: the vocabulary, and what is held out of training
         documents: key of the dedup artifact, or its first digits, or newest
         force: build again though it is cached
     """

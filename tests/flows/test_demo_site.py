@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo_site import render, serve
+from flows.demo_site import render_site, serve_site
 from flows.demo_site.render import render_modules
-from flows.demo_site.select_modules import LEFT_OUT_STDLIB, chosen
+from flows.demo_site.select_modules import LEFT_OUT_STDLIB, select_modules
 from tasks.errors import StageFailure
 
 MODULES = {"python": ["_pyio", "asyncio.locks", "calendar", "email.header", "functools", "textwrap"], "json": ["json"]}
@@ -24,12 +24,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, list[str]]:
-    return chosen()
+    return select_modules()
 
 
 @pytest.fixture
 def base(site: Path) -> Iterator[str]:
-    with serve(site, port=0) as url:
+    with serve_site(site, port=0) as url:
         yield url
 
 
@@ -146,20 +146,20 @@ def test_there_are_enough_modules_and_no_package_dominates(modules: dict[str, li
 def test_a_second_call_renders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"json": ["json"]})
     folder = tmp_path / "site"
-    assert render(folder, workers=1) == 1
+    assert render_site(folder, workers=1) == 1
     written = (folder / "index.html").stat().st_mtime_ns
-    assert render(folder, workers=1) == 1
+    assert render_site(folder, workers=1) == 1
     assert (folder / "index.html").stat().st_mtime_ns == written
     monkeypatch.setattr("flows.demo_site.render.environment", lambda: "another Python")
     monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"python": ["textwrap", "calendar"]})
-    assert render(folder, workers=1) == 2
+    assert render_site(folder, workers=1) == 2
     assert not (folder / "json").exists()
 
 
 def test_a_folder_with_something_else_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="not a demo site"):
-        render(tmp_path, workers=1)
+        render_site(tmp_path, workers=1)
     assert (tmp_path / "thesis.txt").exists()
 
 
@@ -211,5 +211,5 @@ def test_nothing_outside_the_site_is_served(base: str, site: Path) -> None:
 
 def test_a_taken_port_names_the_setting(site: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTMILL_DEMO_PORT", base.rstrip("/").rpartition(":")[2])
-    with pytest.raises(StageFailure, match="TEXTMILL_DEMO_PORT"), serve(site):
+    with pytest.raises(StageFailure, match="TEXTMILL_DEMO_PORT"), serve_site(site):
         pass

@@ -46,7 +46,7 @@ def test_deployments_run_through_a_worker(tmp_path: Path) -> None:
         deployed(env)
         names = {each["name"]: each for each in ask(address, "deployments/filter", {})}
         stages = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
-        assert set(names) == {"pipeline", "pipeline-gpu", "nightly", "search", *stages}
+        assert set(names) == {"pipeline", "pipeline-gpu", "nightly", "tune", *stages}
         assert names["pretrain"]["work_pool_name"] == "gpu"
         schedule = names["nightly"]["schedules"][0]
         assert not schedule["active"], "a schedule is shipped switched off"

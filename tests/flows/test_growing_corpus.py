@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.graph import Choice
-from flows.growing_corpus import Earlier, earlier, newest_runs
+from flows.graph import StageSelection
+from flows.growing_corpus import PreviousArtifacts, find_newest_runs, find_previous_artifacts
 from flows.recipe import Recipe
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
@@ -24,9 +24,9 @@ def snapshot(site: Path, name: str) -> Recipe:
 
 
 def run(recipe: Recipe) -> dict[str, Artifact]:
-    from flows.cli.run import run_pipeline
+    from flows.cli.start_flows import run_pipeline
 
-    return {each.stage: each for each in run_pipeline(recipe, Choice())}
+    return {each.stage: each for each in run_pipeline(recipe, StageSelection())}
 
 
 @pytest.fixture(scope="module")
@@ -83,30 +83,33 @@ def test_a_night_without_news_trains_nothing(night: Any) -> None:
 
 
 def test_a_rerun_is_cached_and_plan_knows_it(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
     site, store, _, _, third = night
-    rows = plan(snapshot(site, "wednesday"), Choice(), store)
+    rows = make_plan(snapshot(site, "wednesday"), StageSelection(), store)
     assert {row.state for row in rows} == {"cached"}
     assert {row.stage: row.key for row in rows} == {stage: artifact.key for stage, artifact in third.items()}
 
 
 def test_what_a_snapshot_adds_to(night: Any) -> None:
     site, store, first, second, third = night
-    found = earlier(snapshot(site, "thursday"), store)
+    found = find_previous_artifacts(snapshot(site, "thursday"), store)
     assert [each.key for each in found.unique] == [night["dedup"].key for night in (first, second, third)]
     assert [each.key for each in found.pages][-1] == third["crawl"].key
-    assert earlier(snapshot(site, "monday"), store) == Earlier()
-    assert earlier(snapshot(site, "thursday").model_copy(update={"corpus": ""}), store) == Earlier()
-    assert [each.artifacts[-1] for each in newest_runs(store)] == [third["evaluate"].ref]
+    assert find_previous_artifacts(snapshot(site, "monday"), store) == PreviousArtifacts()
+    assert (
+        find_previous_artifacts(snapshot(site, "thursday").model_copy(update={"corpus": ""}), store)
+        == PreviousArtifacts()
+    )
+    assert [each.artifacts[-1] for each in find_newest_runs(store)] == [third["evaluate"].ref]
 
 
 def test_a_lost_snapshot_is_named(night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.cli.run import run_pipeline
+    from flows.cli.start_flows import run_pipeline
 
     site, store, first, _, _ = night
     shutil.copytree(store.root, tmp_path / "store")
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     shutil.rmtree(tmp_path / "store" / "dedup" / first["dedup"].key)
-    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of an earlier snapshot"):
-        run_pipeline(snapshot(site, "thursday"), Choice())
+    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of a previous snapshot"):
+        run_pipeline(snapshot(site, "thursday"), StageSelection())

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flows.cli import inspect_store
-from flows.graph import NAMES, Choice
-from flows.recipe import Recipe, overlaid
+from flows.cli.commands.lineage import format_lineage
+from flows.graph import STAGE_NAMES, StageSelection
+from flows.recipe import Recipe, merge_settings
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tests.flows import tiny
@@ -24,19 +24,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def changed(recipe: Recipe, **changes: Any) -> Recipe:
-    return Recipe.model_validate(overlaid(Recipe, recipe.model_dump(mode="json"), changes))
+    return Recipe.model_validate(merge_settings(Recipe, recipe.model_dump(mode="json"), changes))
 
 
 def run(recipe: Recipe, **choice: Any) -> list[Artifact]:
-    from flows.cli.run import run_pipeline
+    from flows.cli.start_flows import run_pipeline
 
-    return run_pipeline(recipe, Choice(**choice))
+    return run_pipeline(recipe, StageSelection(**choice))
 
 
 def states(store: Store, recipe: Recipe, **choice: Any) -> dict[str, str]:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
-    return {row.stage: row.state for row in plan(recipe, Choice(**choice), store)}
+    return {row.stage: row.state for row in make_plan(recipe, StageSelection(**choice), store)}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def newest(store: Store) -> str:
 
 
 def test_the_chain_ends_with_a_report(finished: Store) -> None:
-    assert sorted(digests(finished)) == sorted(NAMES)
+    assert sorted(digests(finished)) == sorted(STAGE_NAMES)
     report = finished.find("evaluate").folder / "report.html"
     text = report.read_text()
     assert "TF-IDF" in text
@@ -90,21 +90,21 @@ def test_the_chain_ends_with_a_report(finished: Store) -> None:
 
 
 def test_an_evaluation_ends_with_its_scores(store: Store) -> None:
-    from flows.cli.run import ended
+    from flows.cli.start_flows import format_run_summary
 
     evaluation = store.find("evaluate")
-    printed = ended([evaluation], 0.0)
+    printed = format_run_summary([evaluation], 0.0)
     assert f"report: {evaluation.folder / 'report.html'}" in printed
     assert "| TF-IDF + logistic regression |" in printed
     assert "![" not in printed
-    assert "scores.site_section.4.pretrained 0." in inspect_store.why(store, evaluation.key, pages=False)
+    assert "scores.site_section.4.pretrained 0." in format_lineage(store, evaluation.key, pages=False)
 
 
 def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:
     before = newest(store)
     artifacts = run(recipe)
     assert built_since(store, before) == []
-    assert [artifact.stage for artifact in artifacts] == list(NAMES)
+    assert [artifact.stage for artifact in artifacts] == list(STAGE_NAMES)
     assert set(states(store, recipe).values()) == {"cached"}
 
 
@@ -122,23 +122,23 @@ def test_changed_threshold_that_drops_documents_rebuilds_what_follows(store: Sto
 
 
 def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
-    rows = plan(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), Choice(), store)
-    assert [row.state for row in rows] == ["cached", "cached", "run", "depends", "depends", "depends", "depends"]
-    assert rows[2].why == "setting clean.filters.length.fewest: 100 → 60"
+    rows = make_plan(changed(recipe, clean={"filters": {"length": {"fewest": 60}}}), StageSelection(), store)
+    assert [row.state for row in rows] == ["cached", "cached", "run", "waiting", "waiting", "waiting", "waiting"]
+    assert rows[2].reason == "setting clean.filters.length.fewest: 100 → 60"
 
 
 def test_plan_names_missing_files_and_changed_code(
     store: Store, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
     missing = next(store.find("dedup").folder.glob("documents/*.parquet"))
     missing.unlink()
-    monkeypatch.setattr("tasks.stage.fingerprint", lambda *folders: "other")
-    rows = {row.stage: row for row in plan(recipe, Choice(), store)}
-    assert (rows["dedup"].state, rows["dedup"].why) == ("run", f"{missing} is missing")
+    monkeypatch.setattr("tasks.stage.code_fingerprint", lambda *folders: "other")
+    rows = {row.stage: row for row in make_plan(recipe, StageSelection(), store)}
+    assert (rows["dedup"].state, rows["dedup"].reason) == ("run", f"{missing} is missing")
     assert rows["tokenize"].state == "cached", "the same bytes are expected again"
     assert "code of crawl changed" in rows["crawl"].warning
 
@@ -212,7 +212,7 @@ def command(recipe: Recipe, store: Store, folder: Path) -> subprocess.Popen[byte
     return subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-@pytest.mark.parametrize("stage", NAMES)
+@pytest.mark.parametrize("stage", STAGE_NAMES)
 def test_killed_in_a_stage_and_run_again_gives_the_same_bytes(
     store: Store, recipe: Recipe, tmp_path: Path, stage: str
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from flows.demo_site import serve
+from flows.demo_site import serve_site
 from tests.flows import tiny
 from tests.flows.server import BIN, ROOT, deployed, prefect, server, worker
 
@@ -94,7 +94,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tiny.build(folder / "site")
-        with serve(folder / "site", 0) as site, server(folder, folder / "store") as (address, env):
+        with serve_site(folder / "site", 0) as site, server(folder, folder / "store") as (address, env):
             deployed(env)
             parameters = folder / "parameters.yaml"
             parameters.write_text(json.dumps({"recipe": tiny.settings_at(site)}))

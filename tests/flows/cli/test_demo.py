@@ -6,19 +6,19 @@ import pytest
 
 pytest.importorskip("prefect")
 
-from flows.cli.commands import run
-from flows.cli.demo import write_recipe
-from flows.recipe import recipe_of
+from flows.cli.command_line import run_command_line
+from flows.cli.commands.demo import write_demo_recipe
+from flows.recipe import load_recipe
 
 
 def test_a_plan_after_the_demo_knows_its_site(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path))
-    assert run(["plan"]) == 2
+    assert run_command_line(["plan"]) == 2
     assert "--recipe FILE (textmill demo leaves its own in the store, as demo.yaml)" in capsys.readouterr().err
-    file = write_recipe(tmp_path / "demo.yaml", "http://127.0.0.1:8420/")
-    web = recipe_of(file).crawl.source.chosen.model_dump()
+    file = write_demo_recipe(tmp_path / "demo.yaml", "http://127.0.0.1:8420/")
+    web = load_recipe(file).crawl.source.chosen.model_dump()
     assert (web["seeds"], web["hosts"]) == (["http://127.0.0.1:8420/"], ["127.0.0.1:8420"])
-    assert run(["plan", "--recipe", str(file)]) == 0
+    assert run_command_line(["plan", "--recipe", str(file)]) == 0
     assert "never built" in capsys.readouterr().out

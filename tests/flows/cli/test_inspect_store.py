@@ -1,11 +1,12 @@
-"""Looking at a store: what is said of an artifact."""
+"""Lines about an artifact."""
 
-from flows.cli.inspect_store import MOST_FIGURES, figures, without_pictures
+from flows.cli.inspect_store import MAX_COUNTS, format_counts
+from flows.cli.start_flows import remove_images
 from tasks.store.manifest import Manifest
 
 
 def counted(**counts: object) -> str:
-    return figures(Manifest.model_construct(key="0123", counts=counts))
+    return format_counts(Manifest.model_construct(key="0123", counts=counts))
 
 
 def test_counts_are_said_in_a_line_also_those_of_groups() -> None:
@@ -15,9 +16,9 @@ def test_counts_are_said_in_a_line_also_those_of_groups() -> None:
 
 
 def test_many_counts_are_cut_short() -> None:
-    told = counted(of={str(number): number for number in range(MOST_FIGURES + 3)})
-    assert told.endswith(f"of.{MOST_FIGURES - 1} {MOST_FIGURES - 1}, and 3 more (textmill show 0123)")
+    told = counted(of={str(number): number for number in range(MAX_COUNTS + 3)})
+    assert told.endswith(f"of.{MAX_COUNTS - 1} {MAX_COUNTS - 1}, and 3 more (textmill show 0123)")
 
 
 def test_a_terminal_shows_no_pictures() -> None:
-    assert without_pictures("### news\n\n| a |\n![x](data:y)\n") == "### news\n\n| a |"
+    assert remove_images("### news\n\n| a |\n![x](data:y)\n") == "### news\n\n| a |"

@@ -1,4 +1,4 @@
-"""What became of a page, told from the store."""
+"""What became of a page, trace from the store."""
 
 import time
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from flows.cli.page_trace import page
-from flows.graph import chain
-from flows.growing_corpus import Earlier
+from flows.cli.page_trace import trace_page
+from flows.graph import walk_stages
+from flows.growing_corpus import PreviousArtifacts
 from tasks.block import Block
 from tasks.errors import StageFailure
 from tasks.stage import Stage
@@ -38,36 +38,36 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         stage.build(settings, draft, *inputs)
         return store.publish(wanted, draft, time.time())
 
-    chain(tiny.recipe(tiny.settings_from(folder / "site")), step, Earlier(), lambda _: False)
+    walk_stages(tiny.recipe(tiny.settings_from(folder / "site")), step, PreviousArtifacts(), lambda _: False)
     return store
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "messages"),
     [
         ("argparse/0.html", ["crawl     status 200", "extract   document ", "clean     kept", "dedup     kept"]),
         ("index.html", ["clean     dropped by ", " stays: at least "]),
-        ("logging/0.html", ["the same bytes as http://tiny.test/logging/0-copy.html, whose way this is:"]),
+        ("logging/0.html", ["the same bytes as http://tiny.test/logging/0-copy.html, which is traced instead:"]),
         ("logging/0-copy.html", ["near duplicate of http://tiny.test/logging/near.html (similarity 0.9"]),
     ],
 )
-def test_a_pages_way(store: Store, path: str, said: list[str]) -> None:
-    told = page(store, f"http://tiny.test/{path}")
-    assert told.startswith("looked at crawl ")
-    for words in said:
-        assert words in told
+def test_a_pages_way(store: Store, path: str, messages: list[str]) -> None:
+    trace = trace_page(store, f"http://tiny.test/{path}")
+    assert trace.startswith("looked at crawl ")
+    for message in messages:
+        assert message in trace
 
 
 @pytest.mark.parametrize(
     "given", ["argparse/0.html", "{root}/site/argparse/0.html", "file://{root}/site/argparse/0.html"]
 )
 def test_a_page_by_its_file(store: Store, given: str) -> None:
-    told = page(store, given.format(root=store.root.parent))
-    assert told == page(store, "http://tiny.test/argparse/0.html")
+    trace = trace_page(store, given.format(root=store.root.parent))
+    assert trace == trace_page(store, "http://tiny.test/argparse/0.html")
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ("empty.html", r"left out http://tiny\.test/empty\.html: empty"),
         ("http://tiny.test/empty.html", r"left out http://tiny\.test/empty\.html: empty"),
@@ -76,24 +76,24 @@ def test_a_page_by_its_file(store: Store, given: str) -> None:
         ("other.html", "has not stored other.html; it left out empty: 1, unknown kind of file: 1"),
     ],
 )
-def test_a_file_that_gave_no_page(store: Store, given: str, said: str) -> None:
-    with pytest.raises(StageFailure, match=said):
-        page(store, given.format(root=store.root.parent))
+def test_a_file_that_gave_no_page(store: Store, given: str, message: str) -> None:
+    with pytest.raises(StageFailure, match=message):
+        trace_page(store, given.format(root=store.root.parent))
 
 
 def test_a_page_whose_folder_is_gone(store: Store) -> None:
     site = store.root.parent / "site"
     site.rename(site.with_name("elsewhere"))
     try:
-        assert "clean     kept" in page(store, "http://tiny.test/argparse/0.html")
+        assert "clean     kept" in trace_page(store, "http://tiny.test/argparse/0.html")
         with pytest.raises(StageFailure, match=r"has not stored argparse/0\.html"):
-            page(store, "argparse/0.html")
+            trace_page(store, "argparse/0.html")
     finally:
         site.with_name("elsewhere").rename(site)
 
 
 def test_a_page_that_no_crawl_has_seen(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"has not stored http://tiny\.test/other\.html"):
-        page(store, "http://tiny.test/other.html")
+        trace_page(store, "http://tiny.test/other.html")
     with pytest.raises(StageFailure, match="holds no crawl"):
-        page(Store(tmp_path), "http://tiny.test/")
+        trace_page(Store(tmp_path), "http://tiny.test/")

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.cli.commands import run
+from flows.cli.command_line import run_command_line
 from tasks.block import Block
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup
@@ -58,31 +58,33 @@ def test_the_nearest_of_all_snapshots_comes_first(
 ) -> None:
     asked = tmp_path / "asked.txt"
     asked.write_text(" ".join(WORDS[:198]))
-    assert run(["query", str(asked), "--least", "0.2"]) == 0
+    assert run_command_line(["similar", str(asked), "--min-similarity", "0.2"]) == 0
     _, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
     assert (float(first[0]), first[2]) == (pytest.approx(194 / 196, abs=1e-3), "http://x.test/word0")
     assert second[2] == "http://x.test/word40"
-    assert run(["query", str(asked), "--least", "0.2", "--in", store.find("dedup").key]) == 0
+    assert (
+        run_command_line(["similar", str(asked), "--min-similarity", "0.2", "--artifact", store.find("dedup").key]) == 0
+    )
     assert "http://x.test/word0" in capsys.readouterr().out, "the earlier snapshots belong to a corpus"
 
 
 def test_what_is_not_there_is_said(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(["query", "nothing of this was ever crawled by anybody at all"]) == 0
-    assert "no document is that near" in capsys.readouterr().out
+    assert run_command_line(["similar", "nothing of this was ever crawled by anybody at all"]) == 0
+    assert "no document is that similar" in capsys.readouterr().out
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff")
-    for words, code, said in (
-        (["query", "  "], 1, "there is no text to look for"),
-        (["query", str(tmp_path / "picture.png")], 1, "cannot be read as text"),
-        (["query", "x", "--in", "abc"], 1, "no dedup artifact with key abc"),
-        (["query", "x", "--least", "7"], 2, "--least 7.0 is no similarity"),
+    for words, code, message in (
+        (["similar", "  "], 1, "the text is empty"),
+        (["similar", str(tmp_path / "picture.png")], 1, "cannot be read as text"),
+        (["similar", "x", "--artifact", "abc"], 1, "no dedup artifact with key abc"),
+        (["similar", "x", "--min-similarity", "7"], 2, "--min-similarity 7.0: give a similarity from 0 to 1"),
     ):
-        assert run(words) == code
-        assert said in capsys.readouterr().err
+        assert run_command_line(words) == code
+        assert message in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_no_text(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("pages/none", "none.txt"):
-        assert run(["query", name]) == 1
+        assert run_command_line(["similar", name]) == 1
         assert f"there is no file {name}" in capsys.readouterr().err
     for text in ("either/or is no file", "苹果/香蕉的价格在今年上涨了"):
-        assert run(["query", text]) == 0
+        assert run_command_line(["similar", text]) == 0

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from tasks.search.settings import Search
-from tasks.search.space import Dimension
+from tasks.tuning.settings import Tuning
+from tasks.tuning.space import Dimension
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_each_form_is_read(text: str, kind: str, values: tuple[object, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    (("text", "message")),
     [
         ("a.b=5", "is not of the form SETTING=log:LOW..HIGH,"),
         ("a.b=log:0..1", "LOW must be less than HIGH and more than 0"),
@@ -33,21 +33,21 @@ def test_each_form_is_read(text: str, kind: str, values: tuple[object, ...]) -> 
         ("a.b=choice:[1],[2]", "each a word or a number"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(text: str, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        Search(space=(text,))
+def test_what_cannot_be_tuned_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Tuning(space=(text,))
 
 
-def test_a_setting_is_searched_once() -> None:
+def test_a_setting_is_given_once() -> None:
     with pytest.raises(ValidationError, match=r"a\.b is given twice"):
-        Search(space=("a.b=int:1..2", "a.b=int:3..4"))
+        Tuning(space=("a.b=int:1..2", "a.b=int:3..4"))
 
 
 @pytest.mark.parametrize(
-    ("space", "said"),
+    (("space", "message")),
     [
-        (("evaluate.seeds=int:3..9",), "evaluate.seeds does not change how the pretrained model is fitted"),
-        (("evaluate.recipe.unlabelled.weight=float:1..2",), r"search below evaluate\.recipe"),
+        (("evaluate.seeds=int:3..9",), "evaluate.seeds does not change how the pretrained model is fine-tuned"),
+        (("evaluate.recipe.unlabelled.weight=float:1..2",), r"tune settings of evaluate\.recipe"),
         (("evaluate.recipe.augmentation.copies=int:1..4",), r"augmentation\.copies does not change how the pretrained"),
         (("evaluate.recipe.continued.epochs=int:1..4",), r"continued\.epochs does not change how the pretrained"),
         (
@@ -56,16 +56,16 @@ def test_a_setting_is_searched_once() -> None:
         ),
     ],
 )
-def test_fits_and_training_are_searched_apart(space: tuple[str, ...], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        Search(space=space)
+def test_fine_tuning_and_pretraining_are_tuned_separately(space: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Tuning(space=space)
 
 
 def test_the_settings_decide_the_metric() -> None:
-    assert Search(space=("pretrain.steps=int:3..9",)).metric == "validation loss"
-    fits = Search(space=("evaluate.recipe.batch=int:4..32", "evaluate.recipe.adapt.kind=choice:full,lora"))
-    assert (fits.metric, fits.is_of_fits) == ("validation score", True)
-    assert "checkpoint" not in fits.semantic(), "what it is called decides nothing"
+    assert Tuning(space=("pretrain.steps=int:3..9",)).metric == "validation loss"
+    finetuning = Tuning(space=("evaluate.recipe.batch=int:4..32", "evaluate.recipe.adapt.kind=choice:full,lora"))
+    assert (finetuning.metric, finetuning.is_finetuning) == ("validation score", True)
+    assert "checkpoint" not in finetuning.semantic(), "what it is called decides nothing"
 
 
 def test_scales_between_whole_numbers_give_whole_numbers() -> None:
@@ -76,7 +76,7 @@ def test_scales_between_whole_numbers_give_whole_numbers() -> None:
 
 
 def test_a_dimension_knows_its_values() -> None:
-    assert Dimension.parse("a=int:1..4").holds(4)
-    assert not Dimension.parse("a=int:1..4").holds(5)
-    assert not Dimension.parse("a=int:1..4").holds(None)
-    assert Dimension.parse("a=choice:one,null").holds(None)
+    assert Dimension.parse("a=int:1..4").contains(4)
+    assert not Dimension.parse("a=int:1..4").contains(5)
+    assert not Dimension.parse("a=int:1..4").contains(None)
+    assert Dimension.parse("a=choice:one,null").contains(None)

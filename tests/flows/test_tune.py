@@ -1,4 +1,4 @@
-"""The search flow: trials as tasks, data built once, gone on with after a failure; fits without a test part."""
+"""The tune flow: trials as tasks, data built once, continued after a failure; fine-tuning without a test part."""
 
 import shutil
 import time
@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("optuna", reason="optuna, the extra `search`, is not installed")
+pytest.importorskip("optuna", reason="optuna, the extra `tune`, is not installed")
 
-from flows import search as module
-from flows import search_trials
-from flows.cli.commands import run
+from flows import tune as module
+from flows import tuning_trials
+from flows.cli.command_line import run_command_line
 from flows.preflight import check_space
-from flows.recipe import Recipe, UnknownSetting, changed, recipe_of
+from flows.recipe import Recipe, UnknownSetting, change_recipe, load_recipe
 from tasks.errors import StageFailure
 from tasks.pretrain.task import Pretrain
-from tasks.search.settings import Search
 from tasks.store import Artifact, Store
 from tasks.store.manifest import BuildSpec
+from tasks.tuning.settings import Tuning
 from tests.downstream import conftest as small
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
@@ -37,33 +37,33 @@ class Trainer:
         self.built: list[Recipe] = []
         self.fails: set[int] = set()
 
-    def inputs_of(self, stage: str, recipe: Recipe, store: Any) -> Sequence[Artifact]:
+    def build_stage_inputs(self, stage: str, recipe: Recipe, store: Any) -> Sequence[Artifact]:
         assert stage == "pretrain"
         self.built.append(recipe)
         return TOKENS
 
-    def try_out(self, settings: Pretrain, tokens: Any, scratch: Path, judge: Any) -> float | None:
+    def validation_loss_of(self, settings: Pretrain, tokens: Any, scratch: Path, should_stop: Any) -> float | None:
         assert tokens == TOKENS
         self.runs.append(settings)
         if len(self.runs) in self.fails:
             raise StageFailure("the loss is nan", "Lower it")
         loss = 1 + abs(settings.optimizer.learning_rate - 0.02)
-        return None if any(judge(share, loss / share) for share in (0.5, 1.0)) else loss
+        return None if any(should_stop(fraction, loss / fraction) for fraction in (0.5, 1.0)) else loss
 
 
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefect_server: None) -> Trainer:
-    made = Trainer()
-    monkeypatch.setattr(search_trials, "inputs_of", made.inputs_of)
-    monkeypatch.setattr(search_trials, "try_out", made.try_out)
+    trainer = Trainer()
+    monkeypatch.setattr(tuning_trials, "build_stage_inputs", trainer.build_stage_inputs)
+    monkeypatch.setattr(tuning_trials, "validation_loss_of", trainer.validation_loss_of)
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
-    return made
+    return trainer
 
 
 def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["search", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.heads=choice:3,4", "--trials", "8"]
+    words = ["tune", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.heads=choice:3,4", "--trials", "8"]
     words += ["--set", "pretrain.architecture.width=64"]
-    assert run(words) == 0
+    assert run_command_line(words) == 0
     out = capsys.readouterr().out
     assert "pretrain:\n  optimizer:\n    learning_rate: 0.0" in out
     picture = Path(out.splitlines()[-1].removeprefix("trials: "))
@@ -72,52 +72,52 @@ def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.Capture
     assert len(trainer.built) == 1, "the data are the same for all"
     runs = len(trainer.runs)
     assert runs < 8
-    assert run(words) == 0
+    assert run_command_line(words) == 0
     assert len(trainer.runs) == runs, "all trials are there"
     assert out.splitlines()[-1] == capsys.readouterr().out.splitlines()[-1]
 
 
 def test_settings_of_the_data_are_built_anew(trainer: Trainer) -> None:
-    folder = module.search(Recipe(), Search(space=("clean.filters.length.fewest=int:40..90",), trials=3))
+    folder = module.tune(Recipe(), Tuning(space=("clean.filters.length.fewest=int:40..90",), trials=3))
     assert len(trainer.built) >= 3
     assert trainer.runs == [Recipe().pretrain] * 3
     shutil.rmtree(folder)
 
 
 def test_failing_trials_are_passed_over_but_not_for_ever(trainer: Trainer) -> None:
-    settings = Search(space=(f"{RATE}=log:1e-3..1e-1",), trials=6)
+    settings = Tuning(space=(f"{RATE}=log:1e-3..1e-1",), trials=6)
     trainer.fails = {2, 3, 5, 6, 7}
     with pytest.raises(StageFailure, match=r"3 trials in a row failed, .*the loss is nan"):
-        module.search(Recipe(), Search(space=settings.space, trials=9))
-    folder = Path(module.search(Recipe(), Search(space=settings.space, trials=8)))
+        module.tune(Recipe(), Tuning(space=settings.space, trials=9))
+    folder = Path(module.tune(Recipe(), Tuning(space=settings.space, trials=8)))
     assert len(trainer.runs) == 8
     assert "learning_rate" in (folder / "best.yaml").read_text()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (f"{STEPS}.x=int:1..2", "pretrain.steps: give a whole number"),
         ("pretrain.optimizer=int:1..2", "pretrain.optimizer is a group of settings"),
         (f"{STEPS}=choice:1,many", 'pretrain.steps = "many": give a whole number'),
     ],
 )
-def test_settings_that_are_not_there_end_it_before_the_first_trial(trainer: Trainer, text: str, said: str) -> None:
-    with pytest.raises(UnknownSetting, match=said):
-        module.search(Recipe(), Search(space=(text,)))
+def test_settings_that_are_not_there_end_it_before_the_first_trial(trainer: Trainer, text: str, message: str) -> None:
+    with pytest.raises(UnknownSetting, match=message):
+        module.tune(Recipe(), Tuning(space=(text,)))
     assert not trainer.built
 
 
 def test_what_is_needed_together_may_be_searched() -> None:
-    check_space(Recipe(), Search(space=("pretrain.architecture.heads=choice:3,8",)))
+    check_space(Recipe(), Tuning(space=("pretrain.architecture.heads=choice:3,8",)))
     with pytest.raises(UnknownSetting):
-        changed(Recipe(), {"pretrain.architecture.heads": 3})
+        change_recipe(Recipe(), {"pretrain.architecture.heads": 3})
 
 
 def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:
     trainer.fails = {1}
     with pytest.raises(StageFailure, match=r"no trial ran to its end \(failed: the loss is nan"):
-        module.search(Recipe(), Search(space=(f"{RATE}=log:1e-3..1e-1",), trials=1))
+        module.tune(Recipe(), Tuning(space=(f"{RATE}=log:1e-3..1e-1",), trials=1))
 
 
 def published(store: Store, stage: str, files: Path, *inputs: Artifact) -> Artifact:
@@ -151,25 +151,25 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     store = Store.current()
     model = published(store, "pretrain", checkpoint, published(store, "tokenize", checkpoint))
-    words = ["search", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
+    words = ["tune", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
     words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
     words += ["--set", "evaluate.recipe.epochs=1", "--set", "evaluate.recipe.learning_rates=[0.01]"]
-    assert run(words) == 0
+    assert run_command_line(words) == 0
     printed = capsys.readouterr().out
     folder = Path(printed.splitlines()[-1].removeprefix("trials: ")).parent
     trials_db = (folder / "trials.db").read_bytes()
     assert "evaluate:\n  recipe:\n    learning_rates:\n    - 0." in printed
-    best = recipe_of(folder / "best.yaml").evaluate.recipe
+    best = load_recipe(folder / "best.yaml").evaluate.recipe
     assert len(best.learning_rates) == 1
     told = (folder / "summary.md").read_text()
     assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in told
     assert "0.01" in told.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
 
     (tmp_path / "test.tsv").write_text("text\tlabel\nwhatever\toak\n")
-    assert run([*words, "--checkpoint", model.key[:6]]) == 0
+    assert run_command_line([*words, "--checkpoint", model.key[:6]]) == 0
     assert capsys.readouterr().out == printed, "another test part is the same search, with nothing left to do"
     assert (folder / "trials.db").read_bytes() == trials_db
 
-    assert run([*words, "--checkpoint", "0123"]) == 1
+    assert run_command_line([*words, "--checkpoint", "0123"]) == 1
     assert "no pretrain artifact with key 0123" in capsys.readouterr().err

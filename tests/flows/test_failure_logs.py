@@ -1,10 +1,10 @@
-"""What Prefect's logs say of a failure."""
+"""Prefect's logs of a failure."""
 
 import logging
 
 import pytest
 
-from flows import OnceSaid
+from flows.failure_logs import FailureLogFilter
 from tasks.errors import StageFailure
 
 FAILURE = StageFailure("crawl: no page was fetched", "Choose other seeds")
@@ -15,13 +15,13 @@ def record(name: str, message: str, error: BaseException | None = None) -> loggi
     return logging.LogRecord(f"prefect.{name}", logging.ERROR, "", 0, message, (), caught)
 
 
-def said(*records: logging.LogRecord) -> list[str]:
-    once = OnceSaid()
+def filter_messages(*records: logging.LogRecord) -> list[str]:
+    once = FailureLogFilter()
     return [each.getMessage() for each in records if once.filter(each)]
 
 
 def test_a_failure_is_told_once() -> None:
-    assert said(
+    assert filter_messages(
         record("task_runs", f"Task run failed with exception: {FAILURE!r}", FAILURE),
         record("task_runs", f"Finished in state Failed('Task run encountered an exception StageFailure: {FAILURE}')"),
         record("flow_runs", f"Encountered exception during execution: {FAILURE!r}", FAILURE),
@@ -35,7 +35,7 @@ def test_a_failure_is_told_once() -> None:
 
 def test_it_is_told_once_when_the_state_comes_first() -> None:
     first = f"Finished in state Failed('Task run encountered an exception StageFailure: {FAILURE}')"
-    assert said(
+    assert filter_messages(
         record("task_runs", first),
         record("flow_runs", f"Encountered exception during execution: {FAILURE!r}", FAILURE),
         record("flow_runs", f"Finished in state Failed('Flow run encountered an exception: StageFailure: {FAILURE}')"),
@@ -44,7 +44,7 @@ def test_it_is_told_once_when_the_state_comes_first() -> None:
 
 def test_a_failure_of_the_flow_itself_is_told() -> None:
     first = record("flow_runs", f"Encountered exception during execution: {FAILURE!r}", FAILURE)
-    assert said(first) == [f"Encountered exception during execution: {FAILURE!r}"]
+    assert filter_messages(first) == [f"Encountered exception during execution: {FAILURE!r}"]
     assert first.exc_info is None, "it explains itself"
 
 
@@ -58,9 +58,9 @@ def test_every_try_and_every_other_error_is_told(name: str) -> None:
         record(name, "Finished in state Failed('Flow run encountered an exception: ValueError: a defect')"),
         record(name, "Crash detected! Execution was aborted by a server"),
     ]
-    assert said(*records) == [each.getMessage() for each in records]
+    assert filter_messages(*records) == [each.getMessage() for each in records]
     assert records[2].exc_info
 
 
 def test_an_interruption_is_not_told() -> None:
-    assert said(record("flow_runs", "Crash detected! Execution was aborted by an interrupt signal.")) == []
+    assert filter_messages(record("flow_runs", "Crash detected! Execution was aborted by an interrupt signal.")) == []
