@@ -40,10 +40,12 @@ class Renames:
     def __init__(self, tables: Iterable[Mapping[str, str]], values: Mapping[str, Mapping[Any, Any]]) -> None:
         # by the last name of the old path: there are a few hundred rules, and each setting is looked up
         self._names: dict[str | int, list[tuple[Path, str]]] = {}
+        self._new_names: dict[str, list[Path]] = {}
         self._values: dict[str | int, list[tuple[Path, Mapping[Any, Any]]]] = {}
         for table in tables:
             for old, new in table.items():
                 self._names.setdefault(parse_path(old)[-1], []).append((parse_path(old), new))
+                self._new_names.setdefault(new, []).append(parse_path(old))
         for old, mapping in values.items():
             self._values.setdefault(parse_path(old)[-1], []).append((parse_path(old), mapping))
 
@@ -64,6 +66,17 @@ class Renames:
         root: Path = (section,) if section else ()
         yield from self._walk(settings, root, root, root)
 
+    def translate_pattern(self, old: str) -> Path:
+        """Return the new path of an old one that may have wildcards, such as `clean.filters.*.fewest`."""
+        old_path: Path = ()
+        new_path: Path = ()
+        for part in parse_path(old):
+            if part == "[]":
+                old_path, new_path = (*old_path, part), (*new_path, part)
+            else:
+                old_path, new_path = self._follow(old_path, new_path, str(part))
+        return new_path
+
     def _walk(self, value: Any, given: Path, old: Path, new: Path) -> Iterator[Translation]:
         """Yield the settings below a value.
 
@@ -82,20 +95,19 @@ class Renames:
     def _follow(self, old: Path, new: Path, name: str) -> tuple[Path, Path]:
         """Return the old and the new path of a name in a group."""
         path = (*old, name)
-        matching = [(pattern, target) for pattern, target in self._names.get(name, ()) if _matches(pattern, path)]
+        matching = [(pattern, target) for pattern, target in self._names.get(name, ()) if matches(pattern, path)]
         if matching:
             pattern, target = max(matching, key=lambda rule: _count_literals(rule[0]))
             return path, _fill_in(target, pattern, path) if "." in target else (*new, target)
         # a new name, as in a recipe that was renamed in parts: settings below it may have their old names
-        for rules in self._names.values():
-            for pattern, target in rules:
-                if target == name and _matches(pattern[:-1], old):
-                    return (*old, pattern[-1]), (*new, name)
+        for pattern in self._new_names.get(name, ()):
+            if matches(pattern[:-1], old):
+                return (*old, pattern[-1]), (*new, name)
         return path, (*new, name)
 
     def _translate_value(self, old: Path, value: Any) -> Any:
         for pattern, mapping in self._values.get(old[-1] if old else "", ()):
-            if _matches(pattern, old):
+            if matches(pattern, old):
                 if isinstance(value, list):
                     return [_look_up(mapping, item) for item in value]
                 return _look_up(mapping, value)
@@ -119,7 +131,8 @@ def format_path(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def _matches(pattern: Path, path: Path) -> bool:
+def matches(pattern: Path, path: Path) -> bool:
+    """Tell whether a path is among those that a pattern with wildcards stands for."""
     return len(pattern) == len(path) and all(
         wanted == part or (wanted == "[]" and isinstance(part, int)) or (wanted == "*" and isinstance(part, str))
         for wanted, part in zip(pattern, path, strict=True)

@@ -15,7 +15,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
-FORMAT = 1  # of the store's layout; a store written by a newer version is refused
+FORMAT = 2  # of the store's layout and names; a store of another format is refused. 2: settings renamed, see upgrade.py
 MANIFEST_NAME = "manifest.json"
 # What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
 # same dropped page, or a redrawn picture, must not retrain a model.

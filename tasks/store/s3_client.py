@@ -129,6 +129,11 @@ class Objects:
         with self._explained():
             self._s3.put_file(str(path), self._path(name))
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object without bringing it here: it is there completely or not at all."""
+        with self._explained():
+            self._s3.cp_file(self._path(source), self._path(target))
+
     def download(self, name: str, path: Path) -> bool:
         """Bring an object here; whether there is such an object."""
         with contextlib.suppress(ObjectNotFound), self._explained():

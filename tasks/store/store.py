@@ -79,17 +79,19 @@ class Store:
         self.address = self.backend.address
         self.root = self.backend.root
         """the folder of this machine where drafts, and the copies of what an object store holds, are"""
-        self._refuse_newer()
+        self._check_format()
 
     @classmethod
     def current(cls) -> "Store":
         """The store that `TEXTMILL_STORE` names, else the folder `store` below the working directory."""
         return cls(os.environ.get("TEXTMILL_STORE") or "store")
 
-    def _refuse_newer(self) -> None:
-        mark = self.backend.read(FORMAT_MARKER)
+    def _check_format(self) -> None:
+        """Raise StageFailure for a store of another format, or whose upgrade is unfinished."""
+        marker = self.backend.read(FORMAT_MARKER)
         try:
-            written = int(json.loads(mark)["format"]) if mark is not None else FORMAT
+            record = json.loads(marker) if marker is not None else {"format": FORMAT}
+            written = int(record["format"])
         except (ValueError, KeyError, TypeError) as error:
             raise StageFailure(
                 f"{self.address}/{FORMAT_MARKER} does not name its format", "Restore or remove it"
@@ -98,6 +100,16 @@ class Store:
             raise StageFailure(
                 f"the store {self.address} was written by a newer version (format {written}, this one reads {FORMAT})",
                 "Upgrade Textmill, or choose another folder with --store",
+            )
+        if written < FORMAT:
+            raise StageFailure(
+                f"the store {self.address} was written by an earlier version (format {written}, this one reads "
+                f"{FORMAT}), in which settings had other names",
+                "Run textmill upgrade: it renames what is there, so that nothing is built again",
+            )
+        if "upgrade" in record:
+            raise StageFailure(
+                f"the upgrade of the store {self.address} was interrupted", "Run textmill upgrade again: it continues"
             )
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
