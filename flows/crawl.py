@@ -1,16 +1,21 @@
 """The crawl stage alone."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from prefect import flow, runtime
 
+from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
 from tasks.store import Artifact
 
 
 @flow(name="crawl")
-def crawl(settings: Crawl = Crawl(), force: bool = False) -> Artifact:  # noqa: B008 - frozen
+def crawl(
+    settings: Annotated[Crawl, refuse_old_names(Crawl, "crawl")] = Crawl(),  # noqa: B008 - frozen
+    force: bool = False,
+) -> Artifact:
     """Fetch pages.
 
     Args:

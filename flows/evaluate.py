@@ -1,7 +1,10 @@
 """The evaluate stage alone."""
 
+from typing import Annotated
+
 from prefect import flow
 
+from flows.recipe_errors import refuse_old_names
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import evaluate as evaluate_stage
@@ -10,7 +13,7 @@ from tasks.store import Artifact, Store
 
 @flow(name="evaluate")
 def evaluate(
-    settings: Evaluate = Evaluate(),  # noqa: B008 - frozen
+    settings: Annotated[Evaluate, refuse_old_names(Evaluate, "evaluate")] = Evaluate(),  # noqa: B008 - frozen
     checkpoint: str = "newest",
     force: bool = False,
 ) -> Artifact:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
+from pydantic import BeforeValidator
 from pydantic_core import ErrorDetails
 
 from flows.settings_migration import Path as SettingPath
@@ -63,6 +64,17 @@ def find_renamed(block: type[Block], settings: Mapping[str, Any], section: str =
     for setting in load_renames().translate(settings, section):
         if setting.is_changed and has_setting(block, setting.new[1 if section else 0 :]):
             yield str(setting)
+
+
+def refuse_old_names(block: type[Block], section: str) -> BeforeValidator:
+    """Return a validator for the parameter of a stage's flow: it names the new names of settings with old ones."""
+
+    def check(settings: Any) -> Any:
+        if isinstance(settings, dict) and (sentences := list(find_renamed(block, settings, section))):
+            raise ValueError("\n".join(sentences))
+        return settings
+
+    return BeforeValidator(check)
 
 
 def has_setting(block: type[Block], path: SettingPath) -> bool:

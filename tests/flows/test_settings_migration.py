@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prefect.exceptions import ParameterTypeError
 from pydantic import ValidationError
 
 from flows import renamed_settings
@@ -132,3 +133,12 @@ def test_settings_from_the_prefect_ui_with_old_names_are_refused_too(old_names: 
     with pytest.raises(ValidationError, match=r"dedup\.resemblance was renamed to dedup\.threshold"):
         Recipe.model_validate({"dedup": {"resemblance": 0.7}})
     assert Recipe.model_validate({"dedup": {"threshold": 0.7}}).dedup.threshold == 0.7
+
+
+def test_parameters_of_a_stages_flow_with_old_names_are_refused_too(old_names: None) -> None:
+    from flows.dedup import dedup
+
+    with pytest.raises(ParameterTypeError, match=r"dedup\.resemblance was renamed to dedup\.threshold"):
+        dedup.validate_parameters({"settings": {"resemblance": 0.7}, "documents": "newest", "force": False})
+    settings = dedup.validate_parameters({"settings": {"threshold": 0.7}, "documents": "newest", "force": False})
+    assert settings["settings"].threshold == 0.7
