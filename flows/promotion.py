@@ -87,7 +87,7 @@ def evaluate_gate(
         reason = "worse, but the gate is off" if losses else "not significantly worse"
     else:
         reason = obstacle or TOO_FEW_COMMON_TEXTS
-    return GateResult(promoted, f"{name} is the best model now, in the place of pretrain {best.model.key} ({reason})")
+    return GateResult(promoted, f"{name} is the best model now and replaces pretrain {best.model.key} ({reason})")
 
 
 def find_training_time(store: Store, model: ArtifactRef) -> str:

@@ -31,11 +31,11 @@ class Recipe(Block):
     """name of a corpus that grows: each complete run (not one of only some stages) with another crawl.snapshot adds
     what is new; empty: runs stand alone"""
     crawl: Crawl = Crawl()
-    """Where the pages come from, and how politely they are fetched."""
+    """The source of pages, and how politely they are fetched."""
     clean: Clean = Clean()
-    """How text is extracted from pages, and which documents are kept."""
+    """Extraction of text from pages, and the documents that are kept."""
     dedup: Dedup = Dedup()
-    """How similar near-duplicates are."""
+    """Removal of near-duplicates."""
     tokenize: Tokenize = Tokenize()
     """The vocabulary, and what is held out of training."""
     pretrain: Pretrain = Pretrain()

@@ -95,19 +95,21 @@ class Renames:
     def _follow(self, old: Path, new: Path, name: str) -> tuple[Path, Path]:
         """Return the old and the new path of a name in a group."""
         path = (*old, name)
-        matching = [(pattern, target) for pattern, target in self._names.get(name, ()) if matches(pattern, path)]
+        matching = [
+            (pattern, target) for pattern, target in self._names.get(name, ()) if matches_pattern(pattern, path)
+        ]
         if matching:
             pattern, target = max(matching, key=lambda rule: _count_literals(rule[0]))
             return path, _fill_in(target, pattern, path) if "." in target else (*new, target)
         # a new name, as in a recipe that was renamed in parts: settings below it may have their old names
         for pattern in self._new_names.get(name, ()):
-            if matches(pattern[:-1], old):
+            if matches_pattern(pattern[:-1], old):
                 return (*old, pattern[-1]), (*new, name)
         return path, (*new, name)
 
     def _translate_value(self, old: Path, value: Any) -> Any:
         for pattern, mapping in self._values.get(old[-1] if old else "", ()):
-            if matches(pattern, old):
+            if matches_pattern(pattern, old):
                 if isinstance(value, list):
                     return [_look_up(mapping, item) for item in value]
                 return _look_up(mapping, value)
@@ -131,7 +133,7 @@ def format_path(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def matches(pattern: Path, path: Path) -> bool:
+def matches_pattern(pattern: Path, path: Path) -> bool:
     """Tell whether a path is among those that a pattern with wildcards stands for."""
     return len(pattern) == len(path) and all(
         wanted == part or (wanted == "[]" and isinstance(part, int)) or (wanted == "*" and isinstance(part, str))

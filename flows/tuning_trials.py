@@ -23,7 +23,7 @@ from tasks.tuning.study import Trial
 
 
 class TrialRunner(ABC):
-    """What all trials of a study share: the recipe that they change, and the data."""
+    """Runs the trials of a study: holds the recipe that they change, and the data that they share."""
 
     key_parts: dict[str, Any]
     """everything that decides the outcome of a trial, beside the settings of tuning"""

@@ -1,4 +1,4 @@
-"""What became of one page: extracted, dropped by which filter, duplicate of which page, trained on or held out."""
+"""Traces one page through the stages: extracted, dropped by a filter, duplicate of a page, trained on or held out."""
 
 from collections.abc import Iterator
 

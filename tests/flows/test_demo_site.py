@@ -33,12 +33,12 @@ def base(site: Path) -> Iterator[str]:
         yield url
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 def test_pages_lie_where_their_module_says(site: Path) -> None:
-    assert list(files(site)) == sorted(
+    assert list(read_files(site)) == sorted(
         ["index.html", "robots.txt", "json/__init__.html", "json/index.html", "private/_pyio.html", "python/index.html"]
         + [f"python/{name}.html" for name in ("asyncio/locks", "calendar", "email/header", "functools", "textwrap")]
     )
@@ -46,14 +46,14 @@ def test_pages_lie_where_their_module_says(site: Path) -> None:
 
 def test_two_renderings_are_the_same_bytes(site: Path, tmp_path: Path) -> None:
     render_modules(tmp_path, MODULES, workers=1)
-    assert files(tmp_path) == files(site)
+    assert read_files(tmp_path) == read_files(site)
 
 
 def test_pages_hold_docstrings_and_nothing_of_this_machine(site: Path) -> None:
     page = (site / "python/textwrap.html").read_text()
     assert "Wrap a single paragraph of text" in page.replace("\n", " ")
     assert "textwrap.py" in page
-    for text in map(bytes.decode, files(site).values()):
+    for text in map(bytes.decode, read_files(site).values()):
         assert not re.search(r"at 0x[0-9a-f]+|file:/|/site-packages|/lib/python", text)
 
 
@@ -64,7 +64,7 @@ def test_inherited_text_is_not_repeated(site: Path) -> None:
 
 
 def test_each_link_within_the_site_leads_to_a_file(site: Path) -> None:
-    links = {link for text in files(site).values() for link in re.findall(r'href="(/[^"#]*)', text.decode())}
+    links = {link for text in read_files(site).values() for link in re.findall(r'href="(/[^"#]*)', text.decode())}
     assert len(links) >= 10
     assert [link for link in links if not (site / link[1:]).exists()] == []
 
@@ -78,7 +78,7 @@ def test_every_page_is_reached_from_the_first(site: Path) -> None:
         file = site / address[1:]
         text = (file / "index.html" if file.is_dir() else file).read_text()
         ahead |= set(re.findall(r'href="(/[^"#]*)', text)) - reached
-    assert {f"/{name}" for name in files(site) if not name.endswith(("index.html", ".txt"))} <= reached
+    assert {f"/{name}" for name in read_files(site) if not name.endswith(("index.html", ".txt"))} <= reached
 
 
 WORDS = '"""' + "Useful words about this module. " * 30 + '"""\n'

@@ -81,16 +81,16 @@ def test_broken_yaml_is_shown_by_line_and_column(tmp_path: Path) -> None:
         load_recipe(file)
 
 
-def blocks_in(block: type[Block]) -> Iterator[type[Block]]:
+def list_blocks(block: type[Block]) -> Iterator[type[Block]]:
     yield block
     for field in block.model_fields.values():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Block):
-            yield from blocks_in(field.annotation)
+            yield from list_blocks(field.annotation)
 
 
 def test_every_bound_of_a_setting_is_refused_in_our_words() -> None:
     """None of the bounds that settings have today is answered in pydantic's words."""
-    for block in set(blocks_in(Recipe)):
+    for block in set(list_blocks(Recipe)):
         for name in block.model_fields:
             for wrong in (-1e9, 1e12, "", "many", [], {"x": 1}, [{}], None, float("nan")):
                 try:

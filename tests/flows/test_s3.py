@@ -31,7 +31,7 @@ def words(tmp_path: Path, prefect_server: None) -> list[str]:
     return ["run", "--recipe", str(recipe), *(word for name in ONLY for word in ("--only", name))]
 
 
-def process(words: list[str], address: str, cache: Path) -> subprocess.Popen[bytes]:
+def start_command(words: list[str], address: str, cache: Path) -> subprocess.Popen[bytes]:
     """A command on a machine of its own, that is with its own cache, on the test's Prefect server."""
     from prefect.settings import PREFECT_API_URL
 
@@ -53,7 +53,7 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     monkeypatch.setenv("TEXTMILL_STORE", s3_address)
     store = Store.current()
     objects = store.backend.objects  # type: ignore[union-attr]
-    first = process(words, s3_address, tmp_path / "a")
+    first = start_command(words, s3_address, tmp_path / "a")
     deadline = time.monotonic() + 120
     while not [name for name in objects.listed("extract/") if "/.finished/" in name]:
         assert first.poll() is None, first.stdout.read().decode() if first.stdout else ""
@@ -61,11 +61,11 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    assert [each.stage for each in store.manifests()] == ["crawl"], "nothing half-published"
+    assert [manifest.stage for manifest in store.manifests()] == ["crawl"], "nothing half-published"
 
     assert run_command_line(words) == 0  # here, on another machine
     assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:]] == ["cached", *["built"] * 3]
-    assert [each.stage for each in store.manifests()] == list(ONLY)
+    assert [manifest.stage for manifest in store.manifests()] == list(ONLY)
     key = store.find("dedup").key
 
     with monkeypatch.context() as patch:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from flows import renamed_settings
 from flows.recipe import Recipe, UnknownSetting, load_recipe
 from flows.recipe_errors import list_item_blocks
-from flows.settings_migration import Path, Renames, format_path, load_renames, matches, parse_path
+from flows.settings_migration import Path, Renames, format_path, load_renames, matches_pattern, parse_path
 from tasks.block import Block
 
 TABLES = {
@@ -35,12 +35,14 @@ PATHS = list(list_paths(Recipe))
 def test_every_new_name_exists() -> None:
     renames = load_renames()
     new_patterns = {old: renames.translate_pattern(old) for table in TABLES.values() for old in table}
-    assert [old for old, pattern in new_patterns.items() if not any(matches(pattern, path) for path in PATHS)] == []
+    assert [
+        old for old, pattern in new_patterns.items() if not any(matches_pattern(pattern, path) for path in PATHS)
+    ] == []
 
 
 def test_no_old_name_exists() -> None:
     old_patterns = [parse_path(old) for table in TABLES.values() for old in table]
-    assert [format_path(path) for path in PATHS if any(matches(old, path) for old in old_patterns)] == []
+    assert [format_path(path) for path in PATHS if any(matches_pattern(old, path) for old in old_patterns)] == []
 
 
 def test_every_row_stands_in_its_stages_table_and_stays_in_its_section() -> None:
@@ -54,7 +56,7 @@ def test_values_are_of_settings_that_exist_and_can_be_translated_twice() -> None
     renames = load_renames()
     for old, values in renamed_settings.RENAMED_VALUES.items():
         new = renames.translate_pattern(old)
-        assert any(matches(new, path) for path in PATHS), old
+        assert any(matches_pattern(new, path) for path in PATHS), old
         if new == parse_path(old):
             assert not set(map(repr, values)) & set(map(repr, values.values())), old
 

@@ -120,10 +120,10 @@ def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:
         module.tune(Recipe(), Tuning(space=(f"{RATE}=log:1e-3..1e-1",), trials=1))
 
 
-def published(store: Store, stage: str, files: Path, *inputs: Artifact) -> Artifact:
+def publish_folder(store: Store, stage: str, files: Path, *inputs: Artifact) -> Artifact:
     """A folder as an artifact of a stage."""
     wanted = BuildSpec(stage=stage, version=1, settings={}, semantic={"files": str(files)},
-                    inputs=tuple(each.ref for each in inputs), fingerprint="f")  # fmt: skip
+                    inputs=tuple(artifact.ref for artifact in inputs), fingerprint="f")  # fmt: skip
     draft = store.draft(stage, wanted.expected_key)
     shutil.copytree(files, draft.path, dirs_exist_ok=True)
     return store.publish(wanted, draft, time.time())
@@ -150,7 +150,7 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     store = Store.current()
-    model = published(store, "pretrain", checkpoint, published(store, "tokenize", checkpoint))
+    model = publish_folder(store, "pretrain", checkpoint, publish_folder(store, "tokenize", checkpoint))
     words = ["tune", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
     words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
@@ -162,9 +162,9 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     assert "evaluate:\n  recipe:\n    learning_rates:\n    - 0." in printed
     best = load_recipe(folder / "best.yaml").evaluate.recipe
     assert len(best.learning_rates) == 1
-    told = (folder / "summary.md").read_text()
-    assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in told
-    assert "0.01" in told.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
+    summary = (folder / "summary.md").read_text()
+    assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in summary
+    assert "0.01" in summary.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
 
     (tmp_path / "test.tsv").write_text("text\tlabel\nwhatever\toak\n")
     assert run_command_line([*words, "--checkpoint", model.key[:6]]) == 0

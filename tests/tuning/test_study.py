@@ -31,7 +31,7 @@ def report_losses(trial: Trial) -> float | None:
     return 1 + abs(rate - 0.01)
 
 
-def run_trials(study: Study, most: int = 100) -> list[TrialResult]:
+def run_all_trials(study: Study, most: int = 100) -> list[TrialResult]:
     for trial in study.remaining_trials(FIRST):
         if trial.number > most:
             break
@@ -40,7 +40,7 @@ def run_trials(study: Study, most: int = 100) -> list[TrialResult]:
 
 
 def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(tmp_path: Path) -> None:
-    trials = run_trials(Study(tmp_path, make_tuning()))
+    trials = run_all_trials(Study(tmp_path, make_tuning()))
     assert len(trials) == 9
     assert trials[0].params == FIRST
     assert rank_trials(trials, make_tuning())[0].value == pytest.approx(1.0, abs=0.01)
@@ -52,20 +52,20 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(tmp_p
 
 
 def test_without_pruning_all_run_to_their_end(tmp_path: Path) -> None:
-    assert all(trial.value is not None for trial in run_trials(Study(tmp_path, make_tuning(prune=False))))
+    assert all(trial.value is not None for trial in run_all_trials(Study(tmp_path, make_tuning(prune=False))))
 
 
 def test_another_seed_tries_other_values(tmp_path: Path) -> None:
-    one, two = (run_trials(Study(tmp_path / str(seed), make_tuning(seed=seed, trials=2))) for seed in (0, 1))
+    one, two = (run_all_trials(Study(tmp_path / str(seed), make_tuning(seed=seed, trials=2))) for seed in (0, 1))
     assert one[0].params == two[0].params == FIRST
     assert one[1].params != two[1].params
 
 
 def test_a_killed_study_is_continued_as_if_it_had_not_been(tmp_path: Path) -> None:
-    complete = run_trials(Study(tmp_path / "complete", make_tuning()))
+    complete = run_all_trials(Study(tmp_path / "complete", make_tuning()))
     for end in (0, 1, 6):  # trial time killed in the midst of a trial, which has reported something
         study = Study(tmp_path / "killed", make_tuning())
-        run_trials(study, end)
+        run_all_trials(study, end)
         trial = next(study.remaining_trials(FIRST))
         trial.should_stop(1 / 4, 4 * (1 + abs(trial.params["p.rate"] - 0.01)))
         scratch = trial.scratch
@@ -73,7 +73,7 @@ def test_a_killed_study_is_continued_as_if_it_had_not_been(tmp_path: Path) -> No
     continued = next(study.remaining_trials(FIRST))
     assert continued.scratch == scratch, "so that its trainer continues from its checkpoint"
     continued.finish(report_losses(continued))
-    assert run_trials(study) == complete
+    assert run_all_trials(study) == complete
 
 
 def test_what_was_reported_before_a_kill_is_kept(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_what_was_reported_before_a_kill_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_study_can_be_made_longer(tmp_path: Path) -> None:
-    three = run_trials(Study(tmp_path, make_tuning(trials=3)))
-    assert run_trials(Study(tmp_path, make_tuning(trials=5)))[:3] == three
+    three = run_all_trials(Study(tmp_path, make_tuning(trials=3)))
+    assert run_all_trials(Study(tmp_path, make_tuning(trials=5)))[:3] == three
 
 
 def test_values_that_do_not_work_are_recorded_and_avoided(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_values_that_do_not_work_are_recorded_and_avoided(tmp_path: Path) -> Non
 
 
 def test_the_page_has_a_picture_a_table_and_a_recipe(tmp_path: Path) -> None:
-    trials = run_trials(Study(tmp_path, make_tuning()))
+    trials = run_all_trials(Study(tmp_path, make_tuning()))
     text = render_page(trials, make_tuning(), render_recipe(trials[0].params), "Of one run.")
     assert "Best: trial 1, validation loss 1.0000." in text
     assert "p:\n  rate: 0.01\n  shape: wsd\n" in text

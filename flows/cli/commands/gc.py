@@ -41,7 +41,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         print("nothing to remove")
         return 0
     print(format_candidates(garbage))
-    if not arguments.yes and not confirm(f"Remove what is listed here ({len(garbage)})? [y/N] "):
+    if not arguments.yes and not ask_to_confirm(f"Remove what is listed here ({len(garbage)})? [y/N] "):
         print("nothing was removed")
         return 0
     for candidate in garbage:
@@ -89,7 +89,7 @@ def format_kept_drafts(store: Store, needed: Iterable[ArtifactRef], garbage: Ite
     return f"{format_candidates(kept)}\n{note}\n\n"
 
 
-def confirm(question: str) -> bool:
+def ask_to_confirm(question: str) -> bool:
     """Ask in the terminal. Raises BadUsage when no one can answer."""
     try:
         return input(question).strip().lower() in ("y", "yes")

@@ -1,4 +1,4 @@
-"""`textmill trace`: what became of one page."""
+"""`textmill trace`: the way of one page through the stages."""
 
 import argparse
 

@@ -3,6 +3,8 @@
 import argparse
 import os
 
+from tasks.errors import explain_error
+
 HELP = "rename the settings and keys of a store that an earlier version wrote, so that nothing is built again"
 
 
@@ -16,6 +18,9 @@ def run_command(arguments: argparse.Namespace) -> int:
     from flows.store_upgrade import upgrade_store
 
     address = os.environ.get("TEXTMILL_STORE") or "store"
-    for line in upgrade_store(address, dry_run=arguments.dry_run):
-        print(line, flush=True)
+    try:
+        for line in upgrade_store(address, dry_run=arguments.dry_run):
+            print(line, flush=True)
+    except OSError as error:
+        raise explain_error("upgrade", error) from error
     return 0

@@ -163,8 +163,8 @@ def test_a_refusal_loads_nothing_that_is_slow(store: Store) -> None:
     slow = {"pandas", "prefect", "sacrebleu", "scipy", "sklearn", "torch", "transformers"}
     code = "import sys; from flows.cli.command_line import run_command_line; "
     code += f"print([run_command_line(words) for words in {refused}], *({slow} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert told.stdout == "[2, 2, 1, 2]\n"
+    completed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert completed.stdout == "[2, 2, 1, 2]\n"
 
 
 def test_help_lists_the_exit_codes(capsys: Say) -> None:
@@ -206,9 +206,9 @@ def test_renamed_words_lead_to_existing_ones() -> None:
 
 @pytest.mark.parametrize("words", [["bogus"], ["run", "bogus"], ["run", "--only", "bogus"], []])
 def test_unknown_words_exit_with_2(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exited:
         run_command_line(words)
-    assert left.value.code == 2
+    assert exited.value.code == 2
 
 
 def test_the_command_line_knows_the_stages_of_the_chain() -> None:
@@ -220,9 +220,9 @@ def test_the_command_line_knows_the_stages_of_the_chain() -> None:
 
 def test_every_command_has_a_help_text(capsys: Say) -> None:
     for command in load_commands():
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exited:
             run_command_line([command, "--help"])
-        assert left.value.code == 0
+        assert exited.value.code == 0
         assert len(capsys.readouterr().out.splitlines()) > 4
 
 
@@ -328,7 +328,7 @@ class TestRuns:
     def test_one_stage_alone_on_the_newest_artifact(self, store: Store, capsys: Say, recipe: str) -> None:
         assert run_command_line(["run", "crawl", "--recipe", recipe]) == 0
         assert run_command_line(["run", "extract", "--recipe", recipe]) == 0
-        assert [each.stage for each in store.manifests()] == ["crawl", "extract"]
+        assert [manifest.stage for manifest in store.manifests()] == ["crawl", "extract"]
         assert run_command_line(["run", "clean", "--recipe", recipe, "--input", store.find("crawl").key[:6]]) == 0
         assert len(store.manifests("extract")) == 1, "what extract gave is what clean takes"
         assert run_command_line(["run", "dedup", "--recipe", recipe, "--input", "abcdef"]) == 1
@@ -391,8 +391,8 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
-    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=300k", "textmill", str(folder)], check=False)
-    if not made or made.returncode:
+    mounted = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=300k", "textmill", str(folder)], check=False)
+    if not mounted or mounted.returncode:
         pytest.skip("this user may not mount a small file system")
     monkeypatch.setenv("TEXTMILL_STORE", "")
     yield folder

@@ -1,4 +1,4 @@
-"""Which documents are near a text."""
+"""The documents that are similar to a text."""
 
 import time
 from pathlib import Path
@@ -18,14 +18,14 @@ SNAPSHOTS = {"monday": [" ".join(WORDS[:200]), " ".join(WORDS[200:300])], "tuesd
 
 
 class Texts(Block):
-    """Documents that a test names."""
+    """The documents of a snapshot."""
 
     texts: list[str]
 
 
 @stage("clean", version=1)
-def given(settings: Texts, draft: Draft) -> None:
-    """Stands for all that comes before dedup."""
+def write_documents(settings: Texts, draft: Draft) -> None:
+    """Stand for all stages before dedup."""
     rows = [
         {"id": f"{text.split()[0]}-{len(text)}", "url": f"http://x.test/{text.split()[0]}", "title": "", "text": text}
         for text in settings.texts
@@ -34,7 +34,7 @@ def given(settings: Texts, draft: Draft) -> None:
         pl.DataFrame(rows).write_parquet(path)
 
 
-def built(store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact) -> Artifact:
+def build_artifact(store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact) -> Artifact:
     wanted = stage.build_spec(settings, *inputs)
     draft = store.draft(stage.name, wanted.expected_key, wanted.inputs)
     stage.build(settings, draft, *inputs)
@@ -48,8 +48,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = Store.current()
     earlier: list[Artifact] = []
     for texts in SNAPSHOTS.values():
-        documents = built(store, given, Texts(texts=texts))
-        earlier.append(built(store, dedup, Dedup(), documents, *earlier))
+        documents = build_artifact(store, write_documents, Texts(texts=texts))
+        earlier.append(build_artifact(store, dedup, Dedup(), documents, *earlier))
     return store
 
 
