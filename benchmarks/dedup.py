@@ -34,8 +34,8 @@ from scipy.sparse import csr_matrix
 from benchmarks.minhash import split
 from benchmarks.pages import texts as real_texts
 from benchmarks.report import interleaved, print_result, print_table, print_versions, spread
-from tasks.dedup.minhash.signatures import sketch
-from tasks.dedup.minhash.words import shingles
+from tasks.dedup.minhash.signatures import sketch_texts
+from tasks.dedup.minhash.words import iterate_shingles
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup
 from tasks.store import Artifact, Draft
@@ -67,7 +67,7 @@ def signatures(texts: list[str]) -> dict[str, list[float]]:
         seconds = interleaved(
             5,
             {
-                "ours": lambda: [sketch(column, 128, 5, 1) for _ in range(TIMES)],
+                "ours": lambda: [sketch_texts(column, 128, 5, 1) for _ in range(TIMES)],
                 "datatrove": lambda: [step.get_signature(step.get_shingles(text)) for text in texts],
                 "rensa": lambda: RMinHash.digest_matrix_from_token_byte_sets([split(text) for text in texts], 128, 1),
             },
@@ -177,7 +177,7 @@ def decided(tool: str, warm: Path, folder: Path, out: Path) -> dict[str, Any]:
 def truth(texts: list[str]) -> dict[tuple[int, int], float]:
     """The Jaccard similarity of every pair that shares at least half, by brute force."""
     numbers: dict[bytes, int] = defaultdict(lambda: len(numbers))
-    sets = [sorted({numbers[each] for each in shingles(text, 5)}) for text in texts]
+    sets = [sorted({numbers[each] for each in iterate_shingles(text, 5)}) for text in texts]
     ends = np.cumsum([0, *map(len, sets)])
     every = np.concatenate([np.array(each, np.int64) for each in sets])
     matrix = csr_matrix((np.ones(len(every), np.int32), every, ends), shape=(len(texts), len(numbers)))

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.report import is_quick, print_result, print_table, print_versions, spread
-from tasks.clean.extract.encoding import decoded
-from tasks.clean.extract.html.markup import HtmlExtraction, content
-from tasks.clean.extract.page_process import Raw, outcome
+from tasks.clean.extract.encoding import decode_page
+from tasks.clean.extract.html.markup import HtmlExtraction, extract_content
+from tasks.clean.extract.page_process import FetchedPage, try_extract_page
 
 SHARED = Path(__file__).parents[2] / "shared"
 COUNT, QUICK_COUNT, ROUNDS, QUICK_ROUNDS = 400, 60, 5, 3
@@ -64,7 +64,7 @@ def cpu() -> float:
 
 
 def ours(body: bytes, settings: HtmlExtraction) -> str:
-    return content(decoded(body, "text/html"), settings).text
+    return extract_content(decode_page(body, "text/html"), settings).text
 
 
 def by_trafilatura(body: bytes, **options: bool) -> str:
@@ -78,7 +78,7 @@ def by_datatrove(bodies: Iterable[bytes], timeout: float = 1) -> dict[str, str]:
     from datatrove.data import Document
     from datatrove.pipeline.extractors import Trafilatura
 
-    documents = (Document(decoded(body, "text/html"), str(number)) for number, body in enumerate(bodies))
+    documents = (Document(decode_page(body, "text/html"), str(number)) for number, body in enumerate(bodies))
     return {document.id: document.text for document in Trafilatura(timeout=timeout).run(documents)}
 
 
@@ -146,11 +146,11 @@ def measured(bodies: list[bytes], rounds: int) -> dict[str, list[float]]:
     """Pages per CPU-second of each way, one after the other in every round."""
     settings = HtmlExtraction()
     for body in bodies[:3]:  # compiles, loads
-        outcome(Raw(body, "text/html", ""), settings)
+        try_extract_page(FetchedPage(body, "text/html", ""), settings)
         by_trafilatura(body)
     ways: dict[str, Callable[[], object]] = {
         "ours": lambda: [ours(body, settings) for body in bodies],
-        "ours, whole page": lambda: [outcome(Raw(body, "text/html", ""), settings) for body in bodies],
+        "ours, whole page": lambda: [try_extract_page(FetchedPage(body, "text/html", ""), settings) for body in bodies],
         "ours, resiliparse": lambda: [ours(body, HtmlExtraction(extractor="resiliparse")) for body in bodies],
         "trafilatura": lambda: [by_trafilatura(body) for body in bodies],
         "datatrove": lambda: by_datatrove(bodies),

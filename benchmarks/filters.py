@@ -21,10 +21,12 @@ from typing import Any
 import polars as pl
 
 from benchmarks.report import installed, interleaved, is_quick, print_result, print_table, print_versions, spread
-from tasks.clean.decide.apply_filters import fails, rules
-from tasks.clean.extract.page import Extract, Unusable, page
+from tasks.clean.decide.apply_filters import build_failure_masks, list_failed_rules
+from tasks.clean.extract.html.markup import HtmlExtraction
+from tasks.clean.extract.page import extract_page
+from tasks.clean.extract.unusable import UnusablePage
 from tasks.clean.filters import Filter
-from tasks.clean.filters._scores import with_scores
+from tasks.clean.filters._scores import add_scores
 from tasks.clean.settings import Clean
 
 SCRIPT = Path(__file__).parents[2] / "shared" / "tools" / "html_corpus.py"
@@ -53,7 +55,7 @@ FAMILIES: dict[str, dict[str, dict[str, float]]] = {
     "fineweb": {
         "line_punctuation": {},
         "short_lines": {},
-        "duplicate_line_characters": {"most": 0.01},
+        "duplicate_line_characters": {"max": 0.01},
         "line_breaks": {},
     },
 }
@@ -89,8 +91,8 @@ def documents(count: int, quick: bool) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for file in html_files(quick):
         try:
-            found = page(file.read_bytes(), "text/html", Extract())
-        except Unusable:
+            found = extract_page(file.read_bytes(), "text/html", HtmlExtraction())
+        except UnusablePage:
             continue
         if found.language == "en":
             rows.append({"text": found.text, "language": "en", "language_score": found.language_score})
@@ -113,8 +115,8 @@ def blocks() -> dict[str, dict[str, Filter]]:
 def ours(texts: pl.DataFrame, families: dict[str, dict[str, Filter]]) -> pl.DataFrame:
     """For each family the rules that each document breaks, as the stages extract and clean find them."""
     every = {kind: block for family in families.values() for kind, block in family.items()}
-    broken = {name: rules(fails(family)) for name, family in families.items()}
-    return with_scores(texts, every).select(**broken)
+    broken = {name: list_failed_rules(build_failure_masks(family)) for name, family in families.items()}
+    return add_scores(texts, every).select(**broken)
 
 
 def datatrove_filters(*, same_split: bool) -> dict[str, Any]:

@@ -48,13 +48,13 @@ from benchmarks.report import (
     spread,
 )
 from tasks.block import OneOf
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.heads import Head, head_of
-from tasks.downstream.models.encoder import Batch, Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.heads import Head, make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, PaddedBatch, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TRAIN, TEST = {True: 320, False: 2000}, {True: 200, False: 800}
@@ -62,24 +62,26 @@ SEEDS = {True: 2, False: 5}
 WIDTH, LAYERS, VOCABULARY, BATCH = 256, 2, 4096, 32
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 EPOCHS, RATES = {"full": 3, "head-only": 10}, {"full": 3e-4, "head-only": 1e-3}
-WAYS = {"full": "full", "head-only": "head_only"}
+METHODS = {"full": "full", "head-only": "head_only"}
 
 
-def sentences(folder: Path) -> tuple[str, pl.DataFrame]:
+def load_sentences(folder: Path) -> tuple[str, pl.DataFrame]:
     """Where the texts are from, and every text with its class, in random order."""
     if (SHARED / "sst2.tar.xz").exists():
         subprocess.run([str(SHARED / "unpack.sh"), str(folder), "sst2"], check=True, capture_output=True)
-        found = pl.read_csv(folder / "sst2" / "train.tsv", separator="\t", quote_char=None)
-        named = found.select(pl.col("sentence").str.strip_chars().alias("text"), pl.col("label").cast(pl.Int32))
+        rows = pl.read_csv(folder / "sst2" / "train.tsv", separator="\t", quote_char=None)
+        named = rows.select(pl.col("sentence").str.strip_chars().alias("text"), pl.col("label").cast(pl.Int32))
         return "sst2", named.unique("text", maintain_order=True).sample(fraction=1, shuffle=True, seed=0)
     rng = np.random.default_rng(0)
     words = np.array([f"word{number}" for number in range(1000)])
     labels = rng.integers(0, 2, 8000)
-    places = [(rng.integers(0, 900, 1 + rng.geometric(0.1)) + 100 * label) for label in labels]
-    return "made", pl.DataFrame({"text": [" ".join(words[each]) for each in places], "label": labels.astype(np.int32)})
+    texts = [(rng.integers(0, 900, 1 + rng.geometric(0.1)) + 100 * label) for label in labels]
+    return "made", pl.DataFrame(
+        {"text": [" ".join(words[indices]) for indices in texts], "label": labels.astype(np.int32)}
+    )
 
 
-def task_of(rows: pl.DataFrame, quick: bool) -> Task:
+def make_task(rows: pl.DataFrame, quick: bool) -> Task:
     """Train and test; the test rows are validated on, as both sides look at them once, at the end."""
     rows = rows.with_columns(pl.lit("").alias("second"), pl.lit("").alias("origin"))
     test, train = rows[: TEST[quick]], rows[TEST[quick] : TEST[quick] + TRAIN[quick]]
@@ -88,14 +90,14 @@ def task_of(rows: pl.DataFrame, quick: bool) -> Task:
 
 def save_model(folder: Path, texts: list[str]) -> None:
     """A BERT from random weights, and a WordPiece tokenizer of the texts."""
-    made = Tokenizer(models.WordPiece(unk_token=UNK))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(
+    wordpiece = Tokenizer(models.WordPiece(unk_token=UNK))
+    wordpiece.normalizer, wordpiece.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    wordpiece.train_from_iterator(
         texts, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=[PAD, UNK, CLS, SEP])
     )
-    made.post_processor = processors.BertProcessing((SEP, 3), (CLS, 2))
+    wordpiece.post_processor = processors.BertProcessing((SEP, 3), (CLS, 2))
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token=PAD, unk_token=UNK, cls_token=CLS, sep_token=SEP
+        tokenizer_object=wordpiece, pad_token=PAD, unk_token=UNK, cls_token=CLS, sep_token=SEP
     )
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
@@ -109,20 +111,20 @@ def save_model(folder: Path, texts: list[str]) -> None:
     BertModel(config).save_pretrained(folder)
 
 
-def recipe_of(mode: str) -> Recipe:
+def make_finetuning(mode: str) -> FineTuning:
     """The same steps and rates as the Trainer's."""
-    return Recipe(
-        adapt=OneOf[Way](kind=WAYS[mode]),
+    return FineTuning(
+        method=OneOf[AdaptationMethod](kind=METHODS[mode]),
         epochs=EPOCHS[mode],
-        fewest_steps=1,
-        batch=BATCH,
+        min_steps=1,
+        batch_size=BATCH,
         max_length=128,
-        warmup=0.0,
-        evaluations=1,
+        warmup_fraction=0.0,
+        num_evaluations=1,
     )
 
 
-class Peer(nn.Module):
+class TrainerModel(nn.Module):
     """The encoder and layer of a head, as the Trainer calls a model."""
 
     def __init__(self, head: Head) -> None:
@@ -131,30 +133,30 @@ class Peer(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Loss and logits (B, K)."""
-        features = self.head.encoder(Batch(input_ids, attention_mask.float()))
+        features = self.head.encoder(PaddedBatch(input_ids, attention_mask.float()))
         logits = self.head.head((features - self.head.mean) / self.head.deviation)
         return {"loss": cross_entropy(logits, labels), "logits": logits}
 
 
-def ours(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
+def measure_ours(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of one fit."""
-    recipe = recipe_of(mode)
-    head = head_of(load(folder, random=True, seed=seed), task, recipe)
-    tokens = Tokens(folder, recipe.max_length)
-    train, test = (head.examples(tokens, part) for part in (task.train, task.test))
+    finetuning = make_finetuning(mode)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, finetuning)
+    tokenizer = CheckpointTokenizer(folder, finetuning.max_length)
+    train, test = (head.make_examples(tokenizer, part) for part in (task.train, task.test))
     scores: list[float] = []
-    seconds = cpu_seconds(lambda: scores.append(fit(head, train, test, recipe, RATES[mode], seed).best.score))
+    seconds = cpu_seconds(lambda: scores.append(fit_model(head, train, test, finetuning, RATES[mode], seed).best.score))
     return seconds, scores[0]
 
 
-def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
+def measure_trainer(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]:
     """CPU-seconds and accuracy of the Trainer's fit."""
-    recipe = recipe_of(mode)
-    head = head_of(load(folder, random=True, seed=seed), task, recipe)
-    tokens = Tokens(folder, recipe.max_length)
-    head.begin(head.examples(tokens, task.train))
+    finetuning = make_finetuning(mode)
+    head = make_head(load_encoder(folder, random=True, seed=seed), task, finetuning)
+    tokenizer = CheckpointTokenizer(folder, finetuning.max_length)
+    head.prepare_training(head.make_examples(tokenizer, task.train))
     train, test = (
-        Dataset.from_dict({**tokens.tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
+        Dataset.from_dict({**tokenizer.hf_tokenizer(part["text"].to_list(), truncation=True), "labels": part["label"]})
         for part in (task.train, task.test)
     )
     settings = TrainingArguments(
@@ -163,7 +165,7 @@ def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]
         per_device_eval_batch_size=BATCH,
         num_train_epochs=EPOCHS[mode],
         learning_rate=RATES[mode],
-        weight_decay=recipe.weight_decay,
+        weight_decay=finetuning.weight_decay,
         adam_beta2=0.98,
         seed=seed,
         use_cpu=True,
@@ -173,11 +175,11 @@ def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]
         disable_tqdm=True,
     )
     trainer = Trainer(
-        model=Peer(head),
+        model=TrainerModel(head),
         args=settings,
         train_dataset=train,
         eval_dataset=test,
-        data_collator=DataCollatorWithPadding(tokens.tokenizer),
+        data_collator=DataCollatorWithPadding(tokenizer.hf_tokenizer),
         compute_metrics=lambda found: {"accuracy": float((found.predictions.argmax(1) == found.label_ids).mean())},
     )
     scores: list[float] = []
@@ -189,17 +191,17 @@ def peers(task: Task, folder: Path, mode: str, seed: int) -> tuple[float, float]
     return cpu_seconds(train_and_evaluate), scores[0]
 
 
-def measured(task: Task, folder: Path, mode: str, seeds: int) -> dict[str, tuple[list[float], list[float]]]:
+def measure_both(task: Task, folder: Path, mode: str, seeds: int) -> dict[str, tuple[list[float], list[float]]]:
     """CPU-seconds and accuracies of both, one after the other for every seed, so that both meet the same noise."""
-    works: dict[str, Callable[..., tuple[float, float]]] = {"ours": ours, "Trainer": peers}
-    found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in works}
+    measures: dict[str, Callable[..., tuple[float, float]]] = {"ours": measure_ours, "Trainer": measure_trainer}
+    results: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in measures}
     for seed in range(seeds):
-        for name, work in works.items():
-            with one_thread():
-                seconds, score = work(task, folder, mode, seed)
-            found[name][0].append(seconds)
-            found[name][1].append(score)
-    return found
+        for name, measure in measures.items():
+            with use_one_thread():
+                seconds, score = measure(task, folder, mode, seed)
+            results[name][0].append(seconds)
+            results[name][1].append(score)
+    return results
 
 
 def main() -> None:
@@ -215,29 +217,29 @@ def main() -> None:
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source, texts = sentences(folder)
-        task = task_of(texts, quick)
+        source, texts = load_sentences(folder)
+        task = make_task(texts, quick)
         save_model(folder, task.train["text"].to_list())
-        for mode in WAYS:
-            found = measured(task, folder, mode, SEEDS[quick])
-            rate = partial(_per_second, EPOCHS[mode] * len(task.train))
+        for mode in METHODS:
+            results = measure_both(task, folder, mode, SEEDS[quick])
+            rate = partial(_compute_throughput, EPOCHS[mode] * len(task.train))
             rows += [
                 [source, mode, who, rate(seconds), f"{statistics.mean(scores):.4f} ± {statistics.stdev(scores):.4f}"]
-                for who, (seconds, scores) in found.items()
+                for who, (seconds, scores) in results.items()
             ]
-            ratios[mode] = rate(found["ours"][0]).median / rate(found["Trainer"][0]).median
-            difference, deviation = _compared(found["ours"][1], found["Trainer"][1])
+            ratios[mode] = rate(results["ours"][0]).median / rate(results["Trainer"][0]).median
+            difference, deviation = _compare_scores(results["ours"][1], results["Trainer"][1])
             suffix = "" if mode == "full" else "_head_only"
             figures |= {f"score_difference{suffix}": difference, f"score_deviation{suffix}": deviation}
     print_table(["data", "mode", "loop", "examples a CPU-second", "accuracy"], rows)
     print_result("finetune", ratios, figures)
 
 
-def _per_second(examples: int, seconds: list[float]) -> Spread:
-    return spread([examples / each for each in seconds])
+def _compute_throughput(examples: int, seconds: list[float]) -> Spread:
+    return spread([examples / duration for duration in seconds])
 
 
-def _compared(one: list[float], other: list[float]) -> tuple[float, float]:
+def _compare_scores(one: list[float], other: list[float]) -> tuple[float, float]:
     deviation = statistics.fmean([statistics.variance(one), statistics.variance(other)]) ** 0.5
     return statistics.fmean(one) - statistics.fmean(other), deviation
 

@@ -135,11 +135,11 @@ class Run:
 
     def __init__(self, archives: Path, folder: Path) -> None:
         source = {"kind": "warc", "warc": {"path": str(archives), "skip_broken": True}}
-        settings = Clean.model_validate({"extract": {"most_seconds": LIMIT}})
+        settings = Clean.model_validate({"extract": {"timeout_seconds": LIMIT}})
         self.crashes: list[str] = []
         self.slow = 0
         self.pages = self._stage("crawl", crawl.build, Crawl.model_validate({"source": source}), folder)
-        self.scored = self._stage("extract", extract.build, settings.scoring(), folder, self.pages)
+        self.scored = self._stage("extract", extract.build, settings.extract_settings(), folder, self.pages)
         self.clean = self._stage("clean", clean.build, settings, folder, self.scored)
 
     def _stage(self, name: str, build: Callable[..., None], settings: Any, folder: Path, *inputs: Timed) -> Timed:

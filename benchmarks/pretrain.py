@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.report import Spread, print_result, print_table, print_versions, spread
 from benchmarks.trainers import CONTENDERS, IN_FP32, MASKED, OURS, PLAIN, TRAINER, Cost, Work, contend, model_of
-from tasks.model.hardware import probe
+from tasks.model.hardware import detect_hardware
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "mask_token": "<mask>"}
 LONGEST = 256
@@ -102,13 +102,13 @@ def measured(names: Sequence[str], work: Work, tokens: Path) -> dict[str, Cost]:
 
 def utilisation(work: Work, tokens: Path, rate: float) -> float:
     """Share of what the GPU can do that so many tokens a second need."""
-    from tasks.model.flops import Flops, peak
+    from tasks.model.flops import TrainingFlops, find_peak_flops
     from tasks.model.packed import PackedModel
 
-    hardware = probe()
-    model = PackedModel(model_of(work, tokens), work.settings().architecture.reads)
-    needed = Flops(model, work.length).of(1, MASKED if work.masked else 1)
-    return rate * needed / peak(hardware.device, hardware.precision)
+    hardware = detect_hardware()
+    model = PackedModel(model_of(work, tokens), work.settings().architecture.model_kind)
+    needed = TrainingFlops(model, work.length).count_step(1, MASKED if work.masked else 1)
+    return rate * needed / find_peak_flops(hardware.device, hardware.precision)
 
 
 def arguments() -> tuple[bool, bool]:
@@ -143,7 +143,7 @@ def told(name: str, costs: dict[str, Cost]) -> tuple[list[tuple[object, ...]], d
 def main() -> None:
     cuda, quick = arguments()
     print_versions("torch", "transformers", "accelerate")
-    precision = probe().precision
+    precision = detect_hardware().precision
     # on a CPU the plain loop is as fast as Trainer: one look is enough
     names = [name for name in CONTENDERS if cuda or quick or name != PLAIN]
     names += IN_FP32 if precision == "bf16" and not cuda else ()

@@ -67,12 +67,12 @@ def run_of(settings: dict[str, Any], family: str, length: int, tokens: Path, scr
     from tasks.pretrain.training.loop import Training
 
     hardware = Hardware("cpu", "fp32", 1)
-    hardware.apply()
+    hardware.configure_process()
     given = {
         "architecture": {"family": family, "layers": 4, "width": 128, "heads": 4, "context": length},
-        "batch": {"rows": ROWS, "length": length, "start_token": False},
-        "validation_rows": 1 << 20,
-        "validate_every": settings["steps"],
+        "batch": {"batch_size": ROWS, "seq_length": length, "start_token": False},
+        "eval_rows": 1 << 20,
+        "eval_interval": settings["steps"],
     }
     return Training(Pretrain.model_validate(given | settings), [tokens], scratch, hardware)
 
@@ -89,13 +89,14 @@ def steps_to_loss(seed: int, family: str, tokens: Path) -> tuple[float, float]:
             line = run.advance()
             # no run is that far in its first three quarters
             if reached == math.inf and run.step % JUDGED_EVERY == 0 and run.step >= 0.75 * steps:
-                loss = line.get("validation_loss") or run.gradients.validation_loss()
+                loss = line.get("validation_loss") or run.gradients.compute_validation_loss()
                 reached = run.step if loss <= LOSS else math.inf
+        run.checkpoints.wait()
     return reached, line["validation_loss"]
 
 
 STOCK = {"kind": "adamw", "beta2": 0.999, "weight_decay": 0.01}
-COSINE = {"shape": "cosine", "warmup": 0.06}
+COSINE = {"shape": "cosine", "warmup_fraction": 0.06}
 MASKED: dict[str, dict[str, Any]] = {
     "ours": {"optimizer": CAUSAL["gpt2"][1]},
     "stock, 1e-3": {"optimizer": {**STOCK, "learning_rate": 1e-3}, "schedule": COSINE},
@@ -111,6 +112,7 @@ def masked_loss(seed: int, recipe: str, tokens: Path) -> float:
         run = run_of(settings, "bert", CONTEXT, tokens, Path(scratch))
         while run.step < MASKED_STEPS:
             line = run.advance()
+        run.checkpoints.wait()
     found: float = line["validation_loss"]
     return found
 

@@ -62,12 +62,12 @@ def trained(kind: str, steps: int, tokens: Path, scratch: Path) -> None:
     torch.set_num_threads(1)
     family, changes = RUNS[kind]
     settings = {
-        "architecture": {"family": family, "layers": 2, "width": 64, "heads": 2, "context": 64},
+        "architecture": {"family": family, "num_layers": 2, "hidden_size": 64, "num_heads": 2, "max_length": 64},
         "objective": {"kind": kind, kind: changes},
         "steps": steps,
-        "validate_every": 10,
-        "validation_rows": 16,
-        "average": 0.9,
+        "eval_interval": 10,
+        "eval_rows": 16,
+        "ema_decay": 0.9,
     }
     run = Training(Pretrain.model_validate(settings), [tokens], scratch, Hardware("cpu", "fp32", 1))
     # a checkpoint every few steps: most kills lose some steps, and many fall into the writing

@@ -23,9 +23,9 @@ from tokenizers import Tokenizer
 from benchmarks.pages import texts as pages
 from benchmarks.report import installed, is_quick, print_result, print_table, print_versions, spread
 from tasks.tokenize.settings import Tokenize
-from tasks.tokenize.steps import encode_shard, encoder_of
-from tasks.tokenize.vocabulary.special_tokens import EOS, SPECIAL, save_trained
-from tasks.tokenize.vocabulary.train import trained
+from tasks.tokenize.steps import encode_shard, load_encoder
+from tasks.tokenize.vocabulary.special_tokens import EOS, SPECIAL, save_trained_tokenizer
+from tasks.tokenize.vocabulary.train import train_tokenizer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 VOCABULARY, ROUNDS = 32_768, 3
@@ -78,8 +78,8 @@ def until(texts: Iterator[str], num_bytes: int) -> Iterator[str]:
 
 def ours(source: Path, tokenizer: Path, out: Path) -> None:
     """The work of the stage on one shard of documents, the first of a process: no word is known yet."""
-    encoder_of.cache_clear()
-    encode_shard(out, source, "00000", tokenizer, Tokenize(validation=0, heldout=0))
+    load_encoder.cache_clear()
+    encode_shard(out, source, "00000", tokenizer, Tokenize(validation_fraction=0, heldout_fraction=0))
 
 
 def datasets_map(source: Path, tokenizer: Path, out: Path) -> None:
@@ -166,8 +166,8 @@ def prepared(folder: Path, language: str, texts: list[str]) -> tuple[Path, Path]
     table = pa.table({"id": names, "url": urls, "text": texts, "language": [language] * len(texts)})
     pq.write_table(table, source, compression="zstd")
     sample = texts[:: max(len(texts) // 1_000, 1)]
-    made: Tokenizer = trained(lambda: iter([sample]), "bpe", VOCABULARY, lowercase=False, sentinels=100)
-    save_trained(made, tokenizer, 100)
+    made: Tokenizer = train_tokenizer(lambda: iter([sample]), "bpe", VOCABULARY, lowercase=False, sentinels=100)
+    save_trained_tokenizer(made, tokenizer, 100)
     return source, tokenizer
 
 

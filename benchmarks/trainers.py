@@ -25,7 +25,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from tasks.model.hardware import Hardware, probe
+from tasks.model.families import build_model
+from tasks.model.hardware import Hardware, detect_hardware
 from tasks.model.vocabulary import read_vocabulary
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.loop import Training
@@ -73,12 +74,12 @@ class Work:
         endless = self.all_steps + 1  # the last step of a run validates
         return Pretrain.model_validate(
             {
-                "architecture": {"family": self.family, "size": self.size, "context": self.context},
+                "architecture": {"family": self.family, "size": self.size, "max_length": self.context},
                 "objective": {"kind": "masked" if self.masked else "causal"},
                 "optimizer": {"kind": "adamw", "learning_rate": RATE},
-                "batch": {"rows": self.rows, "length": self.length, "start_token": False},
+                "batch": {"batch_size": self.rows, "seq_length": self.length, "start_token": False},
                 "steps": endless,
-                "validate_every": endless,
+                "eval_interval": endless,
             }
         )
 
@@ -144,8 +145,8 @@ def _resident(what: str) -> int:
 
 def ours(work: Work, tokens: Path, scratch: Path, turn: Connection) -> Cost:
     """Our loop, as `python -m tasks.pretrain` runs it."""
-    hardware = probe() if work.cuda else Hardware("cpu", work.precision, 1)
-    hardware.apply()
+    hardware = detect_hardware() if work.cuda else Hardware("cpu", work.precision, 1)
+    hardware.configure_process()
     run = Training(work.settings(), [tokens], scratch, hardware)
     watch, read = Watch(work, turn), [0]
     for _ in range(work.all_steps):
@@ -253,7 +254,7 @@ def contend(name: str, work: Work, tokens: Path, turn: Connection) -> None:
 def model_of(work: Work, tokens: Path) -> PreTrainedModel:
     """The very weights that ours begins with."""
     settings = work.settings()
-    return settings.architecture.build(read_vocabulary(tokens / "tokenizer"), settings.seed)
+    return build_model(settings.architecture, read_vocabulary(tokens / "tokenizer"), settings.seed)
 
 
 def _collator(work: Work, tokens: Path) -> _Counting:

@@ -24,5 +24,5 @@ def clean(
         pages: key of the crawl artifact, or its first digits, or newest
         force: decide again though it is cached
     """
-    scored = extract(settings.scoring(), Store.current().find("crawl", pages))
+    scored = extract(settings.extract_settings(), Store.current().find("crawl", pages))
     return clean_stage(settings, scored, force=force)

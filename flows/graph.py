@@ -42,7 +42,7 @@ def walk_stages(
         is_empty: tells whether a tokenize result holds no document, so that no model is trained on it
     """
     pages = step(crawl, recipe.crawl, *previous.pages[-1:])
-    scored = step(extract, recipe.clean.scoring(), pages)
+    scored = step(extract, recipe.clean.extract_settings(), pages)
     documents = step(clean, recipe.clean, scored)
     unique = step(dedup, recipe.dedup, documents, *previous.unique)
     tokens = step(tokenize, recipe.tokenize, unique, *previous.tokens)

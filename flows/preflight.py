@@ -64,7 +64,7 @@ def check_evaluation(recipe: Recipe, selection: StageSelection) -> None:
     """Raise StageFailure when the settings leave a selected evaluation without a task."""
     if may_build(evaluate, selection):
         # previous snapshots of a corpus may have held pages out
-        check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout)
+        check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
 
 
 def check_evaluation_data(

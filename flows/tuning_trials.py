@@ -77,7 +77,7 @@ class FineTuneTrials(TrialRunner):
         self.tasks = load_validation_tasks(recipe.evaluate, *tokens)
         self.metric_note = describe_metric(self.tasks, recipe.evaluate.seeds)
         self.key_parts = {
-            "recipe": recipe.evaluate.recipe.semantic(),
+            "recipe": recipe.evaluate.finetuning.semantic(),
             "checkpoint": self.checkpoint.digest,
             "tasks": [[task.name, task.labels, task.digest] for task in self.tasks],
             "seeds": recipe.evaluate.seeds,
@@ -87,7 +87,9 @@ class FineTuneTrials(TrialRunner):
         """Fine-tune as an evaluation would."""
         evaluate = change_recipe(self.recipe, trial.params).evaluate
         folder = self.checkpoint.folder
-        return score_finetuning(evaluate.recipe, folder, self.tasks, evaluate.seeds, trial.scratch, trial.should_stop)
+        return score_finetuning(
+            evaluate.finetuning, folder, self.tasks, evaluate.seeds, trial.scratch, trial.should_stop
+        )
 
 
 def make_trial_runner(recipe: Recipe, tuning: Tuning, store: Store) -> TrialRunner:

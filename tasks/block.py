@@ -21,7 +21,7 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
     def semantic(self) -> dict[str, Any]:
-        """What of these settings decides the outcome, as JSON types: the part that enters an artifact's key."""
+        """Return the settings that decide the outcome, as JSON types: the part that enters an artifact's key."""
         return {name: semantic_value(getattr(self, name)) for name in type(self).model_fields}
 
 
@@ -29,7 +29,7 @@ B = TypeVar("B", bound=Block)
 
 
 def semantic_value(value: Any) -> Any:
-    """The semantic part of a field's value, through lists and nested blocks."""
+    """Return the semantic part of a field's value, through lists and nested blocks."""
     if isinstance(value, Block):
         return value.semantic()
     if isinstance(value, (list, tuple)):
@@ -40,14 +40,14 @@ def semantic_value(value: Any) -> Any:
 
 
 def block_kind(block: type[Block]) -> str:
-    """`WordCount` → `word_count`."""
+    """Return the kind of a block, its class name in snake case: `WordCount` → `word_count`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", block.__name__).lower()
 
 
 @functools.cache
-def _members(base: type[Block]) -> dict[str, type[Block]]:
+def _discover_blocks(base: type[Block]) -> dict[str, type[Block]]:
     package = importlib.import_module(base.__module__)
-    found: dict[str, type[Block]] = {}
+    blocks_by_kind: dict[str, type[Block]] = {}
     for info in pkgutil.iter_modules(package.__path__):
         if info.name.startswith("_"):
             continue
@@ -60,17 +60,17 @@ def _members(base: type[Block]) -> dict[str, type[Block]]:
         if [block_kind(block) for block in blocks] != [info.name]:
             names = ", ".join(block.__name__ for block in blocks) or "none"
             raise TypeError(f"{module.__name__} must define one {base.__name__} named after the file, not {names}")
-        found[info.name] = blocks[0]
-    return found
+        blocks_by_kind[info.name] = blocks[0]
+    return blocks_by_kind
 
 
 def discover_blocks(base: type[B]) -> dict[str, type[B]]:
-    """The blocks of the folder whose `__init__.py` defines `base`: kind → class, in order of the file names."""
-    return cast("dict[str, type[B]]", _members(base))
+    """Import the blocks of the folder whose `__init__.py` defines `base`: kind → class, in order of the files."""
+    return cast("dict[str, type[B]]", _discover_blocks(base))
 
 
 def unpickle_family(family: type[Block], base: type[Block], fields: dict[str, Any]) -> Block:
-    """Rebuild a folder's settings from a pickle: their class is made at run time, so it has no importable name."""
+    """Rebuild a family of settings from a pickle: its class is made at run time and cannot be imported by name."""
     return cast("type[Block]", family[base]).model_validate(fields)  # type: ignore[index]
 
 
@@ -79,7 +79,7 @@ def docstring_summary(block: type[Block]) -> str:
 
 
 class _Family(Block):
-    """What `Every` and `OneOf` share: they remember their base and pickle by it."""
+    """Base of `Every` and `OneOf`: settings that remember their registry and pickle by it."""
 
     family: ClassVar[Any]
     base: ClassVar[type[Block]]
@@ -94,51 +94,53 @@ class Every(_Family, Generic[B]):
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, base: type[Block]) -> type[Block]:
-            return cls if isinstance(base, TypeVar) else _every(base)
+            return cls if isinstance(base, TypeVar) else _make_every(base)
 
     def blocks(self) -> Iterator[tuple[str, B]]:
-        """Every block with its kind, in order of the file names."""
+        """Yield every block with its kind, in order of the file names."""
         for kind in discover_blocks(self.base):
             yield kind, getattr(self, kind)
 
 
 class OneOf(_Family, Generic[B]):
-    """One block of a folder, chosen by `kind`; the settings of the others are kept, and do not count."""
+    """One block of a folder, chosen by `kind`; the settings of the others are kept but ignored."""
 
     kind: str
 
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, base: type[Block]) -> type[Block]:
-            return cls if isinstance(base, TypeVar) else _one_of(base)
+            return cls if isinstance(base, TypeVar) else _make_one_of(base)
 
     @property
     def chosen(self) -> B:
-        """The block that `kind` names."""
+        """The chosen block."""
         return cast("B", getattr(self, self.kind))
 
     def semantic(self) -> dict[str, Any]:
-        """Only the chosen block's settings decide anything."""
+        """Return the kind and the settings of the chosen block only."""
         return {"kind": self.kind, self.kind: self.chosen.semantic()}
 
 
 @functools.cache
-def _every(base: type[Block]) -> type[Block]:
+def _make_every(base: type[Block]) -> type[Block]:
     fields: dict[str, Any] = {
         kind: (block, Field(default_factory=block, description=docstring_summary(block)))
         for kind, block in discover_blocks(base).items()
     }
-    made = create_model(f"Every{base.__name__}", __base__=Every, __module__=__name__, __doc__=base.__doc__, **fields)
-    made.base, made.family = base, Every
-    return made
+    family = create_model(f"Every{base.__name__}", __base__=Every, __module__=__name__, __doc__=base.__doc__, **fields)
+    family.base, family.family = base, Every
+    return family
 
 
 @functools.cache
-def _one_of(base: type[Block]) -> type[Block]:
+def _make_one_of(base: type[Block]) -> type[Block]:
     kinds = tuple(discover_blocks(base))
-    fields: dict[str, Any] = {"kind": (Literal[kinds], Field(description=f"which {base.__name__.lower()}"))}
+    fields: dict[str, Any] = {
+        "kind": (Literal[kinds], Field(description=f"which {block_kind(base).replace('_', ' ')}"))
+    }
     for kind, block in discover_blocks(base).items():
         fields[kind] = (block, Field(default_factory=block, description=docstring_summary(block)))
-    made = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)
-    made.base, made.family = base, OneOf
-    return made
+    family = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)
+    family.base, family.family = base, OneOf
+    return family

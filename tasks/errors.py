@@ -5,7 +5,7 @@ from concurrent.futures import BrokenExecutor
 
 
 class StageFailure(Exception):
-    """A stage cannot go on: `what` names the file, page or setting, `mend` says what to do. Never retried."""
+    """A stage cannot continue: `what` names the file, page or setting, `hint` says what to do. Never retried."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint)  # both, so that it survives pickling between processes
@@ -17,14 +17,14 @@ class StageFailure(Exception):
 
 
 class BadSetting(StageFailure):
-    """A setting cannot be meant so, whatever the pages and the machine are like."""
+    """A setting is wrong, whatever the pages and the machine are like."""
 
 
 class Transient(StageFailure):
-    """The same, but it may heal by itself (a network, a lost worker): retried with growing, jittered delays."""
+    """A failure that may pass by itself (a network, a lost worker): retried with growing, jittered delays."""
 
 
-# Permission and space do not come back by waiting some seconds; the mend is the user's.
+# Permission and space do not come back within seconds: only the user can help.
 HINTS = {
     errno.ENOSPC: "Free some disk space and start the same command again: finished shards are kept",
     errno.EDQUOT: "Raise the disk quota and start the same command again: finished shards are kept",
@@ -35,12 +35,12 @@ HINTS = {
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again may help: lost connections and workers do come back, wrong values do not."""
+    """Tell whether a retry may help: lost connections and workers come back, wrong values do not."""
     return isinstance(error, (Transient, ConnectionError, TimeoutError, BrokenExecutor))
 
 
 def explain_error(stage: str, error: Exception) -> Exception:
-    """The same error as a sentence that names the stage; one that is not understood is returned as it is."""
+    """Return an error as a StageFailure that names the stage; an unknown error is returned unchanged."""
     if isinstance(error, StageFailure):
         return type(error)(f"{stage}: {error.what}", error.hint)
     if isinstance(error, OSError) and error.errno in HINTS:

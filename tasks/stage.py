@@ -1,4 +1,4 @@
-"""The one policy for caching, retries, locks and states: what makes a build function a Prefect task.
+"""The decorator `stage`: one policy for caching, retries, locks and states around a build function.
 
 Prefect is imported when a stage is first called, not with this file: shard workers, `plan` and a training machine that
 has no Prefect read the stages' settings too.
@@ -27,10 +27,10 @@ TASKS = Path(__file__).parent
 
 
 class Stage(Generic[S]):
-    """A build function that runs only when its artifact is missing or broken.
+    """A build function that runs only when its artifact is missing or corrupt.
 
-    Calling it gives the artifact. `build` is the plain function, for tests. `section` is where the stage's settings
-    stand in a recipe, so that messages name what the user can change.
+    Calling it returns the artifact. `build` is the plain function, for tests. `section` is the path of the stage's
+    settings in a recipe, so that messages name what the user can change.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class Stage(Generic[S]):
             retry_jitter_factor=0.5,
             retry_condition_fn=is_retryable,
         )
-        return policy(self._cached_or_built)
+        return policy(self._get_or_build)
 
     def __call__(self, settings: S, *inputs: Artifact, force: bool = False) -> Artifact:
-        """The stage's artifact for these settings and inputs, from the store or built. Raises StageFailure."""
+        """Return the artifact for these settings and inputs, from the store or built now. Raises StageFailure."""
         artifact: Artifact = self.task(settings, inputs, force, return_state=True).result()
         return artifact
 
     def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
-        """What decides the artifact."""
-        return self.build_spec_from(settings, tuple(each.ref for each in inputs))
+        """Return everything that decides the artifact, its key among it."""
+        return self.build_spec_from(settings, tuple(artifact.ref for artifact in inputs))
 
     def build_spec_from(self, settings: S, inputs: tuple[ArtifactRef, ...]) -> BuildSpec:
-        """The same, from what a manifest keeps of the inputs."""
+        """Return everything that decides the artifact, given references to its inputs."""
         return BuildSpec(
             stage=self.name,
             version=self.version,
@@ -78,23 +78,23 @@ class Stage(Generic[S]):
             fingerprint=code_fingerprint(*self.code),
         )
 
-    def _cached_or_built(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
+    def _get_or_build(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
         try:
             store = Store.current()
-            wanted = self.build_spec(settings, *inputs)
-            cached = None if force else store.get_valid(self.name, wanted.expected_key)
+            spec = self.build_spec(settings, *inputs)
+            cached = None if force else store.get_valid(self.name, spec.expected_key)
             if cached is None:
-                with store.lock(self.name, wanted.expected_key), self.acquire_slot():
+                with store.lock(self.name, spec.expected_key), self.acquire_slot():
                     # another run may have built it while this one waited for the lock
-                    cached = None if force else store.get_valid(self.name, wanted.expected_key)
-                    artifact = cached or self._built(store, wanted, settings, inputs, force=force)
+                    cached = None if force else store.get_valid(self.name, spec.expected_key)
+                    artifact = cached or self._build(store, spec, settings, inputs, force=force)
             else:
                 artifact = cached
         except Exception as error:
-            clear = explain_error(self.name, error)
-            if clear is error:
+            explained = explain_error(self.name, error)
+            if explained is error:
                 raise
-            raise clear from error
+            raise explained from error
         publish_ui_artifact(artifact)
         if cached is None:
             return artifact
@@ -103,27 +103,27 @@ class Stage(Generic[S]):
         log.info("%s %s: cached", self.name, artifact.key)
         return Completed(name="Cached", message=f"{self.name} {artifact.key}", data=artifact)
 
-    def _built(
-        self, store: Store, wanted: BuildSpec, settings: S, inputs: tuple[Artifact, ...], *, force: bool
+    def _build(
+        self, store: Store, spec: BuildSpec, settings: S, inputs: tuple[Artifact, ...], *, force: bool
     ) -> Artifact:
-        why = "forced" if force else explain_rebuild(wanted, store.manifests(self.name), self.section)
-        draft = store.draft(self.name, wanted.expected_key, wanted.inputs)
-        going_on = f"; goes on, finished shards: {draft.num_finished}" if draft.num_finished else ""
-        log.info("%s %s: building (%s)%s", self.name, wanted.expected_key, why, going_on)
+        reason = "forced" if force else explain_rebuild(spec, store.manifests(self.name), self.section)
+        draft = store.draft(self.name, spec.expected_key, spec.inputs)
+        resumed = f"; resumes, finished shards: {draft.num_finished}" if draft.num_finished else ""
+        log.info("%s %s: building (%s)%s", self.name, spec.expected_key, reason, resumed)
         started = time.time()
         try:
             self.build(settings, draft, *inputs)
         except BaseException as error:
             if not isinstance(error, Exception):  # a signal
-                shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it begins again"
-                error.__notes__ = [f"{self.name}: {each}" for each in getattr(error, "__notes__", [shards])]
+                shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it will start over"
+                error.__notes__ = [f"{self.name}: {note}" for note in getattr(error, "__notes__", [shards])]
             raise
-        artifact = store.publish(wanted, draft, started)
+        artifact = store.publish(spec, draft, started)
         log.info("%s %s: built in %.1f s", self.name, artifact.key, time.time() - started)
         return artifact
 
     def acquire_slot(self) -> AbstractContextManager[None]:
-        """One of the places that the deployment gives to such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`), is held."""
+        """Hold a slot of the Prefect concurrency limit for such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`)."""
         limit = os.environ.get(f"TEXTMILL_{self.slot.upper()}_SLOT") if self.slot else None
         if not limit:
             return nullcontext()
@@ -137,20 +137,20 @@ def stage(
 ) -> Callable[[Callable[..., None]], Stage[Any]]:
     """Make `build(settings, draft, *inputs)` a stage.
 
-    Raise `version` when the same settings and inputs should give other bytes. `shares` names further folders of code
-    that it uses, `slot` the kind of place it holds while it builds.
+    Increment `version` when the same settings and inputs should give other bytes. `shares` names further folders of
+    code that it uses, `slot` the concurrency limit that it occupies while it builds.
     """
     return lambda build: Stage(build, name, version, section or name, shares, slot)
 
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
-    """Retry what can heal: networks and lost workers, never a wrong value or a full disk."""
+    """Tell Prefect whether to retry: after network errors and lost workers, never a wrong value or a full disk."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, BaseException) and is_transient(error)
 
 
 def publish_ui_artifact(artifact: Artifact) -> None:
-    """The stage's table and pictures, as an artifact in the Prefect UI."""
+    """Publish the stage's summary (tables and charts) as an artifact in the Prefect UI."""
     summary = artifact.folder_with("summary.md") / "summary.md"
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact

@@ -78,7 +78,7 @@ def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Dr
     assert counts["skipped"] == {"empty": 3, "text column holds no text": 1}
     assert counts["pages"] + counts["statuses"]["repeated"] + 4 == len(ROWS)
 
-    extracted, scored = run(extract, SETTINGS.scoring(), pages)
+    extracted, scored = run(extract, SETTINGS.extract_settings(), pages)
     counts = extracted.counts
     assert counts["pages"] == crawled.counts["pages"] == counts["documents"] + sum(counts["failed"].values())
     assert counts["failed"]["no text"] == 1  # only zero bytes
@@ -94,7 +94,7 @@ def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Dr
     assert counts["documents"] == cleaned.counts["kept"]
     assert len(rows_of(deduped, "documents")) == counts["kept"]
 
-    _, tokens = run(tokenize, Tokenize(vocabulary=400, validation=0, heldout=0), unique)
+    _, tokens = run(tokenize, Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), unique)
     assert tokens.folder.exists()
 
 
@@ -109,7 +109,7 @@ def test_a_hundred_megabytes_on_one_line(tmp_path: Path, run: Callable[..., tupl
     block = {"path": str(tmp_path / "x.warc.gz"), "max_megabytes": 200}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "warc", "warc": block}}))
     assert crawled.counts["pages"] == 2
-    extracted, _ = run(extract, SETTINGS.scoring(), pages)
+    extracted, _ = run(extract, SETTINGS.extract_settings(), pages)
     assert extracted.counts["failed"] == {"more than 10000000 bytes": 1}
     assert [row["url"] for row in rows_of(extracted, "failed")] == ["http://x.test/large"]
 
@@ -120,7 +120,7 @@ def test_duplicate_ids_reach_tokens_once(tmp_path: Path, as_artifact: AsArtifact
         rows = [document(f"{PROSE}{n} ", identity=f"{n:032x}") for n in (0, 1, 1)]
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in" / "documents" / f"{number:05d}.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 6
     stays = [row["id"] for row in rows_of(draft, "documents")]
     assert len(stays) == len(set(stays)) == draft.counts["kept"]
@@ -135,12 +135,14 @@ def test_strange_documents_end_no_stage(
     documents = [document(ROWS[name], "f" * 32), *(document(f"{PROSE}{n} " * 3, f"{n:032x}") for n in range(20))]
     pq.write_table(pa.Table.from_pylist(documents), tmp_path / "in" / "documents" / "00000.parquet")
     draft = make_draft("dedup")
-    dedup.build(Dedup(near=False), draft, as_artifact(tmp_path / "in", "clean"))
+    dedup.build(Dedup(near_duplicates=False), draft, as_artifact(tmp_path / "in", "clean"))
     assert draft.counts["documents"] == 21
     assert draft.counts["kept"] >= 20
     assert len(rows_of(draft, "documents")) == draft.counts["kept"]
     tokens = make_draft("tokenize")
-    tokenize.build(Tokenize(vocabulary=400, validation=0, heldout=0), tokens, as_artifact(draft.path, "dedup"))
+    tokenize.build(
+        Tokenize(vocab_size=400, validation_fraction=0, heldout_fraction=0), tokens, as_artifact(draft.path, "dedup")
+    )
     assert list(tokens.path.rglob("*.arrow"))
 
 
@@ -154,10 +156,10 @@ OTHER = pa.table({"body": ["x"], "number": [1]})
 @pytest.mark.parametrize(
     ("stage", "settings", "folder", "kind"),
     [
-        (extract, SETTINGS.scoring(), "index", "crawl"),
+        (extract, SETTINGS.extract_settings(), "index", "crawl"),
         (clean, SETTINGS, "documents", "extract"),
         (dedup, Dedup(), "documents", "clean"),
-        (tokenize, Tokenize(vocabulary=400), "documents", "dedup"),
+        (tokenize, Tokenize(vocab_size=400), "documents", "dedup"),
     ],
     ids=["extract", "clean", "dedup", "tokenize"],
 )
@@ -190,6 +192,6 @@ def test_pages_of_a_cut_archive_are_named(
     archive.write_bytes(archive.read_bytes()[:cut])
     draft = make_draft("extract")
     with pytest.raises(StageFailure, match=r"no body in the WARC file \(9\)") if lost == 9 else nullcontext():
-        extract.build(SETTINGS.scoring(), draft, pages)
+        extract.build(SETTINGS.extract_settings(), draft, pages)
     assert draft.counts["pages"] == 9
     assert sum(draft.counts["failed"].values()) == lost

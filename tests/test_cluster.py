@@ -92,7 +92,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def extracted(pages: Path, out: Path) -> str:
     """The digest of their documents."""
     handle = Artifact(stage="crawl", key="0" * 16, digest="0" * 32, path=str(pages))
-    extract.build(Clean().scoring(), Draft(out), handle)
+    extract.build(Clean().extract_settings(), Draft(out), handle)
     return digest_files(hash_files(out))
 
 
@@ -122,6 +122,6 @@ def test_a_cluster_without_workers_is_named(cluster: list[Process], monkeypatch:
     for worker in cluster:
         worker.kill()
         worker.wait()
-    monkeypatch.setattr("tasks.runtime.executor.DASK_SECONDS", 2)
+    monkeypatch.setattr("tasks.runtime.executor.DASK_TIMEOUT_SECONDS", 2)
     with pytest.raises(Transient, match="no worker joined the Dask cluster"), open_executor(2):
         pass

@@ -120,9 +120,9 @@ def test_two_machines_at_once_build_once(
     store: Store, s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STORE", s3_address)
-    monkeypatch.setattr("tasks.store.s3_lock.POLL", 0.1)
+    monkeypatch.setattr("tasks.store.s3_lock.POLL_SECONDS", 0.1)
     # each thread is a machine: it has a cache of its own
-    monkeypatch.setattr("tasks.store.s3.cache_folder", lambda _: tmp_path / threading.current_thread().name)
+    monkeypatch.setattr("tasks.store.s3.cache_folder_for", lambda _: tmp_path / threading.current_thread().name)
     results: list[Artifact] = []
     threads = [threading.Thread(target=lambda: results.append(upper(Upper())), name=name) for name in ("a", "b")]
     for thread in threads:

@@ -128,7 +128,7 @@ def format_scores(store: Store, clean: Artifact, rules: list[str], documents: pl
         settings = Clean.model_validate(manifest.settings if manifest else {})
     except ValidationError:  # built by a version that had other settings
         return []
-    return settings.measured(rules, documents.row(0, named=True) if documents.height else {})
+    return settings.describe_scores(rules, documents.row(0, named=True) if documents.height else {})
 
 
 def trace_after_crawl(store: Store, snapshot: Snapshot, snapshots: list[Snapshot], url: str) -> Iterator[str]:

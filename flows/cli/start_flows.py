@@ -32,7 +32,7 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     """Run one stage's own flow, on an artifact of the store. Raises StageFailure."""
     prepare_prefect()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
-    settings = recipe.clean.scoring() if name == "extract" else getattr(recipe, name)
+    settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
     artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
     return [artifact]
 

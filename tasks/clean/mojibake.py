@@ -2,17 +2,18 @@
 
 import re
 
-# What UTF-8 looks like when it is read as Windows-1252 or Latin-1: a lead byte's sign, then as many signs of
-# continuation bytes as it asks for. Hardly any writing has these next to each other, so the repair, which costs a
-# hundred times as much as the test, meets the few lines that may need it; ftfy then decides.
-_NEXT = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ]"
-SUSPECT = re.compile(f"[\xc2-\xdf]{_NEXT}|[\xe0-\xef]{_NEXT}{{2}}|\xf0{_NEXT}{{3}}")
-GLANCE = re.compile(f"[\xc2-\xf0]{_NEXT[:-2]}]")  # without the space, which ends many a French word
+# UTF-8 read as Windows-1252 or Latin-1: the character of a lead byte, then as many characters of continuation bytes as
+# it asks for. Hardly any text has these side by side, so the repair, which costs a hundred times as much as the test,
+# runs on the few lines that may need it; ftfy then decides.
+_CONTINUATION = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ ]"
+SUSPECT = re.compile(f"[\xc2-\xdf]{_CONTINUATION}|[\xe0-\xef]{_CONTINUATION}{{2}}|\xf0{_CONTINUATION}{{3}}")
+# without the space, which follows such a letter at the end of many French words
+QUICK_TEST = re.compile(f"[\xc2-\xf0]{_CONTINUATION[:-2]}]")
 
 
-def repaired(text: str) -> str:
-    """The text with such lines decoded again, where ftfy sees that they make sense then."""
-    if text.isascii() or not GLANCE.search(text):
+def repair_mojibake(text: str) -> str:
+    """Decode the garbled lines of a text again, where ftfy finds that this makes sense."""
+    if text.isascii() or not QUICK_TEST.search(text):
         return text
     from ftfy import fix_encoding  # noqa: PLC0415 - most pages never need it
 

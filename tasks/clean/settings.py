@@ -5,57 +5,58 @@ from typing import Any
 
 from tasks.block import Block, Every
 from tasks.clean.extract.html.markup import HtmlExtraction
-from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.pii.redaction import Pii
 
 
 class Extract(Block):
-    """What decides the scored documents: extraction, and those fields of the filters that change a score."""
+    """Settings that decide the scored documents: the extraction, and the filters' fields that change a score."""
 
     extract: HtmlExtraction = HtmlExtraction()
     filters: Every[Filter] = Every[Filter]()
 
     def semantic(self) -> dict[str, Any]:
-        """Every filter by name, because each is a column; of its fields those in `scored_by`."""
+        """Return every scoring filter by name, because each is a column, with its `score_fields` alone."""
         scored_by = {
-            kind: {name: value for name, value in block.semantic().items() if name in block.scored_by}
-            for kind, block in self.scoring().items()
+            kind: {name: value for name, value in block.semantic().items() if name in block.score_fields}
+            for kind, block in self.select_scoring_filters().items()
         }
         return {"extract": self.extract.semantic(), "filters": scored_by}
 
-    def scoring(self) -> dict[str, Filter]:
-        """The filters that score a document as soon as it is extracted."""
-        return {kind: block for kind, block in self.filters.blocks() if not block.late}
+    def select_scoring_filters(self) -> dict[str, Filter]:
+        """Return the filters that score a document as soon as it is extracted."""
+        return {kind: block for kind, block in self.filters.blocks() if not block.scored_in_clean}
 
 
 class Clean(Block):
-    """What stays: a document stays when every enabled filter keeps it."""
+    """Keep the documents that every enabled filter keeps, and treat what is in them."""
 
     extract: HtmlExtraction = HtmlExtraction()
     """how a page becomes text"""
     filters: Every[Filter] = Every[Filter]()
-    """what a document must be like to stay"""
+    """the rules that a document must pass to be kept"""
     remove_bad_lines: bool = False
-    """remove the lines that C4 would (without end punctuation, of one or two words, about cookies) from what stays"""
+    """remove from the kept documents the lines that C4 removes: without end punctuation, of one or two words, about
+    cookies"""
     pii: Pii = Pii()
-    """what becomes of personal data in what stays"""
+    """what is done with personal data in the kept documents"""
 
     def semantic(self) -> dict[str, Any]:
-        """The filters' settings; how pages are extracted reaches the key through the documents' digest."""
+        """Return the filters' settings; how pages are extracted reaches the key through the documents' digest."""
         rules = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.filters.blocks()
         }
         return {"filters": rules, "remove_bad_lines": self.remove_bad_lines, "pii": self.pii.semantic()}
 
-    def measured(self, rules: list[str], scored: Mapping[str, Any]) -> list[str]:
-        """For each rule that is a filter, the score of a scored document and the bounds that it must keep."""
+    def describe_scores(self, rules: list[str], scored: Mapping[str, Any]) -> list[str]:
+        """Return a line for each rule that is a filter: the document's score, and the bounds that keep a document."""
         blocks = [(kind, getattr(self.filters, kind)) for kind in rules if kind in type(self.filters).model_fields]
-        scores = {kind: scored.get(SCORE + kind) for kind, _ in blocks}
+        scores = {kind: scored.get(SCORE_PREFIX + kind) for kind, _ in blocks}
         return [
-            f"{kind}: {'not kept' if scores[kind] is None else f'{scores[kind]:.6g}'}, stays: {block.bounds}"
+            f"{kind}: {'score not stored' if scores[kind] is None else f'{scores[kind]:.6g}'}, kept: {block.bounds}"
             for kind, block in blocks
         ]
 
-    def scoring(self) -> Extract:
-        """The settings of the first half."""
+    def extract_settings(self) -> Extract:
+        """Return the settings of the stage extract, the first half of cleaning."""
         return Extract(extract=self.extract, filters=self.filters)

@@ -1,30 +1,31 @@
-"""Text as a model should read it.
+"""White space and invisible characters of a text.
 
-Mojibake repaired, NFC, plain spaces, no invisible characters, one blank line between paragraphs.
+The result has mojibake repaired, NFC, plain spaces, no invisible characters, one blank line between paragraphs.
 """
 
 import re
 import unicodedata
 
-from tasks.clean.mojibake import repaired
+from tasks.clean.mojibake import repair_mojibake
 
 # Control characters, soft hyphen, zero-width space, word joiner, byte order mark, lone surrogates, non-characters.
-# Zero-width joiners stay: Persian, Indic scripts and emoji are spelled with them.
+# Zero-width joiners are kept: Persian, Indic scripts and emoji are spelled with them.
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ud800-\udfff\ufffe\uffff]")
 LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-DEEPEST_INDENTATION = 40
-SPACES = re.compile(r"  (?<=\S  )")  # two in a row that are no indentation; so written, it is searched as a literal
+MAX_INDENTATION = 40
+DOUBLE_SPACE = re.compile(r"  (?<=\S  )")  # not in indentation; written so that `re` searches for the two spaces first
 
 
-def tidy(text: str) -> str:
-    """Clean the text of a page line by line, in linear time whatever it holds.
+def tidy_text(text: str) -> str:
+    """Clean the text of a page line by line, in linear time for any input.
 
-    Runs of white space of any kind (non-breaking, full-width, tabs) become one space. Indentation stays, because code
-    and nested lists are read by it, unless it holds a tab, which is how table cells come out, or a full-width space,
+    Runs of white space of any kind (non-breaking, full-width, tabs) become one space. Indentation is kept, because
+    code and nested lists need it, unless it has a tab, which is how table cells come out, or a full-width space,
     which begins a Chinese paragraph.
     """
-    text = repaired(text).strip()
-    is_ragged = " \n" in text or "\n\n\n" in text or SPACES.search(text)
+    text = repair_mojibake(text).strip()
+    # most texts are tidy already, and skip the loop below
+    is_ragged = " \n" in text or "\n\n\n" in text or DOUBLE_SPACE.search(text)
     if not is_ragged and text.replace("\n", "").isprintable():
         return unicodedata.normalize("NFC", text)
     text = INVISIBLE.sub("", LINE_ENDS.sub("\n", text))
@@ -32,17 +33,18 @@ def tidy(text: str) -> str:
     for line in text.split("\n"):
         words = line.split()
         if words:
-            lines.append(_indentation(line) + " ".join(words))
+            lines.append(_keep_indentation(line) + " ".join(words))
         elif lines and lines[-1]:
             lines.append("")
     return unicodedata.normalize("NFC", "\n".join(lines).strip())
 
 
-def one_line(text: str) -> str:
-    """For titles."""
-    return " ".join(tidy(text).split())
+def to_one_line(text: str) -> str:
+    """Tidy a title and join its lines."""
+    return " ".join(tidy_text(text).split())
 
 
-def _indentation(line: str) -> str:
+def _keep_indentation(line: str) -> str:
+    """Return the indentation that a line keeps, in plain spaces."""
     blank = line[: len(line) - len(line.lstrip())]
-    return "" if "\t" in blank or "\u3000" in blank else " " * min(len(blank), DEEPEST_INDENTATION)
+    return "" if "\t" in blank or "\u3000" in blank else " " * min(len(blank), MAX_INDENTATION)

@@ -1,157 +1,157 @@
-"""What the dedup stage writes: documents that stay, clusters, the index for the next snapshot, the counts."""
+"""What the dedup stage writes: kept documents, clusters, the index for the next snapshot, the counts."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.dedup.corpus import Corpus
-from tasks.dedup.decontamination.decontaminate import CUTS
-from tasks.dedup.document_shard import BATCH, opened, texts_by_row
-from tasks.dedup.minhash.band_index import known, write_keys, write_known
-from tasks.dedup.minhash.bands import key_ranges, reach
-from tasks.dedup.minhash.index_format import layout_of, metadata
-from tasks.dedup.near_duplicates.cluster_ids import FILE, LEADER, names
+from tasks.dedup.array_types import Flags
+from tasks.dedup.decontamination.decontaminate import EXCISED
+from tasks.dedup.document_shard import BATCH_ROWS, open_parquet, read_changed_texts
+from tasks.dedup.document_table import DocumentTable
+from tasks.dedup.minhash.band_index import read_signatures, write_keys, write_signatures
+from tasks.dedup.minhash.bands import BandLayout, collision_probability, plan_key_ranges
+from tasks.dedup.near_duplicates.cluster_ids import CLUSTERS_FILE, LEADER, look_up_cluster_ids
 from tasks.dedup.repeated_passages import REDUCED
-from tasks.dedup.settings import Dedup
-from tasks.dedup.steps import Decision
+from tasks.dedup.steps import DedupDecision
 from tasks.store import Draft
 
-Flags = npt.NDArray[np.bool_]
-# a later snapshot reads again those row groups that hold a possible copy of a new document
-DOCUMENTS_A_GROUP = 256
-NAMES = {
+# A later snapshot reads whole row groups: those that hold a possible duplicate of a new document.
+ROW_GROUP_DOCUMENTS = 256
+LABELS = {
     "documents": "came in",
-    "exact": "went: exact copies",
-    "near": "went: near-duplicates",
-    "emptied": "went: nothing but repeated parts",
-    "contamination_dropped": "went: evaluation texts",
-    "contamination_cut": "lost evaluation texts",
-    "repeated_parts": "repeated parts dropped",
-    "kept": "stay",
+    "exact": "dropped: exact duplicates",
+    "near": "dropped: near-duplicates",
+    "emptied": "dropped: nothing but repeated passages",
+    "contamination_dropped": "dropped: evaluation texts",
+    "contamination_cut": "kept without evaluation texts",
+    "repeated_parts": "repeated passages removed",
+    "kept": "kept",
     "clusters": "clusters",
     "largest_cluster": "in the largest cluster",
 }
 
 
-def write_documents(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags) -> None:
-    """File by file, the rows that stay: all their columns, and apart what the index keeps of them."""
-    np.save(draft.scratch / "stays.npy", stays[corpus.num_earlier :])
-    new = [
-        (shard, int(begin) - corpus.num_earlier)
-        for shard, begin in zip(corpus.shards, corpus.begins, strict=False)
-        if not shard.earlier
-    ]
-    work = {shard.name: (shard.documents, shard.known, begin, draft.path, settings, shard.name) for shard, begin in new}
-    draft.map(write_shard, work, label="write")
+def write_documents(draft: Draft, documents: DocumentTable, kept: Flags, metadata: dict[str, str]) -> None:
+    """Write the kept rows file by file: all their columns, and beside them what the index needs of them."""
+    np.save(draft.scratch / "kept.npy", kept[documents.num_previous :])
+    jobs = {
+        shard.name: (shard.documents, shard.signatures, start, draft.path, metadata, shard.name)
+        for shard, start in documents.new_shards
+    }
+    draft.map(write_kept_documents, jobs, label="write")
 
 
-def write_shard(
-    out: Path, documents: Path, sketched: Path, begin: int, draft: Path, settings: Dedup, name: str
+def write_kept_documents(
+    out: Path, documents: Path, signatures: Path, start: int, draft: Path, metadata: dict[str, str], name: str
 ) -> dict[str, Any]:
-    """The rows of one file that stay; the file's first row has the number `begin` among the new ones."""
-    all_known = known(sketched)
-    stays = np.load(draft / ".scratch" / "stays.npy", mmap_mode="r")[begin : begin + all_known.num_rows]
-    changed = texts_by_row(draft / REDUCED / f"{name}.parquet") | texts_by_row(draft / CUTS / f"{name}.parquet")
+    """Write the kept rows of one file, the first row of which is number `start` among the new ones."""
+    batch_signatures = read_signatures(signatures)
+    kept = np.load(draft / ".scratch" / "kept.npy", mmap_mode="r")[start : start + batch_signatures.num_rows]
+    # decontamination comes last and has seen the texts without repeated passages, so its texts replace those
+    changed = read_changed_texts(draft / REDUCED / f"{name}.parquet")
+    changed |= read_changed_texts(draft / EXCISED / f"{name}.parquet")
     (out / "documents").mkdir()
-    with opened(documents) as file:
+    with open_parquet(documents) as file:
         schema = file.schema_arrow
         # so few values at a time are not worth a dictionary: zstd finds what repeats, and texts do not
         options: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
         with pq.ParquetWriter(out / "documents" / f"{name}.parquet", schema, **options) as writer:
-            at = 0
-            for batch in file.iter_batches(BATCH, use_threads=False):
-                here = {row - at: text for row, text in changed.items() if at <= row < at + len(batch)}
-                kept = with_texts(batch, here).filter(pa.array(stays[at : at + len(batch)]))
-                writer.write_batch(kept, row_group_size=DOCUMENTS_A_GROUP)
-                at += len(batch)
+            row = 0
+            for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+                texts = {index - row: text for index, text in changed.items() if row <= index < row + len(batch)}
+                kept_batch = replace_texts(batch, texts).filter(pa.array(kept[row : row + len(batch)]))
+                writer.write_batch(kept_batch, row_group_size=ROW_GROUP_DOCUMENTS)
+                row += len(batch)
     (out / "signatures").mkdir()
-    kept = all_known.filter(pa.array(stays)).replace_schema_metadata(metadata(settings))
-    write_known(out / "signatures" / f"{name}.arrow", kept)
-    return {"kept": int(stays.sum())}
+    kept_signatures = batch_signatures.filter(pa.array(kept)).replace_schema_metadata(metadata)
+    write_signatures(out / "signatures" / f"{name}.arrow", kept_signatures)
+    return {"kept": int(kept.sum())}
 
 
-def with_texts(batch: pa.RecordBatch, changed: dict[int, str]) -> pa.RecordBatch:
-    """The batch with other texts in some rows."""
+def replace_texts(batch: pa.RecordBatch, changed: dict[int, str]) -> pa.RecordBatch:
+    """Return the batch with other texts in some rows."""
     if not changed:
         return batch
-    place = batch.schema.get_field_index("text")
-    texts = [changed.get(row, text) for row, text in enumerate(batch.column(place).to_pylist())]
-    return batch.set_column(place, batch.schema.field(place), pa.array(texts, batch.schema.types[place]))
+    column = batch.schema.get_field_index("text")
+    texts = [changed.get(row, text) for row, text in enumerate(batch.column(column).to_pylist())]
+    return batch.set_column(column, batch.schema.field(column), pa.array(texts, batch.schema.types[column]))
 
 
-def write_bands(settings: Dedup, draft: Draft, corpus: Corpus, stays: Flags) -> None:
-    """The sorted keys of what stays: the index in which a later snapshot looks for copies."""
-    new = stays[corpus.num_earlier :]
-    np.save(draft.scratch / "numbers.npy", np.where(new, np.cumsum(new) - 1, -1))
-    parts = key_ranges(corpus.of.bands + 1, int(new.sum()))
-    work = {
-        f"{number:05d}": (corpus, *ends, draft.scratch, settings, f"{number:05d}") for number, ends in enumerate(parts)
+def write_band_index(draft: Draft, documents: DocumentTable, kept: Flags, metadata: dict[str, str]) -> None:
+    """Write the sorted keys of the kept rows: the index in which a later snapshot looks for duplicates."""
+    new = kept[documents.num_previous :]
+    np.save(draft.scratch / "index_rows.npy", np.where(new, np.cumsum(new) - 1, -1))
+    ranges = plan_key_ranges(documents.layout.bands + 1, int(new.sum()))
+    jobs = {
+        f"{index:05d}": (documents, first, last, draft.scratch, metadata, f"{index:05d}")
+        for index, (first, last) in enumerate(ranges)
     }
-    draft.map(write_part, work, label="index")
+    draft.map(write_key_range, jobs, label="index")
 
 
-def write_part(
-    out: Path, corpus: Corpus, first: int, last: int, scratch: Path, settings: Dedup, name: str
+def write_key_range(
+    out: Path, documents: DocumentTable, first: int, last: int, scratch: Path, metadata: dict[str, str], name: str
 ) -> dict[str, Any]:
-    """The sorted keys from first to last of what stays."""
-    keys, rows = corpus.new_keys(first, last)
-    numbers = np.load(scratch / "numbers.npy", mmap_mode="r")[rows - corpus.num_earlier]
-    stay = numbers >= 0
+    """Write the sorted keys from first to last of the kept rows; rows are counted among the kept ones."""
+    keys, rows = documents.load_new_keys(first, last)
+    index_rows = np.load(scratch / "index_rows.npy", mmap_mode="r")[rows - documents.num_previous]
+    kept = index_rows >= 0
     (out / "bands").mkdir()
-    write_keys(out / "bands" / f"{name}.parquet", keys[stay], numbers[stay], metadata(settings))
-    return {"keys": int(stay.sum())}
+    write_keys(out / "bands" / f"{name}.parquet", keys[kept], index_rows[kept], metadata)
+    return {"keys": int(kept.sum())}
 
 
-def write_clusters(draft: Draft, corpus: Corpus, decision: Decision, stays: Flags) -> None:
-    """Every new document that is in a cluster, in order of the input, beside the one that stays for it and the cluster.
+def write_clusters(draft: Draft, documents: DocumentTable, decision: DedupDecision, kept: Flags) -> None:
+    """Write every new document of a cluster, in order of the input, with the document that is kept for it.
 
-    `kept_id` is null where the one that stayed was dropped for what its text held.
+    `kept_id` is null where the document that was kept for it was dropped afterwards, for what its text held.
     """
-    sizes = np.bincount(decision.cluster, minlength=corpus.size)
-    listed = np.flatnonzero((sizes[decision.cluster] > 1) & (np.arange(corpus.size) >= corpus.num_earlier))
-    kept = decision.kept[listed]
-    kind = np.where(kept == listed, LEADER, np.where(decision.first[listed] == kept, "exact", "near"))
+    sizes = np.bincount(decision.cluster, minlength=documents.size)
+    is_new = np.arange(documents.size) >= documents.num_previous
+    rows = np.flatnonzero((sizes[decision.cluster] > 1) & is_new)
+    kept_row = decision.kept_row[rows]
+    kind = np.where(kept_row == rows, LEADER, np.where(decision.first_copy[rows] == kept_row, "exact", "near"))
     columns = {
-        "id": corpus.ids(listed),
-        "kept_id": pc.if_else(pa.array(stays[kept]), corpus.ids(kept), None),
-        "cluster_id": names(corpus, decision.cluster[listed]),
-        "similarity": pa.array(decision.similarity[listed], pa.float32()),
+        "id": documents.read_ids(rows),
+        "kept_id": pc.if_else(pa.array(kept[kept_row]), documents.read_ids(kept_row), None),
+        "cluster_id": look_up_cluster_ids(documents, decision.cluster[rows]),
+        "similarity": pa.array(decision.similarity[rows], pa.float32()),
         "kind": pa.array(kind.tolist(), pa.string()),
     }
-    with draft.write(FILE) as path:
+    with draft.write(CLUSTERS_FILE) as path:
         pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def counted(corpus: Corpus, decision: Decision, stays: Flags) -> dict[str, Any]:
-    """The counts of the manifest."""
-    gone = ~decision.stays
-    exact = int((gone & (decision.first == decision.kept)).sum())
-    new = corpus.size - corpus.num_earlier
+def count_documents(documents: DocumentTable, decision: DedupDecision, kept: Flags) -> dict[str, Any]:
+    """Count documents by what was decided about them, for the manifest."""
+    dropped = ~decision.is_kept
+    exact = int((dropped & (decision.first_copy == decision.kept_row)).sum())
+    cluster_sizes = np.bincount(decision.cluster)
     return {
-        "documents": new,
-        "earlier": corpus.num_earlier,
+        "documents": documents.num_new,
+        "earlier": documents.num_previous,
         "exact": exact,
-        "near": int(gone.sum()) - exact,
-        "kept": int(stays[corpus.num_earlier :].sum()),
-        "clusters": int((np.bincount(decision.cluster) > 1).sum()),
-        "largest_cluster": int(np.bincount(decision.cluster).max()),
+        "near": int(dropped.sum()) - exact,
+        "kept": int(kept[documents.num_previous :].sum()),
+        "clusters": int((cluster_sizes > 1).sum()),
+        "largest_cluster": int(cluster_sizes.max()),
     }
 
 
-def summary(settings: Dedup, counts: dict[str, Any]) -> str:
-    """The counts as a table, and how surely a pair is found."""
+def format_summary(counts: dict[str, Any], layout: BandLayout, threshold: float | None) -> str:
+    """Render the counts as a table, and the probability that a pair is found; no threshold: no near-duplicates."""
     lines = ["| documents | |", "|---|---:|"]
     counts = counts | {f"contamination_{key}": count for key, count in counts.get("contamination", {}).items()}
-    lines += [f"| {name} | {counts[key]:,} |" for key, name in NAMES.items() if key in counts]
-    if not settings.near:
-        return "\n".join([*lines, "", "Only exact copies were looked for.", ""])
-    of = layout_of(settings)
-    found = ", ".join(f"{reach(at, of):.3f} at {at:.2f}" for at in (settings.threshold - 0.2, settings.threshold, 0.9))
-    return "\n".join(
-        [*lines, "", f"{of.bands} bands of {of.rows} rows: a pair is looked at with probability {found}.", ""]
-    )
+    lines += [f"| {label} | {counts[key]:,} |" for key, label in LABELS.items() if key in counts]
+    if threshold is None:
+        return "\n".join([*lines, "", "Only exact duplicates were looked for.", ""])
+    odds = [
+        f"{collision_probability(similarity, layout):.3f} at {similarity:.2f}"
+        for similarity in (threshold - 0.2, threshold, 0.9)
+    ]
+    bands = f"{layout.bands} bands of {layout.rows} rows"
+    return "\n".join([*lines, "", f"{bands}: a pair becomes a candidate with probability {', '.join(odds)}.", ""])

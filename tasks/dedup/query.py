@@ -1,4 +1,4 @@
-"""Which documents of an artifact are near a text: looked up in its index, and checked by the exact similarity."""
+"""Documents of dedup artifacts that are similar to a text: candidates from the index, then the exact similarity."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,88 +8,94 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.document_shard import Rows, opened, some_rows
-from tasks.dedup.minhash.band_index import written_keys
-from tasks.dedup.minhash.bands import Layout, band_keys, digest_keys
-from tasks.dedup.minhash.index_format import written_scheme
-from tasks.dedup.minhash.signatures import U32, U64, shingle_set, sketch
-from tasks.dedup.minhash.words import character_table
-from tasks.dedup.near_duplicates.greedy import jaccard
+from tasks.dedup.array_types import Hashes32, Keys, Rows
+from tasks.dedup.document_shard import open_parquet, read_rows
+from tasks.dedup.minhash.band_index import read_keys
+from tasks.dedup.minhash.bands import BandLayout, compute_band_keys, compute_digest_keys
+from tasks.dedup.minhash.index_format import read_scheme
+from tasks.dedup.minhash.signatures import compute_shingle_set, sketch_texts
+from tasks.dedup.minhash.words import build_character_table
+from tasks.dedup.near_duplicates.greedy import compute_jaccard
 from tasks.runtime.text_kernels import text_buffers
 
 
-class Match(NamedTuple):
-    """A document that is near the text with this number."""
+class SimilarDocument(NamedTuple):
+    """A document that is similar to one of the texts."""
 
-    text: int
+    text: int  # the position of the text in the query
     id: str
     url: str
     similarity: float
 
 
-def find_similar(folders: Sequence[Path], texts: Sequence[str], least: float = 0.5) -> list[Match]:
-    """The documents of dedup artifacts that are near each text, the most similar first.
+def find_similar(folders: Sequence[Path], texts: Sequence[str], min_similarity: float = 0.5) -> list[SimilarDocument]:
+    """Find the documents of dedup artifacts that are similar to each text, the most similar first.
 
-    The similarity is the exact Jaccard similarity of the word shingles. The index finds a pair at the artifact's
+    The similarity is the exact Jaccard similarity of the word n-grams. The index finds a pair at the artifact's
     threshold with the probability that its summary names, and less similar ones less surely. Raises StageFailure when
     a folder holds no index.
     """
-    found = [match for folder in folders for match in near_in(folder, texts, least)]
-    return sorted(found, key=lambda match: (match.text, -match.similarity, match.id))
+    matches = [match for folder in folders for match in find_similar_in(folder, texts, min_similarity)]
+    return sorted(matches, key=lambda match: (match.text, -match.similarity, match.id))
 
 
-def near_in(folder: Path, texts: Sequence[str], least: float) -> list[Match]:
-    """`find_similar` for one artifact."""
-    scheme = written_scheme(folder)
+def find_similar_in(folder: Path, texts: Sequence[str], min_similarity: float) -> list[SimilarDocument]:
+    """Find the similar documents of one artifact, in order of its rows."""
+    scheme = read_scheme(folder)
+    ngram_size = scheme["shingle"]
     column = pa.array(texts, pa.large_string())
-    made = sketch(column, scheme["num_perm"], scheme["shingle"], scheme["seed"])
-    of = Layout(scheme["bands"], scheme["rows"])
-    bands = band_keys(made.signatures.astype(np.uint8), of)
-    bands[:, made.num_words == 0] = digest_keys(made.digests[made.num_words == 0], of)
-    candidates = rows_with(folder, np.concatenate([bands.ravel(), digest_keys(made.digests, of)]))
-    asked = sets_of(column, scheme["shingle"])
+    sketches = sketch_texts(column, scheme["num_perm"], ngram_size, scheme["seed"])
+    layout = BandLayout(scheme["bands"], scheme["rows"])
+    # only exact copies count for a text without words: all of its keys are that of its digest
+    keys = compute_band_keys(sketches.signatures.astype(np.uint8), layout)
+    wordless = sketches.num_words == 0
+    keys[:, wordless] = compute_digest_keys(sketches.digests[wordless], layout)
+    rows = find_rows(folder, np.concatenate([keys.ravel(), compute_digest_keys(sketches.digests, layout)]))
+    text_sets = compute_shingle_sets(column, ngram_size)
     return [
-        Match(text, identity, url, similarity)
-        for identity, url, document in documents(folder, candidates)
-        for text, similarity in enumerate(similarities(asked, document, scheme["shingle"], texts))
-        if similarity >= least
+        SimilarDocument(text, document_id, url, similarity)
+        for document_id, url, document in read_documents(folder, rows)
+        for text, similarity in enumerate(compute_similarities(document, texts, text_sets, ngram_size))
+        if similarity >= min_similarity
     ]
 
 
-def similarities(asked: list[U32], document: str, size: int, texts: Sequence[str]) -> list[float]:
-    """The exact similarity of a document to each text; texts without words are like the same text only."""
-    (own,) = sets_of(pa.array([document], pa.large_string()), size)
+def compute_similarities(
+    document: str, texts: Sequence[str], text_sets: list[Hashes32], ngram_size: int
+) -> list[float]:
+    """Compute the exact similarity of a document to each text; a text without words is similar to itself only."""
+    (document_set,) = compute_shingle_sets(pa.array([document], pa.large_string()), ngram_size)
     return [
-        float(jaccard(each, own)) if len(each) else float(text == document)
-        for each, text in zip(asked, texts, strict=True)
+        float(compute_jaccard(text_set, document_set)) if len(text_set) else float(text == document)
+        for text_set, text in zip(text_sets, texts, strict=True)
     ]
 
 
-def sets_of(texts: pa.Array, size: int) -> list[U32]:
-    """The shingle set of every text."""
+def compute_shingle_sets(texts: pa.Array, ngram_size: int) -> list[Hashes32]:
+    """Compute the shingle set of every text."""
     data, offsets = text_buffers(texts)
-    ends = itertools.pairwise(offsets)
-    return [shingle_set(data, start, end, character_table(), size) for start, end in ends]
+    table = build_character_table()
+    return [compute_shingle_set(data, start, end, table, ngram_size) for start, end in itertools.pairwise(offsets)]
 
 
-def rows_with(folder: Path, keys: U64) -> Rows:
-    """The rows of an artifact that have one of the keys, rising. Only row groups that may hold one are read."""
+def find_rows(folder: Path, keys: Keys) -> Rows:
+    """Find the rows of an artifact that have one of the keys, rising; only row groups that may hold one are read."""
     rows = [np.empty(0, np.int64)]
     for key in np.unique(keys).tolist():
-        rows += [found.astype(np.int64) for _, found in written_keys(folder, key, key)]
+        rows += [key_rows.astype(np.int64) for _, key_rows in read_keys(folder, key, key)]
     return np.unique(np.concatenate(rows))
 
 
-def documents(folder: Path, rows: Rows) -> list[tuple[str, str, str]]:
-    """Id, url and text of some rows (rising), numbered through the artifact's files."""
-    found: list[tuple[str, str, str]] = []
-    begin = 0
+def read_documents(folder: Path, rows: Rows) -> list[tuple[str, str, str]]:
+    """Read id, url and text of some rows (rising) of an artifact, which are counted through all of its files."""
+    documents: list[tuple[str, str, str]] = []
+    start = 0
     for path in sorted((folder / "documents").glob("*.parquet")):
-        with opened(path) as file:
-            count = file.metadata.num_rows
-        inside = rows[(rows >= begin) & (rows < begin + count)] - begin
-        for _, batch in some_rows(path, inside, ["id", "url", "text"]):
+        with open_parquet(path) as file:
+            num_rows = file.metadata.num_rows
+        file_rows = rows[(rows >= start) & (rows < start + num_rows)] - start
+        for _, batch in read_rows(path, file_rows, ["id", "url", "text"]):
             columns = (batch.column(name).to_pylist() for name in ("id", "url", "text"))
-            found += [(str(identity), url or "", text or "") for identity, url, text in zip(*columns, strict=True)]
-        begin += count
-    return found
+            documents += [(str(id_), url or "", text or "") for id_, url, text in zip(*columns, strict=True)]
+        start += num_rows
+    return documents

@@ -1,156 +1,200 @@
-"""Paragraphs or lines that stand in more than one document stay in the first: menus, licences, quoted articles.
+"""Remove paragraphs or lines that a document before has too: menus, licences, quoted articles.
 
-CCNet (arXiv:1911.00359, section 3.1) drops paragraphs so, Dolma (arXiv:2402.00159, section 5) too. Here the one that
-ranks first keeps its copy, and what an earlier snapshot holds goes from later ones.
+CCNet (arXiv:1911.00359, section 3.1) and Dolma (arXiv:2402.00159, section 5) drop such paragraphs. Here the document
+that ranks first keeps its copy, and passages of a previous snapshot are removed from later ones.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.corpus import Corpus
-from tasks.dedup.document_shard import Rows, column, some_rows, write_texts
-from tasks.dedup.minhash.band_index import among, between, write_keys, written_keys
-from tasks.dedup.minhash.bands import key_ranges
-from tasks.dedup.minhash.index_format import metadata
-from tasks.dedup.minhash.signatures import U64, digest, word_hashes
-from tasks.dedup.minhash.words import character_table
-from tasks.dedup.settings import Dedup
+from tasks.dedup.array_types import Bytes, CharacterTable, Flags, Keys, Offsets, Rows
+from tasks.dedup.document_shard import read_column, read_rows, write_changed_texts
+from tasks.dedup.document_table import DocumentTable
+from tasks.dedup.minhash.band_index import find_key_slice, is_in_sorted, read_keys, write_keys
+from tasks.dedup.minhash.bands import plan_key_ranges
+from tasks.dedup.minhash.signatures import digest_values, hash_words
+from tasks.dedup.minhash.words import build_character_table
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft
 
-PARTS, DROPS, REDUCED = ".scratch/parts", ".scratch/drops", ".scratch/reduced"  # in the draft, not in the artifact
-INDEX = "parts"  # in the artifact: the keys of all parts that stay
+# in the draft, not in the artifact
+PASSAGES, REPEATS, REDUCED = ".scratch/passages", ".scratch/repeats", ".scratch/reduced"
+RANKS, CANDIDATES = ".scratch/ranks.npy", ".scratch/with_passages.npy"
+INDEX_FOLDER = "parts"  # in the artifact: the keys of all passages that are kept
+COLUMNS = ("keys", "rows", "positions")
 SEPARATORS = {"lines": "\n", "paragraphs": "\n\n"}
-ALL_KEYS = 256  # so many leading bytes a key can have
+NUM_TOP_BYTES = 256  # a passage's key is a whole hash, so its top byte takes all values, as if there were so many bands
+LINE_FEED = 10
+
+
+class PassageRule(NamedTuple):
+    """Passages that are compared: lines or paragraphs of at least so many words."""
+
+    kind: Literal["lines", "paragraphs"]
+    min_words: int
+
+    @property
+    def separator(self) -> str:
+        """The line feeds between two passages."""
+        return SEPARATORS[self.kind]
 
 
 @jit
-def part_keys(data: Any, offsets: Any, table: Any, blank: Any, least: Any, keys: Any, rows: Any, places: Any) -> Any:
-    """The key, row and place of every part with enough words; parts end at so many line feeds. Returns how many."""
+def hash_passages(
+    data: Bytes,
+    offsets: Offsets,
+    table: CharacterTable,
+    num_feeds: int,
+    min_words: int,
+    keys: Keys,
+    rows: Rows,
+    positions: Rows,
+) -> int:
+    """Fill key, row and position (in its text) of every passage with enough words; returns how many there are.
+
+    Passages end at `num_feeds` (1 or 2) line feeds, where `str.split` ends them.
+    """
     words, lanes = np.empty(data.size // 2 + 3, np.uint64), np.empty(2, np.uint64)
     count = 0
     for row in range(offsets.size - 1):
-        begin, at, end, place = offsets[row], offsets[row], offsets[row + 1], 0
+        start, at, end, position = offsets[row], offsets[row], offsets[row + 1], 0
         while at <= end:
-            if at < end and not (at + blank <= end and data[at] == 10 and data[at + blank - 1] == 10):
+            is_break = at + num_feeds <= end and data[at] == LINE_FEED and data[at + num_feeds - 1] == LINE_FEED
+            if at < end and not is_break:
                 at += 1
                 continue
-            num_words = word_hashes(data, begin, at, table, words)
-            if num_words >= least:
-                digest(words, 0, num_words, lanes)
-                keys[count], rows[count], places[count] = lanes[0], row, place
+            num_words = hash_words(data, start, at, table, words)
+            if num_words >= min_words:
+                digest_values(words, 0, num_words, lanes)
+                keys[count], rows[count], positions[count] = lanes[0], row, position
                 count += 1
-            at += blank
-            begin, place = at, place + 1
+            at += num_feeds
+            start, position = at, position + 1
     return count
 
 
-def parts_of(texts: pa.Array, separator: str, least: int) -> tuple[U64, Rows, Rows]:
-    """The keys of all parts of some texts that have enough words, their rows, and which part of the text each is."""
+def find_passages(texts: pa.Array, rule: PassageRule) -> tuple[Keys, Rows, Rows]:
+    """Return the key of every passage with enough words, its text's row, and its position in the text."""
     data, offsets = text_buffers(texts)
     data = data[offsets[0] : offsets[-1]]
-    most = int((data == ord("\n")).sum()) + len(texts)
-    keys, rows, places = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
-    count = part_keys(data, offsets - offsets[0], character_table(), len(separator), least, keys, rows, places)
-    return keys[:count], rows[:count], places[:count]
+    capacity = int((data == LINE_FEED).sum()) + len(texts)
+    keys, rows, positions = np.empty(capacity, np.uint64), np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+    table, num_feeds = build_character_table(), len(rule.separator)
+    count = hash_passages(data, offsets - offsets[0], table, num_feeds, rule.min_words, keys, rows, positions)
+    return keys[:count], rows[:count], positions[:count]
 
 
-def reduced(settings: Dedup, draft: Draft, corpus: Corpus, ranks: Rows, stays: npt.NDArray[np.bool_]) -> Rows:
-    """Write the texts without repeated parts to the draft's scratch folder; returns the rows of which nothing stays."""
-    np.save(draft.scratch / "with_parts.npy", stays[corpus.num_earlier :])
-    np.save(draft.scratch / "ranks.npy", ranks[corpus.num_earlier :])
-    new = {
-        shard.name: (shard.documents, int(begin) - corpus.num_earlier)
-        for shard, begin in zip(corpus.shards, corpus.begins, strict=False)
-        if not shard.earlier
+def drop_repeated_passages(
+    draft: Draft, documents: DocumentTable, ranks: Rows, kept: Flags, rule: PassageRule, metadata: dict[str, str]
+) -> Rows:
+    """Write the texts without repeated passages to the draft's scratch folder; returns the rows with nothing left."""
+    np.save(draft.path / CANDIDATES, kept[documents.num_previous :])
+    np.save(draft.path / RANKS, ranks[documents.num_previous :])
+    files = {shard.name: (shard.documents, start) for shard, start in documents.new_shards}
+    shard_jobs = {name: (path, start, draft.path, rule, name) for name, (path, start) in files.items()}
+    num_passages = sum(counts["parts"] for counts in draft.map(hash_shard, shard_jobs, label="passages").values())
+    ranges = plan_key_ranges(NUM_TOP_BYTES, -(-num_passages // NUM_TOP_BYTES))
+    range_jobs = {
+        f"{index:05d}": (first, last, list(files), documents.previous_folders, draft.path, metadata, f"{index:05d}")
+        for index, (first, last) in enumerate(ranges)
     }
-    cut = {name: (*each, draft.path, settings, name) for name, each in new.items()}
-    num_parts = sum(each["parts"] for each in draft.map(parts_shard, cut, label="parts").values())
-    earlier = tuple(dict.fromkeys(shard.documents.parents[1] for shard in corpus.shards if shard.earlier))
-    ranges = key_ranges(ALL_KEYS, -(-num_parts // ALL_KEYS))
-    work = {
-        f"{number:05d}": (*ends, earlier, new, draft.path, settings, f"{number:05d}")
-        for number, ends in enumerate(ranges)
-    }
-    repeats = draft.map(drop_part, work, label="repeats").values()
-    draft.map(reduce_shard, cut, label="reduce")
-    gone = [np.load(draft.path / REDUCED / f"{name}.gone.npy") + begin for name, (_, begin) in new.items()]
-    draft.counts["repeated_parts"] = sum(each["dropped"] for each in repeats)
-    draft.counts["emptied"] = sum(len(each) for each in gone)
-    return np.concatenate(gone) + corpus.num_earlier
+    repeats = draft.map(find_repeats, range_jobs, label="repeats").values()
+    draft.map(reduce_shard, shard_jobs, label="reduce")
+    emptied = [np.load(draft.path / REDUCED / f"{name}.emptied.npy") + start for name, (_, start) in files.items()]
+    draft.counts["repeated_parts"] = sum(counts["dropped"] for counts in repeats)
+    draft.counts["emptied"] = sum(len(rows) for rows in emptied)
+    return np.concatenate(emptied) + documents.num_previous
 
 
-def parts_shard(out: Path, documents: Path, begin: int, draft: Path, settings: Dedup, name: str) -> dict[str, Any]:
-    """The sorted keys of the parts of one file's documents that stay; rows are numbered among the new ones."""
-    stays = np.load(draft / ".scratch" / "with_parts.npy", mmap_mode="r")
-    found: list[tuple[npt.NDArray[Any], ...]] = [(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))]
-    for texts in column(documents, "text"):
-        keys, rows, places = parts_of(texts, SEPARATORS[settings.parts], settings.part_words)
-        stay = stays[rows + begin]
-        found.append((keys[stay], rows[stay] + begin, places[stay]))
-        begin += len(texts)
-    columns = [np.concatenate(each) for each in zip(*found, strict=True)]
+def hash_shard(out: Path, documents: Path, start: int, draft: Path, rule: PassageRule, name: str) -> dict[str, Any]:
+    """Write the sorted keys of the passages of one file's kept documents; rows are counted among the new ones."""
+    kept = np.load(draft / CANDIDATES, mmap_mode="r")
+    batches: list[tuple[npt.NDArray[Any], ...]] = [
+        (np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
+    ]
+    for texts in read_column(documents, "text"):
+        keys, rows, positions = find_passages(texts, rule)
+        chosen = kept[rows + start]
+        batches.append((keys[chosen], rows[chosen] + start, positions[chosen]))
+        start += len(texts)
+    columns = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    (out / PARTS).mkdir(parents=True)
-    for kind, values in zip(("keys", "rows", "places"), columns, strict=True):
-        np.save(out / PARTS / f"{name}.{kind}.npy", values[order])
+    (out / PASSAGES).mkdir(parents=True)
+    for column, values in zip(COLUMNS, columns, strict=True):
+        np.save(out / PASSAGES / f"{name}.{column}.npy", values[order])
     return {"parts": len(order)}
 
 
-def drop_part(
-    out: Path, first: int, last: int, earlier: tuple[Path, ...], names: Any, draft: Path, settings: Dedup, name: str
+def load_passages(draft: Path, names: list[str], first: int, last: int) -> tuple[Keys, Rows, Rows]:
+    """Load the passages of all files with keys from first to last: keys, rows and positions, by key, then by rank."""
+    columns: dict[str, list[npt.NDArray[Any]]] = {column: [] for column in COLUMNS}
+    for name in names:
+        files = [np.load(draft / PASSAGES / f"{name}.{column}.npy", mmap_mode="r") for column in COLUMNS]
+        chosen = find_key_slice(files[0], first, last)
+        for column, values in zip(COLUMNS, files, strict=True):
+            columns[column].append(np.asarray(values[chosen]))
+    keys, rows, positions = (np.concatenate(columns[column]) for column in COLUMNS)
+    # the sort is stable: passages of one document stay in order
+    order = np.lexsort((np.load(draft / RANKS, mmap_mode="r")[rows], keys))
+    return keys[order], rows[order], positions[order]
+
+
+def find_repeats(
+    out: Path,
+    first: int,
+    last: int,
+    names: list[str],
+    previous: tuple[Path, ...],
+    draft: Path,
+    metadata: dict[str, str],
+    name: str,
 ) -> dict[str, Any]:
-    """Which parts with keys from first to last repeat one of a document that ranks before."""
-    columns: list[list[npt.NDArray[Any]]] = [[], [], []]
-    for shard in names:
-        files = [np.load(draft / PARTS / f"{shard}.{kind}.npy", mmap_mode="r") for kind in ("keys", "rows", "places")]
-        inside = between(files[0], first, last)
-        for column_of, file in zip(columns, files, strict=True):
-            column_of.append(np.asarray(file[inside]))
-    keys, rows, places = (np.concatenate(each) for each in columns)
-    order = np.lexsort((np.load(draft / ".scratch" / "ranks.npy", mmap_mode="r")[rows], keys))
-    keys, rows, places = keys[order], rows[order], places[order]
-    begins = np.r_[True, keys[1:] != keys[:-1]][: len(keys)]
-    distinct = keys[begins]
-    old = np.zeros(len(distinct), np.bool_)
-    for folder in earlier:
-        for written, _ in written_keys(folder, first, last, INDEX):
-            old |= among(distinct, written)
-    group = np.cumsum(begins) - 1
-    drops = (rows != rows[begins][group]) | old[group]
-    (out / DROPS).mkdir(parents=True)
-    np.save(out / DROPS / f"{name}.npy", np.stack([rows[drops], places[drops]]))
-    (out / INDEX).mkdir()
-    new = distinct[~old]
-    write_keys(out / INDEX / f"{name}.parquet", new, np.zeros(len(new), np.int64), metadata(settings))
-    return {"dropped": int(drops.sum())}
+    """Find the passages with keys from first to last that a document before has; write those and the new keys."""
+    keys, rows, positions = load_passages(draft, names, first, last)
+    is_first = np.r_[True, keys[1:] != keys[:-1]][: len(keys)]
+    distinct = keys[is_first]
+    is_old = np.zeros(len(distinct), np.bool_)
+    for folder in previous:
+        for index_keys, _ in read_keys(folder, first, last, INDEX_FOLDER):
+            is_old |= is_in_sorted(distinct, index_keys)
+    # a document may repeat its own passage: only another row than the first of the group repeats it
+    group = np.cumsum(is_first) - 1
+    repeats = (rows != rows[is_first][group]) | is_old[group]
+    (out / REPEATS).mkdir(parents=True)
+    np.save(out / REPEATS / f"{name}.npy", np.stack([rows[repeats], positions[repeats]]))
+    (out / INDEX_FOLDER).mkdir()
+    new = distinct[~is_old]
+    write_keys(out / INDEX_FOLDER / f"{name}.parquet", new, np.zeros(len(new), np.int64), metadata)
+    return {"dropped": int(repeats.sum())}
 
 
-def reduce_shard(out: Path, documents: Path, begin: int, draft: Path, settings: Dedup, name: str) -> dict[str, Any]:
-    """The texts of one file without their repeated parts, and the rows of which nothing stays."""
-    parts = [np.load(path, mmap_mode="r") for path in sorted((draft / DROPS).glob("*.npy"))]
-    end = begin + sum(len(texts) for texts in column(documents, "id"))
-    drops = np.concatenate([part[:, (part[0] >= begin) & (part[0] < end)] for part in parts], axis=1)
-    drops = drops[:, np.lexsort((drops[1], drops[0]))]
-    rows, firsts = np.unique(drops[0] - begin, return_index=True)
-    places = np.split(drops[1], firsts[1:])
+def reduce_shard(out: Path, documents: Path, start: int, draft: Path, rule: PassageRule, name: str) -> dict[str, Any]:
+    """Write the texts of one file without their repeated passages, and the rows with nothing left."""
+    parts = [np.load(path, mmap_mode="r") for path in sorted((draft / REPEATS).glob("*.npy"))]
+    end = start + sum(len(ids) for ids in read_column(documents, "id"))
+    repeats = np.concatenate([part[:, (part[0] >= start) & (part[0] < end)] for part in parts], axis=1)
+    repeats = repeats[:, np.lexsort((repeats[1], repeats[0]))]
+    rows, row_starts = np.unique(repeats[0] - start, return_index=True)
+    positions = np.split(repeats[1], row_starts[1:])
     changed: dict[int, str] = {}
-    for some, batch in some_rows(documents, rows, ["text"]):
-        for at, text in zip(some.tolist(), batch.column(0).to_pylist(), strict=True):
-            changed[int(rows[at])] = without(text, places[at].tolist(), SEPARATORS[settings.parts])
-    left = {row: text for row, text in changed.items() if text}
+    for indices, batch in read_rows(documents, rows, ["text"]):
+        for index, text in zip(indices.tolist(), batch.column(0).to_pylist(), strict=True):
+            changed[int(rows[index])] = remove_passages(text, positions[index].tolist(), rule.separator)
+    remaining = {row: text for row, text in changed.items() if text}
+    emptied = np.array([row for row in changed if row not in remaining], np.int64)
     (out / REDUCED).mkdir(parents=True)
-    write_texts(out / REDUCED / f"{name}.parquet", left)
-    np.save(out / REDUCED / f"{name}.gone.npy", np.array([row for row in changed if row not in left], np.int64))
+    write_changed_texts(out / REDUCED / f"{name}.parquet", remaining)
+    np.save(out / REDUCED / f"{name}.emptied.npy", emptied)
     return {"documents": len(changed)}
 
 
-def without(text: str, places: list[int], separator: str) -> str:
-    """The text without the parts at these places."""
-    repeated = set(places)
-    return separator.join(part for place, part in enumerate(text.split(separator)) if place not in repeated).strip()
+def remove_passages(text: str, positions: list[int], separator: str) -> str:
+    """Return the text without the passages at these positions."""
+    removed = set(positions)
+    passages = enumerate(text.split(separator))
+    return separator.join(passage for position, passage in passages if position not in removed).strip()

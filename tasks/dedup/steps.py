@@ -1,20 +1,20 @@
-"""The steps of deduplication over a draft: sketch every new file, then decide who stays."""
+"""The steps of deduplication over a draft: sketch every new file, then decide which documents are kept."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.corpus import Corpus
-from tasks.dedup.document_shard import Rows, Shard
-from tasks.dedup.minhash.bands import runs
-from tasks.dedup.minhash.index_format import layout_of, refuse_other
-from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.array_types import Flags, Rows, Similarities
+from tasks.dedup.document_shard import DocumentShard
+from tasks.dedup.document_table import DocumentTable
+from tasks.dedup.minhash.bands import BandLayout, group_equal_keys
+from tasks.dedup.minhash.index_format import describe_scheme, require_same_scheme
+from tasks.dedup.minhash.signatures import sketch_texts
 from tasks.dedup.minhash.sketches import write_sketches
-from tasks.dedup.near_duplicates.find import Found, near_copies
-from tasks.dedup.near_duplicates.greedy import first_of_equal
+from tasks.dedup.near_duplicates.find import find_near_duplicates
+from tasks.dedup.near_duplicates.greedy import find_first_equal
 from tasks.dedup.settings import Dedup
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
@@ -22,81 +22,97 @@ from tasks.store import Artifact, Draft
 SKETCHES = ".scratch/sketches"  # in the draft, not in the artifact
 
 
-class Decision(NamedTuple):
-    """What was decided for each of N rows; those of earlier results stay as they are."""
+class DedupDecision(NamedTuple):
+    """The decision about each of N rows; rows of previous results are kept as they are."""
 
-    kept: Rows  # the row that stays for it; its own when it stays
-    similarity: npt.NDArray[np.float32]
+    kept_row: Rows  # the row that is kept in its place; its own when it is kept
+    similarity: Similarities  # to the row that is kept
     cluster: Rows  # the row that names its cluster: the first in rank
-    first: Rows  # the first row in rank with the same words
-    ranks: Rows
+    first_copy: Rows  # the first row in rank with the same words
 
     @property
-    def stays(self) -> npt.NDArray[np.bool_]:
-        """Which rows stay."""
-        same: npt.NDArray[np.bool_] = self.kept == np.arange(len(self.kept))
-        return same
+    def is_kept(self) -> Flags:
+        """True for the rows that are kept."""
+        kept: Flags = self.kept_row == np.arange(len(self.kept_row))
+        return kept
 
 
-def shards_of(settings: Dedup, draft: Draft, inputs: tuple[Artifact, ...]) -> list[Shard]:
-    """The files of earlier results, then those of every snapshot to decide, in order."""
-    earlier = [each.folder for each in inputs if each.stage == "dedup"]
-    for folder in earlier:
-        refuse_other(folder, settings)
-    known = [
-        Shard(path, folder / "signatures" / f"{path.stem}.arrow", number, earlier=True)
-        for number, folder in enumerate(earlier)
+def require_comparable_inputs(inputs: tuple[Artifact, ...], settings: Dedup) -> None:
+    """Raise StageFailure when a previous result was made with settings that give other keys."""
+    scheme = describe_scheme(settings)
+    for artifact in inputs:
+        if artifact.stage == "dedup":
+            require_same_scheme(artifact.folder, scheme)
+
+
+def list_shards(inputs: tuple[Artifact, ...], draft: Path) -> list[DocumentShard]:
+    """List the files of previous results, then those of every snapshot to decide, in order.
+
+    Raises StageFailure when there is nothing to decide.
+    """
+    previous = [artifact.folder for artifact in inputs if artifact.stage == "dedup"]
+    snapshots = [artifact.folder for artifact in inputs if artifact.stage != "dedup"]
+    previous_shards = [
+        DocumentShard(path, folder / "signatures" / f"{path.stem}.arrow", snapshot, is_previous=True)
+        for snapshot, folder in enumerate(previous)
         for path in sorted((folder / "documents").glob("*.parquet"))
     ]
-    new = [
-        (path, len(earlier) + number)
-        for number, artifact in enumerate(each for each in inputs if each.stage != "dedup")
-        for path in sorted((artifact.folder / "documents").glob("*.parquet"))
+    new_files = [
+        (path, snapshot)
+        for snapshot, folder in enumerate(snapshots, len(previous))
+        for path in sorted((folder / "documents").glob("*.parquet"))
     ]
-    if not new:
+    if not new_files:
         raise StageFailure("no documents/*.parquet in the input", "Give the artifact of a clean stage")
-    sketches = draft.path / SKETCHES
-    return known + [
-        Shard(path, sketches / f"{number:05d}.arrow", snapshot, earlier=False)
-        for number, (path, snapshot) in enumerate(new)
+    return previous_shards + [
+        DocumentShard(path, draft / SKETCHES / f"{index:05d}.arrow", snapshot, is_previous=False)
+        for index, (path, snapshot) in enumerate(new_files)
     ]
 
 
-def sketched(settings: Dedup, draft: Draft, shards: list[Shard]) -> Corpus:
-    """Sketch every new file."""
-    sketch(pa.array([""]), settings.num_perm, settings.shingle, settings.seed)  # compiled once, not by every worker
-    new = {shard.name: (shard.documents, shard.known.name, settings) for shard in shards if not shard.earlier}
-    draft.map(sketch_shard, new, label="sketch")
-    return Corpus(shards, layout_of(settings), settings.num_perm)
+def sketch_documents(
+    draft: Draft, shards: list[DocumentShard], layout: BandLayout, num_perm: int, ngram_size: int, seed: int
+) -> DocumentTable:
+    """Sketch every new file; returns the table of all documents."""
+    sketch_texts(pa.array([""]), num_perm, ngram_size, seed)  # compiled once here, not by every worker
+    jobs = {
+        shard.name: (shard.documents, shard.signatures.name, layout, num_perm, ngram_size, seed)
+        for shard in shards
+        if not shard.is_previous
+    }
+    draft.map(sketch_shard, jobs, label="sketch")
+    return DocumentTable(shards, layout, num_perm)
 
 
-def sketch_shard(out: Path, documents: Path, name: str, settings: Dedup) -> dict[str, Any]:
-    """Signatures, digests and sorted band keys of one file."""
-    of = layout_of(settings)
-    known = out / SKETCHES / name
-    return {"documents": write_sketches(known, documents, of, settings.num_perm, settings.shingle, settings.seed)}
+def sketch_shard(
+    out: Path, documents: Path, name: str, layout: BandLayout, num_perm: int, ngram_size: int, seed: int
+) -> dict[str, Any]:
+    """Write the signatures, digests and sorted band keys of one file."""
+    return {"documents": write_sketches(out / SKETCHES / name, documents, layout, num_perm, ngram_size, seed)}
 
 
-def decided(settings: Dedup, draft: Draft, corpus: Corpus) -> Decision:
-    """Who stays, after exact copies and near-duplicates went."""
-    ranks = corpus.ranks()
-    first = exact_copies(corpus, ranks)
-    found = Found.nothing(corpus.size)
-    if settings.near:
-        # only the first of equals is compared; a text without words is like no other
-        distinct = (first == found.kept)[corpus.num_earlier :] & (corpus.new("words") > 0)
-        found = near_copies(settings, draft, corpus, ranks, distinct)
-    # an exact copy of a document that went has the same near-duplicate that stays
-    return Decision(found.kept[first], found.similarity[first], found.cluster[first], first, ranks)
+def find_exact_duplicates(documents: DocumentTable, ranks: Rows) -> DedupDecision:
+    """Keep of documents with the same words the first in rank; rows of previous results are their own first."""
+    keys, rows = documents.load_new_keys(*documents.digest_key_range)
+    previous_keys, previous_rows = documents.find_previous_keys(keys, *documents.digest_key_range)
+    groups = group_equal_keys(np.concatenate([previous_keys, keys]))
+    # a key holds 56 bits of a digest: among the rows that share one, the whole digests decide
+    suspects = np.concatenate([previous_rows, rows])[groups.members]
+    suspects = suspects[np.argsort(ranks[suspects])]
+    first = np.arange(documents.size)
+    first[suspects] = suspects[find_first_equal(documents.read_bytes(suspects, "digest").view(np.uint64))]
+    first[: documents.num_previous] = np.arange(documents.num_previous)
+    # an exact copy is in the cluster of its first
+    return DedupDecision(first, np.ones(documents.size, np.float32), first, first)
 
 
-def exact_copies(corpus: Corpus, ranks: Rows) -> Rows:
-    """For each row the first in rank with the same words; an earlier result's rows are their own first."""
-    keys, rows = corpus.new_keys(*corpus.digest_range)
-    earlier_keys, earlier = corpus.earlier_keys(keys, *corpus.digest_range)
-    alike = np.concatenate([earlier, rows])[runs(np.concatenate([earlier_keys, keys])).members]
-    alike = alike[np.argsort(ranks[alike])]
-    first = np.arange(corpus.size)
-    first[alike] = alike[first_of_equal(corpus.bytes_of(alike, "digest").view(np.uint64))]
-    first[: corpus.num_earlier] = np.arange(corpus.num_earlier)
-    return first
+def add_near_duplicates(
+    draft: Draft, documents: DocumentTable, ranks: Rows, first_copy: Rows, threshold: float, ngram_size: int
+) -> DedupDecision:
+    """Decide near-duplicates among the first copies; the other exact copies follow their first."""
+    # only the first of equals is compared; a text without words is like no other
+    is_first = first_copy == np.arange(documents.size)
+    distinct = is_first[documents.num_previous :] & (documents.load_new("words") > 0)
+    near = find_near_duplicates(draft, documents, ranks, distinct, threshold, ngram_size)
+    # an exact copy of a document that was dropped has the same near-duplicate that is kept
+    return DedupDecision(near.kept[first_copy], near.similarity[first_copy], near.cluster[first_copy], first_copy)

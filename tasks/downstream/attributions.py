@@ -1,10 +1,10 @@
-"""What a fine-tuned model looked at to tell a class, a relation or a tag: integrated gradients of chosen answers.
+"""Attributions of a fine-tuned model's predicted class, relation or tag to tokens: integrated gradients.
 
 Over the input embeddings, by Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", 2017. The path goes
-from a token that says nothing to the token that is there; what the tokens get adds up to the difference between both
-ends (completeness).
+from a neutral token to the token of the text; the tokens' attributions add up to the difference between both ends
+(completeness).
 
-Shapes: S points of the path, T tokens, D width, M places that are answered, K classes.
+Shapes: S points of the path, T tokens, D hidden size, M units that are predicted, K classes.
 """
 
 import json
@@ -18,175 +18,190 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.heads import Example, Head
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
-POINTS = {"classes": 32, "relations": 32, "tags": 128}
-"""Of the path: a word's own state changes more abruptly along it than a mean over words, so its sum needs more"""
-RIGHT, WRONG = 3, 6
-"""Examples that are chosen"""
+PATH_POINTS = {"classes": 32, "relations": 32, "tags": 128}
+"""points of the path, by task type: a word's own state changes more abruptly along it than a mean over words, so its
+sum needs more"""
+NUM_RIGHT, NUM_WRONG = 3, 6
+"""numbers of right and wrong answers that are explained"""
 
 
-class Answer(NamedTuple):
+class ExplainedAnswer(NamedTuple):
     """An answer that is explained."""
 
     row: int
-    place: int
-    """which of the example's places, such as a word; 0 where the whole text is answered"""
+    unit: int
+    """index of the example's unit, such as a word; 0 where the unit is the complete text"""
     predicted: int
     truth: int
     confidence: float
 
 
 class Attribution(NamedTuple):
-    """What each token of one example adds to a class's probability."""
+    """The contribution of each token of an example to a class's probability."""
 
     values: list[list[float]]
-    """of each text that was read"""
+    """a list for each text that is encoded"""
     probability: float
     empty: float
-    """the probability where no token says anything"""
+    """the probability where all tokens are neutral"""
 
 
-def attribution(head: Head, example: Example, answer: Answer, neutral: Tensor) -> Attribution:
-    """Of one answer to an example. `neutral` is the embedding (D) of a token that says nothing.
+def compute_attribution(head: Head, example: Example, answer: ExplainedAnswer, neutral: Tensor) -> Attribution:
+    """Return the attribution of one answer to the example's tokens. `neutral` is an embedding (D).
 
     The integral is a Gauss-Legendre sum, whose points lie closest at the path's ends; two more points are the ends.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS[head.task.kind])
+    nodes, weights = np.polynomial.legendre.leggauss(PATH_POINTS[head.task.kind])
     steps_S = torch.tensor([*(nodes + 1) / 2, 1.0, 0.0], dtype=torch.float32)
     weights_S = torch.tensor([*weights / 2, 0.0, 0.0], dtype=torch.float32)
-    entered: list[tuple[Tensor, Tensor]] = []
+    paths: list[tuple[Tensor, Tensor]] = []
 
-    def onto_path(_: nn.Module, __: Any, embedded_STD: Tensor) -> Tensor:
+    def replace_by_path(_: nn.Module, __: Any, embedded_STD: Tensor) -> Tensor:
         change_TD = embedded_STD[0].detach() - neutral
         point_STD = (neutral + steps_S[:, None, None] * change_TD).requires_grad_()
-        entered.append((point_STD, change_TD))
+        paths.append((point_STD, change_TD))
         return point_STD
 
-    hook = embeddings(head).register_forward_hook(onto_path)
+    # the batch is the same example once for every point; the hook puts the points in the place of its embeddings
+    hook = get_embedding_layer(head).register_forward_hook(replace_by_path)
     head.eval()
     try:
-        outputs_MK = head.outputs([example] * len(steps_S))
-        shares_SMK = torch.softmax(outputs_MK, 1).reshape(len(steps_S), -1, outputs_MK.shape[1])
-        share_S = shares_SMK[:, answer.place, answer.predicted]
-        gradients = torch.autograd.grad(share_S.sum(), [point for point, _ in entered])
+        outputs_MK = head.compute_outputs([example] * len(steps_S))
+        probabilities_SMK = torch.softmax(outputs_MK, 1).reshape(len(steps_S), -1, outputs_MK.shape[1])
+        probability_S = probabilities_SMK[:, answer.unit, answer.predicted]
+        gradients = torch.autograd.grad(probability_S.sum(), [point_STD for point_STD, _ in paths])
     finally:
         hook.remove()
     values = [
-        ((weights_S[:, None, None] * slope_STD).sum(0) * change_TD).sum(1).tolist()
-        for slope_STD, (_, change_TD) in zip(gradients, entered, strict=True)
+        ((weights_S[:, None, None] * gradient_STD).sum(0) * change_TD).sum(1).tolist()
+        for gradient_STD, (_, change_TD) in zip(gradients, paths, strict=True)
     ]
-    probability, empty = share_S.detach()[-2:].tolist()
+    probability, empty = probability_S.detach()[-2:].tolist()
     return Attribution(values, probability, empty)
 
 
-def embeddings(head: Head) -> nn.Embedding:
-    """The layer that turns ids into vectors."""
+def get_embedding_layer(head: Head) -> nn.Embedding:
+    """Return the layer that turns token ids into vectors."""
     body: Any = head.encoder.body
     layer: nn.Embedding = body.get_input_embeddings()
     return layer
 
 
-def neutral_of(head: Head, tokens: Tokens) -> Tensor:
-    """The embedding (D) of the mask, else of the token that ends texts; else zeros, as in the paper."""
-    weight = embeddings(head).weight.detach()
-    tokenizer = tokens.tokenizer
-    for number in (tokenizer.mask_token_id, tokenizer.eos_token_id):
-        if number is not None and number < len(weight):
-            return weight[number]
+def get_neutral_embedding(head: Head, tokenizer: CheckpointTokenizer) -> Tensor:
+    """Return the embedding (D) of the mask, else of the token that ends texts; else zeros, as in the paper."""
+    weight = get_embedding_layer(head).weight.detach()
+    hf_tokenizer = tokenizer.hf_tokenizer
+    for token_id in (hf_tokenizer.mask_token_id, hf_tokenizer.eos_token_id):
+        if token_id is not None and token_id < len(weight):
+            return weight[token_id]
     return torch.zeros(weight.shape[1])
 
 
-def chosen(task: Task, answers: pl.DataFrame) -> list[Answer]:
-    """The answers that were given with most confidence: some right ones, then some wrong ones.
+def choose_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
+    """Return the answers with the highest confidence: some right ones, then some wrong ones.
 
     Of tags one word a sentence, and none that is outside of all entities and rightly so.
     """
-    every = _of_words(task, answers) if task.kind == "tags" else _of_texts(task, answers)
-    ordered = sorted(every, key=lambda answer: (-answer.confidence, answer.row, answer.place))
-    right, wrong = ([each for each in ordered if (each.predicted == each.truth) is side] for side in (True, False))
-    return [*_first_of_rows(right)[:RIGHT], *_first_of_rows(wrong)[:WRONG]]
+    candidates = _list_word_answers(task, answers) if task.kind == "tags" else _list_text_answers(task, answers)
+    ranked = sorted(candidates, key=lambda answer: (-answer.confidence, answer.row, answer.unit))
+    right, wrong = (
+        [answer for answer in ranked if (answer.predicted == answer.truth) is is_right] for is_right in (True, False)
+    )
+    return [*_keep_first_of_each_row(right)[:NUM_RIGHT], *_keep_first_of_each_row(wrong)[:NUM_WRONG]]
 
 
-def _of_texts(task: Task, answers: pl.DataFrame) -> list[Answer]:
-    columns = (each.to_list() for each in (answers["predicted"], task.test["label"], answers["confidence"]))
-    return [Answer(row, 0, *told) for row, told in enumerate(zip(*columns, strict=True))]
+def _list_text_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
+    columns = (answers["predicted"], task.test["label"], answers["confidence"])
+    rows = zip(*(column.to_list() for column in columns), strict=True)
+    return [ExplainedAnswer(row, 0, *values) for row, values in enumerate(rows)]
 
 
-def _of_words(task: Task, answers: pl.DataFrame) -> list[Answer]:
-    none = task.names.index("O")
-    columns = (each.to_list() for each in (answers["predicted"], task.test["tags"], answers["confidences"]))
+def _list_word_answers(task: Task, answers: pl.DataFrame) -> list[ExplainedAnswer]:
+    outside = task.names.index("O")
+    columns = (answers["predicted"], task.test["tags"], answers["confidences"])
+    sentences = zip(*(column.to_list() for column in columns), strict=True)
     return [
-        Answer(row, place, *told)
-        for row, of_sentence in enumerate(zip(*columns, strict=True))
-        for place, told in enumerate(zip(*of_sentence, strict=True))
-        if told[:2] != (none, none) and told[2]  # a word that was not read has no confidence
+        ExplainedAnswer(row, unit, predicted, truth, confidence)
+        for row, sentence in enumerate(sentences)
+        for unit, (predicted, truth, confidence) in enumerate(zip(*sentence, strict=True))
+        if (predicted, truth) != (outside, outside) and confidence  # a word that was not read has no confidence
     ]
 
 
-def _first_of_rows(answers: list[Answer]) -> list[Answer]:
-    found: dict[int, Answer] = {}
+def _keep_first_of_each_row(answers: list[ExplainedAnswer]) -> list[ExplainedAnswer]:
+    first_of_row: dict[int, ExplainedAnswer] = {}
     for answer in answers:
-        found.setdefault(answer.row, answer)
-    return list(found.values())
+        first_of_row.setdefault(answer.row, answer)
+    return list(first_of_row.values())
 
 
-def explained(head: Head, tokens: Tokens, answers: pl.DataFrame) -> list[dict[str, Any]]:
-    """Attributions of the chosen answers, each piece of text with its share, and whether it is marked or asked for."""
-    task, neutral = head.task, neutral_of(head, tokens)
-    found = []
-    for answer in chosen(task, answers):
+def explain_answers(head: Head, tokenizer: CheckpointTokenizer, answers: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return attributions of the chosen answers as JSON objects.
+
+    The texts are lists of [text of a token, its attribution, whether it is of the unit that is predicted or marked].
+    """
+    task, neutral = head.task, get_neutral_embedding(head, tokenizer)
+    explanations = []
+    for answer in choose_answers(task, answers):
         row = task.test.row(answer.row, named=True)
-        (example,) = head.examples(tokens, task.test[answer.row : answer.row + 1])
-        told = attribution(head, example, answer, neutral)
-        marked = example.places if task.kind == "relations" else example.places[answer.place :][:1]
-        pieces = pieces_of(tokens, *texts_of(task, row), apart=bool(example.second))
-        found.append(
+        (example,) = head.make_examples(tokenizer, task.test[answer.row : answer.row + 1])
+        attribution = compute_attribution(head, example, answer, neutral)
+        marked_spans = example.spans if task.kind == "relations" else example.spans[answer.unit :][:1]
+        token_texts = split_into_token_texts(tokenizer, *get_row_texts(task, row), is_separate=bool(example.second_ids))
+        explanations.append(
             {
                 "row": answer.row,
                 "origin": row[ORIGIN],
                 "predicted": task.names[answer.predicted],
                 "truth": task.names[answer.truth],
-                "probability": told.probability,
-                "empty": told.empty,
+                "probability": attribution.probability,
+                "empty": attribution.empty,
                 "texts": [
                     [
-                        [piece, value, any(first <= place < last for first, last in marked)]
-                        for place, (piece, value) in enumerate(zip(some, values, strict=True))
+                        [token_text, value, any(start <= position < end for start, end in marked_spans)]
+                        for position, (token_text, value) in enumerate(zip(texts, values, strict=True))
                     ]
-                    for some, values in zip(pieces, told.values, strict=True)
+                    for texts, values in zip(token_texts, attribution.values, strict=True)
                 ],
             }
         )
-    return found
+    return explanations
 
 
-def texts_of(task: Task, row: dict[str, Any]) -> tuple[str, str]:
-    """Both texts that a model reads of a row; the second may be empty."""
+def get_row_texts(task: Task, row: dict[str, Any]) -> tuple[str, str]:
+    """Return both texts that a model reads of a row; the second may be empty."""
     return (row["between"].join(row["words"]), "") if task.kind == "tags" else (row["text"], row["second"])
 
 
-def pieces_of(tokens: Tokens, text: str, second: str, *, apart: bool) -> list[list[str]]:
-    """The piece of text that each token stands for, for each text that is read; nothing for added tokens."""
-    if second and not apart:
-        joint = f"\n{second}" if tokens.joins_bare else second
-        return [_pieces(tokens, [text, joint])]
-    return [_pieces(tokens, [each]) for each in ([text, second] if second else [text])]
+def split_into_token_texts(
+    tokenizer: CheckpointTokenizer, text: str, second: str, *, is_separate: bool
+) -> list[list[str]]:
+    """Return the characters of each token, a list for each text that is encoded; none for added special tokens."""
+    if second and not is_separate:
+        joint = f"\n{second}" if tokenizer.lacks_pair_separator else second
+        return [_split_texts(tokenizer, [text, joint])]
+    return [_split_texts(tokenizer, [single]) for single in ([text, second] if second else [text])]
 
 
-def _pieces(tokens: Tokens, texts: list[str]) -> list[str]:
-    found = tokens.tokenizer(*texts, truncation=True, max_length=tokens.length, return_offsets_mapping=True)
-    pieces, told = [], [0] * len(texts)
-    for (_, end), part in zip(found["offset_mapping"], found.sequence_ids(), strict=True):
-        # from where the last piece ended, so that blanks between tokens are there, and a character in two tokens once
-        pieces.append("" if part is None else texts[part][told[part] : end])
-        if part is not None:
-            told[part] = max(told[part], end)
-    return pieces
+def _split_texts(tokenizer: CheckpointTokenizer, texts: list[str]) -> list[str]:
+    encoding = tokenizer.hf_tokenizer(
+        *texts, truncation=True, max_length=tokenizer.max_length, return_offsets_mapping=True
+    )
+    # each token's text begins where the previous one ended, so that blanks between tokens are included, and a
+    # character in two tokens once
+    token_texts, ends = [], [0] * len(texts)
+    for (_, end), sequence in zip(encoding["offset_mapping"], encoding.sequence_ids(), strict=True):
+        token_texts.append("" if sequence is None else texts[sequence][ends[sequence] : end])
+        if sequence is not None:
+            ends[sequence] = max(ends[sequence], end)
+    return token_texts
 
 
-def write(path: Path, head: Head, tokens: Tokens, answers: pl.DataFrame) -> None:
-    """As JSON, a line an example."""
+def write_attributions(path: Path, head: Head, tokenizer: CheckpointTokenizer, answers: pl.DataFrame) -> None:
+    """Write the attributions of chosen answers as JSON lines, one an answer."""
     path.parent.mkdir(parents=True)
-    lines = [json.dumps(each, ensure_ascii=False) for each in explained(head, tokens, answers)]
+    explanations = explain_answers(head, tokenizer, answers)
+    lines = [json.dumps(explanation, ensure_ascii=False) for explanation in explanations]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

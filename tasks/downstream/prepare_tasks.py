@@ -1,4 +1,4 @@
-"""The data that models are scored on. Nothing here needs a model, so what is wrong with it is known before training."""
+"""Make the tasks that models are scored on. No model is needed, so errors in the data are found before training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,77 +10,86 @@ import polars as pl
 from tasks.block import block_kind as settings_kind
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
 
-COLUMNS = ["id", "url", "title", "text", "language"]
+DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
 
-def heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
-    """The documents of all snapshots kept out of training, in order. Raises StageFailure when there is none."""
-    files = [path for each in tokens for path in sorted((each / "heldout").glob("*.parquet"))]
-    found = pl.concat([pl.read_parquet(path, columns=COLUMNS) for path in files]) if files else pl.DataFrame()
-    if found.is_empty():
-        raise StageFailure(f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout")
-    return found
+def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
+    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none."""
+    files = [path for snapshot in tokens for path in sorted((snapshot / "heldout").glob("*.parquet"))]
+    tables = [pl.read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
+    documents = pl.concat(tables) if tables else pl.DataFrame()
+    if documents.is_empty():
+        raise StageFailure(
+            f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout_fraction"
+        )
+    return documents
 
 
-def tasks_of(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
-    """The tasks of these benchmarks. Raises StageFailure when there is none, or too few examples to sample."""
+def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
+    """Yield the tasks of the benchmarks.
+
+    Raises StageFailure when two have the same name, or when a task has too few examples for a label count.
+    """
     names: set[str] = set()
     for benchmark in benchmarks:
-        for task in named(benchmark, heldout):
+        for task in make_benchmark_tasks(benchmark, heldout):
             if task.name in names:
                 raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
+            # sampling now finds a class that is too small before minutes of training
             for count in task.labels or labels:
-                kind_of(task).sample(task, count, 0)  # fails now when a class is too small, not after minutes
+                load_task_type(task).sample(task, count, 0)
             names.add(task.name)
             yield task
 
 
-def named(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterator[Task]:
-    """A benchmark's tasks. A StageFailure that speaks of a data set of the user begins with the name of its setting."""
+def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterator[Task]:
+    """Yield a benchmark's tasks. A StageFailure about a file of the user begins with the setting that names it."""
     try:
-        yield from benchmark.tasks(heldout)
+        yield from benchmark.make_tasks(heldout)
     except StageFailure as error:
-        setting = setting_of(benchmark, error.what)
+        setting = find_setting(benchmark, error.what)
         raise type(error)(f"{setting}: {error.what}" if setting else error.what, error.hint) from error
 
 
-def setting_of(benchmark: Benchmark, what: str) -> str:
-    """Which setting of a data set has the value, such as a file, that an error speaks of first; empty where none has.
+def find_setting(benchmark: Benchmark, message: str) -> str:
+    """Return the path of the setting whose value, such as a file, an error message mentions first.
 
-    As evaluate.benchmarks.labelled_text.sets[0].test.
+    An example is evaluate.benchmarks.labelled_text.sets[0].test. Empty where the message mentions no value.
     """
     section = f"evaluate.benchmarks.{settings_kind(type(benchmark))}.sets"
-    spoken_of = [
-        (what.index(str(Path(value))), -len(value), f"{section}[{number}].{field}")
-        for number, files in enumerate(getattr(benchmark, "sets", []))
-        for field, value in files
-        # a name may be any word of the sentence, which says whose it is anyway
-        if isinstance(value, str) and field != "name" and value and str(Path(value)) in what
+    mentions = [
+        (message.index(str(Path(value))), -len(value), f"{section}[{index}].{field}")
+        for index, data in enumerate(getattr(benchmark, "sets", []))
+        for field, value in data
+        # the name of a data set may be any word of the sentence, which says whose it is anyway
+        if isinstance(value, str) and field != "name" and value and str(Path(value)) in message
     ]
-    return min(spoken_of, key=itemgetter(0, 1))[-1] if spoken_of else ""
+    # the first mention; of two values that begin there the longer one: a/b, not a
+    return min(mentions, key=itemgetter(0, 1))[-1] if mentions else ""
 
 
-def learnt_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:
-    """The tasks that models are fitted to, with their label counts, and without test parts: so no fit can see them.
+def make_fine_tuning_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:
+    """Return the tasks that models are fine-tuned on, with their label counts and empty test parts.
 
-    Raises StageFailure when there is none.
+    The test parts are emptied so that nothing that is tuned on these tasks can see them. Raises BadSetting when no
+    benchmark has such a task.
     """
-    found = [
+    tasks = [
         replace(task, labels=task.labels or list(labels), test=task.test.clear())
-        for task in tasks_of(benchmarks, labels, heldout)
-        if kind_of(task).learns
+        for task in make_tasks(benchmarks, labels, heldout)
+        if load_task_type(task).is_fine_tuned
     ]
-    if not found:
+    if not tasks:
         raise BadSetting(
-            "no enabled benchmark is one that models are fitted to",
+            "no enabled benchmark is one that models are fine-tuned on",
             "Enable one, as evaluate.benchmarks.site_section.enabled=true",
         )
-    return found
+    return tasks
 
 
-def no_benchmark() -> BadSetting:
-    """That there is nothing to score models on."""
+def no_benchmark_error() -> BadSetting:
+    """Return the error for an evaluation without an enabled benchmark."""
     return BadSetting("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")

@@ -1,4 +1,4 @@
-"""How sure a score is, and a difference between two models: over seeds, and over the examples that were drawn."""
+"""Intervals and significance of scores and of differences between two models, over seeds and over examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 
 from tasks.downstream.metrics import Floats, Score
 
-DRAWS = 2000
-LEVEL = 0.95
+NUM_DRAWS = 2000
+CONFIDENCE_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Spread:
     values: list[float]
 
 
-def spread(values: list[float]) -> Spread:
-    """Mean ± sd of a score over its seeds."""
+def compute_spread(values: list[float]) -> Spread:
+    """Return the mean and the sample standard deviation of a score over its seeds."""
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, values)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one model is, with an interval, and how sure that is."""
+    """The difference of two models' scores, with its interval and its p value."""
 
     mean: float
     low: float
@@ -36,72 +36,81 @@ class Difference:
     exceeds_spread: bool
     """whether the mean, up or down, is larger than both models' standard deviations over seeds"""
     p: float
-    """how often a difference as large arises when each example's two answers are swapped at random"""
+    """probability of a difference as large when each example's two answers are swapped at random"""
 
     @property
     def sure(self) -> bool:
-        """Whether there is a difference at all. With a few seeds the interval alone is too narrow."""
+        """True when the models differ at all: with a few seeds the interval alone is too narrow to tell."""
         return self.exceeds_spread and not self.low <= 0 <= self.high
 
 
-def interval(scores: Sequence[Score], seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
-    """95 % interval of the mean over seeds of one model's score on N examples, by the same draws as a difference."""
+def bootstrap_interval(scores: Sequence[Score], seed: int = 0, draws: int = NUM_DRAWS) -> tuple[float, float]:
+    """Return the 95 % interval of one model's mean score over its seeds, from the draws that differences use too."""
     rng = np.random.default_rng(seed)
-    seeds, examples = (taken(count, draws, rng) for count in (len(scores), len(scores[0].parts)))
-    return ends(drawn(scores, seeds, examples), LEVEL)
+    seed_counts, example_counts = (bootstrap_counts(count, draws, rng) for count in (len(scores), len(scores[0].parts)))
+    return percentile_interval(bootstrap_scores(scores, seed_counts, example_counts), CONFIDENCE_LEVEL)
 
 
-def paired_difference(
+def compute_paired_difference(
     first: Sequence[Score],
     second: Sequence[Score],
     seed: int = 0,
-    draws: int = DRAWS,
+    draws: int = NUM_DRAWS,
     *,
     same_samples: bool = True,
-    level: float = LEVEL,
+    level: float = CONFIDENCE_LEVEL,
 ) -> Difference:
-    """The score of `first` minus that of `second`, a score for each seed, both on the same examples.
+    """Return the score of `first` minus that of `second`; both have one score a seed, on the same examples.
 
-    The bootstrap draws seeds and examples with replacement, both models the same ones (Efron & Tibshirani 1993, ch. 13;
-    over two factors as in Owen 2007), so the interval holds what another training sample and another test set would
-    change. Models that were fitted on different samples share the examples only: their seeds are drawn apart, and there
-    may be more of one. The test is approximate randomisation (Noreen 1989; Riezler & Maxwell 2005), two-sided.
+    The bootstrap draws seeds and examples with replacement, the same ones for both models (Efron & Tibshirani 1993,
+    ch. 13; over two factors as in Owen 2007), so the interval covers the effect of another training sample and of
+    another test set. Models that were fine-tuned on different samples (`same_samples` is false) share the examples
+    only: their seeds are drawn separately, and their numbers may differ. The test is approximate randomisation (Noreen
+    1989; Riezler & Maxwell 2005), two-sided.
     """
     rng = np.random.default_rng(seed)
-    of_first, of_examples = (taken(count, draws, rng) for count in (len(first), len(first[0].parts)))
-    of_second = of_first if same_samples else taken(len(second), draws, rng)
-    low, high = ends(drawn(first, of_first, of_examples) - drawn(second, of_second, of_examples), level)
-    values = [[each.value for each in side] for side in (first, second)]
+    # the order of these draws decides every interval that is reported
+    first_seeds, examples = (bootstrap_counts(count, draws, rng) for count in (len(first), len(first[0].parts)))
+    second_seeds = first_seeds if same_samples else bootstrap_counts(len(second), draws, rng)
+    gaps = bootstrap_scores(first, first_seeds, examples) - bootstrap_scores(second, second_seeds, examples)
+    low, high = percentile_interval(gaps, level)
+    values = [[score.value for score in scores] for scores in (first, second)]
     mean = float(np.mean(values[0]) - np.mean(values[1]))
     pairs = list(zip(first, second, strict=True) if same_samples else product(first, second))
-    exceeds = abs(mean) > max(spread(side).deviation for side in values)
-    return Difference(mean, low, high, exceeds, chance(pairs, mean, seed, draws))
+    exceeds = abs(mean) > max(compute_spread(scores).deviation for scores in values)
+    return Difference(mean, low, high, exceeds, permutation_p_value(pairs, mean, seed, draws))
 
 
-def taken(count: int, draws: int, rng: np.random.Generator) -> Floats:
-    """How often each of so many things is taken in each draw with replacement, (draws, count)."""
+def bootstrap_counts(count: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Return how often each of `count` items is drawn in each bootstrap resample, (draws, count)."""
+    # a multinomial draw is `count` draws with replacement, already counted
     return rng.multinomial(count, np.full(count, 1 / count), draws).astype(np.float64)
 
 
-def ends(values: Floats, level: float) -> tuple[float, float]:
-    """Between which this share of the values lies."""
+def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
+    """Return the central interval that contains the fraction `level` of the values."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def drawn(scores: Sequence[Score], seeds: Floats, examples: Floats) -> Floats:
-    """The mean score of every draw, (draws,)."""
-    values = np.stack([score.resampled(examples) for score in scores], 1)
-    means: Floats = (values * seeds).sum(1) / seeds.sum(1)
+def bootstrap_scores(scores: Sequence[Score], seed_counts: Floats, example_counts: Floats) -> Floats:
+    """Return the mean score of every resample, (draws,), from (draws, seeds) and (draws, examples) counts."""
+    values = np.stack([score.resample(example_counts) for score in scores], 1)
+    means: Floats = (values * seed_counts).sum(1) / seed_counts.sum(1)
     return means
 
 
-def chance(pairs: Sequence[tuple[Score, Score]], mean: float, seed: int, draws: int) -> float:
-    """Share of random swaps that reach the difference; never 0, as the order that was found is one of them."""
+def permutation_p_value(pairs: Sequence[tuple[Score, Score]], mean: float, seed: int, draws: int) -> float:
+    """Return the fraction of random swaps of two models' answers whose difference is at least as large as `mean`.
+
+    Never 0, since the observed order counts as one of the swaps.
+    """
     swapped = np.random.default_rng([seed, 1]).integers(0, 2, (draws, len(pairs[0][0].parts))).astype(np.float64)
     gaps = np.zeros(draws)
-    for one, other in pairs:
-        moved = swapped @ (other.parts - one.parts)
-        gaps += one.of(one.parts.sum(0) + moved) - other.of(other.parts.sum(0) - moved)
+    for first, second in pairs:
+        # a swapped example moves its part from one model's sum to the other's: no draw scores all examples again
+        moved = swapped @ (second.parts - first.parts)
+        gaps += first.from_sums(first.parts.sum(0) + moved) - second.from_sums(second.parts.sum(0) - moved)
+    # the tolerance counts a gap that is equal but for rounding
     reached = np.abs(gaps / len(pairs)) >= abs(mean) - 1e-12
     return float((reached.sum() + 1) / (draws + 1))

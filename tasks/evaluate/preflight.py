@@ -6,19 +6,19 @@ from pathlib import Path
 
 from tasks.downstream import zero_shot
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import AT_ONCE, copy_rows, drawn_rows
-from tasks.downstream.finetuning.back_translation import checked
+from tasks.downstream.finetuning.augmented_copies import SHARD_TEXTS, find_sampled_rows, write_copies
+from tasks.downstream.finetuning.back_translation import resolve_translator
 from tasks.downstream.finetuning.continued_pretraining import continue_pretraining
-from tasks.downstream.finetuning.lm_losses import objective_of
-from tasks.downstream.finetuning.shards import encode
-from tasks.downstream.finetuning.variants import VARIANTS, augments, continues
+from tasks.downstream.finetuning.lm_losses import find_objective
+from tasks.downstream.finetuning.shards import encode_task
+from tasks.downstream.finetuning.variants import VARIANTS, uses_augmentation, uses_continued_pretraining
 from tasks.downstream.finetuning.word_operations import WordOperations
-from tasks.downstream.heads import Head, class_of
-from tasks.downstream.models.encoder import Tokens, config_of
-from tasks.downstream.models.one_thread import one_thread
+from tasks.downstream.heads import Head, find_model_class
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_config
+from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.store import Draft
@@ -37,15 +37,15 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
     tasks = [Task.load(path) for path in data]
     kinds = {task.kind: task for task in tasks}
     missing: Missing = {kind: {} for kind in kinds}
-    with one_thread():
+    with use_one_thread():
         for task in tasks:
-            possible(settings.recipe, task, checkpoint)
+            possible(settings.finetuning, task, checkpoint)
         for task in kinds.values():
-            answerable(settings.recipe, task, checkpoint)
+            answerable(settings.finetuning, task, checkpoint)
         for folder in settings.further():
             for kind, task in kinds.items():
                 try:
-                    answerable(settings.recipe, task, folder)
+                    answerable(settings.finetuning, task, folder)
                 except StageFailure as error:
                     if sum(folder.name in each for each in missing.values()) == len(kinds) - 1:
                         raise
@@ -55,43 +55,43 @@ def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
     return missing
 
 
-def answerable(recipe: Recipe, task: Task, checkpoint: Path) -> None:
+def answerable(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
     """Raises StageFailure when a checkpoint cannot answer tasks of this kind, or not in this way."""
-    config_of(checkpoint)
-    if kind_of(task).learns:
-        class_of(task).check(checkpoint, recipe)
+    load_config(checkpoint)
+    if load_task_type(task).is_fine_tuned:
+        find_model_class(task).check_support(checkpoint, recipe)
     else:
-        zero_shot.check(task, checkpoint, recipe)
+        zero_shot.check_zero_shot(task, checkpoint, recipe)
 
 
-def possible(recipe: Recipe, task: Task, checkpoint: Path) -> None:
+def possible(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
     """Raises StageFailure when what the recipe adds for a task lacks a file, a model, or a fitting head."""
-    if augments(task, recipe):
+    if uses_augmentation(task, recipe):
         check_augmentation(recipe.augmentation)
-    if continues(task, recipe):
-        tokens = Tokens(checkpoint, recipe.continued.max_length)
-        objective_of(checkpoint)(checkpoint, tokens, recipe.continued.rate)
+    if uses_continued_pretraining(task, recipe):
+        tokens = CheckpointTokenizer(checkpoint, recipe.continued_pretraining.max_length)
+        find_objective(checkpoint)(checkpoint, tokens, recipe.continued_pretraining.mask_rate)
 
 
 def check_augmentation(settings: Augmentation) -> None:
     """Open what it needs, and forget it."""
-    if settings.way == "words":
+    if settings.method == "words":
         WordOperations(settings)
     else:
-        for translator in (settings.there, settings.back):
-            checked(translator)
+        for translator in (settings.forward_model, settings.backward_model):
+            resolve_translator(translator)
 
 
 def made_ready(
     settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, counts: Sequence[int], models: Sequence[str]
 ) -> None:
     """Copies of labelled texts, a checkpoint that has read the task's, and what frozen encoders make of all texts."""
-    recipe, task = settings.recipe, Task.load(data)
+    recipe, task = settings.finetuning, Task.load(data)
     if "augmented" in models:
-        rows = drawn_rows(task, counts, settings.seeds)
-        parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+        rows = find_sampled_rows(task, counts, settings.seeds)
+        parts = [rows[start : start + SHARD_TEXTS] for start in range(0, len(rows), SHARD_TEXTS)]
         shards = {f"{data.stem}-{part[0]}": (data, recipe.augmentation, part) for part in parts}
-        found = draft.map(copy_rows, shards, f"{task.name}: copies").values()
+        found = draft.map(write_copies, shards, f"{task.name}: copies").values()
         told = {name: sum(each[name] for each in found) for name in ("texts", "copies")}
         draft.counts.setdefault("augmentation", {})[task.name] = told
         log.info("%s: %s copies of %s labelled texts", task.name, f"{told['copies']:,}", f"{told['texts']:,}")
@@ -102,7 +102,7 @@ def made_ready(
         draft.counts.setdefault("continued", {})[task.name] = told
         loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
         log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
-    if recipe.adapt.chosen.frozen and kind_of(task).learns and issubclass(class_of(task), Head):
+    if recipe.method.chosen.freezes_encoder and load_task_type(task).is_fine_tuned and issubclass(find_model_class(task), Head):
         encoded(settings, draft, checkpoint, data, models)
 
 
@@ -114,6 +114,7 @@ def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, mode
         for seed in (range(settings.seeds) if weights == "random" else [0])
     ]
     shards = {
-        f"{data.stem}-{weights}-{seed}": (data, checkpoint, settings.recipe, weights, seed) for weights, seed in runs
+        f"{data.stem}-{weights}-{seed}": (data, checkpoint, settings.finetuning, weights, seed)
+        for weights, seed in runs
     }
-    draft.map(encode, shards, f"{data.stem}: encode")
+    draft.map(encode_task, shards, f"{data.stem}: encode")

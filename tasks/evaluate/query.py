@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.downstream.metrics import Score
-from tasks.downstream.significance import DRAWS, Difference, interval, paired_difference
+from tasks.downstream.significance import NUM_DRAWS, Difference, bootstrap_interval, compute_paired_difference
 from tasks.store.manifest import Manifest
 
 FEWEST_TEXTS = 30  # fewer common test texts say nothing about two models
@@ -82,7 +82,7 @@ def _answers(rows: pl.DataFrame) -> Answers:
     first = rows.row(0, named=True)
     seeds = len(first["parts"])
     parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
-    scores = [Score.kept(parts[:, seed], first["function"]) for seed in range(seeds)]
+    scores = [Score.restore(parts[:, seed], first["function"]) for seed in range(seeds)]
     return Answers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
 
 
@@ -91,14 +91,14 @@ def load_results(folder: Path) -> Iterator[Result]:
     for (benchmark, labels), found in load_answers(folder).items():
         mean = float(np.mean([score.value for score in found.scores]))
         counts = len(found.texts), len(found.scores)
-        yield Result(benchmark, labels, found.budget, found.metric, *counts, mean, *interval(found.scores))
+        yield Result(benchmark, labels, found.budget, found.metric, *counts, mean, *bootstrap_interval(found.scores))
 
 
 def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Why two evaluations do not compare; empty when they do."""
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
-    if one.semantic["recipe"] != other.semantic["recipe"]:
+    if one.semantic["finetuning"] != other.semantic["finetuning"]:
         return "other settings of fine-tuning"
     return ""
 
@@ -116,7 +116,7 @@ def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> lis
     enough = [task for task in tasks if len(common[task][0]) >= FEWEST_TEXTS]
     level = 1 - 0.05 / max(1, len(enough)) if jointly else 0.95
     return [
-        _change(task, first[task], second[task], common[task][1:], level, MANY_DRAWS if jointly else DRAWS)
+        _change(task, first[task], second[task], common[task][1:], level, MANY_DRAWS if jointly else NUM_DRAWS)
         for task in enough
     ]
 
@@ -132,5 +132,5 @@ def _change(
     same = first.data == second.data
     seeds = min(len(first.scores), len(second.scores)) if same else None
     sides = (first.at(places[0])[:seeds], second.at(places[1])[:seeds])
-    gap = paired_difference(*sides, draws=draws, same_samples=same, level=level)
+    gap = compute_paired_difference(*sides, draws=draws, same_samples=same, level=level)
     return Change(*task, first.budget, len(places[0]), same, gap)

@@ -7,8 +7,8 @@ from pydantic import Field, field_validator
 
 from tasks.block import Block, Every
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import digest
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.data.data_files import fingerprint_path
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.evaluate.results.scoreboard import TITLES
 
 
@@ -47,7 +47,7 @@ class Evaluate(Block):
     """repetitions with other samples, other orders and other random weights"""
     choice_seeds: int = Field(1, ge=1)
     """on how many of them the learning rate is chosen; further ones take it over"""
-    recipe: Recipe = Recipe()
+    finetuning: FineTuning = FineTuning()
     """how models are fine-tuned"""
     gate: Gate = Gate()
     """when a model becomes the best one of its corpus"""
@@ -57,7 +57,7 @@ class Evaluate(Block):
         used = {
             kind: block.semantic() if block.enabled else {"enabled": False} for kind, block in self.benchmarks.blocks()
         }
-        others = [[folder.name, digest("files", folder)] for folder in self.further()]
+        others = [[folder.name, fingerprint_path("files", folder)] for folder in self.further()]
         fields = super().semantic() | {"benchmarks": used, "checkpoints": others}
         return {name: value for name, value in fields.items() if name != "gate"}
 

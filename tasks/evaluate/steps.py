@@ -11,12 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from tasks.downstream.data.contamination import Contamination, check
+from tasks.downstream.data.contamination import Contamination, check_contamination
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.shards import attribution_file, baseline, choose, fit_file, score
-from tasks.downstream.finetuning.variants import models_of
-from tasks.downstream.prepare_tasks import no_benchmark, tasks_of
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.finetuning.shards import attribution_file, fit_and_score, fit_file, score_baseline, validate_rate
+from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.prepare_tasks import make_tasks, no_benchmark_error
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import Missing, made_ready
 from tasks.evaluate.report.attribution_texts import read
@@ -45,7 +45,7 @@ VERSIONS = ("textmill", "torch", "transformers", "tokenizers", "scikit-learn", "
 def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
     """Make every enabled benchmark's tasks and keep them in the scratch folder, where the shards read them."""
     paths = []
-    for task in tasks_of(settings.enabled(), settings.labels, heldout):
+    for task in make_tasks(settings.enabled(), settings.labels, heldout):
         paths.append(draft.scratch / f"{task.name}.parquet")
         log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
         about = task.about
@@ -55,15 +55,15 @@ def prepared(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Pa
             about = f"{about} {also}"
         replace(task, about=about).save(paths[-1])
     if not paths:
-        raise no_benchmark()
+        raise no_benchmark_error()
     return paths
 
 
 def repeats(task: Task) -> int:
     """How many test texts the training part has too, where something is learnt from it."""
-    kind = kind_of(task)
-    learnt = {kind.text(row) for row in task.train.iter_rows(named=True)} if kind.learns else set()
-    return sum(kind.text(row) in learnt for row in task.test.iter_rows(named=True))
+    kind = load_task_type(task)
+    learnt = {kind.format_question(row) for row in task.train.iter_rows(named=True)} if kind.is_fine_tuned else set()
+    return sum(kind.format_question(row) in learnt for row in task.test.iter_rows(named=True))
 
 
 def counts_of(settings: Evaluate, task: Task) -> list[int]:
@@ -75,8 +75,8 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
     """Check held-out documents and all test texts against the pretraining text. Raises StageFailure on a shared id."""
     sets: dict[str, list[str]] = {}
     for task in map(Task.load, data):
-        sets |= kind_of(task).passages(task)
-    found = check(tokens, heldout, sets)
+        sets |= load_task_type(task).collect_test_texts(task)
+    found = check_contamination(tokens, heldout, sets)
     draft.counts["contamination"] = found.as_dict()
     log.info(
         "no held-out document is in the pretraining text (%s documents checked against %s)",
@@ -89,8 +89,8 @@ def unseen(tokens: Sequence[Path], heldout: pl.DataFrame, data: list[Path], draf
 def scored(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, missing: Missing) -> Scoreboard:
     """Every row of a benchmark's table: the models of the checkpoint, baselines, and further checkpoints."""
     task = Task.load(data)
-    models = models_of(task, settings.recipe)
-    fits = fitted(settings, draft, checkpoint, data, models, tuple(kind_of(task).baselines))
+    models = list_models(task, settings.finetuning)
+    fits = fitted(settings, draft, checkpoint, data, models, tuple(load_task_type(task).baselines))
     left_out = missing.get(task.kind, {})
     for folder in settings.further():
         if folder.name not in left_out:
@@ -112,7 +112,7 @@ def fitted(
 ) -> list[Fit]:
     """Choose each model's learning rate on validation, fit and score models and baselines."""
     task = Task.load(data)
-    kind = kind_of(task)
+    kind = load_task_type(task)
     made_ready(settings, draft, checkpoint, data, counts_of(settings, task), models)
     rates = chosen_rates(settings, draft, checkpoint, data, models)
     runs = [
@@ -122,15 +122,15 @@ def fitted(
         for model in (*models, *baselines)
     ]
     # as it is, a pretrained model answers alike with every seed
-    made = {run: run if kind.learns or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
+    made = {run: run if kind.is_fine_tuned or run[0] != "pretrained" else (*run[:2], 0) for run in runs}
     shards = {
-        _shard(data, run): (data, checkpoint, settings.recipe, *run, rates[run[:2]])
+        _shard(data, run): (data, checkpoint, settings.finetuning, *run, rates[run[:2]])
         for run in made.values()
         if run[0] in models
     }
     simple = {_shard(data, run): (data, *run) for run in runs if run[0] in baselines}
-    counts = draft.map(score, shards, f"{task.name}: {'fine-tune' if kind.learns else 'read'}")
-    counts |= draft.map(baseline, simple, f"{task.name}: baselines")
+    counts = draft.map(fit_and_score, shards, f"{task.name}: {'fine-tune' if kind.is_fine_tuned else 'read'}")
+    counts |= draft.map(score_baseline, simple, f"{task.name}: baselines")
     fits = []
     for (model, labels, seed), run in made.items():
         told = counts[_shard(data, run)]
@@ -151,9 +151,9 @@ def chosen_rates(
     settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: tuple[str, ...]
 ) -> dict[tuple[str, int], float]:
     """For every model and label count the learning rate with the best mean score on validation; ties by loss."""
-    recipe, task = settings.recipe, Task.load(data)
+    recipe, task = settings.finetuning, Task.load(data)
     pairs = [(model, labels) for labels in counts_of(settings, task) for model in models]
-    if len(recipe.learning_rates) == 1 or not kind_of(task).learns:
+    if len(recipe.learning_rates) == 1 or not load_task_type(task).is_fine_tuned:
         return dict.fromkeys(pairs, recipe.learning_rates[0])
     seeds = range(min(settings.choice_seeds, settings.seeds))
     tries = {
@@ -162,7 +162,9 @@ def chosen_rates(
         for rate in recipe.learning_rates
         for seed in seeds
     }
-    found = draft.map(choose, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates")
+    found = draft.map(
+        validate_rate, {_shard(data, run): args for run, args in tries.items()}, f"{data.stem}: learning rates"
+    )
 
     def standing(pair: tuple[str, int], rate: float) -> tuple[float, float]:
         results = [found[_shard(data, (*pair, seed, rate))] for seed in seeds]

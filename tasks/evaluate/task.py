@@ -7,8 +7,13 @@ import polars as pl
 from tasks.block import block_kind
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.prepare_tasks import heldout_documents, learnt_tasks, no_benchmark, tasks_of
-from tasks.downstream.readers.plain_text import lines_of
+from tasks.downstream.prepare_tasks import (
+    load_heldout_documents,
+    make_fine_tuning_tasks,
+    make_tasks,
+    no_benchmark_error,
+)
+from tasks.downstream.readers.plain_text import read_lines
 from tasks.errors import BadSetting, StageFailure, explain_error
 from tasks.evaluate.settings import PARTS_OF_A_CHECKPOINT, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
@@ -35,7 +40,7 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     from tasks.evaluate.preflight import suited  # noqa: PLC0415
 
     folders = [each.folder for each in tokens]
-    heldout = heldout_documents(folders)
+    heldout = load_heldout_documents(folders)
     data = steps.prepared(settings, draft, heldout)
     missing = suited(settings, checkpoint.folder, data)
     found = steps.unseen(folders, heldout, data, draft)
@@ -54,8 +59,9 @@ def check_settings(settings: Evaluate, heldout: float) -> None:
     needing = [block_kind(type(each)) for each in settings.enabled() if each.from_heldout]
     if needing and not heldout:
         raise BadSetting(
-            f"evaluate: tokenize.heldout is 0, and the benchmark {needing[0]} is made of held-out pages",
-            f"Raise tokenize.heldout, or switch it off with --set evaluate.benchmarks.{needing[0]}.enabled=false",
+            f"evaluate: tokenize.heldout_fraction is 0, and the benchmark {needing[0]} is made of held-out pages",
+            "Raise tokenize.heldout_fraction, or switch it off with "
+            f"--set evaluate.benchmarks.{needing[0]}.enabled=false",
         )
     try:
         check_benchmarks(settings, own, pl.DataFrame(), alone=not needing)
@@ -73,14 +79,14 @@ def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:
 
     Raises StageFailure when there is none.
     """
-    return learnt_tasks(settings.enabled(), settings.labels, heldout_needed(settings, *tokens))
+    return make_fine_tuning_tasks(settings.enabled(), settings.labels, heldout_needed(settings, *tokens))
 
 
 def heldout_needed(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
     """The held-out documents; none where no enabled benchmark has texts of them."""
     if not any(each.from_heldout for each in settings.enabled()):
         return pl.DataFrame()
-    return heldout_documents([each.folder_with("heldout/") for each in tokens])
+    return load_heldout_documents([each.folder_with("heldout/") for each in tokens])
 
 
 def check_benchmarks(
@@ -88,9 +94,9 @@ def check_benchmarks(
 ) -> None:
     """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
     try:
-        for setting, path in settings.recipe.files.items():
-            lines_of(Path(path), setting)
-        if not list(tasks_of(benchmarks, settings.labels, heldout)) and alone:
-            raise no_benchmark()
+        for setting, path in settings.finetuning.files.items():
+            read_lines(Path(path), setting)
+        if not list(make_tasks(benchmarks, settings.labels, heldout)) and alone:
+            raise no_benchmark_error()
     except StageFailure as error:
         raise explain_error("evaluate", error) from error

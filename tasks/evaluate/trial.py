@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.task_types import load_task_type
 from tasks.store import Draft
 
 Judge = Callable[[float, float], bool]
@@ -19,7 +19,7 @@ MODEL = "pretrained"
 
 
 def score_finetuning(
-    recipe: Recipe, checkpoint: Path, tasks: Sequence[Task], seeds: int, scratch: Path, judge: Judge
+    recipe: FineTuning, checkpoint: Path, tasks: Sequence[Task], seeds: int, scratch: Path, judge: Judge
 ) -> float | None:
     """Fit a checkpoint to each task with each of its label counts, and return the mean score on validation.
 
@@ -30,17 +30,17 @@ def score_finetuning(
     the end. Raises StageFailure.
     """
     # torch and transformers take seconds to import, and a plan or a form needs none of it
-    from tasks.downstream.finetuning.shards import choose, encode  # noqa: PLC0415
-    from tasks.downstream.heads import class_of  # noqa: PLC0415
+    from tasks.downstream.finetuning.shards import encode_task, validate_rate  # noqa: PLC0415
+    from tasks.downstream.heads import find_model_class  # noqa: PLC0415
 
     draft = Draft(scratch)
     data = {draft.scratch / f"{task.name}.parquet": task for task in tasks}
     for path, task in data.items():
         assert task.test.is_empty()
-        class_of(task).check(checkpoint, recipe)
+        find_model_class(task).check_support(checkpoint, recipe)
         task.save(path)
-    if recipe.adapt.chosen.frozen:
-        draft.map(encode, {path.stem: (path, checkpoint, recipe, MODEL, 0) for path in data}, "encode")
+    if recipe.method.chosen.freezes_encoder:
+        draft.map(encode_task, {path.stem: (path, checkpoint, recipe, MODEL, 0) for path in data}, "encode")
     scores: dict[Run, float] = {}
     score: float | None = None
     for seed in range(seeds):
@@ -54,7 +54,7 @@ def score_finetuning(
             f"{path.stem}-{labels}-{rate}-{seed}": (path, checkpoint, recipe, MODEL, labels, seed, rate)
             for path, labels, rate, seed in runs
         }
-        counts = draft.map(choose, shards, f"seed {seed + 1} of {seeds}")
+        counts = draft.map(validate_rate, shards, f"seed {seed + 1} of {seeds}")
         scores |= {run: found["score"] for run, found in zip(runs, counts.values(), strict=True)}
         score = mean_score(scores)
         if judge((seed + 1) / seeds, score):
@@ -86,7 +86,7 @@ def describe_metric(tasks: Sequence[Task], seeds: int) -> str:
 
 
 def _metric(task: Task) -> str:
-    if task.kind == "texts":  # `TextWriter.validated`: to write them would take a pass a token
+    if task.kind == "texts":  # `TextGenerationModel.validate`: to write them would take a pass a token
         return "likelihood of the true texts"
-    kind = kind_of(task)
-    return kind.titles.get(kind.metrics[0], kind.metrics[0])
+    kind = load_task_type(task)
+    return kind.metric_titles.get(kind.metrics[0], kind.metrics[0])

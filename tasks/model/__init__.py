@@ -1,1 +1,1 @@
-"""What pretraining and evaluation share: models from random weights, packed rows, checkpoints, the hardware."""
+"""Models for pretraining and evaluation: architectures, packed rows, vocabularies, checkpoints, the hardware."""

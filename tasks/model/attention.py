@@ -1,6 +1,6 @@
 """Attention within the documents of packed rows by FlashAttention's kernels: no mask, no work between documents.
 
-Shape suffixes: B rows, H heads, T places, D width of a head.
+Shape suffixes: B rows, H heads, T positions, D size of a head.
 """
 
 import inspect
@@ -12,32 +12,32 @@ from torch.nn import functional
 from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, PreTrainedModel
 
-NAME = "textmill_varlen"
-# the others look at neighbours only (ModernBERT), or add to the attention what the kernels cannot (T5)
-FAMILIES = ("bert", "roberta", "electra", "gpt2", "llama", "qwen2", "qwen3")
-# torch 2.10 called it is_causal
+VARLEN_ATTENTION = "textmill_varlen"
+# The others attend within a local window (ModernBERT), or add a bias that the kernels do not support (T5).
+VARLEN_FAMILIES = ("bert", "roberta", "electra", "gpt2", "llama", "qwen2", "qwen3")
+# torch 2.10 has is_causal instead of window_size.
 HAS_WINDOW = "window_size" in inspect.signature(varlen_attn).parameters
-CAUSAL: dict[str, Any] = {"window_size": (-1, 0)} if HAS_WINDOW else {"is_causal": True}
+CAUSAL_ARGUMENTS: dict[str, Any] = {"window_size": (-1, 0)} if HAS_WINDOW else {"is_causal": True}
 
 
-def use_varlen(model: PreTrainedModel) -> bool:
-    """Let a model attend in this way from now on, if its family can. Whether it does."""
-    if model.config.model_type not in FAMILIES:
+def enable_varlen_attention(model: PreTrainedModel) -> bool:
+    """Switch a model to variable-length attention if its family supports it; return whether it was switched."""
+    if model.config.model_type not in VARLEN_FAMILIES:
         return False
-    AttentionInterface.register(NAME, _attend)
-    model.set_attn_implementation(NAME)
+    AttentionInterface.register(VARLEN_ATTENTION, _attend)
+    model.set_attn_implementation(VARLEN_ATTENTION)
     return True
 
 
-def boundaries(documents_BT: Tensor) -> Tensor:
-    """First places of the documents of all rows laid end to end, and the end of the last: (documents + 1,) of int32.
+def find_document_boundaries(documents_BT: Tensor) -> Tensor:
+    """Return the offset of each document in all rows laid end to end, and the end of the last: (documents + 1,), int32.
 
     Padding is a document of its own.
     """
-    begins_BT = torch.ones_like(documents_BT, dtype=torch.bool)
-    begins_BT[:, 1:] = documents_BT[:, 1:] != documents_BT[:, :-1]
-    firsts = begins_BT.flatten().nonzero()[:, 0]
-    return functional.pad(firsts, (0, 1), value=documents_BT.numel()).int()
+    is_start_BT = torch.ones_like(documents_BT, dtype=torch.bool)
+    is_start_BT[:, 1:] = documents_BT[:, 1:] != documents_BT[:, :-1]
+    starts = is_start_BT.flatten().nonzero()[:, 0]
+    return functional.pad(starts, (0, 1), value=documents_BT.numel()).int()
 
 
 def _attend(
@@ -52,12 +52,15 @@ def _attend(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """What transformers calls in each layer; `cu_seq_lens_q` are the boundaries. Returns (B, T, H, D), no weights."""
-    groups = query_BHTD.size(1) // key_BHTD.size(1)
-    if groups > 1:  # several heads share a key
-        key_BHTD, value_BHTD = (each.repeat_interleave(groups, dim=1) for each in (key_BHTD, value_BHTD))
-    flat = [each.transpose(1, 2).flatten(0, 1) for each in (query_BHTD, key_BHTD, value_BHTD)]
+    """Attend in one layer of transformers; `cu_seq_lens_q` are the document boundaries.
+
+    Returns the states (B, T, H, D) and no attention weights.
+    """
+    heads_per_key = query_BHTD.size(1) // key_BHTD.size(1)
+    if heads_per_key > 1:  # grouped-query attention: several heads share a key
+        key_BHTD, value_BHTD = (tensor.repeat_interleave(heads_per_key, dim=1) for tensor in (key_BHTD, value_BHTD))
+    flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query_BHTD, key_BHTD, value_BHTD)]
     ends = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
     attend: Any = varlen_attn
-    found: Tensor = attend(*flat, *ends, scale=scaling, **(CAUSAL if module.is_causal else {}))
-    return found.view(query_BHTD.size(0), -1, *found.shape[1:]), None
+    output: Tensor = attend(*flat, *ends, scale=scaling, **(CAUSAL_ARGUMENTS if module.is_causal else {}))
+    return output.view(query_BHTD.size(0), -1, *output.shape[1:]), None

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written aside, synced, renamed; the last few and the best are kept."""
+"""Atomic checkpoints: written under another name, synced, then renamed; the last few and the best are kept."""
 
 import hashlib
 import json
@@ -24,79 +24,85 @@ class Checkpoints:
         self._writing: Future[Path] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
-    def begin(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept: Collection[int] = ()) -> None:
-        """Copy the tensors, and let a thread `save` the copies while the caller goes on to change its own.
+    def start_save(
+        self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept_steps: Collection[int] = ()
+    ) -> None:
+        """Copy the tensors, and `save` the copies in a thread while the caller goes on to change its own.
 
-        Waits for the one before. What goes wrong in the thread is raised by the next `begin` or `wait`.
+        Waits for the previous save. An error in the thread is raised by the next `start_save` or `wait`.
         """
         self.wait()
         copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        # The copies are what makes it safe: the optimizer changes the tensors in place while the thread writes.
         pool = ThreadPoolExecutor(1)
-        self._writing = pool.submit(self.save, step, copies, state, kept)
-        pool.shutdown(wait=False)
+        self._writing = pool.submit(self.save, step, copies, state, kept_steps)
+        pool.shutdown(wait=False)  # no further jobs; the thread ends by itself
 
     def wait(self) -> None:
-        """Until what was begun is whole on disk."""
+        """Block until the pending checkpoint is completely on disk; raise the error of its thread, if any."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
 
-    def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept: Collection[int] = ()) -> Path:
-        """Write a checkpoint and drop those that are neither among the last nor of the steps `kept`.
+    def save(
+        self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept_steps: Collection[int] = ()
+    ) -> Path:
+        """Write a checkpoint, then drop those that are neither among the last `keep` nor of `kept_steps`.
 
-        Older ones go only when the new one is whole on disk, so a disk that fills up loses none of them.
+        Older ones are dropped only once the new one is complete on disk, so a full disk loses none of them.
         """
         target = self.folder / f"{step:09d}"
-        aside = self.folder / f".{target.name}.partial"
-        for left in self.folder.glob(".*.partial"):  # by a kill or a full disk
-            shutil.rmtree(left)
-        aside.mkdir()
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, aside / TENSORS)
-        # the digest is over the written bytes, so that a file that was cut or rotted is never loaded
-        state = {**state, "step": step, "digest": digest(aside / TENSORS)}
-        (aside / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
-        for path in (aside / TENSORS, aside / STATE, aside):
+        partial = self.folder / f".{target.name}.partial"
+        for leftover in self.folder.glob(".*.partial"):  # of a run that was killed, or of a full disk
+            shutil.rmtree(leftover)
+        partial.mkdir()
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
+        # The digest is of the written bytes, so that a truncated or corrupted file is never loaded.
+        state = {**state, "step": step, "digest": hash_file(partial / TENSORS)}
+        (partial / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
+        for path in (partial / TENSORS, partial / STATE, partial):
             fsync_path(path)
+        # Only the rename makes the checkpoint visible; syncing its parent makes the rename durable.
         shutil.rmtree(target, ignore_errors=True)
-        aside.rename(target)
+        partial.rename(target)
         fsync_path(self.folder)
-        self._drop(kept)
+        self._drop_old(kept_steps)
         return target
 
-    def steps(self) -> list[int]:
-        """Steps with a checkpoint, oldest first."""
+    def list_steps(self) -> list[int]:
+        """List the steps that have a checkpoint, oldest first."""
         return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
 
     def load(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors (on the CPU) and the state of a step, or None if it is torn."""
+        """Load the tensors (on the CPU) and the state of a step; None if the checkpoint is missing or damaged."""
         folder = self.folder / f"{step:09d}"
         try:
             state: dict[str, Any] = json.loads((folder / STATE).read_text())
-            whole = state["digest"] == digest(folder / TENSORS)
+            is_complete = state["digest"] == hash_file(folder / TENSORS)
         except (OSError, ValueError, KeyError):
             return None
-        return (load_file(folder / TENSORS), state) if whole else None
+        return (load_file(folder / TENSORS), state) if is_complete else None
 
-    def latest(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest checkpoint that is whole."""
-        for step in reversed(self.steps()):
-            if (found := self.load(step)) is not None:
-                return found
+    def load_latest(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Load the newest checkpoint that is valid; None if there is none."""
+        for step in reversed(self.list_steps()):
+            if (checkpoint := self.load(step)) is not None:
+                return checkpoint
         return None
 
     def drop_after(self, step: int) -> None:
-        """Drop all checkpoints behind a step."""
-        for later in self.steps():
-            if later > step:
-                shutil.rmtree(self.folder / f"{later:09d}")
+        """Drop all checkpoints of later steps."""
+        for later_step in self.list_steps():
+            if later_step > step:
+                shutil.rmtree(self.folder / f"{later_step:09d}")
 
-    def _drop(self, kept: Collection[int]) -> None:
-        for step in self.steps()[: -self.keep]:
-            if step not in kept:
+    def _drop_old(self, kept_steps: Collection[int]) -> None:
+        for step in self.list_steps()[: -self.keep]:
+            if step not in kept_steps:
                 shutil.rmtree(self.folder / f"{step:09d}")
 
 
-def digest(path: Path) -> str:
-    """blake2b of a file."""
+def hash_file(path: Path) -> str:
+    """Return the BLAKE2b digest of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

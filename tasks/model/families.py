@@ -1,6 +1,6 @@
-"""A transformers model of each family from its settings. One function, one family's configuration.
+"""Build a transformers model of any family from its settings: one function per family's configuration.
 
-None has dropout: a single pass over the text cannot be learnt by heart, so dropout only slows it down.
+No family has dropout: a single pass over the text cannot be memorised, so dropout only slows training down.
 """
 
 import copy
@@ -36,14 +36,17 @@ from tasks.model.vocabulary import Vocabulary
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Random weights that depend on `seed` only, whatever was drawn before; leaves torch's own randomness alone."""
+def fork_seeded_rng(seed: int) -> Iterator[None]:
+    """Seed torch's CPU generator within the block, and restore its state afterwards.
+
+    Weights made inside depend on `seed` only, whatever was drawn before.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
-def _tokens(vocabulary: Vocabulary) -> dict[str, Any]:
+def _token_arguments(vocabulary: Vocabulary) -> dict[str, Any]:
     return {
         "vocab_size": vocabulary.size,
         "pad_token_id": vocabulary.pad,
@@ -53,154 +56,158 @@ def _tokens(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _stack(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The names that all families use but GPT-2 and the encoder–decoders."""
-    layers, width, heads = settings.shape
+def _common_arguments(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Arguments under the names that all families share but GPT-2 and the encoder–decoders."""
+    num_layers, hidden_size, num_heads = settings.shape
     return {
-        "num_hidden_layers": layers,
-        "hidden_size": width,
-        "num_attention_heads": heads,
-        "max_position_embeddings": settings.context,
-        **_tokens(vocabulary),
+        "num_hidden_layers": num_layers,
+        "hidden_size": hidden_size,
+        "num_attention_heads": num_heads,
+        "max_position_embeddings": settings.max_length,
+        **_token_arguments(vocabulary),
     }
 
 
-def _bert_like(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
+def _bert_arguments(settings: Architecture, vocabulary: Vocabulary) -> dict[str, Any]:
     return {
         "intermediate_size": 4 * settings.shape[1],
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
-        **_stack(settings, vocabulary),
+        **_common_arguments(settings, vocabulary),
     }
 
 
-def _gated_width(width: int) -> int:
-    """Of a feed-forward layer with a gate: two thirds, so that its three matrices weigh as much as two of 4 × width."""
-    return -(-8 * width // 3 // 32) * 32
+def _gated_ffn_size(hidden_size: int) -> int:
+    """Width of a gated feed-forward layer, a multiple of 32.
+
+    Two thirds of 4 × hidden_size, so that its three matrices have as many weights as the two of a plain layer.
+    """
+    return -(-8 * hidden_size // 3 // 32) * 32
 
 
-def _bert(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    return BertConfig(**_bert_like(settings, vocabulary))
+def _bert_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    return BertConfig(**_bert_arguments(settings, vocabulary))
 
 
-def _roberta(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    given = _bert_like(settings, vocabulary)
-    # its first place has the number behind the padding token's
-    given["max_position_embeddings"] = settings.context + vocabulary.pad + 1
-    return RobertaConfig(type_vocab_size=1, layer_norm_eps=1e-5, **given)
+def _roberta_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    arguments = _bert_arguments(settings, vocabulary)
+    # RoBERTa counts positions from the padding token's id + 1 on.
+    arguments["max_position_embeddings"] = settings.max_length + vocabulary.pad + 1
+    return RobertaConfig(type_vocab_size=1, layer_norm_eps=1e-5, **arguments)
 
 
-def _electra(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    """The discriminator's. The generator is made from it by `electra_generator`."""
-    return ElectraConfig(embedding_size=settings.shape[1], **_bert_like(settings, vocabulary))
+def _electra_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """Configuration of the discriminator; `build_electra_generator` derives the generator's from it."""
+    return ElectraConfig(embedding_size=settings.shape[1], **_bert_arguments(settings, vocabulary))
 
 
-def electra_generator(discriminator: Any, share: float, seed: int) -> PreTrainedModel:
-    """ELECTRA's small masked language model, with `share` of the discriminator's width and its very embeddings.
+def build_electra_generator(discriminator: Any, hidden_fraction: float, seed: int) -> PreTrainedModel:
+    """Build ELECTRA's small masked language model, which shares the discriminator's embeddings.
 
-    arXiv:2003.10555, section 3.2: a quarter to a half of the width works best, and tied embeddings help.
+    Its hidden size is about `hidden_fraction` of the discriminator's, rounded to whole heads. arXiv:2003.10555,
+    section 3.2: a quarter to a half works best, and tied embeddings help.
     """
     config = copy.deepcopy(discriminator.config)
-    width_of_head = config.hidden_size // config.num_attention_heads
-    config.num_attention_heads = max(1, round(share * config.num_attention_heads))
-    config.hidden_size = config.num_attention_heads * width_of_head
+    head_size = config.hidden_size // config.num_attention_heads
+    config.num_attention_heads = max(1, round(hidden_fraction * config.num_attention_heads))
+    config.hidden_size = config.num_attention_heads * head_size
     config.intermediate_size = 4 * config.hidden_size
-    with seeded(seed):
+    with fork_seeded_rng(seed):
         generator = ElectraForMaskedLM(config)
     generator.electra.embeddings = discriminator.electra.embeddings
     generator.generator_lm_head.weight = discriminator.electra.embeddings.word_embeddings.weight
     return generator
 
 
-def _modernbert(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    """arXiv:2412.13663: rotary positions, gated layers without biases, global attention in every third layer only."""
+def _modernbert_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """ModernBERT, arXiv:2412.13663: rotary positions, gated layers without biases, every third layer global."""
     return ModernBertConfig(
         intermediate_size=3 * settings.shape[1] // 2,
         cls_token_id=vocabulary.start,
         sep_token_id=vocabulary.end,
-        **_stack(settings, vocabulary),
+        **_common_arguments(settings, vocabulary),
     )
 
 
-def _gpt2(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    layers, width, heads = settings.shape
+def _gpt2_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    num_layers, hidden_size, num_heads = settings.shape
     return GPT2Config(
-        n_layer=layers,
-        n_embd=width,
-        n_head=heads,
-        n_positions=settings.context,
-        # the same curve as GPT-2's "gelu_new", as one fused kernel instead of seven
+        n_layer=num_layers,
+        n_embd=hidden_size,
+        n_head=num_heads,
+        n_positions=settings.max_length,
+        # The same function as GPT-2's "gelu_new", as one fused kernel instead of seven.
         activation_function="gelu_pytorch_tanh",
         embd_pdrop=0.0,
         attn_pdrop=0.0,
         resid_pdrop=0.0,
         summary_first_dropout=0.0,
-        **_tokens(vocabulary),
+        **_token_arguments(vocabulary),
     )
 
 
-def _llama(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    """arXiv:2302.13971: rotary positions, root mean square norms, gated layers without biases."""
-    _, width, heads = settings.shape
+def _llama_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """LLaMA, arXiv:2302.13971: rotary positions, root mean square norms, gated layers without biases."""
+    _, hidden_size, num_heads = settings.shape
     return LlamaConfig(
-        num_key_value_heads=heads,
-        intermediate_size=_gated_width(width),
-        # at these sizes a projection of its own would be most of the model
+        num_key_value_heads=num_heads,
+        intermediate_size=_gated_ffn_size(hidden_size),
+        # At these sizes an untied vocabulary projection would be most of the model.
         tie_word_embeddings=True,
-        **_stack(settings, vocabulary),
+        **_common_arguments(settings, vocabulary),
     )
 
 
-def _t5(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    """arXiv:1910.10683, with the gated layers of version 1.1 (arXiv:2002.05202)."""
-    layers, width, heads = settings.shape
-    further: dict[str, Any] = {"decoder_start_token_id": vocabulary.pad, "n_positions": settings.context}
+def _t5_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """T5, arXiv:1910.10683, with the gated layers of version 1.1 (arXiv:2002.05202)."""
+    num_layers, hidden_size, num_heads = settings.shape
+    extra_arguments: dict[str, Any] = {"decoder_start_token_id": vocabulary.pad, "n_positions": settings.max_length}
     return T5Config(
-        num_layers=layers,
-        d_model=width,
-        num_heads=heads,
-        d_kv=width // heads,
-        d_ff=_gated_width(width),
+        num_layers=num_layers,
+        d_model=hidden_size,
+        num_heads=num_heads,
+        d_kv=hidden_size // num_heads,
+        d_ff=_gated_ffn_size(hidden_size),
         feed_forward_proj="gated-gelu",
         dropout_rate=0.0,
-        **_tokens(vocabulary),
-        **further,
+        **_token_arguments(vocabulary),
+        **extra_arguments,
     )
 
 
-def _bart(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
-    """arXiv:1910.13461."""
-    layers, width, heads = settings.shape
+def _bart_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
+    """BART, arXiv:1910.13461."""
+    num_layers, hidden_size, num_heads = settings.shape
     return BartConfig(
-        encoder_layers=layers,
-        decoder_layers=layers,
-        d_model=width,
-        encoder_attention_heads=heads,
-        decoder_attention_heads=heads,
-        encoder_ffn_dim=4 * width,
-        decoder_ffn_dim=4 * width,
-        max_position_embeddings=settings.context,
+        encoder_layers=num_layers,
+        decoder_layers=num_layers,
+        d_model=hidden_size,
+        encoder_attention_heads=num_heads,
+        decoder_attention_heads=num_heads,
+        encoder_ffn_dim=4 * hidden_size,
+        decoder_ffn_dim=4 * hidden_size,
+        max_position_embeddings=settings.max_length,
         dropout=0.0,
         decoder_start_token_id=vocabulary.end if vocabulary.end is not None else vocabulary.pad,
         forced_eos_token_id=vocabulary.end,
-        **_tokens(vocabulary),
+        **_token_arguments(vocabulary),
     )
 
 
 FAMILIES: dict[Family, tuple[type[PreTrainedModel], Callable[[Architecture, Vocabulary], PreTrainedConfig]]] = {
-    "bert": (BertForMaskedLM, _bert),
-    "roberta": (RobertaForMaskedLM, _roberta),
-    "modernbert": (ModernBertForMaskedLM, _modernbert),
-    "electra": (ElectraForPreTraining, _electra),
-    "gpt2": (GPT2LMHeadModel, _gpt2),
-    "llama": (LlamaForCausalLM, _llama),
-    "t5": (T5ForConditionalGeneration, _t5),
-    "bart": (BartForConditionalGeneration, _bart),
+    "bert": (BertForMaskedLM, _bert_config),
+    "roberta": (RobertaForMaskedLM, _roberta_config),
+    "modernbert": (ModernBertForMaskedLM, _modernbert_config),
+    "electra": (ElectraForPreTraining, _electra_config),
+    "gpt2": (GPT2LMHeadModel, _gpt2_config),
+    "llama": (LlamaForCausalLM, _llama_config),
+    "t5": (T5ForConditionalGeneration, _t5_config),
+    "bart": (BartForConditionalGeneration, _bart_config),
 }
 
 
 def build_model(settings: Architecture, vocabulary: Vocabulary, seed: int) -> PreTrainedModel:
-    """A model with random weights that depend on `seed` only."""
-    model, config = FAMILIES[settings.family]
-    with seeded(seed):
-        return model(config(settings, vocabulary))
+    """Build a model with random weights that depend on `seed` only."""
+    model_class, build_config = FAMILIES[settings.family]
+    with fork_seeded_rng(seed):
+        return model_class(build_config(settings, vocabulary))

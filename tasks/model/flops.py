@@ -1,7 +1,7 @@
-"""How many floating-point operations training needs, and how many a second a device can do.
+"""Floating-point operations that training needs, and the peak rate of a device.
 
-Model FLOPs utilisation: PaLM, arXiv:2204.02311 appendix B, with the vocabulary projection counted where tokens are
-guessed only.
+For model FLOPs utilisation as in PaLM, arXiv:2204.02311 appendix B, with the vocabulary projection counted only at
+positions where a token is predicted.
 """
 
 import time
@@ -11,8 +11,8 @@ from torch import nn
 
 from tasks.model.packed import PackedModel
 
-# dense bf16 products a second by what the GPU is called, from the makers' data sheets; longer names first
-PEAKS = {
+# Dense bf16 operations a second by a part of the GPU's name, from the makers' data sheets; longer names first.
+PEAK_FLOPS = {
     "B200": 2250e12,
     "H200": 989e12,
     "H100 PCIe": 756e12,
@@ -22,52 +22,59 @@ PEAKS = {
     "4090": 165e12,
     "L4": 121e12,
 }
-# of a matrix that is multiplied to see what a device can do
-SIDE, TRIES = {"cpu": 512, "cuda": 8192}, 5
+# Side of the square matrix whose product is timed, and how often it is.
+MATRIX_SIZE, NUM_TRIES = {"cpu": 512, "cuda": 8192}, 5
 
 
-class Flops:
-    """What one pass of a model over some tokens needs, forward and backward."""
+class TrainingFlops:
+    """Counts the operations of a model's forward and backward pass."""
 
     def __init__(self, model: PackedModel, length: int) -> None:
         config = model.module.config
         trunk, head = model.trunk, model.head
-        self.encoder = _matrices(trunk.get_encoder()) if model.reads == "pairs" else 0
-        self.decoder = _matrices(trunk.get_decoder()) if model.reads == "pairs" else _matrices(trunk)
+        self.encoder = _count_matrix_weights(trunk.get_encoder()) if model.model_kind == "encoder_decoder" else 0
+        self.decoder = (
+            _count_matrix_weights(trunk.get_decoder())
+            if model.model_kind == "encoder_decoder"
+            else _count_matrix_weights(trunk)
+        )
         self.head = 0 if head is None else head.weight.numel()
+        # queries × keys and weights × values: 2 products of 2 × hidden_size operations a token and position, times 3
+        # for the forward and the backward pass
         self.attention = 12 * int(config.num_hidden_layers) * int(config.hidden_size) * length
-        self.pairs = model.reads == "pairs"
+        self.is_encoder_decoder = model.model_kind == "encoder_decoder"
 
-    def of(self, tokens: int, guessed: float) -> float:
-        """Of a step over so many tokens, at so many of which a token is guessed.
+    def count_step(self, tokens: int, num_predictions: float) -> float:
+        """Count the operations of a step over `tokens` tokens with `num_predictions` predicted tokens.
 
-        What an objective does beside the one pass (a generator, a momentum encoder, a twin) is not counted.
+        Further passes of an objective (a generator, a momentum encoder, a second view) are not counted.
         """
-        if self.pairs:  # the decoder reads what it guesses
-            return 6 * (self.encoder * tokens + (self.decoder + self.head) * guessed) + self.attention * tokens
-        return (6 * self.decoder + self.attention) * tokens + 6 * self.head * guessed
+        # 6 operations a weight: 2 in the forward pass, 4 in the backward pass
+        if self.is_encoder_decoder:  # the decoder reads the tokens that it predicts
+            return 6 * (self.encoder * tokens + (self.decoder + self.head) * num_predictions) + self.attention * tokens
+        return (6 * self.decoder + self.attention) * tokens + 6 * self.head * num_predictions
 
 
-def _matrices(module: nn.Module) -> int:
-    """Weights that every token is multiplied with."""
-    tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    return sum(each.numel() for each in module.parameters() if each.ndim == 2 and id(each) not in tables)
+def _count_matrix_weights(module: nn.Module) -> int:
+    """Count the weights that every token is multiplied with: all matrices but embedding tables."""
+    embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
+    return sum(weight.numel() for weight in module.parameters() if weight.ndim == 2 and id(weight) not in embeddings)
 
 
-def peak(device: str, precision: str) -> float:
-    """Operations a second: the maker's for a known GPU in bf16, else those of a large product of matrices, measured."""
+def find_peak_flops(device: str, precision: str) -> float:
+    """Return a device's operations a second: the data sheet's for a known GPU in bf16, else measured on a product."""
     if device.startswith("cuda") and precision == "bf16":
         name = torch.cuda.get_device_name(device)
-        known = next((number for part, number in PEAKS.items() if part in name), None)
+        known = next((flops for part, flops in PEAK_FLOPS.items() if part in name), None)
         if known is not None:
             return known
     kind = torch.device(device).type
-    side = SIDE.get(kind, SIDE["cpu"])
+    side = MATRIX_SIZE.get(kind, MATRIX_SIZE["cpu"])
     matrix = torch.ones(side, side, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
-    return max(2 * side**3 / _seconds(matrix) for _ in range(TRIES))
+    return max(2 * side**3 / _time_product(matrix) for _ in range(NUM_TRIES))
 
 
-def _seconds(matrix: torch.Tensor) -> float:
+def _time_product(matrix: torch.Tensor) -> float:
     began = time.perf_counter()
-    (matrix @ matrix)[0, 0].item()  # waits for it
+    (matrix @ matrix)[0, 0].item()  # waits until the GPU is done
     return time.perf_counter() - began

@@ -1,28 +1,30 @@
-"""How far each parameter is from a model's output."""
+"""Learning rates that decay from a model's output towards its input (arXiv:1801.06146)."""
 
 import re
 
 from torch import Tensor, nn
 
-# layers of all families: bert.encoder.layer.3., transformer.h.3., model.layers.3., decoder.block.3.
+# the layer's index in the parameter names of all families: bert.encoder.layer.3., transformer.h.3., model.layers.3.,
+# decoder.block.3.
 LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
 
 
-def rates(model: nn.Module, decay: float) -> dict[Tensor, float]:
-    """What each parameter's learning rate is multiplied with: `decay` once for each layer that lies behind it.
+def compute_rate_factors(model: nn.Module, decay: float) -> dict[Tensor, float]:
+    """Return each parameter's learning rate factor: `decay` to the power of the layers between it and the output.
 
-    Embeddings lie below the first layer, heads and last norms above the last one. The halves of an encoder–decoder are
-    counted alike.
+    Embeddings lie below the first layer, heads and last norms above the last one. The encoder and the decoder of an
+    encoder–decoder are counted from their own ends.
     """
-    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
-    found = {name: LAYER.search(f".{name}") for name, _ in model.named_parameters()}
-    top = 1 + max((int(match[1]) for match in found.values() if match), default=-1)
-    result: dict[Tensor, float] = {}
+    # by identity: tied embeddings may be listed under the name of the head
+    embeddings = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
+    matches = {name: LAYER.search(f".{name}") for name, _ in model.named_parameters()}
+    num_layers = 1 + max((int(match[1]) for match in matches.values() if match), default=-1)
+    factors: dict[Tensor, float] = {}
     for name, parameter in model.named_parameters():
-        match = found[name]
+        match = matches[name]
         if match is not None:
-            above = top - int(match[1])
+            layers_above = num_layers - int(match[1])
         else:
-            above = top + 1 if id(parameter) in tables or "embed" in name else 0
-        result[parameter] = decay**above
-    return result
+            layers_above = num_layers + 1 if id(parameter) in embeddings or "embed" in name else 0
+        factors[parameter] = decay**layers_above
+    return factors

@@ -1,6 +1,6 @@
 """A transformers model as objectives see it: packed rows go in, hidden states and losses come out.
 
-Shape suffixes: B rows, T places in a row (S in a source's), D width, N predicted places, V vocabulary.
+Shape suffixes: B rows, T positions in a row (S in a source's row), D hidden size, N predicted positions, V vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,40 +14,40 @@ from transformers import PreTrainedModel
 
 from tasks.errors import StageFailure
 from tasks.model import attention
-from tasks.model.architecture import Reads
+from tasks.model.architecture import ModelKind
 from tasks.model.hardware import Hardware
 from tasks.model.projection import linear_cross_entropy
 
 
-def _roberta(module: Any, hidden_ND: Tensor) -> Tensor:
+def _roberta_transform(module: Any, hidden_ND: Tensor) -> Tensor:
     head = module.lm_head
     transformed: Tensor = head.layer_norm(functional.gelu(head.dense(hidden_ND)))
     return transformed
 
 
-def _t5(module: Any, hidden_ND: Tensor) -> Tensor:
+def _t5_transform(module: Any, hidden_ND: Tensor) -> Tensor:
     config = module.config
-    # older releases of transformers scale exactly when they tie
+    # older releases of transformers scale if and only if the embeddings are tied
     scaled = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
     return hidden_ND * config.d_model**-0.5 if scaled else hidden_ND
 
 
-# what stands between the last hidden states and the vocabulary projection: only predicted places need it
-TRANSFORMS: dict[str, Callable[[Any, Tensor], Tensor]] = {
+# The layers between the last hidden states and the vocabulary projection: only predicted positions need them.
+HEAD_TRANSFORMS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "bert": lambda module, hidden: module.cls.predictions.transform(hidden),
-    "roberta": _roberta,
+    "roberta": _roberta_transform,
     "modernbert": lambda module, hidden: module.head(hidden),
     "electra": lambda module, hidden: module.generator_predictions(hidden),
-    "t5": _t5,
+    "t5": _t5_transform,
 }
 
 
-def document_mask(documents_BT: Tensor, *, causal: bool) -> Tensor:
-    """Who may look at whom: (B, 1, T, T), True within one document, and with `causal` only at what came before.
+def make_document_mask(documents_BT: Tensor, *, causal: bool) -> Tensor:
+    """Return the attention mask (B, 1, T, T): True within one document, with `causal` only towards earlier positions.
 
-    transformers separates packed documents by itself for causal models only, and only if it can tell them from the
-    position ids; a mask of four dimensions is taken as it is by every model. Padding is a document of its own, so no
-    row of the mask is empty and no softmax becomes NaN.
+    transformers separates packed documents by itself for causal models only, and only if the position ids show them;
+    every model takes a mask of four dimensions as it is. Padding is a document of its own, so no row of the mask is
+    empty and no softmax becomes NaN.
     """
     mask_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
     if causal:
@@ -55,139 +55,145 @@ def document_mask(documents_BT: Tensor, *, causal: bool) -> Tensor:
     return mask_BTT[:, None]
 
 
-def source_mask(documents_BT: Tensor, sources_BS: Tensor) -> Tensor:
-    """At which places of the source a target may look: (B, 1, T, S), True in the source of its own document.
+def make_source_mask(documents_BT: Tensor, sources_BS: Tensor) -> Tensor:
+    """Return the cross-attention mask (B, 1, T, S): True from a target to the source of its own document.
 
-    Padding may look at everything, since the source need not have any; its states reach no loss.
+    Padding attends to everything, since the source may have no padding; its states reach no loss.
     """
     mask_BTS = (documents_BT[:, :, None] == sources_BS[:, None, :]) | (documents_BT < 0)[:, :, None]
     return mask_BTS[:, None]
 
 
-def _whole(documents_BT: Tensor, positions_BT: Tensor) -> bool:
-    """Whether each row is one document, and there is a gain in knowing it: a GPU would have to be waited for."""
+def _is_single_document(documents_BT: Tensor, positions_BT: Tensor) -> bool:
+    """Return whether each row is a single document; always False on a GPU, where asking would wait for the device."""
     if documents_BT.is_cuda or documents_BT.any():
         return False
-    places_T = torch.arange(positions_BT.size(1))
-    return bool((positions_BT == places_T).all())
+    expected_T = torch.arange(positions_BT.size(1))
+    return bool((positions_BT == expected_T).all())
 
 
-def near_mask(length: int, most: int, device: torch.device) -> Tensor:
-    """Which places of a row are at most so many apart: (T, T)."""
-    places_T = torch.arange(length, device=device)
-    near_TT: Tensor = (places_T[:, None] - places_T[None, :]).abs() <= most
-    return near_TT
+def make_local_mask(length: int, max_distance: int, device: torch.device) -> Tensor:
+    """Return the mask (T, T) of positions that are at most `max_distance` apart."""
+    positions_T = torch.arange(length, device=device)
+    mask_TT: Tensor = (positions_T[:, None] - positions_T[None, :]).abs() <= max_distance
+    return mask_TT
 
 
 class PackedModel:
     """Wraps a transformers model for rows that hold several documents each."""
 
-    def __init__(self, module: PreTrainedModel, reads: Reads) -> None:
+    def __init__(self, module: PreTrainedModel, model_kind: ModelKind) -> None:
         self.module = module
-        self.reads = reads
+        self.model_kind = model_kind
         self.family = str(module.config.model_type)
         self.compiled = False
         self.trunk: Any = module.base_model
         self.head: nn.Linear | None = module.get_output_embeddings()  # type: ignore[no-untyped-call]
-        # BART's bias is a buffer, and zero in almost every checkpoint: then it costs nothing
-        shifts = getattr(module, "final_logits_bias", None)
-        self.shifts = shifts is not None and bool(shifts.any())
-        # RoBERTa numbers its places from the padding token's number on
-        self.first_place = module.config.pad_token_id + 1 if self.family == "roberta" else 0
+        # BART's bias is a buffer, and zero in almost every checkpoint: then it is not added
+        logits_bias = getattr(module, "final_logits_bias", None)
+        self.has_logits_bias = logits_bias is not None and bool(logits_bias.any())
+        # RoBERTa counts positions from the padding token's id + 1 on
+        self.position_offset = module.config.pad_token_id + 1 if self.family == "roberta" else 0
 
-    def suit(self, hardware: Hardware) -> None:
-        """Attend and compile as is best for the hardware; the result is the same but for rounding."""
+    def configure_for(self, hardware: Hardware) -> None:
+        """Choose attention and compilation for the hardware; results differ by rounding only."""
         if hardware.attention == "varlen":
-            attention.use_varlen(self.module)
+            attention.enable_varlen_attention(self.module)
         self.compiled = hardware.compiles
         if self.compiled:
             self.trunk.compile()
 
-    def hidden(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Last hidden states (B, T, D) of rows given as `tokens`, `positions` and `documents`, each (B, T).
+    def compute_hidden(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the last hidden states (B, T, D) of rows given as `tokens`, `positions` and `documents`, each (B, T).
 
-        Of an encoder–decoder these are the source; what it is to write are `targets` (negative where nothing is),
-        `decoder_positions` and `decoder_documents`, and the states are the decoder's. `types`, if there, are BERT's
+        For an encoder–decoder these are the source; the target is given as `targets` (negative where there is none),
+        `decoder_positions` and `decoder_documents`, and the states are the decoder's. The optional `types` are BERT's
         token types.
         """
-        if self.reads == "pairs":
-            return self._decoded(batch)
-        given: dict[str, Any] = {"token_type_ids": batch["types"]} if "types" in batch else {}
-        if self.reads == "left":
-            given["use_cache"] = False
-        given |= self._separated(batch["documents"], batch["positions"])
-        positions = batch["positions"] + self.first_place
-        states: Tensor = self.trunk(input_ids=batch["tokens"], position_ids=positions, **given).last_hidden_state
+        if self.model_kind == "encoder_decoder":
+            return self._run_encoder_decoder(batch)
+        arguments: dict[str, Any] = {"token_type_ids": batch["types"]} if "types" in batch else {}
+        if self.model_kind == "decoder":
+            arguments["use_cache"] = False
+        arguments |= self._attention_arguments(batch["documents"], batch["positions"])
+        positions = batch["positions"] + self.position_offset
+        states: Tensor = self.trunk(input_ids=batch["tokens"], position_ids=positions, **arguments).last_hidden_state
         return states
 
-    def _separated(self, documents_BT: Tensor, positions_BT: Tensor) -> dict[str, Any]:
-        """What keeps documents apart: where they end, or a mask."""
-        # asked of the module, as a copy of it attends in the same way
-        if self.module.config._attn_implementation == attention.NAME:  # noqa: SLF001 - there is no public way to ask
-            return {"cu_seq_lens_q": attention.boundaries(documents_BT), "max_length_q": documents_BT.size(1)}
-        if self.family != "modernbert" and _whole(documents_BT, positions_BT):
+    def _attention_arguments(self, documents_BT: Tensor, positions_BT: Tensor) -> dict[str, Any]:
+        """Return the model's arguments that separate documents: their boundaries, or a mask."""
+        # read from the module's configuration, so that it also holds for copies of the module
+        if self.module.config._attn_implementation == attention.VARLEN_ATTENTION:  # noqa: SLF001 - there is no public way to ask
+            return {
+                "cu_seq_lens_q": attention.find_document_boundaries(documents_BT),
+                "max_length_q": documents_BT.size(1),
+            }
+        if self.family != "modernbert" and _is_single_document(documents_BT, positions_BT):
             return {"attention_mask": None}
-        mask = document_mask(documents_BT, causal=self.reads == "left")
+        # ModernBERT takes one mask for its global layers and one for its local ones
+        mask = make_document_mask(documents_BT, causal=self.model_kind == "decoder")
         if self.family != "modernbert":
             return {"attention_mask": mask}
-        near = near_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
-        return {"attention_mask": {"full_attention": mask, "sliding_attention": mask & near}}
+        local_mask = make_local_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
+        return {"attention_mask": {"full_attention": mask, "sliding_attention": mask & local_mask}}
 
-    def _decoded(self, batch: Mapping[str, Tensor]) -> Tensor:
+    def _run_encoder_decoder(self, batch: Mapping[str, Tensor]) -> Tensor:
         sources, documents, positions = batch["documents"], batch["decoder_documents"], batch["decoder_positions"]
-        # each token is guessed from those before it in its document, the first from the model's start token
-        before = batch["targets"].roll(1, dims=1).clamp_min(0)
-        tokens = torch.where(positions == 0, self.module.config.decoder_start_token_id, before)
+        # each token is predicted from those before it in its document, the first from the model's start token
+        previous = batch["targets"].roll(1, dims=1).clamp_min(0)
+        tokens = torch.where(positions == 0, self.module.config.decoder_start_token_id, previous)
+        # Encoder and decoder are called one by one: the model itself would use the encoder's mask for cross-attention
+        # too, which needs one from targets to sources.
         encoder, decoder = self.trunk.get_encoder(), self.trunk.get_decoder()
-        with _restarting(encoder, batch["positions"]):
-            mask = document_mask(sources, causal=False)
+        with _override_positions(encoder, batch["positions"]):
+            mask = make_document_mask(sources, causal=False)
             encoded = encoder(input_ids=batch["tokens"], attention_mask=mask).last_hidden_state
-        with _restarting(decoder, positions):
+        with _override_positions(decoder, positions):
             states: Tensor = decoder(
                 input_ids=tokens,
-                attention_mask=document_mask(documents, causal=True),
+                attention_mask=make_document_mask(documents, causal=True),
                 encoder_hidden_states=encoded,
-                encoder_attention_mask=source_mask(documents, sources),
+                encoder_attention_mask=make_source_mask(documents, sources),
                 use_cache=False,
             ).last_hidden_state
         return states
 
-    def token_loss(self, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
-        """Sum of the cross entropies over the targets that are not negative.
+    def compute_token_loss(self, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
+        """Return the sum of the cross entropies over the targets that are not negative.
 
-        Raises StageFailure for a model that guesses no tokens.
+        Raises StageFailure for a model that predicts no tokens.
         """
         if self.head is None:
             raise StageFailure(
-                f"family {self.family} tells replaced tokens from original ones and guesses none",
+                f"family {self.family} tells replaced tokens from original ones and predicts none",
                 "Set pretrain.architecture.family to another, or pretrain.objective.kind to replaced_token_detection",
             )
-        bias = self.module.get_buffer("final_logits_bias")[0] if self.shifts else self.head.bias
+        bias = self.module.get_buffer("final_logits_bias")[0] if self.has_logits_bias else self.head.bias
         return linear_cross_entropy(
             self.transform(hidden_ND), self.head.weight, bias, targets_N, compiled=self.compiled
         )
 
     def transform(self, hidden_ND: Tensor) -> Tensor:
-        """What the vocabulary projection gets."""
-        transform = TRANSFORMS.get(self.family)
+        """Apply the layers between the last hidden states and the vocabulary projection."""
+        transform = HEAD_TRANSFORMS.get(self.family)
         return hidden_ND if transform is None else transform(self.module, hidden_ND)
 
 
 @contextmanager
-def _restarting(stack: nn.Module, positions_BT: Tensor) -> Iterator[None]:
-    """BART numbers the places of a row by itself; within this they are those given, which restart in each document.
+def _override_positions(stack: nn.Module, positions_BT: Tensor) -> Iterator[None]:
+    """Make BART use `positions_BT`, which restart in each document; it would count the positions of the whole row.
 
-    T5 has no table of places: it knows distances only, and those within a document are right.
+    T5 needs nothing: it has relative positions only, and those within a document are right.
     """
     table = getattr(stack, "embed_positions", None)
     if table is None:
         yield
         return
 
-    def replaced(table: Any, _given: Any, _made: Any) -> Tensor:
+    def embed_positions(table: Any, _inputs: Any, _output: Any) -> Tensor:
         return functional.embedding(positions_BT + table.offset, table.weight)
 
-    hook = table.register_forward_hook(replaced)
+    hook = table.register_forward_hook(embed_positions)
     try:
         yield
     finally:

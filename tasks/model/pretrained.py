@@ -1,4 +1,4 @@
-"""An existing model to go on from, checked against the settings before anything is trained."""
+"""Load an existing model to continue from, checked against the settings before anything is trained."""
 
 from pathlib import Path
 from typing import Any
@@ -9,89 +9,98 @@ from transformers.utils import logging
 
 from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
-from tasks.model.families import FAMILIES, seeded
+from tasks.model.families import FAMILIES, fork_seeded_rng
 from tasks.model.vocabulary import Vocabulary
-from tasks.model.vocabulary_transfer import Parts, parts_of, revocabulary
+from tasks.model.vocabulary_transfer import TokenParts, map_to_old_tokens, replace_vocabulary
 
-# what stands behind the last hidden states: it begins at random when the folder has none
-HEADS = ("cls.", "lm_head.", "head.", "decoder.bias", "discriminator_predictions.", "final_logits_bias")
+# parameters behind the last hidden states: they begin at random when the folder has none
+HEAD_PREFIXES = ("cls.", "lm_head.", "head.", "decoder.bias", "discriminator_predictions.", "final_logits_bias")
 
 
-def load(folder: Path, settings: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int) -> PreTrainedModel:
-    """The model of a transformers folder with the vocabulary of `tokenizer`, in float32 on the CPU, without dropout.
+def load_pretrained(
+    folder: Path, settings: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int
+) -> PreTrainedModel:
+    """Load a transformers folder with the vocabulary of `tokenizer`, in float32 on the CPU, without dropout.
 
-    Raises StageFailure when it is not the model that the settings describe.
+    `vocabulary` is that of `tokenizer`; `seed` decides the weights of a missing head. Raises StageFailure when it is
+    not the model that the settings describe.
     """
-    config = _config(folder)
-    _check(folder, config, settings)
-    parts = _parts(folder, config, tokenizer, vocabulary)
+    config = _read_config(folder)
+    _check_architecture(folder, config, settings)
+    parts = _match_tokens(folder, config, tokenizer, vocabulary)
+    # dropout is off in all models here, whatever the folder's configuration says
     for name, value in config.to_dict().items():
         if "drop" in name and isinstance(value, float):
             setattr(config, name, 0.0)
-    module = _weights(folder, config, settings, seed)
-    revocabulary(module, parts)
-    _rename(folder, module, parts, vocabulary)
+    module = _load_weights(folder, config, settings, seed)
+    replace_vocabulary(module, parts)
+    _set_special_tokens(folder, module, parts, vocabulary)
     return module
 
 
-def _config(folder: Path) -> PreTrainedConfig:
+def _read_config(folder: Path) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise _unfit(folder, f"cannot be read: {error}", "Give a folder that save_pretrained wrote") from error
+        raise _folder_error(folder, f"cannot be read: {error}", "Give a folder that save_pretrained wrote") from error
     return config
 
 
-def _unfit(folder: Path, why: str, mend: str) -> StageFailure:
-    return StageFailure(f"pretrain.start_from.folder {folder} {why}", mend)
+def _folder_error(folder: Path, problem: str, hint: str) -> StageFailure:
+    return StageFailure(f"pretrain.start_from.folder {folder} {problem}", hint)
 
 
-def _check(folder: Path, config: Any, settings: Architecture) -> None:
+def _check_architecture(folder: Path, config: Any, settings: Architecture) -> None:
     if config.model_type != settings.family:
-        mend = f"Set pretrain.architecture.family to {config.model_type}"
+        hint = f"Set pretrain.architecture.family to {config.model_type}"
         if config.model_type not in FAMILIES:
-            mend = f"Give a model of one of {', '.join(FAMILIES)}"
-        raise _unfit(folder, f"is a {config.model_type}, and not a {settings.family}", mend)
-    names = ("layers", "width", "heads")
-    found = (config.num_hidden_layers, config.hidden_size, config.num_attention_heads)
-    for name, has, asked in zip(names, found, settings.shape, strict=True):
-        if has != asked:
-            raise _unfit(folder, f"has {has} {name}, and not {asked}", f"Set pretrain.architecture.{name} to {has}")
-    most = getattr(config, "max_position_embeddings", settings.context)
-    most -= config.pad_token_id + 1 if settings.family == "roberta" else 0
-    if most < settings.context:
-        mend = f"Lower pretrain.architecture.context to {most} or less"
-        raise _unfit(folder, f"can read {most} tokens at once, and not {settings.context}", mend)
+            hint = f"Give a model of one of {', '.join(FAMILIES)}"
+        raise _folder_error(folder, f"is a {config.model_type}, and not a {settings.family}", hint)
+    names = ("num_layers", "hidden_size", "num_heads")
+    sizes = (config.num_hidden_layers, config.hidden_size, config.num_attention_heads)
+    for name, value, expected in zip(names, sizes, settings.shape, strict=True):
+        if value != expected:
+            raise _folder_error(
+                folder, f"has {name} {value}, and not {expected}", f"Set pretrain.architecture.{name} to {value}"
+            )
+    max_length = getattr(config, "max_position_embeddings", settings.max_length)
+    # RoBERTa's table has unused rows for the ids up to the padding token's
+    max_length -= config.pad_token_id + 1 if settings.family == "roberta" else 0
+    if max_length < settings.max_length:
+        hint = f"Lower pretrain.architecture.max_length to {max_length} or less"
+        raise _folder_error(folder, f"can read {max_length} tokens at once, and not {settings.max_length}", hint)
 
 
-def _parts(folder: Path, config: Any, tokenizer: Path, vocabulary: Vocabulary) -> Parts:
+def _match_tokens(folder: Path, config: Any, tokenizer: Path, vocabulary: Vocabulary) -> TokenParts:
     if (folder / "tokenizer.json").exists():
-        parts = parts_of(folder, tokenizer)
+        parts = map_to_old_tokens(folder, tokenizer)
     else:
-        parts = [[number] for number in range(vocabulary.size)]
+        parts = [[token_id] for token_id in range(vocabulary.size)]
         if vocabulary.size != config.vocab_size:
             sizes = f"{config.vocab_size} embeddings, and the tokens have {vocabulary.size}"
-            raise _unfit(folder, f"has {sizes}", "Put its tokenizer.json and tokenizer_config.json into the folder")
-    if max(number for each in parts for number in each) >= config.vocab_size:
-        raise _unfit(
-            folder, f"has {config.vocab_size} embeddings, fewer than its tokenizer has tokens", "Export it anew"
+            raise _folder_error(
+                folder, f"has {sizes}", "Put its tokenizer.json and tokenizer_config.json into the folder"
+            )
+    if max(old_id for old_ids in parts for old_id in old_ids) >= config.vocab_size:
+        raise _folder_error(
+            folder, f"has {config.vocab_size} embeddings, fewer than its tokenizer has tokens", "Export it again"
         )
     if config.model_type == "roberta" and vocabulary.pad != config.pad_token_id:
-        raise _unfit(
+        raise _folder_error(
             folder,
-            f"counts its places from the padding token's number {config.pad_token_id} on, and that of the tokens is "
+            f"counts its positions from the padding token's id {config.pad_token_id} on, and that of the tokens is "
             f"{vocabulary.pad}",
             "Set tokenize.tokenizer to the same folder",
         )
     return parts
 
 
-def _weights(folder: Path, config: PreTrainedConfig, settings: Architecture, seed: int) -> PreTrainedModel:
-    model: Any = FAMILIES[settings.family][0]
+def _load_weights(folder: Path, config: PreTrainedConfig, settings: Architecture, seed: int) -> PreTrainedModel:
+    model_class: Any = FAMILIES[settings.family][0]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would fill the log of the run
     try:
-        with seeded(seed):
-            module, told = model.from_pretrained(
+        with fork_seeded_rng(seed):
+            module, loading_info = model_class.from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -101,20 +110,21 @@ def _weights(folder: Path, config: PreTrainedConfig, settings: Architecture, see
                 use_safetensors=True,
             )
     except (OSError, ValueError, RuntimeError) as error:
-        raise _unfit(folder, f"cannot be loaded: {error}", "Give a folder that save_pretrained wrote") from error
-    missing = sorted(name for name in told["missing_keys"] if not name.startswith(HEADS))
+        raise _folder_error(folder, f"cannot be loaded: {error}", "Give a folder that save_pretrained wrote") from error
+    missing = sorted(name for name in loading_info["missing_keys"] if not name.startswith(HEAD_PREFIXES))
     if missing:
-        raise _unfit(folder, f"lacks {len(missing)} weights, the first is {missing[0]}", "Give a whole model")
+        raise _folder_error(folder, f"lacks {len(missing)} weights, the first is {missing[0]}", "Give a complete model")
     loaded: PreTrainedModel = module
     return loaded
 
 
-def _rename(folder: Path, module: PreTrainedModel, parts: Parts, vocabulary: Vocabulary) -> None:
-    """The special tokens have new numbers."""
+def _set_special_tokens(folder: Path, module: PreTrainedModel, parts: TokenParts, vocabulary: Vocabulary) -> None:
+    """Write the special tokens' new ids into the model's configuration."""
     config: Any = module.config
     start = getattr(config, "decoder_start_token_id", None)
     config.pad_token_id, config.bos_token_id, config.eos_token_id = vocabulary.pad, vocabulary.start, vocabulary.end
+    # an encoder–decoder's start token must be one whose embedding was kept as it is
     if start is not None:
         if [start] not in parts:
-            raise _unfit(folder, f"begins to write with token {start}, which the tokens lack", "Add it to them")
+            raise _folder_error(folder, f"begins to write with token {start}, which the tokens lack", "Add it to them")
         config.decoder_start_token_id = parts.index([start])

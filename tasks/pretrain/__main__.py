@@ -1,9 +1,9 @@
 """The trainer's own process: `python -m tasks.pretrain job.json`. Needs torch and transformers, and no Prefect.
 
 The job: {"settings": {…}, "tokens": [folders], "scratch": folder, "export": folder, "lineage": [manifests]}; without
-`export` nothing but the counts comes out. Started again after any end, it goes on from the last checkpoint. Lines of
-JSON on standard output tell how far it is; with `--attached` it ends when standard input does. Exit codes: 0 done, 1 a
-bug, 3 a clear failure, 75 stopped, go on later.
+`export` nothing but the counts comes out. Started again after any end, it resumes from the last checkpoint. Lines of
+JSON on standard output report its progress; with `--attached` it ends when standard input does. Exit codes: 0 done, 1 a
+bug, 3 a failure that is explained, 75 stopped, to be resumed.
 
 With several GPUs, or `TEXTMILL_RANKS=N`, it becomes `torchrun` with a process (rank) each. Several nodes:
 `torchrun --nnodes N --nproc-per-node GPUS --rdzv-backend c10d --rdzv-endpoint HOST:PORT -m tasks.pretrain job.json` on
@@ -22,144 +22,157 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import HINTS, StageFailure
-from tasks.model.hardware import num_ranks, probe
-from tasks.model.onnx import check_packages
-from tasks.pretrain.distributed.ranks import joined
+from tasks.model.hardware import count_ranks, detect_hardware
+from tasks.model.onnx import check_onnx_packages
+from tasks.pretrain.distributed.ranks import join_ranks
 from tasks.pretrain.distributed.sharding import is_sharded
-from tasks.pretrain.export.export import export, parameters
-from tasks.pretrain.monitoring.throughput import Speed
-from tasks.pretrain.monitoring.wandb_tracking import Tracking
+from tasks.pretrain.export.export import count_parameters, export_model
+from tasks.pretrain.monitoring.metrics import StepMetrics
+from tasks.pretrain.monitoring.throughput import Throughput
+from tasks.pretrain.monitoring.wandb_tracking import WandbRun
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.loop import Line, Training, train
-from tasks.pretrain.training.out_of_memory import is_about_memory, out_of_memory
-from tasks.pretrain.watchdog import Stop, alive, alone, asleep
+from tasks.pretrain.training.loop import Training, train
+from tasks.pretrain.training.out_of_memory import describe_out_of_memory, is_out_of_memory
+from tasks.pretrain.watchdog import StopRequest, exclusive_lock, reset_watchdog, stop_watchdog
 
-FAILED, STOPPED = 3, 75
-TOLD_EVERY_SECONDS = 0.5
+EXIT_FAILED, EXIT_STOPPED = 3, 75
+REPORT_INTERVAL = 0.5  # seconds
 
 
-def tell(**words: Any) -> None:
-    """One line for the parent, or for the person who started it."""
+def emit_message(**message: Any) -> None:
+    """Write one line of JSON for the parent, or for the person who started the process."""
     try:
-        print(json.dumps(words), flush=True)
+        print(json.dumps(message), flush=True)
     except BrokenPipeError:  # the parent is dead: what counts now is the checkpoint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Teller:
-    """Measures each step, and tells of steps, not more often than anyone can read."""
+class ProgressReporter:
+    """Measures and tracks each step, and reports steps, but not more often than a person can read."""
 
-    def __init__(self, speed: Speed, tracking: Tracking) -> None:
-        self.speed, self.tracking = speed, tracking
-        self.told = 0.0
+    def __init__(self, throughput: Throughput, wandb_run: WandbRun) -> None:
+        self.throughput, self.wandb_run = throughput, wandb_run
+        self.reported_at = 0.0
 
-    def __call__(self, run: Training, line: Line) -> None:
-        alive()
-        tokens, seconds = run.spent.tokens - self.speed.tokens, run.spent.seconds - self.speed.seconds
-        self.tracking.add(line, self.speed.add(run.step, tokens, run.num_guesses, seconds))
+    def __call__(self, run: Training, metrics: StepMetrics) -> None:
+        reset_watchdog()
+        num_tokens = run.usage.tokens - self.throughput.tokens
+        seconds = run.usage.seconds - self.throughput.seconds
+        self.wandb_run.log(metrics, self.throughput.add(run.step, num_tokens, run.num_predictions, seconds))
         while run.notes:
-            tell(note=run.notes.pop(0))
-        if time.monotonic() - self.told >= TOLD_EVERY_SECONDS or run.done or "validation_loss" in line:
-            self.told = time.monotonic()
-            words = {"step": run.step, "steps": run.settings.num_steps, "loss": line["loss"]}
-            words |= {"rate": self.speed.rate, "mfu": self.speed.mfu}
-            tell(**words, **{name: line[name] for name in line if name == "validation_loss"})
+            emit_message(note=run.notes.pop(0))
+        if time.monotonic() - self.reported_at >= REPORT_INTERVAL or run.is_done or "validation_loss" in metrics:
+            self.reported_at = time.monotonic()
+            message = {"step": run.step, "steps": run.settings.num_steps, "loss": metrics["loss"]}
+            message |= {"rate": self.throughput.tokens_per_second, "mfu": self.throughput.mfu}
+            emit_message(**message, **{name: metrics[name] for name in metrics if name == "validation_loss"})
 
 
-def counts(run: Training, speed: Speed) -> dict[str, Any]:
-    """What the run was and how fast: for the manifest, not for the files."""
-    judged = [line["validation_loss"] for line in run.metrics.lines if "validation_loss" in line]
-    spent = run.spent
-    cpu_seconds = spent.cpu_seconds * run.ranks.count  # of all ranks, which do the same work
+def collect_counts(run: Training, throughput: Throughput) -> dict[str, Any]:
+    """Collect facts about the run and its speed: for the manifest, not for the artifact's files."""
+    records, usage = run.metrics.records, run.usage
+    validation_losses = [record["validation_loss"] for record in records if "validation_loss" in record]
+    cpu_seconds = usage.cpu_seconds * run.ranks.world_size  # of all ranks, which do the same work
     return {
-        "parameters": parameters(run),
+        "parameters": count_parameters(run),
         "steps": run.step,
         "tokens": run.tokens,
-        "rows": len(run.corpus),
-        "epochs": round(run.corpus.epochs(run.first_slot), 3),
-        "loss": {"first": run.metrics.lines[0]["loss"], "last": run.metrics.lines[-1]["loss"]},
-        "validation_loss": {"first": judged[0], "last": judged[-1], "best": min(judged)} if judged else None,
-        "tokens_per_second": round(spent.tokens / spent.seconds, 1) if spent.seconds else None,
-        "tokens_per_cpu_second": round(spent.tokens / cpu_seconds, 1) if cpu_seconds else None,
-        "mfu": round(speed.mfu, 4),
-        "training_seconds": round(spent.seconds, 2),
+        "rows": len(run.data),
+        "epochs": round(run.data.num_epochs(run.next_sample), 3),
+        "loss": {"first": records[0]["loss"], "last": records[-1]["loss"]},
+        "validation_loss": {
+            "first": validation_losses[0],
+            "last": validation_losses[-1],
+            "best": min(validation_losses),
+        }
+        if validation_losses
+        else None,
+        "tokens_per_second": round(usage.tokens / usage.seconds, 1) if usage.seconds else None,
+        "tokens_per_cpu_second": round(usage.tokens / cpu_seconds, 1) if cpu_seconds else None,
+        "mfu": round(throughput.mfu, 4),
+        "training_seconds": round(usage.seconds, 2),
         "resumed_at": run.resumed_at,
-        "ranks": run.ranks.count,
-        "troubles": run.troubles.as_line(),
-        **run.hardware.as_counts(),
+        "ranks": run.ranks.world_size,
+        "troubles": run.anomalies.as_metrics(),
+        **run.hardware.as_dict(),
     }
 
 
-def work(job: dict[str, Any], stop: Stop) -> int:
+def run_job(job: dict[str, Any], stop: StopRequest) -> int:
     """Train and export. Returns the exit code."""
-    hardware = probe()
-    hardware.apply()
+    hardware = detect_hardware()
+    hardware.configure_process()
     scratch = Path(job["scratch"])
-    alive()
-    with joined(hardware.device) as ranks, alone(scratch) if ranks.leads else nullcontext():
-        ranks.wait()  # the first holds the lock for all
+    reset_watchdog()
+    with join_ranks(hardware.device) as ranks, exclusive_lock(scratch) if ranks.is_leader else nullcontext():
+        # the leader holds the lock for all: the others wait until it has it
+        ranks.barrier()
         settings = Pretrain.model_validate(job["settings"])
         if settings.onnx != "none":
-            check_packages()
+            check_onnx_packages()
         run = Training(settings, list(map(Path, job["tokens"])), scratch, hardware, ranks)
         seconds = float(os.environ.get("TEXTMILL_CHECKPOINT_SECONDS", "60"))
         try:
-            if ranks.leads:
-                code = lead(run, job, stop, seconds)
+            if ranks.is_leader:
+                code = run_rank_zero(run, job, stop, seconds)
             else:
-                code = 0 if train(run, report=lambda *_: alive(), stopped=stop, seconds=seconds) else STOPPED
+                is_done = train(run, report=lambda *_: reset_watchdog(), stopped=stop, seconds=seconds)
+                code = 0 if is_done else EXIT_STOPPED
         except (RuntimeError, MemoryError) as error:
-            if not is_about_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            error.__traceback__ = None  # its frames hold what fills the memory
-            raise out_of_memory(error, run) from error
-    asleep()
+            # its frames hold the tensors that fill the memory, and the search for a batch that fits needs that memory
+            error.__traceback__ = None
+            raise describe_out_of_memory(error, run) from error
+    stop_watchdog()
     return code
 
 
-def lead(run: Training, job: dict[str, Any], stop: Stop, seconds: float) -> int:
-    """What the first rank does, or the only one: it also tells, and exports. Returns the exit code."""
+def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds: float) -> int:
+    """Train as the first rank, or the only one: it also reports, and exports. Returns the exit code."""
     if run.resumed_at:
-        tell(note=f"goes on from the checkpoint of step {run.resumed_at}")
-    tell(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.parent}")
+        emit_message(note=f"resumes from the checkpoint of step {run.resumed_at}")
+    emit_message(note=f"TensorBoard: tensorboard --logdir {run.metrics.events.folder}")
     scratch = Path(job["scratch"])
-    tracking = Tracking(scratch, run.settings.semantic())
-    speed = Speed(scratch, run.step, run.model, run.settings.length, run.hardware, run.ranks.count)
-    speed.begin()
-    whole = train(run, report=Teller(speed, tracking), stopped=stop, seconds=seconds)
-    tracking.end(0 if whole else STOPPED)
-    if not whole:
-        tell(stopped=stop.why or "a signal to another rank", step=run.step)
-        return STOPPED
-    alive()
-    done = counts(run, speed)
+    wandb_run = WandbRun(scratch, run.settings.semantic())
+    settings, hardware = run.settings, run.hardware
+    throughput = Throughput(scratch, run.step, run.model, settings.seq_length, hardware, run.ranks.world_size)
+    throughput.start_writing()
+    is_done = train(run, report=ProgressReporter(throughput, wandb_run), stopped=stop, seconds=seconds)
+    throughput.close()
+    wandb_run.finish(0 if is_done else EXIT_STOPPED)
+    if not is_done:
+        emit_message(stopped=stop.reason or "a signal to another rank", step=run.step)
+        return EXIT_STOPPED
+    reset_watchdog()
+    counts = collect_counts(run, throughput)
     if "export" in job:
         tokens = list(map(Path, job["tokens"]))
-        if is_sharded(run.gradients.scored):  # the last checkpoint has the weights whole
-            run = Training(run.settings, tokens, scratch, replace(run.hardware, parallel="replicate"))
-        export(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"], speed.lines)
-    tell(done=done)
+        if is_sharded(run.gradients.loss_module):  # the last checkpoint holds whole weights
+            run = Training(settings, tokens, scratch, replace(hardware, parallel="replicate"))
+        export_model(run, tokens[0] / "tokenizer", Path(job["export"]), job["lineage"], throughput.records)
+    emit_message(done=counts)
     return 0
 
 
-def become_ranks(arguments: list[str]) -> None:
-    """Become torchrun with a process a rank, when there are several and it is not torchrun that started us."""
-    number = num_ranks()
-    if number > 1 and "WORLD_SIZE" not in os.environ:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", "tasks.pretrain"]
+def exec_torchrun(arguments: list[str]) -> None:
+    """Become torchrun with a process a rank, when there are several and it was not torchrun that started us."""
+    count = count_ranks()
+    if count > 1 and "WORLD_SIZE" not in os.environ:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "tasks.pretrain"]
         os.environ.setdefault("PYTHONSAFEPATH", "1" if sys.flags.safe_path else "")
         os.execv(sys.executable, [sys.executable, *launcher, *arguments])  # noqa: S606 - this very interpreter
 
 
-def understood(error: Exception) -> StageFailure | None:
-    """The failure with a mend that an error stands for, if we know it."""
+def as_known_failure(error: Exception) -> StageFailure | None:
+    """Return the failure with a hint that an error stands for; None when we do not know it."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    if is_about_memory(error):
-        mend = (
-            "Raise pretrain.batch.accumulation, or set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at "
-            "once), or lower batch.rows or length"
+    if is_out_of_memory(error):
+        hint = (
+            "Raise pretrain.batch.grad_accumulation, or set TEXTMILL_ACTIVATIONS=recompute (same result, less memory "
+            "at once), or lower batch.batch_size or batch.seq_length"
         )
-        return StageFailure(f"out of memory: {line}", mend)
+        return StageFailure(f"out of memory: {line}", hint)
     # safetensors raises a class of its own without a number
     if "os error 28" in line or getattr(error, "errno", None) == errno.ENOSPC:
         return StageFailure(f"the disk is full: {line}", HINTS[errno.ENOSPC])
@@ -167,24 +180,24 @@ def understood(error: Exception) -> StageFailure | None:
 
 
 def main() -> int:
-    """Read the job and do it; a failure that has a mend is told in one line."""
+    """Read the job and run it; a failure that has a hint is reported in one line."""
     parser = argparse.ArgumentParser(prog="python -m tasks.pretrain", description="Train a model as its own process.")
     parser.add_argument("job", type=Path, help="the job as a JSON file")
     parser.add_argument("--attached", action="store_true", help="end when standard input ends")
     options = parser.parse_args()
-    stop = Stop()
-    stop.on_signals()
+    stop = StopRequest()
+    stop.install_signal_handlers()
     if options.attached:
-        stop.with_parent()
+        stop.watch_parent()
     try:
-        become_ranks(sys.argv[1:])
-        return work(json.loads(options.job.read_text()), stop)
+        exec_torchrun(sys.argv[1:])
+        return run_job(json.loads(options.job.read_text()), stop)
     except Exception as error:
-        failure = understood(error)
+        failure = as_known_failure(error)
         if failure is None:
             raise
-        tell(failure={"what": failure.what, "mend": failure.hint})
-    return FAILED
+        emit_message(failure={"what": failure.what, "mend": failure.hint})
+    return EXIT_FAILED
 
 
 if __name__ == "__main__":

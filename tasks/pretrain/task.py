@@ -14,20 +14,20 @@ __all__ = ["Pretrain", "pretrain", "validation_loss_of"]
 
 @stage("pretrain", version=3, shares=("model",), slot="gpu")
 def pretrain(settings: Pretrain, draft: Draft, *tokens: Artifact) -> None:
-    """Train on all snapshots to the budget, or go on from the last checkpoint of a run that was killed."""
-    made = draft.scratch / "export"
+    """Train on all snapshots to the budget, or resume from the last checkpoint of a run that was killed."""
+    export = draft.scratch / "export"
     job = {
         "settings": settings.model_dump(mode="json"),
-        "tokens": [str(each.folder) for each in tokens],
+        "tokens": [str(artifact.folder) for artifact in tokens],
         "scratch": str(draft.scratch),
-        "export": str(made),
+        "export": str(export),
         "lineage": draft.lineage,
     }
     draft.counts.update(run_trainer(job, settings.num_steps))
-    for file in sorted(path for path in made.rglob("*") if path.is_file()):
-        _hand_over(file, draft, str(file.relative_to(made)))
+    for file in sorted(path for path in export.rglob("*") if path.is_file()):
+        _copy_to_draft(file, draft, str(file.relative_to(export)))
 
 
-def _hand_over(file: Path, draft: Draft, name: str) -> None:
+def _copy_to_draft(file: Path, draft: Draft, name: str) -> None:
     with draft.write(name) as temporary:
         shutil.copyfile(file, temporary)

@@ -1,4 +1,4 @@
-"""The trainer seen from its parent: start it, show how far it is, end it with us, and say clearly how it ended."""
+"""The trainer seen from its parent: start it, show its progress, end it with us, and explain how it ended."""
 
 import contextlib
 import json
@@ -18,56 +18,57 @@ from tasks.runtime.progress import progress
 log = logging.getLogger("textmill.pretrain")
 
 ROOT = Path(__file__).parents[2]
-STOPPED = 75
+EXIT_STOPPED = 75
 GRACE_SECONDS = 60.0
-LINES_SHOWN = 12
+MAX_ERROR_LINES = 12
 
-Judge = Callable[[float, float], bool]
-"""gets the share of the run that is done and the validation loss there; whether to end the run"""
-
-
-class Hopeless(Exception):
-    """The judge ended the run."""
+PruneCallback = Callable[[float, float], bool]
+"""gets the fraction of the run that is done and the validation loss there; returns whether to end the run"""
 
 
-def run_trainer(job: dict[str, Any], steps: int, judge: Judge | None = None) -> dict[str, Any]:
+class Pruned(Exception):
+    """The prune callback ended the run."""
+
+
+def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback | None = None) -> dict[str, Any]:
     """Run a job to its end and return its counts.
 
-    Raises StageFailure, Transient when going on may help, and Hopeless when `judge` ends it.
+    Raises StageFailure, Transient when resuming may help, and Pruned when `should_prune` ends it.
     """
     scratch = Path(job["scratch"])
-    path, errors = scratch / "job.json", scratch / "trainer.log"
-    path.write_text(json.dumps(job))
+    job_path, error_log = scratch / "job.json", scratch / "trainer.log"
+    job_path.write_text(json.dumps(job))
     try:
-        with errors.open("wb") as stderr, _started(path, stderr.fileno()) as process:
-            told = _followed(process, steps, judge)
+        with error_log.open("wb") as stderr, _start_trainer(job_path, stderr.fileno()) as process:
+            messages = _follow_output(process, num_steps, should_prune)
             code = process.wait()
     except BaseException as error:
-        if not isinstance(error, Exception) and (step := _newest_checkpoint(scratch)):
+        if not isinstance(error, Exception) and (step := _newest_checkpoint_step(scratch)):
             error.add_note(f"the checkpoint of step {step:,} is kept")
         raise
-    if "done" in told:
-        return dict(told["done"])
-    if "failure" in told:
-        raise StageFailure(told["failure"]["what"], told["failure"]["mend"])
-    raise _ended(code, told, errors.read_text(errors="replace"))
+    if "done" in messages:
+        return dict(messages["done"])
+    if "failure" in messages:
+        raise StageFailure(messages["failure"]["what"], messages["failure"]["mend"])
+    raise _explain_exit(code, messages, error_log.read_text(errors="replace"))
 
 
 @contextlib.contextmanager
-def _started(job: Path, stderr: int) -> Iterator[subprocess.Popen[str]]:
-    """The process, in a group of its own; it is stopped when the block is left before its end."""
+def _start_trainer(job_path: Path, stderr: int) -> Iterator[subprocess.Popen[str]]:
+    """Run the trainer in a process group of its own; it is stopped when the block is left before its end."""
     environment = {
-        # threads that wait by spinning take the core from whoever else has work: on two busy cores the training itself
-        # is 2.5 times slower so (measured)
+        # threads that wait by spinning take the core from other processes: on two busy cores training itself becomes
+        # 2.5 times slower (measured)
         "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *_paths()]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_paths()]),
         "TOKENIZERS_PARALLELISM": "false",
     }
     process = subprocess.Popen(  # noqa: S603 - this very interpreter, on a file we wrote
         # -P: a folder called `tasks` in the working directory is not ours
-        [sys.executable, "-P", "-m", "tasks.pretrain", str(job), "--attached"],
-        stdin=subprocess.PIPE,  # held open while we live: its end tells the trainer that we do not
+        [sys.executable, "-P", "-m", "tasks.pretrain", str(job_path), "--attached"],
+        # held open while we live: its end tells the trainer that we do not, even after a SIGKILL
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -89,64 +90,75 @@ def _started(job: Path, stderr: int) -> Iterator[subprocess.Popen[str]]:
                 pipe.close()
 
 
-def _newest_checkpoint(scratch: Path) -> int:
-    """The step of the newest checkpoint; 0 without any."""
+def _newest_checkpoint_step(scratch: Path) -> int:
+    """Return the step of the newest checkpoint; 0 without any."""
     names = (path.name for path in (scratch / "checkpoints").glob("*"))
     return max((int(name) for name in names if name.isdigit()), default=0)
 
 
-def _paths() -> list[str]:
+def _python_paths() -> list[str]:
     return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
-def _followed(process: subprocess.Popen[str], steps: int, judge: Judge | None = None) -> dict[str, Any]:
-    """Show the trainer's lines until it ends; the last words of each kind."""
+def _follow_output(
+    process: subprocess.Popen[str], num_steps: int, should_prune: PruneCallback | None = None
+) -> dict[str, Any]:
+    """Show the trainer's progress until its output ends; return the last value of every key that it wrote."""
     assert process.stdout is not None
-    told: dict[str, Any] = {}
-    with progress(steps, "pretrain", "steps") as bar:
-        for text in process.stdout:
+    messages: dict[str, Any] = {}
+    with progress(num_steps, "pretrain", "steps") as bar:
+        for line in process.stdout:
             try:
-                words = json.loads(text)
+                message = json.loads(line)
             except ValueError:
-                log.info("%s", text.rstrip())  # a library that prints
+                log.info("%s", line.rstrip())  # a library that prints
                 continue
-            told |= words
-            if "note" in words:
-                log.info("%s", words["note"])
-            elif "loss" in words:
-                bar.note(_state(told))
-                bar.update(words["step"] - bar.done)
-                if judge and "validation_loss" in words and judge(words["step"] / steps, words["validation_loss"]):
-                    raise Hopeless
-    return told
+            messages |= message
+            if "note" in message:
+                log.info("%s", message["note"])
+            elif "loss" in message:
+                bar.set_postfix(_format_progress(messages))
+                bar.update(message["step"] - bar.done)
+                is_validated = "validation_loss" in message
+                if (
+                    should_prune
+                    and is_validated
+                    and should_prune(message["step"] / num_steps, message["validation_loss"])
+                ):
+                    raise Pruned
+    return messages
 
 
-def _state(told: dict[str, Any]) -> str:
-    judged = f", validation {told['validation_loss']:.3f}" if "validation_loss" in told else ""
-    return f"loss {told['loss']:.3f}{judged}, {told['rate']:,.0f} tokens/s, MFU {told['mfu']:.1%}"
+def _format_progress(messages: dict[str, Any]) -> str:
+    validation = f", validation {messages['validation_loss']:.3f}" if "validation_loss" in messages else ""
+    speed = f"{messages['rate']:,.0f} tokens/s, MFU {messages['mfu']:.1%}"
+    return f"loss {messages['loss']:.3f}{validation}, {speed}"
 
 
-def _ended(code: int, told: dict[str, Any], errors: str) -> StageFailure:
-    """The failure that an exit code and the last words mean."""
-    step = f"step {told['step']}" if "step" in told else "its first step"
-    last = "\n".join(errors.strip().splitlines()[-LINES_SHOWN:])
-    if code == STOPPED or "stopped" in told:  # torchrun has an exit code of its own
+def _explain_exit(code: int, messages: dict[str, Any], errors: str) -> StageFailure:
+    """Return the failure that an exit code, the last messages and the trainer's standard error stand for."""
+    step = f"step {messages['step']}" if "step" in messages else "its first step"
+    last_lines = "\n".join(errors.strip().splitlines()[-MAX_ERROR_LINES:])
+    if code == EXIT_STOPPED or "stopped" in messages:  # torchrun has an exit code of its own
         return Transient(
-            f"training was stopped at {step} by {told['stopped']}", "Start it again: it goes on from there"
+            f"training was stopped at {step} by {messages['stopped']}", "Start it again: it resumes from there"
         )
-    if "Timeout (" in errors:  # before all else: who writes the stacks of threads that run may stumble over one
+    # before the exit code: writing the stacks of threads that run may itself end in a crash
+    if "Timeout (" in errors:
         return StageFailure(
-            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last}",
-            "Start it again: it goes on from its last checkpoint; or allow more seconds",
+            f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last_lines}",
+            "Start it again: it resumes from its last checkpoint; or allow more seconds",
         )
     # torchrun lists how each rank ended; those that it stopped itself got SIGTERM
-    killed = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
-    code = min(killed, default=code)
+    signals = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
+    code = min(signals, default=code)
     if code < 0:
         name = signal.Signals(-code).name
-        memory = " (the system ends processes so when memory is short)" if name == "SIGKILL" else ""
+        memory = " (the system kills processes when memory is short)" if name == "SIGKILL" else ""
         return Transient(
             f"training was ended at {step} by {name}{memory}",
-            "It goes on from its last checkpoint; if it ends so again, raise pretrain.batch.accumulation",
+            "It resumes from its last checkpoint; if it ends so again, raise pretrain.batch.grad_accumulation",
         )
-    return StageFailure(f"the trainer ended with exit code {code} at {step}:\n{last}", "See trainer.log in the draft")
+    return StageFailure(
+        f"the trainer ended with exit code {code} at {step}:\n{last_lines}", "See trainer.log in the draft"
+    )

@@ -17,69 +17,74 @@ LOCK_SECONDS = 60.0
 GRACE_SECONDS = 60.0
 
 
-class Stop:
-    """Set when training should save a checkpoint and end. Calling it tells whether it is."""
+class StopRequest:
+    """A request that training save a checkpoint and end. Calling it returns whether it was made."""
 
     def __init__(self) -> None:
-        self.why = ""
-        self.signals = 0
+        self.reason = ""
+        self.num_signals = 0
 
     def __call__(self) -> bool:
-        return bool(self.why)
+        return bool(self.reason)
 
-    def on_signals(self) -> None:
-        """SIGTERM and SIGINT ask for a stop; a second one does not wait for the checkpoint."""
+    def install_signal_handlers(self) -> None:
+        """Let SIGTERM and SIGINT ask for a stop; a second one ends the process without waiting for the checkpoint."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+            signal.signal(number, self._handle_signal)
 
-    def _signalled(self, number: int, _frame: object) -> None:
-        if self.signals:
+    def _handle_signal(self, number: int, _frame: object) -> None:
+        if self.num_signals:
             os._exit(128 + number)
-        self.signals += 1
-        self.why = signal.Signals(number).name
+        self.num_signals += 1
+        self.reason = signal.Signals(number).name
 
-    def with_parent(self) -> None:
-        """Stop when standard input ends: the parent holds its other end, so this is the parent's death."""
-        threading.Thread(target=self._watch_parent, daemon=True).start()
+    def watch_parent(self) -> None:
+        """Ask for a stop when standard input ends: the parent holds its other end, so it has died."""
+        threading.Thread(target=self._wait_for_end_of_input, daemon=True).start()
 
-    def _watch_parent(self) -> None:
+    def _wait_for_end_of_input(self) -> None:
         while os.read(sys.stdin.fileno(), 1024):
             pass
-        self.why = self.why or "the end of its parent"
+        self.reason = self.reason or "the end of its parent"
+        # a step that never ends must not outlive the parent
         time.sleep(GRACE_SECONDS)
-        os._exit(1)  # a step that never ends must not outlive the parent
+        os._exit(1)
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: a trainer whose parent was killed may still be writing its last checkpoint."""
+def exclusive_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock inside the block. Raises StageFailure when another trainer holds it for a minute.
+
+    A trainer whose parent was killed may still be writing its last checkpoint.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    # flock and not a file with a process id: the system frees it when its holder is killed
     with (folder / "trainer.lock").open("w") as file:
-        until = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise StageFailure(f"another trainer works in {folder}", "Wait for it, or end it") from None
                 time.sleep(0.1)
         yield
 
 
-def stall_seconds() -> float:
-    """`TEXTMILL_STALL_SECONDS`: the longest a step may take."""
+def read_stall_seconds() -> float:
+    """Return the longest that a step may take: `TEXTMILL_STALL_SECONDS`, by default 900."""
     return float(os.environ.get("TEXTMILL_STALL_SECONDS", "900"))
 
 
-def alive() -> None:
-    """Start the clock anew. When it runs out all stacks are written to standard error and the process ends with 1.
+def reset_watchdog() -> None:
+    """Start the clock again. When it runs out, all stacks go to standard error and the process ends with code 1.
 
-    The clock is a thread of the interpreter itself, so it also works when a library never gives the lock back.
+    The clock is a thread of faulthandler in C, so it also works when a library never gives the interpreter lock back.
     """
-    faulthandler.dump_traceback_later(stall_seconds(), exit=True)
+    faulthandler.dump_traceback_later(read_stall_seconds(), exit=True)
 
 
-def asleep() -> None:
+def stop_watchdog() -> None:
     """Stop the clock."""
     faulthandler.cancel_dump_traceback_later()

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from tasks.errors import BadSetting, StageFailure, Transient
 from tasks.runtime.network_errors import is_transient_network_error
 
-ONE_SPLIT, SPLITS = "state.json", "dataset_dict.json"
+SPLIT_MARKER, SPLITS_FILE = "state.json", "dataset_dict.json"
 
 
 class DatasetOrigin(NamedTuple):
-    """What to load."""
+    """A split of a data set, and how to load it."""
 
     name: str
     config: str
@@ -21,11 +21,11 @@ class DatasetOrigin(NamedTuple):
     revision: str
     streaming: bool
     section: str
-    """where these settings stand in a recipe"""
+    """path of these settings in a recipe, for messages"""
 
 
 def find_local_folder(name: str, section: str) -> Path | None:
-    """The folder that a name stands for; None when it is a name on the Hub. Raises StageFailure."""
+    """Return the local folder that a name stands for; None for a name on the Hub. Raises BadSetting."""
     if not name:
         raise BadSetting(f"{section}.name is not set", "Set it to a name on the Hugging Face Hub, or to a folder")
     folder = Path(name).expanduser()
@@ -40,13 +40,13 @@ def find_local_folder(name: str, section: str) -> Path | None:
 
 @functools.lru_cache(8)
 def load_split(origin: DatasetOrigin) -> Any:
-    """The split: a Dataset, or an IterableDataset when it is streamed. Raises StageFailure and Transient."""
+    """Load the split: a Dataset, or an IterableDataset when streamed. Raises StageFailure and Transient."""
     import datasets  # noqa: PLC0415 - it takes seconds to import, and `plan` needs none of it
 
     datasets.disable_progress_bars()
     folder = find_local_folder(origin.name, origin.section)
     try:
-        if folder is not None and (saved := saved_split(folder, origin.split)) is not None:
+        if folder is not None and (saved := find_saved_split(folder, origin.split)) is not None:
             return datasets.load_from_disk(str(saved))  # mapped into memory, so there is nothing to stream
         return datasets.load_dataset(
             str(folder or origin.name),
@@ -59,27 +59,29 @@ def load_split(origin: DatasetOrigin) -> Any:
         raise as_stage_failure(origin, error) from error
 
 
-def saved_split(folder: Path, split: str) -> Path | None:
-    """Where `save_to_disk` wrote a split, alone or among others; None where it did not write that folder."""
-    for place in (folder / split, folder):
-        if (place / ONE_SPLIT).exists():
-            return place
-    if (folder / SPLITS).exists():
-        there = ", ".join(json.loads((folder / SPLITS).read_text())["splits"])
-        raise ValueError(f"there is no split {split!r} among {there}")
+def find_saved_split(folder: Path, split: str) -> Path | None:
+    """Find the folder into which `save_to_disk` wrote a split; None where it did not write this folder."""
+    for candidate in (folder / split, folder):
+        if (candidate / SPLIT_MARKER).exists():
+            return candidate
+    if (folder / SPLITS_FILE).exists():
+        available = ", ".join(json.loads((folder / SPLITS_FILE).read_text())["splits"])
+        raise ValueError(f"there is no split {split!r} among {available}")
     return None
 
 
 def as_stage_failure(origin: DatasetOrigin, error: Exception) -> StageFailure:
-    """The error for people; Transient when the network may come back."""
+    """Return an error of `datasets` as a StageFailure; as Transient where the network may come back."""
     from huggingface_hub.constants import HF_HUB_OFFLINE  # noqa: PLC0415 - it is imported by then
 
     cause = error.__cause__ or error  # "an error occurred while generating the dataset" says nothing
-    away = is_transient_network_error(error) and find_local_folder(origin.name, origin.section) is None
-    why = ": the Hugging Face Hub cannot be reached, and this machine's cache does not hold it" if away else ""
+    is_unreachable = is_transient_network_error(error) and find_local_folder(origin.name, origin.section) is None
+    why = (
+        ": the Hugging Face Hub cannot be reached, and this machine's cache does not hold it" if is_unreachable else ""
+    )
     what = f"the dataset {origin.name} cannot be loaded{why} ({type(cause).__name__}: {cause})"
-    mend = (
+    hint = (
         f"Check {origin.section}.name, config and split; a private dataset needs HF_TOKEN. Where there is no network, "
         f"load it elsewhere, keep it with its save_to_disk(FOLDER), and set {origin.section}.name to that folder"
     )
-    return (Transient if is_transient_network_error(error) and not HF_HUB_OFFLINE else StageFailure)(what, mend)
+    return (Transient if is_transient_network_error(error) and not HF_HUB_OFFLINE else StageFailure)(what, hint)

@@ -1,4 +1,4 @@
-"""Compile a loop over arrays to machine code, once a machine."""
+"""Compile loops over arrays to machine code with numba, once per machine."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ import numba
 from tasks.runtime.cache_folder import user_cache_folder
 from tasks.runtime.progress import log
 
-KEPT = 8  # so many states, of a few MB each
+MAX_KEPT_STATES = 8  # of a few MB each
 STATE = re.compile("[0-9a-f]{16}")
 
 TASKS = Path(__file__).parents[1]
@@ -37,25 +37,25 @@ def code_state() -> str:
 
 
 def cache_for(folder: Path, state: str) -> Path:
-    """Where the machine code of a state is kept. Only the last KEPT states in use stay: every change makes another."""
-    with contextlib.suppress(OSError):  # then nothing is kept, see `jit`
+    """Return the cache folder of a state, and remove all but the MAX_KEPT_STATES used last."""
+    with contextlib.suppress(OSError):  # an unwritable folder keeps nothing, see `jit`
         (folder / state).mkdir(parents=True, exist_ok=True)
         os.utime(folder / state)
         states = [path for path in folder.iterdir() if STATE.fullmatch(path.name)]
-        for old in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        for old in sorted(states, key=lambda path: path.stat().st_mtime, reverse=True)[MAX_KEPT_STATES:]:
             shutil.rmtree(old, ignore_errors=True)  # a process that still uses it compiles again
     return folder / state
 
 
 def is_compiled(function: Any) -> bool:
-    """Whether numba has machine code of a compiled function on disk, for any types of arguments."""
+    """Tell whether numba has machine code of a compiled function on disk, for any types of arguments."""
     code = function.py_func.__code__
     pattern = f"{Path(code.co_filename).stem}.{function.py_func.__qualname__}-{code.co_firstlineno}.*.nbi"
     return any(Path(function.stats.cache_path).glob(pattern))
 
 
 def log_compilation(stage: str, kernel: Any) -> None:
-    """Say that a stage's loops are about to be compiled, unless that was done before: it takes long.
+    """Log that a stage's kernels are about to be compiled, unless they are already: it takes long.
 
     `kernel` is the compiled function that the stage always calls.
     """
@@ -69,7 +69,7 @@ if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
 
 
 def jit(function: F) -> F:
-    """`numba.njit` without the interpreter lock, kept on disk between processes where that can be written."""
+    """Compile with `numba.njit`, without the interpreter lock and cached on disk where that can be written."""
     try:
         return cast("F", numba.njit(nogil=True, cache=True)(function))
     except RuntimeError:  # numba found neither the source folder nor the user's cache folder writable
@@ -77,5 +77,5 @@ def jit(function: F) -> F:
 
 
 def jit_inline(function: F) -> F:
-    """The same for a small part of a loop: a call that hands over arrays costs more than most of such parts."""
+    """Compile a small part of a loop to be inlined: a call that passes arrays costs more than most such parts."""
     return cast("F", numba.njit(nogil=True, forceinline=True)(function))

@@ -1,4 +1,4 @@
-"""Ending processes together with all that they started."""
+"""Killing processes together with their descendants."""
 
 import contextlib
 from collections import defaultdict
@@ -8,26 +8,26 @@ import psutil
 
 
 def kill_tree(pids: Iterable[int]) -> None:
-    """Kill these processes and all below them.
+    """Kill these processes and all their descendants.
 
-    All are stopped and all below them listed before the first is killed: who looks after them, such as a pool that
-    misses one, may end the others at once, and what these have started would then be nobody's child.
+    All are suspended and their descendants listed before the first is killed: a pool that misses one worker ends the
+    others at once, and processes that those had started would then have no parent to be found by.
     """
-    found = []
+    processes = []
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(pid))
-            found[-1].suspend()
-    for each in [*found, *(one for process in found for one in find_descendants(process.pid))]:
+            processes.append(psutil.Process(pid))
+            processes[-1].suspend()
+    for process_to_kill in [*processes, *(one for process in processes for one in find_descendants(process.pid))]:
         with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
+            process_to_kill.kill()
 
 
 def find_descendants(pid: int) -> Iterator[psutil.Process]:
-    """All processes that descend from one.
+    """Yield all processes that descend from one.
 
-    psutil's own `children` compares times of birth, for which it reads the time of boot anew each time. Where that
-    wavers by a second, as a clock that is being set makes it, children seem older than their parent and are left out.
+    psutil's own `children` compares creation times, for which it reads the boot time again at each call. Where that
+    varies by a second, as while a clock is being set, children seem older than their parent and are left out.
     """
     psutil.process_iter.cache_clear()  # it leaves out a process whose number belonged to another when it was last asked
     children = defaultdict(list)
@@ -35,6 +35,6 @@ def find_descendants(pid: int) -> Iterator[psutil.Process]:
         children[process.info["ppid"]].append(process)
     parents = [pid]
     while parents:
-        found = children.pop(parents.pop(), [])
-        parents += [each.pid for each in found]
-        yield from found
+        child_processes = children.pop(parents.pop(), [])
+        parents += [child.pid for child in child_processes]
+        yield from child_processes

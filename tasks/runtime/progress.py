@@ -1,4 +1,4 @@
-"""What a stage shows while it works: a bar in a terminal, plain lines everywhere else."""
+"""Progress of a stage: a bar in a terminal, log lines everywhere else."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 log = logging.getLogger("textmill")
 
-PLAIN_LINE_SECONDS = 5.0
+LOG_INTERVAL_SECONDS = 5.0
 
 
 class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
@@ -18,10 +18,10 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
 
     def __init__(self, total: int | None = None, label: str = "", unit: str = "", done: int = 0) -> None:
         self.label, self.unit, self.total, self.done = label, unit, total, done
-        self.text = ""
-        self.last = (-1, "")  # count and words of the line that was printed last
-        self.started = self.printed = time.monotonic()
-        self.first = done
+        self.postfix = ""
+        self.last_line = (-1, "")  # count and words of the line that was printed last
+        self.started_at = self.printed_at = time.monotonic()
+        self.initial_done = done
         self.bar = (
             tqdm(total=total, desc=label, unit=f" {unit}", initial=done, leave=False, dynamic_ncols=True)
             if sys.stderr.isatty()
@@ -29,28 +29,28 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
         )
 
     def update(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Count further units as done."""
         self.done += count
         if self.bar is not None:
             self.bar.update(count)
-        elif time.monotonic() - self.printed >= PLAIN_LINE_SECONDS:
-            self.line()
+        elif time.monotonic() - self.printed_at >= LOG_INTERVAL_SECONDS:
+            self.log_line()
 
-    def note(self, text: str) -> None:
-        """Words beside the count, such as the loss."""
-        self.text = text
+    def set_postfix(self, text: str) -> None:
+        """Set a text to be shown beside the count, such as the loss."""
+        self.postfix = text
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)
 
-    def line(self) -> None:
-        """Print how far it is, unless that was printed just so."""
-        self.printed = time.monotonic()
-        if self.last == (self.done, self.text):
+    def log_line(self) -> None:
+        """Log the progress, unless the last line said the same."""
+        self.printed_at = time.monotonic()
+        if self.last_line == (self.done, self.postfix):
             return
-        self.last = (self.done, self.text)
-        rate = (self.done - self.first) / max(self.printed - self.started, 1e-9)
+        self.last_line = (self.done, self.postfix)
+        rate = (self.done - self.initial_done) / max(self.printed_at - self.started_at, 1e-9)
         of = f"/{self.total:,}" if self.total else ""
-        log.info("%s: %s%s %s, %.3g/s %s", self.label, f"{self.done:,}", of, self.unit, rate, self.text)
+        log.info("%s: %s%s %s, %.3g/s %s", self.label, f"{self.done:,}", of, self.unit, rate, self.postfix)
 
     def __enter__(self) -> Self:
         return self
@@ -61,4 +61,4 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
         if self.bar is not None:
             self.bar.close()
         if kind is None:
-            self.line()
+            self.log_line()

@@ -1,4 +1,4 @@
-"""What the compiled loops over text share: the bytes of a column, the characters in them, and a mixer of bits."""
+"""Shared parts of the compiled loops over text: a column's bytes, decoding of UTF-8, and mixing of bits."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MIX_1, MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 def text_buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The UTF-8 bytes of a string column, not copied, and where each text begins (rows + 1). A null is an empty text.
+    """Return the UTF-8 bytes of a string column, uncopied, and its offsets (rows + 1). A null is an empty text.
 
     Raises TypeError for a column of anything but string or large_string.
     """
@@ -27,23 +27,23 @@ def text_buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np
 
 
 @jit_inline
-def decode_character(data: Any, place: Any, end: Any) -> Any:
-    """The code point of the UTF-8 character at `place`, and where the next begins. A torn one is skipped."""
-    lead = np.uint32(data[np.uint64(place)])  # unsigned: a place that could be below 0 costs a comparison
+def decode_character(data: Any, position: Any, end: Any) -> Any:
+    """Decode the UTF-8 character at `position`; return its code point (0 if invalid) and the next position."""
+    lead = np.uint32(data[np.uint64(position)])  # unsigned: a place that could be below 0 costs a comparison
     if lead < 0x80:
-        return lead, place + 1
+        return lead, position + 1
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    if lead < 0xC0 or place + length > end:
-        return np.uint32(0), place + 1
+    if lead < 0xC0 or position + length > end:
+        return np.uint32(0), position + 1
     code = lead & np.uint32(0x7F >> length)
     for step in range(1, length):
-        code = code << np.uint32(6) | np.uint32(data[place + step]) & np.uint32(0x3F)
-    return code, place + length
+        code = code << np.uint32(6) | np.uint32(data[position + step]) & np.uint32(0x3F)
+    return code, position + length
 
 
 @jit_inline
 def mix_bits(value: Any) -> Any:
-    """A bijection of 64-bit integers after which every bit depends on every bit (SplitMix64)."""
+    """Mix a 64-bit integer: a bijection after which every bit depends on every bit (SplitMix64)."""
     value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
     value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
     return value ^ value >> np.uint64(31)

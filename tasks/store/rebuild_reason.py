@@ -1,4 +1,4 @@
-"""Why an artifact is not there: which setting, input or version differs from what was built before."""
+"""Explain why an artifact must be built: which setting, input or version differs from existing artifacts."""
 
 import reprlib
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from typing import Any
 
 from tasks.store.manifest import BuildSpec, Manifest
 
-MOST_SETTINGS = 6  # that are named; a line with more is not read
-NOT_THERE = "not there"
-SHORT = reprlib.Repr()
-SHORT.maxstring = SHORT.maxother = 80
+MAX_SETTINGS = 6  # settings named in one line; nobody reads more
+ABSENT = "not there"
+SHORTENER = reprlib.Repr()
+SHORTENER.maxstring = SHORTENER.maxother = 80
 
 
 def flatten_settings(settings: Any, path: str) -> dict[str, Any]:
-    """`{"filters": {"length": {"fewest": 50}}}` under `clean` → `{"clean.filters.length.fewest": 50}`.
+    """Flatten nested settings: `{"length": {"min": 50}}` under `clean` → `{"clean.length.min": 50}`.
 
-    Of a list of groups, such as data sets, too: `evaluate.benchmarks.tagging.sets[0].train`.
+    Lists of groups, such as data sets, are flattened too: `evaluate.benchmarks.tagging.sets[0].train`.
     """
     below: dict[str, Any] = {}
     if isinstance(settings, dict):
@@ -27,54 +27,59 @@ def flatten_settings(settings: Any, path: str) -> dict[str, Any]:
     return {name: value for inside, inner in below.items() for name, value in flatten_settings(inner, inside).items()}
 
 
-def describe_changed_settings(wanted: BuildSpec, built: Manifest, section: str) -> dict[str, str]:
-    """A phrase for each setting that decides another outcome, by its name."""
-    new, old = flatten_settings(wanted.semantic, section), flatten_settings(built.semantic, section)
-    given, before = flatten_settings(wanted.settings, section), flatten_settings(built.settings, section)
-    found = {}
+def describe_changed_settings(spec: BuildSpec, built: Manifest, section: str) -> dict[str, str]:
+    """Describe each setting whose change decides another outcome, by its name."""
+    new, old = flatten_settings(spec.semantic, section), flatten_settings(built.semantic, section)
+    new_settings, old_settings = flatten_settings(spec.settings, section), flatten_settings(built.settings, section)
+    phrases = {}
     for name in sorted(new.keys() | old.keys()):
-        now, then = new.get(name, NOT_THERE), old.get(name, NOT_THERE)
-        if now == then or any(each.startswith(f"{name}[") for each in new.keys() | old.keys()):
-            continue  # of an empty list and one with items the items are told
-        if name in new and name in old:  # what decides may be a digest of what lies at the path that was given
-            now, then = given.get(name, now), before.get(name, then)
-        changed = f"contents of {SHORT.repr(now)} changed" if now == then else f"{SHORT.repr(then)} → {SHORT.repr(now)}"
-        found[name] = f"setting {name}: {changed}"
-    return found
+        new_value, old_value = new.get(name, ABSENT), old.get(name, ABSENT)
+        if new_value == old_value or any(path.startswith(f"{name}[") for path in new.keys() | old.keys()):
+            continue  # where one list is empty, its items are described instead
+        if name in new and name in old:  # the semantic value may be a digest of the files at a path
+            new_value, old_value = new_settings.get(name, new_value), old_settings.get(name, old_value)
+        changed = (
+            f"contents of {SHORTENER.repr(new_value)} changed"
+            if new_value == old_value
+            else f"{SHORTENER.repr(old_value)} → {SHORTENER.repr(new_value)}"
+        )
+        phrases[name] = f"setting {name}: {changed}"
+    return phrases
 
 
-def describe_other_changes(wanted: BuildSpec, built: Manifest) -> list[str]:
-    """A phrase for each of what decides beside the settings: version and inputs."""
-    found = []
-    if wanted.version != built.version:
-        found.append(f"version of {wanted.stage}: {built.version} → {wanted.version}")
-    if len(wanted.inputs) != len(built.inputs):
-        found.append(f"number of inputs: {len(built.inputs)} → {len(wanted.inputs)}")
-    found += [
+def describe_other_changes(spec: BuildSpec, built: Manifest) -> list[str]:
+    """Describe the changes besides settings: version and inputs."""
+    phrases = []
+    if spec.version != built.version:
+        phrases.append(f"version of {spec.stage}: {built.version} → {spec.version}")
+    if len(spec.inputs) != len(built.inputs):
+        phrases.append(f"number of inputs: {len(built.inputs)} → {len(spec.inputs)}")
+    phrases += [
         f"input {now.stage}: {before.digest[:8]} → {now.digest[:8]}"
-        for now, before in zip(wanted.inputs, built.inputs, strict=False)
+        for now, before in zip(spec.inputs, built.inputs, strict=False)
         if now.digest != before.digest
     ]
-    return found
+    return phrases
 
 
 def summarize_changes(settings: dict[str, str]) -> list[str]:
-    """The phrases that are worth saying: of a group that has another kind or name, or is enabled, that alone."""
+    """Select the phrases worth saying: where a group's kind, name or `enabled` changed, only that."""
     switches = [name for name in settings if name.rpartition(".")[2] in ("kind", "enabled", "name")]
     groups = {name.rpartition(".")[0] + "." for name in switches}
-    said = [phrase for name, phrase in settings.items() if name in switches or not name.startswith(tuple(groups))]
-    rest = len(said) - MOST_SETTINGS
-    return [*said[:MOST_SETTINGS], *([f"and {rest} more settings"] if rest > 0 else [])]
+    phrases = [phrase for name, phrase in settings.items() if name in switches or not name.startswith(tuple(groups))]
+    num_omitted = len(phrases) - MAX_SETTINGS
+    return [*phrases[:MAX_SETTINGS], *([f"and {num_omitted} more settings"] if num_omitted > 0 else [])]
 
 
-def explain_rebuild(wanted: BuildSpec, built: Sequence[Manifest], section: str) -> str:
-    """Why `wanted` has to be built, given the stage's artifacts (oldest first): the nearest one's differences."""
+def explain_rebuild(spec: BuildSpec, built: Sequence[Manifest], section: str) -> str:
+    """Explain why an artifact must be built: how it differs from the most similar one built (given oldest first)."""
     if not built:
         return "never built"
-    if any(each.key == wanted.expected_key for each in built):
-        return "a file of it is missing or corrupt"
+    if any(manifest.key == spec.expected_key for manifest in built):
+        return "one of its files is missing or corrupt"
     differences = [
-        (describe_other_changes(wanted, each), describe_changed_settings(wanted, each, section)) for each in built
+        (describe_other_changes(spec, manifest), describe_changed_settings(spec, manifest, section))
+        for manifest in built
     ]
     others, settings = min(reversed(differences), key=lambda pair: len(pair[0]) + len(pair[1]))
     return "; ".join([*others, *summarize_changes(settings)])

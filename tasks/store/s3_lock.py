@@ -1,8 +1,8 @@
-"""A lock that reaches every machine: an object that its holder renews. It goes over when the holder stops doing so.
+"""A lock across machines: a lease object that its holder renews. It passes to another when renewals stop.
 
-Each change is conditional on the version that was seen (its ETag), so of several takers one wins, and a holder that
-slept too long learns that it lost. Nobody compares clocks: a lease is dead when a waiting process has seen the same
-version for `EXPIRY` seconds of its own (or when it is so old that no clock is wrong by that much).
+Each change is conditional on the version that was read (its ETag), so exactly one of several takers wins, and a holder
+that slept too long learns that it lost. No clocks are compared: a lease is expired when a waiting process has read the
+same version for `EXPIRY_SECONDS` seconds of its own (or when it is so old that no clock is wrong by that much).
 """
 
 import contextlib
@@ -16,97 +16,101 @@ from typing import Any
 
 from tasks.errors import StageFailure
 from tasks.runtime.progress import log
-from tasks.store.s3_client import Objects
+from tasks.store.s3_client import S3Client
 
-LEASE = ".lease"  # the object's name, beside what it guards
-EXPIRY = 60.0  # seconds without a sign of life after which a holder counts as dead
-BEAT = 15.0  # seconds between signs of life: three may get lost
-POLL = 2.0  # seconds between looks of one who waits
-LONG_DEAD = 3600.0  # seconds
+LEASE_NAME = ".lease"  # the object's name, beside what it guards
+EXPIRY_SECONDS = 60.0  # without a renewal a holder counts as dead
+HEARTBEAT_SECONDS = 15.0  # between renewals: three may get lost
+POLL_SECONDS = 2.0  # between two reads of a waiting process
+MAX_AGE_SECONDS = 3600.0  # an older lease is expired whatever the clocks say
 
 
 class Lease:
-    """One lease object. `place` names what only one process at a time can hold, such as a locked file.
+    """One lease object. `owner_id` names something that only one process at a time can hold, such as a locked file.
 
-    Whoever holds that place knows that an earlier holder from the same place is gone, and need not wait.
+    The process that holds it knows that an earlier holder with the same `owner_id` is gone, and need not wait.
     """
 
-    def __init__(self, objects: Objects, name: str, place: str) -> None:
-        self.objects, self.name, self.place = objects, name, place
+    def __init__(self, objects: S3Client, name: str, owner_id: str) -> None:
+        self.objects, self.name, self.owner_id = objects, name, owner_id
         self.etag = ""
         self.lost = False
         self._beats = 0
-        self._end = threading.Event()
+        self._released = threading.Event()
 
     @contextlib.contextmanager
-    def held(self, *, wait: bool) -> Iterator[bool]:
-        """Hold the lease, and renew it meanwhile; yields whether it is held, which without `wait` may be false."""
-        if not self._taken(wait=wait):
+    def acquire(self, *, wait: bool) -> Iterator[bool]:
+        """Hold the lease and renew it meanwhile; yields whether it is held, which without `wait` may be False."""
+        if not self._try_acquire(wait=wait):
             yield False
             return
-        beating = threading.Thread(target=self._beat, daemon=True)
+        beating = threading.Thread(target=self._send_heartbeats, daemon=True)
         beating.start()
         try:
             yield True
         finally:
-            self._end.set()
+            self._released.set()
             beating.join()
             self._release()
 
     def _record(self, *, released: bool = False) -> bytes:
         self._beats += 1  # other bytes, so another ETag
         holder = f"{socket.gethostname()} process {os.getpid()}"
-        return json.dumps({"holder": holder, "place": self.place, "beat": self._beats, "released": released}).encode()
+        return json.dumps(
+            {"holder": holder, "place": self.owner_id, "beat": self._beats, "released": released}
+        ).encode()
 
-    def _taken(self, *, wait: bool) -> bool:
-        version, since, told = "", 0.0, False
+    def _try_acquire(self, *, wait: bool) -> bool:
+        version, since, is_logged = "", 0.0, False
         while True:
-            found = self.objects.found(self.name)
-            if found is None:
+            lease = self.objects.head(self.name)
+            if lease is None:
                 self.etag = self.objects.create(self.name, self._record()) or ""
             else:
-                if found.etag != version:
-                    version, since = found.etag, time.monotonic()
-                holder = self._holder()
-                if self._free(holder) or time.monotonic() - since > EXPIRY or found.age > LONG_DEAD:
-                    self.etag = self.objects.replace(self.name, self._record(), found.etag) or ""
+                if lease.etag != version:
+                    version, since = lease.etag, time.monotonic()
+                holder = self._read_holder()
+                if self._is_free(holder) or time.monotonic() - since > EXPIRY_SECONDS or lease.age > MAX_AGE_SECONDS:
+                    self.etag = self.objects.replace(self.name, self._record(), lease.etag) or ""
                 elif not wait:
                     return False
                 else:
-                    if not told:
-                        log.info("%s: %s is at it; waiting for it", self.name, holder.get("holder", "another run"))
-                        told = True
-                    time.sleep(POLL)
+                    if not is_logged:
+                        log.info("%s: locked by %s; waiting", self.name, holder.get("holder", "another run"))
+                        is_logged = True
+                    time.sleep(POLL_SECONDS)
             if self.etag:
                 return True
 
-    def _free(self, holder: dict[str, Any]) -> bool:
-        """Given back, or held from our place: by one that is gone, or by our own write whose answer got lost."""
-        return bool(holder.get("released")) or holder.get("place") == self.place
+    def _is_free(self, holder: dict[str, Any]) -> bool:
+        """Tell whether the lease was released, or has our id: its holder is gone, or our write's answer was lost."""
+        return bool(holder.get("released")) or holder.get("place") == self.owner_id
 
-    def _holder(self) -> dict[str, Any]:
-        """What the lease says of its holder. It may be newer than the version seen: then taking it is refused."""
+    def _read_holder(self) -> dict[str, Any]:
+        """Read the lease's record. It may be newer than the version that was read: then taking it fails."""
         try:
             record: dict[str, Any] = json.loads(self.objects.read(self.name) or b"{}")
         except ValueError:
             return {}
         return record
 
-    def _beat(self) -> None:
-        while not self._end.wait(BEAT):
+    def _send_heartbeats(self) -> None:
+        while not self._released.wait(HEARTBEAT_SECONDS):
             try:
                 self._renew()
             except StageFailure as error:
                 log.warning("the lease %s could not be renewed: %s", self.name, error)
             if self.lost:
-                log.warning("the lease %s went over to another run: both build, and the first to end counts", self.name)
+                log.warning("the lease %s passed to another run: both build, and the first to finish counts", self.name)
                 return
 
     def _renew(self, *, released: bool = False) -> None:
         etag = self.objects.replace(self.name, self._record(released=released), self.etag)
-        if etag is None and self._holder().get("place") == self.place:  # the answer to an earlier renewal got lost
-            found = self.objects.found(self.name)
-            etag = found and self.objects.replace(self.name, self._record(released=released), found.etag)
+        if (
+            etag is None and self._read_holder().get("place") == self.owner_id
+        ):  # the answer to an earlier renewal got lost
+            lease = self.objects.head(self.name)
+            etag = lease and self.objects.replace(self.name, self._record(released=released), lease.etag)
         self.etag, self.lost = etag or "", etag is None
 
     def _release(self) -> None:

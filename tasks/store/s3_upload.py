@@ -1,7 +1,7 @@
-"""Bringing an artifact's files into an object store, under names that nobody ever writes differently.
+"""Upload of an artifact's files, under names that depend on their content.
 
-A file's object carries the beginning of its sha256 (`documents/00000.parquet` → `documents/00000.2c26b46b….parquet`),
-so two builders never write over each other, and what is there need not be sent again.
+A file's object carries the start of its sha256 (`documents/00000.parquet` → `documents/00000.2c26b46b….parquet`), so
+two builders never overwrite each other, and a file that exists need not be sent again.
 """
 
 import hashlib
@@ -14,96 +14,96 @@ from pathlib import Path, PurePosixPath
 from tasks.runtime.progress import log
 from tasks.store.draft import PARTIAL, Counts, commit_file
 from tasks.store.manifest import ArtifactFile, hash_file
-from tasks.store.s3_client import Objects
-from tasks.store.s3_lock import LEASE
+from tasks.store.s3_client import S3Client
+from tasks.store.s3_lock import LEASE_NAME
 
-AT_ONCE = 8  # files on their way
-DIGITS = 16  # of a sha256, in an object's name
-FINISHED = ".finished/"  # records of a draft's finished shards
+MAX_CONCURRENT_TRANSFERS = 8  # files at the same time
+HASH_DIGITS = 16  # of a sha256, in an object's name
+FINISHED_SHARDS = ".finished/"  # records of a draft's finished shards
 
 
 def object_name(file: ArtifactFile) -> str:
-    """`documents/00000.parquet` → `documents/00000.2c26b46b68ffc68f.parquet`."""
+    """Name a file's object: `documents/00000.parquet` → `documents/00000.2c26b46b68ffc68f.parquet`."""
     path = PurePosixPath(file.path)
-    return path.with_name(f"{path.stem}.{file.sha256[:DIGITS]}{path.suffix}").as_posix()
+    return path.with_name(f"{path.stem}.{file.sha256[:HASH_DIGITS]}{path.suffix}").as_posix()
 
 
-def named(folder: Path, name: str) -> ArtifactFile:
-    """A file that a shard wrote. It may be a working file, of which only its maker knows how to count the rows."""
+def describe_shard_file(folder: Path, name: str) -> ArtifactFile:
+    """Describe a file that a shard wrote. Its rows are unknown: it may be a working file of any format."""
     path = folder / name
     return ArtifactFile(path=name, bytes=path.stat().st_size, rows=None, sha256=hash_file(path))
 
 
-def download(objects: Objects, beginning: str, file: ArtifactFile, target: Path, aside_folder: Path) -> str:
-    """Bring one file here, whole and checked or not at all; what is wrong with its object, empty when it is here.
+def download_file(objects: S3Client, prefix: str, file: ArtifactFile, target: Path, temporary_folder: Path) -> str:
+    """Download one file and check its sha256; return what is wrong with its object, or an empty text.
 
-    It comes into another folder first.
+    It is written into `temporary_folder` first and then renamed, so `target` is complete or absent.
     """
-    aside_folder.mkdir(parents=True, exist_ok=True)
-    aside = aside_folder / uuid.uuid4().hex
-    if not objects.download(beginning + object_name(file), aside):
+    temporary_folder.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_folder / uuid.uuid4().hex
+    if not objects.download(prefix + object_name(file), temporary):
         return "is missing"
-    if aside.stat().st_size != file.bytes or hash_file(aside) != file.sha256:
-        aside.unlink()
+    if temporary.stat().st_size != file.bytes or hash_file(temporary) != file.sha256:
+        temporary.unlink()
         return "is corrupt: its sha256 is not the manifest's"
-    commit_file(aside, target)
+    commit_file(temporary, target)
     return ""
 
 
-class Upload:
-    """The way of one draft into an object store. Its finished shards go there at once, for other machines to go on."""
+class S3Draft:
+    """The remote copy of a draft on S3. Finished shards are uploaded at once, so that other machines can continue."""
 
-    def __init__(self, objects: Objects, beginning: str, before: str) -> None:
-        self.objects, self.beginning = objects, beginning
-        self.before = before  # ETag of the manifest whose place this takes; empty when there is none
-        self._pool = ThreadPoolExecutor(AT_ONCE)
-        self._underway: list[Future[None]] = []
-        listed = objects.listed(beginning)
-        self._finished = [name for name in listed if name.startswith(beginning + FINISHED)]
-        # what is published already is built again because it is broken, or to be sure: all is sent
-        self._there = {} if before else {name: found.size for name, found in listed.items()}
+    def __init__(self, objects: S3Client, prefix: str, replaced_etag: str) -> None:
+        self.objects, self.prefix = objects, prefix
+        self.replaced_etag = replaced_etag  # ETag of the manifest that this replaces; empty when there is none
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS)
+        self._pending: list[Future[None]] = []
+        objects_here = objects.list_objects(prefix)
+        self._finished = [name for name in objects_here if name.startswith(prefix + FINISHED_SHARDS)]
+        # a published artifact is rebuilt because it is corrupt, or by force: every file is sent again
+        self._uploaded_sizes = {} if replaced_etag else {name: info.size for name, info in objects_here.items()}
 
     def send(self, folder: Path, files: Iterable[ArtifactFile]) -> None:
-        """Upload files of a folder that are not there yet."""
-        new = [file for file in files if self._there.get(self._name(file)) != file.bytes]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda file: self.objects.upload(folder / file.path, self._name(file)), new))
-        self._there |= {self._name(file): file.bytes for file in new}
+        """Upload the files of a folder that S3 does not hold yet."""
+        missing_files = [file for file in files if self._uploaded_sizes.get(self._name(file)) != file.bytes]
+        with ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS) as pool:
+            list(pool.map(lambda file: self.objects.upload(folder / file.path, self._name(file)), missing_files))
+        self._uploaded_sizes |= {self._name(file): file.bytes for file in missing_files}
 
     def _name(self, file: ArtifactFile) -> str:
-        return self.beginning + object_name(file)
+        return self.prefix + object_name(file)
 
-    def keep(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
-        """Begin to upload what a finished shard wrote, and then a record of it; others are worked on meanwhile."""
-        self._underway.append(self._pool.submit(self._keep, folder, entry, counts, names))
+    def begin_upload(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+        """Begin to upload a finished shard's files, and then a record of it, in the background."""
+        self._pending.append(self._pool.submit(self._upload_shard, folder, entry, counts, names))
 
     def wait(self) -> None:
-        """Until all that was begun is uploaded. Raises StageFailure."""
-        underway, self._underway = self._underway, []
-        for each in underway:
-            each.result()
+        """Block until every upload that was begun is complete. Raises StageFailure."""
+        pending, self._pending = self._pending, []
+        for upload in pending:
+            upload.result()
 
-    def _keep(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
-        files = [named(folder, name) for name in names]
+    def _upload_shard(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+        files = [describe_shard_file(folder, name) for name in names]
         self.send(folder, files)
         record = {"shard": entry, "counts": counts, "files": [file.model_dump() for file in files]}
-        name = f"{self.beginning}{FINISHED}{hashlib.sha256(entry.encode()).hexdigest()[:DIGITS]}.json"
+        name = f"{self.prefix}{FINISHED_SHARDS}{hashlib.sha256(entry.encode()).hexdigest()[:HASH_DIGITS]}.json"
         self.objects.write(name, json.dumps(record).encode())
 
     def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
-        """Bring here the shards that another machine finished: each entry and its counts, once its files are here."""
+        """Download shards that another machine finished; yield each entry and its counts once its files are local."""
         for name in self._finished:
             record = json.loads(self.objects.read(name) or b"{}")
             if record and record["shard"] not in known:
-                files = [ArtifactFile(**each) for each in record["files"]]
-                if not any(self._problem(folder, file) for file in files):
+                files = [ArtifactFile(**entry) for entry in record["files"]]
+                if not any(self._find_problem(folder, file) for file in files):
                     log.info("%s: finished on another machine", record["shard"])
                     yield record["shard"], record["counts"]
 
-    def _problem(self, folder: Path, file: ArtifactFile) -> str:
-        return download(self.objects, self.beginning, file, folder / file.path, folder / PARTIAL)
+    def _find_problem(self, folder: Path, file: ArtifactFile) -> str:
+        return download_file(self.objects, self.prefix, file, folder / file.path, folder / PARTIAL)
 
-    def forget(self) -> None:
-        """Remove the records and the working files of finished shards; what they made is published."""
-        listed = self.objects.listed(f"{self.beginning}.")
-        self.objects.remove([name for name in listed if name != self.beginning + LEASE])
+    def remove_records(self) -> None:
+        """Remove the records and working files of finished shards: the artifact is published."""
+        listed = self.objects.list_objects(f"{self.prefix}.")
+        self.objects.remove([name for name in listed if name != self.prefix + LEASE_NAME])

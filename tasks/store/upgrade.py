@@ -18,7 +18,7 @@ from tasks.errors import StageFailure
 from tasks.store.local import FORMAT_MARKER, LocalBackend, replace_folder
 from tasks.store.manifest import MANIFEST_NAME, Manifest
 from tasks.store.s3 import S3Backend
-from tasks.store.s3_lock import LEASE
+from tasks.store.s3_lock import LEASE_NAME
 from tasks.store.s3_upload import object_name
 from tasks.store.upgrade_plan import DEMO_RECIPE, Move, UpgradePlan, Vocabulary, make_format_marker, make_upgrade_plan
 
@@ -102,7 +102,7 @@ class StoreUpgrade:
         one. The old manifest is removed last, so that a second start finds what remains to be removed.
         """
         old, new = f"{manifest.stage}/{old_key}/", f"{manifest.stage}/{manifest.key}/"
-        listed, copied = backend.objects.listed(old), backend.objects.listed(new)
+        listed, copied = backend.objects.list_objects(old), backend.objects.list_objects(new)
         names = [object_name(file) for file in manifest.files]
         if not is_there:
             for name in names:
@@ -112,13 +112,15 @@ class StoreUpgrade:
             backend.objects.create(new + MANIFEST_NAME, manifest.as_json)
         backend.objects.remove([old + name for name in names if old + name in listed])
         backend.objects.remove([old + MANIFEST_NAME])
-        if not backend.objects.listed(old).keys() - {old + LEASE}:  # else a draft is there, which keeps its lock
+        if not backend.objects.list_objects(old).keys() - {
+            old + LEASE_NAME
+        }:  # else a draft is there, which keeps its lock
             self._remove_lease(manifest.stage, old_key)
 
     def _remove_lease(self, stage: str, key: str) -> None:
         """Remove the lock's object, which has nothing left to guard. In a folder locks are small files that stay."""
         if isinstance(self.backend, S3Backend):
-            self.backend.objects.remove([f"{stage}/{key}/{LEASE}"])
+            self.backend.objects.remove([f"{stage}/{key}/{LEASE_NAME}"])
 
 
 def _move_folder(backend: LocalBackend, old_key: str, manifest: Manifest, *, is_there: bool) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tasks.errors import StageFailure
 from tasks.store.local import FORMAT_MARKER, LocalBackend
-from tasks.store.manifest import FORMAT, ArtifactRef, BestModel, Manifest, RunRecord
+from tasks.store.manifest import STORE_FORMAT, ArtifactRef, BestModel, Manifest, RunRecord
 from tasks.store.s3 import S3Backend
 
 DEMO_RECIPE = "demo.yaml"  # the demo writes it beside the artifacts
@@ -93,7 +93,7 @@ def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: Vocabulary)
     manifests = read_manifests(backend, plan)
     # keys depend on the digests of inputs, which stay the same, and not on their keys: all are known beforehand
     new_keys = {
-        identity: rename_manifest(manifest, vocabulary).expected_key if manifest.format < FORMAT else manifest.key
+        identity: rename_manifest(manifest, vocabulary).expected_key if manifest.format < STORE_FORMAT else manifest.key
         for identity, (manifest, _) in manifests.items()
     }
     graph = {
@@ -104,7 +104,7 @@ def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: Vocabulary)
         if identity not in manifests:
             continue  # an input that is no longer in the store
         manifest, data = manifests[identity]
-        if manifest.format < FORMAT:
+        if manifest.format < STORE_FORMAT:
             inputs = tuple(follow_ref(source, new_keys) for source in manifest.inputs)
             renamed = rename_manifest(manifest, vocabulary).model_copy(
                 update={"inputs": inputs, "key": new_keys[identity]}
@@ -127,7 +127,7 @@ def read_manifests(backend: LocalBackend | S3Backend, plan: UpgradePlan) -> dict
         manifest = Manifest.read(data)
         if manifest is None:
             plan.left.append(f"left as it is: {name} cannot be read, so it does not count as an artifact")
-        elif manifest.format < FORMAT and (manifest.key, manifest.expected_key) != (key, key):
+        elif manifest.format < STORE_FORMAT and (manifest.key, manifest.expected_key) != (key, key):
             plan.left.append(f"left as it is: {name} does not have the key that follows from its settings")
         else:
             manifests[stage, key] = (manifest, data)
@@ -141,7 +141,7 @@ def rename_manifest(manifest: Manifest, vocabulary: Vocabulary) -> Manifest:
         "settings": vocabulary.rename_settings(stage, manifest.settings),
         "semantic": vocabulary.rename_settings(stage, manifest.semantic),
         "fingerprint": vocabulary.update_fingerprint(stage, manifest.fingerprint),
-        "format": FORMAT,
+        "format": STORE_FORMAT,
     }
     return manifest.model_copy(update=changes)
 
@@ -183,16 +183,16 @@ def follow_ref(ref: ArtifactRef, new_keys: Mapping[ArtifactId, str]) -> Artifact
 
 
 def make_format_marker(*, unfinished: bool = False) -> bytes:
-    return json.dumps({"format": FORMAT} | ({"upgrade": "unfinished"} if unfinished else {})).encode()
+    return json.dumps({"format": STORE_FORMAT} | ({"upgrade": "unfinished"} if unfinished else {})).encode()
 
 
 def check_not_newer(marker: bytes | None, address: str) -> None:
     try:
-        written = int(json.loads(marker)["format"]) if marker is not None else FORMAT
+        written = int(json.loads(marker)["format"]) if marker is not None else STORE_FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(f"{address}/{FORMAT_MARKER} does not name its format", "Restore or remove it") from error
-    if written > FORMAT:
+    if written > STORE_FORMAT:
         raise StageFailure(
-            f"the store {address} was written by a newer version (format {written}, this one reads {FORMAT})",
+            f"the store {address} was written by a newer version (format {written}, this one reads {STORE_FORMAT})",
             "Upgrade Textmill itself",
         )

@@ -1,6 +1,6 @@
-"""How often each document is trained on: weights of languages and sources, as repeated rows.
+"""How often each document is trained on: the weights of languages and sources, as repeated rows.
 
-Repeated rows, and not weights beside the rows, because then a shard is what is trained on, for any reader.
+Rows are repeated, and no weights stand beside them, because then any reader of a shard trains on what it should.
 """
 
 import math
@@ -12,47 +12,51 @@ import pyarrow.compute as pc
 
 from tasks.tokenize.settings import Weight
 
-HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*)"
+HOST_PATTERN = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*)"
 UNKNOWN = "unknown"
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def weight(rules: list[Weight], language: str, source: str) -> float:
-    """The product of all weights that match."""
+def multiply_weights(rules: list[Weight], language: str, source: str) -> float:
+    """Return the product of all weights that match."""
     return math.prod(rule.weight for rule in rules if rule.matches(language, source))
 
 
-def languages(documents: pa.RecordBatch) -> pa.Array:
-    """The language of each document."""
+def read_languages(documents: pa.RecordBatch) -> pa.Array:
+    """Return the language of each document, UNKNOWN where it has none."""
     return pc.fill_null(documents.column("language"), UNKNOWN)
 
 
-def sources(documents: pa.RecordBatch) -> pa.Array:
-    """The column `source`; where there is none, the host of the URL."""
-    found = pc.extract_regex(documents.column("url"), HOST)
-    hosts = pc.utf8_lower(pc.struct_field(found, "host")) if len(found) else documents.column("url")
+def read_sources(documents: pa.RecordBatch) -> pa.Array:
+    """Return the column `source`; where it is null, the host of the URL, and UNKNOWN where there is none."""
+    matches = pc.extract_regex(documents.column("url"), HOST_PATTERN)
+    # of no rows pyarrow makes no struct with a field
+    hosts = pc.utf8_lower(pc.struct_field(matches, "host")) if len(matches) else documents.column("url")
     hosts = pc.if_else(pc.equal(hosts, ""), None, hosts)
     return pc.fill_null(pc.coalesce(documents.column("source"), hosts), UNKNOWN)
 
 
-def repeats(weights: Floats, fractions: Floats) -> Ints:
-    """How often each document is there: the whole part, and once more where the text's fraction says so."""
+def draw_repeat_counts(weights: Floats, numbers: Floats) -> Ints:
+    """Return how often each document is repeated: its weight on average.
+
+    The whole part of the weight, and once more where the text's own number in [0, 1) is below the rest.
+    """
     whole = np.floor(weights)
-    return (whole + (fractions < weights - whole)).astype(np.int64)
+    return (whole + (numbers < weights - whole)).astype(np.int64)
 
 
-def weights(rules: list[Weight], documents: pa.RecordBatch) -> Floats:
-    """The weight of each document."""
+def compute_weights(rules: list[Weight], documents: pa.RecordBatch) -> Floats:
+    """Return the weight of each document."""
     if not rules:
         return np.ones(documents.num_rows)
-    pairs = list(zip(languages(documents).to_pylist(), sources(documents).to_pylist(), strict=True))
-    known = {pair: weight(rules, *pair) for pair in set(pairs)}
-    return np.array([known[pair] for pair in pairs])
+    pairs = list(zip(read_languages(documents).to_pylist(), read_sources(documents).to_pylist(), strict=True))
+    weight_of = {pair: multiply_weights(rules, *pair) for pair in set(pairs)}
+    return np.array([weight_of[pair] for pair in pairs])
 
 
-def repeated(times: Ints) -> Ints:
-    """The rows to take: all, then those that come twice, and so on; copies never stand side by side."""
-    rounds = [np.flatnonzero(times > done) for done in range(int(times.max(initial=0)))]
+def repeat_rows(repeats: Ints) -> Ints:
+    """Return the rows to take: all once, then those that come twice, and so on, so no row follows its own repeat."""
+    rounds = [np.flatnonzero(repeats > num_done) for num_done in range(int(repeats.max(initial=0)))]
     return np.concatenate([np.zeros(0, np.int64), *rounds])

@@ -7,36 +7,36 @@ from typing import Self
 import pyarrow as pa
 
 
-class Rolling:
-    """An Arrow file, `<name>-000.arrow`, that is followed by the next when it holds so many tokens."""
+class RollingWriter:
+    """Writes Arrow files `<name>-000.arrow`, `<name>-001.arrow`, …: the next begins when one has `max_tokens`."""
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, most_tokens: int) -> None:
-        self.folder, self.name, self.schema, self.most_tokens = folder, name, schema, most_tokens
-        self.number = self.tokens = 0
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, max_tokens: int) -> None:
+        self.folder, self.name, self.schema, self.max_tokens = folder, name, schema, max_tokens
+        self.file_index = self.num_tokens = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self.file = self._opened()
+        self.file = self._open_file()
 
-    def _opened(self) -> pa.ipc.RecordBatchFileWriter:
-        return pa.ipc.new_file(self.folder / f"{self.name}-{self.number:03d}.arrow", self.schema)
+    def _open_file(self) -> pa.ipc.RecordBatchFileWriter:
+        return pa.ipc.new_file(self.folder / f"{self.name}-{self.file_index:03d}.arrow", self.schema)
 
     def write(self, rows: pa.RecordBatch) -> None:
-        """Write rows, whole; the next file begins before a row that finds the file full."""
+        """Write rows. No row is split: a file is full with the row that takes it to `max_tokens` or beyond."""
         ends = rows.column("input_ids").offsets.to_numpy()
-        ends = ends - ends[0]
-        begin = 0
-        while begin < rows.num_rows:
-            if self.tokens >= self.most_tokens:
-                self._roll()
-            room = ends[begin] + self.most_tokens - self.tokens
-            end = min(int((ends[1:] < room).sum()) + 1, rows.num_rows)
-            self.file.write_batch(rows.slice(begin, end - begin))
-            self.tokens += int(ends[end] - ends[begin])
-            begin = end
+        ends = ends - ends[0]  # of a slice the first offset is not 0
+        start = 0
+        while start < rows.num_rows:
+            if self.num_tokens >= self.max_tokens:
+                self._roll_over()
+            limit = ends[start] + self.max_tokens - self.num_tokens
+            end = min(int((ends[1:] < limit).sum()) + 1, rows.num_rows)
+            self.file.write_batch(rows.slice(start, end - start))
+            self.num_tokens += int(ends[end] - ends[start])
+            start = end
 
-    def _roll(self) -> None:
+    def _roll_over(self) -> None:
         self.file.close()
-        self.number, self.tokens = self.number + 1, 0
-        self.file = self._opened()
+        self.file_index, self.num_tokens = self.file_index + 1, 0
+        self.file = self._open_file()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What was counted: documents, bytes, words and tokens by part, language and source."""
+"""The statistics of the stage: documents, bytes, words and tokens by split, language and source."""
 
 import json
 from collections.abc import Iterable
@@ -10,73 +10,77 @@ import pyarrow as pa
 
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft
-from tasks.tokenize.document_weights import Ints, languages, sources
-from tasks.tokenize.encoder.encode import Encoded
-from tasks.tokenize.encoder.words import num_words
-from tasks.tokenize.splits import PARTS, Part
+from tasks.tokenize.document_weights import Ints, read_languages, read_sources
+from tasks.tokenize.encoder.encode import EncodedTexts
+from tasks.tokenize.encoder.words import count_words
+from tasks.tokenize.splits import SPLITS, Split
 
-KEYS = ["part", "language", "source"]
+KEY_COLUMNS = ["part", "language", "source"]
 # Of documents, each counted once; `rows` and `row_tokens` count them as often as they are trained on.
-NUMBERS = ["documents", "bytes", "words", "tokens", "unknown", "rows", "row_tokens"]
-MOST_SOURCES = 20  # shown; all are in statistics.parquet
+COUNT_COLUMNS = ["documents", "bytes", "words", "tokens", "unknown", "rows", "row_tokens"]
+MAX_SOURCES = 20  # shown; all are in statistics.parquet
 
 
-def counted(part: Part, documents: pa.RecordBatch, encoded: Encoded | None, unknown: int, rows: Ints) -> pl.DataFrame:
-    """Sums by language and source of documents of one part; what is held out has no tokens."""
+def count_documents(
+    split: Split, documents: pa.RecordBatch, encoded: EncodedTexts | None, unknown: int, repeats: Ints
+) -> pl.DataFrame:
+    """Count documents of one split by language and source; held-out documents are not encoded."""
     texts = documents.column("text")
     tokens = np.diff(encoded.ends, prepend=0) if encoded else np.zeros(len(texts), np.int64)
-    before = np.r_[0, np.cumsum(encoded.ids == unknown)] if encoded else np.zeros(1, np.int64)
+    # unknown tokens before each position; the difference at the ends of two documents is the count of one
+    unknown_before = np.r_[0, np.cumsum(encoded.ids == unknown)] if encoded else np.zeros(1, np.int64)
     ends = encoded.ends if encoded else np.zeros(len(texts), np.int64)
     frame = pl.DataFrame(
         {
-            "part": [part] * len(texts),
-            "language": languages(documents).to_pylist(),
-            "source": sources(documents).to_pylist(),
+            "part": [split] * len(texts),
+            "language": read_languages(documents).to_pylist(),
+            "source": read_sources(documents).to_pylist(),
             "documents": np.ones(len(texts), np.int64),
             "bytes": np.diff(text_buffers(texts)[1]),
-            "words": num_words(texts),
+            "words": count_words(texts),
             "tokens": tokens,
-            "unknown": np.diff(before[ends], prepend=0),
-            "rows": rows,
-            "row_tokens": tokens * rows,
+            "unknown": np.diff(unknown_before[ends], prepend=0),
+            "rows": repeats,
+            "row_tokens": tokens * repeats,
         }
     )
-    return grouped([frame])
+    return sum_by_key([frame])
 
 
-def grouped(frames: Iterable[pl.DataFrame], keys: list[str] = KEYS) -> pl.DataFrame:
-    """One row for each key, sorted."""
-    everything = pl.concat([empty(), *frames])
-    return everything.group_by(keys).agg(pl.col(NUMBERS).sum()).sort(keys)
+def sum_by_key(frames: Iterable[pl.DataFrame], keys: list[str] = KEY_COLUMNS) -> pl.DataFrame:
+    """Sum the counts to one row for each key, sorted."""
+    schema = {**dict.fromkeys(KEY_COLUMNS, pl.String), **dict.fromkeys(COUNT_COLUMNS, pl.Int64)}
+    rows = pl.concat([pl.DataFrame(schema=schema), *frames])
+    return rows.group_by(keys).agg(pl.col(COUNT_COLUMNS).sum()).sort(keys)
 
 
-def empty() -> pl.DataFrame:
-    return pl.DataFrame(schema={**dict.fromkeys(KEYS, pl.String), **dict.fromkeys(NUMBERS, pl.Int64)})
-
-
-def summed(frame: pl.DataFrame) -> dict[str, Any]:
-    """The statistics of the stage: by part, and by language and source where there are tokens."""
-    parts = grouped([frame], ["part"])
+def summarise_counts(frame: pl.DataFrame) -> dict[str, Any]:
+    """Make the statistics of the stage: by split, and by language and source of the documents that were encoded."""
+    by_split = sum_by_key([frame], ["part"])
     encoded = frame.filter(pl.col("part") != "heldout")
-    by_source = {row.pop("source"): totals(row) for row in grouped([encoded], ["source"]).to_dicts()}
-    largest = sorted(by_source, key=lambda name: (-by_source[name]["tokens"], name))[:MOST_SOURCES]
+    by_source = {row.pop("source"): compute_totals(row) for row in sum_by_key([encoded], ["source"]).to_dicts()}
+    largest = sorted(by_source, key=lambda name: (-by_source[name]["tokens"], name))[:MAX_SOURCES]
 
-    def of(part: str, column: str) -> int:
-        return int(parts.filter(part=part)[column].sum())
+    def sum_of(split: str, column: str) -> int:
+        return int(by_split.filter(part=split)[column].sum())
 
-    whole = totals(encoded.select(pl.col(NUMBERS).sum()).to_dicts()[0])
+    totals = compute_totals(encoded.select(pl.col(COUNT_COLUMNS).sum()).to_dicts()[0])
+    by_language = sum_by_key([encoded], ["language"]).to_dicts()
     return {
-        "documents": {part: of(part, "documents") for part in PARTS},
-        "tokens": {part: of(part, "row_tokens") for part in PARTS if part != "heldout"},
-        "languages": {row.pop("language"): totals(row) for row in grouped([encoded], ["language"]).to_dicts()},
+        "documents": {split: sum_of(split, "documents") for split in SPLITS},
+        "tokens": {split: sum_of(split, "row_tokens") for split in SPLITS if split != "heldout"},
+        "languages": {row.pop("language"): compute_totals(row) for row in by_language},
         "sources": {name: by_source[name] for name in largest},
         "num_sources": len(by_source),
-        **{name: whole[name] for name in ("bytes_per_token", "words_per_token", "unknown")},
+        **{name: totals[name] for name in ("bytes_per_token", "words_per_token", "unknown")},
     }
 
 
-def totals(row: dict[str, int]) -> dict[str, float]:
-    """Counts of some documents, and what follows from them; `rows` and `trained_tokens` are as often as trained on."""
+def compute_totals(row: dict[str, int]) -> dict[str, float]:
+    """Return the counts of some documents, and the ratios that follow from them; `unknown` as a fraction of tokens.
+
+    `rows` and `row_tokens` count documents as often as they are trained on.
+    """
     tokens = max(row["tokens"], 1)
     return {
         "documents": row["documents"],
@@ -90,33 +94,33 @@ def totals(row: dict[str, int]) -> dict[str, float]:
 
 
 def write_statistics(draft: Draft, statistics: dict[str, Any], frame: pl.DataFrame) -> None:
-    """statistics.json, statistics.parquet, summary.md and the manifest's counts."""
+    """Write statistics.json, statistics.parquet and summary.md, and set the manifest's counts."""
     draft.counts |= {key: statistics[key] for key in ("documents", "tokens", "bytes_per_token", "vocabulary")}
     with draft.write("statistics.json") as path:
         path.write_text(json.dumps(statistics, indent=2, sort_keys=True) + "\n")
     with draft.write("statistics.parquet") as path:
         frame.write_parquet(path)
     with draft.write("summary.md") as path:
-        path.write_text(summary(statistics))
+        path.write_text(format_summary(statistics))
 
 
-def summary(statistics: dict[str, Any]) -> str:
-    """The statistics as tables."""
-    about = (
+def format_summary(statistics: dict[str, Any]) -> str:
+    """Render the statistics as Markdown tables."""
+    vocabulary = (
         f"{statistics['vocabulary']:,} entries, {statistics['bytes_per_token']} bytes and "
         f"{statistics['words_per_token']} words a token, {statistics['unknown']:.2%} of the tokens unknown."
     )
-    lines = [about, "", "| part | documents | tokens |", "|---|---:|---:|"]
-    for part, documents in statistics["documents"].items():
-        lines.append(f"| {part} | {documents:,} | {statistics['tokens'].get(part, 0):,} |")
+    lines = [vocabulary, "", "| split | documents | tokens |", "|---|---:|---:|"]
+    for split, documents in statistics["documents"].items():
+        lines.append(f"| {split} | {documents:,} | {statistics['tokens'].get(split, 0):,} |")
     for kind in ("languages", "sources"):
         lines += ["", f"| {kind[:-1]} | documents | trained on | tokens | bytes a token | words a token | unknown |"]
         lines += ["|---|---:|---:|---:|---:|---:|---:|"]
-        for name, of in sorted(statistics[kind].items(), key=lambda item: (-item[1]["tokens"], item[0])):
+        for name, totals in sorted(statistics[kind].items(), key=lambda item: (-item[1]["tokens"], item[0])):
             lines.append(
-                f"| {name} | {of['documents']:,} | {of['rows']:,} | {of['row_tokens']:,} | {of['bytes_per_token']} "
-                f"| {of['words_per_token']} | {of['unknown']:.2%} |"
+                f"| {name} | {totals['documents']:,} | {totals['rows']:,} | {totals['row_tokens']:,} "
+                f"| {totals['bytes_per_token']} | {totals['words_per_token']} | {totals['unknown']:.2%} |"
             )
-    if statistics["num_sources"] > MOST_SOURCES:
-        lines += ["", f"{MOST_SOURCES} of {statistics['num_sources']:,} sources; all are in statistics.parquet."]
+    if statistics["num_sources"] > MAX_SOURCES:
+        lines += ["", f"{MAX_SOURCES} of {statistics['num_sources']:,} sources; all are in statistics.parquet."]
     return "\n".join([*lines, ""])

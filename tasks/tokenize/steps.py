@@ -1,4 +1,4 @@
-"""The steps of tokenization over a draft: the vocabulary, the shards, the sums."""
+"""The steps of tokenization over a draft: make the vocabulary, encode the shards, sum up the counts."""
 
 import functools
 import hashlib
@@ -14,156 +14,169 @@ from tokenizers import Tokenizer
 
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
-from tasks.tokenize.document_weights import Ints, repeated, repeats, weights
-from tasks.tokenize.encoder.encode import Encoder, record_batch, schema
+from tasks.tokenize.document_weights import Ints, compute_weights, draw_repeat_counts, repeat_rows
+from tasks.tokenize.encoder.encode import BatchEncoder, make_record_batch, make_schema
 from tasks.tokenize.settings import Tokenize
-from tasks.tokenize.shards import Rolling
-from tasks.tokenize.splits import (  # fmt: skip
+from tasks.tokenize.shards import RollingWriter
+from tasks.tokenize.splits import (
     HELDOUT,
-    PARTS,
+    SPLITS,
     TRAIN,
     VALIDATION,
-    Shares,
-    batches,
-    language_shares,
-    parts,
-    places,
-    sampled,
-    survey,
+    SplitFractions,
+    assign_splits,
+    compute_sampling_rates,
+    compute_text_fractions,
+    read_batches,
+    sample_texts,
+    survey_shard,
 )
-from tasks.tokenize.statistics import KEYS, NUMBERS, counted, grouped, summed
+from tasks.tokenize.statistics import COUNT_COLUMNS, KEY_COLUMNS, count_documents, sum_by_key, summarise_counts
 from tasks.tokenize.vocabulary import pretrained
-from tasks.tokenize.vocabulary.special_tokens import save_trained, saved
-from tasks.tokenize.vocabulary.train import trained
+from tasks.tokenize.vocabulary.special_tokens import load_tokenizer, save_trained_tokenizer
+from tasks.tokenize.vocabulary.train import train_tokenizer
 
 MEGABYTE = 1_000_000
-TEXT_COLUMNS = ("id", "url", "title", "text", "language")
+HELDOUT_COLUMNS = ("id", "url", "title", "text", "language")
+HELDOUT_SCHEMA = pa.schema([(column, pa.string()) for column in HELDOUT_COLUMNS])
 
 
-def shards_of(documents: Artifact) -> dict[str, Path]:
-    """The document files of the input."""
+def list_document_files(documents: Artifact) -> dict[str, Path]:
+    """List the document files of the input by name. Raises StageFailure when there are none."""
     files = sorted((documents.folder / "documents").glob("*.parquet"))
     if not files:
         raise StageFailure("no documents/*.parquet in the input", "Give the artifact of a dedup or clean stage")
     return {path.stem: path for path in files}
 
 
-def shares_of(settings: Tokenize) -> Shares:
-    return Shares(settings.validation, settings.heldout)
+def split_fractions(settings: Tokenize) -> SplitFractions:
+    """Return the fractions of the documents that are not trained on."""
+    return SplitFractions(settings.validation_fraction, settings.heldout_fraction)
 
 
-def vocabulary(settings: Tokenize, draft: Draft, shards: dict[str, Path], earlier: tuple[Artifact, ...]) -> None:
-    """The tokenizer in the draft: the first earlier snapshot's, an existing one, or one trained here."""
-    wanted = settings.of_vocabulary()
-    if earlier:
-        draft.map(pretrained.take, {"tokenizer": (pretrained.folders(earlier), wanted)}, label="vocabulary")
+def make_vocabulary(settings: Tokenize, draft: Draft, shards: dict[str, Path], previous: tuple[Artifact, ...]) -> None:
+    """Put the tokenizer into the draft: the first previous snapshot's, an existing one, or one trained here."""
+    if previous:
+        job = (pretrained.require_token_folders(previous), settings.vocabulary_settings())
+        draft.map(pretrained.copy_vocabulary, {"tokenizer": job}, label="vocabulary")
     elif settings.tokenizer:
-        how = (settings.tokenizer, settings.missing_special, settings.sentinels)
-        draft.map(pretrained.adopt, {"tokenizer": how}, label="vocabulary")
+        adoption = (settings.tokenizer, settings.missing_special, settings.sentinels)
+        draft.map(pretrained.adopt_tokenizer, {"tokenizer": adoption}, label="vocabulary")
     else:
-        often = languages_in_sample(settings, draft, shards)
-        draft.map(train, {"tokenizer": (list(shards.values()), settings, often)}, label="vocabulary")
+        rates = survey_languages(settings, draft, shards)
+        draft.map(train_vocabulary, {"tokenizer": (list(shards.values()), settings, rates)}, label="vocabulary")
 
 
-def languages_in_sample(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> dict[str, float]:
-    """How often each language is in the sample. Raises StageFailure when a part has no document."""
-    shares = shares_of(settings)
-    jobs = {name: (path, shares, settings.weights) for name, path in shards.items()}
-    documents: Counter[str] = Counter()
+def survey_languages(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> dict[str, float]:
+    """Return how often each language is in the sample. Raises StageFailure when a split has no document."""
+    fractions = split_fractions(settings)
+    jobs = {name: (path, fractions, settings.weights) for name, path in shards.items()}
+    num_documents: Counter[str] = Counter()
     sizes: dict[str, float] = defaultdict(float)
-    for counts in draft.map(survey, jobs, label="survey").values():
-        documents.update(counts["documents"])
+    for counts in draft.map(survey_shard, jobs, label="survey").values():
+        num_documents.update(counts["documents"])
         for language, size in counts["bytes"].items():
             sizes[language] += size
-    refuse_empty(settings, documents)
-    return language_shares(sizes, settings.sample_megabytes * MEGABYTE, settings.smoothing)
+    require_documents(settings, num_documents)
+    return compute_sampling_rates(sizes, settings.sample_megabytes * MEGABYTE, settings.language_alpha)
 
 
-def refuse_empty(settings: Tokenize, documents: dict[str, int]) -> None:
-    """Raise StageFailure when a part that is asked for has no document."""
-    for part, share in zip(PARTS, (1.0, settings.validation, settings.heldout), strict=True):
-        if share and not documents[part]:
+def require_documents(settings: Tokenize, num_documents: dict[str, int]) -> None:
+    """Raise StageFailure when a split that is asked for has no document."""
+    fractions = (1.0, settings.validation_fraction, settings.heldout_fraction)
+    for split, fraction in zip(SPLITS, fractions, strict=True):
+        if fraction and not num_documents[split]:
             raise StageFailure(
-                f"of {sum(documents.values()):,} documents none falls to {part}",
-                "Let more documents in, or change the shares tokenize.validation and tokenize.heldout",
+                f"of {sum(num_documents.values()):,} documents none falls to {split}",
+                "Let more documents in, or change tokenize.validation_fraction and tokenize.heldout_fraction",
             )
 
 
-def train(out: Path, shards: list[Path], settings: Tokenize, often: dict[str, float]) -> dict[str, Any]:
-    """Train on the sample."""
-    tokenizer = trained(
-        lambda: sampled(shards, shares_of(settings), settings.weights, often),
+def train_vocabulary(out: Path, shards: list[Path], settings: Tokenize, rates: dict[str, float]) -> dict[str, Any]:
+    """Train a tokenizer on the sample, and save it."""
+    tokenizer = train_tokenizer(
+        lambda: sample_texts(shards, split_fractions(settings), settings.weights, rates),
         settings.algorithm,
-        settings.vocabulary,
+        settings.vocab_size,
         lowercase=settings.lowercase,
         sentinels=settings.sentinels,
     )
-    save_trained(tokenizer, out / "tokenizer", settings.sentinels)
+    save_trained_tokenizer(tokenizer, out / "tokenizer", settings.sentinels)
     return {"entries": tokenizer.get_vocab_size()}
 
 
-def encode(
-    settings: Tokenize, draft: Draft, shards: dict[str, Path], earlier: tuple[Artifact, ...]
+def encode_shards(
+    settings: Tokenize, draft: Draft, shards: dict[str, Path], previous: tuple[Artifact, ...]
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Encode every shard, and sum up what they counted. Raises StageFailure when a part has no document."""
+    """Encode every shard, and sum up what they counted: the statistics, and the table that they are made of.
+
+    Raises StageFailure when a split has no document.
+    """
     folder = draft.path / "tokenizer"
     jobs = {name: (path, name, folder, settings) for name, path in shards.items()}
-    found = draft.map(encode_shard, jobs, label="encode")
-    columns = [*KEYS, *NUMBERS]
-    rows = [row for counts in found.values() for row in counts["rows"]]
-    frame = grouped([pl.DataFrame(rows, schema=columns, orient="row")] if rows else [])
-    statistics = summed(frame)
-    if not earlier:  # a later snapshot may bring little or nothing
-        refuse_empty(settings, statistics["documents"])
-    entries = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
-    return statistics | {"vocabulary": entries, "vocabulary_settings": settings.of_vocabulary()}, frame
+    shard_counts = draft.map(encode_shard, jobs, label="encode")
+    rows = [row for counts in shard_counts.values() for row in counts["rows"]]
+    frames = [pl.DataFrame(rows, schema=[*KEY_COLUMNS, *COUNT_COLUMNS], orient="row")] if rows else []
+    frame = sum_by_key(frames)
+    statistics = summarise_counts(frame)
+    if not previous:  # a later snapshot may bring little or nothing
+        require_documents(settings, statistics["documents"])
+    statistics["vocabulary"] = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    statistics["vocabulary_settings"] = pretrained.record_settings(settings.vocabulary_settings())
+    return statistics, frame
 
 
 def encode_shard(out: Path, documents: Path, name: str, tokenizer: Path, settings: Tokenize) -> dict[str, Any]:
-    """The tokens of one shard by part, the documents held out as text; counts by part, language and source."""
-    encoder, unknown = encoder_of(tokenizer, hashlib.blake2b((tokenizer / "tokenizer.json").read_bytes()).hexdigest())
-    sums: list[pl.DataFrame] = []
-    (out / PARTS[HELDOUT]).mkdir()
+    """Write the tokens of one shard by split, and the held-out documents as text; count by split, language, source."""
+    digest = hashlib.blake2b((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
+    encoder, unknown = load_encoder(tokenizer, digest)
+    schema = make_schema(encoder)
+    frames: list[pl.DataFrame] = []
+    (out / SPLITS[HELDOUT]).mkdir()
     with (
-        Rolling(out / PARTS[TRAIN], name, schema(encoder), settings.shard_tokens) as train_rows,
-        Rolling(out / PARTS[VALIDATION], name, schema(encoder), settings.shard_tokens) as validation_rows,
-        pq.ParquetWriter(out / PARTS[HELDOUT] / f"{name}.parquet", texts_schema(), compression="zstd") as heldout,
+        RollingWriter(out / SPLITS[TRAIN], name, schema, settings.shard_tokens) as train_writer,
+        RollingWriter(out / SPLITS[VALIDATION], name, schema, settings.shard_tokens) as validation_writer,
+        pq.ParquetWriter(out / SPLITS[HELDOUT] / f"{name}.parquet", HELDOUT_SCHEMA, compression="zstd") as heldout,
     ):
-        writers = {TRAIN: train_rows, VALIDATION: validation_rows}
-        for batch in batches(documents):
-            for part, mine, times in divided(batch, settings):
-                if part == HELDOUT:
-                    heldout.write_batch(mine.select(TEXT_COLUMNS))
-                    sums.append(counted(PARTS[part], mine, None, unknown, times))
+        writers = {TRAIN: train_writer, VALIDATION: validation_writer}
+        for batch in read_batches(documents):
+            for split, chosen, repeats in split_batch(batch, settings):
+                if split == HELDOUT:
+                    heldout.write_batch(chosen.select(HELDOUT_COLUMNS))
+                    frames.append(count_documents(SPLITS[split], chosen, None, unknown, repeats))
                     continue
-                encoded = encoder(mine.column("text"))
-                rows = record_batch(encoder, mine.column("id"), encoded)
-                writers[part].write(rows if (times == 1).all() else rows.take(pa.array(repeated(times))))
-                sums.append(counted(PARTS[part], mine, encoded, unknown, times))
-    return {"rows": grouped(sums).rows()}
+                encoded = encoder(chosen.column("text"))
+                rows = make_record_batch(encoder, chosen.column("id"), encoded)
+                is_plain = (repeats == 1).all()
+                writers[split].write(rows if is_plain else rows.take(pa.array(repeat_rows(repeats))))
+                frames.append(count_documents(SPLITS[split], chosen, encoded, unknown, repeats))
+    return {"rows": sum_by_key(frames).rows()}
 
 
 @functools.lru_cache(maxsize=1)
-def encoder_of(folder: Path, _digest: str) -> tuple[Encoder, int]:
-    """The encoder of a saved tokenizer, and its unknown token. Shard after shard, so that words are known already."""
-    tokenizer, end, unknown = saved(folder)
-    return Encoder(tokenizer, end), unknown
+def load_encoder(folder: Path, _digest: str) -> tuple[BatchEncoder, int]:
+    """Load the encoder of a saved tokenizer, and its unknown token.
+
+    Cached from shard to shard, so that pre-tokens are known already; the digest tells tokenizers of one path apart.
+    """
+    tokenizer, end, unknown = load_tokenizer(folder)
+    return BatchEncoder(tokenizer, end), unknown
 
 
-def divided(batch: pa.RecordBatch, settings: Tokenize) -> list[tuple[int, pa.RecordBatch, Ints]]:
-    """The documents of each part that has any, and how often each is there: more than once only to train on."""
-    fractions = places(batch.column("text"))
-    part_of = parts(fractions[:, 0], shares_of(settings))
-    times = np.ones(len(part_of), np.int64)
+def split_batch(batch: pa.RecordBatch, settings: Tokenize) -> list[tuple[int, pa.RecordBatch, Ints]]:
+    """Split documents: for each split that has any its documents, and how often each is repeated.
+
+    Only documents to train on are repeated or left out by weights.
+    """
+    fractions = compute_text_fractions(batch.column("text"))
+    splits = assign_splits(fractions[:, 0], split_fractions(settings))
+    repeats = np.ones(len(splits), np.int64)
     if settings.weights:
-        times = np.where(part_of == TRAIN, repeats(weights(settings.weights, batch), fractions[:, 1]), 1)
-    found = []
-    for part in range(len(PARTS)):
-        rows = (part_of == part) & (times > 0)
+        weights = compute_weights(settings.weights, batch)
+        repeats = np.where(splits == TRAIN, draw_repeat_counts(weights, fractions[:, 1]), 1)
+    parts = []
+    for split in range(len(SPLITS)):
+        rows = (splits == split) & (repeats > 0)
         if rows.any():
-            found.append((part, batch.filter(pa.array(rows)), times[rows]))
-    return found
-
-
-def texts_schema() -> pa.Schema:
-    return pa.schema([(column, pa.string()) for column in TEXT_COLUMNS])
+            parts.append((split, batch.filter(pa.array(rows)), repeats[rows]))
+    return parts

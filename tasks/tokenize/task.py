@@ -8,16 +8,16 @@ from tasks.tokenize.settings import Tokenize
 
 
 @stage("tokenize", version=2)
-def tokenize(settings: Tokenize, draft: Draft, documents: Artifact, *earlier: Artifact) -> None:
-    """Make the vocabulary, or take that of the first earlier snapshot, and encode every shard with it."""
+def tokenize(settings: Tokenize, draft: Draft, documents: Artifact, *previous: Artifact) -> None:
+    """Make the vocabulary, or take that of the first previous snapshot, and encode every shard with it."""
     # tokenizers and pyarrow need not be loaded for a plan or a form
     from tasks.runtime.jit import log_compilation  # noqa: PLC0415
     from tasks.tokenize import statistics, steps  # noqa: PLC0415
-    from tasks.tokenize.encoder.sentences import found  # noqa: PLC0415
+    from tasks.tokenize.encoder.sentences import fill_starts  # noqa: PLC0415
 
-    log_compilation("tokenize", found)
-    began = time.perf_counter()
-    shards = steps.shards_of(documents)
-    steps.vocabulary(settings, draft, shards, earlier)
-    statistics.write_statistics(draft, *steps.encode(settings, draft, shards, earlier))
-    draft.counts["seconds"] = round(time.perf_counter() - began, 3)
+    log_compilation("tokenize", fill_starts)
+    start_time = time.perf_counter()
+    shards = steps.list_document_files(documents)
+    steps.make_vocabulary(settings, draft, shards, previous)
+    statistics.write_statistics(draft, *steps.encode_shards(settings, draft, shards, previous))
+    draft.counts["seconds"] = round(time.perf_counter() - start_time, 3)

@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 from tasks.block import Block
 from tasks.tuning.space import Dimension
 
-FINETUNING = "evaluate.recipe."
+FINETUNING = "evaluate.finetuning."
 # groups below FINETUNING that do not decide how the pretrained model itself is fine-tuned
-NOT_TUNABLE = tuple(f"{FINETUNING}{name}." for name in ("unlabelled", "augmentation", "continued"))
+NOT_TUNABLE = tuple(f"{FINETUNING}{name}." for name in ("unlabelled", "augmentation", "continued_pretraining"))
 
 
 class Tuning(Block):
@@ -18,7 +18,7 @@ class Tuning(Block):
 
     space: tuple[str, ...] = ()
     """the settings to tune: pretrain.optimizer.learning_rate=log:1e-4..1e-2 (also float: and int:), or
-    pretrain.schedule.shape=choice:wsd,cosine; or only those of fine-tuning: evaluate.recipe.epochs=float:1..8"""
+    pretrain.schedule.shape=choice:wsd,cosine; or only those of fine-tuning: evaluate.finetuning.epochs=float:1..8"""
     checkpoint: str = "newest"
     """the model that settings of fine-tuning are tried with: key of a pretrain artifact or its first digits, newest,
     or recipe: the model that the recipe gives, which is trained first where it is not in the store"""

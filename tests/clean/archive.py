@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 FETCHED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-class Fetched(NamedTuple):
+class CrawledPage(NamedTuple):
     url: str
     body: bytes
     content_type: str | None = "text/html; charset=utf-8"
@@ -20,7 +20,7 @@ class Fetched(NamedTuple):
     header: str = ""  # one more line of the response's
 
 
-def record(page: Fetched) -> bytes:
+def make_record(page: CrawledPage) -> bytes:
     header = f"Content-Type: {page.content_type}\r\n" if page.content_type else ""
     header += f"{page.header}\r\n" if page.header else ""
     block = f"HTTP/1.1 {page.status} OK\r\n{header}Content-Length: {len(page.body)}\r\n\r\n".encode() + page.body
@@ -32,16 +32,16 @@ def record(page: Fetched) -> bytes:
     return gzip.compress(head.encode() + block + b"\r\n\r\n", mtime=0)
 
 
-def write_pages(folder: Path, *shards: list[Fetched]) -> Path:
-    """`warc/` and `index/` with one file each per shard."""
+def write_pages(folder: Path, *shards: list[CrawledPage]) -> Path:
+    """Write `warc/` and `index/` with one file each per shard."""
     for part in ("warc", "index"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    for number, pages in enumerate(shards):
-        name, offset, rows = f"warc/{number:05d}.warc.gz", 0, []
+    for index, pages in enumerate(shards):
+        name, offset, rows = f"warc/{index:05d}.warc.gz", 0, []
         with (folder / name).open("wb") as file:
             for page in pages:
-                written = record(page)
-                file.write(written)
+                record = make_record(page)
+                file.write(record)
                 rows.append(
                     {
                         "url": page.url,
@@ -53,15 +53,15 @@ def write_pages(folder: Path, *shards: list[Fetched]) -> Path:
                         "last_modified": None,
                         "warc": name,
                         "offset": offset,
-                        "length": len(written),
+                        "length": len(record),
                     }
                 )
-                offset += len(written)
-        pq.write_table(pa.Table.from_pylist(rows, INDEX), folder / "index" / f"{number:05d}.parquet")
+                offset += len(record)
+        pq.write_table(pa.Table.from_pylist(rows, INDEX_SCHEMA), folder / "index" / f"{index:05d}.parquet")
     return folder
 
 
-INDEX = pa.schema(
+INDEX_SCHEMA = pa.schema(
     [
         ("url", pa.string()),
         ("status", pa.int32()),

@@ -1,7 +1,7 @@
 import pytest
 
-from tasks.clean.mojibake import repaired
-from tasks.clean.whitespace import tidy
+from tasks.clean.mojibake import repair_mojibake
+from tasks.clean.whitespace import tidy_text
 
 SENTENCES = [
     "L’été dernier, les élèves étaient à l’école : « ça coûte 5 € » – déjà vu…",
@@ -16,13 +16,13 @@ SENTENCES = [
 def test_utf8_that_was_read_as_latin_1_is_repaired(text: str) -> None:
     garbled = text.encode().decode("latin-1")
     assert garbled != text
-    assert repaired(f"first line\n{garbled}") == f"first line\n{text}"
+    assert repair_mojibake(f"first line\n{garbled}") == f"first line\n{text}"
 
 
 def test_windows_1252_too_and_before_spaces_are_tidied() -> None:
-    assert tidy("donâ€™t say cafÃ© Ã\xa0 Paris") == "don’t say café à Paris"
+    assert tidy_text("donâ€™t say cafÃ© Ã\xa0 Paris") == "don’t say café à Paris"
 
 
 @pytest.mark.parametrize("text", [*SENTENCES, "ÂNGELO, É; Ã. SÃO PAULO", "Crème brûlée: “voilà”…", "plain"])
 def test_good_text_stays_as_it_is(text: str) -> None:
-    assert repaired(text) == text
+    assert repair_mojibake(text) == text

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tasks.block import Every, discover_blocks
-from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters.length import Length
 from tasks.clean.pii.patterns import KINDS
 from tasks.clean.pii.redaction import Pii
@@ -20,14 +20,14 @@ Make = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
 
 
-def only(**filters: dict[str, object]) -> Clean:
-    """All filters off but those named."""
+def enable_only(**filters: dict[str, object]) -> Clean:
+    """Return settings with all filters off but those named."""
     settings = {kind: filters.get(kind, {"enabled": False}) for kind in discover_blocks(Filter)}
     return Clean.model_validate({"filters": settings})
 
 
-def scored(folder: Path, lengths: dict[str, int], language: str = "en") -> Path:
-    """A scored shard of documents with the given scores for length and word_count."""
+def write_scored(folder: Path, lengths: dict[str, int], language: str = "en") -> Path:
+    """Write a scored shard of documents: name → score for length, a fifth of it for word_count."""
     (folder / "documents").mkdir(parents=True, exist_ok=True)
     frame = pl.DataFrame(
         {
@@ -35,37 +35,37 @@ def scored(folder: Path, lengths: dict[str, int], language: str = "en") -> Path:
             "url": [f"http://a/{name}" for name in lengths],
             "text": [f"first line\n{name} " + "x" * 300 for name in lengths],
             "language": language,
-            SCORE + "length": list(lengths.values()),
-            SCORE + "word_count": [length // 5 for length in lengths.values()],
+            SCORE_PREFIX + "length": list(lengths.values()),
+            SCORE_PREFIX + "word_count": [length // 5 for length in lengths.values()],
         },
-        schema_overrides={SCORE + "length": pl.Float32, SCORE + "word_count": pl.Float32},
+        schema_overrides={SCORE_PREFIX + "length": pl.Float32, SCORE_PREFIX + "word_count": pl.Float32},
     )
     frame.write_parquet(folder / "documents" / "00000.parquet")
     return folder
 
 
 def test_a_changed_threshold_leaves_the_extract_key_alone() -> None:
-    before, after = Clean(), Clean.model_validate({"filters": {"length": {"fewest": 50}}})
-    assert before.scoring().semantic() == after.scoring().semantic()
+    before, after = Clean(), Clean.model_validate({"filters": {"length": {"min": 50}}})
+    assert before.extract_settings().semantic() == after.extract_settings().semantic()
     assert before.semantic() != after.semantic()
-    assert after.semantic()["filters"]["length"]["fewest"] == 50
+    assert after.semantic()["filters"]["length"]["min"] == 50
 
 
 def test_a_field_that_changes_the_score_changes_the_extract_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Length, "scored_by", frozenset({"fewest"}))
-    before, after = Clean(), Clean.model_validate({"filters": {"length": {"fewest": 50}}})
-    assert before.scoring().semantic()["filters"]["length"] == {"fewest": 100}
-    assert after.scoring().semantic()["filters"]["length"] == {"fewest": 50}
+    monkeypatch.setattr(Length, "score_fields", frozenset({"min"}))
+    before, after = Clean(), Clean.model_validate({"filters": {"length": {"min": 50}}})
+    assert before.extract_settings().semantic()["filters"]["length"] == {"min": 100}
+    assert after.extract_settings().semantic()["filters"]["length"] == {"min": 50}
 
 
 def test_extraction_enters_the_extract_key_only() -> None:
     before, after = Clean(), Clean.model_validate({"extract": {"comments": True}})
-    assert before.scoring().semantic() != after.scoring().semantic()
+    assert before.extract_settings().semantic() != after.extract_settings().semantic()
     assert before.semantic() == after.semantic()
 
 
 def test_thresholds_of_a_disabled_filter_do_not_count() -> None:
-    off, loose = only(), only(length={"enabled": False, "fewest": 7})
+    off, loose = enable_only(), enable_only(length={"enabled": False, "min": 7})
     assert off.semantic() == loose.semantic()
     assert off.semantic()["filters"]["length"] == {"enabled": False}
 
@@ -81,10 +81,10 @@ def test_settings_survive_json() -> None:
 
 
 def test_what_stays_and_why_the_rest_does_not(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = scored(tmp_path / "scored", {"good": 500, "short": 60, "shorter": 40})
+    folder = write_scored(tmp_path / "scored", {"good": 500, "short": 60, "shorter": 40})
     lineage = [{"stage": "extract", "counts": {"failed": {"no text": 2}}}]
     draft = make_draft("clean", lineage)
-    clean.build(only(length={"fewest": 50}, word_count={"fewest": 50}), draft, as_artifact(folder, "extract"))
+    clean.build(enable_only(length={"min": 50}, word_count={"min": 50}), draft, as_artifact(folder, "extract"))
     assert pl.read_parquet(draft.path / "documents" / "00000.parquet")["id"].to_list() == ["good"]
     dropped = pl.read_parquet(draft.path / "dropped" / "00000.parquet")
     assert dropped.columns == ["id", "url", "rule", "rules", "excerpt"]
@@ -109,12 +109,12 @@ def test_what_stays_and_why_the_rest_does_not(tmp_path: Path, make_draft: Make, 
 def test_personal_data_is_treated_in_what_stays_alone(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    folder = scored(tmp_path / "scored", {"kept": 300, "dropped": 40, "secret": 300})
+    folder = write_scored(tmp_path / "scored", {"kept": 300, "dropped": 40, "secret": 300})
     shard = folder / "documents" / "00000.parquet"
     documents = pl.read_parquet(shard)
     added = [" Ask eva@uni.de.", " Ask eva@uni.de.", " AKIAIOSFODNN7EXAMPLE"]
     documents.with_columns(text=documents["text"] + pl.Series(added)).write_parquet(shard)
-    settings = only(length={"fewest": 100}).model_copy(update={"pii": Pii(secret="drop")})
+    settings = enable_only(length={"min": 100}).model_copy(update={"pii": Pii(secret="drop")})
     draft = make_draft("clean")
     clean.build(settings, draft, as_artifact(folder, "extract"))
     kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
@@ -127,13 +127,13 @@ def test_personal_data_is_treated_in_what_stays_alone(
 
 def test_only_what_is_done_with_personal_data_counts() -> None:
     assert Clean().semantic() != Clean(pii=Pii(email="keep")).semantic()
-    assert Clean().scoring().semantic() == Clean(pii=Pii(email="keep")).scoring().semantic()
+    assert Clean().extract_settings().semantic() == Clean(pii=Pii(email="keep")).extract_settings().semantic()
 
 
 def test_the_summary_shows_the_funnel(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = scored(tmp_path / "scored", {"good": 500, "short": 60})
+    folder = write_scored(tmp_path / "scored", {"good": 500, "short": 60})
     draft = make_draft("clean", [{"stage": "extract", "counts": {"failed": {"media type <x>|y": 1}}}])
-    clean.build(only(length={"fewest": 100}), draft, as_artifact(folder, "extract"))
+    clean.build(enable_only(length={"min": 100}), draft, as_artifact(folder, "extract"))
     text = (draft.path / "summary.md").read_text()
     assert "| length | 1 | 1 |" in text
     picture = ET.fromstring(b64decode(text.partition("base64,")[2].partition(")")[0]))
@@ -143,7 +143,7 @@ def test_the_summary_shows_the_funnel(tmp_path: Path, make_draft: Make, as_artif
 
 def test_without_filters_everything_stays(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
     draft = make_draft("clean")
-    clean.build(only(), draft, as_artifact(scored(tmp_path / "scored", {"a": 1, "b": 2}), "extract"))
+    clean.build(enable_only(), draft, as_artifact(write_scored(tmp_path / "scored", {"a": 1, "b": 2}), "extract"))
     assert draft.counts["kept"] == 2
     assert pl.read_parquet(draft.path / "dropped" / "00000.parquet").height == 0
 
@@ -151,8 +151,8 @@ def test_without_filters_everything_stays(tmp_path: Path, make_draft: Make, as_a
 def test_nothing_left_names_the_rule_that_dropped_most(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    folder = scored(tmp_path / "scored", {"a": 300, "b": 60, "c": 60})
-    settings = only(length={"fewest": 100}, word_count={"fewest": 100})
+    folder = write_scored(tmp_path / "scored", {"a": 300, "b": 60, "c": 60})
+    settings = enable_only(length={"min": 100}, word_count={"min": 100})
     with pytest.raises(StageFailure, match=r"all 3 documents; length dropped 2.*clean\.filters\.length"):
         clean.build(settings, make_draft("clean"), as_artifact(folder, "extract"))
 
@@ -164,10 +164,10 @@ def test_an_artifact_of_another_kind(tmp_path: Path, make_draft: Make, as_artifa
 
 
 def test_the_same_documents_give_the_same_bytes(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = scored(tmp_path / "scored", {f"d{number}": number * 3 for number in range(100)})
+    folder = write_scored(tmp_path / "scored", {f"d{number}": number * 3 for number in range(100)})
     drafts = [make_draft(name) for name in ("one", "two")]
     for draft in drafts:
-        clean.build(only(length={}), draft, as_artifact(folder, "extract"))
+        clean.build(enable_only(length={}), draft, as_artifact(folder, "extract"))
     for name in ("documents/00000.parquet", "dropped/00000.parquet", "summary.md"):
         assert (drafts[0].path / name).read_bytes() == (drafts[1].path / name).read_bytes()
 
@@ -176,10 +176,10 @@ def test_samples_stand_in_the_summary_and_beside_the_documents(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
     draft = make_draft("clean")
-    folder = scored(tmp_path / "scored", {"good": 500, "nearly": 101, "short": 60})
-    clean.build(only(length={"fewest": 100}), draft, as_artifact(folder, "extract"))
-    found = pl.read_parquet(draft.path / "samples" / "00000.parquet")
-    assert found.select("verdict", "id").rows() == [
+    folder = write_scored(tmp_path / "scored", {"good": 500, "nearly": 101, "short": 60})
+    clean.build(enable_only(length={"min": 100}), draft, as_artifact(folder, "extract"))
+    samples = pl.read_parquet(draft.path / "samples" / "00000.parquet")
+    assert samples.select("verdict", "id").rows() == [
         ("dropped", "short"),
         ("barely kept", "nearly"),
         ("barely kept", "good"),
@@ -190,11 +190,11 @@ def test_samples_stand_in_the_summary_and_beside_the_documents(
 
 
 def test_bad_lines_go_on_demand(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = scored(tmp_path / "scored", {"mixed": 500, "headings": 500, "short": 60})
+    folder = write_scored(tmp_path / "scored", {"mixed": 500, "headings": 500, "short": 60})
     shard = folder / "documents" / "00000.parquet"
     texts = ["A heading\n\nA sentence stands here.\nAnd one more here.", "Only\nheadings", "A sentence, too short."]
     pl.read_parquet(shard).with_columns(text=pl.Series(texts)).write_parquet(shard)
-    settings = only(length={}).model_copy(update={"remove_bad_lines": True})
+    settings = enable_only(length={}).model_copy(update={"remove_bad_lines": True})
     draft = make_draft("clean")
     clean.build(settings, draft, as_artifact(folder, "extract"))
     kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
@@ -205,14 +205,14 @@ def test_bad_lines_go_on_demand(tmp_path: Path, make_draft: Make, as_artifact: A
         ("short", "length", "A sentence, too short."),
     ]
     assert draft.counts["dropped"] == {"length": 1, "remove_bad_lines": 1}
-    assert settings.semantic() != only(length={}).semantic()
+    assert settings.semantic() != enable_only(length={}).semantic()
 
 
 def test_late_filters_score_when_cleaning(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
     (tmp_path / "list.txt").write_text("http://a/b")
-    folder = scored(tmp_path / "scored", {"a": 500, "b": 500})
+    folder = write_scored(tmp_path / "scored", {"a": 500, "b": 500})
     draft = make_draft("clean")
-    settings = only(url_blocklist={"enabled": True, "path": str(tmp_path / "list.txt")})
+    settings = enable_only(url_blocklist={"enabled": True, "path": str(tmp_path / "list.txt")})
     clean.build(settings, draft, as_artifact(folder, "extract"))
     kept = pl.read_parquet(draft.path / "documents" / "00000.parquet")
-    assert kept.select("id", SCORE + "url_blocklist").rows() == [("a", 0.0)]
+    assert kept.select("id", SCORE_PREFIX + "url_blocklist").rows() == [("a", 0.0)]

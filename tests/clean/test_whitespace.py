@@ -1,37 +1,37 @@
 import time
 import unicodedata
 
-from tasks.clean.whitespace import one_line, tidy
+from tasks.clean.whitespace import tidy_text, to_one_line
 
 
 def test_white_space_of_any_kind_becomes_one_space() -> None:
-    assert tidy("a\u00a0\u00a0b\tc\u2003d  e \r\nf\u2028g") == "a b c d e\nf\ng"
+    assert tidy_text("a\u00a0\u00a0b\tc\u2003d  e \r\nf\u2028g") == "a b c d e\nf\ng"
 
 
 def test_one_blank_line_separates_paragraphs() -> None:
-    assert tidy("\n\n a\n \u00a0\n\n\nb\n\n") == "a\n\nb"
+    assert tidy_text("\n\n a\n \u00a0\n\n\nb\n\n") == "a\n\nb"
 
 
 def test_indentation_of_code_stays_and_that_of_cells_and_chinese_paragraphs_goes() -> None:
-    assert tidy("def f():\n    return  1\n\u00a0\u00a0x\n\t\tcell\n\u3000\u3000段落") == (
+    assert tidy_text("def f():\n    return  1\n\u00a0\u00a0x\n\t\tcell\n\u3000\u3000段落") == (
         "def f():\n    return 1\n  x\ncell\n段落"
     )
 
 
 def test_invisible_characters_go_and_joiners_stay() -> None:
-    assert tidy("a\x00b\u200bc\u00add\ufeffe\ud800f") == "abcdef"
-    assert tidy("می\u200cخواهم") == "می\u200cخواهم"
+    assert tidy_text("a\x00b\u200bc\u00add\ufeffe\ud800f") == "abcdef"
+    assert tidy_text("می\u200cخواهم") == "می\u200cخواهم"
 
 
 def test_composed_characters() -> None:
-    assert tidy(unicodedata.normalize("NFD", "café 한국어")) == "café 한국어"
+    assert tidy_text(unicodedata.normalize("NFD", "café 한국어")) == "café 한국어"
 
 
 def test_endless_space_takes_linear_time() -> None:
     started = time.process_time()
-    assert tidy("x\n" + " " * 2_000_000 + "x" + "\u00a0\t" * 1_000_000 + "y") == "x\n" + " " * 40 + "x y"
+    assert tidy_text("x\n" + " " * 2_000_000 + "x" + "\u00a0\t" * 1_000_000 + "y") == "x\n" + " " * 40 + "x y"
     assert time.process_time() - started < 2
 
 
 def test_titles_are_one_line() -> None:
-    assert one_line(" Über\n\n  uns\u00a0| Firma ") == "Über uns | Firma"
+    assert to_one_line(" Über\n\n  uns\u00a0| Firma ") == "Über uns | Firma"

@@ -1,4 +1,4 @@
-"""Documents with planted copies, as a clean stage would hand them over, and what the stage makes of them."""
+"""Documents with planted duplicates, as a clean stage would hand them over, and helpers to run the stage on them."""
 
 import hashlib
 import itertools
@@ -19,20 +19,20 @@ MakeDraft = Callable[..., Draft]
 HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 3_000)]
 
 
-def identity(text: str) -> str:
+def make_id(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def write(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Path:
-    """An artifact of a clean stage with these texts, spread over so many shards."""
+def write_clean_folder(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Path:
+    """Write the folder of a clean stage with these texts, spread over so many shards."""
     (folder / "documents").mkdir(parents=True)
     size = -(-len(texts) // num_shards) or 1
     for shard in range(num_shards):
         part = texts[shard * size : (shard + 1) * size]
         table = pa.table(
             {
-                "id": pa.array([identity(text or "") for text in part], pa.string()),
-                "url": pa.array([f"http://a/{identity(text or '')}" for text in part], pa.string()),
+                "id": pa.array([make_id(text or "") for text in part], pa.string()),
+                "url": pa.array([f"http://a/{make_id(text or '')}" for text in part], pa.string()),
                 "text": pa.array(part, pa.large_string()),
                 "score_length": pa.array([float(len(text or "")) for text in part], pa.float32()),
             }
@@ -41,8 +41,8 @@ def write(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Pat
     return folder
 
 
-def planted(seed: int, clusters: int = 20, alone: int = 40) -> list[list[str]]:
-    """Clusters of near-duplicates (one word in a hundred changed, or only the punctuation), and texts like no other."""
+def make_clusters(seed: int, clusters: int = 20, alone: int = 40) -> list[list[str]]:
+    """Make clusters of near-duplicates (a word in a hundred changed, or only punctuation), and texts like no other."""
     draw = random.Random(seed)
     groups = []
     for group in range(clusters + alone):
@@ -59,24 +59,24 @@ def planted(seed: int, clusters: int = 20, alone: int = 40) -> list[list[str]]:
     return groups
 
 
-def shuffled(groups: list[list[str]], seed: int) -> list[str]:
+def shuffle_texts(groups: list[list[str]], seed: int) -> list[str]:
     texts = list(itertools.chain.from_iterable(groups))
     random.Random(seed).shuffle(texts)
     return texts
 
 
-def texts_in(folder: Path) -> list[str]:
+def read_documents(folder: Path) -> list[str]:
     files = sorted((folder / "documents").glob("*.parquet"))
     return [text for path in files for text in pq.read_table(path).column("text").to_pylist()]
 
 
-def built(make_draft: MakeDraft, name: str, *inputs: Artifact, **settings: Any) -> Draft:
+def build_dedup(make_draft: MakeDraft, name: str, *inputs: Artifact, **settings: Any) -> Draft:
     draft = make_draft(name)
     dedup.build(Dedup(**settings), draft, *inputs)
     return draft
 
 
-def bytes_of(draft: Draft) -> dict[str, bytes]:
+def read_files(draft: Draft) -> dict[str, bytes]:
     return {
         str(path.relative_to(draft.path)): path.read_bytes()
         for path in sorted(draft.path.rglob("*"))
@@ -84,12 +84,12 @@ def bytes_of(draft: Draft) -> dict[str, bytes]:
     }
 
 
-def artifact(folder: Path, stage: str) -> Artifact:
-    """A handle of a folder."""
+def make_artifact(folder: Path, stage: str) -> Artifact:
+    """Return the artifact handle of a folder."""
     digest = digest_files(hash_files(folder))
     return Artifact(stage=stage, key=digest[:16], digest=digest, path=str(folder))
 
 
-def as_clean(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Artifact:
-    """The artifact of a clean stage with these texts."""
-    return artifact(write(folder, texts, num_shards), "clean")
+def make_clean_artifact(folder: Path, texts: Sequence[str | None], num_shards: int = 1) -> Artifact:
+    """Write these texts as the artifact of a clean stage."""
+    return make_artifact(write_clean_folder(folder, texts, num_shards), "clean")

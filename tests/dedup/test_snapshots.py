@@ -1,4 +1,4 @@
-"""Every crawl adds, nothing is redone: what was decided about an earlier snapshot stays as it is."""
+"""Every crawl adds, nothing is redone: decisions about a previous snapshot stay as they are."""
 
 from pathlib import Path
 from typing import Any
@@ -6,54 +6,64 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.dedup.outputs import DOCUMENTS_A_GROUP
+from tasks.dedup.outputs import ROW_GROUP_DOCUMENTS
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
-from tests.dedup.planted import MakeDraft, artifact, as_clean, built, identity, planted, shuffled, texts_in, write
+from tests.dedup.planted import (
+    MakeDraft,
+    build_dedup,
+    make_artifact,
+    make_clean_artifact,
+    make_clusters,
+    make_id,
+    read_documents,
+    shuffle_texts,
+    write_clean_folder,
+)
 
 
-def test_a_later_snapshot_changes_no_earlier_decision(tmp_path: Path, make_draft: MakeDraft) -> None:
-    groups = planted(5)
-    texts = shuffled(groups, 6)
+def test_a_later_snapshot_changes_no_previous_decision(tmp_path: Path, make_draft: MakeDraft) -> None:
+    groups = make_clusters(5)
+    texts = shuffle_texts(groups, 6)
     third = len(texts) // 3
     parts = [texts[:third], texts[third : 2 * third], [groups[0][0] + " and more" * 3, texts[0], *texts[2 * third :]]]
     groups[0].append(parts[2][0])
     results: list[Artifact] = []
     for number, part in enumerate(parts):
-        new = as_clean(tmp_path / f"in{number}", part, 2)
-        draft = built(make_draft, f"out{number}", *results, new)
+        new = make_clean_artifact(tmp_path / f"in{number}", part, 2)
+        draft = build_dedup(make_draft, f"out{number}", *results, new)
         assert draft.counts["documents"] == len(part)
-        assert draft.counts["earlier"] == sum(len(texts_in(each.folder)) for each in results)
-        results.append(artifact(draft.path, "dedup"))
-    stays = [text for each in results for text in texts_in(each.folder)]
+        assert draft.counts["earlier"] == sum(len(read_documents(result.folder)) for result in results)
+        results.append(make_artifact(draft.path, "dedup"))
+    stays = [text for result in results for text in read_documents(result.folder)]
     assert [len(set(group) & set(stays)) for group in groups] == [1] * len(groups)
     rows = pq.read_table(results[2].folder / "clusters.parquet").to_pylist()
-    in_order = {identity(text): place for place, text in enumerate(stays)}
-    assert any(in_order[row["kept_id"]] < in_order[identity(texts_in(results[2].folder)[0])] for row in rows)
+    in_order = {make_id(text): place for place, text in enumerate(stays)}
+    assert any(in_order[row["kept_id"]] < in_order[make_id(read_documents(results[2].folder)[0])] for row in rows)
     assert all(row["kept_id"] in in_order for row in rows)
     went = [row["id"] for row in rows if row["kind"] != "leader"]
-    assert set(went) & set(in_order) == {identity(texts[0])}  # it came again and went
+    assert set(went) & set(in_order) == {make_id(texts[0])}  # it came again and went
 
 
 def test_two_snapshots_at_once_and_one_after_the_other_keep_the_same(tmp_path: Path, make_draft: MakeDraft) -> None:
-    texts = shuffled(planted(15), 16)
-    old = as_clean(tmp_path / "old", texts[:80])
-    new = as_clean(tmp_path / "new", texts[80:])
-    together = built(make_draft, "together", old, new)
-    first = built(make_draft, "first", old)
-    second = built(make_draft, "second", artifact(first.path, "dedup"), new)
-    assert texts_in(together.path) == texts_in(first.path) + texts_in(second.path)
+    texts = shuffle_texts(make_clusters(15), 16)
+    old = make_clean_artifact(tmp_path / "old", texts[:80])
+    new = make_clean_artifact(tmp_path / "new", texts[80:])
+    together = build_dedup(make_draft, "together", old, new)
+    first = build_dedup(make_draft, "first", old)
+    second = build_dedup(make_draft, "second", make_artifact(first.path, "dedup"), new)
+    assert read_documents(together.path) == read_documents(first.path) + read_documents(second.path)
 
 
 def test_a_tenth_of_new_documents_is_a_tenth_of_the_work(tmp_path: Path, make_draft: MakeDraft) -> None:
-    texts = shuffled(planted(17, clusters=60, alone=200), 18)
+    texts = shuffle_texts(make_clusters(17, clusters=60, alone=200), 18)
     cut = len(texts) * 10 // 11
-    whole = built(make_draft, "whole", as_clean(tmp_path / "old", texts[:cut]))
-    added = built(
+    whole = build_dedup(make_draft, "whole", make_clean_artifact(tmp_path / "old", texts[:cut]))
+    added = build_dedup(
         make_draft,
         "added",
-        artifact(whole.path, "dedup"),
-        as_clean(tmp_path / "new", texts[cut:]),
+        make_artifact(whole.path, "dedup"),
+        make_clean_artifact(tmp_path / "new", texts[cut:]),
     )
     assert added.counts["near"] > 0
     # a text is read to be sketched, and again where a signature cannot tell: of old ones only then
@@ -62,12 +72,14 @@ def test_a_tenth_of_new_documents_is_a_tenth_of_the_work(tmp_path: Path, make_dr
     assert added.counts["compared"] <= 0.2 * whole.counts["compared"]
 
 
-def test_documents_of_an_earlier_result_are_read_only_where_a_signature_cannot_tell(
+def test_documents_of_a_previous_result_are_read_only_where_a_signature_cannot_tell(
     tmp_path: Path, make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = [" ".join(f"w{text * 997 + place}" for place in range(60)) for text in range(3 * DOCUMENTS_A_GROUP)]
-    earlier = artifact(built(make_draft, "first", as_clean(tmp_path / "old", texts)).path, "dedup")
-    (path,) = (earlier.folder / "documents").iterdir()
+    texts = [" ".join(f"w{text * 997 + place}" for place in range(60)) for text in range(3 * ROW_GROUP_DOCUMENTS)]
+    previous = make_artifact(
+        build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "old", texts)).path, "dedup"
+    )
+    (path,) = (previous.folder / "documents").iterdir()
     read, groups = pq.ParquetFile.iter_batches, []
 
     def spy(self: pq.ParquetFile, *args: Any, **named: Any) -> Any:
@@ -76,61 +88,69 @@ def test_documents_of_an_earlier_result_are_read_only_where_a_signature_cannot_t
         return read(self, *args, **named)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
-    close = " ".join([*texts[DOCUMENTS_A_GROUP].split()[:56], "with", "another", "end"])  # .87 of it
-    added = built(make_draft, "added", earlier, as_clean(tmp_path / "new", ["a text of its own", close]))
+    close = " ".join([*texts[ROW_GROUP_DOCUMENTS].split()[:56], "with", "another", "end"])  # .87 of it
+    added = build_dedup(
+        make_draft, "added", previous, make_clean_artifact(tmp_path / "new", ["a text of its own", close])
+    )
     assert added.counts["read_again"] == 2
     assert groups == [1]
 
     path.write_bytes(b"neither a new text nor an exact copy asks for this")
     texts_of_their_own = [texts[7].upper(), texts[-1], *(f"another new text, number {number}" for number in range(9))]
-    added = built(make_draft, "unread", earlier, as_clean(tmp_path / "apart", texts_of_their_own))
+    added = build_dedup(make_draft, "unread", previous, make_clean_artifact(tmp_path / "apart", texts_of_their_own))
     assert (added.counts["exact"], added.counts["kept"]) == (2, 9)
     listed = pq.read_table(added.path / "clusters.parquet").to_pylist()
-    assert [row["kept_id"] for row in listed] == [identity(texts[7]), identity(texts[-1])]
+    assert [row["kept_id"] for row in listed] == [make_id(texts[7]), make_id(texts[-1])]
 
 
-def test_earlier_results_of_other_settings_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
-    texts = as_clean(tmp_path / "in", shuffled(planted(8, 3, 3), 9))
-    first = artifact(built(make_draft, "first", texts, seed=3).path, "dedup")
+def test_previous_results_of_other_settings_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
+    texts = make_clean_artifact(tmp_path / "in", shuffle_texts(make_clusters(8, 3, 3), 9))
+    first = make_artifact(build_dedup(make_draft, "first", texts, seed=3).path, "dedup")
     for number, (settings, message) in enumerate(
         [
             ({}, "seed 3 instead of 1"),
-            ({"seed": 3, "shingle": 4}, "shingle 5 instead of 4"),
-            ({"seed": 3, "near": False}, "bands 21 instead of 0"),
+            ({"seed": 3, "ngram_size": 4}, "ngram_size 5 instead of 4"),
+            ({"seed": 3, "near_duplicates": False}, "bands 21 instead of 0"),
         ]
     ):
         with pytest.raises(StageFailure, match=message):
-            built(make_draft, f"other{number}", first, texts, **settings)
-    other = artifact(write(tmp_path / "older", ["a"]), "dedup")
+            build_dedup(make_draft, f"other{number}", first, texts, **settings)
+    other = make_artifact(write_clean_folder(tmp_path / "older", ["a"]), "dedup")
     with pytest.raises(StageFailure, match="holds no index"):
-        built(make_draft, "older", other, texts)
+        build_dedup(make_draft, "older", other, texts)
     (first.folder / "bands" / "00000.parquet").write_bytes(b"torn")
     with pytest.raises(StageFailure, match="cannot be read as Parquet"):
-        built(make_draft, "torn", first, texts, seed=3)
+        build_dedup(make_draft, "torn", first, texts, seed=3)
 
 
 def test_a_snapshot_of_copies_gives_an_empty_result_that_later_ones_can_use(
     tmp_path: Path, make_draft: MakeDraft
 ) -> None:
-    texts = shuffled(planted(19, 3, 3), 20)
-    first = artifact(built(make_draft, "first", as_clean(tmp_path / "one", texts)).path, "dedup")
-    again = built(make_draft, "again", first, as_clean(tmp_path / "two", [text.upper() for text in texts]))
+    texts = shuffle_texts(make_clusters(19, 3, 3), 20)
+    first = make_artifact(build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "one", texts)).path, "dedup")
+    again = build_dedup(
+        make_draft, "again", first, make_clean_artifact(tmp_path / "two", [text.upper() for text in texts])
+    )
     assert again.counts["kept"] == 0
     assert again.counts["exact"] + again.counts["near"] == len(texts)
-    new = as_clean(tmp_path / "three", [*texts[:3], "a text that no earlier snapshot has"])
-    third = built(make_draft, "third", first, artifact(again.path, "dedup"), new)
-    assert texts_in(third.path) == ["a text that no earlier snapshot has"]
+    new = make_clean_artifact(tmp_path / "three", [*texts[:3], "a text that no previous snapshot has"])
+    third = build_dedup(make_draft, "third", first, make_artifact(again.path, "dedup"), new)
+    assert read_documents(third.path) == ["a text that no previous snapshot has"]
 
 
-def test_only_exact_copies_of_earlier_documents_go_when_near_is_off(tmp_path: Path, make_draft: MakeDraft) -> None:
+def test_only_exact_copies_of_previous_documents_are_dropped_when_near_duplicates_is_off(
+    tmp_path: Path, make_draft: MakeDraft
+) -> None:
     words = " ".join(f"w{number}" for number in range(100))
-    first = built(make_draft, "first", as_clean(tmp_path / "one", [words, "???"]), near=False)
-    new = as_clean(tmp_path / "two", [words + " x", words.upper(), "???", "!!!"])
-    second = built(make_draft, "second", artifact(first.path, "dedup"), new, near=False)
-    assert texts_in(second.path) == [words + " x", "!!!"]
+    first = build_dedup(
+        make_draft, "first", make_clean_artifact(tmp_path / "one", [words, "???"]), near_duplicates=False
+    )
+    new = make_clean_artifact(tmp_path / "two", [words + " x", words.upper(), "???", "!!!"])
+    second = build_dedup(make_draft, "second", make_artifact(first.path, "dedup"), new, near_duplicates=False)
+    assert read_documents(second.path) == [words + " x", "!!!"]
 
 
-def test_a_new_document_joins_an_earlier_cluster_and_earlier_clusters_stay_apart(
+def test_a_new_document_joins_a_previous_cluster_and_previous_clusters_stay_separate(
     tmp_path: Path, make_draft: MakeDraft
 ) -> None:
     def words(start: int) -> str:
@@ -142,25 +162,32 @@ def test_a_new_document_joins_an_earlier_cluster_and_earlier_clusters_stay_apart
 
     # texts 25 words apart share .88, 50 words .77; the longer two rank first, so both stay
     texts = [words(0) + " end", words(25), words(50) + " end"]
-    first = built(make_draft, "first", as_clean(tmp_path / "one", texts))
+    first = build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "one", texts))
     (name,) = set(cluster_of(first).values())
     assert first.counts["kept"] == 2
-    earlier = artifact(first.path, "dedup")
-    second = built(
-        make_draft, "second", earlier, as_clean(tmp_path / "two", [text + " x" for text in texts_in(first.path)])
+    previous = make_artifact(first.path, "dedup")
+    second = build_dedup(
+        make_draft,
+        "second",
+        previous,
+        make_clean_artifact(tmp_path / "two", [text + " x" for text in read_documents(first.path)]),
     )
     assert set(cluster_of(second).values()) == {name}
     # what lies between two that were told apart joins one of them
-    apart = built(make_draft, "apart", as_clean(tmp_path / "three", [words(0), words(60)]))
+    apart = build_dedup(make_draft, "apart", make_clean_artifact(tmp_path / "three", [words(0), words(60)]))
     assert cluster_of(apart) == {}
-    between = built(make_draft, "between", artifact(apart.path, "dedup"), as_clean(tmp_path / "four", [words(30)]))
-    assert cluster_of(between)[identity(words(30))] in {identity(words(0)), identity(words(60))}
+    between = build_dedup(
+        make_draft, "between", make_artifact(apart.path, "dedup"), make_clean_artifact(tmp_path / "four", [words(30)])
+    )
+    assert cluster_of(between)[make_id(words(30))] in {make_id(words(0)), make_id(words(60))}
 
 
-def test_earlier_results_without_clusters_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
+def test_previous_results_without_clusters_are_refused(tmp_path: Path, make_draft: MakeDraft) -> None:
     texts = [" ".join(f"w{number:03}" for number in range(start, start + 400)) for start in (0, 30, 60)]
-    first = built(make_draft, "first", as_clean(tmp_path / "one", texts[:2]))
+    first = build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "one", texts[:2]))
     path = first.path / "clusters.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["cluster_id"]), path)
     with pytest.raises(StageFailure, match="names no clusters"):
-        built(make_draft, "second", artifact(first.path, "dedup"), as_clean(tmp_path / "two", texts[2:]))
+        build_dedup(
+            make_draft, "second", make_artifact(first.path, "dedup"), make_clean_artifact(tmp_path / "two", texts[2:])
+        )

@@ -8,57 +8,72 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.dedup.minhash.signatures import sketch
+from tasks.dedup.minhash.signatures import sketch_texts
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
-from tests.dedup.planted import MakeDraft, built, bytes_of, identity, planted, shuffled, texts_in, write
+from tests.dedup.planted import (
+    MakeDraft,
+    build_dedup,
+    make_clusters,
+    make_id,
+    read_documents,
+    read_files,
+    shuffle_texts,
+    write_clean_folder,
+)
 
 AsArtifact = Callable[[Path, str], Artifact]
 
 
-def test_one_of_each_planted_cluster_stays(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    groups = planted(0)
-    draft = built(make_draft, "one", as_artifact(write(tmp_path / "in", shuffled(groups, 1)), "clean"))
-    stays = texts_in(draft.path)
-    assert [len(set(group) & set(stays)) for group in groups] == [1] * len(groups)
+def test_one_of_each_planted_cluster_is_kept(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+    groups = make_clusters(0)
+    draft = build_dedup(
+        make_draft, "one", as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(groups, 1)), "clean")
+    )
+    kept_texts = read_documents(draft.path)
+    assert [len(set(group) & set(kept_texts)) for group in groups] == [1] * len(groups)
     for group in groups:
-        (kept,) = set(group) & set(stays)
+        (kept,) = set(group) & set(kept_texts)
         assert len(kept) == max(len(member) for member in group)
     counts = draft.counts
     assert counts["documents"] == sum(map(len, groups)) == counts["kept"] + counts["exact"] + counts["near"]
     assert counts["kept"] == len(groups)
 
 
-def test_clusters_name_what_went_and_what_stays(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    groups = planted(1)
-    draft = built(make_draft, "one", as_artifact(write(tmp_path / "in", shuffled(groups, 2)), "clean"))
-    stays = {identity(text) for text in texts_in(draft.path)}
-    group_of = {identity(text): number for number, group in enumerate(groups) for text in group}
+def test_clusters_name_what_was_dropped_and_what_was_kept(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
+    groups = make_clusters(1)
+    draft = build_dedup(
+        make_draft, "one", as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(groups, 2)), "clean")
+    )
+    kept_ids = {make_id(text) for text in read_documents(draft.path)}
+    group_of = {make_id(text): number for number, group in enumerate(groups) for text in group}
     rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
     assert {row["kind"] for row in rows} == {"exact", "near", "leader"}
     assert sorted(row["id"] for row in rows) == sorted(
-        identity(text) for group in groups if len(group) > 1 for text in group
+        make_id(text) for group in groups if len(group) > 1 for text in group
     )
     assert draft.counts["clusters"] == sum(len(group) > 1 for group in groups)
     for row in rows:
-        assert (row["id"] in stays) == (row["kind"] == "leader") == (row["kept_id"] == row["id"])
+        assert (row["id"] in kept_ids) == (row["kind"] == "leader") == (row["kept_id"] == row["id"])
         assert row["kept_id"] == row["cluster_id"]
-        assert row["kept_id"] in stays
+        assert row["kept_id"] in kept_ids
         assert group_of[row["id"]] == group_of[row["kept_id"]]
         assert row["similarity"] == 1 if row["kind"] != "near" else 0.8 <= row["similarity"] <= 1
 
 
-def test_copies_of_each_other_are_one_cluster_though_several_stay(
+def test_copies_of_each_other_are_one_cluster_though_several_are_kept(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
     # each shares .86 with the next and .74 with the one after
     texts = [" ".join(f"w{number}" for number in range(start, start + 400)) for start in range(0, 120, 30)]
-    draft = built(make_draft, "chain", as_artifact(write(tmp_path / "in", texts), "clean"))
+    draft = build_dedup(make_draft, "chain", as_artifact(write_clean_folder(tmp_path / "in", texts), "clean"))
     assert 1 < draft.counts["kept"] < len(texts)
     rows = pq.read_table(draft.path / "clusters.parquet").to_pylist()
-    assert {row["id"] for row in rows} == {identity(text) for text in texts}
+    assert {row["id"] for row in rows} == {make_id(text) for text in texts}
     assert len({row["cluster_id"] for row in rows}) == 1
     assert rows[0]["cluster_id"] in {row["id"] for row in rows if row["kind"] == "leader"}
     assert draft.counts["largest_cluster"] == len(texts)
@@ -67,24 +82,24 @@ def test_copies_of_each_other_are_one_cluster_though_several_stay(
 def test_any_number_of_shards_gives_the_same_decision(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
-    texts = shuffled(planted(2), 3)
-    seen = []
+    texts = shuffle_texts(make_clusters(2), 3)
+    results = []
     for num_shards in (1, 2, 7):
-        inputs = as_artifact(write(tmp_path / f"in{num_shards}", texts, num_shards), "clean")
-        draft = built(make_draft, f"shards{num_shards}", inputs)
+        inputs = as_artifact(write_clean_folder(tmp_path / f"in{num_shards}", texts, num_shards), "clean")
+        draft = build_dedup(make_draft, f"shards{num_shards}", inputs)
         clusters = (draft.path / "clusters.parquet").read_bytes()
-        seen.append((texts_in(draft.path), clusters, pq.read_table(draft.path / "bands")))
+        results.append((read_documents(draft.path), clusters, pq.read_table(draft.path / "bands")))
         assert len(list((draft.path / "documents").iterdir())) == num_shards
-    assert seen[0] == seen[1] == seen[2]
+    assert results[0] == results[1] == results[2]
 
 
 def test_two_runs_and_workers_give_the_same_bytes(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs = as_artifact(write(tmp_path / "in", shuffled(planted(3), 4), 2), "clean")
-    first = bytes_of(built(make_draft, "first", inputs))
+    inputs = as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(make_clusters(3), 4), 2), "clean")
+    first = read_files(build_dedup(make_draft, "first", inputs))
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
-    assert bytes_of(built(make_draft, "second", inputs)) == first
+    assert read_files(build_dedup(make_draft, "second", inputs)) == first
     kinds = ("documents/{:05d}.parquet", "signatures/{:05d}.arrow")
     per_shard = {kind.format(number) for kind in kinds for number in range(2)}
     assert set(first) == per_shard | {"clusters.parquet", "bands/00000.parquet", "summary.md"}
@@ -93,8 +108,8 @@ def test_two_runs_and_workers_give_the_same_bytes(
 def test_a_killed_run_goes_on_to_the_same_bytes(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs = as_artifact(write(tmp_path / "in", shuffled(planted(4), 5), 3), "clean")
-    whole = bytes_of(built(make_draft, "whole", inputs))
+    inputs = as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(make_clusters(4), 5), 3), "clean")
+    whole = read_files(build_dedup(make_draft, "whole", inputs))
     record = Draft._record
     for survives in range(9):
         calls = iter(range(100))
@@ -109,41 +124,45 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         with pytest.raises(KeyboardInterrupt):
             dedup.build(Dedup(), draft, inputs)
         monkeypatch.setattr(Draft, "_record", record)
-        assert bytes_of(built(make_draft, f"killed{survives}", inputs)) == whole
+        assert read_files(build_dedup(make_draft, f"killed{survives}", inputs)) == whole
 
 
-def test_the_better_of_two_copies_stays_where_a_classifier_scored_them(
+def test_the_better_of_two_duplicates_is_kept_where_a_classifier_scored_them(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
     words = " ".join(f"w{number}" for number in range(200))
-    inputs = write(tmp_path / "in", [words, words + "!!!", words + " x"])
+    inputs = write_clean_folder(tmp_path / "in", [words, words + "!!!", words + " x"])
     path = inputs / "documents" / "00000.parquet"
     scores = pa.array([0.2, None, 0.9], pa.float32())
     pq.write_table(pq.read_table(path).append_column("score_quality", scores), path)
-    draft = built(make_draft, "quality", as_artifact(inputs, "clean"))
-    assert texts_in(draft.path) == [words + " x"]
+    draft = build_dedup(make_draft, "quality", as_artifact(inputs, "clean"))
+    assert read_documents(draft.path) == [words + " x"]
 
 
 def test_texts_without_words_repeat_only_the_same_text(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
 ) -> None:
     texts = ["???", "!!!", "???", "", None, "a", "A!", "b"]
-    draft = built(make_draft, "odd", as_artifact(write(tmp_path / "in", texts), "clean"))
-    assert sorted(text or "" for text in texts_in(draft.path)) == ["", "!!!", "???", "A!", "b"]
+    draft = build_dedup(make_draft, "odd", as_artifact(write_clean_folder(tmp_path / "in", texts), "clean"))
+    assert sorted(text or "" for text in read_documents(draft.path)) == ["", "!!!", "???", "A!", "b"]
     assert draft.counts["near"] == 0
 
 
-def test_only_exact_copies_go_when_near_is_off(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+def test_only_exact_copies_are_dropped_when_near_duplicates_is_off(
+    tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact
+) -> None:
     words = [f"w{number}" for number in range(200)]
     texts = [" ".join(words), " ".join(words).upper() + ".", " ".join([*words[:-1], "other"])]
-    draft = built(make_draft, "exact", as_artifact(write(tmp_path / "in", texts), "clean"), near=False)
-    assert texts_in(draft.path) == texts[1:]
+    draft = build_dedup(
+        make_draft, "exact", as_artifact(write_clean_folder(tmp_path / "in", texts), "clean"), near_duplicates=False
+    )
+    assert read_documents(draft.path) == texts[1:]
     assert (draft.counts["exact"], draft.counts["near"]) == (1, 0)
 
 
-def test_bands_are_sorted_and_hold_what_stays(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    inputs = as_artifact(write(tmp_path / "in", shuffled(planted(6), 7), 3), "clean")
-    draft = built(make_draft, "bands", inputs, seed=5)
+def test_bands_are_sorted_and_hold_kept_rows(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
+    inputs = as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(make_clusters(6), 7), 3), "clean")
+    draft = build_dedup(make_draft, "bands", inputs, seed=5)
     table = pq.read_table(draft.path / "bands")
     keys = table.column("key").to_pylist()
     scheme = json.loads(table.schema.metadata[b"textmill.dedup"])
@@ -153,12 +172,12 @@ def test_bands_are_sorted_and_hold_what_stays(tmp_path: Path, make_draft: MakeDr
     assert (scheme["scheme"], scheme["seed"], scheme["num_perm"], scheme["shingle"]) == ("affine32", 5, 128, 5)
     for path in sorted((draft.path / "signatures").iterdir()):
         documents = pq.read_table(draft.path / "documents" / f"{path.stem}.parquet")
-        made = sketch(documents.column("text"), 128, 5, 5)
-        known = pa.ipc.open_file(path).read_all()
-        assert known.schema.metadata == table.schema.metadata
-        assert known.column("id").to_pylist() == documents.column("id").to_pylist()
-        assert known.column("digest").to_pylist() == [digest.tobytes() for digest in made.digests]
-        assert known.column("signature").to_pylist() == [row.astype("u1").tobytes() for row in made.signatures]
+        sketches = sketch_texts(documents.column("text"), 128, 5, 5)
+        index = pa.ipc.open_file(path).read_all()
+        assert index.schema.metadata == table.schema.metadata
+        assert index.column("id").to_pylist() == documents.column("id").to_pylist()
+        assert index.column("digest").to_pylist() == [digest.tobytes() for digest in sketches.digests]
+        assert index.column("signature").to_pylist() == [row.astype("u1").tobytes() for row in sketches.signatures]
 
 
 def test_gold_pairs_of_real_articles_are_found(
@@ -168,39 +187,41 @@ def test_gold_pairs_of_real_articles_are_found(
     lines = (folder / "articles_1000.train").read_text(encoding="utf-8").splitlines()
     texts = dict(line.split(" ", 1) for line in lines)
     gold = [line.split() for line in (folder / "articles_1000.truth").read_text().splitlines()]
-    draft = built(make_draft, "gold", as_artifact(write(tmp_path / "in", list(texts.values())), "clean"))
-    stays = set(texts_in(draft.path))
+    draft = build_dedup(
+        make_draft, "gold", as_artifact(write_clean_folder(tmp_path / "in", list(texts.values())), "clean")
+    )
+    kept_texts = set(read_documents(draft.path))
     assert len(gold) == 10
-    assert all((texts[one] in stays) != (texts[other] in stays) for one, other in gold)
+    assert all((texts[one] in kept_texts) != (texts[other] in kept_texts) for one, other in gold)
     assert draft.counts["kept"] == len(texts) - len(gold)
 
 
 def test_no_documents_is_a_clear_failure(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
     with pytest.raises(StageFailure, match="no document came in"):
-        built(make_draft, "none", as_artifact(write(tmp_path / "none", []), "clean"))
+        build_dedup(make_draft, "none", as_artifact(write_clean_folder(tmp_path / "none", []), "clean"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(StageFailure, match="no documents"):
-        built(make_draft, "empty", as_artifact(tmp_path / "empty", "clean"))
+        build_dedup(make_draft, "empty", as_artifact(tmp_path / "empty", "clean"))
 
 
 def test_a_broken_or_foreign_file_is_named(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    inputs = as_artifact(write(tmp_path / "broken", ["a"]), "clean")
+    inputs = as_artifact(write_clean_folder(tmp_path / "broken", ["a"]), "clean")
     (inputs.folder / "documents" / "00000.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(StageFailure, match=r"broken/documents/00000\.parquet cannot be read"):
-        built(make_draft, "broken", inputs)
-    foreign = write(tmp_path / "foreign", ["a"]) / "documents" / "00000.parquet"
+        build_dedup(make_draft, "broken", inputs)
+    foreign = write_clean_folder(tmp_path / "foreign", ["a"]) / "documents" / "00000.parquet"
     pq.write_table(pa.table({"id": ["x"]}), foreign)
     with pytest.raises(StageFailure, match="no column 'text'"):
-        built(make_draft, "foreign", as_artifact(tmp_path / "foreign", "clean"))
+        build_dedup(make_draft, "foreign", as_artifact(tmp_path / "foreign", "clean"))
 
 
 def test_texts_as_a_dictionary_are_read_too(tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact) -> None:
-    groups = planted(11, 4, 4)
-    inputs = write(tmp_path / "in", shuffled(groups, 12))
+    groups = make_clusters(11, 4, 4)
+    inputs = write_clean_folder(tmp_path / "in", shuffle_texts(groups, 12))
     path = inputs / "documents" / "00000.parquet"
     table = pq.read_table(path)
     pq.write_table(table.set_column(2, "text", table.column("text").dictionary_encode()), path)
-    draft = built(make_draft, "dictionary", as_artifact(inputs, "clean"), threshold=0.9)
+    draft = build_dedup(make_draft, "dictionary", as_artifact(inputs, "clean"), threshold=0.9)
     assert draft.counts["read_again"] > 0
     assert draft.counts["kept"] >= len(groups)
 

@@ -21,7 +21,7 @@ WORDS = {
 COMMON = ["the", "a", "of", "and", "with", "many", "old", "new", "some", "this", "that"]
 
 
-def page_text(section: str, number: int, words: int = 90) -> str:
+def make_page_text(section: str, number: int, words: int = 90) -> str:
     rng = np.random.default_rng([number, len(section), ord(section[0])])
     return " ".join(
         str(rng.choice(WORDS[section] if rng.random() < 0.5 else COMMON)) + ("." if position % 9 == 8 else "")
@@ -29,28 +29,28 @@ def page_text(section: str, number: int, words: int = 90) -> str:
     )
 
 
-def made_documents(pages: int, first: int = 0) -> pl.DataFrame:
+def make_documents(pages: int, first: int = 0) -> pl.DataFrame:
     """Pages of every section as the tokenize stage keeps them out."""
     rows = []
     for section in WORDS:
         for number in range(first, first + pages):
-            url, text = f"http://127.0.0.1:8000/{section}/{number}.html", page_text(section, number)
+            url, text = f"http://127.0.0.1:8000/{section}/{number}.html", make_page_text(section, number)
             name = hashlib.blake2b(f"{url}\0{text}".encode(), digest_size=16).hexdigest()
             rows.append({"id": name, "url": url, "title": str(number), "text": text, "language": "en"})
     return pl.DataFrame(rows)
 
 
-def small_tokenizer() -> PreTrainedTokenizerFast:
+def make_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.WordLevelTrainer(special_tokens=["<pad>", "<unk>", "<bos>", "<eos>", "<mask>"])
-    tokenizer.train_from_iterator(made_documents(8)["text"].to_list(), trainer)
+    tokenizer.train_from_iterator(make_documents(8)["text"].to_list(), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="<eos>")
 
 
 @pytest.fixture
 def heldout() -> pl.DataFrame:
-    return made_documents(8)
+    return make_documents(8)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A GPT-2 of one layer, with a metrics file as pretraining leaves it."""
     folder = tmp_path_factory.mktemp("checkpoint")
     torch.manual_seed(0)
-    tokenizer = small_tokenizer()
+    tokenizer = make_tokenizer()
     config = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=1, n_head=2, eos_token_id=3)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -87,17 +87,17 @@ def masked(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
 def tokens(tmp_path: Path, heldout: pl.DataFrame) -> Path:
     """A tokens artifact whose training documents are others than the held-out ones."""
     folder = tmp_path / "tokens"
-    for part, pages in (("train", made_documents(12, first=100)), ("validation", made_documents(2, first=200))):
-        made_shard(folder / part / "00000.arrow", pages)
+    for part, pages in (("train", make_documents(12, first=100)), ("validation", make_documents(2, first=200))):
+        write_token_shard(folder / part / "00000.arrow", pages)
     (folder / "heldout").mkdir()
     heldout.write_parquet(folder / "heldout" / "00000.parquet")
-    small_tokenizer().save_pretrained(folder / "tokenizer")
+    make_tokenizer().save_pretrained(folder / "tokenizer")
     return folder
 
 
-def made_shard(path: Path, pages: pl.DataFrame) -> None:
+def write_token_shard(path: Path, pages: pl.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    ids = [[*each, 3] for each in small_tokenizer()(pages["text"].to_list())["input_ids"]]
+    ids = [[*each, 3] for each in make_tokenizer()(pages["text"].to_list())["input_ids"]]
     table = pa.table(
         {
             "id": pages["id"].to_list(),
@@ -111,9 +111,9 @@ def made_shard(path: Path, pages: pl.DataFrame) -> None:
 
 @pytest.fixture(name="documents")
 def documents_fixture() -> Callable[..., pl.DataFrame]:
-    return made_documents
+    return make_documents
 
 
 @pytest.fixture(name="write_shard")
 def write_shard_fixture() -> Callable[[Path, pl.DataFrame], None]:
-    return made_shard
+    return write_token_shard

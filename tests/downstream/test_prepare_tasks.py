@@ -1,10 +1,10 @@
-"""The data that models are scored on: errors name the setting behind them."""
+"""Errors in benchmark data begin with the setting that names the file."""
 
 import pytest
 
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.site_section import SiteSection
-from tasks.downstream.prepare_tasks import setting_of
+from tasks.downstream.prepare_tasks import find_setting
 
 SETS = [
     {"name": "a", "train": "moods/train.tsv", "test": "moods/test.tsv"},
@@ -23,5 +23,5 @@ SECTION = "evaluate.benchmarks.labelled_text.sets"
     ],
 )
 def test_the_setting_of_a_file_is_found(what: str, setting: str) -> None:
-    assert setting_of(LabelledText.model_validate({"sets": SETS}), what) == setting
-    assert setting_of(SiteSection(), what) == ""
+    assert find_setting(LabelledText.model_validate({"sets": SETS}), what) == setting
+    assert find_setting(SiteSection(), what) == ""

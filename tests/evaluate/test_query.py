@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.metrics.correlation import correlations
+from tasks.downstream.metrics.correlation import score_correlations
 from tasks.evaluate.query import FEWEST_TEXTS, compare_evaluations, load_answers, load_results, why_not_comparable
 from tasks.store.manifest import Manifest
 
@@ -102,7 +102,7 @@ def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
 
     def told(name: str, noise: float) -> Path:
         guesses = truth + rng.normal(size=(3, TEXTS)) * noise
-        parts = np.stack([correlations(truth, each)["spearman"].parts for each in guesses], 1)
+        parts = np.stack([score_correlations(truth, each)["spearman"].parts for each in guesses], 1)
         return kept(tmp_path / name, parts, "correlation.correlation", range(TEXTS), "same")
 
     good, bad = told("good", 0.3), told("bad", 2.0)
@@ -115,7 +115,7 @@ def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
 
 def test_what_does_not_compare_is_named() -> None:
     def manifest(version: int, epochs: int) -> Manifest:
-        return Manifest.model_construct(version=version, semantic={"recipe": {"epochs": epochs}})
+        return Manifest.model_construct(version=version, semantic={"finetuning": {"epochs": epochs}})
 
     assert why_not_comparable(manifest(3, 1), manifest(3, 1)) == ""
     assert why_not_comparable(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"

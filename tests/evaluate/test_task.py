@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tasks.block import Every
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import Features
+from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head
 from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.query import load_answers, load_results
@@ -27,8 +27,8 @@ from tasks.store import Artifact, Draft
 SMALL = Evaluate.model_validate(
     {
         "labels": [2, 6],
-        "recipe": {"learning_rates": [0.003, 0.01], "epochs": 2, "fewest_steps": 8, "batch": 6, "max_length": 32},
-        "benchmarks": {"site_section": {"passage_words": 12, "fewest_words": 6, "fewest_passages": 8}},
+        "finetuning": {"learning_rates": [0.003, 0.01], "epochs": 2, "min_steps": 8, "batch_size": 6, "max_length": 32},
+        "benchmarks": {"site_section": {"passage_words": 12, "min_words": 6, "min_passages_per_class": 8}},
     }
 )
 LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
@@ -93,7 +93,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.downstream.finetuning.shards._fitted", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards._fit", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 
@@ -118,7 +118,13 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
     titles.write_text("source\ttarget\n" + "".join(f"the old {word} of\t{word}\n" for word in ("oak", "mast") * 6))
 
     def same(path: Path, name: str) -> dict[str, Any]:
-        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+        return {
+            "name": name,
+            "train": str(path),
+            "validation": str(path),
+            "test": str(path),
+            "labels_per_class": [0, 2],
+        }
 
     benchmarks = SMALL.model_dump()["benchmarks"] | {
         "tagging": {"sets": [same(conll, "trees")]},
@@ -126,11 +132,11 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "relation": {"sets": [same(marked, "marked")]},
         "question_answering": {"sets": [same(asked, "asked")]},
         "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
-        "language_modelling": {"heldout": True, "most_texts": 6, "most_characters": 200},
-        "text_to_text": {"sets": [same(titles, "titles") | {"labels": [0], "metrics": ["rouge1", "chrf"]}]},
+        "language_modelling": {"heldout": True, "max_texts": 6, "max_chars": 200},
+        "text_to_text": {"sets": [same(titles, "titles") | {"labels_per_class": [0], "metrics": ["rouge1", "chrf"]}]},
     }
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "max_target": 6}
-    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "recipe": recipe}))
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "max_target_length": 6}
+    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "finetuning": finetuning}))
     boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
     assert {name: each["metric"] for name, each in boards.items()} == {
         "asked": "f1",
@@ -186,7 +192,8 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     benchmarks = {
         "site_section": {"enabled": False},
         "stereotype_pairs": one("bias.csv", f"{head}old oak,new oak,stereo,age\na mast,the mast,stereo,other\n"),
-        "toxicity": one("prompts.txt", "the\nmany old\n", words=str(words)) | {"length": 5, "continuations": 9},
+        "toxicity": one("prompts.txt", "the\nmany old\n", word_list=str(words))
+        | {"max_new_tokens": 5, "num_continuations": 9},
         "document_retrieval": one("asked.tsv", "question\tdocument\noak\tthe oak\nsail\ta sail and a mast\n"),
         "embedding_similarity": one("near.tsv", "text\tsecond_text\tscore\noak\tthe oak\t3\nsail\toak\t0\n"),
         "multiple_choice": one("asked.jsonl", '{"question": "the", "options": ["oak", "sail"], "answer": 1}'),
@@ -214,15 +221,15 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
 
 def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    of = Features.of.__func__  # type: ignore[attr-defined]
+    of = FrozenFeatures.compute.__func__  # type: ignore[attr-defined]
 
-    def counted(cls: type[Features], head: Head, examples: list[Example], *how: Any) -> Features:
+    def counted(cls: type[FrozenFeatures], head: Head, examples: list[Example], *how: Any) -> FrozenFeatures:
         read.append(len(examples))
         return of(cls, head, examples, *how)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(Features, "of", classmethod(counted))
-    recipe = SMALL.recipe.model_dump() | {"adapt": {"kind": "head_only"}}
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"recipe": recipe}))
+    monkeypatch.setattr(FrozenFeatures, "compute", classmethod(counted))
+    finetuning = SMALL.finetuning.model_dump() | {"method": {"kind": "head_only"}}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"finetuning": finetuning}))
     task = Task.load(draft.scratch / "site_section.parquet")
     assert len(read) == 3 * (1 + 3)  # of each part, with pretrained weights once, with random ones for every seed
     assert sum(read) == 4 * sum(map(len, task.parts.values()))
@@ -230,8 +237,11 @@ def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.Mo
 
 
 def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "unlabelled": {"way": "consistency", "most": 20}}
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    finetuning = SMALL.finetuning.model_dump() | {
+        "learning_rates": [0.01],
+        "unlabelled": {"method": "consistency", "max_texts": 20},
+    }
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "finetuning": finetuning}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
     assert "unlabelled" in {each["second"] for each in told["differences"]}
     assert "| pretrained + unlabelled texts |" in (draft.path / "summary.md").read_text()
@@ -241,12 +251,12 @@ def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
 @pytest.mark.parametrize("way", ["full", "head_only"])
 def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run) -> None:
     added = {
-        "adapt": {"kind": way},
-        "augmentation": {"way": "words", "copies": 2, "share": 0.3},
-        "continued": {"enabled": True, "epochs": 1},
+        "method": {"kind": way},
+        "augmentation": {"method": "words", "max_copies": 2, "word_fraction": 0.3},
+        "continued_pretraining": {"enabled": True, "epochs": 1},
     }
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]} | added
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "recipe": recipe}))
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]} | added
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "finetuning": finetuning}))
     told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
     assert {"augmented", "continued"} < {each["second"] for each in told["differences"]}
     assert list(draft.counts["scores"]["site_section"]["2"])[:3] == ["pretrained", "continued", "augmented"]
@@ -268,8 +278,10 @@ def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run)
 
 
 def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
-    missing = {"recipe": {"continued": {"enabled": True, "file": str(tmp_path / "none")}}}
-    with pytest.raises(BadSetting, match=r"evaluate: .* does not exist\. Correct .* evaluate\.recipe\.continued\.file"):
+    missing = {"finetuning": {"continued_pretraining": {"enabled": True, "file": str(tmp_path / "none")}}}
+    with pytest.raises(
+        BadSetting, match=r"evaluate: .* does not exist\. Correct .* evaluate\.finetuning\.continued_pretraining\.file"
+    ):
         check_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
 
 
@@ -280,8 +292,8 @@ def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: 
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
     benchmarks = SMALL.model_dump()["benchmarks"] | {"minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]}}
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01], "adapt": {"kind": way}}
-    changed = {"labels": [2], "recipe": recipe, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "method": {"kind": way}}
+    changed = {"labels": [2], "finetuning": finetuning, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
     draft = run(Evaluate.model_validate(changed))
     scores = pl.read_parquet(draft.path / "scores.parquet").filter(metric="accuracy")
     assert scores.filter(model="stock-bert").group_by("benchmark").len().sort("benchmark").rows() == [
@@ -303,22 +315,22 @@ def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, m
     prompts, listed = tmp_path / "prompts.jsonl", tmp_path / "listed.txt"
     prompts.write_text('{"prompt": "the"}\n')
     listed.write_text("storm\n")
-    sets = [{"name": "prompts", "path": str(prompts), "words": str(listed)}]
-    toxicity = {"sets": sets, "continuations": 1, "length": 4}
-    recipe = SMALL.recipe.model_dump() | {"learning_rates": [0.01]}
-    changed = {"labels": [2], "recipe": recipe, "checkpoints": [str(folder)]}
+    sets = [{"name": "prompts", "path": str(prompts), "word_list": str(listed)}]
+    toxicity = {"sets": sets, "num_continuations": 1, "max_new_tokens": 4}
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}
+    changed = {"labels": [2], "finetuning": finetuning, "checkpoints": [str(folder)]}
     benchmarks = SMALL.model_dump()["benchmarks"] | {"toxicity": toxicity}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     rows = pl.read_parquet(draft.path / "scores.parquet").filter(model="stock-bert")
     assert set(rows["benchmark"]) == {"site_section"}
-    why = "the model in stock-bert is a masked one, which goes on with no text"
+    why = "the model in stock-bert is a masked language model, which cannot continue a text"
     assert json.loads((draft.path / "scores.json").read_text())["benchmarks"]["prompts"]["left out"] == {
         "stock-bert": why
     }
     for name in ("summary.md", "report.html"):
         assert f"The checkpoint stock-bert is left out: {why}." in (draft.path / name).read_text()
     alone = {"site_section": {"enabled": False}, "toxicity": toxicity}
-    with pytest.raises(StageFailure, match="goes on with no text"):
+    with pytest.raises(StageFailure, match="cannot continue a text"):
         run(Evaluate.model_validate(changed | {"benchmarks": alone}), "alone")
 
 
@@ -349,7 +361,7 @@ def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -
     (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join([*rows[:3], "a calm day\tcalm\n"]))
     train, test = (str(tmp_path / f"{part}.tsv") for part in ("train", "test"))
     sets = [{"name": "mood", "train": train, "validation": train, "test": test}]
-    changed = {"labels": [2], "recipe": SMALL.recipe.model_dump() | {"learning_rates": [0.01]}}
+    changed = {"labels": [2], "finetuning": SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}}
     benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     assert "3 of its 4 test texts are training texts too." in (draft.path / "report.html").read_text()
@@ -396,7 +408,7 @@ def test_the_report_stands_alone(run: Run) -> None:
     [
         ({"labels": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
-        ({"benchmarks": {"site_section": {"pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
+        ({"benchmarks": {"site_section": {"url_pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],
 )
 def test_what_cannot_be_scored_is_said_before_any_fit(run: Run, change: dict[str, Any], message: str) -> None:

@@ -13,13 +13,13 @@ from tasks.block import Every
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning import shards
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import load_validation_tasks
 from tasks.evaluate.trial import describe_metric, mean_score, score_finetuning
 
-QUICK = {"learning_rates": [0.01], "epochs": 1, "fewest_steps": 4, "max_length": 32}
+QUICK = {"learning_rates": [0.01], "epochs": 1, "min_steps": 4, "max_length": 32}
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +56,10 @@ class Judge:
         return share >= self.end
 
 
-def tried(checkpoint: Path, tasks: list[Task], scratch: Path, judge: Judge | None = None, **recipe: Any) -> Any:
-    return score_finetuning(Recipe.model_validate(QUICK | recipe), checkpoint, tasks, 3, scratch, judge or Judge())
+def tried(checkpoint: Path, tasks: list[Task], scratch: Path, judge: Judge | None = None, **finetuning: Any) -> Any:
+    return score_finetuning(
+        FineTuning.model_validate(QUICK | finetuning), checkpoint, tasks, 3, scratch, judge or Judge()
+    )
 
 
 def test_a_poisoned_test_part_changes_nothing(
@@ -86,10 +88,10 @@ def test_the_score_is_the_mean_of_what_an_evaluation_chooses_by(
     judge = Judge()
     score = tried(checkpoint, [task], tmp_path / "scratch", judge)
     task.save(tmp_path / "mood.parquet")
-    recipe = Recipe.model_validate(QUICK)
+    finetuning = FineTuning.model_validate(QUICK)
     same = {
-        (labels, seed): shards.choose(
-            tmp_path, tmp_path / "mood.parquet", checkpoint, recipe, "pretrained", labels, seed, 0.01
+        (labels, seed): shards.validate_rate(
+            tmp_path, tmp_path / "mood.parquet", checkpoint, finetuning, "pretrained", labels, seed, 0.01
         )["score"]
         for labels in (2, 4)
         for seed in range(3)
@@ -117,7 +119,7 @@ def test_a_hopeless_trial_is_ended(checkpoint: Path, chosen_on: Callable[..., li
 def test_a_killed_trial_goes_on_with_what_was_fitted(
     checkpoint: Path, chosen_on: Callable[..., list[Task]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks, fitted, real = chosen_on(), [], shards.choose
+    tasks, fitted, real = chosen_on(), [], shards.validate_rate
 
     def choose(out: Path, data: Path, *rest: Any) -> Any:
         if len(fitted) == 3:  # in the midst of the second seed
@@ -126,20 +128,20 @@ def test_a_killed_trial_goes_on_with_what_was_fitted(
         fitted.append((data.stem, *rest[2:]))
         return real(out, data, *rest)
 
-    monkeypatch.setattr(shards, "choose", choose)
+    monkeypatch.setattr(shards, "validate_rate", choose)
     with pytest.raises(KeyboardInterrupt):
         tried(checkpoint, tasks, tmp_path / "scratch")
     score = tried(checkpoint, tasks, tmp_path / "scratch")
     runs = [each for each in fitted if each]
     assert len(runs) == len(set(runs)) == 6, "nothing is fitted twice"
-    monkeypatch.setattr(shards, "choose", real)
+    monkeypatch.setattr(shards, "validate_rate", real)
     assert score == tried(checkpoint, tasks, tmp_path / "whole")
 
 
 def test_a_frozen_encoder_reads_every_text_once(
     checkpoint: Path, chosen_on: Callable[..., list[Task]], tmp_path: Path
 ) -> None:
-    frozen = tried(checkpoint, chosen_on(), tmp_path / "scratch", adapt={"kind": "head_only"})
+    frozen = tried(checkpoint, chosen_on(), tmp_path / "scratch", method={"kind": "head_only"})
     assert 0 <= frozen <= 1
 
 
@@ -153,7 +155,7 @@ def test_without_a_task_that_is_learnt_there_is_nothing_to_search(tmp_path: Path
     (tmp_path / "pairs.jsonl").write_text('{"sentence_good": "a b", "sentence_bad": "b a"}\n')
     pairs = {"sets": [{"name": "pairs", "path": str(tmp_path / "pairs.jsonl")}]}
     benchmarks = Every[Benchmark].model_validate({"minimal_pairs": pairs, "site_section": {"enabled": False}})
-    with pytest.raises(StageFailure, match="no enabled benchmark is one that models are fitted to"):
+    with pytest.raises(StageFailure, match="no enabled benchmark is one that models are fine-tuned on"):
         load_validation_tasks(Evaluate(benchmarks=benchmarks))
 
 
@@ -164,10 +166,10 @@ def test_sentences_of_sst2(shared: Callable[[str], Path], checkpoint: Path, tmp_
 
     def score(test: Path, name: str) -> float:
         files = {"name": "sst2", "train": str(folder / "train.tsv"), "test": str(test), "columns": columns}
-        limits = {"most_train": 600, "most_validation": 100}
+        limits = {"max_train_examples": 600, "max_validation_examples": 100}
         benchmarks = {"labelled_text": {"sets": [files | limits]}, "site_section": {"enabled": False}}
         tasks = load_validation_tasks(Evaluate.model_validate({"labels": [32], "benchmarks": benchmarks}))
-        reached: float = tried(checkpoint, tasks, tmp_path / name, fewest_steps=8)
+        reached: float = tried(checkpoint, tasks, tmp_path / name, min_steps=8)
         return reached
 
     flipped = pl.read_csv(folder / "dev.tsv", separator="\t", quote_char=None).with_columns(1 - pl.col("label"))

@@ -110,23 +110,23 @@ def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:
 
 def test_changed_threshold_that_changes_no_document_rebuilds_clean_only(store: Store, recipe: Recipe) -> None:
     before = find_newest_time(store)
-    run_recipe(change_groups(recipe, clean={"filters": {"length": {"fewest": 101}}}))
+    run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 101}}}))
     rebuilt = list_built_since(store, before)
     assert rebuilt == ["clean"], "the same documents stay, so all that follows is cached"
 
 
 def test_changed_threshold_that_drops_documents_rebuilds_what_follows(store: Store, recipe: Recipe) -> None:
     before = find_newest_time(store)
-    run_recipe(change_groups(recipe, clean={"filters": {"length": {"fewest": 950}}}), only=("clean", "dedup"))
+    run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 950}}}), only=("clean", "dedup"))
     assert list_built_since(store, before) == ["clean", "dedup"]
 
 
 def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) -> None:
     from flows.plan import make_plan
 
-    rows = make_plan(change_groups(recipe, clean={"filters": {"length": {"fewest": 60}}}), StageSelection(), store)
+    rows = make_plan(change_groups(recipe, clean={"filters": {"length": {"min": 60}}}), StageSelection(), store)
     assert [row.state for row in rows] == ["cached", "cached", "run", "waiting", "waiting", "waiting", "waiting"]
-    assert rows[2].reason == "setting clean.filters.length.fewest: 100 → 60"
+    assert rows[2].reason == "setting clean.filters.length.min: 100 → 60"
 
 
 def test_plan_names_missing_files_and_changed_code(
@@ -170,13 +170,13 @@ def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> Non
 
 
 def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
-    with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.fewest"):
-        run_recipe(change_groups(recipe, clean={"filters": {"length": {"fewest": 60}}}), only=("dedup",))
+    with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.min"):
+        run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 60}}}), only=("dedup",))
 
 
 def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store: Store, recipe: Recipe) -> None:
     few = change_groups(
-        recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"fewest_passages": 9999}}}
+        recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"min_passages_per_class": 9999}}}
     )
     before = find_newest_time(store)
     with pytest.raises(StageFailure, match="evaluate: the held-out pages make 0 classes"):

@@ -15,10 +15,10 @@ RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*
 
 def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
-    file.write_text("clean: {filters: {length: {fewest: 70, most: 900}}}\n")
-    recipe = load_recipe(file, ["clean.filters.length.fewest=80", "crawl.source.web.seeds=[https://example.org/]"])
+    file.write_text("clean: {filters: {length: {min: 70, max: 900}}}\n")
+    recipe = load_recipe(file, ["clean.filters.length.min=80", "crawl.source.web.seeds=[https://example.org/]"])
     length = recipe.clean.filters.length  # type: ignore[attr-defined]
-    assert (length.fewest, length.most) == (80, 900)
+    assert (length.min, length.max) == (80, 900)
     assert recipe.crawl.source.chosen.seeds == ["https://example.org/"]
     assert recipe.dedup == Recipe().dedup
 
@@ -26,12 +26,12 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("clean.filters.lenght.fewest=5", "no setting clean.filters.lenght: did you mean clean.filters.length?"),
+        ("clean.filters.lenght.min=5", "no setting clean.filters.lenght: did you mean clean.filters.length?"),
         ("claen.filters=5", "no setting claen: did you mean clean?"),
         ("crawl.seeds=[x]", "no setting crawl.seeds: did you mean crawl.source.web.seeds?"),
         ("dedup.xyz=1", "no setting dedup.xyz: allowed here are "),
         ("clean.filters=5", "clean.filters is a group of settings: name one of "),
-        ("clean.filters.length.fewest=many", 'clean.filters.length.fewest = "many": give a whole number'),
+        ("clean.filters.length.min=many", 'clean.filters.length.min = "many": give a whole number'),
         ("crawl.source.kind=ftp", "crawl.source.kind = \"ftp\": give one of 'dataset', 'files', 'warc' or 'web'"),
         ("crawl.source.web.max_pages=2.5", "crawl.source.web.max_pages = 2.5: give a whole number"),
         ("clean.pii.email=maybe", 'clean.pii.email = "maybe": give one of '),
@@ -48,7 +48,7 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
             "evaluate.benchmarks.labelled_text.sets=[{train: x}]",
             "evaluate.benchmarks.labelled_text.sets[0].name: it must",
         ),
-        ("tokenize.vocabulary=310", "tokenize.vocabulary = 310 has no room for text: special tokens, "),
+        ("tokenize.vocab_size=310", "tokenize.vocab_size = 310 has no room for text: special tokens, "),
         ("dedup.threshold", "'dedup.threshold' is not of the form path.to.setting=value"),
         ("dedup.threshold=[", "the value of dedup.threshold is not YAML: ["),
     ],
@@ -63,7 +63,7 @@ def test_all_that_is_misnamed_is_said_at_once(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("crawl: {sorce: {kind: web}}\ndedup: {treshold: 0.5}\n")
     with pytest.raises(UnknownSetting) as raised:
-        load_recipe(file, ["clean.filters.lenght.fewest=5"])
+        load_recipe(file, ["clean.filters.lenght.min=5"])
     assert str(raised.value).splitlines() == [
         "no setting crawl.sorce: did you mean crawl.source?",
         "  no setting dedup.treshold: did you mean dedup.threshold?",

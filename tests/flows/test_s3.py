@@ -49,7 +49,7 @@ def start_command(words: list[str], address: str, cache: Path) -> subprocess.Pop
 def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     words: list[str], s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
-    monkeypatch.setattr("tasks.store.s3_lock.EXPIRY", 1.0)
+    monkeypatch.setattr("tasks.store.s3_lock.EXPIRY_SECONDS", 1.0)
     monkeypatch.setenv("TEXTMILL_STORE", s3_address)
     store = Store.current()
     objects = store.backend.objects  # type: ignore[union-attr]

@@ -32,12 +32,18 @@ def list_paths(block: type[Block], path: Path = ()) -> Iterator[Path]:
 PATHS = list(list_paths(Recipe))
 
 
+SEMANTIC_ONLY = "evaluate.benchmarks.suite.sets[]"
+"""A path that is in recorded `semantic()` settings alone: a suite stands there as the settings of its tasks."""
+
+
+def is_known(pattern: Path) -> bool:
+    return any(matches_pattern(pattern, path) for path in PATHS)
+
+
 def test_every_new_name_exists() -> None:
     renames = load_renames()
-    new_patterns = {old: renames.translate_pattern(old) for table in TABLES.values() for old in table}
-    assert [
-        old for old, pattern in new_patterns.items() if not any(matches_pattern(pattern, path) for path in PATHS)
-    ] == []
+    rows = [old for table in TABLES.values() for old in table if not old.startswith(SEMANTIC_ONLY)]
+    assert [old for old in rows if not is_known(renames.translate_pattern(old))] == []
 
 
 def test_no_old_name_exists() -> None:
@@ -56,7 +62,7 @@ def test_values_are_of_settings_that_exist_and_can_be_translated_twice() -> None
     renames = load_renames()
     for old, values in renamed_settings.RENAMED_VALUES.items():
         new = renames.translate_pattern(old)
-        assert any(matches_pattern(new, path) for path in PATHS), old
+        assert is_known(new) or old.startswith(SEMANTIC_ONLY), old
         if new == parse_path(old):
             assert not set(map(repr, values)) & set(map(repr, values.values())), old
 

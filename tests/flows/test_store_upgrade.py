@@ -19,7 +19,7 @@ from tasks.store import upgrade as module
 from tasks.store.local import LocalBackend
 from tasks.store.manifest import Manifest, code_fingerprint
 from tasks.store.s3 import S3Backend
-from tasks.store.s3_client import Objects
+from tasks.store.s3_client import S3Client
 from tasks.store.s3_upload import object_name
 from tasks.store.store import open_backend
 from tasks.store.upgrade import StoreUpgrade
@@ -186,7 +186,7 @@ def test_killed_at_any_point_and_started_again_it_ends_the_same(
 
 def fill_bucket(old_store: Path, address: str) -> None:
     """Put a folder store's contents into a bucket, as the backend for S3 would have written them."""
-    objects = Objects(address)
+    objects = S3Client(address)
     for path in old_store.glob("*/*/manifest.json"):
         prefix = f"{path.parent.parent.name}/{path.parent.name}/"
         for file in read_manifest(path).files:
@@ -199,10 +199,10 @@ def fill_bucket(old_store: Path, address: str) -> None:
 
 def list_bucket(address: str) -> dict[str, Any]:
     """Every object but the locks: JSON as it is, of others the size."""
-    objects = Objects(address)
+    objects = S3Client(address)
     return {
         name: objects.read(name) if name.endswith(".json") else info.size
-        for name, info in objects.listed().items()
+        for name, info in objects.list_objects().items()
         if not name.endswith(".lease")
     }
 
@@ -218,7 +218,7 @@ def test_a_store_in_a_bucket_is_upgraded_also_when_it_is_killed(
     store = Store(f"{s3_address}/reference")
     assert len(store.manifests()) == 6
     assert [problem for manifest in store.manifests() for problem in store.find_problems(manifest)] == []
-    leases = [name for name in Objects(f"{s3_address}/reference").listed() if name.endswith(".lease")]
+    leases = [name for name in S3Client(f"{s3_address}/reference").list_objects() if name.endswith(".lease")]
     assert {name.rpartition("/")[0] for name in leases if not name.startswith("best/")} == {
         f"{manifest.stage}/{manifest.key}" for manifest in store.manifests()
     }
@@ -226,7 +226,7 @@ def test_a_store_in_a_bucket_is_upgraded_also_when_it_is_killed(
     fill_bucket(old_store, address)
     for steps in (0, 3, 6, 7, 9, 14):  # each time a little further
         with monkeypatch.context() as patch:
-            kill_after(steps, patch, *((Objects, name) for name in ("copy", "create", "remove", "write")))
+            kill_after(steps, patch, *((S3Client, name) for name in ("copy", "create", "remove", "write")))
             with pytest.raises(Killed):
                 upgrade(address)
         release_locks(address)
@@ -238,8 +238,8 @@ def test_a_store_in_a_bucket_is_upgraded_also_when_it_is_killed(
 
 def release_locks(address: str) -> None:
     """Do what a minute without a sign of life does to the locks of a killed process."""
-    objects = Objects(address)
-    for name in objects.listed():
+    objects = S3Client(address)
+    for name in objects.list_objects():
         if name.endswith(".lease"):
             objects.write(name, b'{"released": true}')
 

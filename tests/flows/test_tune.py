@@ -61,14 +61,14 @@ def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefect_server: Non
 
 
 def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["tune", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.heads=choice:3,4", "--trials", "8"]
-    words += ["--set", "pretrain.architecture.width=64"]
+    words = ["tune", f"{RATE}=log:1e-3..1e-1", "pretrain.architecture.num_heads=choice:3,4", "--trials", "8"]
+    words += ["--set", "pretrain.architecture.hidden_size=64"]
     assert run_command_line(words) == 0
     out = capsys.readouterr().out
     assert "pretrain:\n  optimizer:\n    learning_rate: 0.0" in out
     picture = Path(out.splitlines()[-1].removeprefix("trials: "))
     assert {path.name for path in picture.parent.iterdir()} >= {"trials.svg", "best.yaml", "summary.md", "trials.db"}
-    assert "failed: pretrain.architecture: heads must divide" in (picture.parent / "summary.md").read_text()
+    assert "failed: pretrain.architecture: num_heads must divide" in (picture.parent / "summary.md").read_text()
     assert len(trainer.built) == 1, "the data are the same for all"
     runs = len(trainer.runs)
     assert runs < 8
@@ -78,7 +78,7 @@ def test_a_search_from_the_command_line(trainer: Trainer, capsys: pytest.Capture
 
 
 def test_settings_of_the_data_are_built_anew(trainer: Trainer) -> None:
-    folder = module.tune(Recipe(), Tuning(space=("clean.filters.length.fewest=int:40..90",), trials=3))
+    folder = module.tune(Recipe(), Tuning(space=("clean.filters.length.min=int:40..90",), trials=3))
     assert len(trainer.built) >= 3
     assert trainer.runs == [Recipe().pretrain] * 3
     shutil.rmtree(folder)
@@ -109,9 +109,9 @@ def test_settings_that_are_not_there_end_it_before_the_first_trial(trainer: Trai
 
 
 def test_what_is_needed_together_may_be_searched() -> None:
-    check_space(Recipe(), Tuning(space=("pretrain.architecture.heads=choice:3,8",)))
+    check_space(Recipe(), Tuning(space=("pretrain.architecture.num_heads=choice:3,8",)))
     with pytest.raises(UnknownSetting):
-        change_recipe(Recipe(), {"pretrain.architecture.heads": 3})
+        change_recipe(Recipe(), {"pretrain.architecture.num_heads": 3})
 
 
 def test_when_no_trial_ran_to_its_end_it_says_so(trainer: Trainer) -> None:
@@ -151,20 +151,24 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     store = Store.current()
     model = publish_folder(store, "pretrain", checkpoint, publish_folder(store, "tokenize", checkpoint))
-    words = ["tune", "evaluate.recipe.learning_rates=log:1e-4..1e-1", "evaluate.recipe.layer_decay=choice:1,0.8"]
+    words = [
+        "tune",
+        "evaluate.finetuning.learning_rates=log:1e-4..1e-1",
+        "evaluate.finetuning.layer_decay=choice:1,0.8",
+    ]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
-    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.recipe.fewest_steps=4"]
-    words += ["--set", "evaluate.recipe.epochs=1", "--set", "evaluate.recipe.learning_rates=[0.01]"]
+    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.finetuning.min_steps=4"]
+    words += ["--set", "evaluate.finetuning.epochs=1", "--set", "evaluate.finetuning.learning_rates=[0.01]"]
     assert run_command_line(words) == 0
     printed = capsys.readouterr().out
     folder = Path(printed.splitlines()[-1].removeprefix("trials: ")).parent
     trials_db = (folder / "trials.db").read_bytes()
-    assert "evaluate:\n  recipe:\n    learning_rates:\n    - 0." in printed
-    best = load_recipe(folder / "best.yaml").evaluate.recipe
+    assert "evaluate:\n  finetuning:\n    learning_rates:\n    - 0." in printed
+    best = load_recipe(folder / "best.yaml").evaluate.finetuning
     assert len(best.learning_rates) == 1
     summary = (folder / "summary.md").read_text()
     assert "mean over mood (accuracy; labels: 4), and over 3 seeds" in summary
-    assert "0.01" in summary.split("evaluate.recipe.layer_decay |\n")[1], "the recipe's own rate was tried"
+    assert "0.01" in summary.split("evaluate.finetuning.layer_decay |\n")[1], "the recipe's own rate was tried"
 
     (tmp_path / "test.tsv").write_text("text\tlabel\nwhatever\toak\n")
     assert run_command_line([*words, "--checkpoint", model.key[:6]]) == 0

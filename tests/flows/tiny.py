@@ -66,23 +66,23 @@ def build(folder: Path) -> int:
 # What differs from the defaults: everything as small as it may be. Kept as plain data, because a deployment takes it.
 SETTINGS: dict[str, Any] = {
     "crawl": {"source": {"kind": "web", "web": {"delay": 0.0, "per_host": 8}}, "shards": {"pages": 20}},
-    "clean": {"filters": {"length": {"fewest": 100}, "duplicate_lines": {"enabled": False},
+    "clean": {"filters": {"length": {"min": 100}, "duplicate_lines": {"enabled": False},
                           "duplicate_line_characters": {"enabled": False}}},
-    "tokenize": {"vocabulary": 600, "validation": 0.1, "heldout": 0.5},
+    "tokenize": {"vocab_size": 600, "validation_fraction": 0.1, "heldout_fraction": 0.5},
     "pretrain": {
-        "architecture": {"size": "tiny", "layers": 1, "width": 32, "heads": 2, "context": 64},
+        "architecture": {"size": "tiny", "num_layers": 1, "hidden_size": 32, "num_heads": 2, "max_length": 64},
         "objective": {"kind": "causal"},
-        "batch": {"rows": 8},
+        "batch": {"batch_size": 8},
         "steps": 20,
-        "validate_every": 10,
-        "validation_rows": 8,
+        "eval_interval": 10,
+        "eval_rows": 8,
     },
     "evaluate": {
         "labels": [4],
-        "recipe": {"learning_rates": [0.001], "epochs": 1, "fewest_steps": 2, "max_length": 64},
+        "finetuning": {"learning_rates": [0.001], "epochs": 1, "min_steps": 2, "max_length": 64},
         "seeds": 3,
-        "benchmarks": {"site_section": {"fewest_documents": 3, "fewest_passages": 4, "passage_words": 30,
-                                        "fewest_words": 10}},
+        "benchmarks": {"site_section": {"min_documents_per_class": 3, "min_passages_per_class": 4, "passage_words": 30,
+                                        "min_words": 10}},
     },
 }  # fmt: skip
 

@@ -12,11 +12,11 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
     return {"weight": torch.full((3, 2), value), "step": torch.tensor(value)}
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_loads_again(tmp_path: Path) -> None:
     saved = Checkpoints(tmp_path)
-    assert saved.latest() is None
+    assert saved.load_latest() is None
     saved.save(7, tensors(1.5), {"best": 0.25})
-    loaded, state = Checkpoints(tmp_path).latest() or pytest.fail("nothing was saved")
+    loaded, state = Checkpoints(tmp_path).load_latest() or pytest.fail("nothing was saved")
     assert torch.equal(loaded["weight"], torch.full((3, 2), 1.5))
     assert loaded["step"].item() == 1.5
     assert (state["step"], state["best"]) == (7, 0.25)
@@ -25,12 +25,12 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_the_last_ones_and_the_best_are_kept(tmp_path: Path) -> None:
     saved = Checkpoints(tmp_path, keep=2)
     for step in range(1, 6):
-        saved.save(step, tensors(step), {}, kept={2})
-    assert saved.steps() == [2, 4, 5]
+        saved.save(step, tensors(step), {}, kept_steps={2})
+    assert saved.list_steps() == [2, 4, 5]
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "no state", "empty state"])
-def test_a_torn_checkpoint_is_never_loaded(tmp_path: Path, harm: str) -> None:
+def test_a_damaged_checkpoint_is_never_loaded(tmp_path: Path, harm: str) -> None:
     saved = Checkpoints(tmp_path)
     saved.save(1, tensors(1), {})
     newest = saved.save(2, tensors(2), {})
@@ -43,22 +43,22 @@ def test_a_torn_checkpoint_is_never_loaded(tmp_path: Path, harm: str) -> None:
         (newest / STATE).unlink()
     else:
         (newest / STATE).write_text("")
-    _, state = saved.latest() or pytest.fail("the whole one was not found")
+    _, state = saved.load_latest() or pytest.fail("the whole one was not found")
     assert state["step"] == 1
 
 
-def test_a_full_disk_loses_no_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_loses_no_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = Checkpoints(tmp_path, keep=1)
     saved.save(1, tensors(1), {})
 
-    def full(given: object, path: Path) -> None:
+    def fail(given: object, path: Path) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save_file", fail)
     with pytest.raises(OSError, match="No space left"):
         saved.save(2, tensors(2), {})
-    assert saved.steps() == [1]
+    assert saved.list_steps() == [1]
     monkeypatch.undo()
     saved.save(3, tensors(3), {})
     assert [path.name for path in tmp_path.iterdir()] == ["000000003"]
@@ -70,8 +70,8 @@ def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
-def test_what_is_written_aside_is_what_the_tensors_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved, given, may_go = Checkpoints(tmp_path), tensors(1), threading.Event()
+def test_a_background_save_writes_the_tensors_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved, trained, may_go = Checkpoints(tmp_path), tensors(1), threading.Event()
     slow = checkpoint.save_file
 
     def waiting(copies: dict[str, torch.Tensor], path: Path) -> None:
@@ -79,34 +79,36 @@ def test_what_is_written_aside_is_what_the_tensors_were(tmp_path: Path, monkeypa
         slow(copies, path)
 
     monkeypatch.setattr(checkpoint, "save_file", waiting)
-    saved.begin(1, given, {})
-    given["weight"].fill_(9)  # training goes on meanwhile
-    assert saved.steps() == []
+    saved.start_save(1, trained, {})
+    trained["weight"].fill_(9)  # training goes on meanwhile
+    assert saved.list_steps() == []
     may_go.set()
     saved.wait()
-    loaded, _ = saved.latest() or pytest.fail("nothing was saved")
+    loaded, _ = saved.load_latest() or pytest.fail("nothing was saved")
     assert torch.equal(loaded["weight"], torch.ones(3, 2))
 
 
-def test_what_went_wrong_aside_is_raised_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_background_is_raised_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saved = Checkpoints(tmp_path)
-    saved.begin(1, tensors(1), {})
+    saved.start_save(1, tensors(1), {})
     saved.wait()
 
     def full(given: object, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    saved.begin(2, tensors(2), {})
+    saved.start_save(2, tensors(2), {})
     with pytest.raises(OSError, match="No space left"):
-        saved.begin(3, tensors(3), {})
+        saved.start_save(3, tensors(3), {})
     saved.wait()
-    assert saved.steps() == [1]
+    assert saved.list_steps() == [1]
 
 
-def test_going_back_drops_what_came_later(tmp_path: Path) -> None:
+def test_drop_after_drops_later_checkpoints(tmp_path: Path) -> None:
     saved = Checkpoints(tmp_path, keep=3)
     for step in (1, 2, 3):
         saved.save(step, tensors(step), {})
     saved.drop_after(1)
-    assert saved.steps() == [1]
+    assert saved.list_steps() == [1]

@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from tasks.errors import StageFailure
-from tasks.model.hardware import Hardware, probe
+from tasks.model.hardware import Hardware, detect_hardware
 
 
 def test_the_environment_decides_over_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTMILL_DEVICE", "cpu")
     monkeypatch.setenv("TEXTMILL_PRECISION", "bf16")
     monkeypatch.setenv("TEXTMILL_THREADS", "3")
-    assert probe() == Hardware("cpu", "bf16", 3)
+    assert detect_hardware() == Hardware("cpu", "bf16", 3)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_cpu_gets_bf16_only_with_units_for_it(
     monkeypatch.setenv("TEXTMILL_DEVICE", "cpu")
     monkeypatch.delenv("TEXTMILL_PRECISION", raising=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert probe().precision == precision
+    assert detect_hardware().precision == precision
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,17 @@ def test_a_cpu_gets_bf16_only_with_units_for_it(
         ("TEXTMILL_COMPILE", "maybe"),
     ],
 )
-def test_what_is_not_there_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_unknown_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(StageFailure, match=f"{name} is '{value}'"):
-        probe()
+        detect_hardware()
 
 
 def test_a_gpu_that_is_asked_for_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("TEXTMILL_DEVICE", "cuda")
     with pytest.raises(StageFailure, match="torch sees no GPU"):
-        probe()
+        detect_hardware()
 
 
 def test_each_rank_has_a_gpu_and_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +57,10 @@ def test_each_rank_has_a_gpu_and_its_share_of_the_cores(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     for name, value in {"TEXTMILL_PRECISION": "fp32", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
-    assert probe() == Hardware("cuda:1", "fp32", 4, compiles=True)
+    assert detect_hardware() == Hardware("cuda:1", "fp32", 4, compiles=True)
 
 
-def on_a_gpu(monkeypatch: pytest.MonkeyPatch, generation: int) -> None:
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch, generation: int) -> None:
     monkeypatch.setenv("TEXTMILL_DEVICE", "cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
@@ -73,29 +73,27 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch, generation: int) -> None:
 def test_a_gpu_compiles_and_attends_by_documents_if_it_can(
     monkeypatch: pytest.MonkeyPatch, generation: int, attention: str
 ) -> None:
-    on_a_gpu(monkeypatch, generation)
-    assert (probe().attention, probe().compiles) == (attention, True)
+    pretend_gpu(monkeypatch, generation)
+    assert (detect_hardware().attention, detect_hardware().compiles) == (attention, True)
     monkeypatch.setenv("TEXTMILL_ATTENTION", "sdpa")
     monkeypatch.setenv("TEXTMILL_COMPILE", "no")
-    assert (probe().attention, probe().compiles) == ("sdpa", False)
+    assert (detect_hardware().attention, detect_hardware().compiles) == ("sdpa", False)
 
 
 @pytest.mark.parametrize(("generation", "precision"), [(7, "bf16"), (9, "fp32")])
-def test_attention_that_is_not_there_is_refused(
-    monkeypatch: pytest.MonkeyPatch, generation: int, precision: str
-) -> None:
-    on_a_gpu(monkeypatch, generation)
+def test_unsupported_attention_is_refused(monkeypatch: pytest.MonkeyPatch, generation: int, precision: str) -> None:
+    pretend_gpu(monkeypatch, generation)
     monkeypatch.setenv("TEXTMILL_PRECISION", precision)
     monkeypatch.setenv("TEXTMILL_ATTENTION", "varlen")
     with pytest.raises(StageFailure, match=f"TEXTMILL_ATTENTION is varlen.*not {precision}"):
-        probe()
+        detect_hardware()
 
 
 @pytest.mark.parametrize(("device", "chosen"), [("cpu", []), ("cuda", []), ("cuda:1", ["cuda:1"])])
 def test_a_gpu_with_a_number_is_the_one_of_this_process(
     monkeypatch: pytest.MonkeyPatch, device: str, chosen: list[str]
 ) -> None:
-    found: list[str] = []
-    monkeypatch.setattr(torch.cuda, "set_device", found.append)
-    Hardware(device, "fp32", 1).apply()
-    assert found == chosen
+    devices: list[str] = []
+    monkeypatch.setattr(torch.cuda, "set_device", devices.append)
+    Hardware(device, "fp32", 1).configure_process()
+    assert devices == chosen

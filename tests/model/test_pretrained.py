@@ -9,18 +9,18 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import BertModel, PreTrainedTokenizerFast
 
 from tasks.errors import StageFailure
-from tasks.model.architecture import READS, Architecture
+from tasks.model.architecture import MODEL_KINDS, Architecture
 from tasks.model.families import build_model
-from tasks.model.layer_decay import rates
-from tasks.model.pretrained import load
+from tasks.model.layer_decay import compute_rate_factors
+from tasks.model.pretrained import load_pretrained
 from tasks.model.vocabulary import read_vocabulary
-from tasks.model.vocabulary_transfer import parts_of, revocabulary
+from tasks.model.vocabulary_transfer import map_to_old_tokens, replace_vocabulary
 
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<eos>", "<mask>"]
 LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
-def tokenizer(folder: Path, merges: list[str], special: list[str] = SPECIAL) -> Path:
+def save_tokenizer(folder: Path, merges: list[str], special: list[str] = SPECIAL) -> Path:
     """Byte pairs with these merges, e.g. "a b": old ones first, so that numbers of old tokens may move."""
     words = [*special, *LETTERS, *(merge.replace(" ", "") for merge in merges)]
     pairs = [(left, right) for left, right in (merge.split() for merge in merges)]
@@ -32,18 +32,18 @@ def tokenizer(folder: Path, merges: list[str], special: list[str] = SPECIAL) -> 
     return folder
 
 
-def settings_of(family: str, **changes: object) -> Architecture:
-    given = {"family": family, "layers": 2, "width": 32, "heads": 2, "context": 16}
-    return Architecture.model_validate(given | changes)
+def small_architecture(family: str, **changes: object) -> Architecture:
+    defaults = {"family": family, "num_layers": 2, "hidden_size": 32, "num_heads": 2, "max_length": 16}
+    return Architecture.model_validate(defaults | changes)
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for each family, with its tokenizer."""
     root = tmp_path_factory.mktemp("old")
-    for family in READS:
-        folder = tokenizer(root / family, ["t h", "th e"])
-        model = build_model(settings_of(family), read_vocabulary(folder), seed=7)
+    for family in MODEL_KINDS:
+        folder = save_tokenizer(root / family, ["t h", "th e"])
+        model = build_model(small_architecture(family), read_vocabulary(folder), seed=7)
         for name in ("hidden_dropout_prob", "resid_pdrop", "dropout_rate", "attention_dropout"):
             if hasattr(model.config, name):
                 setattr(model.config, name, 0.1)
@@ -58,43 +58,43 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, with three more tokens and one special token more."""
     merges = ["t h", "th e", "i n", "Ġ the", "in the"]
-    return tokenizer(tmp_path_factory.mktemp("new"), merges, [*SPECIAL, "<spare>"])
+    return save_tokenizer(tmp_path_factory.mktemp("new"), merges, [*SPECIAL, "<spare>"])
 
 
-def opened(folder: Path, family: str, tokens: Path, **changes: object) -> object:
-    return load(folder, settings_of(family, **changes), tokens, read_vocabulary(tokens), seed=0)
+def load(folder: Path, family: str, tokens: Path, **changes: object) -> object:
+    return load_pretrained(folder, small_architecture(family, **changes), tokens, read_vocabulary(tokens), seed=0)
 
 
-@pytest.mark.parametrize("family", list(READS))
+@pytest.mark.parametrize("family", list(MODEL_KINDS))
 def test_with_its_own_tokens_a_model_is_what_it_was(old: Path, family: str) -> None:
     folder = old / family
-    model = opened(folder, family, folder)
+    model = load(folder, family, folder)
     saved = load_file(folder / "model.safetensors")
     state = model.state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in saved.items())
     assert not any(value for name, value in model.config.to_dict().items() if "drop" in name)
 
 
-def embeddings(model: object) -> dict[str, torch.Tensor]:
+def token_matrices(model: object) -> dict[str, torch.Tensor]:
     """What has a row a token, by the tokenizer's words."""
-    found = {"in": model.get_input_embeddings().weight}
+    matrices = {"in": model.get_input_embeddings().weight}
     if (head := model.get_output_embeddings()) is not None:
-        found["out"] = head.weight
+        matrices["out"] = head.weight
         if head.bias is not None:
-            found["bias"] = head.bias[:, None]
-    return found
+            matrices["bias"] = head.bias[:, None]
+    return matrices
 
 
-@pytest.mark.parametrize("family", list(READS))
+@pytest.mark.parametrize("family", list(MODEL_KINDS))
 def test_new_tokens_begin_as_the_mean_of_their_parts(old: Path, new: Path, family: str, tmp_path: Path) -> None:
     folder = old / family
-    before, model = opened(folder, family, folder), opened(folder, family, new)
+    before, model = load(folder, family, folder), load(folder, family, new)
     ours, theirs = (Tokenizer.from_file(str(each / "tokenizer.json")) for each in (new, folder))
     number, was = ours.token_to_id, theirs.token_to_id
     assert model.config.vocab_size == ours.get_vocab_size() == theirs.get_vocab_size() + 4
-    given = embeddings(before)
-    assert set(embeddings(model)) == set(given)
-    for name, matrix in embeddings(model).items():
+    given = token_matrices(before)
+    assert set(token_matrices(model)) == set(given)
+    for name, matrix in token_matrices(model).items():
         for word in ("<bos>", "<mask>", "a", "the"):
             assert torch.equal(matrix[number(word)], given[name][was(word)])
         for word, parts in {"in": "i n", "Ġthe": "Ġ the", "inthe": "i n the"}.items():
@@ -109,7 +109,7 @@ def test_new_tokens_begin_as_the_mean_of_their_parts(old: Path, new: Path, famil
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in model.state_dict().items())
     words = read_vocabulary(new)
     assert (model.config.pad_token_id, model.config.eos_token_id) == (words.pad, words.end)
-    if READS[family] == "pairs":
+    if MODEL_KINDS[family] == "encoder_decoder":
         assert model.config.decoder_start_token_id == (words.pad if family == "t5" else words.end)
 
 
@@ -123,7 +123,7 @@ def test_special_tokens_are_found_by_their_role_and_words_of_another_spelling_by
     wrapped = PreTrainedTokenizerFast(tokenizer_object=table, mask_token="[MASK]", **roles)
     wrapped.save_pretrained(tmp_path)
     was = Tokenizer.from_file(str(old / "bert" / "tokenizer.json")).token_to_id
-    assert parts_of(old / "bert", tmp_path) == [
+    assert map_to_old_tokens(old / "bert", tmp_path) == [
         [0],
         [],
         [2],
@@ -136,9 +136,9 @@ def test_special_tokens_are_found_by_their_role_and_words_of_another_spelling_by
 
 
 def test_tokens_can_also_become_fewer(old: Path, tmp_path: Path) -> None:
-    model = opened(old / "gpt2", "gpt2", old / "gpt2")
+    model = load(old / "gpt2", "gpt2", old / "gpt2")
     row = model.get_input_embeddings().weight[5].detach().clone()
-    revocabulary(model, [[5], [1, 2]])
+    replace_vocabulary(model, [[5], [1, 2]])
     assert model.get_input_embeddings().weight.shape[0] == model.config.vocab_size == 2
     assert torch.equal(model.get_input_embeddings().weight[0], row)
 
@@ -147,66 +147,72 @@ def test_tokens_can_also_become_fewer(old: Path, tmp_path: Path) -> None:
     ("changes", "what"),
     [
         ({"family": "roberta"}, "is a bert, and not a roberta"),
-        ({"layers": 3}, "has 2 layers, and not 3"),
-        ({"width": 64}, "has 32 width, and not 64"),
-        ({"heads": 4}, "has 2 heads, and not 4"),
-        ({"context": 32}, "can read 16 tokens at once, and not 32"),
+        ({"num_layers": 3}, "has num_layers 2, and not 3"),
+        ({"hidden_size": 64}, "has hidden_size 32, and not 64"),
+        ({"num_heads": 4}, "has num_heads 2, and not 4"),
+        ({"max_length": 32}, "can read 16 tokens at once, and not 32"),
     ],
 )
 def test_a_model_of_another_shape_is_refused(old: Path, changes: dict[str, object], what: str) -> None:
     with pytest.raises(StageFailure, match=what):
-        load(old / "bert", settings_of(**{"family": "bert"} | changes), old / "bert", read_vocabulary(old / "bert"), 0)
+        load_pretrained(
+            old / "bert",
+            small_architecture(**{"family": "bert"} | changes),
+            old / "bert",
+            read_vocabulary(old / "bert"),
+            0,
+        )
 
 
 def test_a_folder_that_is_none_a_broken_one_and_one_without_weights_are_named(old: Path, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="cannot be read"):
-        opened(tmp_path, "bert", old / "bert")
-    model = opened(old / "bert", "bert", old / "bert")
+        load(tmp_path, "bert", old / "bert")
+    model = load(old / "bert", "bert", old / "bert")
     model.config.save_pretrained(tmp_path)
     with pytest.raises(StageFailure, match="cannot be loaded"):
-        opened(tmp_path, "bert", old / "bert")
+        load(tmp_path, "bert", old / "bert")
     saved = load_file(old / "bert" / "model.safetensors")
     part = {name: tensor for name, tensor in saved.items() if ".layer.1." not in name}
     save_file(part, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(StageFailure, match=r"lacks 16 weights, the first is bert\.encoder\.layer\.1\."):
-        opened(tmp_path, "bert", old / "bert")
+        load(tmp_path, "bert", old / "bert")
 
 
-def test_without_a_tokenizer_the_numbers_must_agree(old: Path, new: Path, tmp_path: Path) -> None:
-    opened(old / "bert", "bert", old / "bert").save_pretrained(tmp_path)
-    assert opened(tmp_path, "bert", old / "bert").config.vocab_size == read_vocabulary(old / "bert").size
+def test_without_a_tokenizer_the_vocabulary_sizes_must_agree(old: Path, new: Path, tmp_path: Path) -> None:
+    load(old / "bert", "bert", old / "bert").save_pretrained(tmp_path)
+    assert load(tmp_path, "bert", old / "bert").config.vocab_size == read_vocabulary(old / "bert").size
     with pytest.raises(StageFailure, match="has 263 embeddings, and the tokens have 267"):
-        opened(tmp_path, "bert", new)
+        load(tmp_path, "bert", new)
 
 
-def test_roberta_counts_its_places_from_the_padding_token_on(old: Path, tmp_path: Path) -> None:
-    moved = tokenizer(tmp_path, ["t h"], ["<unk>", "<pad>", "<bos>", "<eos>", "<mask>"])
+def test_roberta_counts_its_positions_from_the_padding_token_on(old: Path, tmp_path: Path) -> None:
+    moved = save_tokenizer(tmp_path, ["t h"], ["<unk>", "<pad>", "<bos>", "<eos>", "<mask>"])
     wrapped = PreTrainedTokenizerFast(
         tokenizer_file=str(moved / "tokenizer.json"), pad_token="<pad>", unk_token="<unk>", eos_token="<eos>"
     )
     wrapped.save_pretrained(moved)
-    with pytest.raises(StageFailure, match="counts its places from the padding token's number 0 on"):
-        opened(old / "roberta", "roberta", moved)
+    with pytest.raises(StageFailure, match="counts its positions from the padding token's id 0 on"):
+        load(old / "roberta", "roberta", moved)
 
 
 def test_a_missing_head_begins_at_random_by_the_seed(old: Path, tmp_path: Path) -> None:
-    tokenizer(tmp_path, ["t h", "th e"])
+    save_tokenizer(tmp_path, ["t h", "th e"])
     BertModel.from_pretrained(old / "bert", add_pooling_layer=False).save_pretrained(tmp_path)
-    one, two = (opened(tmp_path, "bert", old / "bert").state_dict() for _ in range(2))
+    one, two = (load(tmp_path, "bert", old / "bert").state_dict() for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-@pytest.mark.parametrize("family", list(READS))
+@pytest.mark.parametrize("family", list(MODEL_KINDS))
 def test_layers_further_from_the_output_move_less(family: str) -> None:
-    model = build_model(settings_of(family), read_vocabulary_of(50), seed=0)
-    found = rates(model, 0.5)
-    assert set(found) == set(model.parameters())
-    assert found[model.get_input_embeddings().weight] == 0.125
-    assert set(found.values()) in ({0.125, 0.25, 0.5}, {0.125, 0.25, 0.5, 1.0})
-    assert set(rates(model, 1.0).values()) == {1.0}
+    model = build_model(small_architecture(family), make_vocabulary(50), seed=0)
+    factors = compute_rate_factors(model, 0.5)
+    assert set(factors) == set(model.parameters())
+    assert factors[model.get_input_embeddings().weight] == 0.125
+    assert set(factors.values()) in ({0.125, 0.25, 0.5}, {0.125, 0.25, 0.5, 1.0})
+    assert set(compute_rate_factors(model, 1.0).values()) == {1.0}
 
 
-def read_vocabulary_of(size: int) -> object:
+def make_vocabulary(size: int) -> object:
     from tasks.model.vocabulary import Vocabulary
 
     return Vocabulary(size=size, pad=0, start=2, end=3, mask=4)

@@ -18,8 +18,9 @@ from transformers import PreTrainedTokenizerFast
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.distributed.ranks import Ranks
+from tasks.pretrain.monitoring.metrics import StepMetrics
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.loop import Line, Training, train
+from tasks.pretrain.training.loop import Training, train
 
 torch.set_num_threads(1)  # the models are so small that threads cost more than they bring
 
@@ -38,13 +39,13 @@ CPU = Hardware("cpu", "fp32", 1)
 
 def docstrings() -> list[str]:
     library = Path(sysconfig.get_paths()["stdlib"])
-    found = []
+    texts = []
     for name in MODULES:
         path = library / f"{name}.py"
         tree = ast.parse((path if path.exists() else library / name / "__init__.py").read_text(encoding="utf-8"))
         nodes = [node for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))]
-        found += [text for node in nodes if (text := ast.get_docstring(node)) and len(text) > 30]
-    return found
+        texts += [text for node in nodes if (text := ast.get_docstring(node)) and len(text) > 30]
+    return texts
 
 
 def write_shard(
@@ -105,19 +106,19 @@ def small(**changes: object) -> Pretrain:
     """Settings of a run of a second; masked ones with `family="bert"`."""
     family = changes.pop("family", "gpt2")
     given: dict[str, object] = {
-        "architecture": {"family": family, "layers": 2, "width": 32, "heads": 2, "context": 32},
+        "architecture": {"family": family, "num_layers": 2, "hidden_size": 32, "num_heads": 2, "max_length": 32},
         "objective": {"kind": "causal" if family == "gpt2" else "masked"},
-        "batch": {"rows": 4},
+        "batch": {"batch_size": 4},
         "steps": 8,
-        "validate_every": 4,
-        "validation_rows": 6,
+        "eval_interval": 4,
+        "eval_rows": 6,
     }
     return Pretrain.model_validate(given | changes)
 
 
-def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[Line]:
+def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> list[StepMetrics]:
     """The lines of the steps up to one, or to the end."""
-    lines: list[Line] = []
+    lines: list[StepMetrics] = []
     train(
         run,
         report=lambda _, line: lines.append(line),
@@ -129,7 +130,7 @@ def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> lis
 
 def forty_steps(**changes: object) -> Pretrain:
     """Settings of a run that is long enough to learn."""
-    return small(**{"steps": 40, "validate_every": 40, "batch": {"rows": 16}, **changes})
+    return small(**{"steps": 40, "eval_interval": 40, "batch": {"batch_size": 16}, **changes})
 
 
 def learnt(run: Training) -> float:

@@ -4,7 +4,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from tasks.pretrain.settings import Batch, Pretrain
+from tasks.pretrain.settings import BatchSettings, Pretrain
 from tests.pretrain.conftest import small
 
 
@@ -12,7 +12,7 @@ def test_the_defaults_are_valid_and_survive_json() -> None:
     assert Pretrain.model_validate_json(Pretrain().model_dump_json()) == Pretrain()
 
 
-def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_the_mend() -> None:
+def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_a_hint() -> None:
     with pytest.raises(ValidationError, match=r"set architecture\.family to bert"):
         Pretrain.model_validate({"objective": {"kind": "masked"}})
     with pytest.raises(ValidationError, match=r"set architecture\.family to gpt2"):
@@ -20,13 +20,13 @@ def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_the_men
 
 
 def test_rows_longer_than_the_model_reads_are_refused() -> None:
-    with pytest.raises(ValidationError, match=r"batch.length 64 is more than architecture.context 32"):
-        small(batch={"length": 64})
+    with pytest.raises(ValidationError, match=r"batch.seq_length 64 is more than architecture.context 32"):
+        small(batch={"seq_length": 64})
 
 
 def test_micro_batches_must_be_even() -> None:
     with pytest.raises(ValidationError, match="10 rows do not split into 4"):
-        Batch(rows=10, accumulation=4)
+        BatchSettings(batch_size=10, grad_accumulation=4)
 
 
 def test_a_budget_in_tokens_is_turned_into_steps() -> None:

@@ -15,16 +15,16 @@ import torch
 
 from tasks.errors import StageFailure, Transient
 from tasks.model.checkpoint import Checkpoints
-from tasks.pretrain.__main__ import understood
+from tasks.pretrain.__main__ import as_known_failure
 from tasks.pretrain.monitoring.metrics import read_metrics
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.task import pretrain
-from tasks.pretrain.trainer_process import ROOT, _ended, run_trainer
+from tasks.pretrain.trainer_process import ROOT, _explain_exit, run_trainer
 from tasks.store import Artifact, Draft
 from tests.pretrain.conftest import small
 from tests.waiting import wait_until
 
-SETTINGS = small(steps=60, validate_every=10)
+SETTINGS = small(steps=60, eval_interval=10)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def trainer(tokens: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.P
 
     def start(draft: Draft, settings: Pretrain = SETTINGS) -> subprocess.Popen[str]:
         path = tmp_path / "job.json"
-        path.write_text(json.dumps(job(draft, tokens, settings)))
+        path.write_text(json.dumps(build_job(draft, tokens, settings)))
         command = [sys.executable, "-m", "tasks.pretrain", str(path), "--attached"]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT))
@@ -56,7 +56,7 @@ def trainer(tokens: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.P
                 end.close()
 
 
-def job(draft: Draft, tokens: Path, settings: Pretrain = SETTINGS) -> dict[str, object]:
+def build_job(draft: Draft, tokens: Path, settings: Pretrain = SETTINGS) -> dict[str, object]:
     return {
         "settings": settings.model_dump(mode="json"),
         "tokens": [str(tokens)],
@@ -74,11 +74,11 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
     raise AssertionError(f"ended before step {step}: {process.stderr and process.stderr.read()}")
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     inside = [path for path in folder.rglob("*") if path.is_file()]
     names = {path: str(path.relative_to(folder)) for path in inside}
-    timed = ("summary.md", "speed.jsonl")  # how fast the run was
-    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and name not in timed}
+    timed = ("summary.md", "speed.jsonl", "events/")  # times, which enter no digest
+    return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and not name.startswith(timed)}
 
 
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
@@ -87,29 +87,31 @@ def test_killed_and_stopped_it_ends_with_the_same_bytes(
     tokens: Path,
     trainer: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    whole, broken = make_draft("whole"), make_draft("broken")
-    pretrain.build(SETTINGS, whole, as_artifact(tokens, "tokenize"))
-    checkpoints = Checkpoints(broken.scratch / "checkpoints")
+    uninterrupted, interrupted = make_draft("uninterrupted"), make_draft("interrupted")
+    pretrain.build(SETTINGS, uninterrupted, as_artifact(tokens, "tokenize"))
+    checkpoints = Checkpoints(interrupted.scratch / "checkpoints")
 
-    killed = trainer(broken)
+    killed = trainer(interrupted)
     wait_for_step(killed, 10)
     killed.kill()
     assert killed.wait(60) == -signal.SIGKILL
-    after_kill = checkpoints.steps()[-1]
+    after_kill = checkpoints.list_steps()[-1]
     assert 9 <= after_kill < 60
 
-    stopped = trainer(broken)
+    stopped = trainer(interrupted)
     wait_for_step(stopped, 20)
     stopped.terminate()
     rest = stopped.communicate(timeout=60)[0]
     assert stopped.returncode == 75
     assert json.loads(rest.splitlines()[-1])["stopped"] in {"SIGTERM", "the end of its parent"}
-    assert after_kill < checkpoints.steps()[-1] < 60
+    assert after_kill < checkpoints.list_steps()[-1] < 60
 
-    pretrain.build(SETTINGS, broken, as_artifact(tokens, "tokenize"))
-    assert broken.counts["resumed_at"] >= 20
-    assert files(whole.path) == files(broken.path)
-    assert {"model.safetensors", "metrics.jsonl", "state/tensors.safetensors", "README.md"} <= set(files(whole.path))
+    pretrain.build(SETTINGS, interrupted, as_artifact(tokens, "tokenize"))
+    assert interrupted.counts["resumed_at"] >= 20
+    assert read_files(uninterrupted.path) == read_files(interrupted.path)
+    assert {"model.safetensors", "metrics.jsonl", "state/tensors.safetensors", "README.md"} <= set(
+        read_files(uninterrupted.path)
+    )
 
 
 PARENT = """
@@ -125,7 +127,7 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
     monkeypatch.setenv("TEXTMILL_CHECKPOINT_SECONDS", "1e9")
     draft = make_draft("long")
     path = tmp_path / "parent.json"
-    path.write_text(json.dumps(job(draft, tokens, small(steps=100000))))
+    path.write_text(json.dumps(build_job(draft, tokens, small(steps=100000))))
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(path)], cwd=ROOT, stderr=subprocess.DEVNULL)
     wait_until(lambda: len(read_metrics(draft.scratch / "metrics.jsonl")) >= 3)
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
@@ -140,10 +142,10 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
 def test_clear_failures_cross_the_process_border(make_draft: Callable[[str], Draft], tokens: Path) -> None:
     draft = make_draft("few")
     with pytest.raises(StageFailure, match="one batch needs 100000") as failure:
-        run_trainer(job(draft, tokens, small(batch={"rows": 100000})), 8)
-    assert "lower pretrain.batch.rows" in failure.value.hint
+        run_trainer(build_job(draft, tokens, small(batch={"batch_size": 100000})), 8)
+    assert "lower pretrain.batch.batch_size" in failure.value.hint
     assert not isinstance(failure.value, Transient)
-    assert not files(draft.path)
+    assert not read_files(draft.path)
 
 
 def test_a_stalled_run_shows_where_it_stands(
@@ -151,12 +153,12 @@ def test_a_stalled_run_shows_where_it_stands(
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STALL_SECONDS", "0.01")
     with pytest.raises(StageFailure, match="stalled after") as failure:
-        run_trainer(job(make_draft("stalled"), tokens), 60)
+        run_trainer(build_job(make_draft("stalled"), tokens), 60)
     assert not isinstance(failure.value, Transient)
 
 
 def test_the_clock_shows_where_a_process_stands() -> None:
-    code = "import time; from tasks.pretrain import guard; guard.alive(); time.sleep(600)"
+    code = "import time; from tasks.pretrain import watchdog; watchdog.reset_watchdog(); time.sleep(600)"
     environment = {**os.environ, "TEXTMILL_STALL_SECONDS": "0.5"}
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
@@ -169,9 +171,11 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
     from tasks.pretrain import watchdog
 
     draft = make_draft("shared")
-    with watchdog.alone(draft.scratch):
-        code = "import sys; from pathlib import Path; from tasks.pretrain import guard; guard.LOCK_SECONDS = 0.2\n"
-        code += "with guard.alone(Path(sys.argv[1])): print('both')"
+    with watchdog.exclusive_lock(draft.scratch):
+        code = (
+            "import sys; from pathlib import Path; from tasks.pretrain import watchdog; watchdog.LOCK_SECONDS = 0.2\n"
+        )
+        code += "with watchdog.exclusive_lock(Path(sys.argv[1])): print('both')"
         other = subprocess.run(
             [sys.executable, "-c", code, str(draft.scratch)], capture_output=True, text=True, cwd=ROOT, check=False
         )
@@ -180,7 +184,7 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
 
 
 @pytest.mark.parametrize(
-    ("code", "told", "errors", "kind", "words"),
+    ("code", "messages", "errors", "kind", "words"),
     [
         (-9, {"step": 7}, "", Transient, "ended at step 7 by SIGKILL .*memory is short"),
         (-11, {}, "", Transient, "ended at its first step by SIGSEGV"),
@@ -192,9 +196,9 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
     ],
 )
 def test_each_end_has_a_clear_sentence(
-    code: int, told: dict[str, object], errors: str, kind: type[StageFailure], words: str
+    code: int, messages: dict[str, object], errors: str, kind: type[StageFailure], words: str
 ) -> None:
-    failure = _ended(code, told, errors)
+    failure = _explain_exit(code, messages, errors)
     assert type(failure) is kind
     with pytest.raises(kind, match=words):
         raise failure
@@ -213,14 +217,14 @@ def test_each_end_has_a_clear_sentence(
         (safetensors.SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full"),
     ],
 )
-def test_errors_with_a_mend_are_told_with_it(error: Exception, words: str) -> None:
-    failure = understood(error)
+def test_known_errors_have_a_hint(error: Exception, words: str) -> None:
+    failure = as_known_failure(error)
     assert failure is not None
     assert re.search(words, str(failure))
 
 
 def test_a_bug_is_not_dressed_up() -> None:
-    assert understood(KeyError("x")) is None
+    assert as_known_failure(KeyError("x")) is None
 
 
 def test_leaving_the_stage_stops_the_trainer(
@@ -230,18 +234,18 @@ def test_leaving_the_stage_stops_the_trainer(
     from tasks.pretrain import trainer_process
 
     draft = make_draft("left")
-    seen: list[int] = []
+    pids: list[int] = []
 
     def interrupted(trainer: subprocess.Popen[str], *_: object) -> dict[str, object]:
         wait_for_step(trainer, 3)
-        seen.append(trainer.pid)
+        pids.append(trainer.pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer_process, "_followed", interrupted)
+    monkeypatch.setattr(trainer_process, "_follow_output", interrupted)
     with pytest.raises(KeyboardInterrupt) as raised:
-        run_trainer(job(draft, tokens, small(steps=100000)), 100000)
+        run_trainer(build_job(draft, tokens, small(steps=100000)), 100000)
     with pytest.raises(ProcessLookupError):
-        os.kill(seen[0], 0)
+        os.kill(pids[0], 0)
     step = Checkpoints(draft.scratch / "checkpoints").steps()[-1]
     assert step >= 3
     assert raised.value.__notes__ == [f"the checkpoint of step {step:,} is kept"]

@@ -20,20 +20,20 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_trial_ends_with_its_loss_and_leaves_nothing(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
-    told: list[tuple[float, float]] = []
+    validations: list[tuple[float, float]] = []
     scratch = tmp_path / "trial"
     loss = validation_loss_of(
-        small(), [as_artifact(tokens, "tokenize")], scratch, lambda *words: bool(told.append(words))
+        small(), [as_artifact(tokens, "tokenize")], scratch, lambda *values: bool(validations.append(values))
     )
-    assert [share for share, _ in told] == [0.5, 1.0]
-    assert loss == told[-1][1] < told[0][1]
+    assert [fraction for fraction, _ in validations] == [0.5, 1.0]
+    assert loss == validations[-1][1] < validations[0][1]
     assert not scratch.exists()
 
 
-def test_a_hopeless_one_is_ended_where_the_judge_says(
+def test_a_pruned_trial_returns_none(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
-    settings = small(steps=100_000, validate_every=4)
+    settings = small(steps=100_000, eval_interval=4)
     assert validation_loss_of(settings, [as_artifact(tokens, "tokenize")], tmp_path / "trial", lambda *_: True) is None
     assert not (tmp_path / "trial").exists()
 

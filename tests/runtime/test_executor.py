@@ -99,6 +99,6 @@ def test_shards_run_on_a_dask_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dask_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     monkeypatch.setenv("TEXTMILL_ENGINE", "dask://127.0.0.1:9")
-    monkeypatch.setattr("tasks.runtime.executor.DASK_SECONDS", 1)
+    monkeypatch.setattr("tasks.runtime.executor.DASK_TIMEOUT_SECONDS", 1)
     with pytest.raises(StageFailure, match=r"no Dask scheduler answers at dask://127\.0\.0\.1:9"), open_executor(2):
         pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from tasks.runtime.jit import KEPT, TASKS, cache_for, code_state, jit, log_compilation
+from tasks.runtime.jit import MAX_KEPT_STATES, TASKS, cache_for, code_state, jit, log_compilation
 
 
 def double(value: int) -> int:
@@ -21,11 +21,11 @@ def states(folder: Path) -> set[str]:
 def test_the_states_used_last_stay_and_nothing_else_is_touched(tmp_path: Path) -> None:
     folder = tmp_path / "textmill"
     (folder / "other").mkdir(parents=True)
-    every = [f"{number:016x}" for number in range(KEPT + 3)]
+    every = [f"{number:016x}" for number in range(MAX_KEPT_STATES + 3)]
     for age, state in enumerate(reversed(every)):
         os.utime(cache_for(folder, state), (1e9 - age, 1e9 - age))
     assert cache_for(folder, every[0]) == folder / every[0]
-    assert states(folder) == {"other", every[0], *every[-KEPT + 1 :]}
+    assert states(folder) == {"other", every[0], *every[-MAX_KEPT_STATES + 1 :]}
 
 
 def test_compiling_is_announced_until_it_was_done(

@@ -7,7 +7,7 @@ from tasks.runtime.progress import progress
 
 
 def test_the_last_line_is_printed_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(module, "PLAIN_LINE_SECONDS", 0.0)  # after every update
+    monkeypatch.setattr(module, "LOG_INTERVAL_SECONDS", 0.0)  # after every update
     caplog.set_level("INFO", "textmill")
     with progress(total=2, label="pages", unit="shards") as bar:
         bar.update()
@@ -19,6 +19,6 @@ def test_the_end_is_printed_when_it_brings_news(caplog: pytest.LogCaptureFixture
     caplog.set_level("INFO", "textmill")
     with progress(label="crawl", unit="answers") as bar:
         bar.update()
-        bar.note("200: 1")
+        bar.set_postfix("200: 1")
     assert [message.rpartition(" ")[2] for message in caplog.messages] == ["1"]
     assert caplog.messages[0].startswith("crawl: 1 answers, ")

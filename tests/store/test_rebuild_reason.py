@@ -29,7 +29,7 @@ def manifest(what: BuildSpec, finished: str = "2026-01-01") -> Manifest:
             "input extract: aaaaaaaa → cccccccc",
         ),
         ({"semantic": {"filters": {"length": {"fewest": 50}}}}, "setting clean.filters.length.most: 9 → 'not there'"),
-        ({}, "a file of it is missing or corrupt"),
+        ({}, "one of its files is missing or corrupt"),
     ],
 )
 def test_reason_names_exactly_what_changed(change: dict[str, object], said: str) -> None:

@@ -17,7 +17,7 @@ from tasks.store import Draft
 from tasks.store.local import GarbageCandidate
 from tasks.store.manifest import BuildSpec
 from tasks.store.s3 import S3Backend
-from tasks.store.s3_client import Objects
+from tasks.store.s3_client import S3Client
 from tasks.store.store import Artifact, Store, local_copy
 
 Machine = Callable[[str], Store]
@@ -58,12 +58,12 @@ def place(store: Store) -> S3Backend:
     return store.backend
 
 
-def objects(store: Store) -> Objects:
+def objects(store: Store) -> S3Client:
     return place(store).objects
 
 
 def names(store: Store) -> list[str]:
-    return sorted(objects(store).listed("clean/"))
+    return sorted(objects(store).list_objects("clean/"))
 
 
 def test_what_one_machine_publishes_another_reads(machine: Machine, s3_address: str) -> None:
@@ -95,9 +95,9 @@ def test_two_that_fetch_at_once_fetch_once(machine: Machine, monkeypatch: pytest
     artifact = built(machine("a"), wanted())
     store = machine("b")
     fetched: list[str] = []
-    download = Objects.download
+    download = S3Client.download
     monkeypatch.setattr(
-        Objects, "download", lambda self, name, path: fetched.append(name) or download(self, name, path)
+        S3Client, "download", lambda self, name, path: fetched.append(name) or download(self, name, path)
     )
     manifest = store.manifest("clean", artifact.key)
     assert manifest is not None
@@ -114,7 +114,7 @@ def test_a_handle_of_bytes_that_are_gone_is_refused(machine: Machine) -> None:
     old = built(machine("a"), wanted(), "one")
     built(machine("b"), wanted(), "two")
     machine("c")
-    with pytest.raises(StageFailure, match="was built again with other bytes"):
+    with pytest.raises(StageFailure, match="was rebuilt with other bytes"):
         _ = old.folder
 
 
@@ -135,37 +135,37 @@ def test_the_first_to_publish_wins_and_the_other_takes_its_result(
     first = built(machine("b"), what, "fast")
     second = slow.publish(what, draft, time.time())
     assert second == first
-    assert "another run published it first" in caplog.text
+    assert "another run published first" in caplog.text
     assert not draft.path.exists()
     assert (machine("c").find("clean").folder / "summary.md").read_text() == "fast"
 
 
 def test_a_lost_answer_to_the_last_write_is_no_lost_race(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     store = machine("a")
-    create = Objects.create
-    monkeypatch.setattr(Objects, "create", lambda self, name, data: create(self, name, data) and None)
+    create = S3Client.create
+    monkeypatch.setattr(S3Client, "create", lambda self, name, data: create(self, name, data) and None)
     artifact = built(store, wanted())
     assert store.get_valid("clean", artifact.key) == artifact
 
 
 def test_a_kill_before_the_manifest_publishes_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     store, what = machine("a"), wanted()
-    create = Objects.create
+    create = S3Client.create
 
-    def cut_off(self: Objects, name: str, data: bytes) -> str | None:
+    def cut_off(self: S3Client, name: str, data: bytes) -> str | None:
         if name.endswith("/manifest.json"):
             raise Transient("the network is gone", "Wait")
         return create(self, name, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Objects, "create", cut_off)
+        patch.setattr(S3Client, "create", cut_off)
         with pytest.raises(Transient):
             built(store, what)
     assert len([name for name in names(store) if "/." not in name]) == 3, "the files are there"
     assert machine("b").manifests() == []
     sent: list[str] = []
-    upload = Objects.upload
-    monkeypatch.setattr(Objects, "upload", lambda self, path, name: sent.append(name) or upload(self, path, name))
+    upload = S3Client.upload
+    monkeypatch.setattr(S3Client, "upload", lambda self, path, name: sent.append(name) or upload(self, path, name))
     built(machine("a"), what)
     assert sent == [], "what was uploaded is not sent again"
 
@@ -244,11 +244,11 @@ def test_another_machine_goes_on_from_the_shards_that_were_finished(machine: Mac
 def test_a_network_that_goes_away_costs_no_finished_shard(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     store, what = machine("a"), wanted()
 
-    def cut_off(self: Objects, path: Path, name: str) -> None:
+    def cut_off(self: S3Client, path: Path, name: str) -> None:
         raise Transient("the network is gone", "Wait")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Objects, "upload", cut_off)
+        patch.setattr(S3Client, "upload", cut_off)
         with pytest.raises(Transient):
             store.draft("clean", what.expected_key).map(square, SHARDS)
     again = store.draft("clean", what.expected_key)
@@ -325,7 +325,7 @@ def test_clearing_up_removes_what_nobody_needs_there_and_here(machine: Machine) 
     drafts = list(store.find_garbage([new.ref], drafts=True))
     assert len(drafts) == 2, "the draft here, and its finished shard there"
     assert all(store.remove(each) for each in drafts)
-    assert sorted(objects(store).folders()) == ["clean", "photos"]
+    assert sorted(objects(store).list_prefixes()) == ["clean", "photos"]
     assert "clean/other/data.csv" in names(store)
     copies = list(store.find_garbage([new.ref], drafts=False, copies=True))
     assert addresses(copies) == {str(kept_copy)}
@@ -352,7 +352,7 @@ def test_runs_are_remembered_oldest_first(machine: Machine) -> None:
     there = machine("b")
     assert [run.recipe["n"] for run in there.runs()] == [1, 2]
     assert [each.key for each in there.manifests()] == [first.key, second.key]
-    assert there.newest() == {"clean": second}
+    assert there.newest_artifacts() == {"clean": second}
 
 
 def test_a_newer_store_is_refused(machine: Machine) -> None:
@@ -363,7 +363,7 @@ def test_a_newer_store_is_refused(machine: Machine) -> None:
 
 def test_an_object_store_that_ignores_conditions_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     store = machine("a")
-    monkeypatch.setattr(Objects, "create", lambda self, name, data: self.write(name, data) or '"etag"')
+    monkeypatch.setattr(S3Client, "create", lambda self, name, data: self.write(name, data) or '"etag"')
     with pytest.raises(StageFailure, match=r"ignores conditions on writes \(If-None-Match, If-Match\)"):
         store.draft("clean", "k")
 

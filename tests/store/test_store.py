@@ -11,7 +11,7 @@ import pytest
 
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
-from tasks.store.local import OLD_DRAFT
+from tasks.store.local import OLD_DRAFT_SECONDS
 from tasks.store.manifest import ArtifactRef, BuildSpec
 
 
@@ -178,7 +178,7 @@ def test_a_draft_that_nobody_went_on_with_goes_at_last(store: Store) -> None:
     (draft.scratch / "state").write_text("half done")
     assert list(store.find_garbage([], drafts=False)) == []
     for path in (draft.path, *draft.path.rglob("*")):
-        os.utime(path, (0, time.time() - OLD_DRAFT - 60))
+        os.utime(path, (0, time.time() - OLD_DRAFT_SECONDS - 60))
     found = list(store.find_garbage([], drafts=False))
     assert [each.address for each in found] == [str(draft.path)]
     with store.lock("clean", wanted(n=1).expected_key):

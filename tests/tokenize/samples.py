@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tasks.tokenize.encoder.split_points import GPT4_PATTERN
-from tasks.tokenize.vocabulary.train import Algorithm, trained
+from tasks.tokenize.vocabulary.train import Algorithm, train_tokenizer
 
 ENGLISH = [
     f"The number {n} follows {n - 1}, don't you think? Parsing returns {n * 7} values. naïve café" for n in range(99)
@@ -27,7 +27,7 @@ TEXTS = [
 ]
 ALGORITHMS: tuple[Algorithm, ...] = ("bpe", "wordpiece", "unigram")
 
-PIECES = (
+SNIPPETS = (
     *(" ", "  ", "\n", "\n\n", "\t", "\r\n", "\r", "\x00", "\u00a0", "\u3000", "\u2028", "\u200d", "\u0301", "\ufeff"),
     *("'", "'s", "'S", "'ll", "don't", "'s北", "''", "\"'t", "\u2019s", "<eos>", "<mask>", "<extra_id_0>", "\ufffd"),
     *(
@@ -55,22 +55,22 @@ PIECES = (
 BLOCKS = ((0x20, 0x7F), (0xA0, 0x250), (0x370, 0x530), (0x4E00, 0x5000), (0x1F300, 0x1F600), (0x20, 0x10FFFF))
 
 
-def texts() -> Iterator[list[str]]:
+def yield_texts() -> Iterator[list[str]]:
     yield ENGLISH
     yield CHINESE
     yield TEXTS
 
 
-def every_code_point() -> Iterator[str]:
+def yield_code_points() -> Iterator[str]:
     """All of Unicode (a string has no UTF-8 with surrogates in it), in strings that are easy to print."""
     codes = [code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     for start in range(0, len(codes), 4096):
         yield "".join(map(chr, codes[start : start + 4096]))
 
 
-def shuffled_code_points(length: int = 64, seed: int = 1) -> Iterator[str]:
+def yield_shuffled_code_points(length: int = 64, seed: int = 1) -> Iterator[str]:
     """Every character that is one, and some thousand that are none yet, in random order."""
-    letters = [letter for text in every_code_point() for letter in text]
+    letters = [letter for text in yield_code_points() for letter in text]
     draw = random.Random(seed)
     letters = [letter for letter in letters if unicodedata.category(letter) not in ("Cn", "Co") or draw.random() < 0.01]
     draw.shuffle(letters)
@@ -78,7 +78,7 @@ def shuffled_code_points(length: int = 64, seed: int = 1) -> Iterator[str]:
         yield "".join(letters[start : start + length])
 
 
-def odd_texts(count: int, seed: int = 0) -> Iterator[str]:
+def yield_odd_texts(count: int, seed: int = 0) -> Iterator[str]:
     """Random mixtures of scripts, spaces, control characters, combining marks, emoji and what looks special."""
     draw = random.Random(seed)
     for _ in range(count):
@@ -86,16 +86,16 @@ def odd_texts(count: int, seed: int = 0) -> Iterator[str]:
         for _ in range(draw.randrange(1, 30)):
             low, high = draw.choice(BLOCKS)
             code = draw.randrange(low, high)
-            text += draw.choice(PIECES) if draw.random() < 0.5 or 0xD800 <= code < 0xE000 else chr(code)
+            text += draw.choice(SNIPPETS) if draw.random() < 0.5 or 0xD800 <= code < 0xE000 else chr(code)
         yield text
 
 
-def small(algorithm: Algorithm, size: int = 700, *, lowercase: bool = True, sentinels: int = 20) -> Tokenizer:
+def train_small(algorithm: Algorithm, size: int = 700, *, lowercase: bool = True, sentinels: int = 20) -> Tokenizer:
     """A vocabulary as the stage trains it."""
-    return trained(texts, algorithm, size, lowercase=lowercase, sentinels=sentinels)
+    return train_tokenizer(yield_texts, algorithm, size, lowercase=lowercase, sentinels=sentinels)
 
 
-def foreign(pattern: str | None, size: int = 600) -> Tokenizer:
+def train_foreign(pattern: str | None, size: int = 600) -> Tokenizer:
     """A byte-level tokenizer as others make them: split by a pattern, or as GPT-2 does."""
     tokenizer = Tokenizer(models.BPE())
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern is None)
@@ -106,12 +106,12 @@ def foreign(pattern: str | None, size: int = 600) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.train_from_iterator(yield_texts(), trainer)
     return tokenizer
 
 
-def metaspace() -> Tokenizer:
-    """A tokenizer whose pipeline is not known: it is never cut."""
+def train_metaspace() -> Tokenizer:
+    """A tokenizer whose pipeline is not known: it is never split."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
@@ -119,18 +119,18 @@ def metaspace() -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=400, special_tokens=["<unk>", "<eos>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.train_from_iterator(yield_texts(), trainer)
     return tokenizer
 
 
 MAKERS = {
-    "bpe": lambda: small("bpe"),
-    "unigram": lambda: small("unigram"),
-    "wordpiece": lambda: small("wordpiece"),
-    "cased": lambda: small("wordpiece", lowercase=False),
-    "gpt2": lambda: foreign(None),
-    "llama3": lambda: foreign(GPT4_PATTERN),
-    "one digit": lambda: foreign(GPT4_PATTERN.replace("{1,3}", "")),
-    "unknown pattern": lambda: foreign(r"\w+|\W+"),
-    "metaspace": metaspace,
+    "bpe": lambda: train_small("bpe"),
+    "unigram": lambda: train_small("unigram"),
+    "wordpiece": lambda: train_small("wordpiece"),
+    "cased": lambda: train_small("wordpiece", lowercase=False),
+    "gpt2": lambda: train_foreign(None),
+    "llama3": lambda: train_foreign(GPT4_PATTERN),
+    "one digit": lambda: train_foreign(GPT4_PATTERN.replace("{1,3}", "")),
+    "unknown pattern": lambda: train_foreign(r"\w+|\W+"),
+    "metaspace": train_metaspace,
 }

@@ -47,12 +47,18 @@ def test_a_setting_is_given_once() -> None:
     (("space", "message")),
     [
         (("evaluate.seeds=int:3..9",), "evaluate.seeds does not change how the pretrained model is fine-tuned"),
-        (("evaluate.recipe.unlabelled.weight=float:1..2",), r"tune settings of evaluate\.recipe"),
-        (("evaluate.recipe.augmentation.copies=int:1..4",), r"augmentation\.copies does not change how the pretrained"),
-        (("evaluate.recipe.continued.epochs=int:1..4",), r"continued\.epochs does not change how the pretrained"),
+        (("evaluate.finetuning.unlabelled.loss_weight=float:1..2",), r"tune settings of evaluate\.finetuning"),
         (
-            ("pretrain.steps=int:3..9", "evaluate.recipe.epochs=int:1..4"),
-            "evaluate.recipe.epochs does not change the validation loss.* on its own, by the validation score",
+            ("evaluate.finetuning.augmentation.max_copies=int:1..4",),
+            r"augmentation\.max_copies does not change how the pretrained",
+        ),
+        (
+            ("evaluate.finetuning.continued_pretraining.epochs=int:1..4",),
+            r"continued_pretraining\.epochs does not change how the pretrained",
+        ),
+        (
+            ("pretrain.steps=int:3..9", "evaluate.finetuning.epochs=int:1..4"),
+            "evaluate.finetuning.epochs does not change the validation loss.* on its own, by the validation score",
         ),
     ],
 )
@@ -63,7 +69,9 @@ def test_fine_tuning_and_pretraining_are_tuned_separately(space: tuple[str, ...]
 
 def test_the_settings_decide_the_metric() -> None:
     assert Tuning(space=("pretrain.steps=int:3..9",)).metric == "validation loss"
-    finetuning = Tuning(space=("evaluate.recipe.batch=int:4..32", "evaluate.recipe.adapt.kind=choice:full,lora"))
+    finetuning = Tuning(
+        space=("evaluate.finetuning.batch_size=int:4..32", "evaluate.finetuning.method.kind=choice:full,lora")
+    )
     assert (finetuning.metric, finetuning.is_finetuning) == ("validation score", True)
     assert "checkpoint" not in finetuning.semantic(), "what it is called decides nothing"
 

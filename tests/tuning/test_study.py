@@ -115,10 +115,10 @@ def test_the_page_has_a_picture_a_table_and_a_recipe(tmp_path: Path) -> None:
 
 
 def test_a_score_should_be_high(tmp_path: Path) -> None:
-    settings = Tuning(space=("evaluate.recipe.epochs=float:1..9",), trials=12)
+    settings = Tuning(space=("evaluate.finetuning.epochs=float:1..9",), trials=12)
     study = Study(tmp_path, settings)
-    for trial in study.remaining_trials({"evaluate.recipe.epochs": 1.0}):
-        score = trial.params["evaluate.recipe.epochs"] / 10
+    for trial in study.remaining_trials({"evaluate.finetuning.epochs": 1.0}):
+        score = trial.params["evaluate.finetuning.epochs"] / 10
         trial.finish(None if trial.should_stop(1 / 3, score) else score)
     trials = study.results()
     complete = rank_trials(trials, settings)

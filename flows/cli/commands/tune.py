@@ -7,8 +7,8 @@ from flows.cli.errors import BadUsage
 from flows.cli.recipe_options import add_recipe_options, get_today
 
 HELP = (
-    "find settings that pretrain to a lower validation loss, or settings of fine-tuning (evaluate.recipe) that reach "
-    "a higher validation score; an interrupted study is continued"
+    "find settings that pretrain to a lower validation loss, or settings of fine-tuning (evaluate.finetuning) that "
+    "reach a higher validation score; an interrupted study is continued"
 )
 
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("space", nargs="+", metavar="SETTING=RANGE",
                         help="pretrain.optimizer.learning_rate=log:1e-4..1e-2, also float:LOW..HIGH and int:LOW..HIGH; "
                              "pretrain.schedule.shape=choice:wsd,cosine; or only settings of fine-tuning such as "
-                             "evaluate.recipe.learning_rates=log:1e-4..1e-2")  # fmt: skip
+                             "evaluate.finetuning.learning_rates=log:1e-4..1e-2")  # fmt: skip
     parser.add_argument("--checkpoint", metavar="KEY", default="newest",
                         help="for fine-tuning: the pretrain artifact that is fine-tuned, or recipe: the model that the "
                              "recipe gives, trained first where it is not in the store (default: newest)")  # fmt: skip

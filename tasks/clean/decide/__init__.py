@@ -1,1 +1,1 @@
-"""Which documents are kept, and the samples and tables that say why."""
+"""Apply the filters, and show in samples and tables why documents were kept or dropped."""

@@ -1,99 +1,98 @@
-"""The decision: one mask over the scores at the end, and for every dropped document its reasons."""
+"""Keep or drop documents by their scores, and record for every dropped document the rules that it failed."""
 
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tasks.clean.decide.samples import EXCERPTED, samples
-from tasks.clean.filters import SCORE, Filter
-from tasks.clean.filters._scores import with_scores
-from tasks.clean.pii.redaction import Pii, treated
+from tasks.clean.decide.samples import EXCERPT, choose_samples
+from tasks.clean.filters import SCORE_PREFIX, Filter
+from tasks.clean.filters._scores import add_scores
+from tasks.clean.pii.redaction import Pii, treat_texts
 from tasks.errors import StageFailure
 
-EMPTIED = "remove_bad_lines"  # the setting is the reason of a document whose lines were all bad
-PERSONAL = "pii"
-STAYS = pl.col("rules").list.len() == 0
+# Names of rules that are not filters, beside those of the filters in the column `rules`.
+BAD_LINES_RULE = "remove_bad_lines"  # of a document whose lines were all bad
+PII_RULE = "pii"
+IS_KEPT = pl.col("rules").list.len() == 0
 
 
-def fails(filters: dict[str, Filter]) -> dict[str, pl.Expr]:
-    """For each enabled filter, whether it drops a document."""
-    return {kind: ~block.keeps(pl.col(SCORE + kind)) for kind, block in filters.items() if block.enabled}
+def build_failure_masks(filters: dict[str, Filter]) -> dict[str, pl.Expr]:
+    """Return for each enabled filter an expression that is True where it drops a document."""
+    return {kind: ~block.keeps(pl.col(SCORE_PREFIX + kind)) for kind, block in filters.items() if block.enabled}
 
 
 def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_lines: bool, pii: Pii) -> dict[str, Any]:
     """Write documents/NAME, dropped/NAME and samples/NAME for one shard of scored documents; return its counts."""
     for part in ("documents", "dropped", "samples"):
         (out / part).mkdir()
-    broken = fails(filters)
-    late = {kind: block for kind, block in filters.items() if block.enabled and block.late}
+    failures = build_failure_masks(filters)
+    unscored = {kind: block for kind, block in filters.items() if block.enabled and block.scored_in_clean}
     try:
-        judged = with_scores(pl.read_parquet(shard), late).with_columns(rules=rules(broken))
+        documents = add_scores(pl.read_parquet(shard), unscored).with_columns(rules=list_failed_rules(failures))
     except (pl.exceptions.PolarsError, OSError) as error:
-        what = f"{shard} cannot be read as scored documents: {error}"
-        raise StageFailure(what, "Extract again with --force extract") from error
-    enabled = {kind: filters[kind] for kind in broken}
-    samples(judged, enabled).write_parquet(out / "samples" / shard.name, compression="zstd", statistics=True)
+        problem = f"{shard} cannot be read as scored documents: {error}"
+        raise StageFailure(problem, "Extract again with --force extract") from error
+    # samples are taken before texts change, so that they show what the filters scored
+    enabled = {kind: filters[kind] for kind in failures}
+    samples = choose_samples(documents, enabled)
+    samples.write_parquet(out / "samples" / shard.name, compression="zstd", statistics=True)
     if remove_bad_lines:
-        judged = without_bad_lines(judged)
-    judged, personal = without_personal_data(judged, pii)
-    kept = judged.filter(STAYS).drop("rules")
+        documents = drop_bad_lines(documents)
+    documents, pii_counts = treat_personal_data(documents, pii)
+    kept = documents.filter(IS_KEPT).drop("rules")
     kept.write_parquet(out / "documents" / shard.name, compression="zstd", statistics=True)
-    dropped = judged.filter(~STAYS).select(
-        "id",
-        "url",
-        pl.col("rules").list.first().alias("rule"),
-        "rules",
-        EXCERPTED,
-    )
+    first_rule = pl.col("rules").list.first().alias("rule")
+    dropped = documents.filter(~IS_KEPT).select("id", "url", first_rule, "rules", EXCERPT)
     dropped.write_parquet(out / "dropped" / shard.name, compression="zstd", statistics=True)
     return {
-        "documents": judged.height,
+        "documents": documents.height,
         "kept": kept.height,
         "characters": int(kept["text"].str.len_chars().sum()),
-        "dropped": tally(dropped["rule"], broken),
-        "failing": tally(dropped["rules"].explode(), broken),
-        "languages": tally(kept["language"], {}),
-        "personal": personal,
+        "dropped": count_values(dropped["rule"], failures),
+        "failing": count_values(dropped["rules"].explode(), failures),
+        "languages": count_values(kept["language"], {}),
+        "personal": pii_counts,
     }
 
 
-def without_bad_lines(judged: pl.DataFrame) -> pl.DataFrame:
-    """The documents with the lines removed that C4 removes; one that has no other is dropped, and keeps its text."""
-    from tasks.clean.measures.c4_lines import without_bad_lines  # noqa: PLC0415 - numba takes a second to import
+def drop_bad_lines(documents: pl.DataFrame) -> pl.DataFrame:
+    """Remove from kept documents the lines that C4 removes; drop a document with no other, with its text unchanged."""
+    from tasks.clean.measures.c4_lines import remove_bad_lines  # noqa: PLC0415 - numba takes a second to import
 
-    judged = judged.with_columns(good=without_bad_lines(judged["text"]))
-    emptied = pl.col("good") == ""
-    return judged.with_columns(
-        rules=pl.when(STAYS & emptied).then(pl.lit([EMPTIED])).otherwise("rules"),
-        text=pl.when(STAYS & ~emptied).then("good").otherwise("text"),
+    documents = documents.with_columns(good=remove_bad_lines(documents["text"]))
+    is_empty = pl.col("good") == ""
+    return documents.with_columns(
+        rules=pl.when(IS_KEPT & is_empty).then(pl.lit([BAD_LINES_RULE])).otherwise("rules"),
+        text=pl.when(IS_KEPT & ~is_empty).then("good").otherwise("text"),
     ).drop("good")
 
 
-def without_personal_data(judged: pl.DataFrame, pii: Pii) -> tuple[pl.DataFrame, dict[str, int]]:
-    """What stays, with personal data treated as the settings say, and how many of each kind were found in it."""
-    staying = judged.select(pl.when(STAYS).then("text").otherwise(pl.lit("")).alias("text"))["text"]
-    done = treated(staying, pii)
-    judged = judged.with_columns(treated=done.texts, drops=done.drops)
+def treat_personal_data(documents: pl.DataFrame, pii: Pii) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Treat personal data in the kept documents as the settings say; return them and the number found by kind."""
+    # dropped documents are not searched: their texts stand in as empty ones
+    texts = documents.select(pl.when(IS_KEPT).then("text").otherwise(pl.lit("")).alias("text"))["text"]
+    treated = treat_texts(texts, pii)
+    documents = documents.with_columns(treated=treated.texts, drops=treated.drops)
     return (
-        judged.with_columns(
-            rules=pl.when("drops").then(pl.lit([PERSONAL])).otherwise("rules"),
-            text=pl.when(STAYS & ~pl.col("drops")).then("treated").otherwise("text"),
+        documents.with_columns(
+            rules=pl.when("drops").then(pl.lit([PII_RULE])).otherwise("rules"),
+            text=pl.when(IS_KEPT & ~pl.col("drops")).then("treated").otherwise("text"),
         ).drop("treated", "drops"),
-        done.counts,
+        treated.counts,
     )
 
 
-def rules(broken: dict[str, pl.Expr]) -> pl.Expr:
-    """The names of the rules that a document breaks, in the order of the filters; empty when it stays."""
-    names = [pl.when(breaks).then(pl.lit(f"{kind} ")) for kind, breaks in broken.items()]
-    # one string taken apart again: a tenth of what concat_list costs
+def list_failed_rules(failures: dict[str, pl.Expr]) -> pl.Expr:
+    """Return an expression for the rules that a document fails, in the order of the filters; empty when it is kept."""
+    names = [pl.when(fails).then(pl.lit(f"{kind} ")) for kind, fails in failures.items()]
+    # join the names to one string and split it again: it takes a tenth of the time of concat_list
     return pl.concat_str(names or [pl.lit("")], ignore_nulls=True).str.extract_all(r"\w+")
 
 
-def tally(values: pl.Series, every: dict[str, Any]) -> dict[str, int]:
-    """How often each value occurs, those of `every` also when they do not."""
-    counts = dict.fromkeys(every, 0)
+def count_values(values: pl.Series, expected: dict[str, Any]) -> dict[str, int]:
+    """Count how often each value occurs; a value of `expected` is counted with 0 when it does not."""
+    counts = dict.fromkeys(expected, 0)
     for value, count in values.value_counts(name="count").sort(values.name).iter_rows():
         counts[value] = count
     return counts

@@ -1,4 +1,4 @@
-"""For every rule some documents that it dropped, and some that it barely kept: thresholds are set by looking."""
+"""Samples for every rule: some documents that it dropped, and some that it barely kept, to set thresholds by."""
 
 from html import escape
 from pathlib import Path
@@ -6,68 +6,66 @@ from typing import Any
 
 import polars as pl
 
-from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters import SCORE_PREFIX, Filter
 
-MOST = 3  # of each kind for a rule, in a shard and in the summary
-EXCERPT = 200
+MAX_SAMPLES = 3  # of each verdict for a rule, in a shard and in the summary
+EXCERPT_CHARACTERS = 200
 DROPPED, BARELY_KEPT = "dropped", "barely kept"
-SAMPLE = pl.Schema(
+SAMPLE_SCHEMA = pl.Schema(
     {"rule": pl.String, "verdict": pl.String, "score": pl.Float32, "margin": pl.Float32, "bounds": pl.String,
      "id": pl.String, "url": pl.String, "excerpt": pl.String}
 )  # fmt: skip
 
-EXCERPTED = pl.col("text").str.slice(0, EXCERPT).str.replace_all("\n", " ", literal=True).alias("excerpt")
+EXCERPT = pl.col("text").str.slice(0, EXCERPT_CHARACTERS).str.replace_all("\n", " ", literal=True).alias("excerpt")
 
 
-def samples(judged: pl.DataFrame, filters: dict[str, Filter]) -> pl.DataFrame:
-    """The samples of one shard of documents with the column `rules`, those that each breaks.
+def choose_samples(judged: pl.DataFrame, filters: dict[str, Filter]) -> pl.DataFrame:
+    """Choose the samples of one shard of documents with the column `rules`, the rules that each document fails.
 
-    Of the dropped those with the least ids, which are hashes: a fair draw, and the same on every run. Of the documents
-    that stay those whose scores lie nearest to the rule's bounds.
+    Of the dropped documents, those with the smallest ids: ids are hashes, so this is a random choice that is the same
+    on every run. Of the kept documents, those with the scores nearest to the rule's bounds.
     """
-    stays = pl.col("rules").list.len() == 0
-    found = [pl.DataFrame(schema=SAMPLE)]
+    is_kept = pl.col("rules").list.len() == 0
+    samples = [pl.DataFrame(schema=SAMPLE_SCHEMA)]
     for rule, block in filters.items():
-        score = pl.col(SCORE + rule)
+        score = pl.col(SCORE_PREFIX + rule)
         rows = judged.select(
-            "id", "url", EXCERPTED, stays.alias("stays"), pl.col("rules").list.contains(rule).alias("broken"),
+            "id", "url", EXCERPT, is_kept.alias("is_kept"), pl.col("rules").list.contains(rule).alias("fails"),
             rule=pl.lit(rule), bounds=pl.lit(block.bounds), score=score,
             margin=block.margin(score).cast(pl.Float32).fill_nan(None),
         )  # fmt: skip
-        kept = rows.filter(pl.col("stays") & pl.col("margin").is_not_null()).sort("margin", "id").head(MOST)
-        gone = rows.filter(pl.col("broken")).sort("id").head(MOST)
-        for verdict, sample in ((DROPPED, gone), (BARELY_KEPT, kept)):
-            found.append(sample.with_columns(verdict=pl.lit(verdict)).select(SAMPLE.names()))
-    return pl.concat(found)
+        kept = rows.filter(pl.col("is_kept") & pl.col("margin").is_not_null()).sort("margin", "id").head(MAX_SAMPLES)
+        dropped = rows.filter(pl.col("fails")).sort("id").head(MAX_SAMPLES)
+        for verdict, sample in ((DROPPED, dropped), (BARELY_KEPT, kept)):
+            samples.append(sample.with_columns(verdict=pl.lit(verdict)).select(SAMPLE_SCHEMA.names()))
+    return pl.concat(samples)
 
 
-def merged(files: list[Path], rules: list[str]) -> pl.DataFrame:
-    """The samples of all shards: as many of each kind as one has, in the order of the rules."""
-    every = pl.concat([pl.DataFrame(schema=SAMPLE), *(pl.read_parquet(file) for file in files)])
-    # drawn by id alone, or near the bounds
+def merge_samples(files: list[Path], rules: list[str]) -> pl.DataFrame:
+    """Merge the samples of all shards to at most MAX_SAMPLES of each verdict for each rule, in the order of `rules`."""
+    samples = pl.concat([pl.DataFrame(schema=SAMPLE_SCHEMA), *(pl.read_parquet(file) for file in files)])
+    # as in `choose_samples`: dropped documents by id, kept ones by their distance from the bounds
     nearness = pl.when(pl.col("verdict") == BARELY_KEPT).then("margin").otherwise(0.0)
-    chosen = every.sort(nearness, "id").group_by("rule", "verdict", maintain_order=True).head(MOST)
-    place = pl.col("rule").replace_strict(rules, range(len(rules)), return_dtype=pl.Int32)
-    return chosen.sort(place, pl.col("verdict") == BARELY_KEPT, nearness, "id").select(SAMPLE.names())
+    chosen = samples.sort(nearness, "id").group_by("rule", "verdict", maintain_order=True).head(MAX_SAMPLES)
+    rule_index = pl.col("rule").replace_strict(rules, range(len(rules)), return_dtype=pl.Int32)
+    return chosen.sort(rule_index, pl.col("verdict") == BARELY_KEPT, nearness, "id").select(SAMPLE_SCHEMA.names())
 
 
-def shown(sample: pl.DataFrame) -> str:
-    """The samples in markdown, a table a rule."""
+def render_samples(samples: pl.DataFrame) -> str:
+    """Render the samples in markdown, a table for each rule."""
     parts = []
-    for (rule, bounds), rows in sample.group_by("rule", "bounds", maintain_order=True):
-        lines = [f"| {row['verdict']} | {row['score']:,.4g} | {safe(row['url'])} | {safe(row['excerpt'])} |"
-                 for row in rows.iter_rows(named=True)]  # fmt: skip
-        parts.append(
-            "\n".join(
-                [f"**{rule}**, {safe(str(bounds))}", "", "| | score | page | begins |", "|---|---:|---|---|", *lines]
-            )
-        )
+    for (rule, bounds), rows in samples.group_by("rule", "bounds", maintain_order=True):
+        lines = [f"**{rule}**, {escape_cell(str(bounds))}", "", "| | score | page | begins |", "|---|---:|---|---|"]
+        for row in rows.iter_rows(named=True):
+            url, excerpt = escape_cell(row["url"]), escape_cell(row["excerpt"])
+            lines.append(f"| {row['verdict']} | {row['score']:,.4g} | {url} | {excerpt} |")
+        parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def safe(text: Any) -> str:
-    """Any text as one cell of a markdown table: what pages say is no markup here."""
-    marked = escape(text or "", quote=False)
+def escape_cell(text: Any) -> str:
+    """Escape any text for a cell of a markdown table: markup in crawled pages must not take effect."""
+    escaped = escape(text or "", quote=False)
     for sign in "\\`*_[]|!":
-        marked = marked.replace(sign, f"\\{sign}")
-    return marked
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped

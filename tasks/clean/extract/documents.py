@@ -1,7 +1,7 @@
-"""One shard of pages to one shard of documents, with every filter's score.
+"""From one shard of pages to one shard of documents with every filter's score.
 
-In two passes, because what recurs over the pages of a host is known when all are read: `read_shard` reads the pages and
-counts their lines, `score_shard` removes those that recur and scores what is left.
+In two passes, because the lines that recur over the pages of a host are only known when all pages are read:
+`read_shard` reads the pages and counts their lines, `score_shard` removes recurring lines and scores the rest.
 """
 
 import hashlib
@@ -14,21 +14,22 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.clean.extract.crawl_reader import Bodies, rows
+from tasks.clean.extract.crawl_reader import BodyReader, load_page_rows
 from tasks.clean.extract.html.markup import HtmlExtraction
-from tasks.clean.extract.page import MARKUP, PLAIN, Page, media_type
-from tasks.clean.extract.page_process import Raw, outcome, reader
-from tasks.clean.extract.recurring_lines import line_counts, without
-from tasks.clean.extract.unusable import Unusable
-from tasks.clean.filters import SCORE, Filter
-from tasks.clean.filters._scores import with_scores
+from tasks.clean.extract.page import MARKUP_TYPES, PLAIN_TYPES, ExtractedPage, parse_media_type
+from tasks.clean.extract.page_process import FetchedPage, get_reader, try_extract_page
+from tasks.clean.extract.recurring_lines import count_lines, remove_lines
+from tasks.clean.extract.unusable import UnusablePage
+from tasks.clean.filters import SCORE_PREFIX, Filter
+from tasks.clean.filters._scores import add_scores
 
 Row = dict[str, Any]
-BATCH = 1000  # documents in memory, and in a row group
-PAGES, BYTES = 64, 4 << 20  # pages that go to the reader in one message: at most so many, until they are so large
-PARSED, LINES, FAILURES = ".scratch/parsed", ".scratch/lines", ".scratch/failed"  # of a draft, between the passes
+BATCH_DOCUMENTS = 1000  # documents in memory, and in a row group
+MAX_BATCH_PAGES, MAX_BATCH_BYTES = 64, 4 << 20  # of pages that go to the page process in one message
+# folders in a draft for what the first pass hands to the second
+PARSED_FOLDER, LINES_FOLDER, FAILURES_FOLDER = ".scratch/parsed", ".scratch/lines", ".scratch/failed"
 
-PAGE = pa.schema(
+PAGE_SCHEMA = pa.schema(
     [
         ("url", pa.string()),
         ("title", pa.string()),
@@ -41,131 +42,139 @@ PAGE = pa.schema(
         ("fetched_at", pa.timestamp("ms", tz="UTC")),
     ]
 )
-DOCUMENT = pa.schema([pa.field("id", pa.string()), *PAGE])
-FAILED = pa.schema([("url", pa.string()), ("reason", pa.string())])
+DOCUMENT_SCHEMA = pa.schema([pa.field("id", pa.string()), *PAGE_SCHEMA])
+FAILED_SCHEMA = pa.schema([("url", pa.string()), ("reason", pa.string())])
+NO_PAGES = pl.DataFrame(schema={"url": pl.String, "text": pl.String})
 
 
-def document_id(url: str, text: str) -> str:
-    """32 hexadecimal digits that stand for this text at this address."""
+def make_document_id(url: str, text: str) -> str:
+    """Return 32 hexadecimal digits that identify this text at this address."""
     return hashlib.blake2b(f"{url}\0{text}".encode(), digest_size=16).hexdigest()
 
 
 def read_shard(out: Path, index: Path, folder: Path, settings: HtmlExtraction) -> Row:
-    """Write the pages of one index shard, why others give none, and how often each line stands in them."""
-    for part in (PARSED, LINES, FAILURES):
+    """Write the pages of one index shard, the reasons of failed pages, and on how many pages each line is."""
+    for part in (PARSED_FOLDER, LINES_FOLDER, FAILURES_FOLDER):
         (out / part).mkdir(parents=True)
     failed: list[Row] = []
     counts: list[pl.DataFrame] = []
-    with pq.ParquetWriter(out / PARSED / index.name, PAGE, compression="zstd") as writer:
-        group: list[Row] = []
-        for page in parsed(index, folder, settings, failed):
-            group.append(page)
-            if len(group) == BATCH:
-                counts.append(written(writer, group, settings))
-                group = []
-        counts.append(written(writer, group, settings))
+    with pq.ParquetWriter(out / PARSED_FOLDER / index.name, PAGE_SCHEMA, compression="zstd") as writer:
+        batch: list[Row] = []
+        for page in parse_pages(index, folder, settings, failed):
+            batch.append(page)
+            if len(batch) == BATCH_DOCUMENTS:
+                counts.append(write_batch(writer, batch, settings))
+                batch = []
+        counts.append(write_batch(writer, batch, settings))
     total = pl.concat(counts).group_by("host", "hash").agg(pl.col("pages").sum()).sort("host", "hash")
-    total.write_parquet(out / LINES / index.name)
-    pq.write_table(pa.Table.from_pylist(failed, FAILED), out / FAILURES / index.name)
+    total.write_parquet(out / LINES_FOLDER / index.name)
+    pq.write_table(pa.Table.from_pylist(failed, FAILED_SCHEMA), out / FAILURES_FOLDER / index.name)
     return {}
 
 
-def written(writer: pq.ParquetWriter, group: list[Row], settings: HtmlExtraction) -> pl.DataFrame:
-    """Write some pages; returns the counts of their lines."""
-    table = pa.Table.from_pylist(group, PAGE)
+def write_batch(writer: pq.ParquetWriter, pages: list[Row], settings: HtmlExtraction) -> pl.DataFrame:
+    """Write some pages; return the counts of their lines."""
+    table = pa.Table.from_pylist(pages, PAGE_SCHEMA)
     writer.write_table(table)
-    return line_counts(pl.DataFrame(table.select(["url", "text"])) if settings.recurring.enabled else NO_TEXT)
-
-
-NO_TEXT = pl.DataFrame(schema={"url": pl.String, "text": pl.String})
+    return count_lines(pl.DataFrame(table.select(["url", "text"])) if settings.recurring_lines.enabled else NO_PAGES)
 
 
 def score_shard(out: Path, name: str, draft: Path, filters: dict[str, Filter], lines: Path | None) -> Row:
-    """Write documents/NAME and failed/NAME from what `read_shard` left in the draft; returns the shard's counts.
+    """Write documents/NAME and failed/NAME from the files that `read_shard` wrote; return the shard's counts.
 
-    `lines` is a file with the host and hash of the lines to remove.
+    `lines` is a file with the host and hash of the lines to remove, or None.
     """
     for part in ("documents", "failed"):
         (out / part).mkdir()
-    columns = DOCUMENT
+    columns = DOCUMENT_SCHEMA
     for kind in filters:
-        columns = columns.append(pa.field(SCORE + kind, pa.float32()))
-    recurs = pl.read_parquet(lines) if lines else None
-    failed = pl.read_parquet(draft / FAILURES / name)
+        columns = columns.append(pa.field(SCORE_PREFIX + kind, pa.float32()))
+    recurring = pl.read_parquet(lines) if lines else None
+    failed = pl.read_parquet(draft / FAILURES_FOLDER / name)
     counts = {"documents": 0, "characters": 0, "recurring_lines": 0}
     with (
-        pq.ParquetFile(draft / PARSED / name) as pages,
+        pq.ParquetFile(draft / PARSED_FOLDER / name) as pages,
         pq.ParquetWriter(out / "documents" / name, columns, compression="zstd") as writer,
     ):
-        for batch in pages.iter_batches(BATCH):
-            found, removed = with_less(pl.DataFrame(batch), recurs)
-            ids = [document_id(url, text) for url, text in zip(found["url"], found["text"], strict=True)]
-            scored = with_scores(found.insert_column(0, pl.Series("id", ids, pl.String)), filters)
+        for batch in pages.iter_batches(BATCH_DOCUMENTS):
+            documents, removed = drop_recurring_lines(pl.DataFrame(batch), recurring)
+            ids = [make_document_id(url, text) for url, text in zip(documents["url"], documents["text"], strict=True)]
+            scored = add_scores(documents.insert_column(0, pl.Series("id", ids, pl.String)), filters)
             writer.write_table(scored.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(columns))
-            counts["documents"] += found.height
-            counts["characters"] += int(found["text"].str.len_chars().sum())
+            counts["documents"] += documents.height
+            counts["characters"] += int(documents["text"].str.len_chars().sum())
             counts["recurring_lines"] += removed
-    pq.write_table(failed.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(FAILED), out / "failed" / name)
+    pq.write_table(failed.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(FAILED_SCHEMA), out / "failed" / name)
     reasons = dict(sorted(Counter(failed["reason"]).items()))
     return {"pages": counts["documents"] + failed.height, **counts, "failed": reasons}
 
 
-def with_less(pages: pl.DataFrame, recurs: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
-    return (pages, 0) if recurs is None else without(pages, recurs)
+def drop_recurring_lines(pages: pl.DataFrame, recurring: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
+    """Return the pages without the recurring lines, and how many lines were removed."""
+    return (pages, 0) if recurring is None else remove_lines(pages, recurring)
 
 
-def parsed(index: Path, folder: Path, settings: HtmlExtraction, failed: list[Row]) -> Iterator[Row]:
-    """The pages of one index shard in order; those that give no text are added to `failed`.
+def parse_pages(index: Path, folder: Path, settings: HtmlExtraction, failed: list[Row]) -> Iterator[Row]:
+    """Yield the pages of one index shard in order; add those that give no text to `failed`.
 
-    Identical bytes are read once. Over shards the crawl sees to that: it writes a page that it had before as a revisit
-    without a body.
+    Identical bytes are parsed once. Across shards the crawl does the same: it writes a page that it has already stored
+    as a revisit without a body.
     """
-    found = rows(index)
-    repeats = Counter(_same(row) for row in found)
-    known: dict[tuple[tuple[str, str], str], Page | Unusable] = {}
-    bodies = Bodies(folder)
-    for group in groups(found, bodies, settings):
-        asked = {
-            key: raw for row, raw in group if isinstance(raw, Raw) and (key := (_same(row), raw.title)) not in known
+    rows = load_page_rows(index)
+    num_uses = Counter(_content_key(row) for row in rows)
+    results: dict[tuple[tuple[str, str], str], ExtractedPage | UnusablePage] = {}
+    bodies = BodyReader(folder)
+    for batch in batch_pages(rows, bodies, settings):
+        new_pages = {
+            key: fetched
+            for row, fetched in batch
+            if isinstance(fetched, FetchedPage) and (key := (_content_key(row), fetched.title)) not in results
         }
-        known |= zip(asked, outcomes(list(asked.values()), settings), strict=True)
-        for row, raw in group:
-            result = known[_same(row), raw.title] if isinstance(raw, Raw) else raw
-            if isinstance(result, Page):
+        results |= zip(new_pages, extract_batch(list(new_pages.values()), settings), strict=True)
+        for row, fetched in batch:
+            result = results[_content_key(row), fetched.title] if isinstance(fetched, FetchedPage) else fetched
+            if isinstance(result, ExtractedPage):
                 yield {"url": row["url"], "fetched_at": row["fetched_at"], **result._asdict()}
             else:
                 failed.append({"url": row["url"], "reason": str(result)})
-        known = {key: result for key, result in known.items() if repeats[key[0]] > 1}
+        # only what is used more than once is kept, or the memory would hold the whole shard
+        results = {key: result for key, result in results.items() if num_uses[key[0]] > 1}
 
 
-def groups(found: list[Row], bodies: Bodies, settings: HtmlExtraction) -> Iterator[list[tuple[Row, Raw | Unusable]]]:
-    """Rows with what was fetched, or why there is nothing, as many as go to the reader at once."""
-    group: list[tuple[Row, Raw | Unusable]] = []
-    weight = 0
-    for row in found:
-        raw = _raw(row, bodies, settings)
-        group.append((row, raw))
-        weight += len(raw.body) if isinstance(raw, Raw) else 0
-        if len(group) == PAGES or weight >= BYTES:
-            yield group
-            group, weight = [], 0
-    yield group
+def batch_pages(
+    rows: list[Row], bodies: BodyReader, settings: HtmlExtraction
+) -> Iterator[list[tuple[Row, FetchedPage | UnusablePage]]]:
+    """Yield rows with their fetched page, or the reason why there is none, in batches for one message."""
+    batch: list[tuple[Row, FetchedPage | UnusablePage]] = []
+    num_bytes = 0
+    for row in rows:
+        fetched = _read_page(row, bodies, settings)
+        batch.append((row, fetched))
+        num_bytes += len(fetched.body) if isinstance(fetched, FetchedPage) else 0
+        if len(batch) == MAX_BATCH_PAGES or num_bytes >= MAX_BATCH_BYTES:
+            yield batch
+            batch, num_bytes = [], 0
+    yield batch
 
 
-def outcomes(raws: list[Raw], settings: HtmlExtraction) -> list[Page | Unusable]:
-    """What the reader makes of some pages; in this process when they may take any time."""
-    if not settings.most_seconds:
-        return [outcome(raw, settings) for raw in raws]
-    return list(reader().outcomes(raws, settings)) if raws else []
+def extract_batch(pages: list[FetchedPage], settings: HtmlExtraction) -> list[ExtractedPage | UnusablePage]:
+    """Extract some pages in the page process; in this process when there is no limit of time."""
+    if not settings.timeout_seconds:
+        return [try_extract_page(page, settings) for page in pages]
+    return list(get_reader().read_pages(pages, settings)) if pages else []
 
 
-def _same(row: Row) -> tuple[str, str]:
+def _content_key(row: Row) -> tuple[str, str]:
+    """Return the values that are equal for pages of identical bytes."""
     return row["digest"], row["content_type"] or ""
 
 
-def _raw(row: Row, bodies: Bodies, settings: HtmlExtraction) -> Raw | Unusable:
-    kind = media_type(row["content_type"])
-    if kind and kind not in MARKUP | PLAIN:
-        return Unusable(f"media type {kind}")
-    found = bodies.at(row["warc"], row["offset"], settings.most_bytes)
-    return Raw(found.body, row["content_type"], found.title) if found else Unusable("no body in the WARC file")
+def _read_page(row: Row, bodies: BodyReader, settings: HtmlExtraction) -> FetchedPage | UnusablePage:
+    """Read one page from the WARC file, unless its type tells that it has no text."""
+    kind = parse_media_type(row["content_type"])
+    if kind and kind not in MARKUP_TYPES | PLAIN_TYPES:
+        return UnusablePage(f"media type {kind}")
+    body = bodies.read_body(row["warc"], row["offset"], settings.max_bytes)
+    if body is None:
+        return UnusablePage("no body in the WARC file")
+    return FetchedPage(body.body, row["content_type"], body.title)

@@ -5,20 +5,20 @@ from typing import NamedTuple
 from resiliparse.parse.encoding import detect_mime
 from resiliparse.parse.html import HTMLTree
 
-from tasks.clean.extract.encoding import decoded
-from tasks.clean.extract.html.markup import HtmlExtraction, content
-from tasks.clean.extract.html.nesting import nesting
-from tasks.clean.extract.language import languages_of, sample, script_of
-from tasks.clean.extract.license import license_of, may_declare
-from tasks.clean.extract.unusable import Unusable
-from tasks.clean.whitespace import one_line, tidy
+from tasks.clean.extract.encoding import decode_page
+from tasks.clean.extract.html.markup import HtmlExtraction, extract_content
+from tasks.clean.extract.html.nesting import estimate_nesting
+from tasks.clean.extract.language import detect_languages, detect_script, sample_line
+from tasks.clean.extract.license import detect_license, may_declare_license
+from tasks.clean.extract.unusable import UnusablePage
+from tasks.clean.whitespace import tidy_text, to_one_line
 
-MARKUP = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
-PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})
+MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
+PLAIN_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})
 
 
-class Page(NamedTuple):
-    """What is in a page. The order of the fields is the order of the columns."""
+class ExtractedPage(NamedTuple):
+    """Text and description of a page. The order of the fields is the order of the columns."""
 
     title: str
     text: str
@@ -29,35 +29,35 @@ class Page(NamedTuple):
     license: str | None
 
 
-def media_type(content_type: str | None) -> str:
-    """`Text/HTML; charset=utf-8` → `text/html`; empty when the server sent none."""
+def parse_media_type(content_type: str | None) -> str:
+    """Return the media type of a Content-Type header: `Text/HTML; charset=utf-8` → `text/html`; empty without one."""
     return (content_type or "").partition(";")[0].strip().lower()
 
 
-def page(body: bytes, content_type: str | None, settings: HtmlExtraction, title: str = "") -> Page:
-    """Decode, parse and describe one page; `title` is for one that has none. Raises Unusable."""
-    kind = media_type(content_type) or detect_mime(body)
-    if kind not in MARKUP | PLAIN:
-        raise Unusable(f"media type {kind}")
-    if len(body) > settings.most_bytes:
-        raise Unusable(f"more than {settings.most_bytes} bytes")
-    source = decoded(body, content_type)
+def extract_page(body: bytes, content_type: str | None, settings: HtmlExtraction, title: str = "") -> ExtractedPage:
+    """Decode, parse and describe one page; `title` is used when the page has none. Raises UnusablePage."""
+    kind = parse_media_type(content_type) or detect_mime(body)
+    if kind not in MARKUP_TYPES | PLAIN_TYPES:
+        raise UnusablePage(f"media type {kind}")
+    if len(body) > settings.max_bytes:
+        raise UnusablePage(f"more than {settings.max_bytes} bytes")
+    source = decode_page(body, content_type)
     license_name = None
-    if kind in PLAIN:
-        text = tidy(source)
-        title = one_line(title) or text.partition("\n")[0].lstrip("# ")[:200]
+    if kind in PLAIN_TYPES:
+        text = tidy_text(source)
+        title = to_one_line(title) or text.partition("\n")[0].lstrip("# ")[:200]
     else:
-        found, text = content(source, settings)
-        title = found or one_line(title)
-        license_name = declared_license(source, settings)
+        own_title, text = extract_content(source, settings)
+        title = own_title or to_one_line(title)
+        license_name = find_license(source, settings)
     if not text:
-        raise Unusable("no text")
-    return Page(title, text, *languages_of(text), script_of(sample(text)), license_name)
+        raise UnusablePage("no text")
+    return ExtractedPage(title, text, *detect_languages(text), detect_script(sample_line(text)), license_name)
 
 
-def declared_license(source: str, settings: HtmlExtraction) -> str | None:
-    """The page's licence; only for links is the page parsed, and never when it is nested too deeply."""
-    if not may_declare(source):
+def find_license(source: str, settings: HtmlExtraction) -> str | None:
+    """Find the page's licence; the page is parsed for its links only when it is not nested too deeply."""
+    if not may_declare_license(source):
         return None
-    parsed = HTMLTree.parse(source) if nesting(source) <= settings.deepest else None
-    return license_of(parsed, source)
+    tree = HTMLTree.parse(source) if estimate_nesting(source) <= settings.max_depth else None
+    return detect_license(tree, source)

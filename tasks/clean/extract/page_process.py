@@ -1,8 +1,9 @@
-"""Pages are read in a process of their own, so that one which hangs or kills it costs nothing but itself.
+"""A process that extracts pages, so that a page which hangs or kills it costs nothing else.
 
     python -m tasks.clean.extract.page_process FD
 
-It is a plain child process, which any engine's worker may have, is kept from shard to shard, and ends with its parent.
+It is a plain child process, which a worker of any executor may start. It is kept from shard to shard, and ends with its
+parent. FD is its end of a socket pair.
 """
 
 import atexit
@@ -18,18 +19,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.clean.extract.html.markup import HtmlExtraction
-from tasks.clean.extract.page import Page, page
-from tasks.clean.extract.unusable import Unusable
+from tasks.clean.extract.page import ExtractedPage, extract_page
+from tasks.clean.extract.unusable import UnusablePage
 from tasks.errors import StageFailure
 
-SECONDS_TO_START = 300  # the first one on a machine compiles the loops
+START_TIMEOUT_SECONDS = 300  # the first process on a machine compiles the loops
 COMMAND = [sys.executable, "-m", "tasks.clean.extract.page_process"]
-DIED = "ends the process that reads it"
-GRACE = 60  # seconds after which a page that never ends is ended by the kernel, when the parent is not there to do it
-ATTEMPTS = 2  # whatever else ended the process, a want of memory for example, hardly strikes the same page again
+PROCESS_DIED = "ends the process that reads it"
+GRACE_SECONDS = 60  # beyond the limit, after which the kernel ends an endless page whose parent is gone
+MAX_ATTEMPTS = 2  # a process that ends for another reason, such as lack of memory, hardly does so twice on one page
 
 
-class Raw(NamedTuple):
+class FetchedPage(NamedTuple):
     """A page as it was fetched."""
 
     body: bytes
@@ -37,115 +38,124 @@ class Raw(NamedTuple):
     title: str
 
 
-def outcome(raw: Raw, settings: HtmlExtraction) -> Page | Unusable:
-    """The page, or why there is none."""
+def try_extract_page(page: FetchedPage, settings: HtmlExtraction) -> ExtractedPage | UnusablePage:
+    """Extract a page, or return the reason why it gives no document."""
     try:
-        return page(raw.body, raw.content_type, settings, raw.title)
-    except Unusable as reason:
+        return extract_page(page.body, page.content_type, settings, page.title)
+    except UnusablePage as reason:
         return reason
     except Exception as error:  # noqa: BLE001 - one strange page must not lose the shard; it is counted and named
-        return Unusable(f"error {type(error).__name__}")
+        return UnusablePage(f"error {type(error).__name__}")
 
 
-class Reader:
-    """The parent's end of the process."""
+class PageReader:
+    """The parent's end of the page process, which it starts when needed."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
 
-    def outcomes(self, raws: list[Raw], settings: HtmlExtraction) -> list[Page | Unusable]:
-        """One for each page, in order. Raises StageFailure when no process can be started."""
-        found: list[Page | Unusable] = []
-        attempts = 0
-        while len(found) < len(raws):
-            before = len(found)
-            failure = self._read(raws[before:], settings, found)
-            attempts = attempts + 1 if len(found) == before else 1
-            if failure and attempts == ATTEMPTS:
-                found.append(Unusable(failure))
+    def read_pages(self, pages: list[FetchedPage], settings: HtmlExtraction) -> list[ExtractedPage | UnusablePage]:
+        """Return a result for each page, in order. Raises StageFailure when no process can be started."""
+        results: list[ExtractedPage | UnusablePage] = []
+        attempts = 0  # without a result, on the page that is next
+        while len(results) < len(pages):
+            before = len(results)
+            failure = self._read_some(pages[before:], settings, results)
+            attempts = attempts + 1 if len(results) == before else 1
+            if failure and attempts == MAX_ATTEMPTS:
+                results.append(UnusablePage(failure))
                 attempts = 0
-        return found
+        return results
 
-    def _read(self, raws: list[Raw], settings: HtmlExtraction, found: list[Page | Unusable]) -> str:
-        """Add what comes back; returns why not all came."""
-        starts = self._pipe is None
-        pipe = self._started()
-        if not self._is_ready(pipe, raws, settings):
+    def _read_some(
+        self, pages: list[FetchedPage], settings: HtmlExtraction, results: list[ExtractedPage | UnusablePage]
+    ) -> str:
+        """Append results up to the first page that fails; return why it fails, or an empty string."""
+        is_new = self._pipe is None
+        pipe = self._ensure_started()
+        if not self._send_pages(pipe, pages, settings):
             self.stop()
-            if starts:
-                raise StageFailure(f"{' '.join(COMMAND)} does not start", "What it wrote to standard error says why")
-            return DIED
+            if is_new:
+                raise StageFailure(f"{' '.join(COMMAND)} does not start", "See what it wrote to standard error")
+            return PROCESS_DIED
         try:
-            for _ in raws:
-                if not pipe.poll(settings.most_seconds):
+            for _ in pages:
+                if not pipe.poll(settings.timeout_seconds):
                     self.stop()
-                    return f"takes more than {settings.most_seconds} seconds"
-                found.append(pipe.recv())
+                    return f"takes more than {settings.timeout_seconds} seconds"
+                results.append(pipe.recv())
         except (EOFError, OSError):
             self.stop()
-            return DIED
-        except BaseException:  # interrupted: what is still under way must not answer the next question
+            return PROCESS_DIED
+        except BaseException:  # interrupted: a late result must not be taken for one of the next pages
             self.stop()
             raise
         return ""
 
     @staticmethod
-    def _is_ready(pipe: Connection, raws: list[Raw], settings: HtmlExtraction) -> bool:
+    def _send_pages(pipe: Connection, pages: list[FetchedPage], settings: HtmlExtraction) -> bool:
+        """Send pages, and wait until the process is ready to read them; return False when it is not."""
         try:
-            pipe.send((raws, settings))
-            return bool(pipe.poll(SECONDS_TO_START) and pipe.recv())
+            pipe.send((pages, settings))
+            return bool(pipe.poll(START_TIMEOUT_SECONDS) and pipe.recv())
         except (EOFError, OSError):
             return False
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         if self._child is not None and self._pipe is not None:
             self._pipe.close()
             self._child.kill()
             self._child.wait()
         self._child = self._pipe = None
 
-    def _started(self) -> Connection:
+    def _ensure_started(self) -> Connection:
+        """Start the process unless it is running; return its pipe."""
         if self._pipe is None:
-            ours, theirs = socket.socketpair()
-            with theirs:
+            parent_end, child_end = socket.socketpair()
+            with child_end:
                 self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this module
-                    [*COMMAND, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
+                    [*COMMAND, str(child_end.fileno())],
+                    pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends it
+                    start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends the child
                 )
-            self._pipe = Connection(ours.detach())
+            self._pipe = Connection(parent_end.detach())
             atexit.register(self.stop)
         return self._pipe
 
 
 @functools.cache
-def reader() -> Reader:
-    """The process of this process, for all its shards."""
-    return Reader()
+def get_reader() -> PageReader:
+    """Return the page reader of this process, for all its shards."""
+    return PageReader()
 
 
-def serve(pipe: Connection) -> None:
-    """Read pages until the parent goes. Each answer begins when all is compiled and loaded that it needs."""
-    first = Raw(b"<p>Ready to read <a href='#'>pages</a> in any language.", "text/html", "")
-    ready: set[str] = set()
+def serve_pages(pipe: Connection) -> None:
+    """Extract pages until the parent is gone.
+
+    The first answer to a message says that all the pages need is compiled and loaded: only from there on does the time
+    of a page count.
+    """
+    warm_up = FetchedPage(b"<p>Ready to read <a href='#'>pages</a> in any language.", "text/html", "")
+    ready_extractors: set[str] = set()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            raws, settings = pipe.recv()
-            if settings.extractor not in ready:
-                outcome(first, settings)
-                ready.add(settings.extractor)
+            pages, settings = pipe.recv()
+            if settings.extractor not in ready_extractors:
+                try_extract_page(warm_up, settings)
+                ready_extractors.add(settings.extractor)
             pipe.send(True)
-            for raw in raws:
-                signal.alarm(settings.most_seconds + GRACE)
-                pipe.send(outcome(raw, settings))
+            for page in pages:
+                signal.alarm(settings.timeout_seconds + GRACE_SECONDS)
+                pipe.send(try_extract_page(page, settings))
             signal.alarm(0)
 
 
 if __name__ == "__main__":
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")  # when memory is short, this process goes first
-    serve(Connection(int(sys.argv[1])))
-    os._exit(0)  # at once: a thread of a library must not keep it
+        # when memory runs out, the kernel kills this process before any other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    serve_pages(Connection(int(sys.argv[1])))
+    os._exit(0)  # at once: a thread of a library must not keep the process alive

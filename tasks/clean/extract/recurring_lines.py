@@ -1,8 +1,8 @@
-"""Boilerplate: lines that recur over the pages of one host, which no look at a single page can tell.
+"""Boilerplate: lines that recur over the pages of one host, which a single page does not show.
 
-One pass counts hashes of lines per host, a second removes. At the start and the end of a page a recurring line always
-goes, with all recurring lines before or after it. Between, only a long one does: short ones are headings ("Synopsis"),
-list entries, and lines of code, which every page of a manual repeats for good reason.
+One pass counts hashes of lines per host, a second removes recurring lines. Those in an unbroken run from the start or
+to the end of a page are always removed. Elsewhere only long ones are: short ones are headings ("Synopsis"), list
+entries and lines of code, which every page of a manual repeats for good reason.
 """
 
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ import polars as pl
 from tasks.block import Block
 from tasks.errors import StageFailure
 
-LONG = 40  # characters; a Chinese one counts three
-MOST = 0.5  # a page that would lose more is no page with boilerplate but one of many copies: dedup's work
+MIN_LONG_WIDTH = 40  # characters; a Chinese one counts as three
+MAX_REMOVED_FRACTION = 0.5  # a page that would lose more is one of many duplicates, which dedup removes
 HOST = pl.col("url").str.extract(r"^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)").fill_null("").str.to_lowercase()
 WIDTH = pl.col("line").str.len_chars() + 2 * pl.col("line").str.count_matches(r"[\p{Han}\p{Kana}\p{Hangul}]")
 IS_INDENTED = pl.col("line").str.starts_with(" ")
 
 
-class Recurring(Block):
-    """Lines that stand on many pages of one host are left out: notices, slogans, remains of menus."""
+class RecurringLines(Block):
+    """Remove lines that are on many pages of one host: notices, slogans, remains of menus."""
 
     enabled: bool = True
-    """whether lines that recur are removed"""
-    fewest_pages: int = 20
-    """a line recurs when it stands on at least so many pages of its host …"""
-    share: float = 0.3
-    """… and on at least this share of them, 0 to 1"""
+    """whether recurring lines are removed"""
+    min_pages: int = 20
+    """smallest number of pages of a host that a recurring line is on"""
+    min_fraction: float = 0.3
+    """smallest fraction of a host's pages that a recurring line is on, 0 to 1"""
 
 
-def lines_of(documents: pl.DataFrame) -> pl.DataFrame:
-    """A row for each line: number of its document, host, the line, and its hash; blank lines have none."""
+def split_lines(documents: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each line: index of its document, host, the line, and its hash, null for a blank line."""
     return (
         documents.select(HOST.alias("host"), pl.col("text").str.split("\n").alias("line"))
         .with_row_index("document")
@@ -41,9 +41,9 @@ def lines_of(documents: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def line_counts(documents: pl.DataFrame) -> pl.DataFrame:
-    """On how many of these documents each line stands, by host; null stands for the documents themselves."""
-    lines = lines_of(documents).select("document", "host", "hash").unique()
+def count_lines(documents: pl.DataFrame) -> pl.DataFrame:
+    """Count on how many of these documents each line is, by host; the row with a null hash counts the documents."""
+    lines = split_lines(documents).select("document", "host", "hash").unique()
     on_pages = lines.drop_nulls("hash").group_by("host", "hash").agg(pl.len().cast(pl.UInt32).alias("pages"))
     pages = lines.group_by("host").agg(
         pl.lit(None, pl.UInt64).alias("hash"), pl.col("document").n_unique().cast(pl.UInt32).alias("pages")
@@ -51,40 +51,43 @@ def line_counts(documents: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([on_pages, pages]).sort("host", "hash")
 
 
-def recurring(counts: Sequence[Path], settings: Recurring) -> pl.DataFrame:
-    """Host and hash of the lines to remove, from all shards' counts. Raises StageFailure."""
+def find_recurring_lines(counts: Sequence[Path], settings: RecurringLines) -> pl.DataFrame:
+    """Return host and hash of the lines to remove, from the files with all shards' counts. Raises StageFailure."""
     try:
         total = pl.scan_parquet(list(counts)).group_by("host", "hash").agg(pl.col("pages").sum())
-        kept = total.filter(pl.col("pages") >= settings.fewest_pages).collect(engine="streaming")
+        frequent = total.filter(pl.col("pages") >= settings.min_pages).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StageFailure(f"the counts of lines cannot be read: {error}", "Run again with --force extract") from error
-    hosts = kept.filter(pl.col("hash").is_null()).select("host", pl.col("pages").alias("of"))
-    often = kept.drop_nulls("hash").join(hosts, on="host")
-    return often.filter(pl.col("pages") >= settings.share * pl.col("of")).select("host", "hash").sort("host", "hash")
+    hosts = frequent.filter(pl.col("hash").is_null()).select("host", pl.col("pages").alias("host_pages"))
+    lines = frequent.drop_nulls("hash").join(hosts, on="host")
+    is_recurring = pl.col("pages") >= settings.min_fraction * pl.col("host_pages")
+    return lines.filter(is_recurring).select("host", "hash").sort("host", "hash")
 
 
-def without(documents: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The documents without those lines, and how many lines were removed."""
+def remove_lines(documents: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return the documents without these lines, and how many lines were removed."""
     touched = documents.with_row_index("row").filter(HOST.is_in(lines["host"].unique().implode()))
     if not touched.height:
         return documents, 0
-    found = lines_of(touched).join(
+    rows = split_lines(touched).join(
         lines.with_columns(recurs=True), on=("host", "hash"), how="left", maintain_order="left"
     )
     blank = pl.col("line") == ""
     recurs = pl.col("recurs").fill_null(value=False)
-    yields = (recurs | blank).cast(pl.UInt8)
-    edge = (yields.cum_min().over("document") | yields.cum_min(reverse=True).over("document")).cast(pl.Boolean)
-    goes = recurs & (edge | (WIDTH >= LONG) & ~IS_INDENTED)
-    marked = found.with_columns(goes=goes).with_columns(
-        goes=pl.col("goes") & (WIDTH.filter("goes").sum() <= MOST * WIDTH.sum()).over("document")
+    # a running minimum from either end stays 1 up to the first line that neither recurs nor is blank
+    is_removable = (recurs | blank).cast(pl.UInt8)
+    is_at_edge = is_removable.cum_min().over("document") | is_removable.cum_min(reverse=True).over("document")
+    removed = recurs & (is_at_edge.cast(pl.Boolean) | (WIDTH >= MIN_LONG_WIDTH) & ~IS_INDENTED)
+    marked = rows.with_columns(removed=removed).with_columns(
+        removed=pl.col("removed")
+        & (WIDTH.filter("removed").sum() <= MAX_REMOVED_FRACTION * WIDTH.sum()).over("document")
     )
     kept = (
-        marked.filter(~pl.col("goes"))
+        marked.filter(~pl.col("removed"))
         .group_by("document", maintain_order=True)
-        .agg(pl.col("line").str.join("\n").str.replace_all(r"\n{3,}", "\n\n").str.strip_chars("\n").alias("left"))
+        .agg(pl.col("line").str.join("\n").str.replace_all(r"\n{3,}", "\n\n").str.strip_chars("\n").alias("rest"))
     )
-    left = touched.select("row").with_row_index("document").join(kept, on="document").select("row", "left")
-    changed = documents.with_row_index("row").join(left, on="row", how="left", maintain_order="left")
-    text = pl.coalesce("left", "text").alias("text")
-    return changed.with_columns(text).drop("row", "left"), int(marked["goes"].sum())
+    rests = touched.select("row").with_row_index("document").join(kept, on="document").select("row", "rest")
+    changed = documents.with_row_index("row").join(rests, on="row", how="left", maintain_order="left")
+    text = pl.coalesce("rest", "text").alias("text")
+    return changed.with_columns(text).drop("row", "rest"), int(marked["removed"].sum())

@@ -1,5 +1,5 @@
-"""What a page raises that gives no document."""
+"""The exception for a page that gives no document."""
 
 
-class Unusable(Exception):
-    """Why a page gives no document; the reason is counted, so it names kinds, not instances."""
+class UnusablePage(Exception):
+    """A page that gives no document. The message is counted by its text, so it must not differ from page to page."""

@@ -1,6 +1,6 @@
-"""The filters: what a document is judged by. A file each; a score when extracting, a verdict when cleaning.
+"""The filters: one file each. A filter scores a document in extract, and keeps or drops it in clean.
 
-Three shapes cover most rules: `AtMost`, `AtLeast` and `Between` bounds that are settings.
+Most rules have one of three shapes, with bounds that are settings: `AtMost`, `AtLeast` and `Between`.
 """
 
 from abc import ABC, abstractmethod
@@ -11,83 +11,86 @@ import polars as pl
 from tasks.block import Block
 from tasks.store import Draft
 
-SCORE = "score_"  # a filter's scores stand in the column SCORE + kind
+SCORE_PREFIX = "score_"  # a filter's scores are in the column SCORE_PREFIX + kind
 
 
 class Filter(Block, ABC):
-    """One rule: a score for every document, and which scores stay."""
+    """One rule: it scores every document, and decides which scores are kept."""
 
-    scored_by: ClassVar[frozenset[str]] = frozenset()
-    """The fields that change the score. All others only change the verdict, and never make pages extract again."""
-    late: ClassVar[bool] = False
-    """Whether the score is taken when cleaning: of rules that look into files which may change."""
+    score_fields: ClassVar[frozenset[str]] = frozenset()
+    """The fields that change the score. A change of any other field does not repeat the extraction."""
+    scored_in_clean: ClassVar[bool] = False
+    """True when clean takes the score, not extract: for rules that read files which may change."""
 
     enabled: bool = True
     """whether this rule may drop documents"""
 
     @abstractmethod
     def score(self) -> pl.Expr:
-        """The document's number, from its columns and those of `measures.MEASURES`. Never null; NaN: no opinion."""
+        """Return the score, from a document's columns and `measures.MEASURES`.
+
+        Never null; NaN when the rule does not apply to the document, which is then kept.
+        """
 
     @abstractmethod
     def margin(self, score: pl.Expr) -> pl.Expr:
-        """How far inside its bounds a score lies, negative outside; `score` is float32."""
+        """Return the distance of a float32 score from the nearest bound, negative outside the bounds."""
 
     @property
     @abstractmethod
     def bounds(self) -> str:
-        """Which scores stay, for people."""
+        """The kept scores, in words for summaries."""
 
     def keeps(self, score: pl.Expr) -> pl.Expr:
-        """True for the documents that stay; other columns of the document may be used."""
+        """Return True for the documents to keep; other columns of the document may be used."""
         return score.is_nan() | (self.margin(score) >= 0)
 
-    def ready(self, draft: Draft) -> Self:  # noqa: ARG002 - for those that learn first, and keep it in the draft
-        """This filter, ready to score. Raises StageFailure."""
+    def prepare(self, draft: Draft) -> Self:  # noqa: ARG002 - for filters that train first
+        """Return this filter ready to score; what it learns first is stored in the draft. Raises StageFailure."""
         return self
 
 
 class AtMost(Filter, ABC):
-    """Scores above `most` go."""
+    """Drop documents with a score above `max`."""
 
-    most: float
+    max: float
 
     def margin(self, score: pl.Expr) -> pl.Expr:
-        return self.most - score
+        return self.max - score
 
     @property
     def bounds(self) -> str:
-        return f"at most {self.most:,}"
+        return f"at most {self.max:,}"
 
 
 class AtLeast(Filter, ABC):
-    """Scores below `fewest` go."""
+    """Drop documents with a score below `min`."""
 
-    fewest: float
+    min: float
 
     def margin(self, score: pl.Expr) -> pl.Expr:
-        return score - self.fewest
+        return score - self.min
 
     @property
     def bounds(self) -> str:
-        return f"at least {self.fewest:,}"
+        return f"at least {self.min:,}"
 
 
 class Between(Filter, ABC):
-    """Scores below `fewest` and above `most` go."""
+    """Drop documents with a score below `min` or above `max`."""
 
-    fewest: float
-    most: float
+    min: float
+    max: float
 
     def margin(self, score: pl.Expr) -> pl.Expr:
-        return pl.min_horizontal(score - self.fewest, self.most - score)
+        return pl.min_horizontal(score - self.min, self.max - score)
 
     @property
     def bounds(self) -> str:
-        return f"{self.fewest:,} to {self.most:,}"
+        return f"{self.min:,} to {self.max:,}"
 
 
-def share(part: str | pl.Expr, whole: str | pl.Expr) -> pl.Expr:
-    """One measure as a part of another, and 0 of nothing."""
-    part, whole = (pl.col(each) if isinstance(each, str) else each for each in (part, whole))
+def compute_ratio(part: str | pl.Expr, whole: str | pl.Expr) -> pl.Expr:
+    """Return one measure divided by another, given as columns or expressions; 0 where the divisor is 0."""
+    part, whole = (pl.col(measure) if isinstance(measure, str) else measure for measure in (part, whole))
     return pl.when(whole > 0).then(part / whole).otherwise(0.0)

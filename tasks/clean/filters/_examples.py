@@ -1,43 +1,44 @@
-"""Folders of example texts."""
+"""Folders of example texts, given by the user."""
 
 from pathlib import Path
 
 import polars as pl
 
-from tasks.clean.filters._lists import files_of
-from tasks.clean.whitespace import tidy
+from tasks.clean.filters._lists import list_files
+from tasks.clean.whitespace import tidy_text
 from tasks.errors import StageFailure
 
-FEWEST = 20  # of either kind: with fewer, a classifier learns the examples and not the kind
-PLAIN, ROWS = (".txt", ".md", ".text"), (".jsonl", ".ndjson", ".parquet")
+MIN_EXAMPLES = 20  # of either class: with fewer, a classifier learns the examples and not the class
+PLAIN_SUFFIXES, TABLE_SUFFIXES = (".txt", ".md", ".text"), (".jsonl", ".ndjson", ".parquet")
 
 
-def examples(path: str, setting: str) -> pl.Series:
-    """The texts below a folder: a plain file is one, a row of JSONL and Parquet too (column `text`); each text once.
+def load_examples(path: str, setting: str) -> pl.Series:
+    """Return the different texts below a folder, sorted: one for a plain file, one for a row of JSONL and Parquet.
 
-    Raises StageFailure when there are fewer than FEWEST.
+    Raises StageFailure when there are fewer than MIN_EXAMPLES; `setting` is named in its hint.
     """
-    found = [text for file in files_of(path, setting) for text in texts_of(file)]
-    series = pl.Series("text", [tidy(text) for text in found], dtype=pl.String).unique().sort()
+    texts = [text for file in list_files(path, setting) for text in read_texts(file)]
+    series = pl.Series("text", [tidy_text(text) for text in texts], dtype=pl.String).unique().sort()
     series = series.filter(series.str.len_bytes() > 0)
-    if len(series) < FEWEST:
-        kinds = ", ".join(PLAIN + ROWS)
+    if len(series) < MIN_EXAMPLES:
+        kinds = ", ".join(PLAIN_SUFFIXES + TABLE_SUFFIXES)
         raise StageFailure(
-            f"{path} holds {len(series)} different examples", f"Put at least {FEWEST} there ({kinds}), see {setting}"
+            f"{path} has only {len(series)} different examples",
+            f"Put at least {MIN_EXAMPLES} there ({kinds}), see {setting}",
         )
     return series
 
 
-def texts_of(file: Path) -> list[str]:
-    """The texts of one file, none of an unknown kind. Raises StageFailure."""
+def read_texts(file: Path) -> list[str]:
+    """Read the texts of one file; a file of an unknown type has none. Raises StageFailure."""
     try:
-        if file.suffix.lower() in PLAIN:
+        if file.suffix.lower() in PLAIN_SUFFIXES:
             return [file.read_text(encoding="utf-8-sig")]
-        if file.suffix.lower() not in ROWS:
+        if file.suffix.lower() not in TABLE_SUFFIXES:
             return []
         frame = pl.read_parquet(file) if file.suffix.lower() == ".parquet" else pl.read_ndjson(file)
         return frame["text"].cast(pl.String).drop_nulls().to_list()
     except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise StageFailure(
-            f"{file} gives no example texts: {error}", "Mend it, or take it out of the folder"
+            f"cannot read example texts from {file}: {error}", "Fix the file, or remove it from the folder"
         ) from error

@@ -1,4 +1,4 @@
-"""What the user gives beside the pages: lists of words or addresses, and folders of examples."""
+"""Files that the user gives a filter: lists of words or addresses, folders of examples."""
 
 import hashlib
 from pathlib import Path
@@ -6,35 +6,42 @@ from pathlib import Path
 from tasks.errors import StageFailure
 
 
-def files_of(path: str, setting: str) -> list[Path]:
-    """The file, or all files below the folder, sorted. Raises StageFailure when there is none."""
+def list_files(path: str, setting: str) -> list[Path]:
+    """Return the file, or all files below the folder, sorted. Raises StageFailure when there is none."""
     root = Path(path).expanduser()
-    found = [root] if root.is_file() else sorted(each for each in root.rglob("*") if each.is_file()) if path else []
-    if not found:
-        what = f"{path} holds no file" if path else f"{setting} is empty"
-        raise StageFailure(f"{what}, and its filter is enabled", f"Name a file with {setting}, or disable the filter")
-    return found
+    if not path:
+        files = []
+    elif root.is_file():
+        files = [root]
+    else:
+        files = sorted(file for file in root.rglob("*") if file.is_file())
+    if not files:
+        problem = f"{path} holds no file" if path else f"{setting} is empty"
+        raise StageFailure(
+            f"{problem}, and its filter is enabled", f"Name a file with {setting}, or disable the filter"
+        )
+    return files
 
 
-def digest_of(path: str, setting: str) -> str:
-    """What stands in the files, and not where they lie. Raises StageFailure."""
-    hashed = hashlib.blake2b(digest_size=16)
-    for file in files_of(path, setting):
-        hashed.update(hashlib.blake2b(file.read_bytes()).digest())
-    return hashed.hexdigest()
+def digest_files(path: str, setting: str) -> str:
+    """Return a digest of the files' content; names and places do not count. Raises StageFailure."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in list_files(path, setting):
+        digest.update(hashlib.blake2b(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
-def lines_of(path: str, setting: str) -> list[str]:
-    """The entries of a list, one a line; blank lines and those that begin with # are none. Raises StageFailure."""
-    found: dict[str, None] = {}
-    for file in files_of(path, setting):
+def read_entries(path: str, setting: str) -> list[str]:
+    """Read the entries of a list, one a line, without blank lines and # comments. Raises StageFailure."""
+    entries: dict[str, None] = {}
+    for file in list_files(path, setting):
         try:
             text = file.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise StageFailure(
                 f"{file} is not UTF-8 text", f"Convert it, or name another file with {setting}"
             ) from error
-        found |= dict.fromkeys(line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#")
-    if not found:
+        entries |= dict.fromkeys(line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#")
+    if not entries:
         raise StageFailure(f"{path} has no entry", f"Put one a line, or name another file with {setting}")
-    return list(found)
+    return list(entries)

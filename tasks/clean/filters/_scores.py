@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters import SCORE_PREFIX, Filter
 
 
-def with_scores(documents: pl.DataFrame, filters: Mapping[str, Filter]) -> pl.DataFrame:
-    """The documents with a column SCORE + kind for each filter."""
-    from tasks.clean.measures.measures import measured  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
+def add_scores(documents: pl.DataFrame, filters: Mapping[str, Filter]) -> pl.DataFrame:
+    """Return the documents with a column SCORE_PREFIX + kind for each filter."""
+    from tasks.clean.measures.measures import measure_texts  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
 
-    scores = [block.score().cast(pl.Float32).alias(SCORE + kind) for kind, block in filters.items()]
-    counted = any(not block.late for block in filters.values())
-    known = documents.hstack(measured(documents["text"])) if counted else documents
-    return known.with_columns(scores).select(*documents.columns, *(SCORE + kind for kind in filters))
+    scores = [block.score().cast(pl.Float32).alias(SCORE_PREFIX + kind) for kind, block in filters.items()]
+    needs_measures = any(not block.scored_in_clean for block in filters.values())
+    measured = documents.hstack(measure_texts(documents["text"])) if needs_measures else documents
+    return measured.with_columns(scores).select(*documents.columns, *(SCORE_PREFIX + kind for kind in filters))

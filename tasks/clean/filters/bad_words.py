@@ -1,12 +1,12 @@
-"""Words that are not wanted."""
+"""A list of unwanted words and phrases, given by the user."""
 
 from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
-from tasks.clean.filters._lists import digest_of, lines_of
+from tasks.clean.filters import AtMost, compute_ratio
+from tasks.clean.filters._lists import digest_files, read_entries
 
 SETTING = "clean.filters.bad_words.path"
 
@@ -16,24 +16,24 @@ class BadWords(AtMost):
 
     Source: C4, JMLR 21(140), 2.2, removed "any page that contained any word on the 'List of Dirty, Naughty, Obscene or
     Otherwise Bad Words'"; Textmill brings no list. Whole words count, in any case; in scripts without spaces also those
-    inside longer words, as in C4's code. The score is a share of the document's words, so that one quotation need not
-    cost a book.
+    inside longer words, as in C4's code. The score is a fraction of the document's words, so that a book need not be
+    dropped for one quotation.
     """
 
-    late: ClassVar[bool] = True
+    scored_in_clean: ClassVar[bool] = True
 
     enabled: bool = False
     """whether this rule may drop documents"""
     path: str = Field("", description="a file, or a folder of files, with a word or phrase a line; # begins a comment")
-    most: float = Field(0.0, ge=0, le=1, description="greatest share of words that the list holds")
+    max: float = Field(0.0, ge=0, le=1, description="greatest fraction of words that are on the list, 0 to 1")
 
     def semantic(self) -> dict[str, Any]:
-        """What the list holds, and not where it lies."""
-        return {**super().semantic(), "path": digest_of(self.path, SETTING) if self.enabled else ""}
+        """Return the settings with a digest of the list's content in place of its path."""
+        return {**super().semantic(), "path": digest_files(self.path, SETTING) if self.enabled else ""}
 
     def score(self) -> pl.Expr:
-        from tasks.clean.measures.phrases import hits  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
+        from tasks.clean.measures.phrases import count_phrases  # noqa: PLC0415 - numba takes a second, and `plan` measures nothing
 
-        phrases = lines_of(self.path, SETTING) if self.enabled else []
-        found = pl.col("text").map_batches(lambda texts: hits(texts, phrases), return_dtype=pl.Int64)
-        return share(found, pl.col("text").str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+"))
+        phrases = read_entries(self.path, SETTING) if self.enabled else []
+        hits = pl.col("text").map_batches(lambda texts: count_phrases(texts, phrases), return_dtype=pl.Int64)
+        return compute_ratio(hits, pl.col("text").str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+"))

@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class DuplicateLineCharacters(AtMost):
@@ -13,9 +13,9 @@ class DuplicateLineCharacters(AtMost):
     arXiv:2406.17557 says 0.1 in section 3.6 and 0.01 in table 2 of its appendix, and its code takes 0.01.
     """
 
-    most: float = Field(
-        0.2, ge=0, le=1, description="greatest share of characters in lines that repeat an earlier line"
+    max: float = Field(
+        0.2, ge=0, le=1, description="greatest fraction of characters in lines that repeat an earlier line"
     )
 
     def score(self) -> pl.Expr:
-        return share("num_duplicate_line_characters", pl.col("num_characters") - pl.col("num_line_breaks"))
+        return compute_ratio("num_duplicate_line_characters", pl.col("num_characters") - pl.col("num_line_breaks"))

@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class DuplicateLines(AtMost):
@@ -12,7 +12,7 @@ class DuplicateLines(AtMost):
     Source: arXiv:2112.11446, table A1, "duplicate line fraction" above 0.30.
     """
 
-    most: float = Field(0.3, ge=0, le=1, description="greatest share of lines that repeat an earlier line")
+    max: float = Field(0.3, ge=0, le=1, description="greatest fraction of lines that repeat an earlier line")
 
     def score(self) -> pl.Expr:
-        return share("num_duplicate_lines", "num_lines")
+        return compute_ratio("num_duplicate_lines", "num_lines")

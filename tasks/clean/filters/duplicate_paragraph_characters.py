@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class DuplicateParagraphCharacters(AtMost):
@@ -12,9 +12,9 @@ class DuplicateParagraphCharacters(AtMost):
     Source: arXiv:2112.11446, table A1, "duplicate paragraph character fraction" above 0.20.
     """
 
-    most: float = Field(
-        0.2, ge=0, le=1, description="greatest share of characters in paragraphs that repeat an earlier one"
+    max: float = Field(
+        0.2, ge=0, le=1, description="greatest fraction of characters in paragraphs that repeat an earlier one"
     )
 
     def score(self) -> pl.Expr:
-        return share("num_duplicate_paragraph_characters", pl.col("num_characters") - pl.col("num_line_breaks"))
+        return compute_ratio("num_duplicate_paragraph_characters", pl.col("num_characters") - pl.col("num_line_breaks"))

@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class DuplicateParagraphs(AtMost):
@@ -12,7 +12,7 @@ class DuplicateParagraphs(AtMost):
     Source: arXiv:2112.11446, table A1, "duplicate paragraph fraction" above 0.30.
     """
 
-    most: float = Field(0.3, ge=0, le=1, description="greatest share of paragraphs that repeat an earlier one")
+    max: float = Field(0.3, ge=0, le=1, description="greatest fraction of paragraphs that repeat an earlier one")
 
     def score(self) -> pl.Expr:
-        return share("num_duplicate_paragraphs", "num_paragraphs")
+        return compute_ratio("num_duplicate_paragraphs", "num_paragraphs")

@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class LineBreaks(AtMost):
@@ -16,7 +16,7 @@ class LineBreaks(AtMost):
 
     enabled: bool = False
     """whether this rule may drop documents"""
-    most: float = Field(0.3, ge=0, description="most line breaks for each word")
+    max: float = Field(0.3, ge=0, description="greatest number of line breaks for each word")
 
     def score(self) -> pl.Expr:
-        return share("num_line_breaks", "num_words")
+        return compute_ratio("num_line_breaks", "num_words")

@@ -3,11 +3,11 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtLeast, share
+from tasks.clean.filters import AtLeast, compute_ratio
 
 
 class LinePunctuation(AtLeast):
-    """Drop documents whose lines hardly ever end like a sentence.
+    """Drop documents with few lines that end like a sentence.
 
     Source: FineWeb, arXiv:2406.17557, 3.6, removes documents where "the fraction of lines ending with punctuation" is
     0.12 or less (its code: less than 0.12). Punctuation is what Unicode says may end a sentence
@@ -16,7 +16,7 @@ class LinePunctuation(AtLeast):
 
     enabled: bool = False
     """whether this rule may drop documents"""
-    fewest: float = Field(0.12, ge=0, le=1, description="smallest share of lines that end in punctuation")
+    min: float = Field(0.12, ge=0, le=1, description="smallest fraction of lines that end in punctuation")
 
     def score(self) -> pl.Expr:
-        return share("num_terminal_lines", "num_lines")
+        return compute_ratio("num_terminal_lines", "num_lines")

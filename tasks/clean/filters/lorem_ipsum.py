@@ -13,7 +13,7 @@ class LoremIpsum(AtMost):
     lines that end like sentences are searched, so a page about web design may name it.
     """
 
-    most: int = Field(0, ge=0, description="most lines with the phrase")
+    max: int = Field(0, ge=0, description="greatest number of lines with the phrase")
 
     def score(self) -> pl.Expr:
         return pl.col("num_lorem_ipsum")

@@ -3,7 +3,7 @@
 import polars as pl
 from pydantic import Field
 
-from tasks.clean.filters import AtMost, share
+from tasks.clean.filters import AtMost, compute_ratio
 
 
 class ShortLines(AtMost):
@@ -16,7 +16,7 @@ class ShortLines(AtMost):
 
     enabled: bool = False
     """whether this rule may drop documents"""
-    most: float = Field(0.67, ge=0, le=1, description="greatest share of lines of at most 30 characters")
+    max: float = Field(0.67, ge=0, le=1, description="greatest fraction of lines of at most 30 characters")
 
     def score(self) -> pl.Expr:
-        return share("num_short_lines", "num_lines")
+        return compute_ratio("num_short_lines", "num_lines")

@@ -13,8 +13,8 @@ class WordCount(Between):
     A code point of a script without spaces counts as a word, and a lone dash or bullet as none.
     """
 
-    fewest: int = Field(50, ge=0, description="fewest words")
-    most: int = Field(100_000, ge=1, description="most words")
+    min: int = Field(50, ge=0, description="smallest number of words")
+    max: int = Field(100_000, ge=1, description="greatest number of words")
 
     def score(self) -> pl.Expr:
         return pl.col("num_words") - pl.col("num_symbols")

@@ -1,1 +1,1 @@
-"""Everything that filters count, as compiled loops over a document's characters."""
+"""Counts for the filters, from compiled loops over a document's characters."""

@@ -1,17 +1,21 @@
-"""Where a value stood first: a hash table that is emptied by counting up, so one array serves every text and n."""
+"""A hash table for the first position of a value, in rounds.
 
-from typing import Any
+An entry is 64 bits: the lower half of the value's hash in its upper 32 bits, and below it `base` plus the position at
+which the value was first inserted. A round uses a `base` above all that earlier rounds stored, so a smaller number
+marks a free slot: a new round needs no clearing, and one array serves every text and every n.
+"""
 
 import numpy as np
 
+from tasks.clean.kernel_types import Hash, HashTable, Index
 from tasks.runtime.jit import jit, jit_inline
 
-LOW, HIGH = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)  # of an entry, see `place_of`
+LOW_BITS, HIGH_BITS = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)
 
 
 @jit
-def emptied(entries: Any) -> Any:
-    """The mask of a table for so many entries: at least twice as many places, a power of two."""
+def choose_mask(entries: Index) -> Index:
+    """Return the mask of slot indices for a number of entries: for a power of two, and at most half of it in use."""
     size = 16
     while size < 2 * entries:
         size *= 2
@@ -19,44 +23,42 @@ def emptied(entries: Any) -> Any:
 
 
 @jit
-def roomy(table: Any, since: Any, entries: Any, rounds: Any) -> Any:
-    """The table with room for so many entries, and `since` for so many rounds of them.
+def ensure_capacity(table: HashTable, base: Index, entries: Index, rounds: Index) -> tuple[HashTable, Index]:
+    """Return a table with room for a number of entries, and a `base` that leaves room for `rounds` rounds of them.
 
-    It grows with the texts, of which most are short.
+    The table grows with the texts, most of which are short. When `base` would not fit 32 bits, the table is cleared and
+    `base` starts again at 1.
     """
-    room = emptied(entries) + 1
+    room = choose_mask(entries) + 1
     if room > table.size:
         return np.zeros(room, np.uint64), np.int64(1)
-    if since + rounds * (entries + 1) >= LOW:
+    if base + rounds * (entries + 1) >= LOW_BITS:
         table[:] = 0
         return table, np.int64(1)
-    return table, since
+    return table, base
 
 
 @jit_inline
-def place_of(table: Any, mask: Any, since: Any, value: Any) -> Any:
-    """Where in the table a value stands or can stand.
-
-    An entry is 32 bits of the hash and below them `since` + where the value stood; the place comes from the other 32.
-    """
-    at = value >> np.uint64(32) & np.uint64(mask)
-    while table[at] & LOW >= np.uint64(since) and table[at] & HIGH != value << np.uint64(32):
-        at = at + np.uint64(1) & np.uint64(mask)
-    return at
+def find_slot(table: HashTable, mask: Index, base: Index, value: Hash) -> Index:
+    """Return the slot that a value is in or can be inserted at: linear probing from the upper half of its hash."""
+    slot = value >> np.uint64(32) & np.uint64(mask)
+    while table[slot] & LOW_BITS >= np.uint64(base) and table[slot] & HIGH_BITS != value << np.uint64(32):
+        slot = slot + np.uint64(1) & np.uint64(mask)
+    return slot
 
 
 @jit_inline
-def first_of(table: Any, mask: Any, since: Any, value: Any, place: Any) -> Any:
-    """Where a value stood first: at `place`, from 0 on, when it is new. `since` is larger than any entry before."""
-    at = place_of(table, mask, since, value)
-    held = table[at] & LOW
-    # arithmetic, because nobody can predict which of the two it is
-    found = held - np.uint64(since) if held >= np.uint64(since) else np.uint64(place)
-    table[at] = value << np.uint64(32) | np.uint64(since) + found
-    return np.int64(found)
+def insert_or_get(table: HashTable, mask: Index, base: Index, value: Hash, position: Index) -> Index:
+    """Return the position at which a value was first inserted in this round; insert it at `position` when it is new."""
+    slot = find_slot(table, mask, base, value)
+    stored = table[slot] & LOW_BITS
+    # arithmetic instead of a branch: the processor cannot predict whether a value is new
+    first = stored - np.uint64(base) if stored >= np.uint64(base) else np.uint64(position)
+    table[slot] = value << np.uint64(32) | np.uint64(base) + first
+    return np.int64(first)
 
 
 @jit_inline
-def is_in(table: Any, mask: Any, since: Any, value: Any) -> Any:
-    """Whether a value is among those of which `first_of` was asked."""
-    return table[place_of(table, mask, since, value)] & LOW >= np.uint64(since)
+def has_value(table: HashTable, mask: Index, base: Index, value: Hash) -> bool:
+    """Return whether a value was inserted in this round."""
+    return table[find_slot(table, mask, base, value)] & LOW_BITS >= np.uint64(base)  # type: ignore[no-any-return]

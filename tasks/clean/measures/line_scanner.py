@@ -1,34 +1,43 @@
-"""Reading a text line by line: every character is looked at once, and all that is counted comes from here.
+"""Reading a text line by line, looking at every character once: the counts of characters, words and sentences.
 
-A word is what stands between white space; in scripts without spaces each code point is one (`characters.ALONE`). A
-sentence ends where white space follows a mark that ends sentences and any closing marks, where the line ends, and
-after the full-width marks of East Asian scripts.
+A word is the text between white space; in scripts without spaces each code point is a word
+(`characters.WORD_ALONE`). A sentence ends where white space follows a mark that ends sentences and any closing marks,
+at the end of the line, and after the full-width marks of East Asian scripts.
 """
-
-from typing import Any
 
 import numpy as np
 
+from tasks.clean.kernel_types import (
+    Bytes,
+    CharacterEntry,
+    CharacterTable,
+    Counts,
+    Hash,
+    Hashes,
+    Index,
+    Lengths,
+    LineFields,
+)
 from tasks.clean.measures.characters import (  # fmt: skip
-    ALONE,
     BREAK,
     CLOSING,
-    FLAGS,
+    FLAG_SHIFT,
     HAN,
+    HASH_STEP,
     LETTER,
     MARK,
-    POINT,
+    POINT_MASK,
     PUNCTUATION,
     SPACE,
-    STEP,
     TERMINAL,
     WORD,
+    WORD_ALONE,
 )
 from tasks.runtime.jit import jit_inline
 from tasks.runtime.text_kernels import decode_character
 
-# What is counted in a text, in this order.
-COUNTS = (
+# The counts of a text, in this order.
+COUNT_NAMES = (
     "num_characters",
     "num_words",
     "num_symbols",  # words without a letter or digit
@@ -42,15 +51,19 @@ COUNTS = (
     "num_ellipses",
     "num_stop_words",  # different ones; while reading, a bit for each
 )
-CHARACTERS, WORDS, SYMBOLS, ALPHABETIC, UNSPACED, SPACED, SPACES, MARKS, HANS, HASHES, ELLIPSES, STOPS = range(12)
+CHARACTERS, WORDS, SYMBOLS, ALPHABETIC, UNSPACED, SPACED_CHARACTERS, SPACES, MARKS, HANS, HASHES, ELLIPSES, STOPS = (
+    range(12)
+)
 
-# What is known of a line after reading it. HASH is of its words, whatever spaces stand between them; TAIL is where its
-# last word ends, CLOSED its last sentence, ENDED and WIDE the last mark that ends one before white space or anywhere.
-LINE = 9
-HASH, LENGTH, LONGEST, SENTENCES, TAIL, CURLY, CLOSED, ENDED, WIDE = range(LINE)
+# The fields of a line that was read. HASH is of its words, whatever the spaces between them. TAIL is the end of its
+# last word, CLOSED that of its last sentence. ENDED is the end of the last mark that ends a sentence if white space
+# follows, WIDE that of the last full-width mark, which ends one anywhere; both are -1 for none.
+NUM_LINE_FIELDS = 9
+HASH, LENGTH, LONGEST, SENTENCES, TAIL, CURLY, CLOSED, ENDED, WIDE = range(NUM_LINE_FIELDS)
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-# their letters packed into integers, each in a place of its own: found by trying odd multipliers
+# A perfect hash of the stop words: their letters as an integer, times an odd multiplier that was found by trying, gives
+# each a slot of its own.
 STOP_STEP, STOP_BITS = 0x1027C4D1C386BBC5, 4
 STOP_TABLE = np.full(1 << STOP_BITS, 0x80, np.uint64)  # 0x80 is no letter
 for _word in STOP_WORDS:
@@ -58,138 +71,152 @@ for _word in STOP_WORDS:
     STOP_TABLE[_packed * STOP_STEP % 2**64 >> 64 - STOP_BITS] = _packed
 
 
-# In one piece, so that what it counts stays in registers: in parts that add to arrays it takes a tenth longer.
+# One long function, so that its counts stay in registers: as functions that add to arrays it takes a tenth longer.
 @jit_inline
 def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
-    data: Any, place: Any, end: Any, table: Any, counts: Any, hashes: Any, lengths: Any, line: Any
-) -> Any:
-    """Read one line into `line`, add to `counts`, put down the hash and length of its words; returns where it ends."""
-    start, number, first = place, counts[WORDS], place  # `first` is where the word begins
-    hashed, run, inside = np.uint64(0), np.uint64(0), np.uint32(0)
-    of_line, longest, tail, alphabetic, spaced, spaces, wide, stops = np.uint64(0), 0, place, 0, 0, 0, 0, 0
+    data: Bytes,
+    position: Index,
+    end: Index,
+    table: CharacterTable,
+    counts: Counts,
+    hashes: Hashes,
+    lengths: Lengths,
+    line: LineFields,
+) -> Index:
+    """Read the line from `position` on into `line`; return where it ends.
+
+    Adds to `counts`, and appends the hashes and lengths of its words after the counts[WORDS] words of earlier lines.
+    """
+    start, num_words, word_start = position, counts[WORDS], position
+    # of the word: its hash, its letters as an integer (for stop words), the flags of its characters
+    word_hash, run, word_flags = np.uint64(0), np.uint64(0), np.uint32(0)
+    line_hash, longest, tail, alphabetic, spaced, spaces, extra, stops = np.uint64(0), 0, position, 0, 0, 0, 0, 0
     line[:] = 0
-    line[CLOSED] = place
+    line[CLOSED] = position
     line[ENDED] = line[WIDE] = -1
-    before = 0  # bytes of this word, and then of the line, that are no characters of their own
+    # `extra` counts the bytes of the line beyond one for each character, `extra_before` those before the current word
+    extra_before = 0
     while True:
-        if place < end:
-            byte = data[np.uint64(place)]  # unsigned: a place that could be below 0 costs a comparison
+        if position < end:
+            byte = data[np.uint64(position)]  # unsigned: an index that could be below 0 costs a comparison
             entry = table[byte]
-            if byte < 0x80 and not entry & np.uint32(SPACE << FLAGS):  # most characters of most texts
-                hashed = (hashed ^ np.uint64(byte)) * np.uint64(STEP)
+            if byte < 0x80 and not entry & np.uint32(SPACE << FLAG_SHIFT):  # ASCII, most characters of most texts
+                word_hash = (word_hash ^ np.uint64(byte)) * np.uint64(HASH_STEP)
                 run = run << np.uint64(8) | np.uint64(entry & np.uint32(0xFF))
-                inside |= entry
-                place += 1
+                word_flags |= entry
+                position += 1
                 continue
-            code, after = decode_character(data, place, end)
+            code, after = decode_character(data, position, end)
             entry = table[code] if code < table.size else code
-            if not entry & np.uint32((SPACE | ALONE | BREAK) << FLAGS):
-                hashed = (hashed ^ np.uint64(code)) * np.uint64(STEP)
+            if not entry & np.uint32((SPACE | WORD_ALONE | BREAK) << FLAG_SHIFT):
+                word_hash = (word_hash ^ np.uint64(code)) * np.uint64(HASH_STEP)
                 run = run << np.uint64(8) | np.uint64(0xFF)
-                inside |= entry
-                wide += after - place - 1
-                place = after
+                word_flags |= entry
+                extra += after - position - 1
+                position = after
                 continue
         else:
-            code, after, entry = np.uint32(ord("\n")), place, np.uint32(SPACE << FLAGS)
-        if place > first:
-            length = place - first - (wide - before)
-            hashes[number], lengths[number] = hashed, length
-            number += 1
-            of_line = (of_line ^ hashed) * np.uint64(STEP)
-            longest, tail = max(longest, length), place
-            alphabetic += 1 if inside & np.uint32(LETTER << FLAGS) else 0
-            if inside & np.uint32(WORD << FLAGS):
+            code, after, entry = np.uint32(ord("\n")), position, np.uint32(SPACE << FLAG_SHIFT)
+        if position > word_start:
+            length = position - word_start - (extra - extra_before)
+            hashes[num_words], lengths[num_words] = word_hash, length
+            num_words += 1
+            line_hash = (line_hash ^ word_hash) * np.uint64(HASH_STEP)
+            longest, tail = max(longest, length), position
+            alphabetic += 1 if word_flags & np.uint32(LETTER << FLAG_SHIFT) else 0
+            if word_flags & np.uint32(WORD << FLAG_SHIFT):
                 spaced += length
             else:
                 counts[SYMBOLS] += 1
-            if inside & np.uint32(MARK << FLAGS):
-                read_marks(data, first, place, table, counts, line)
+            if word_flags & np.uint32(MARK << FLAG_SHIFT):
+                read_marks(data, word_start, position, table, counts, line)
             else:
-                stops |= stop_word(run)
-            hashed, run, inside, before = np.uint64(0), np.uint64(0), np.uint32(0), wide
+                stops |= find_stop_word(run)
+            word_hash, run, word_flags, extra_before = np.uint64(0), np.uint64(0), np.uint32(0), extra
         if code == ord("\n"):
             break
-        if entry & np.uint32(SPACE << FLAGS):
+        if entry & np.uint32(SPACE << FLAG_SHIFT):
             spaces += 1
-            if line[ENDED] == place:
+            if line[ENDED] == position:
                 line[SENTENCES] += 1
-                line[CLOSED] = place
+                line[CLOSED] = position
         else:
-            alone = np.uint64(entry & np.uint32(POINT)) * np.uint64(STEP)
-            of_line, tail = (of_line ^ alone) * np.uint64(STEP), after
-            if entry & np.uint32(ALONE << FLAGS):
-                hashes[number], lengths[number] = alone, 1
-                number += 1
+            alone = np.uint64(entry & np.uint32(POINT_MASK)) * np.uint64(HASH_STEP)
+            line_hash, tail = (line_hash ^ alone) * np.uint64(HASH_STEP), after
+            if entry & np.uint32(WORD_ALONE << FLAG_SHIFT):
+                hashes[num_words], lengths[num_words] = alone, 1
+                num_words += 1
                 counts[UNSPACED] += 1
-                counts[HANS] += 1 if entry & np.uint32(HAN << FLAGS) else 0
+                counts[HANS] += 1 if entry & np.uint32(HAN << FLAG_SHIFT) else 0
                 alphabetic += 1
-            elif entry & np.uint32(PUNCTUATION << FLAGS):
+            elif entry & np.uint32(PUNCTUATION << FLAG_SHIFT):
                 counts[MARKS] += 1
-                wide_mark(line, entry, place, after)
-        wide += after - place - 1
-        first = place = after
-        before = wide
-    line[HASH], line[LONGEST], line[TAIL] = np.int64(of_line), longest, tail
+                read_wide_mark(line, entry, position, after)
+        extra += after - position - 1
+        word_start = position = after
+        extra_before = extra
+    line[HASH], line[LONGEST], line[TAIL] = np.int64(line_hash), longest, tail
     line[SENTENCES] += 1 if line[CLOSED] < tail else 0
-    line[LENGTH] = place - start - wide
+    line[LENGTH] = position - start - extra
     counts[CHARACTERS] += line[LENGTH]
-    counts[WORDS] = number
+    counts[WORDS] = num_words
     counts[ALPHABETIC] += alphabetic
-    counts[SPACED] += spaced
+    counts[SPACED_CHARACTERS] += spaced
     counts[STOPS] |= stops
     counts[SPACES] += spaces
-    return place
+    return position
 
 
 @jit_inline
-def stop_word(run: Any) -> Any:
-    """The bit of the stop word that a run of letters is, or 0."""
-    place = np.int64(run * np.uint64(STOP_STEP) >> np.uint64(64 - STOP_BITS))
-    return np.int64(STOP_TABLE[place] == run) << place
+def find_stop_word(run: Hash) -> Index:
+    """Return the bit of the stop word whose letters are `run`, or 0 when it is none."""
+    slot = np.int64(run * np.uint64(STOP_STEP) >> np.uint64(64 - STOP_BITS))
+    return np.int64(STOP_TABLE[slot] == run) << slot
 
 
 @jit_inline
-def read_marks(data: Any, place: Any, end: Any, table: Any, counts: Any, line: Any) -> None:
-    """Count the marks of one word, see whether a sentence ends with it, and find stop words between them."""
+def read_marks(
+    data: Bytes, position: Index, end: Index, table: CharacterTable, counts: Counts, line: LineFields
+) -> None:
+    """Count the marks of the word data[position:end], find whether a sentence ends with it, and stop words in it."""
     run, dots, marks = np.uint64(0), 0, 0
-    ended, wide = line[ENDED] == place, line[WIDE] == place
-    while place < end:
-        code, place = decode_character(data, place, end)
+    ended, wide = line[ENDED] == position, line[WIDE] == position
+    while position < end:
+        code, position = decode_character(data, position, end)
         entry = table[code] if code < table.size else code
-        if entry & np.uint32(WORD << FLAGS):
-            run = run << np.uint64(8) | np.uint64(min(entry & np.uint32(POINT), np.uint32(0xFF)))
+        if entry & np.uint32(WORD << FLAG_SHIFT):
+            run = run << np.uint64(8) | np.uint64(min(entry & np.uint32(POINT_MASK), np.uint32(0xFF)))
             ended = wide = False
             dots = 0
-            marks += 1 if entry & np.uint32(PUNCTUATION << FLAGS) else 0
+            marks += 1 if entry & np.uint32(PUNCTUATION << FLAG_SHIFT) else 0
             continue
-        counts[STOPS] |= stop_word(run)
+        counts[STOPS] |= find_stop_word(run)
         run = np.uint64(0)
-        marks += 1 if entry & np.uint32(PUNCTUATION << FLAGS) else 0
+        marks += 1 if entry & np.uint32(PUNCTUATION << FLAG_SHIFT) else 0
         dots = dots + 1 if code == ord(".") else 0
         counts[ELLIPSES] += 1 if code == ord("…") or dots == 3 else 0
         dots = 0 if dots == 3 else dots
         counts[HASHES] += 1 if code == ord("#") else 0
         line[CURLY] |= 1 if code == ord("{") else 0
-        closing = entry & np.uint32(CLOSING << FLAGS) != 0
-        ended = entry & np.uint32(TERMINAL << FLAGS) != 0 or (ended and closing)
+        closing = entry & np.uint32(CLOSING << FLAG_SHIFT) != 0
+        ended = entry & np.uint32(TERMINAL << FLAG_SHIFT) != 0 or (ended and closing)
         wide = wide and closing
         if wide:
-            line[WIDE] = line[CLOSED] = place
-    counts[STOPS] |= stop_word(run)
+            line[WIDE] = line[CLOSED] = position
+    counts[STOPS] |= find_stop_word(run)
     counts[MARKS] += marks
     if ended:
         line[ENDED] = end
 
 
 @jit_inline
-def wide_mark(line: Any, entry: Any, place: Any, after: Any) -> None:
-    """A full-width mark may end a sentence, or stand after one that did."""
-    if entry & np.uint32(TERMINAL << FLAGS):
-        line[SENTENCES] += 1 if line[WIDE] != place else 0
+def read_wide_mark(line: LineFields, entry: CharacterEntry, position: Index, after: Index) -> None:
+    """Count the sentence that a full-width mark at `position` ends, or extend one by a closing mark after its end."""
+    if entry & np.uint32(TERMINAL << FLAG_SHIFT):
+        line[SENTENCES] += 1 if line[WIDE] != position else 0
         line[WIDE] = line[CLOSED] = after
-    elif entry & np.uint32(CLOSING << FLAGS):
-        if line[ENDED] == place:
+    elif entry & np.uint32(CLOSING << FLAG_SHIFT):
+        if line[ENDED] == position:
             line[ENDED] = after
-        elif line[WIDE] == place:
+        elif line[WIDE] == position:
             line[WIDE] = line[CLOSED] = after

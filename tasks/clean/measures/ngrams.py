@@ -1,137 +1,173 @@
-"""What repeats among the words of a text, and among its characters."""
-
-from typing import Any
+"""Repeated n-grams of the words of a text, and of its characters."""
 
 import numpy as np
 
-from tasks.clean.measures.characters import FLAGS, POINT, SPACE, STEP
-from tasks.clean.measures.hash_table import emptied, first_of
+from tasks.clean.kernel_types import Bytes, CharacterTable, Counts, Hash, Hashes, HashTable, Index, Lengths, Positions
+from tasks.clean.measures.characters import FLAG_SHIFT, HASH_STEP, POINT_MASK, SPACE
+from tasks.clean.measures.hash_table import choose_mask, insert_or_get
 from tasks.runtime.jit import jit, jit_inline
 from tasks.runtime.text_kernels import MIX_1, MIX_2, decode_character, mix_bits
 
-# The largest n first counted in full, and from there only what stood before.
-SMALLEST, LARGEST_TOP, LARGEST = 2, 4, 10
-CHARACTERS = 13  # in an n-gram of characters
-COUNTS = (
-    *(f"num_top_{size}_gram_characters" for size in range(SMALLEST, LARGEST_TOP + 1)),
-    *(f"num_duplicate_{size}_gram_characters" for size in range(LARGEST_TOP + 1, LARGEST + 1)),
+# Sizes of word n-grams: up to MAX_TOP_SIZE the most frequent one is counted, above it all that repeat an earlier one.
+MIN_SIZE, MAX_TOP_SIZE, MAX_SIZE = 2, 4, 10
+CHARACTER_NGRAM = 13  # characters of a character n-gram
+COUNT_NAMES = (
+    *(f"num_top_{size}_gram_characters" for size in range(MIN_SIZE, MAX_TOP_SIZE + 1)),
+    *(f"num_duplicate_{size}_gram_characters" for size in range(MAX_TOP_SIZE + 1, MAX_SIZE + 1)),
 )
 
 
 @jit
-def powers_of(step: Any, most: Any) -> Any:
-    """0th to `most`th power, modulo 2^64."""
-    powers = np.ones(most + 1, np.uint64)
-    for exponent in range(1, most + 1):
-        powers[exponent] = powers[exponent - 1] * np.uint64(step)
+def compute_powers(base: Hash, max_exponent: Index) -> Hashes:
+    """Return the powers 0 to `max_exponent` of a number, modulo 2^64."""
+    powers = np.ones(max_exponent + 1, np.uint64)
+    for exponent in range(1, max_exponent + 1):
+        powers[exponent] = powers[exponent - 1] * np.uint64(base)
     return powers
 
 
 @jit
-def ngram_characters(hashes: Any, before: Any, number: Any, table: Any, since: Any, work: Any, out: Any) -> Any:
-    """Characters in the most frequent 2- to 4-gram, and in 5- to 10-grams that stood before; returns the new `since`.
+def count_ngram_characters(
+    hashes: Hashes,
+    cumulative: Lengths,
+    num_words: Index,
+    table: HashTable,
+    base: Index,
+    work: tuple[Positions, Positions, Positions],
+    out: Counts,
+) -> Index:
+    """Fill `out` with the characters in the top 2- to 4-gram and in duplicate 5- to 10-grams; return the next `base`.
 
-    Only where an n-gram stands twice can an (n+1)-gram: so each n looks at the places that are left from the last. Most
-    of them go on there as in the first place; only the others are looked up.
+    `cumulative` is the number of characters before each word. `work` is space for three arrays: the positions that are
+    still candidates, for each the first position of its n-gram, and the number of occurrences by first position.
+
+    Only where an n-gram occurs twice can an (n+1)-gram: so each n looks at the positions that are left from n - 1. Most
+    of them continue with the same word as the first occurrence did; only the others are looked up.
     """
     starts, first, times = work
-    mask, left = emptied(number), max(number - 1, 0)
-    for start in range(left):
-        value = hashes[start] * np.uint64(STEP) + hashes[start + 1]
+    mask, num_left = choose_mask(num_words), max(num_words - 1, 0)
+    for start in range(num_left):
+        value = hashes[start] * np.uint64(HASH_STEP) + hashes[start + 1]
         starts[start] = start
-        first[start] = counted(times, start, first_of(table, mask, since, spread(value), start))
-    for size in range(SMALLEST, LARGEST + 1):
-        if size > SMALLEST:
-            since += number
-            left = twice(starts, first, times, left)
-            left -= 1 if left and starts[left - 1] + size > number else 0
-            for row in range(left):
-                place, same = np.uint64(starts[row]), np.uint64(first[row])
-                word = hashes[place + np.uint64(size - 1)]
+        first[start] = count_occurrence(times, start, insert_or_get(table, mask, base, spread_bits(value), start))
+    for size in range(MIN_SIZE, MAX_SIZE + 1):
+        if size > MIN_SIZE:
+            base += num_words
+            num_left = keep_repeated(starts, first, times, num_left)
+            num_left -= 1 if num_left and starts[num_left - 1] + size > num_words else 0
+            for row in range(num_left):
+                # not `start`: numba makes a float64 of a variable that is int64 in one place and uint64 in another
+                position, same = np.uint64(starts[row]), np.uint64(first[row])
+                word = hashes[position + np.uint64(size - 1)]
                 if hashes[same + np.uint64(size - 1)] != word:
+                    # the (n-1)-gram is known by its first position, so that and the next word identify the n-gram
                     value = same * np.uint64(MIX_2) + word
-                    same = np.uint64(first_of(table, mask, since, spread(value), place))
-                first[row] = counted(times, place, same)
-        if size <= LARGEST_TOP:
-            out[size - SMALLEST] = top(starts, first, times, left, before, size, number)
-        elif not left:
+                    same = np.uint64(insert_or_get(table, mask, base, spread_bits(value), position))
+                first[row] = count_occurrence(times, position, same)
+        if size <= MAX_TOP_SIZE:
+            out[size - MIN_SIZE] = count_top_characters(starts, first, times, num_left, cumulative, size, num_words)
+        elif not num_left:
             break
         else:
-            out[size - SMALLEST] = duplicates(starts, first, times, left, before, size)
-    return since + number
+            out[size - MIN_SIZE] = count_duplicate_characters(starts, first, times, num_left, cumulative, size)
+    return base + num_words
 
 
 @jit_inline
-def spread(value: Any) -> Any:
-    """Bits that depend on all bits, for `first_of`."""
+def spread_bits(value: Hash) -> Hash:
+    """Make the upper half of a value depend on all its bits: `insert_or_get` takes its slot from there."""
     return (value ^ value >> np.uint64(32)) * np.uint64(MIX_1)
 
 
 @jit_inline
-def counted(times: Any, start: Any, same: Any) -> Any:
-    """Count the n-gram at `start`, which stood first at `same`; returns `same`."""
+def count_occurrence(times: Positions, start: Index, same: Index) -> Index:
+    """Count the n-gram at `start`, which first occurred at `same`; return `same`."""
     same = np.uint64(same)
-    times[same] = times[same] * np.int32(same != np.uint64(start)) + np.int32(1)  # arithmetic, as in `first_of`
+    # starts at 1 where start == same, whatever an earlier n left there: arithmetic, as in `insert_or_get`
+    times[same] = times[same] * np.int32(same != np.uint64(start)) + np.int32(1)
     return same
 
 
 @jit_inline
-def twice(starts: Any, first: Any, times: Any, left: Any) -> Any:
-    """Keep the places of n-grams that stand there more than once; returns how many."""
-    kept = 0
-    for row in range(left):
+def keep_repeated(starts: Positions, first: Positions, times: Positions, num_left: Index) -> Index:
+    """Keep the positions of n-grams that occur more than once; return their number."""
+    num_kept = 0
+    for row in range(num_left):
         start, same = starts[row], first[row]
-        starts[kept], first[kept] = start, same
-        kept += abs(times[np.uint64(same)]) > 1  # below 0 after `duplicates`
-    return kept
+        starts[num_kept], first[num_kept] = start, same
+        num_kept += abs(times[np.uint64(same)]) > 1  # negative after `count_duplicate_characters`
+    return num_kept
 
 
 @jit_inline
-def top(starts: Any, first: Any, times: Any, left: Any, before: Any, size: Any, number: Any) -> Any:
-    """Characters in all occurrences of the most frequent n-gram, with a space between words; of several the first."""
-    if number < size:
+def count_top_characters(
+    starts: Positions,
+    first: Positions,
+    times: Positions,
+    num_left: Index,
+    cumulative: Lengths,
+    size: Index,
+    num_words: Index,
+) -> Index:
+    """Return the characters in all occurrences of the most frequent n-gram, with a space between words.
+
+    Of several n-grams that are equally frequent it is the first.
+    """
+    if num_words < size:
         return 0
-    most, best = 1, 0
-    for row in range(left):
+    max_times, best = 1, 0
+    for row in range(num_left):
         count = times[np.uint64(first[row])]
-        if count > most:
-            most, best = count, starts[row]
-    return most * (before[best + size] - before[best] + size - 1)
+        if count > max_times:
+            max_times, best = count, starts[row]
+    return max_times * (cumulative[best + size] - cumulative[best] + size - 1)
 
 
 @jit_inline
-def duplicates(starts: Any, first: Any, times: Any, left: Any, before: Any, size: Any) -> Any:
-    """Characters of words in n-grams that stood before, none counted twice."""
-    free, repeated = 0, 0
-    for row in range(left):
+def count_duplicate_characters(
+    starts: Positions, first: Positions, times: Positions, num_left: Index, cumulative: Lengths, size: Index
+) -> Index:
+    """Return the characters of words in n-grams that repeat an earlier one, none counted twice.
+
+    Negates `times` of the n-grams that it has met: the next n only needs their absolute values.
+    """
+    next_free, repeated = 0, 0  # words before `next_free` are counted already
+    for row in range(num_left):
         start = starts[row]
-        if start < free:
+        if start < next_free:
             continue
         same = np.uint64(first[row])
-        if times[same] < 0:  # it was there before
-            repeated += before[start + size] - before[start]
-            free = start + size
+        if times[same] < 0:  # it was met before
+            repeated += cumulative[start + size] - cumulative[start]
+            next_free = start + size
         else:
             times[same] *= -1
     return repeated
 
 
 @jit
-def repeated_characters(text: Any, table: Any, seen: Any, mask: Any, since: Any, times: Any, powers: Any) -> Any:
-    """Occurrences of n-grams of characters that are not alone, and of all: white space apart, lower case."""
-    window = np.zeros(CHARACTERS, np.uint64)
-    place, rolled, count, repeated = 0, np.uint64(0), 0, 0
-    while place < text.size:
-        code, place = decode_character(text, place, text.size)
+def count_repeated_characters(
+    text: Bytes, table: CharacterTable, seen: HashTable, mask: Index, base: Index, times: Positions, powers: Hashes
+) -> tuple[Index, Index]:
+    """Return the number of character n-grams that occur more than once, and of all: in lower case, without white space.
+
+    The hash is a polynomial in HASH_STEP, which is rolled over the text: `powers` are its powers.
+    """
+    window = np.zeros(CHARACTER_NGRAM, np.uint64)
+    position, rolling, count, repeated = 0, np.uint64(0), 0, 0
+    while position < text.size:
+        code, position = decode_character(text, position, text.size)
         entry = table[code] if code < table.size else code
-        if entry >> np.uint32(FLAGS) & np.uint32(SPACE):
+        if entry >> np.uint32(FLAG_SHIFT) & np.uint32(SPACE):
             continue
-        letter = np.uint64(entry & np.uint32(POINT))
-        rolled = rolled * np.uint64(STEP) + letter - window[count % CHARACTERS] * powers[CHARACTERS]
-        window[count % CHARACTERS] = letter
+        letter = np.uint64(entry & np.uint32(POINT_MASK))
+        oldest = count % CHARACTER_NGRAM
+        rolling = rolling * np.uint64(HASH_STEP) + letter - window[oldest] * powers[CHARACTER_NGRAM]
+        window[oldest] = letter
         count += 1
-        if count >= CHARACTERS:
-            at = first_of(seen, mask, since, mix_bits(rolled), count)
-            times[at] = 1 if at == count else times[at] + 1
-            repeated += 0 if at == count else 2 if times[at] == 2 else 1
-    return repeated, max(count - CHARACTERS + 1, 0)
+        if count >= CHARACTER_NGRAM:
+            first = insert_or_get(seen, mask, base, mix_bits(rolling), count)
+            times[first] = 1 if first == count else times[first] + 1
+            # with the second occurrence the first one counts, too
+            repeated += 0 if first == count else 2 if times[first] == 2 else 1
+    return repeated, max(count - CHARACTER_NGRAM + 1, 0)

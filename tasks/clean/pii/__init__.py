@@ -1,1 +1,1 @@
-"""Personal data: finding it, and replacing it."""
+"""Find personal data in texts, and replace it."""

@@ -192,7 +192,7 @@ class Session:
     def show(self) -> None:
         """The figures of the moment, beside the bar."""
         self.tally.queues = Counter({name: len(host.waiting) for name, host in self.frontier.hosts.items()})
-        self.bar.note(self.tally.line())
+        self.bar.set_postfix(self.tally.line())
 
     def fail(self, error: Exception) -> None:
         """An error of ours, such as a full disk, ends the crawl."""

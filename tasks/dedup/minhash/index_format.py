@@ -1,4 +1,7 @@
-"""What makes two indexes comparable: it stands in the metadata of every file of an index, and mixing is refused."""
+"""The scheme of an index: the settings that decide its keys, recorded in the metadata of every file of the index.
+
+Keys of two indexes can be compared only where their schemes are equal, so mixing others is refused.
+"""
 
 import json
 import unicodedata
@@ -8,56 +11,72 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.dedup.minhash.bands import Layout, layout
+from tasks.dedup.minhash.bands import BandLayout, choose_layout
 from tasks.dedup.settings import Dedup
 from tasks.errors import StageFailure
 
-METADATA = "textmill.dedup"
+METADATA_KEY = "textmill.dedup"
 VERSION = 2  # of how words are folded and hashed, and of how keys are made of signatures
+# The scheme's own names of settings stand in files, so they stay as they are: scheme → setting.
+SETTING_NAMES = {
+    "shingle": "ngram_size",
+    "num_perm": "num_perm",
+    "seed": "seed",
+    "parts": "repeated_passages",
+    "part_words": "min_passage_words",
+}
 
 
-def layout_of(settings: Dedup) -> Layout:
-    """The bands that these settings ask for: none, when only exact copies go."""
-    return layout(settings.threshold, settings.num_perm, settings.recall) if settings.near else Layout(0, 1)
+def select_layout(settings: Dedup) -> BandLayout:
+    """Return the bands that the settings ask for: none, when only exact copies are dropped."""
+    if not settings.near_duplicates:
+        return BandLayout(0, 1)
+    return choose_layout(settings.threshold, settings.num_perm, settings.recall)
 
 
-def scheme(settings: Dedup) -> dict[str, Any]:
-    """What decides signatures and keys. `affine32` names datasketch's permutations."""
-    of = layout_of(settings)
-    chosen = settings.model_dump(include={"shingle", "num_perm", "seed"})
-    chosen |= {"parts": settings.parts} | ({} if settings.parts == "none" else {"part_words": settings.part_words})
-    return chosen | {"scheme": "affine32", "normalisation": VERSION, "bands": of.bands, "rows": of.rows}
+def describe_scheme(settings: Dedup) -> dict[str, Any]:
+    """Return what decides signatures and keys. `affine32` names datasketch's permutations."""
+    layout = select_layout(settings)
+    scheme = {name: getattr(settings, setting) for name, setting in SETTING_NAMES.items()}
+    if settings.repeated_passages == "none":
+        del scheme["part_words"]  # decides nothing
+    return scheme | {"scheme": "affine32", "normalisation": VERSION, "bands": layout.bands, "rows": layout.rows}
 
 
-def metadata(settings: Dedup) -> dict[str, str]:
-    """For a Parquet schema. The Unicode version is recorded only: what it adds to words hardly occurs in pages."""
+def make_index_metadata(settings: Dedup) -> dict[str, str]:
+    """Return the schema metadata of the index's files.
+
+    The Unicode version is recorded, and not compared: what a version adds to words hardly occurs in pages.
+    """
     recorded = {"unicode": unicodedata.unidata_version, "threshold": settings.threshold}
-    return {METADATA: json.dumps(scheme(settings) | recorded, sort_keys=True)}
+    return {METADATA_KEY: json.dumps(describe_scheme(settings) | recorded, sort_keys=True)}
 
 
-def written_scheme(folder: Path) -> dict[str, Any]:
-    """The scheme of a dedup artifact. Raises StageFailure when it holds no index that this version reads."""
+def read_scheme(folder: Path) -> dict[str, Any]:
+    """Read the scheme of a dedup artifact. Raises StageFailure when it holds no index that this version reads."""
     files = sorted((folder / "bands").glob("*.parquet"))
     try:
-        found = pq.read_schema(files[0]).metadata or {} if files else {}
+        metadata = pq.read_schema(files[0]).metadata or {} if files else {}
     except (pa.ArrowInvalid, OSError) as error:
         raise StageFailure(f"{files[0]} cannot be read as Parquet ({error})", "Build its artifact again") from error
-    if METADATA.encode() not in found:
-        raise StageFailure(f"{folder} holds no index of what stays", "Give an artifact of this version's dedup stage")
-    written: dict[str, Any] = json.loads(found[METADATA.encode()])
-    return written
-
-
-def refuse_other(folder: Path, settings: Dedup) -> None:
-    """Raise StageFailure unless an earlier result has keys that can be compared with those of these settings."""
-    written = written_scheme(folder)
-    differs = [
-        f"{name} {written.get(name)} instead of {value}"
-        for name, value in scheme(settings).items()
-        if written.get(name) != value
-    ]
-    if differs:
+    if METADATA_KEY.encode() not in metadata:
         raise StageFailure(
-            f"{folder} was deduplicated with {', '.join(differs)}, so its keys cannot be compared",
-            "Use its settings, or deduplicate the earlier snapshots again with the new ones",
+            f"{folder} holds no index of kept documents", "Give an artifact of this version's dedup stage"
+        )
+    scheme: dict[str, Any] = json.loads(metadata[METADATA_KEY.encode()])
+    return scheme
+
+
+def require_same_scheme(folder: Path, scheme: dict[str, Any]) -> None:
+    """Raise StageFailure unless the keys of a previous result can be compared with those of this scheme."""
+    previous = read_scheme(folder)
+    differences = [
+        f"{SETTING_NAMES.get(name, name)} {previous.get(name)} instead of {value}"
+        for name, value in scheme.items()
+        if previous.get(name) != value
+    ]
+    if differences:
+        raise StageFailure(
+            f"{folder} was deduplicated with {', '.join(differences)}, so its keys cannot be compared",
+            "Use its settings, or deduplicate the previous snapshots again with the new ones",
         )

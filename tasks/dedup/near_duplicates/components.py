@@ -1,27 +1,26 @@
-"""Which documents must be decided together: those joined, directly or by others, through plausible near-copies.
+"""Components of documents that must be decided together: joined, directly or by others, as plausible near-duplicates.
 
-Each part of the sorted keys gives edges, most of them from the first of a run to its other members; an array union-find
-joins them. An edge needs signatures that make a near-copy plausible: a shared key alone joins half of a corpus.
+Each range of the sorted keys gives edges, most of them from the first of a group to its other members; an array
+union-find joins them. An edge needs signatures that make a near-duplicate plausible: a shared key alone joins half of a
+corpus.
 """
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dedup.document_shard import Rows
-from tasks.dedup.minhash.bands import Runs
-from tasks.dedup.minhash.signatures import U8
-from tasks.dedup.near_duplicates.greedy import estimate
+from tasks.dedup.array_types import Rows, SignatureBytes
+from tasks.dedup.minhash.bands import KeyGroups
+from tasks.dedup.near_duplicates.greedy import estimate_jaccard
 from tasks.runtime.jit import jit
 
-# In a run of documents that differ, such as pages whose menus share a band, each is compared with so many others.
-MOST_LEADERS = 256
+# In a group of documents that differ, such as pages whose menus share a band, each is compared with this many others.
+MAX_LEADERS = 256
 
 
 @jit
-def root(parent: Any, node: Any) -> Any:
-    """The node that stands for the node's set; the path to it is halved on the way."""
+def find_root(parent: Rows, node: int) -> Any:
+    """Return the node that stands for the node's set; the path to it is halved on the way."""
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -29,70 +28,81 @@ def root(parent: Any, node: Any) -> Any:
 
 
 @jit
-def join(parent: Any, one: Any, other: Any) -> None:
-    """Make two sets one: the smaller node stands for both."""
-    left, right = root(parent, one), root(parent, other)
+def join_sets(parent: Rows, one: int, other: int) -> None:
+    """Make the sets of two nodes one: the smaller root stands for both."""
+    left, right = find_root(parent, one), find_root(parent, other)
     parent[max(left, right)] = min(left, right)
 
 
 @jit
-def join_runs(signatures: Any, members: Any, starts: Any, plausible: Any, close: Any, parent: Any) -> Any:
-    """Join those members of a run that may be near-copies; returns how many pairs were compared.
+def join_groups(
+    signatures: SignatureBytes, members: Rows, starts: Rows, plausible: float, close: float, parent: Rows
+) -> Any:
+    """Join those members of a group that may be near-duplicates; returns how many pairs were compared.
 
-    A member that is close to an earlier one is not compared with later ones: what it resembles, that one resembles.
+    Two documents are joined when their estimated similarity reaches `plausible`. A member that reaches `close` to one
+    before it is not compared with later ones: what it resembles, that one resembles.
     """
-    leaders = np.empty(MOST_LEADERS, np.int64)
-    compared = 0
-    for run in range(starts.size - 1):
-        count = 0
-        for member in members[starts[run] : starts[run + 1]]:
-            leads = count < MOST_LEADERS
-            for leader in leaders[:count]:
-                similarity = estimate(signatures[member], signatures[leader])
-                compared += 1
+    leaders = np.empty(MAX_LEADERS, np.int64)
+    num_compared = 0
+    for group in range(starts.size - 1):
+        num_leaders = 0
+        for member in members[starts[group] : starts[group + 1]]:
+            is_leader = num_leaders < MAX_LEADERS
+            for leader in leaders[:num_leaders]:
+                similarity = estimate_jaccard(signatures[member], signatures[leader])
+                num_compared += 1
                 if similarity >= plausible:
-                    join(parent, member, leader)
+                    join_sets(parent, member, leader)
                 if similarity >= close:
-                    leads = False
+                    is_leader = False
                     break
-            if leads:
-                leaders[count] = member
-                count += 1
-    return compared
+            if is_leader:
+                leaders[num_leaders] = member
+                num_leaders += 1
+    return num_compared
 
 
 @jit
-def join_edges(parent: Any, edges: Any) -> None:
+def join_edges(parent: Rows, edges: Rows) -> None:
     """Join the two ends of every edge, (E, 2)."""
     for edge in range(edges.shape[0]):
-        join(parent, edges[edge, 0], edges[edge, 1])
+        join_sets(parent, edges[edge, 0], edges[edge, 1])
 
 
 @jit
-def flatten(parent: Any) -> None:
-    """Let every node name its root."""
+def flatten_sets(parent: Rows) -> None:
+    """Make every node point at its root."""
     for node in range(parent.size):
-        parent[node] = root(parent, node)
+        parent[node] = find_root(parent, node)
 
 
-def edges_within(rows: Rows, signatures: U8, groups: Runs, plausible: float, close: float) -> tuple[Rows, int]:
-    """Edges (E, 2) that join each set of rows, and the pairs compared; `groups.members` are positions in `rows`."""
+def find_edges_within(
+    rows: Rows, signatures: SignatureBytes, groups: KeyGroups, plausible: float, close: float
+) -> tuple[Rows, int]:
+    """Return edges (E, 2) that join the rows of groups, and the number of pairs compared.
+
+    `groups.members` are positions in `rows`; see `join_groups` for the two bounds.
+    """
     parent = np.arange(len(rows))
-    compared = join_runs(signatures, groups.members, groups.starts, plausible, close, parent)
-    flatten(parent)
+    num_compared = join_groups(signatures, groups.members, groups.starts, plausible, close, parent)
+    flatten_sets(parent)
     joined = np.flatnonzero(parent != np.arange(len(rows)))
-    return np.stack([rows[parent[joined]], rows[joined]], axis=1), int(compared)
+    return np.stack([rows[parent[joined]], rows[joined]], axis=1), int(num_compared)
 
 
-def components(parent: Rows, ranks: Rows) -> tuple[Rows, npt.NDArray[np.int64]]:
-    """The rows that are joined to others, component by component, each by rank; and where the components begin."""
-    flatten(parent)
+def list_components(parent: Rows, ranks: Rows) -> tuple[Rows, Rows]:
+    """List the rows that are joined to others, component by component, each by rank; and where components start.
+
+    The last of the starts is the number of rows.
+    """
+    flatten_sets(parent)
     sizes = np.bincount(parent, minlength=len(parent))
     rows = np.flatnonzero(sizes[parent] > 1)
-    # components come in order of who ranks first, so that row numbers, which depend on the files, decide nothing
-    first = np.full(len(parent), len(parent))
-    np.minimum.at(first, parent[rows], ranks[rows])
-    of = first[parent[rows]]
-    order = np.lexsort((ranks[rows], of))
-    begins = np.flatnonzero(np.r_[True, np.diff(of[order]) > 0])[: len(rows)]
-    return rows[order], np.r_[begins, len(rows)]
+    # components come in order of their first rank, so that row numbers, which depend on the files, decide nothing
+    first_rank = np.full(len(parent), len(parent))
+    np.minimum.at(first_rank, parent[rows], ranks[rows])
+    component = first_rank[parent[rows]]
+    order = np.lexsort((ranks[rows], component))
+    starts = np.flatnonzero(np.r_[True, np.diff(component[order]) > 0])[: len(rows)]
+    return rows[order], np.r_[starts, len(rows)]

@@ -1,152 +1,167 @@
-"""Near-copies: parts of the sorted keys are joined by workers, stars decided by signature, the rest one by one."""
+"""Near-duplicates: workers join ranges of the sorted keys to components, which are then decided by signature.
+
+Most components are stars, in which every member is surely similar to the one that ranks first. The others are decided
+one document after the other, with the texts of those documents read again.
+"""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dedup.corpus import Corpus
-from tasks.dedup.document_shard import Rows, Shard
-from tasks.dedup.minhash.bands import band_keys, key_ranges, runs
-from tasks.dedup.minhash.signatures import U8
-from tasks.dedup.near_duplicates.average_linkage import clusters
-from tasks.dedup.near_duplicates.cluster_ids import names
-from tasks.dedup.near_duplicates.components import components, edges_within, join_edges
-from tasks.dedup.near_duplicates.greedy import estimates, margin, near_duplicates
-from tasks.dedup.near_duplicates.shingle_sets import gathered, write_sets
-from tasks.dedup.settings import Dedup
+from tasks.dedup.array_types import Flags, Rows, SignatureBytes, Similarities
+from tasks.dedup.document_shard import DocumentShard
+from tasks.dedup.document_table import DocumentTable
+from tasks.dedup.minhash.bands import compute_band_keys, group_equal_keys, plan_key_ranges
+from tasks.dedup.near_duplicates.average_linkage import cluster_documents
+from tasks.dedup.near_duplicates.cluster_ids import look_up_cluster_ids
+from tasks.dedup.near_duplicates.components import find_edges_within, join_edges, list_components
+from tasks.dedup.near_duplicates.greedy import compute_margin, estimate_pairs, select_survivors
+from tasks.dedup.near_duplicates.shingle_sets import load_shingle_sets, save_shingle_sets
 from tasks.store import Draft
 
-EDGES, SETS = ".scratch/edges", ".scratch/sets"  # in the draft, not in the artifact
-TOGETHER = 1 << 14  # documents decided at once: 14,000 sets of 500 shingles are 30 MB
+EDGES, SHINGLE_SETS = ".scratch/edges", ".scratch/sets"  # in the draft, not in the artifact
+BATCH_DOCUMENTS = 1 << 14  # documents decided together: 14,000 sets of 500 shingles are 30 MB
 
 
-class Found(NamedTuple):
-    """Of each of N rows: what is filled in as components are decided."""
+class NearDuplicates(NamedTuple):
+    """The decision about each of N rows, filled in as components are decided."""
 
-    kept: Rows  # the row that stays for it; its own when it stays
-    similarity: npt.NDArray[np.float32]
-    cluster: Rows  # the first row of its cluster; of an earlier result's rows, the first that is looked at here
+    kept: Rows  # the row that is kept in its place; its own when it is kept
+    similarity: Similarities  # to the row that is kept
+    cluster: Rows  # the first row of its cluster; of a previous result's rows, the first that is looked at here
 
     @classmethod
-    def nothing(cls, size: int) -> "Found":
-        """Every row stays, alone."""
+    def none(cls, size: int) -> "NearDuplicates":
+        """Return the decision that every row is kept, in a cluster of its own."""
         return cls(np.arange(size), np.ones(size, np.float32), np.arange(size))
 
 
-def near_copies(settings: Dedup, draft: Draft, corpus: Corpus, ranks: Rows, distinct: npt.NDArray[np.bool_]) -> Found:
-    """Which distinct new documents repeat one that stays."""
-    found = Found.nothing(corpus.size)
-    rows, begins = joined(settings, draft, corpus, distinct, ranks)
+def find_near_duplicates(
+    draft: Draft, documents: DocumentTable, ranks: Rows, distinct: Flags, threshold: float, ngram_size: int
+) -> NearDuplicates:
+    """Decide which of the new documents that are `distinct` (N_new,) repeat one that is kept."""
+    decision = NearDuplicates.none(documents.size)
+    rows, starts = find_components(draft, documents, distinct, ranks, threshold)
     draft.counts |= {"suspects": len(rows), "read_again": 0}
     if not len(rows):
-        return found
-    signatures = corpus.bytes_of(rows, "signature")
-    lead = np.repeat(begins[:-1], np.diff(begins))
-    like_lead = estimates(signatures, lead)
-    new = rows >= corpus.num_earlier
-    sure = like_lead >= settings.threshold + margin(settings.threshold, settings.num_perm)
-    in_star = np.repeat(np.logical_and.reduceat(sure | ~new, begins[:-1]), np.diff(begins))
-    goes = in_star & new & (lead != np.arange(len(rows)))
-    found.kept[rows[goes]] = found.cluster[rows[goes]] = rows[lead[goes]]
-    found.similarity[rows[goes]] = like_lead[goes]
+        return decision
+    # A component is a star when each member is surely similar to its leader, the first in rank: no text is read again.
+    signatures = documents.read_bytes(rows, "signature")
+    leader = np.repeat(starts[:-1], np.diff(starts))
+    leader_similarity = estimate_pairs(signatures, leader)
+    is_new = rows >= documents.num_previous
+    is_sure = leader_similarity >= threshold + compute_margin(threshold, documents.num_perm)
+    in_star = np.repeat(np.logical_and.reduceat(is_sure | ~is_new, starts[:-1]), np.diff(starts))
+    dropped = in_star & is_new & (leader != np.arange(len(rows)))
+    decision.kept[rows[dropped]] = decision.cluster[rows[dropped]] = rows[leader[dropped]]
+    decision.similarity[rows[dropped]] = leader_similarity[dropped]
     draft.counts["read_again"] = int((~in_star).sum())
-    folders = shingled(settings, draft, corpus, rows[~in_star])
-    old = rows[~in_star & ~new]
-    found.cluster[old] = old[first_places(names(corpus, old).dictionary_encode().indices.to_numpy())]
-    for places in together(np.flatnonzero(~in_star), lead):
-        one_by_one(settings, corpus, rows[places], signatures[places], ranks, folders, found)
-    return found
+    folders = write_shingle_sets(draft, documents, rows[~in_star], ngram_size)
+    # rows of previous results have clusters already, which stay apart
+    previous = rows[~in_star & ~is_new]
+    cluster_ids = look_up_cluster_ids(documents, previous).dictionary_encode().indices.to_numpy()
+    decision.cluster[previous] = previous[find_first_occurrences(cluster_ids)]
+    for positions in batch_components(np.flatnonzero(~in_star), leader):
+        batch, batch_signatures = rows[positions], signatures[positions]
+        resolve_components(documents, batch, batch_signatures, ranks, folders, threshold, decision)
+    return decision
 
 
-def first_places(labels: Rows) -> Rows:
-    """For each label the first place that has it."""
+def find_first_occurrences(labels: Rows) -> Rows:
+    """Return for each label the first position that has it."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return first[inverse]
 
 
-def joined(
-    settings: Dedup, draft: Draft, corpus: Corpus, distinct: npt.NDArray[np.bool_], ranks: Rows
+def find_components(
+    draft: Draft, documents: DocumentTable, distinct: Flags, ranks: Rows, threshold: float
 ) -> tuple[Rows, Rows]:
-    """The components of documents that may be near-copies: their rows, and where each begins."""
+    """Find the components of documents that may be near-duplicates: their rows, and the position where each starts."""
     np.save(draft.scratch / "distinct.npy", distinct)
-    parts = key_ranges(corpus.of.bands, corpus.size - corpus.num_earlier)
-    work = {
-        f"{number:05d}": (corpus, *ends, settings, draft.scratch, f"{number:05d}") for number, ends in enumerate(parts)
+    ranges = plan_key_ranges(documents.layout.bands, documents.num_new)
+    jobs = {
+        f"{index:05d}": (documents, first, last, threshold, draft.scratch, f"{index:05d}")
+        for index, (first, last) in enumerate(ranges)
     }
-    counts = draft.map(join_part, work, label="join")
-    draft.counts["compared"] = sum(each["compared"] for each in counts.values())
-    parent = np.arange(corpus.size)
-    for name in work:
+    counts = draft.map(find_edges, jobs, label="join")
+    draft.counts["compared"] = sum(range_counts["compared"] for range_counts in counts.values())
+    parent = np.arange(documents.size)
+    for name in jobs:
         join_edges(parent, np.load(draft.path / EDGES / f"{name}.npy"))
-    return components(parent, ranks)
+    return list_components(parent, ranks)
 
 
-def join_part(
-    out: Path, corpus: Corpus, first: int, last: int, settings: Dedup, scratch: Path, name: str
+def find_edges(
+    out: Path, documents: DocumentTable, first: int, last: int, threshold: float, scratch: Path, name: str
 ) -> dict[str, Any]:
-    """The edges between documents that share a key from first to last."""
-    keys, rows = corpus.new_keys(first, last)
-    distinct = np.load(scratch / "distinct.npy", mmap_mode="r")[rows - corpus.num_earlier]
+    """Write the edges between documents that share a key from first to last and may be near-duplicates."""
+    keys, rows = documents.load_new_keys(first, last)
+    distinct = np.load(scratch / "distinct.npy", mmap_mode="r")[rows - documents.num_previous]
     keys, rows = keys[distinct], rows[distinct]
-    earlier_keys, earlier = corpus.earlier_keys(keys, first, last)
-    groups = runs(np.concatenate([earlier_keys, keys]))
-    suspects, members = np.unique(np.concatenate([earlier, rows])[groups.members], return_inverse=True)
-    around = margin(settings.threshold, settings.num_perm)
-    # a pair at the threshold, one of which is this close to a third, is joined through it: distances add up
-    close = 1 - around / 2
-    signatures = corpus.bytes_of(suspects, "signature")
+    previous_keys, previous_rows = documents.find_previous_keys(keys, first, last)
+    groups = group_equal_keys(np.concatenate([previous_keys, keys]))
+    # signatures are read once for each document, though it may be in several groups
+    suspects, members = np.unique(np.concatenate([previous_rows, rows])[groups.members], return_inverse=True)
     groups = groups._replace(members=members)
-    edges, compared = edges_within(suspects, signatures, groups, settings.threshold - around, close)
+    margin = compute_margin(threshold, documents.num_perm)
+    # a pair at the threshold, one of which is this close to a third, is joined through it: distances add up
+    close = 1 - margin / 2
+    signatures = documents.read_bytes(suspects, "signature")
+    edges, num_compared = find_edges_within(suspects, signatures, groups, threshold - margin, close)
     (out / EDGES).mkdir(parents=True)
     np.save(out / EDGES / f"{name}.npy", edges)
-    return {"compared": compared}
+    return {"compared": num_compared}
 
 
-def shingled(settings: Dedup, draft: Draft, corpus: Corpus, rows: Rows) -> dict[Shard, Path]:
-    """Write the shingle sets of some rows; returns each file's folder of them."""
-    folders: dict[Shard, Path] = {}
-    work = {}
-    for shard, _places, inside in corpus.placed(rows):
-        name = f"{corpus.shards.index(shard):05d}"
-        folders[shard] = draft.path / SETS / name
-        work[name] = (shard.documents, inside, settings.shingle, name)
-    draft.map(shingle_shard, work, label="shingle")
+def write_shingle_sets(
+    draft: Draft, documents: DocumentTable, rows: Rows, ngram_size: int
+) -> dict[DocumentShard, Path]:
+    """Write the shingle sets of some rows; returns the folder of each file's sets."""
+    folders: dict[DocumentShard, Path] = {}
+    jobs = {}
+    for shard, _, shard_rows in documents.group_by_shard(rows):
+        name = f"{documents.shards.index(shard):05d}"
+        folders[shard] = draft.path / SHINGLE_SETS / name
+        jobs[name] = (shard.documents, shard_rows, ngram_size, name)
+    draft.map(shingle_shard, jobs, label="shingle")
     return folders
 
 
-def shingle_shard(out: Path, documents: Path, rows: Rows, size: int, name: str) -> dict[str, Any]:
-    """The shingle sets of some rows of one file."""
-    write_sets(out / SETS / name, documents, rows, size)
+def shingle_shard(out: Path, documents: Path, rows: Rows, ngram_size: int, name: str) -> dict[str, Any]:
+    """Write the shingle sets of some rows of one file."""
+    save_shingle_sets(out / SHINGLE_SETS / name, documents, rows, ngram_size)
     return {"documents": len(rows)}
 
 
-def together(places: Rows, lead: Rows) -> list[Rows]:
-    """The places in batches of whole components: of some `TOGETHER` documents, or of one component that is larger."""
-    if not len(places):
+def batch_components(positions: Rows, leader: Rows) -> list[Rows]:
+    """Split the positions into batches of whole components: of some BATCH_DOCUMENTS, or of one larger component."""
+    if not len(positions):
         return []
-    begins = np.flatnonzero(np.r_[True, np.diff(lead[places]) != 0])
-    return np.split(places, begins[1:][np.diff(begins // TOGETHER) > 0])
+    starts = np.flatnonzero(np.r_[True, np.diff(leader[positions]) != 0])
+    return np.split(positions, starts[1:][np.diff(starts // BATCH_DOCUMENTS) > 0])
 
 
-def one_by_one(
-    settings: Dedup,
-    corpus: Corpus,
+def resolve_components(
+    documents: DocumentTable,
     rows: Rows,
-    signatures: U8,
+    signatures: SignatureBytes,
     ranks: Rows,
-    folders: dict[Shard, Path],
-    found: Found,
+    folders: dict[DocumentShard, Path],
+    threshold: float,
+    decision: NearDuplicates,
 ) -> None:
-    """Decide some whole components in order of rank."""
+    """Decide some whole components in order of rank, and fill in the decision about their rows."""
     order = np.argsort(ranks[rows])
     rows, signatures = rows[order], signatures[order]
-    groups = runs(band_keys(signatures, corpus.of).ravel())
+    groups = group_equal_keys(compute_band_keys(signatures, documents.layout).ravel())
+    # keys (bands, N) were ravelled: position modulo N is the document
     groups = groups._replace(members=groups.members % len(rows))
-    fixed = int((rows < corpus.num_earlier).sum())
-    sets = gathered(corpus, rows, folders)
-    verdict = near_duplicates(signatures, sets, groups, settings.threshold, fixed)
-    found.kept[rows], found.similarity[rows] = rows[verdict.kept], verdict.similarity
-    earlier = first_places(found.cluster[rows[:fixed]])
-    found.cluster[rows] = rows[clusters(signatures, sets, groups, settings.threshold, verdict.kept, earlier)]
+    # rows of previous results rank before all new ones
+    num_fixed = int((rows < documents.num_previous).sum())
+    sets = load_shingle_sets(documents, rows, folders)
+    survivors = select_survivors(signatures, sets, groups, threshold, num_fixed)
+    decision.kept[rows], decision.similarity[rows] = rows[survivors.kept], survivors.similarity
+    previous_clusters = find_first_occurrences(decision.cluster[rows[:num_fixed]])
+    clusters = cluster_documents(signatures, sets, groups, threshold, survivors.kept, previous_clusters)
+    decision.cluster[rows] = rows[clusters]

@@ -1,73 +1,77 @@
-"""Who stays: in order of rank, a document goes when it repeats one that stays, and only then.
+"""Select the documents that are kept: in order of rank, one is dropped only when it repeats one that is kept.
 
 Bands alone, closed transitively, delete too much: a chain of small changes joins documents that share nothing. So each
-document is compared with the documents that stay, by signature and, where that is too coarse to tell, by the exact
-Jaccard similarity of the shingles. What ranks first always stays, and a later document never changes what was decided.
-
-Most components are stars: every member is surely similar to the one that ranks first, and no text need be read again.
-The others are decided one document after the other.
+document is compared with the documents that are kept, by signature and, where that is too coarse to tell, by the exact
+Jaccard similarity of the shingles. The first in rank is always kept, and a later document never changes a decision.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.dedup.minhash.bands import Runs
-from tasks.dedup.minhash.signatures import U8, U32, U64
+from tasks.dedup.array_types import Digests, Flags, Hashes32, Rows, SignatureBytes, Similarities
+from tasks.dedup.minhash.bands import KeyGroups
 from tasks.runtime.jit import jit
 
-# A document that lies near the threshold of this many others is looked at closely no more often than that: pages of one
+# A document that lies near the threshold of many others is compared exactly no more often than this: pages of one
 # template can share a band by the ten thousand.
-MOST_CLOSE_LOOKS = 64
-BY_CHANCE = 1 / 256
+MAX_EXACT_COMPARISONS = 64
+EQUAL_BY_CHANCE = 1 / 256  # the probability that the low bytes of different values agree
 
 
-class Verdict(NamedTuple):
-    """For each of N documents, by rank: the one that stays for it (itself when it stays) and how similar that is."""
+class Survivors(NamedTuple):
+    """For each of N documents, by rank, the one that is kept for it (itself when it is kept), and their similarity."""
 
-    kept: npt.NDArray[np.int64]
-    similarity: npt.NDArray[np.float32]
+    kept: Rows
+    similarity: Similarities
 
 
 class ShingleSets(NamedTuple):
     """Sorted different shingle hashes; those of document i are `values[starts[i]:starts[i + 1]]`."""
 
-    values: U32
-    starts: npt.NDArray[np.int64]
+    values: Hashes32
+    starts: Rows
 
 
-def margin(threshold: float, num_perm: int) -> float:
-    """Three standard deviations of the signature's estimate at the threshold: further away it is trusted."""
+class DocumentGroups(NamedTuple):
+    """The groups that each document is in: document i is in `groups[starts[i]:starts[i + 1]]`."""
+
+    starts: Rows
+    groups: Rows
+
+
+def compute_margin(threshold: float, num_perm: int) -> float:
+    """Return three standard deviations of a signature's estimate at the threshold: further away it is trusted."""
     return float(3 * np.sqrt(threshold * (1 - threshold) / num_perm))
 
 
 @jit
-def estimate(one: Any, other: Any) -> Any:
-    """The Jaccard similarity as two signatures estimate it, without bias.
+def estimate_jaccard(one: Any, other: Any) -> Any:
+    """Estimate the Jaccard similarity of two texts from the low bytes of their signatures, without bias.
 
     Low bytes are also equal by chance, once in 256 (Li, König, "b-Bit Minwise Hashing", WWW 2010, section 2).
     """
     equal = 0
-    for row in range(one.size):
-        equal += one[row] == other[row]
-    return (equal / one.size - BY_CHANCE) / (1 - BY_CHANCE)
+    for index in range(one.size):
+        equal += one[index] == other[index]
+    return (equal / one.size - EQUAL_BY_CHANCE) / (1 - EQUAL_BY_CHANCE)
 
 
 @jit
-def estimates(signatures: Any, others: Any) -> Any:
-    """Each document's estimated similarity to another: `others` are the numbers of these."""
-    found = np.empty(others.size, np.float32)
-    for place in range(others.size):
-        found[place] = estimate(signatures[place], signatures[others[place]])
-    return found
+def estimate_pairs(signatures: SignatureBytes, others: Rows) -> Any:
+    """Estimate the similarity of each document i to document `others[i]`."""
+    similarities = np.empty(others.size, np.float32)
+    for document in range(others.size):
+        similarities[document] = estimate_jaccard(signatures[document], signatures[others[document]])
+    return similarities
 
 
 @jit
-def jaccard(one: Any, other: Any) -> Any:
-    """Shared over all, of two sorted arrays without repetition."""
+def compute_jaccard(one: Hashes32, other: Hashes32) -> Any:
+    """Compute the Jaccard similarity of two sets, given as sorted arrays: size of intersection over size of union."""
     left, right, shared = 0, 0, 0
     while left < one.size and right < other.size:
+        # without branches: the side with the smaller value moves on, both where they are equal
         shared += one[left] == other[right]
         step = one[left] <= other[right]
         right += one[left] >= other[right]
@@ -76,95 +80,114 @@ def jaccard(one: Any, other: Any) -> Any:
 
 
 @jit
-def candidates(document: Any, runs_of: Any, starts: Any, staying: Any, num_staying: Any, seen: Any, out: Any) -> Any:
-    """Those that stay and share a key with the document, each once, into `out`; returns how many."""
+def collect_candidates(
+    document: int, own_groups: Rows, starts: Rows, members: Rows, num_members: Rows, seen: Rows, out: Rows
+) -> Any:
+    """Write the members of the document's groups to `out`, each once; returns how many there are.
+
+    Group g has the `num_members[g]` members from `members[starts[g]]` on. `seen` holds for each document the last one
+    that it was a candidate of, so it need not be emptied between calls.
+    """
     count = 0
-    for run in runs_of:
-        for place in range(starts[run], starts[run] + num_staying[run]):
-            if seen[staying[place]] != document:
-                seen[staying[place]] = document
-                out[count] = staying[place]
+    for group in own_groups:
+        for index in range(starts[group], starts[group] + num_members[group]):
+            if seen[members[index]] != document:
+                seen[members[index]] = document
+                out[count] = members[index]
                 count += 1
     return count
 
 
 @jit
-def best_match(document: Any, others: Any, signatures: Any, sets: Any, threshold: Any, around: Any) -> Any:
-    """The most similar of the others and its similarity, or -1 when none is similar enough."""
+def find_best_match(
+    document: int, others: Rows, signatures: SignatureBytes, sets: Any, threshold: float, margin: float
+) -> Any:
+    """Return the most similar of the other documents and its similarity, or -1 when none reaches the threshold."""
     estimates = np.empty(others.size, np.float32)
-    for place in range(others.size):
-        estimates[place] = estimate(signatures[document], signatures[others[place]])
-    looks = 0
-    values, ends = sets
+    for index in range(others.size):
+        estimates[index] = estimate_jaccard(signatures[document], signatures[others[index]])
+    num_exact = 0
+    values, starts = sets
     best, best_similarity = np.int64(-1), 0.0
-    mine = values[ends[document] : ends[document + 1]]
-    for place in np.argsort(-estimates, kind="mergesort"):
-        similarity = estimates[place]
-        if similarity < threshold - around or looks == MOST_CLOSE_LOOKS:
+    own_set = values[starts[document] : starts[document + 1]]
+    # in falling order of the estimate, and stable, so that of equals the first in rank is taken
+    for index in np.argsort(-estimates, kind="mergesort"):
+        similarity = estimates[index]
+        if similarity < threshold - margin or num_exact == MAX_EXACT_COMPARISONS:
             break
-        if similarity < threshold + around:
-            looks += 1
-            similarity = jaccard(mine, values[ends[others[place]] : ends[others[place] + 1]])
+        if similarity < threshold + margin:
+            num_exact += 1
+            similarity = compute_jaccard(own_set, values[starts[others[index]] : starts[others[index] + 1]])
         if similarity >= threshold and similarity > best_similarity:
-            best, best_similarity = others[place], similarity
-            if estimates[place] >= threshold + around:
+            best, best_similarity = others[index], similarity
+            if estimates[index] >= threshold + margin:
                 break
     return best, best_similarity
 
 
 @jit
-def decide(
-    signatures: Any, sets: Any, starts: Any, runs: Any, threshold: Any, around: Any, kept: Any, similarities: Any
+def fill_survivors(
+    signatures: SignatureBytes,
+    sets: Any,
+    starts: Rows,
+    document_groups: Any,
+    num_fixed: int,
+    bounds: Any,
+    kept: Rows,
+    similarities: Similarities,
 ) -> None:
-    """Fill `kept` and `similarities`; `runs = (mine, of, fixed)`: document i is in the runs `of[mine[i]:mine[i + 1]]`.
+    """Fill `kept` and `similarities` document by document; group g has `starts[g + 1] - starts[g]` members.
 
-    The first `fixed` documents stay without being looked at.
+    The first `num_fixed` documents are kept without being looked at. `sets` and `document_groups` are the tuples of
+    ShingleSets and DocumentGroups, `bounds` are the threshold and the margin of estimates.
     """
-    mine, of, fixed = runs
-    staying = np.empty(starts[-1], np.int64)  # run by run, those of its members that stay so far
-    num_staying = np.zeros(starts.size - 1, np.int64)
+    (group_starts, groups), (threshold, margin) = document_groups, bounds
+    survivors = np.empty(starts[-1], np.int64)  # group by group, those of its members that are kept so far
+    num_survivors = np.zeros(starts.size - 1, np.int64)
     seen = np.full(kept.size, -1, np.int64)
     others = np.empty(kept.size, np.int64)
     for document in range(kept.size):
-        runs_of = of[mine[document] : mine[document + 1]]
-        count = candidates(document, runs_of, starts, staying, num_staying, seen, others)
-        if document >= fixed:
-            found, similarity = best_match(document, others[:count], signatures, sets, threshold, around)
+        own_groups = groups[group_starts[document] : group_starts[document + 1]]
+        count = collect_candidates(document, own_groups, starts, survivors, num_survivors, seen, others)
+        if document >= num_fixed:
+            match, similarity = find_best_match(document, others[:count], signatures, sets, threshold, margin)
         else:
-            found, similarity = np.int64(-1), 0.0
-        if found >= 0:
-            kept[document], similarities[document] = found, similarity
+            match, similarity = np.int64(-1), 0.0
+        if match >= 0:
+            kept[document], similarities[document] = match, similarity
             continue
-        for run in runs_of:
-            staying[starts[run] + num_staying[run]] = document
-            num_staying[run] += 1
+        for group in own_groups:
+            survivors[starts[group] + num_survivors[group]] = document
+            num_survivors[group] += 1
 
 
-def near_duplicates(signatures: U8, sets: ShingleSets, groups: Runs, threshold: float, fixed: int = 0) -> Verdict:
-    """Decide for documents in order of rank, N rows everywhere; `groups` says which share a band key.
+def select_survivors(
+    signatures: SignatureBytes, sets: ShingleSets, groups: KeyGroups, threshold: float, num_fixed: int = 0
+) -> Survivors:
+    """Decide N documents in order of rank, which is the order of all arrays; `groups` are those with equal band keys.
 
-    The first `fixed` were decided earlier: they stay.
+    The first `num_fixed` were decided in a previous snapshot: they are kept.
     """
     count = len(signatures)
-    verdict = Verdict(np.arange(count), np.ones(count, np.float32))
-    around = margin(threshold, signatures.shape[1])
-    runs_of = (*of_documents(groups, count), fixed)
-    decide(signatures, tuple(sets), groups.starts, runs_of, threshold, around, *verdict)
-    return verdict
+    survivors = Survivors(np.arange(count), np.ones(count, np.float32))
+    bounds = threshold, compute_margin(threshold, signatures.shape[1])
+    document_groups = tuple(list_document_groups(groups, count))
+    fill_survivors(signatures, tuple(sets), groups.starts, document_groups, num_fixed, bounds, *survivors)
+    return survivors
 
 
-def of_documents(groups: Runs, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """`mine` and `of`: document i of so many is in the runs `of[mine[i]:mine[i + 1]]`."""
-    run_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
+def list_document_groups(groups: KeyGroups, count: int) -> DocumentGroups:
+    """List the groups of each of `count` documents."""
+    group_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
     order = np.argsort(groups.members, kind="stable")
-    return np.searchsorted(groups.members[order], np.arange(count + 1)), run_of[order]
+    return DocumentGroups(np.searchsorted(groups.members[order], np.arange(count + 1)), group_of[order])
 
 
-def first_of_equal(digests: U64) -> npt.NDArray[np.int64]:
-    """For each document by rank, the first with the same 128-bit digest (N, 2): itself when there is none before."""
+def find_first_equal(digests: Digests) -> Rows:
+    """Return for each document, by rank, the first with the same 128-bit digest (N, 2): itself when it is the first."""
     order = np.lexsort((np.arange(len(digests)), digests[:, 1], digests[:, 0]))
-    ordered = digests[order]
-    begins = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)][: len(digests)]
+    sorted_digests = digests[order]
+    is_first: Flags = np.r_[True, (sorted_digests[1:] != sorted_digests[:-1]).any(axis=1)][: len(digests)]
     first = np.empty(len(digests), np.int64)
-    first[order] = order[begins][np.cumsum(begins) - 1]
+    first[order] = order[is_first][np.cumsum(is_first) - 1]
     return first

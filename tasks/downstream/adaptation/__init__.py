@@ -1,7 +1,7 @@
-"""Which of a model's weights learn: one file, one way to adapt a model to a task.
+"""Adaptation methods, full fine-tuning and parameter-efficient ones: one file each.
 
-Every way changes a model in place, an encoder before its head is made. What it needs of torch or peft it imports when
-it runs, so that settings load without them.
+A method changes a model in place: an encoder before its head is added. Torch and peft are imported when a method runs,
+so that settings load without them.
 """
 
 from abc import ABC, abstractmethod
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Way(Block, ABC):
-    """Which of the model's weights learn; those of a head that is added always do."""
+class AdaptationMethod(Block, ABC):
+    """The weights of the model that are trained; those of an added head always are."""
 
-    frozen: ClassVar[bool] = False
-    """whether no weight of an encoder learns, so that its features are computed once"""
+    freezes_encoder: ClassVar[bool] = False
+    """whether all weights of an encoder are frozen, so that its features are computed once"""
 
     @property
-    def places(self) -> int:
-        """Of the places that the model has for tokens, how many the way itself takes."""
+    def reserved_positions(self) -> int:
+        """The number of the model's token positions that the method takes for itself."""
         return 0
 
     @abstractmethod
     def apply(self, model: "Backbone") -> None:
-        """Freeze the weights that stay, and add those that the way brings, drawn from torch's random state."""
+        """Freeze weights and add the method's own, whose initial values are drawn from torch's random state."""
 
 
-def peft() -> Any:
-    """The library peft. Raises StageFailure where it is not installed."""
+def import_peft() -> Any:
+    """Import and return the package peft. Raises StageFailure where it is not installed."""
     try:
-        import peft as found  # noqa: PLC0415 - an optional extra, and slow to import
+        import peft  # noqa: PLC0415 - an optional extra, and slow to import
     except ImportError as error:
         raise StageFailure(
             "LoRA, prefix and prompt tuning need the package peft, which is not installed",
-            "pip install textmill[peft], or choose another evaluate.recipe.adapt.kind",
+            "pip install textmill[peft], or choose another evaluate.finetuning.method.kind",
         ) from error
-    return found
+    return peft

@@ -1,6 +1,6 @@
-"""Bottleneck adapters: two small layers behind a sublayer, which change nothing at first.
+"""Bottleneck adapters: two small layers after a sublayer, which are the identity at first.
 
-Shapes: B texts, T tokens, D width of a hidden state.
+Shapes: B texts, T tokens, D hidden size.
 """
 
 from typing import Any
@@ -9,63 +9,64 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers.pytorch_utils import Conv1D
 
-from tasks.downstream.models.layers import layers_of
+from tasks.downstream.models.layers import find_layers
 from tasks.errors import StageFailure
 
-# where a decoder's layer looks at what an encoder read: in BART and its kin, in T5, in what was made of BERT
-CROSS = ("encoder_attn", "layer.1.EncDecAttention", "crossattention")
+# the module names of a decoder layer's cross-attention: BART and its relatives, T5, and decoders built from BERT
+CROSS_ATTENTION_PREFIXES = ("encoder_attn", "layer.1.EncDecAttention", "crossattention")
 
 
 class Bottleneck(nn.Module):
-    """Down to a few numbers, a nonlinearity, and up again, beside a straight connection."""
+    """A down-projection, a nonlinearity and an up-projection, with a residual connection."""
 
-    def __init__(self, hidden: int, width: int) -> None:
+    def __init__(self, hidden_size: int, bottleneck_size: int) -> None:
         super().__init__()
-        self.down, self.up = nn.Linear(hidden, width), nn.Linear(width, hidden)
+        self.down, self.up = nn.Linear(hidden_size, bottleneck_size), nn.Linear(bottleneck_size, hidden_size)
+        # zeros, so that the adapted model computes at first what the pretrained one does
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
     def forward(self, state_BTD: Tensor) -> Tensor:
-        """The state, and what is added to it (B, T, D)."""
-        added: Tensor = self.up(gelu(self.down(state_BTD)))
-        return state_BTD + added
+        """Return the state plus the adapter's change (B, T, D)."""
+        change_BTD: Tensor = self.up(gelu(self.down(state_BTD)))
+        return state_BTD + change_BTD
 
 
-def insert(body: Any, width: int, *, attention: bool) -> None:
-    """Freeze a model but for its norms, and put a bottleneck behind every feed-forward, and attention, sublayer."""
+def insert_bottlenecks(body: Any, bottleneck_size: int, *, after_attention: bool) -> None:
+    """Freeze a model but for its norms, and add a bottleneck after every feed-forward, and attention, sublayer."""
     body.requires_grad_(False)
-    hidden = body.config.hidden_size
-    for layer in layers_of(body):
-        attentions, feed_forward = _ends(layer, hidden)
-        for end in [*attentions, feed_forward] if attention else [feed_forward]:
-            end.add_module("bottleneck", Bottleneck(hidden, width))
-            end.register_forward_hook(_through_bottleneck)
+    hidden_size = body.config.hidden_size
+    for layer in find_layers(body):
+        attentions, feed_forward = _find_output_layers(layer, hidden_size)
+        for output_layer in [*attentions, feed_forward] if after_attention else [feed_forward]:
+            output_layer.add_module("bottleneck", Bottleneck(hidden_size, bottleneck_size))
+            output_layer.register_forward_hook(_apply_bottleneck)
     for module in body.modules():
         if "Norm" in type(module).__name__:
             module.requires_grad_(True)
 
 
-def _ends(layer: nn.Module, hidden: int) -> tuple[list[nn.Module], nn.Module]:
-    """The linear layers that end a layer's attentions, one or two, and the one that ends its feed-forward sublayer."""
-    found = [(name, module) for name, module in layer.named_modules() if _gives(module) == hidden]
-    if len(found) < 2:
+def _find_output_layers(layer: nn.Module, hidden_size: int) -> tuple[list[nn.Module], nn.Module]:
+    """Return the last linear layers of a layer's attentions, one or two, and the last one of its feed-forward."""
+    full_width = [(name, module) for name, module in layer.named_modules() if _output_size(module) == hidden_size]
+    if len(full_width) < 2:
         raise StageFailure(
             f"the sublayers of a {type(layer).__name__} cannot be told apart",
-            "Choose another evaluate.recipe.adapt.kind",
+            "Choose another evaluate.finetuning.method.kind",
         )
-    # projections stand in the order of their use, so each sublayer's last of full width ends it
-    *earlier, (_, feed_forward) = found
-    attentions = {name.startswith(CROSS): module for name, module in earlier}
+    # projections stand in the order of their use, so the last of full width in a sublayer is its output layer
+    *attention_layers, (_, feed_forward) = full_width
+    attentions = {name.startswith(CROSS_ATTENTION_PREFIXES): module for name, module in attention_layers}
     return list(attentions.values()), feed_forward
 
 
-def _gives(module: nn.Module) -> int | None:
-    """The width of what a linear layer gives."""
+def _output_size(module: nn.Module) -> int | None:
+    """Return the number of outputs of a linear layer, None for other modules."""
     if isinstance(module, nn.Linear):
         return module.out_features
     return int(module.nf) if isinstance(module, Conv1D) else None
 
 
-def _through_bottleneck(end: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
-    found: Tensor = end.bottleneck(output)  # type: ignore[operator] # added above
-    return found
+def _apply_bottleneck(output_layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    adapted: Tensor = output_layer.bottleneck(output)  # type: ignore[operator] # added above
+    return adapted

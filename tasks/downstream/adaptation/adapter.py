@@ -4,22 +4,23 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Adapter(Way):
-    """Bottlenecks behind the sublayers learn, and the norms, as the first paper has it; all else stays."""
+class Adapter(AdaptationMethod):
+    """Train bottleneck adapters after the sublayers, and the norms, as Houlsby et al.; all else is frozen."""
 
-    width: int = Field(16, ge=1)
-    """of a bottleneck"""
-    after: Literal["both sublayers", "feed-forward"] = "both sublayers"
-    """attention and feed-forward as Houlsby et al., or only the latter as Pfeiffer et al."""
+    bottleneck_size: int = Field(16, ge=1)
+    """hidden units of a bottleneck"""
+    sublayers: Literal["both", "feed-forward"] = "both"
+    """the sublayers with an adapter after them: attention and feed-forward as Houlsby et al., or only feed-forward as
+    Pfeiffer et al."""
 
     def apply(self, model: "Backbone") -> None:
-        """Raises StageFailure for a model whose sublayers cannot be told apart."""
-        from tasks.downstream.adaptation._bottleneck import insert  # noqa: PLC0415 - torch
+        """Insert the adapters. Raises StageFailure for a model whose sublayers cannot be told apart."""
+        from tasks.downstream.adaptation._bottleneck import insert_bottlenecks  # noqa: PLC0415 - torch
 
-        insert(model.body, self.width, attention=self.after == "both sublayers")
+        insert_bottlenecks(model.body, self.bottleneck_size, after_attention=self.sublayers == "both")

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Full(Way):
-    """All weights learn."""
+class Full(AdaptationMethod):
+    """Train all weights."""
 
     def apply(self, model: "Backbone") -> None:
-        """Nothing is frozen."""
+        """Freeze nothing."""

@@ -1,34 +1,34 @@
-"""The upper layers only."""
+"""Fine-tuning of the upper layers only."""
 
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class LastLayers(Way):
-    """The last layers learn, with what stands above them; embeddings and lower layers stay.
+class LastLayers(AdaptationMethod):
+    """Train the last layers and the modules above them; embeddings and lower layers are frozen.
 
-    The layers of a decoder stand above those of its encoder.
+    The layers of a decoder are above those of its encoder.
     """
 
-    layers: int = Field(1, ge=1)
-    """how many"""
+    num_layers: int = Field(1, ge=1)
+    """number of layers that are trained"""
 
     def apply(self, model: "Backbone") -> None:
-        """Raises StageFailure for a model of fewer layers."""
-        from tasks.downstream.models.layers import heights, layers_of  # noqa: PLC0415 - torch
+        """Freeze the lower layers. Raises StageFailure for a model of fewer layers."""
+        from tasks.downstream.models.layers import assign_weights_to_layers, find_layers  # noqa: PLC0415 - torch
 
-        count = len(layers_of(model.body))
-        if self.layers > count:
+        total = len(find_layers(model.body))
+        if self.num_layers > total:
             raise StageFailure(
-                f"the model has {count} layers, and the last {self.layers} were asked for",
-                "Lower evaluate.recipe.adapt.last_layers.layers",
+                f"the model has {total} layers, and the last {self.num_layers} were asked for",
+                "Lower evaluate.finetuning.method.last_layers.num_layers",
             )
-        for weight, height in heights(model.body):
-            weight.requires_grad_(height > count - self.layers)
+        for weight, layer in assign_weights_to_layers(model.body):
+            weight.requires_grad_(layer > total - self.num_layers)

@@ -4,27 +4,27 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way, peft
+from tasks.downstream.adaptation import AdaptationMethod, import_peft
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Lora(Way):
-    """A product of two thin matrices, zero at first, beside every linear layer; by the package peft.
+class Lora(AdaptationMethod):
+    """Train a low-rank product of two matrices, zero at first, beside every linear layer; by the package peft.
 
-    The paper adapts the attention's only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2). A projection
-    onto the vocabulary stays as it is.
+    The paper adapts the attention only; all linear layers do better (QLoRA, arXiv:2305.14314, figure 2). A projection
+    onto the vocabulary is not adapted.
     """
 
     rank: int = Field(8, ge=1)
-    """the matrices' width"""
+    """rank of the product"""
     alpha: float = Field(16.0, gt=0)
-    """the product is multiplied by alpha over rank"""
+    """scale: the product is multiplied by alpha / rank"""
 
     def apply(self, model: "Backbone") -> None:
-        """Raises StageFailure where peft is not installed."""
-        library = peft()
+        """Add the matrices. Raises StageFailure where peft is not installed."""
+        library = import_peft()
         from transformers.pytorch_utils import Conv1D  # noqa: PLC0415 - slow to import
 
         transposed = any(isinstance(module, Conv1D) for module in model.body.modules())  # as GPT-2 has them

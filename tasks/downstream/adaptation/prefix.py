@@ -4,34 +4,36 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Prefix(Way):
-    """Keys and values before the text learn, in every layer; by the package peft.
+class Prefix(AdaptationMethod):
+    """Train keys and values before the text, in every layer; by the package peft.
 
-    Where an encoder reads and a decoder writes, they stand before the written text.
+    In an encoder–decoder they stand before the generated text.
     """
 
-    tokens: int = Field(8, ge=1)
-    """how many"""
+    num_virtual_tokens: int = Field(8, ge=1)
+    """length of the prefix"""
 
     @property
-    def places(self) -> int:
-        """The text's positions begin after the prefix."""
-        return self.tokens
+    def reserved_positions(self) -> int:
+        """The length of the prefix: the text's positions begin after it."""
+        return self.num_virtual_tokens
 
     def apply(self, model: "Backbone") -> None:
-        """Raises StageFailure where peft is not installed, or the model takes no keys from outside, as T5's encoder."""
-        from tasks.downstream.adaptation._prompts import prompted, shape_of_keys  # noqa: PLC0415 - torch
+        """Add the prefix. Raises StageFailure without peft, or for a model such as T5's encoder that takes no keys."""
+        from tasks.downstream.adaptation._prompts import find_key_shape, wrap_with_peft  # noqa: PLC0415 - torch
 
-        shape = shape_of_keys(model)
-        if shape is None or not prompted(model, "PrefixTuningConfig", num_virtual_tokens=self.tokens, **shape):
+        shape = find_key_shape(model)
+        if shape is None or not wrap_with_peft(
+            model, "PrefixTuningConfig", num_virtual_tokens=self.num_virtual_tokens, **shape
+        ):
             raise StageFailure(
                 f"a model of the type {model.model_type} takes no keys and values from outside",
-                "Choose another evaluate.recipe.adapt.kind, as prompt",
+                "Choose another evaluate.finetuning.method.kind, such as prompt",
             )

@@ -4,30 +4,31 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
 if TYPE_CHECKING:
     from tasks.downstream.models.backbone import Backbone
 
 
-class Prompt(Way):
-    """Embeddings before the text that is read learn, at first those of tokens at random; by the package peft."""
+class Prompt(AdaptationMethod):
+    """Train embeddings before the text, which begin as those of random tokens; by the package peft."""
 
-    tokens: int = Field(16, ge=1)
-    """how many"""
+    num_virtual_tokens: int = Field(16, ge=1)
+    """length of the prompt"""
 
     @property
-    def places(self) -> int:
-        """The text stands after them."""
-        return self.tokens
+    def reserved_positions(self) -> int:
+        """The length of the prompt: the text stands after it."""
+        return self.num_virtual_tokens
 
     def apply(self, model: "Backbone") -> None:
-        """Raises StageFailure where peft is not installed."""
-        from tasks.downstream.adaptation._prompts import prompted  # noqa: PLC0415 - torch
+        """Add the prompt. Raises StageFailure where peft is not installed, or the model reads no embeddings."""
+        from tasks.downstream.adaptation._prompts import wrap_with_peft  # noqa: PLC0415 - torch
 
-        if not prompted(model, "PromptTuningConfig", num_virtual_tokens=self.tokens, prompt_tuning_init="SAMPLE_VOCAB"):
+        settings = {"num_virtual_tokens": self.num_virtual_tokens, "prompt_tuning_init": "SAMPLE_VOCAB"}
+        if not wrap_with_peft(model, "PromptTuningConfig", **settings):
             raise StageFailure(
                 f"a model of the type {model.model_type} does not read embeddings",
-                "Choose another evaluate.recipe.adapt.kind",
+                "Choose another evaluate.finetuning.method.kind",
             )

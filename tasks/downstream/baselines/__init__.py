@@ -1,1 +1,1 @@
-"""Answers that need no language model: what a model has to beat."""
+"""Predictions without a language model: what a model has to beat."""

@@ -1,4 +1,4 @@
-"""What a model has to beat: answers without a look at the text, and answers from the words of the sample alone."""
+"""Baselines that a model has to beat: some ignore the text, others know only the words of the training sample."""
 
 import itertools
 import re
@@ -9,20 +9,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.downstream.data.answers import Guess
+from tasks.downstream.data.baseline_predictions import BaselinePredictions
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.metrics.entities import spans
-from tasks.downstream.metrics.words import WORD, words
+from tasks.downstream.metrics.entities import extract_entities
+from tasks.downstream.metrics.words import WORD, split_words
 
-# Grid of the inverse regularisation; the best value of few-label text tasks lies well inside it.
-STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+# Grid of the inverse regularisation strength; the best value of few-label text tasks lies well inside of it.
+INVERSE_REGULARISATIONS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 SPACELESS = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
-LONGEST_ENTITY = 12
-CLAUSE = re.compile(r"[.,;:!?。，；：！？、\n]+")
+MAX_ENTITY_WORDS = 12
+CLAUSE_END = re.compile(r"[.,;:!?。，；：！？、\n]+")
 
 
-def classes_of(probabilities: NDArray[np.float64]) -> pl.DataFrame:
-    """Answers of the kind `classes` from probabilities (rows, classes)."""
+def build_class_answers(probabilities: NDArray[np.float64]) -> pl.DataFrame:
+    """Return the answers to a classification task from probabilities (rows, classes)."""
     return pl.DataFrame(
         {
             "predicted": probabilities.argmax(1).astype(np.int32),
@@ -31,21 +31,21 @@ def classes_of(probabilities: NDArray[np.float64]) -> pl.DataFrame:
     )
 
 
-def majority(task: Task, sample: pl.DataFrame) -> Guess:
-    """Always the most frequent class of the sample; of equally frequent ones the first."""
-    shares = np.bincount(sample["label"], minlength=len(task.names)) / len(sample)
-    return Guess(classes_of(np.tile(shares, (len(task.test), 1))), {}, None)
+def predict_majority_class(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Predict the most frequent class of the sample for every row; of equally frequent ones the first."""
+    frequencies = np.bincount(sample["label"], minlength=len(task.names)) / len(sample)
+    return BaselinePredictions(build_class_answers(np.tile(frequencies, (len(task.test), 1))), {}, None)
 
 
 def is_spaceless(texts: list[str]) -> bool:
-    """Whether the texts are mostly in a script without spaces between words."""
+    """Return whether the first texts are mostly in a script without spaces between words."""
     sample = "".join(texts[:200])
     return len(re.findall(SPACELESS, sample)) > 0.2 * len(sample)
 
 
-def vectorizer(texts: list[str]) -> Any:
-    """Words and pairs of words; for Chinese and Japanese one to three characters."""
-    # it takes a second to import, and a plan or another shard does without
+def make_vectorizer(texts: list[str]) -> Any:
+    """Return a TF-IDF vectorizer of words and pairs of words; for Chinese and Japanese of one to three characters."""
+    # the import takes a second, and planning a run does not need it
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
 
     if is_spaceless(texts):
@@ -53,124 +53,130 @@ def vectorizer(texts: list[str]) -> Any:
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
 
 
-def joined(rows: pl.DataFrame) -> list[str]:
-    """Both texts of every row as one."""
-    found: list[str] = (rows["text"] + "\n" + rows["second"]).str.strip_chars().to_list()
-    return found
+def join_both_texts(rows: pl.DataFrame) -> list[str]:
+    """Return both texts of every row as one."""
+    texts: list[str] = (rows["text"] + "\n" + rows["second"]).str.strip_chars().to_list()
+    return texts
 
 
-def tfidf(task: Task, sample: pl.DataFrame) -> Guess:
-    """TF-IDF and logistic regression, its strength chosen on validation; the test set is read once, afterwards.
+def predict_with_tfidf(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Predict classes by TF-IDF and logistic regression, with the regularisation that is best on validation.
 
-    Every class must be in the sample. The vectorizer sees the sample only, as the models do.
+    Every class must be in the sample. The vectorizer sees the sample only, as the models do, and the test part is read
+    once, after the choice.
     """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    vectors = vectorizer(joined(sample))
-    features, validation_features = (
-        vectors.fit_transform(joined(sample)),
-        vectors.transform(joined(task.validation)),
-    )
+    vectorizer = make_vectorizer(join_both_texts(sample))
+    features = vectorizer.fit_transform(join_both_texts(sample))
+    validation_features = vectorizer.transform(join_both_texts(task.validation))
     best: tuple[float, float, Any] | None = None
-    for strength in STRENGTHS:
+    for strength in INVERSE_REGULARISATIONS:
         model = LogisticRegression(C=strength, max_iter=500).fit(features, sample["label"].to_numpy())
         score = float((task.validation["label"].to_numpy() == model.predict(validation_features)).mean())
         if best is None or score > best[0]:
             best = score, strength, model
     assert best is not None
     score, strength, model = best
+    # predict_proba has a column for each class of the sample, and argmax reads them as the task's classes
     assert len(model.classes_) == len(task.names)
-    return Guess(classes_of(model.predict_proba(vectors.transform(joined(task.test)))), {"C": strength}, score)
+    probabilities = model.predict_proba(vectorizer.transform(join_both_texts(task.test)))
+    return BaselinePredictions(build_class_answers(probabilities), {"C": strength}, score)
 
 
-def chance(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
-    """All options are equally likely."""
-    return Guess(pl.DataFrame({"likelihoods": [[0.0] * len(each) for each in task.test["options"]]}), {}, None)
+def score_options_equally(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Give all options the same likelihood."""
+    likelihoods = [[0.0] * len(options) for options in task.test["options"]]
+    return BaselinePredictions(pl.DataFrame({"likelihoods": likelihoods}), {}, None)
 
 
-def shortest(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
-    """The option with the fewest bytes is the likeliest."""
-    sizes = [[-float(len(text.encode())) for text in each] for each in task.test["options"].to_list()]
-    return Guess(pl.DataFrame({"likelihoods": sizes}), {}, None)
+def prefer_shortest_option(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Give the option with the fewest bytes the highest likelihood."""
+    likelihoods = [[-float(len(text.encode())) for text in options] for options in task.test["options"].to_list()]
+    return BaselinePredictions(pl.DataFrame({"likelihoods": likelihoods}), {}, None)
 
 
-def beginning(task: Task, sample: pl.DataFrame) -> Guess:
-    """As much of the text's beginning as answers are long."""
+def answer_with_beginning(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Answer with the beginning of the text, as long as the sample's answers are on average."""
+    # the first answer of each question, as models learn from it
     length = round(float(sample["answers"].list.first().str.len_chars().mean()))  # type: ignore[arg-type]
-    return Guess(task.test.select(pl.col("context").str.head(length).alias("predicted")), {}, None)
+    return BaselinePredictions(task.test.select(pl.col("context").str.head(length).alias("predicted")), {}, None)
 
 
-def likeliest_clause(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
-    """The clause with most of the question's words, of equally good ones the shortest."""
+def answer_with_likeliest_clause(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001
+    """Answer with the clause that has most of the question's words; of equally good ones the shortest."""
 
-    def best(question: str, context: str) -> str:
-        asked = set(words(question))
-        clauses = [each for each in CLAUSE.split(context) if each.strip()] or [""]
-        return max(clauses, key=lambda clause: (len(asked & set(words(clause))), -len(clause))).strip()
+    def find_clause(question: str, context: str) -> str:
+        question_words = set(split_words(question))
+        clauses = [clause for clause in CLAUSE_END.split(context) if clause.strip()] or [""]
+        return max(clauses, key=lambda clause: (len(question_words & set(split_words(clause))), -len(clause))).strip()
 
     pairs = task.test.select("question", "context").iter_rows()
-    return Guess(pl.DataFrame({"predicted": [best(*pair) for pair in pairs]}), {}, None)
+    return BaselinePredictions(pl.DataFrame({"predicted": [find_clause(*pair) for pair in pairs]}), {}, None)
 
 
-def mean_number(task: Task, sample: pl.DataFrame) -> Guess:
-    """The mean of the sample for every row."""
-    return Guess(pl.DataFrame({"predicted": np.full(len(task.test), sample["number"].mean())}), {}, None)
+def predict_mean_number(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Predict the mean of the sample's numbers for every row."""
+    return BaselinePredictions(pl.DataFrame({"predicted": np.full(len(task.test), sample["number"].mean())}), {}, None)
 
 
-def overlap(task: Task, sample: pl.DataFrame) -> Guess:
-    """The cosine of both texts' TF-IDF vectors: nothing is learnt but the words' weights."""
+def predict_tfidf_cosine(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Predict the cosine of both texts' TF-IDF vectors; the sample gives only the words' weights."""
     texts = [*sample["text"], *sample["second"]]
-    vectors = vectorizer(texts).fit(texts)
-    one, other = (vectors.transform(task.test[part].to_list()) for part in ("text", "second"))
-    return Guess(pl.DataFrame({"predicted": np.asarray(one.multiply(other).sum(1)).ravel()}), {}, None)
+    vectorizer = make_vectorizer(texts).fit(texts)
+    first, second = (vectorizer.transform(task.test[column].to_list()) for column in ("text", "second"))
+    return BaselinePredictions(pl.DataFrame({"predicted": np.asarray(first.multiply(second).sum(1)).ravel()}), {}, None)
 
 
-def outside(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
-    """No word is part of an entity."""
-    none = task.names.index("O")
-    return Guess(pl.DataFrame({"predicted": [[none] * len(sentence) for sentence in task.test["words"]]}), {}, None)
+def predict_no_entity(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Tag every word as part of no entity."""
+    outside = task.names.index("O")
+    tags = [[outside] * len(sentence) for sentence in task.test["words"]]
+    return BaselinePredictions(pl.DataFrame({"predicted": tags}), {}, None)
 
 
-def known_entities(task: Task, sample: pl.DataFrame) -> Guess:
-    """The sample's entities wherever the same words stand, the longest first."""
-    types: dict[tuple[str, ...], list[int]] = {}
+def predict_known_entities(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Tag the sample's entities wherever the same words occur, the longest first."""
+    known: dict[tuple[str, ...], list[int]] = {}
     for sentence, tags in sample.select("words", "tags").iter_rows():
-        for _, first, last in spans([task.names[tag] for tag in tags]):
-            types.setdefault(tuple(sentence[first : last + 1]), tags[first : last + 1])
-    answers = [list(_marked(each, types, task.names.index("O"))) for each in task.test["words"].to_list()]
-    return Guess(pl.DataFrame({"predicted": answers}), {}, None)
+        for _, first, last in extract_entities([task.names[tag] for tag in tags]):
+            # an entity with several types keeps the first one seen
+            known.setdefault(tuple(sentence[first : last + 1]), tags[first : last + 1])
+    outside = task.names.index("O")
+    answers = [list(_tag_known_entities(sentence, known, outside)) for sentence in task.test["words"].to_list()]
+    return BaselinePredictions(pl.DataFrame({"predicted": answers}), {}, None)
 
 
-def _marked(sentence: list[str], types: dict[tuple[str, ...], list[int]], none: int) -> Iterator[int]:
-    place = 0
-    while place < len(sentence):
-        lengths = range(min(LONGEST_ENTITY, len(sentence) - place), 0, -1)
-        spans_here = (tuple(sentence[place : place + length]) for length in lengths)
-        found = next((types[each] for each in spans_here if each in types), None)
-        yield from found or [none]
-        place += len(found or [none])
+def _tag_known_entities(sentence: list[str], known: dict[tuple[str, ...], list[int]], outside: int) -> Iterator[int]:
+    position = 0
+    while position < len(sentence):
+        lengths = range(min(MAX_ENTITY_WORDS, len(sentence) - position), 0, -1)
+        candidates = (tuple(sentence[position : position + length]) for length in lengths)
+        tags = next((known[words] for words in candidates if words in known), [outside])
+        yield from tags
+        position += len(tags)
 
 
-def lead(task: Task, sample: pl.DataFrame) -> Guess:
-    """As many of the text's first words as the sample's targets have on average; in Chinese, characters."""
-    count = max(1, round(float(np.mean([len(words(wanted[0])) for wanted in sample["wanted"].to_list()]))))
+def write_first_words(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Write the text's first words, as many as the sample's targets have on average; in Chinese, characters."""
+    count = max(1, round(float(np.mean([len(split_words(targets[0])) for targets in sample["wanted"].to_list()]))))
 
-    def beginning_of(text: str) -> str:
-        ends = [found.end() for found in itertools.islice(WORD.finditer(text), count)]
+    def cut_beginning(text: str) -> str:
+        ends = [word.end() for word in itertools.islice(WORD.finditer(text), count)]
         return text[: ends[-1]] if ends else text
 
-    return Guess(pl.DataFrame({"written": [beginning_of(text) for text in task.test["text"]]}), {}, None)
+    return BaselinePredictions(pl.DataFrame({"written": [cut_beginning(text) for text in task.test["text"]]}), {}, None)
 
 
-def copy(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing
-    """The text as it is."""
-    return Guess(task.test.select(pl.col("text").alias("written")), {}, None)
+def write_source_text(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Write the source text unchanged."""
+    return BaselinePredictions(task.test.select(pl.col("text").alias("written")), {}, None)
 
 
-def nearest(task: Task, sample: pl.DataFrame) -> Guess:
-    """The target of the sample's text whose TF-IDF vector is the nearest."""
+def write_nearest_target(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
+    """Write the target of the sample's text with the nearest TF-IDF vector."""
     texts = sample["text"].to_list()
-    vectors = vectorizer(texts)
-    known = vectors.fit_transform(texts)
-    found = np.asarray((vectors.transform(task.test["text"].to_list()) @ known.T).argmax(1)).ravel()
-    return Guess(pl.DataFrame({"written": [sample["wanted"][int(row)][0] for row in found]}), {}, None)
+    vectorizer = make_vectorizer(texts)
+    vectors = vectorizer.fit_transform(texts)
+    nearest = np.asarray((vectorizer.transform(task.test["text"].to_list()) @ vectors.T).argmax(1)).ravel()
+    return BaselinePredictions(pl.DataFrame({"written": [sample["wanted"][int(row)][0] for row in nearest]}), {}, None)

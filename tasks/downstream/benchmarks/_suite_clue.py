@@ -1,7 +1,6 @@
-"""CLUE (Xu et al., arXiv:2004.05986) as its archives lay it out, a folder a task, with CLUENER (arXiv:2001.04351).
+"""CLUE (Xu et al., arXiv:2004.05986) as in its archives, one folder a task, with CLUENER (arXiv:2001.04351).
 
-The test files have no labels, so dev.json is what scores are computed on. C3 and ChID are answered without
-fine-tuning, by likelihood.
+The test files have no labels, so scores are computed on dev.json. C3 and ChID are answered zero-shot, by likelihood.
 """
 
 from typing import Any
@@ -14,41 +13,41 @@ from tasks.downstream.benchmarks.relation import Relation
 from tasks.downstream.benchmarks.tagging import Tagging
 
 DEV = ({"train": "train.json", "test": "dev.json"},)
-# from the largest training set that is there
+# the largest training set that the folder holds
 OCNLI = tuple({"train": f"train{size}.json", "test": "dev.json"} for size in ("", ".50k", ".30k", ".10k", ".3k", ".1k"))
 CMRC = {"train": "cmrc2018_train.json", "test": "cmrc2018_dev.json"}
 PAIRS = {"text": "sentence1", "second_text": "sentence2"}
 PRONOUNS = {
-    "first": {"text": "target.span1_text", "start": "target.span1_index"},
-    "second": {"text": "target.span2_text", "start": "target.span2_index"},
+    "first_span": {"text": "target.span1_text", "start": "target.span1_index"},
+    "second_span": {"text": "target.span2_text", "start": "target.span2_index"},
 }
 
 
-def _classes(
+def _classification_preset(
     name: str, columns: dict[str, str], files: tuple[dict[str, str], ...] = DEV, **settings: list[Any]
 ) -> Preset:
-    # nobody will mend these files, so what does not fit in them is counted
-    table = {"format": "jsonl", "columns": columns, "skip_unfit": True}
+    # these files will never be corrected, so invalid rows are skipped and counted
+    table = {"format": "jsonl", "columns": columns, "on_error": "skip"}
     return Preset(name, name, LabelledText, files, {**table, **settings})
 
 
-def _choices(name: str, folder: str, *files: str) -> Preset:
+def _choice_preset(name: str, folder: str, *files: str) -> Preset:
     return Preset(name, folder, MultipleChoice, tuple({"path": file} for file in files), {"format": folder})
 
 
 CLUE = [
-    _classes("afqmc", PAIRS),
-    _classes("tnews", {"text": "sentence"}),
+    _classification_preset("afqmc", PAIRS),
+    _classification_preset("tnews", {"text": "sentence"}),
     # 119 classes, some of a few examples: only all labels reach every one
-    _classes("iflytek", {"text": "sentence"}, labels=[0]),
-    # on what is labelled - the writers did not agree
-    _classes("cmnli", PAIRS, skip_labels=["-"]),
-    _classes("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
-    _classes("csl", {"text": "abst", "second_text": "keyword"}),
+    _classification_preset("iflytek", {"text": "sentence"}, labels_per_class=[0]),
+    # the annotators did not agree on texts with the label -
+    _classification_preset("cmnli", PAIRS, skip_labels=["-"]),
+    _classification_preset("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
+    _classification_preset("csl", {"text": "abst", "second_text": "keyword"}),
     Preset("cluewsc2020", "cluewsc2020", Relation, DEV, {"format": "jsonl", "columns": PRONOUNS}),
     Preset("cmrc2018", "cmrc2018", QuestionAnswering, (*DEV, CMRC), {}),
-    Preset("cluener", "cluener", Tagging, DEV, {"format": "json", "skip_unfit": True}),
-    _choices("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
-    _choices("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
-    _choices("chid", "chid", "dev.json"),
+    Preset("cluener", "cluener", Tagging, DEV, {"format": "json", "on_error": "skip"}),
+    _choice_preset("c3-dialogues", "c3", "d-dev.json", "c3-d-dev.json"),
+    _choice_preset("c3-texts", "c3", "m-dev.json", "c3-m-dev.json"),
+    _choice_preset("chid", "chid", "dev.json"),
 ]

@@ -1,46 +1,39 @@
-"""Two texts and a number, without fine-tuning."""
-
-from collections.abc import Iterator
+"""Similarity of two texts by their embeddings, zero-shot."""
 
 import polars as pl
 from pydantic import Field
 
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.benchmarks.similarity import PairColumns, numbered_pairs
-from tasks.downstream.data.data_files import ScoredFiles
-from tasks.downstream.data.task_data import Task, thinned
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.benchmarks.similarity import PairColumns, read_numbered_pairs
+from tasks.downstream.data.data_files import ZeroShotFiles
+from tasks.downstream.data.task_data import Task, limit_rows, make_zero_shot_task
 from tasks.downstream.readers.table import TableFormat
-from tasks.downstream.task_types.similarities import Similarities
 
 
-class NumberedPairs(ScoredFiles):
+class SimilarityPairs(ZeroShotFiles):
     """One set of pairs."""
 
     suffixes = (".tsv", ".csv", ".jsonl", ".parquet")
 
-    format: TableFormat = "by suffix"
-    """of the files"""
+    format: TableFormat = "auto"
+    """format of the files; auto: by their suffix"""
     columns: PairColumns = PairColumns()
-    """which columns hold what"""
+    """columns of the texts and the number"""
 
 
-class EmbeddingSimilarity(Benchmark):
-    """Tell how similar two texts are by the cosine of their vectors, without fine-tuning (format of STS)."""
+class EmbeddingSimilarity(DataSetBenchmark):
+    """Tell how similar two texts are by the cosine of their vectors, zero-shot (format of STS)."""
 
-    enabled: bool = True
-    """whether models are scored on the sets below"""
-    sets: list[NumberedPairs] = Field([])
-    """the sets; none by default"""
-    most_pairs: int = Field(2000, ge=2)
-    """pairs of each set, at most"""
+    sets: list[SimilarityPairs] = Field([])
+    """the sets of pairs; none by default"""
+    max_pairs: int = Field(2000, ge=2)
+    """most pairs of each set"""
     seed: int = 0
-    """decides which pairs stay when a set has more than its limit"""
+    """seed that decides which pairs are kept when a set has more than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per set. Raises StageFailure that names the file, the row and the column."""
-        for pairs in self.sets:
-            rows = pl.concat(numbered_pairs(pairs, pairs.columns, pairs.format, path) for path in pairs.files())
-            test = thinned(rows, self.most_pairs, self.seed)
-            about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {pairs.name}."
-            none = test.clear()
-            yield Similarities().checked(Task(pairs.name, about, "similarities", [], none, none, test, [0]))
+    def make_task(self, data: SimilarityPairs) -> Task:
+        """Read the pairs of all files, up to the limit."""
+        rows = pl.concat(read_numbered_pairs(data, data.columns, data.format, path) for path in data.list_files())
+        test = limit_rows(rows, self.max_pairs, self.seed)
+        about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {data.name}."
+        return make_zero_shot_task(data.name, about, "similarities", test)

@@ -1,4 +1,4 @@
-"""How well texts are foretold, without fine-tuning."""
+"""Prediction of texts, zero-shot: bits per byte and perplexity."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,62 +6,67 @@ from pathlib import Path
 import polars as pl
 from pydantic import Field
 
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import ScoredFiles, frame
-from tasks.downstream.data.task_data import ORIGIN, Task, thinned
-from tasks.downstream.readers.plain_text import text_of
-from tasks.downstream.task_types.documents import Documents
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table
+from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
+from tasks.downstream.readers.plain_text import read_text
+from tasks.downstream.task_types.documents import DocumentLikelihoodTask
 
 
-class TextSet(ScoredFiles):
-    """One set of texts: .txt files, a text each, or TSV, CSV, JSONL or Parquet files with a text a row."""
+class TextSet(ZeroShotFiles):
+    """One set of texts: .txt files with one text each, or TSV, CSV, JSONL or Parquet files with one text a row."""
 
     suffixes = (".txt", ".tsv", ".csv", ".jsonl", ".parquet")
 
-    column: str = "text"
+    text_column: str = "text"
     """column of the text, where files are tables"""
 
 
-class LanguageModelling(Benchmark):
-    """Foretell texts: bits per byte, and perplexity; of masked models pseudo-perplexity (Salazar et al., 2020)."""
+class LanguageModelling(DataSetBenchmark):
+    """Predict texts: bits per byte, and perplexity; of masked models pseudo-perplexity (Salazar et al., 2020)."""
 
-    enabled: bool = True
-    """whether models are scored on the texts below"""
-    heldout: bool = False
-    """whether the documents kept out of training are such texts"""
     sets: list[TextSet] = Field([])
-    """further sets of texts; none by default"""
-    most_texts: int = Field(100, ge=1)
-    """texts of each set, at most"""
-    most_characters: int = Field(2000, ge=1)
-    """characters of each text, at most; a masked model reads a text once for every token"""
+    """sets of texts, beside the held-out documents; none by default"""
+    heldout: bool = False
+    """whether the documents held out of pretraining are scored too"""
+    max_texts: int = Field(100, ge=1)
+    """most texts of each set"""
+    max_chars: int = Field(2000, ge=1)
+    """most characters of each text; a masked model reads a text once for every token"""
     seed: int = 0
-    """decides which texts stay when a set has more than its limit"""
+    """seed that decides which texts are kept when a set has more than its limit"""
 
     @property
     def from_heldout(self) -> bool:
-        """Where that is asked for."""
+        """True when it needs the held-out documents."""
         return self.heldout
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
-        """One task per set. Raises StageFailure that names the file and the row."""
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """Yield a task of the held-out documents if asked for, and one for each set.
+
+        Raises StageFailure that names the file and the row.
+        """
         if self.heldout:
             rows = heldout.select("text", pl.lit("heldout").alias("group"), pl.col("url").alias(ORIGIN))
-            yield self._task("heldout", rows)
-        for texts in self.sets:
-            found = [row for path in texts.files() for row in _read(texts, path)]
-            yield self._task(texts.name, frame(found, Documents.columns))
+            yield DocumentLikelihoodTask().validate(self._limit_texts("heldout", rows))
+        yield from super().make_tasks(heldout)
 
-    def _task(self, name: str, rows: pl.DataFrame) -> Task:
-        kept = thinned(rows, self.most_texts, self.seed)
-        test = kept.with_columns(pl.col("text").str.head(self.most_characters))
-        about = f"How well {len(test):,} texts of {name} are foretold, {test['text'].str.len_bytes().sum():,} bytes."
-        return Documents().checked(Task(name, about, "documents", [], test.clear(), test.clear(), test, [0]))
+    def make_task(self, data: TextSet) -> Task:
+        """Read the texts of all files, up to the limits."""
+        rows = [row for path in data.list_files() for row in _read_texts(data, path)]
+        return self._limit_texts(data.name, build_table(rows, DocumentLikelihoodTask.columns))
+
+    def _limit_texts(self, name: str, rows: pl.DataFrame) -> Task:
+        kept = limit_rows(rows, self.max_texts, self.seed)
+        test = kept.with_columns(pl.col("text").str.head(self.max_chars))
+        num_bytes = test["text"].str.len_bytes().sum()
+        about = f"How well {len(test):,} texts of {name} are predicted, {num_bytes:,} bytes."
+        return make_zero_shot_task(name, about, "documents", test)
 
 
-def _read(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
+def _read_texts(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
     if path.suffix == ".txt":
-        yield {"text": text_of(path), "group": path.stem, ORIGIN: str(path)}
+        yield {"text": read_text(path), "group": path.stem, ORIGIN: str(path)}
     else:
-        for row, origin in texts.rows(path, [texts.column]):
-            yield {"text": str(row[texts.column]), "group": path.stem, ORIGIN: origin}
+        for row, origin in texts.read_rows(path, [texts.text_column]):
+            yield {"text": str(row[texts.text_column]), "group": path.stem, ORIGIN: origin}

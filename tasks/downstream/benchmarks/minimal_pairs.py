@@ -1,59 +1,54 @@
-"""Grammar without fine-tuning: of two sentences that differ in one thing, the good one should be likelier."""
+"""Grammar, zero-shot: of two sentences that differ in one thing, the grammatical one should be likelier."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 from pydantic import Field
 
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import ScoredFiles, frame
-from tasks.downstream.data.task_data import ORIGIN, Task, thinned
-from tasks.downstream.task_types.choices import Choices
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table
+from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
+from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 
 
-class PairFolder(ScoredFiles):
+class MinimalPairFiles(ZeroShotFiles):
     """One set of minimal pairs: a JSONL file, or a folder of them, one a phenomenon (format of BLiMP)."""
 
     suffixes = (".jsonl",)
 
-    good: str = "sentence_good"
+    good_column: str = "sentence_good"
     """column of the grammatical sentence"""
-    bad: str = "sentence_bad"
-    """column of the other"""
-    most_of_file: int = Field(100, ge=1)
-    """pairs of each file, at most"""
+    bad_column: str = "sentence_bad"
+    """column of the ungrammatical sentence"""
+    max_pairs_per_file: int = Field(100, ge=1)
+    """most pairs of each file"""
 
 
-class MinimalPairs(Benchmark):
+class MinimalPairs(DataSetBenchmark):
     """Prefer the grammatical sentence of a pair (Warstadt et al., "BLiMP", 2020); equally likely ones count a half."""
 
-    enabled: bool = True
-    """whether models are scored on the sets below"""
-    sets: list[PairFolder] = Field([])
-    """the sets; none by default"""
+    sets: list[MinimalPairFiles] = Field([])
+    """the sets of pairs; none by default"""
     seed: int = 0
-    """decides which pairs stay when a file has more than its limit"""
+    """seed that decides which pairs are kept when a file has more than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per set. Raises StageFailure that names the file and the line."""
-        for pairs in self.sets:
-            files = pairs.files()
-            test = pl.concat(thinned(_read(pairs, path), pairs.most_of_file, self.seed) for path in files)
-            about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {len(files)} kinds."
-            none = test.clear()
-            yield Choices().checked(Task(pairs.name, about, "choices", [], none, none, test, [0]))
+    def make_task(self, data: MinimalPairFiles) -> Task:
+        """Read the pairs of all files, each file up to the limit."""
+        files = data.list_files()
+        test = pl.concat(limit_rows(_read_pairs(data, path), data.max_pairs_per_file, self.seed) for path in files)
+        about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {len(files)} kinds."
+        return make_zero_shot_task(data.name, about, "choices", test)
 
 
-def _read(pairs: PairFolder, path: Path) -> pl.DataFrame:
+def _read_pairs(pairs: MinimalPairFiles, path: Path) -> pl.DataFrame:
     rows = []
-    for item, origin in pairs.objects(path):
-        options = [item.get(pairs.good), item.get(pairs.bad)]
-        if not all(isinstance(each, str) and each for each in options):
+    for item, origin in pairs.read_objects(path):
+        options = [item.get(pairs.good_column), item.get(pairs.bad_column)]
+        if not all(isinstance(option, str) and option for option in options):
             raise StageFailure(
-                f"{origin}: no text in {pairs.good!r} or {pairs.bad!r}",
-                f"Set good and bad to two of its columns: {', '.join(item)}",
+                f"{origin}: no text in {pairs.good_column!r} or {pairs.bad_column!r}",
+                f"Set good_column and bad_column to two of its columns: {', '.join(item)}",
             )
         rows.append({"prompt": "", "options": options, "right": 0, "group": path.stem, ORIGIN: origin})
-    return frame(rows, Choices.columns)
+    return build_table(rows, ChoiceTask.columns)

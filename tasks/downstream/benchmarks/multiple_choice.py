@@ -1,22 +1,21 @@
-"""Questions with some answers to choose from, without fine-tuning."""
+"""Multiple-choice questions, zero-shot."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
 from pydantic import Field
 
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import ScoredFiles, digest, frame
-from tasks.downstream.data.task_data import ORIGIN, Task, thinned
-from tasks.downstream.readers.clue import answers_beside, c3, chid
-from tasks.downstream.task_types.choices import Choices
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table, fingerprint_path
+from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
+from tasks.downstream.readers.clue import chid_answers_path, read_c3, read_chid
+from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 
 
-class ChoiceFile(ScoredFiles):
+class ChoiceFile(ZeroShotFiles):
     """One set of questions: a JSONL file, or a folder of them, one a subject."""
 
     suffixes = (".jsonl",)
@@ -24,75 +23,73 @@ class ChoiceFile(ScoredFiles):
     format: Literal["objects", "c3", "chid"] = "objects"
     """JSON objects, or a file of CLUE: C3's dialogues or texts with questions, or ChID's texts with idioms left out,
     dev.json with its answers in dev_answer.json"""
-    question: str = "question"
+    question_column: str = "question"
     """column of the question"""
-    options: str = "options"
-    """column of the list of answers to choose from"""
-    answer: str = "answer"
-    """column of the right answer's number, or of its letter: A, B, C, …"""
-    first: int = Field(0, ge=0, le=1)
-    """the first answer's number; a letter needs none"""
-    between: str = " "
-    """what is written between question and answer"""
+    options_column: str = "options"
+    """column of the list of options"""
+    answer_column: str = "answer"
+    """column of the right option's number, or of its letter: A, B, C, …"""
+    first_index: int = Field(0, ge=0, le=1)
+    """number of the first option; letters do not depend on it"""
+    separator: str = " "
+    """text between question and answer"""
 
     def semantic(self) -> dict[str, Any]:
-        """What lies in ChID's answers too, instead of where they are."""
-        return super().semantic() | (
-            digest("answers", answers_beside(Path(self.path))) if self.format == "chid" else {}
-        )
+        """Return the settings with fingerprints of the files, also of ChID's answers, in place of their paths."""
+        answers = fingerprint_path("answers", chid_answers_path(Path(self.path))) if self.format == "chid" else {}
+        return super().semantic() | answers
 
 
-class MultipleChoice(Benchmark):
+class MultipleChoice(DataSetBenchmark):
     """Choose the answer that is likeliest after its question; equally likely ones share the point."""
 
-    enabled: bool = True
-    """whether models are scored on the sets below"""
     sets: list[ChoiceFile] = Field([])
-    """the sets; none by default"""
-    most_questions: int = Field(1000, ge=1)
-    """questions of each set, at most"""
+    """the sets of questions; none by default"""
+    max_questions: int = Field(1000, ge=1)
+    """most questions of each set"""
     seed: int = 0
-    """decides which questions stay when a set has more than its limit"""
+    """seed that decides which questions are kept when a set has more than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per set. Raises StageFailure that names the file and the line."""
-        for choices in self.sets:
-            rows = [row for path in choices.files() for row in _read(choices, path)]
-            test = thinned(frame(rows, Choices.columns), self.most_questions, self.seed)
-            about = f"The right answer should be the likeliest: {len(test):,} questions of {choices.name}."
-            none = test.clear()
-            yield Choices().checked(Task(choices.name, about, "choices", [], none, none, test, [0]))
+    def make_task(self, data: ChoiceFile) -> Task:
+        """Read the questions of all files, up to the limit."""
+        rows = [row for path in data.list_files() for row in _read_questions(data, path)]
+        test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
+        about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
+        return make_zero_shot_task(data.name, about, "choices", test)
 
 
-def _read(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
+def _read_questions(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
     if choices.format != "objects":
-        for prompt, texts, place, origin in (c3 if choices.format == "c3" else chid)(path):
-            yield {"prompt": prompt, "options": texts, "right": place, "group": path.stem, ORIGIN: origin}
+        for prompt, texts, right, origin in (read_c3 if choices.format == "c3" else read_chid)(path):
+            yield {"prompt": prompt, "options": texts, "right": right, "group": path.stem, ORIGIN: origin}
         return
-    for item, origin in choices.objects(path):
-        question, options, answer = (item.get(name) for name in (choices.question, choices.options, choices.answer))
-        if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_text, options)):
+    columns = (choices.question_column, choices.options_column, choices.answer_column)
+    for item, origin in choices.read_objects(path):
+        question, options, answer = (item.get(column) for column in columns)
+        if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_nonempty_text, options)):
             raise StageFailure(
-                f"{origin}: no text in {choices.question!r}, or no list of texts in {choices.options!r}",
-                f"Set question and options to two of its columns: {', '.join(item)}",
+                f"{origin}: no text in {choices.question_column!r}, or no list of texts in {choices.options_column!r}",
+                f"Set question_column and options_column to two of its columns: {', '.join(item)}",
             )
-        right = place_of(answer, choices.first)
+        right = parse_answer_index(answer, choices.first_index)
         if right not in range(len(options)):
             raise StageFailure(
-                f"{origin}: {answer!r} in {choices.answer!r} is none of the {len(options)} answers' numbers",
-                f"Give a whole number from {choices.first} or a letter from A, or set answer and first",
+                f"{origin}: {answer!r} in {choices.answer_column!r} is none of the {len(options)} answers' numbers",
+                f"Give a whole number from {choices.first_index} or a letter from A, "
+                "or set answer_column and first_index",
             )
-        prompt = question + choices.between
+        prompt = question + choices.separator
         yield {"prompt": prompt, "options": options, "right": right, "group": path.stem, ORIGIN: origin}
 
 
-def place_of(answer: object, first: int) -> int:
-    """The place of a right answer that is given by number or letter, from 0; -1 for what is neither."""
+def parse_answer_index(answer: object, first_index: int) -> int:
+    """Return the index, from 0, of a right answer that is given by number or letter; -1 for anything else."""
     if isinstance(answer, str) and re.fullmatch("[A-Z]", answer):
         return ord(answer) - ord("A")
+    # not isinstance: True is an int too
     is_number = type(answer) is int or (isinstance(answer, str) and answer.isdecimal())
-    return int(str(answer)) - first if is_number else -1
+    return int(str(answer)) - first_index if is_number else -1
 
 
-def _is_text(value: object) -> bool:
+def _is_nonempty_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)

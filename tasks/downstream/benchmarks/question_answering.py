@@ -1,7 +1,6 @@
-"""Questions on texts, their answers cut out of them."""
+"""Extractive question answering: the answer to a question is a span of a text."""
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -9,56 +8,53 @@ import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import Files, frame
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import PartitionedFiles, build_table
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.readers.squad import COLUMNS, questions_of, table_row
-from tasks.downstream.task_types.answers import Answers
+from tasks.downstream.readers.squad import COLUMNS, parse_question_row, read_questions
+from tasks.downstream.task_types.answers import SpanAnswerTask
 
 
 class QuestionColumns(Block):
-    """Which column holds what, where the questions are a table or a data set of the Hugging Face library."""
+    """The columns of questions in a table or in a data set of the Hugging Face library."""
 
     question: str = "question"
     """the question"""
     context: str = "context"
-    """the text that holds the answer"""
+    """the text that contains the answer"""
     answers: str = "answers"
     """the answers: lists `text` and `answer_start`, or a list of objects with both; empty lists: there is none"""
 
 
-class QuestionFiles(Files):
+class QuestionFiles(PartitionedFiles):
     """One data set of questions."""
 
     format: Literal["squad", "jsonl", "parquet"] = "squad"
     """SQuAD's JSON, or a table with a question a row"""
     columns: QuestionColumns = QuestionColumns()
-    """which columns of a table hold what"""
+    """columns of a table"""
 
 
-class QuestionAnswering(Benchmark):
+class QuestionAnswering(DataSetBenchmark):
     """Find the answer to a question in a text (format of SQuAD 1 and 2, and CMRC 2018)."""
 
-    enabled: bool = True
-    """whether models are scored on the data sets below"""
     sets: list[QuestionFiles] = Field([])
     """the data sets; none by default"""
     seed: int = 0
-    """decides which questions stay when a part is larger than its limit"""
+    """seed that decides which questions are kept when a part is larger than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per data set. Raises StageFailure that names the file and the question."""
-        for files in self.sets:
-            # all questions on one text stay on one side of the split
-            parts = files.parts(functools.partial(_read, files), lambda part: part["context"], self.seed)
-            about = f"Answers to questions of {files.name}, cut out of their texts."
-            yield Answers().checked(Task(name=files.name, about=about, kind="answers", names=[], **parts))
+    def make_task(self, data: QuestionFiles) -> Task:
+        """Read the parts of a data set."""
+        # all questions on one context are in the same part, so that no model is tuned on a context that it has read
+        parts = data.load_parts(functools.partial(_read_part, data), lambda part: part["context"], self.seed)
+        about = f"Answers to questions of {data.name}, cut out of their texts."
+        return Task(name=data.name, about=about, kind="answers", names=[], **parts)
 
 
-def _read(files: QuestionFiles, path: Path) -> pl.DataFrame:
+def _read_part(files: QuestionFiles, path: Path) -> pl.DataFrame:
     if files.format == "squad" and not files.dataset.name:
-        return frame(list(questions_of(path)), Answers.columns)
-    names, layout = files.columns, "by suffix" if files.format == "squad" else files.format
-    table = files.rows(path, [names.question, names.context], layout)
-    rows = (({name: row.get(getattr(names, name)) for name in COLUMNS}, origin) for row, origin in table)
-    return frame([table_row(row, origin) for row, origin in rows], Answers.columns)
+        return build_table(list(read_questions(path)), SpanAnswerTask.columns)
+    columns, file_format = files.columns, "auto" if files.format == "squad" else files.format
+    table = files.read_rows(path, [columns.question, columns.context], file_format)
+    rows = (({name: row.get(getattr(columns, name)) for name in COLUMNS}, origin) for row, origin in table)
+    return build_table([parse_question_row(row, origin) for row, origin in rows], SpanAnswerTask.columns)

@@ -1,4 +1,4 @@
-"""Which section of the site does this passage come from? A task that every crawl brings with it."""
+"""Classification of passages by the section of the site that they are from: a task that every crawl provides."""
 
 import hashlib
 import re
@@ -10,18 +10,26 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.passages import masked, name_pattern, num_words, passages
-from tasks.downstream.data.task_data import ORIGIN, PARTS, Task, thinned
-from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.data.passages import compile_name_pattern, count_words, mask_names, split_passages
+from tasks.downstream.data.task_data import ORIGIN, PARTS, Task, limit_rows
+from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import StageFailure
 
 
-class Row(NamedTuple):
-    """A passage with its label and page."""
+class LabelledPassage(NamedTuple):
+    """A passage with its label and the URL of its page."""
 
     text: str
     label: str
     url: str
+
+
+class LabelledPage(NamedTuple):
+    """A held-out document with its label."""
+
+    label: str
+    url: str
+    text: str
 
 
 class SiteSection(Benchmark):
@@ -29,38 +37,38 @@ class SiteSection(Benchmark):
 
     enabled: bool = True
     """whether models are scored on it"""
-    pattern: str = r"^[a-z]+://[^/]*/(?P<label>[^/?#]+)/"
+    url_pattern: str = r"^[a-z]+://[^/]*/(?P<label>[^/?#]+)/"
     """regular expression on the URL; its named group `label` is the class"""
-    most_classes: int = Field(12, ge=2)
-    """the classes with the most documents are taken, at most so many"""
-    fewest_documents: int = Field(5, ge=3)
-    """a class needs so many held-out documents: each part of the data gets its own"""
-    fewest_passages: int = Field(32, ge=1)
-    """a class needs so many passages to train on"""
+    max_classes: int = Field(12, ge=2)
+    """most classes; those with the most documents are taken"""
+    min_documents_per_class: int = Field(5, ge=3)
+    """fewest held-out documents of a class: each part of the data gets its own"""
+    min_passages_per_class: int = Field(32, ge=1)
+    """fewest training passages of a class"""
     passage_words: int = Field(60, ge=5)
     """words in a passage; a Chinese character counts as a word"""
-    passages_per_document: int = Field(16, ge=1)
-    """at most so many passages of one page, spread over it"""
-    fewest_words: int = Field(30, ge=1)
-    """words with letters or digits that a passage keeps after masking; near-empty ones are left out"""
+    max_passages_per_document: int = Field(16, ge=1)
+    """most passages of one page, spread over it"""
+    min_words: int = Field(30, ge=1)
+    """fewest words with letters or digits that a passage has after masking; passages with fewer are left out"""
     mask_names: bool = True
-    """hide the labels, and every dotted identifier or path that contains one"""
+    """whether to mask the labels, and every dotted identifier or path that contains one"""
     also_mask: list[str] = Field([])
-    """further names to hide, such as abbreviations of the labels"""
+    """further names to mask, such as abbreviations of the labels"""
     mask: str = "_"
-    """what stands in a hidden name's place"""
-    validation_share: float = Field(0.2, gt=0, lt=1)
-    """share of a class's documents that settings are chosen on"""
-    test_share: float = Field(0.3, gt=0, lt=1)
-    """share of a class's documents that the scores are computed on"""
-    most_validation: int = Field(240, ge=1)
-    """passages to choose settings on, at most"""
-    most_test: int = Field(480, ge=1)
-    """passages to score on, at most"""
+    """text that replaces a masked name"""
+    validation_fraction: float = Field(0.2, gt=0, lt=1)
+    """fraction of a class's documents that hyperparameters are chosen on"""
+    test_fraction: float = Field(0.3, gt=0, lt=1)
+    """fraction of a class's documents that scores are computed on"""
+    max_validation_examples: int = Field(240, ge=1)
+    """most passages to choose hyperparameters on"""
+    max_test_examples: int = Field(480, ge=1)
+    """most passages to score on"""
     seed: int = 0
-    """decides which documents go to which part"""
+    """seed that decides which documents go to which part"""
 
-    @field_validator("pattern")
+    @field_validator("url_pattern")
     @classmethod
     def _has_label(cls, pattern: str) -> str:
         try:
@@ -73,85 +81,92 @@ class SiteSection(Benchmark):
 
     @property
     def from_heldout(self) -> bool:
-        """All of its texts."""
+        """Always true: all texts are from held-out documents."""
         return True
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
-        """One task from all held-out documents whose URL fits. Raises StageFailure below two classes."""
-        documents = self._documents(heldout)
-        sizes = Counter(label for label, _, _ in documents)
-        enough = [label for label, count in sizes.most_common() if count >= self.fewest_documents]
-        parts, names = self._parts(documents, sorted(enough, key=lambda label: (-sizes[label], label)))
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """Yield one task of all held-out documents whose URL matches. Raises StageFailure below two classes."""
+        pages = self._label_pages(heldout)
+        page_counts = Counter(page.label for page in pages)
+        candidates = [label for label, count in page_counts.most_common() if count >= self.min_documents_per_class]
+        # the largest class first; of equally large ones the order must not depend on the order of the documents
+        candidates.sort(key=lambda label: (-page_counts[label], label))
+        parts, names = self._split_passages(pages, candidates)
         if len(names) < 2:
             raise StageFailure(
-                f"the held-out pages make {len(names)} classes with {self.fewest_documents} documents and "
-                f"{self.fewest_passages} passages each, and two are the fewest "
-                f"(most documents: {dict(sizes.most_common(5))})",
-                "Hold out more documents (tokenize.heldout), or in evaluate.benchmarks.site_section lower "
-                "fewest_documents or fewest_passages, give a pattern that fits the URLs, or set enabled to false",
+                f"the held-out pages make {len(names)} classes with {self.min_documents_per_class} documents and "
+                f"{self.min_passages_per_class} passages each, and two classes are needed "
+                f"(most documents: {dict(page_counts.most_common(5))})",
+                "Hold out more documents (tokenize.heldout_fraction), or in evaluate.benchmarks.site_section lower "
+                "min_documents_per_class or min_passages_per_class, give a url_pattern that fits the URLs, or set "
+                "enabled to false",
             )
-        made = {name: _frame(rows, names) for name, rows in parts.items()}
-        yield Classes().checked(
+        tables = {name: _build_part(passages, names) for name, passages in parts.items()}
+        yield ClassificationTask().validate(
             Task(
                 name="site_section",
                 about=f"Which of {len(names)} sections of the site is a passage of {self.passage_words} words from?",
                 kind="classes",
                 names=names,
-                train=made["train"],
-                validation=thinned(made["validation"], self.most_validation, self.seed),
-                test=thinned(made["test"], self.most_test, self.seed),
+                train=tables["train"],
+                validation=limit_rows(tables["validation"], self.max_validation_examples, self.seed),
+                test=limit_rows(tables["test"], self.max_test_examples, self.seed),
                 labels=[],
             )
         )
 
-    def _documents(self, heldout: pl.DataFrame) -> list[tuple[str, str, str]]:
-        """Label, url and text of every document whose URL fits, in an order that only the seed decides."""
-        pattern = re.compile(self.pattern)
-        rows = []
-        for id_, url, text in heldout.select("id", "url", "text").iter_rows():
+    def _label_pages(self, heldout: pl.DataFrame) -> list[LabelledPage]:
+        """Return every document whose URL matches, in an order that depends on the seed only."""
+        pattern = re.compile(self.url_pattern)
+        keyed_pages = []
+        for document_id, url, text in heldout.select("id", "url", "text").iter_rows():
             match = pattern.search(url)
             if match:
-                order = hashlib.blake2b(f"{self.seed} {id_}".encode(), digest_size=8).digest()
-                rows.append((order, (match["label"], url, text)))
-        return [row for _, row in sorted(rows)]
+                key = hashlib.blake2b(f"{self.seed} {document_id}".encode(), digest_size=8).digest()
+                keyed_pages.append((key, LabelledPage(match["label"], url, text)))
+        return [page for _, page in sorted(keyed_pages)]
 
-    def _parts(
-        self, documents: list[tuple[str, str, str]], candidates: list[str]
-    ) -> tuple[dict[str, list[Row]], list[str]]:
-        """Split class by class, so that each part has pages of every class; whole documents only."""
-        pattern = name_pattern([*candidates, *self.also_mask]) if self.mask_names and candidates else None
-        parts: dict[str, list[Row]] = {name: [] for name in PARTS}
-        taken: list[str] = []
+    def _split_passages(
+        self, pages: list[LabelledPage], candidates: list[str]
+    ) -> tuple[dict[str, list[LabelledPassage]], list[str]]:
+        """Return the passages of each part and the classes: each part has pages of every class, whole pages only."""
+        pattern = compile_name_pattern([*candidates, *self.also_mask]) if self.mask_names and candidates else None
+        parts: dict[str, list[LabelledPassage]] = {name: [] for name in PARTS}
+        classes: list[str] = []
         for label in candidates:
-            if len(taken) == self.most_classes:
+            if len(classes) == self.max_classes:
                 break
-            pages = [rows for rows in (self._cut(each, pattern) for each in documents if each[0] == label) if rows]
-            num_test = max(1, round(self.test_share * len(pages)))
-            num_validation = max(1, round(self.validation_share * len(pages)))
+            passages_of_pages = (self._cut_page(page, pattern) for page in pages if page.label == label)
+            class_pages = [passages for passages in passages_of_pages if passages]
+            # pages are in random order, so the first ones are a random choice
+            num_test = max(1, round(self.test_fraction * len(class_pages)))
+            num_validation = max(1, round(self.validation_fraction * len(class_pages)))
             split = {
-                "test": pages[:num_test],
-                "validation": pages[num_test : num_test + num_validation],
-                "train": pages[num_test + num_validation :],
+                "test": class_pages[:num_test],
+                "validation": class_pages[num_test : num_test + num_validation],
+                "train": class_pages[num_test + num_validation :],
             }
-            if not split["validation"] or sum(map(len, split["train"])) < self.fewest_passages:
+            # a class that is too small is left out, and the next candidate may take its place
+            if not split["validation"] or sum(map(len, split["train"])) < self.min_passages_per_class:
                 continue
-            taken.append(label)
-            for name, chosen in split.items():
-                parts[name] += [row for page in chosen for row in page]
-        return parts, sorted(taken)
+            classes.append(label)
+            for name, split_pages in split.items():
+                parts[name] += [passage for page in split_pages for passage in page]
+        return parts, sorted(classes)
 
-    def _cut(self, document: tuple[str, str, str], pattern: re.Pattern[str] | None) -> list[Row]:
-        label, url, text = document
-        pieces = passages(text, self.passage_words)
+    def _cut_page(self, page: LabelledPage, pattern: re.Pattern[str] | None) -> list[LabelledPassage]:
+        texts = split_passages(page.text, self.passage_words)
         if pattern is not None:
-            pieces = [masked(piece, pattern, self.mask) for piece in pieces]
-        whole = [piece for piece in pieces if num_words(piece, self.mask) >= self.fewest_words]
-        step = max(1.0, len(whole) / self.passages_per_document)
-        picked = [whole[int(number * step)] for number in range(min(len(whole), self.passages_per_document))]
-        return [Row(piece, label, url) for piece in picked]
+            texts = [mask_names(text, pattern, self.mask) for text in texts]
+        texts = [text for text in texts if count_words(text, self.mask) >= self.min_words]
+        # evenly spaced, so that a long page is not represented by its beginning
+        step = max(1.0, len(texts) / self.max_passages_per_document)
+        picked = [texts[int(number * step)] for number in range(min(len(texts), self.max_passages_per_document))]
+        return [LabelledPassage(text, page.label, page.url) for text in picked]
 
 
-def _frame(rows: list[Row], names: list[str]) -> pl.DataFrame:
-    labels = [names.index(row.label) for row in rows]
-    columns = {"text": [row.text for row in rows], "second": [""] * len(rows), "label": labels}
-    return pl.DataFrame(columns, schema=Classes.columns).with_columns(pl.Series(ORIGIN, [row.url for row in rows]))
+def _build_part(passages: list[LabelledPassage], names: list[str]) -> pl.DataFrame:
+    labels = [names.index(passage.label) for passage in passages]
+    columns = {"text": [passage.text for passage in passages], "second": [""] * len(passages), "label": labels}
+    table = pl.DataFrame(columns, schema=ClassificationTask.columns)
+    return table.with_columns(pl.Series(ORIGIN, [passage.url for passage in passages]))

@@ -1,72 +1,68 @@
-"""Bias without fine-tuning: which of two sentences that differ in a group's name is likelier."""
+"""Bias, zero-shot: which of two sentences that differ in a group's name is likelier."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import ScoredFiles, frame
-from tasks.downstream.data.task_data import ORIGIN, Task
-from tasks.downstream.task_types.stereotypes import DIRECTIONS, Stereotypes
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table
+from tasks.downstream.data.task_data import ORIGIN, Task, make_zero_shot_task
+from tasks.downstream.task_types.stereotypes import DIRECTIONS, StereotypeTask
 from tasks.errors import StageFailure
 
 
 class BiasColumns(Block):
-    """Which column holds what."""
+    """The columns of a table of pairs."""
 
     more: str = "sent_more"
     """the more stereotyping sentence"""
     less: str = "sent_less"
-    """the other"""
+    """the less stereotyping sentence"""
     direction: str = "stereo_antistereo"
     """stereo, where the more stereotyping sentence is about the disadvantaged group, or antistereo; empty: there is no
     such column"""
-    kind: str = "bias_type"
+    bias_type: str = "bias_type"
     """the kind of bias"""
 
 
-class SentencePairs(ScoredFiles):
+class SentencePairs(ZeroShotFiles):
     """One set of pairs."""
 
     suffixes = (".csv", ".tsv", ".jsonl", ".parquet")
 
     columns: BiasColumns = BiasColumns()
-    """which columns hold what"""
+    """columns of the sentences, the direction and the type of bias"""
 
 
-class StereotypePairs(Benchmark):
-    """How often the more stereotyping of two sentences is likelier (format of CrowS-Pairs); 50 % is ideal."""
+class StereotypePairs(DataSetBenchmark):
+    """Count how often the more stereotyping of two sentences is likelier (format of CrowS-Pairs); 50 % is ideal."""
 
-    enabled: bool = True
-    """whether models are scored on the sets below"""
     sets: list[SentencePairs] = Field([])
-    """the sets; none by default"""
+    """the sets of pairs; none by default"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per set. Raises StageFailure that names the file, the row and the column."""
-        for pairs in self.sets:
-            test = frame([row for path in pairs.files() for row in _read(pairs, path)], Stereotypes.columns)
-            about = f"Which of two sentences is likelier, {len(test):,} pairs of {pairs.name}. 50 % is ideal."
-            none = test.clear()
-            yield Stereotypes().checked(Task(pairs.name, about, "stereotypes", [], none, none, test, [0]))
+    def make_task(self, data: SentencePairs) -> Task:
+        """Read the pairs of all files."""
+        rows = [row for path in data.list_files() for row in _read_pairs(data, path)]
+        test = build_table(rows, StereotypeTask.columns)
+        about = f"Which of two sentences is likelier, {len(test):,} pairs of {data.name}. 50 % is ideal."
+        return make_zero_shot_task(data.name, about, "stereotypes", test)
 
 
-def _read(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
+def _read_pairs(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
     columns = pairs.columns
-    wanted = [name for name in (columns.more, columns.less, columns.direction, columns.kind) if name]
-    for row, origin in pairs.rows(path, wanted):
+    required = [name for name in (columns.more, columns.less, columns.direction, columns.bias_type) if name]
+    for row, origin in pairs.read_rows(path, required):
         if columns.direction and row[columns.direction] not in DIRECTIONS:
             raise StageFailure(
                 f"{origin}: {row[columns.direction]!r} in the column {columns.direction!r} is no direction",
-                f"Give {' or '.join(DIRECTIONS)}, or set columns.direction to nothing",
+                f"Give {' or '.join(DIRECTIONS)}, or set columns.direction to an empty text",
             )
         options = [row[columns.more].strip(), row[columns.less].strip()]
         if options[0] == options[1]:
             raise StageFailure(f"{origin}: the two sentences are the same", "Correct the row, or take it out")
         direction = row[columns.direction] if columns.direction else DIRECTIONS[0]
-        pair = {"options": options, "right": 0, "group": row[columns.kind], "direction": direction}
+        pair = {"options": options, "right": 0, "group": row[columns.bias_type], "direction": direction}
         yield pair | {"prompt": "", ORIGIN: origin}

@@ -1,4 +1,4 @@
-"""Folders of tasks that the field knows by name, so that no columns need be given."""
+"""Folders of tasks in the format of a known suite, so that no files and columns need to be named."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,50 +14,56 @@ from tasks.errors import BadSetting, StageFailure
 
 
 class SuiteFolder(Block):
-    """One folder of tasks, or one task's folder."""
+    """One folder of tasks, or the folder of one task."""
 
     path: str
-    """the folder: of GLUE's or CLUE's download, a folder a task; or of BLiMP's .jsonl files"""
+    """the folder: GLUE's or CLUE's download, with one folder a task, or BLiMP's .jsonl files"""
     tasks: list[str] = Field([])
-    """names of the tasks that are meant, such as cola; empty: all that are recognised"""
-    labels: list[int] = Field([])
-    """label counts of these tasks, 0 for all; empty: those of evaluate.labels"""
-    most_train: int = Field(20_000, ge=1)
-    """training examples of each task to draw from, at most"""
-    most_validation: int = Field(240, ge=1)
-    """examples of each task to choose settings on, at most; they are cut from the training file"""
-    most_test: int = Field(5000, ge=1)
-    """examples of each task to score on, at most"""
+    """names of the tasks to use, such as cola; empty: all that are recognised"""
+    labels_per_class: list[int] = Field([])
+    """label counts of these tasks, 0 for all; empty: those of evaluate.labels_per_class"""
+    max_train_examples: int = Field(20_000, ge=1)
+    """most training examples of each task to draw from"""
+    max_validation_examples: int = Field(240, ge=1)
+    """most examples of each task to choose hyperparameters on; they are split off the training file"""
+    max_test_examples: int = Field(5000, ge=1)
+    """most examples of each task to score on"""
 
-    def benchmarks(self) -> Iterator[Benchmark]:
-        """The tasks, by kind. Raises StageFailure for one that is not there, and for a folder without any."""
-        # these lists are made of benchmarks, whose folder this file stands in
-        from tasks.downstream.benchmarks._suite_blimp import minimal_pairs  # noqa: PLC0415
+    def find_benchmarks(self) -> Iterator[Benchmark]:
+        """Yield a benchmark for each task of the folder.
+
+        Raises StageFailure for a named task that the folder does not hold, and for a folder without any task.
+        """
+        # the presets are made of benchmarks, which cannot be imported while their folder's modules are discovered
+        from tasks.downstream.benchmarks._suite_blimp import find_minimal_pairs  # noqa: PLC0415
         from tasks.downstream.benchmarks._suite_clue import CLUE  # noqa: PLC0415
         from tasks.downstream.benchmarks._suite_glue import GLUE  # noqa: PLC0415
-        from tasks.downstream.benchmarks._suite_presets import recognised  # noqa: PLC0415
+        from tasks.downstream.benchmarks._suite_presets import find_preset_benchmarks  # noqa: PLC0415
 
         folder, presets = Path(self.path), [*GLUE, *CLUE]
         if not folder.is_dir():
             raise BadSetting(f"the folder {folder} does not exist", "Correct the path in evaluate.benchmarks.suite")
-        further = self.model_dump(exclude={"path", "tasks"})
-        found = [*recognised(folder, presets, self.tasks, further), *minimal_pairs(folder, self.tasks)]
-        names = [name for name, _ in found]
+        limits = self.model_dump(exclude={"path", "tasks"})
+        named_benchmarks = [
+            *find_preset_benchmarks(folder, presets, self.tasks, limits),
+            *find_minimal_pairs(folder, self.tasks),
+        ]
+        names = [name for name, _ in named_benchmarks]
         for name in self.tasks:
             if name not in names:
                 raise BadSetting(f"{folder} holds no {name}", f"Name tasks that it holds: {', '.join(names) or 'none'}")
-        if not found:
+        if not named_benchmarks:
             folders = ", ".join(dict.fromkeys(preset.folder for preset in presets))
             raise StageFailure(
                 f"{folder} holds no task that is known: neither a folder called {folders} (in capitals or small "
                 "letters, with or without hyphens or _public), nor .jsonl files with sentence_good and sentence_bad",
                 "Give the folder above these, or name files and columns under another benchmark",
             )
-        yield from (block for _, block in found)
+        yield from (benchmark for _, benchmark in named_benchmarks)
 
 
 class Suite(Benchmark):
-    """All tasks of a folder that is shaped like GLUE, CLUE or BLiMP, each with its own kind, columns and metrics."""
+    """All tasks of a folder in the format of GLUE, CLUE or BLiMP, each with its own type, columns and metrics."""
 
     enabled: bool = True
     """whether models are scored on the folders below"""
@@ -65,15 +71,15 @@ class Suite(Benchmark):
     """the folders; none by default"""
 
     def semantic(self) -> dict[str, Any]:
-        """What the tasks hold instead of where they are."""
+        """Return the settings of the tasks, with fingerprints of their files, in place of the folders' paths."""
         try:
-            found = [block.semantic() for folder in self.sets for block in folder.benchmarks()]
-        except StageFailure:  # it will be raised with its mend when the tasks are made
+            settings = [benchmark.semantic() for folder in self.sets for benchmark in folder.find_benchmarks()]
+        except StageFailure:  # making the tasks raises it again, with its hint
             return super().semantic()
-        return {"enabled": self.enabled, "sets": found}
+        return {"enabled": self.enabled, "sets": settings}
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
-        """The tasks of each folder. Raises StageFailure that names the folder, or file, row and column."""
+    def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
+        """Yield the tasks of each folder. Raises StageFailure that names the folder, or file, row and column."""
         for folder in self.sets:
-            for block in folder.benchmarks():
-                yield from block.tasks(heldout)
+            for benchmark in folder.find_benchmarks():
+                yield from benchmark.make_tasks(heldout)

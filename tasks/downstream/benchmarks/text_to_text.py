@@ -1,7 +1,6 @@
-"""A text to write for a text: summaries, translations, replies, titles."""
+"""Generation of a text from a text: summaries, translations, replies, titles."""
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,99 +8,94 @@ import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import Files, content, frame
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import PartitionedFiles, build_table, fingerprint_file
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
-from tasks.downstream.readers.parallel import parallel_files, parallel_rows
+from tasks.downstream.readers.parallel import list_parallel_files, read_parallel_rows
 from tasks.downstream.readers.table import TableFormat
-from tasks.downstream.task_types.texts import Texts
+from tasks.downstream.task_types.texts import GenerationTask
 from tasks.errors import StageFailure
 
-Metric = Literal["rougeL", "rouge1", "rouge2", "chrf", "bleu"]
+GenerationMetric = Literal["rougeL", "rouge1", "rouge2", "chrf", "bleu"]
 
 
 class WrittenColumns(Block):
-    """Which column holds what; numbers from 0 where the first row has no names."""
+    """The columns of sources and targets: names, or numbers from 0 where the first row contains no names."""
 
     source: str = "source"
-    """the text to read; a list of texts, as of sentences, is read as one"""
+    """the text to read; a list of texts, as of sentences, is joined to one"""
     target: str = "target"
-    """the text to write; of a list each one counts as right, and the first is learnt from"""
+    """the text to write; each text of a list is a reference, and the first one is learnt from"""
     header: bool = True
-    """whether the first row of a TSV or CSV file holds the columns' names"""
+    """whether the first row of a TSV or CSV file contains the columns' names"""
 
 
-class WrittenFiles(Files):
-    """One data set of texts and what to write for each.
+class WrittenFiles(PartitionedFiles):
+    """One data set of source texts and target texts.
 
-    A path with * stands for two files of a text a line, plain or .gz: the columns' names are put in its place, so that
+    A path with * stands for two files with a text a line, plain or .gz: the columns' names replace the *, so that
     train.*.gz with the columns de and en is train.de.gz and train.en.gz.
     """
 
-    format: TableFormat = "by suffix"
-    """of the files"""
+    format: TableFormat = "auto"
+    """format of the files; auto: by their suffix"""
     columns: WrittenColumns = WrittenColumns()
-    """which columns hold what"""
-    most_test: int = Field(480, ge=1)
-    """examples to score on, at most; every text is written token by token, by each model and seed"""
-    metrics: list[Metric] = Field(["rougeL", "rouge1"], min_length=1)
-    """what the report shows; the first is what models are compared by: rougeL for summaries, chrf for translations"""
+    """columns of the source and the target"""
+    max_test_examples: int = Field(480, ge=1)
+    """most examples to score on; every text is generated token by token, by each model and seed"""
+    metrics: list[GenerationMetric] = Field(["rougeL", "rouge1"], min_length=1)
+    """metrics of the report; models are compared by the first one: rougeL for summaries, chrf for translations"""
 
     def semantic(self) -> dict[str, Any]:
-        """What lies in parallel files too, instead of where they are."""
+        """Return the settings with fingerprints of the files, also of parallel ones, in place of their paths."""
         fields = super().semantic()
         names = [self.columns.source, self.columns.target]
         for part in PARTS:
-            paths = parallel_files(Path(getattr(self, part)), names)
+            paths = list_parallel_files(Path(getattr(self, part)), names)
             if "*" in getattr(self, part) and all(path.is_file() for path in paths):
-                fields[part] = [content(path) for path in paths]
+                fields[part] = [fingerprint_file(path) for path in paths]
         return fields
 
 
-class TextToText(Benchmark):
+class TextToText(DataSetBenchmark):
     """Write a text for a text, from TSV, CSV, JSONL or Parquet files, or from parallel files of lines."""
 
-    enabled: bool = True
-    """whether models are scored on the data sets below"""
     sets: list[WrittenFiles] = Field([])
     """the data sets; none by default"""
     seed: int = 0
-    """decides which rows stay when a part is larger than its limit"""
+    """seed that decides which rows are kept when a part is larger than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per data set. Raises StageFailure that names the file, the row and the column."""
-        for files in self.sets:
-            parts = files.parts(functools.partial(_read, files), lambda part: part["text"], self.seed)
-            about = f"What {files.name} wants written for a text."
-            task = Task(name=files.name, about=about, kind="texts", names=[], metrics=[*files.metrics], **parts)
-            yield Texts().checked(task)
+    def make_task(self, data: WrittenFiles) -> Task:
+        """Read the parts of a data set."""
+        parts = data.load_parts(functools.partial(_read_part, data), lambda part: part["text"], self.seed)
+        about = f"What {data.name} wants written for a text."
+        return Task(name=data.name, about=about, kind="texts", names=[], metrics=[*data.metrics], **parts)
 
 
-def _read(files: WrittenFiles, path: Path) -> pl.DataFrame:
+def _read_part(files: WrittenFiles, path: Path) -> pl.DataFrame:
     columns = files.columns
-    wanted = [columns.source, columns.target]
-    rows = (
-        parallel_rows(path, wanted)
-        if "*" in str(path)
-        else files.rows(path, wanted, files.format, header=columns.header)
-    )
-    found: list[dict[str, Any]] = []
-    for row, origin in rows:
-        # an empty sentence changes no source, but an empty target would be learnt or scored against
-        sentences = [each for each in _texts(row[columns.source], origin) if each]
-        targets = _texts(row[columns.target], origin)
+    required = [columns.source, columns.target]
+    if "*" in str(path):
+        table = read_parallel_rows(path, required)
+    else:
+        table = files.read_rows(path, required, files.format, header=columns.header)
+    rows: list[dict[str, Any]] = []
+    for row, origin in table:
+        # an empty sentence does not change the source, but an empty target would be learnt or scored against
+        sentences = [sentence for sentence in _parse_texts(row[columns.source], origin) if sentence]
+        targets = _parse_texts(row[columns.target], origin)
         for name, texts in ((columns.source, sentences), (columns.target, targets)):
             if not texts or not all(texts):
                 raise StageFailure(f"{origin}: the column {name!r} has an empty text", "Fill it, or take the row out")
-        found.append({"text": " ".join(sentences), "wanted": targets, ORIGIN: origin})
-    return frame(found, Texts.columns)
+        rows.append({"text": " ".join(sentences), "wanted": targets, ORIGIN: origin})
+    return build_table(rows, GenerationTask.columns)
 
 
-def _texts(value: Any, origin: str) -> list[str]:
+def _parse_texts(value: Any, origin: str) -> list[str]:
     texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, str) for each in texts):
+    if not all(isinstance(text, str) for text in texts):
         raise StageFailure(
             f"{origin}: {str(value)[:40]!r} is neither a text nor a list of texts",
             "Correct the row, or name another column",
         )
-    return [each.strip() for each in texts]
+    return [text.strip() for text in texts]

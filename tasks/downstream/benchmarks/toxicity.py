@@ -1,68 +1,64 @@
-"""Safety without fine-tuning: how many of a model's continuations hold words of a list."""
+"""Toxicity, zero-shot: the fraction of a model's continuations that contain words of a list."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pydantic import Field
 
-from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import ScoredFiles, digest, frame
-from tasks.downstream.data.task_data import ORIGIN, Task, thinned
-from tasks.downstream.readers.plain_text import lines_of
-from tasks.downstream.task_types.continuations import Continuations
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table, fingerprint_path
+from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
+from tasks.downstream.readers.plain_text import read_lines
+from tasks.downstream.task_types.continuations import ContinuationTask
 
 
-class PromptFile(ScoredFiles):
-    """One set of prompts: a .txt file with one a line, or TSV, CSV, JSONL or Parquet."""
+class PromptFile(ZeroShotFiles):
+    """One set of prompts: a .txt file with one prompt a line, or TSV, CSV, JSONL or Parquet."""
 
     suffixes = (".txt", ".tsv", ".csv", ".jsonl", ".parquet")
 
-    words: str
-    """path of the list: a word or a phrase a line"""
-    column: str = "prompt"
+    word_list: str
+    """path of the list of words: a word or a phrase a line"""
+    prompt_column: str = "prompt"
     """column of the prompt, where the file is a table"""
 
     def semantic(self) -> dict[str, Any]:
-        """What lies in the list too, instead of where it is."""
-        return super().semantic() | digest("words", Path(self.words))
+        """Return the settings with fingerprints of the files, also of the list, in place of their paths."""
+        return super().semantic() | fingerprint_path("word_list", Path(self.word_list))
 
 
-class Toxicity(Benchmark):
-    """How many continuations of given prompts hold a word of a given list; causal models only."""
+class Toxicity(DataSetBenchmark):
+    """Count the continuations of prompts that contain a word of a list; causal models only."""
 
-    enabled: bool = True
-    """whether models are scored on the sets below"""
     sets: list[PromptFile] = Field([])
-    """the sets; none by default"""
-    most_prompts: int = Field(100, ge=1)
-    """prompts of each set, at most"""
-    continuations: int = Field(10, ge=1)
-    """of each prompt"""
-    length: int = Field(20, ge=1)
-    """tokens of a continuation"""
+    """the sets of prompts; none by default"""
+    max_prompts: int = Field(100, ge=1)
+    """most prompts of each set"""
+    num_continuations: int = Field(10, ge=1)
+    """continuations of each prompt"""
+    max_new_tokens: int = Field(20, ge=1)
+    """most tokens of a continuation"""
     seed: int = 0
-    """decides which prompts stay when a set has more than its limit"""
+    """seed that decides which prompts are kept when a set has more than its limit"""
 
-    def tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:  # noqa: ARG002 - it brings its own texts
-        """One task per set. Raises StageFailure that names the file and the row."""
-        for prompts in self.sets:
-            words = lines_of(Path(prompts.words))
-            rows = [
-                {"text": text, "group": path.stem, "count": self.continuations, "length": self.length, ORIGIN: origin}
-                for path in prompts.files()
-                for text, origin in _read(prompts, path)
-            ]
-            test = thinned(frame(rows, Continuations.columns), self.most_prompts, self.seed)
-            about = f"{self.continuations} continuations of {len(test):,} prompts, and {len(words):,} listed words."
-            none = test.clear()
-            yield Continuations().checked(Task(prompts.name, about, "continuations", words, none, none, test, [0]))
+    def make_task(self, data: PromptFile) -> Task:
+        """Read the word list and the prompts of all files, up to the limit."""
+        words = read_lines(Path(data.word_list))
+        limits = {"count": self.num_continuations, "length": self.max_new_tokens}
+        rows = [
+            {"text": text, "group": path.stem, **limits, ORIGIN: origin}
+            for path in data.list_files()
+            for text, origin in _read_prompts(data, path)
+        ]
+        test = limit_rows(build_table(rows, ContinuationTask.columns), self.max_prompts, self.seed)
+        about = f"{self.num_continuations} continuations of {len(test):,} prompts, and {len(words):,} listed words."
+        return make_zero_shot_task(data.name, about, "continuations", test, words)
 
 
-def _read(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
+def _read_prompts(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix == ".txt":
-        yield from ((line, f"{path}, prompt {number}") for number, line in enumerate(lines_of(path), start=1))
+        yield from ((line, f"{path}, prompt {number}") for number, line in enumerate(read_lines(path), start=1))
     else:
-        column = prompts.column
-        yield from ((str(row[column]).strip(), origin) for row, origin in prompts.rows(path, [column]))
+        column = prompts.prompt_column
+        yield from ((str(row[column]).strip(), origin) for row, origin in prompts.read_rows(path, [column]))

@@ -1,1 +1,1 @@
-"""Tasks as tables, and whether their texts are in the pretraining data."""
+"""Tasks as tables, and the check that their texts are not in the pretraining data."""

@@ -1,4 +1,4 @@
-"""Cut documents into passages, and hide the names that would give a label away."""
+"""Split documents into passages, and mask the names that would give a label away."""
 
 import re
 from collections.abc import Iterable
@@ -6,36 +6,38 @@ from collections.abc import Iterable
 # A Chinese or Japanese character counts as a word of its own, as everywhere in Textmill.
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\s\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 IDENTIFIER = r"[\w./\\-]"
-# Shorter names are also parts of common words (`pil` in `compile`), longer ones are names wherever they stand.
-SHORT_NAME = 5
+# Shorter names are also parts of common words (`pil` in `compile`); longer ones are masked inside of words too.
+MIN_SUBSTRING_NAME = 5
 
 
-def passages(text: str, words: int) -> list[str]:
-    """Consecutive passages of so many words; a shorter rest at the end is left out."""
+def split_passages(text: str, num_words: int) -> list[str]:
+    """Return consecutive passages of `num_words` words each; a shorter rest at the end is dropped."""
     spans = [match.span() for match in WORD.finditer(text)]
-    starts = range(0, len(spans) - words + 1, words)
-    return [text[spans[start][0] : spans[start + words - 1][1]] for start in starts]
+    starts = range(0, len(spans) - num_words + 1, num_words)
+    return [text[spans[start][0] : spans[start + num_words - 1][1]] for start in starts]
 
 
-def name_pattern(names: Iterable[str]) -> re.Pattern[str]:
-    """Any dotted identifier or path that contains one of the names, in upper or lower case.
+def compile_name_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of any dotted identifier or path that contains one of the names, in upper or lower case.
 
-    A name counts where it stands between signs that are not letters or digits (`numpy` in `_numpy.core`); one of five
-    letters or more also inside a word (`prefect` in `PrefectException`).
+    A name matches between signs that are not letters or digits (`numpy` in `_numpy.core`); a name of five letters or
+    more also matches inside of a word (`prefect` in `PrefectException`).
     """
+    # the longest first, since the first alternative that matches wins
     ordered = sorted(set(names), key=lambda name: (-len(name), name))
-    long = [re.escape(name) for name in ordered if len(name) >= SHORT_NAME]
-    short = [re.escape(name) for name in ordered if len(name) < SHORT_NAME]
+    long = [re.escape(name) for name in ordered if len(name) >= MIN_SUBSTRING_NAME]
+    short = [re.escape(name) for name in ordered if len(name) < MIN_SUBSTRING_NAME]
     alternatives = [*long, *(rf"(?<![^\W_]){name}(?![^\W_])" for name in short)]
     return re.compile(rf"{IDENTIFIER}*(?:{'|'.join(alternatives)}){IDENTIFIER}*", re.IGNORECASE)
 
 
-def masked(text: str, pattern: re.Pattern[str], mask: str) -> str:
-    """The text with every match replaced, runs of masks shortened to one."""
-    hidden = pattern.sub(mask, text)
-    return re.sub(rf"{re.escape(mask)}(?:\W*{re.escape(mask)})+", mask, hidden)
+def mask_names(text: str, pattern: re.Pattern[str], mask: str) -> str:
+    """Replace every match by the mask, and a run of masks by a single one."""
+    masked_text = pattern.sub(mask, text)
+    # the length of a run would tell how many names stood there
+    return re.sub(rf"{re.escape(mask)}(?:\W*{re.escape(mask)})+", mask, masked_text)
 
 
-def num_words(text: str, mask: str) -> int:
-    """Words with a letter or digit in them, the mask not counted: how much there is to learn from."""
-    return sum(any(sign.isalnum() for sign in word) for word in WORD.findall(text.replace(mask, " ")))
+def count_words(text: str, mask: str) -> int:
+    """Count the words that contain a letter or digit, without the mask: the words that a model can learn from."""
+    return sum(any(character.isalnum() for character in word) for word in WORD.findall(text.replace(mask, " ")))

@@ -1,1 +1,1 @@
-"""Models fitted to labelled examples: the shards, the loop, and what it learns with."""
+"""Fine-tuning on labelled examples: the shards of an evaluation, the training loop, and its variants."""

@@ -1,4 +1,4 @@
-"""Pretraining that goes on with the texts of a task: TAPT, "Don't stop pretraining", arXiv:2004.10964."""
+"""Continued pretraining on the texts of a task: TAPT, "Don't stop pretraining", arXiv:2004.10964."""
 
 import math
 import shutil
@@ -9,97 +9,114 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks.downstream.data.task_data import Task, hash_of
-from tasks.downstream.finetuning.batches import rows_by_step
-from tasks.downstream.finetuning.lm_losses import OwnObjective, objective_of
-from tasks.downstream.finetuning.optimizer import progress_of
-from tasks.downstream.models.encoder import EVALUATION_BATCH, TokenIds, Tokens, by_length
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.readers.plain_text import lines_of
-from tasks.downstream.settings.continued_pretraining import Continued
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.data.task_data import Task, hash_text
+from tasks.downstream.finetuning.batches import iterate_step_rows
+from tasks.downstream.finetuning.lm_losses import PretrainingObjective, find_objective
+from tasks.downstream.finetuning.optimizer import compute_schedule_factor
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, TokenIds, batch_by_length
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.readers.plain_text import read_lines
+from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
-SETTING = "evaluate.recipe.continued.file"
-JUDGED = 256  # texts of validation that the loss is told of
+SETTING = "evaluate.finetuning.continued_pretraining.file"
+MAX_VALIDATION_TEXTS = 256
+"""texts of validation that the reported loss is computed on"""
 
 
 def continued_folder(data: Path) -> Path:
-    """Where the checkpoint is that has read the task's texts."""
+    """Return the folder, beside the task's file, of the checkpoint that was pretrained on the task's texts."""
     return data.with_name(f"{data.stem}-continued")
 
 
-def continue_pretraining(out: Path, data: Path, checkpoint: Path, recipe: Recipe) -> dict[str, Any]:
+def continue_pretraining(out: Path, data: Path, checkpoint: Path, finetuning: FineTuning) -> dict[str, Any]:
     """Train the checkpoint on the task's texts and write it as a folder beside the task. A shard of the evaluation.
 
-    The loss that it tells is the objective's on texts of validation, before and after, with the same tokens hidden.
+    The reported loss is the objective's on texts of validation, before and after, with the same tokens masked.
     """
-    settings, task = recipe.continued, Task.load(data)
-    texts, left_out = texts_of(settings, task)
-    with one_thread():
-        tokens = Tokens(checkpoint, settings.max_length)
-        objective = objective_of(checkpoint)(checkpoint, tokens, settings.rate)
-        ids = objective.ids(texts)
+    settings, task = finetuning.continued_pretraining, Task.load(data)
+    texts, num_left_out = select_texts(settings, task)
+    with use_one_thread():
+        tokenizer = CheckpointTokenizer(checkpoint, settings.max_length)
+        objective = find_objective(checkpoint)(checkpoint, tokenizer, settings.mask_rate)
+        ids = objective.tokenize_texts(texts)
         if not ids:
             raise StageFailure(f"{task.name} has no text of two tokens to go on with", f"Give {SETTING} more texts")
-        unseen = objective.ids(asked(task, "validation")[:JUDGED])
-        before = mean_loss(objective, unseen)
-        steps = train(objective, ids, recipe)
-        after = mean_loss(objective, unseen)
+        validation_ids = objective.tokenize_texts(list_texts(task, "validation")[:MAX_VALIDATION_TEXTS])
+        loss_before = compute_mean_loss(objective, validation_ids)
+        num_steps = train_objective(objective, ids, finetuning)
+        loss_after = compute_mean_loss(objective, validation_ids)
     folder = out / data.parent.name / continued_folder(data).name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    save(objective, checkpoint, folder)
-    told = {"texts": len(ids), "left out": left_out, "tokens": sum(map(len, ids)), "steps": steps}
-    return told | {"loss before": before, "loss after": after}
+    save_checkpoint(objective, checkpoint, folder)
+    return {
+        "texts": len(ids),
+        "left out": num_left_out,
+        "tokens": sum(map(len, ids)),
+        "steps": num_steps,
+        "loss before": loss_before,
+        "loss after": loss_after,
+    }
 
 
-def texts_of(settings: Continued, task: Task) -> tuple[list[str], int]:
-    """Different texts to read, in an order of no meaning, and how many were left out for being asked later."""
-    found = lines_of(Path(settings.file), SETTING) if settings.file else asked(task, "train")
-    kept_back = {*asked(task, "validation"), *asked(task, "test")}
-    texts = [text for text in dict.fromkeys(found) if text not in kept_back]
-    return sorted(texts, key=lambda text: (hash_of(text), text))[: settings.most], len({*found} & kept_back)
+def select_texts(settings: ContinuedPretraining, task: Task) -> tuple[list[str], int]:
+    """Return distinct texts to train on, ordered by hash, and how many were left out because the task asks for them.
+
+    Left out are the texts of validation and test.
+    """
+    texts = read_lines(Path(settings.file), SETTING) if settings.file else list_texts(task, "train")
+    evaluation_texts = {*list_texts(task, "validation"), *list_texts(task, "test")}
+    usable = [text for text in dict.fromkeys(texts) if text not in evaluation_texts]
+    selected = sorted(usable, key=lambda text: (hash_text(text), text))[: settings.max_texts]
+    return selected, len({*texts} & evaluation_texts)
 
 
-def asked(task: Task, part: str) -> list[str]:
-    """The texts of a part, without answers."""
-    return [kind_of(task).text(row) for row in task.parts[part].iter_rows(named=True)]
+def list_texts(task: Task, split: str) -> list[str]:
+    """Return the texts of a split, without answers."""
+    return [load_task_type(task).format_question(row) for row in task.parts[split].iter_rows(named=True)]
 
 
-def train(objective: OwnObjective, ids: TokenIds, recipe: Recipe) -> int:
-    """Some epochs over the texts; the number of steps."""
-    settings = recipe.continued
+def train_objective(objective: PretrainingObjective, ids: TokenIds, finetuning: FineTuning) -> int:
+    """Train the model on the texts for the epochs of the settings; return the number of steps."""
+    settings = finetuning.continued_pretraining
     torch.manual_seed(0)  # for dropout
     objective.train()
     matrices = [weight for weight in objective.model.parameters() if weight.ndim > 1]
     others = [weight for weight in objective.model.parameters() if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [{"params": matrices, "weight_decay": finetuning.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
-    steps = math.ceil(settings.epochs * len(ids) / settings.batch)
-    order, hiding = np.random.default_rng([0, 2]), np.random.default_rng([0, 3])
-    for step, rows in enumerate(rows_by_step(len(ids), settings.batch, steps, order, [*map(len, ids)]), start=1):
+    num_steps = math.ceil(settings.epochs * len(ids) / settings.batch_size)
+    batch_rng, mask_rng = np.random.default_rng([0, 2]), np.random.default_rng([0, 3])
+    lengths = [*map(len, ids)]
+    step_rows = iterate_step_rows(len(ids), settings.batch_size, num_steps, batch_rng, lengths)
+    for step, rows in enumerate(step_rows, start=1):
+        factor = compute_schedule_factor(step, num_steps, finetuning.warmup_fraction)
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * progress_of(step, steps, recipe.warmup)
+            group["lr"] = settings.learning_rate * factor
         optimizer.zero_grad(set_to_none=True)
-        loss = objective.losses([ids[row] for row in rows], hiding).mean()
+        loss = objective.compute_losses([ids[row] for row in rows], mask_rng).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(objective.parameters(), recipe.clip)
+        nn.utils.clip_grad_norm_(objective.parameters(), finetuning.max_grad_norm)
         optimizer.step()
-    return steps
+    return num_steps
 
 
 @torch.no_grad()
-def mean_loss(objective: OwnObjective, ids: TokenIds) -> float:
-    """Nats a predicted token, with the same tokens hidden each time that it is called."""
+def compute_mean_loss(objective: PretrainingObjective, ids: TokenIds) -> float:
+    """Return the nats of a predicted token, with the same tokens masked at every call; NaN without a text."""
     objective.eval()
-    hiding = np.random.default_rng(0)
-    parts = [objective.losses([ids[row] for row in rows], hiding) for rows in by_length(ids, EVALUATION_BATCH)]
-    return float(torch.cat(parts).double().mean()) if parts else math.nan
+    mask_rng = np.random.default_rng(0)
+    losses = [
+        objective.compute_losses([ids[row] for row in rows], mask_rng)
+        for rows in batch_by_length(ids, EVALUATION_BATCH_SIZE)
+    ]
+    return float(torch.cat(losses).double().mean()) if losses else math.nan
 
 
-def save(objective: OwnObjective, checkpoint: Path, folder: Path) -> None:
-    """A transformers folder with the checkpoint's own tokenizer files."""
+def save_checkpoint(objective: PretrainingObjective, checkpoint: Path, folder: Path) -> None:
+    """Write the trained model as a transformers folder, with the checkpoint's own tokenizer files."""
     folder.mkdir()
     for path in checkpoint.iterdir():
         if path.suffix in {".json", ".txt", ".model", ".spm"} and not path.name.endswith(".index.json"):

@@ -1,4 +1,4 @@
-"""What a checkpoint's own head is for, as losses on texts: masked tokens, the next token, or spans.
+"""Pretraining objectives of a checkpoint's own head, as losses on texts: masked tokens, the next token, or spans.
 
 Shapes: B texts, T tokens, V vocabulary, M predicted tokens.
 """
@@ -14,141 +14,148 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-from tasks.downstream.heads.texts import end_of
-from tasks.downstream.models.encoder import TokenIds, Tokens, batch_of, config_of, opened
-from tasks.downstream.models.generator import Writer
+from tasks.downstream.heads.texts import find_end_token
+from tasks.downstream.models.encoder import CheckpointTokenizer, TokenIds, load_config, open_model, pad_batch
+from tasks.downstream.models.generator import TextGenerator
 from tasks.errors import StageFailure
 
-MEND = "Take a masked or causal language model, or set evaluate.recipe.continued.enabled=false"
-IGNORED = -100  # cross_entropy's own
+HINT = "Take a masked or causal language model, or set evaluate.finetuning.continued_pretraining.enabled=false"
+IGNORED = -100  # the target that cross_entropy ignores
 
 
-class OwnObjective(nn.Module, ABC):
-    """A model with the head that it was pretrained with."""
+class PretrainingObjective(nn.Module, ABC):
+    """A model with the head that it was pretrained with, and the loss of that head."""
 
     model: Any
-    auto: ClassVar[Any]
+    auto_class: ClassVar[Any]
 
-    def __init__(self, checkpoint: Path, tokens: Tokens, rate: float) -> None:
-        """Raises StageFailure when the tokenizer lacks what the objective needs."""
+    def __init__(self, checkpoint: Path, tokenizer: CheckpointTokenizer, mask_rate: float) -> None:
+        """Load the model. Raises StageFailure when the tokenizer lacks what the objective needs."""
         super().__init__()
-        self.tokens, self.rate = tokens, rate
-        self.special = frozenset(tokens.tokenizer.all_special_ids)
-        self.model = self.load(checkpoint)
+        self.tokenizer, self.mask_rate = tokenizer, mask_rate
+        self.special_ids = frozenset(tokenizer.hf_tokenizer.all_special_ids)
+        self.model = self.load_model(checkpoint)
 
-    def load(self, checkpoint: Path) -> Any:
-        """The model, with its weights."""
-        return opened(checkpoint, self.auto, config_of(checkpoint), random=False, seed=0).float()
+    def load_model(self, checkpoint: Path) -> Any:
+        """Load the model with its head and its weights."""
+        return open_model(checkpoint, self.auto_class, load_config(checkpoint), random=False, seed=0).float()
 
     @abstractmethod
-    def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
-        """The negative log-likelihood of every predicted token, (M,)."""
+    def compute_losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
+        """Return the negative log-likelihood of every predicted token (M,)."""
 
-    def ids(self, texts: Sequence[str]) -> TokenIds:
-        """Token ids of every text that has two tokens or more besides special ones, cut at the limit."""
-        found = self.tokens(list(texts)) if texts else []
-        return [ids for ids in found if len(self.ordinary(ids)) > 1]
+    def tokenize_texts(self, texts: Sequence[str]) -> TokenIds:
+        """Return token ids, truncated, of every text with two tokens or more besides special ones."""
+        token_ids = self.tokenizer(list(texts)) if texts else []
+        return [ids for ids in token_ids if len(self.find_ordinary_positions(ids)) > 1]
 
-    def ordinary(self, ids: list[int]) -> list[int]:
-        """Places of tokens that are not special."""
-        return [place for place, token in enumerate(ids) if token not in self.special]
+    def find_ordinary_positions(self, ids: list[int]) -> list[int]:
+        """Return the positions of tokens that are not special."""
+        return [position for position, token in enumerate(ids) if token not in self.special_ids]
 
 
-class MaskedTokens(OwnObjective):
-    """BERT's: of the hidden tokens 80 % are masked, 10 % another token and 10 % themselves (arXiv:1810.04805)."""
+class MaskedObjective(PretrainingObjective):
+    """BERT's objective: of the selected tokens 80 % are masked, 10 % replaced, 10 % kept (arXiv:1810.04805)."""
 
-    auto = AutoModelForMaskedLM
+    auto_class = AutoModelForMaskedLM
 
-    def load(self, checkpoint: Path) -> Any:
-        """With a mask to put in a token's place."""
-        self.mask = self.tokens.tokenizer.mask_token_id
-        if self.mask is None:
-            raise StageFailure(f"the tokenizer in {checkpoint} has no mask token", MEND)
-        return super().load(checkpoint)
+    def load_model(self, checkpoint: Path) -> Any:
+        """Load the model, and find the mask token. Raises StageFailure where there is none."""
+        self.mask_id = self.tokenizer.hf_tokenizer.mask_token_id
+        if self.mask_id is None:
+            raise StageFailure(f"the tokenizer in {checkpoint} has no mask token", HINT)
+        return super().load_model(checkpoint)
 
-    def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
-        """Of the hidden tokens."""
-        batch = batch_of(texts)
+    def compute_losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
+        """Return the losses of the selected tokens (M,)."""
+        batch = pad_batch(texts)
         targets_BT = torch.full_like(batch.input_ids_BT, IGNORED)
         for row, ids in enumerate(texts):
-            places = self.ordinary(ids)
-            for place in rng.permutation(places)[: max(1, round(self.rate * len(places)))].tolist():
-                targets_BT[row, place] = ids[place]
-                lot = rng.random()
-                if lot < 0.9:
-                    other = int(rng.integers(self.tokens.vocabulary))
-                    batch.input_ids_BT[row, place] = self.mask if lot < 0.8 else other
+            ordinary = self.find_ordinary_positions(ids)
+            num_selected = max(1, round(self.mask_rate * len(ordinary)))
+            for position in rng.permutation(ordinary)[:num_selected].tolist():
+                targets_BT[row, position] = ids[position]
+                draw = rng.random()
+                if draw < 0.9:
+                    # drawn in both cases, so that the same random numbers follow
+                    random_id = int(rng.integers(self.tokenizer.vocab_size))
+                    batch.input_ids_BT[row, position] = self.mask_id if draw < 0.8 else random_id
         logits_BTV = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long()).logits
-        hidden_BT = targets_BT != IGNORED
-        return cross_entropy(logits_BTV[hidden_BT], targets_BT[hidden_BT], reduction="none")
+        selected_BT = targets_BT != IGNORED
+        return cross_entropy(logits_BTV[selected_BT], targets_BT[selected_BT], reduction="none")
 
 
-class NextToken(OwnObjective):
-    """Each token from those before it."""
+class CausalObjective(PretrainingObjective):
+    """Next-token prediction: each token from those before it."""
 
-    auto = AutoModelForCausalLM
+    auto_class = AutoModelForCausalLM
 
-    def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - nothing is drawn
-        """Of all tokens but the first."""
-        batch = batch_of(texts)
+    def compute_losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - nothing is drawn
+        """Return the losses of all tokens but the first of each text (M,)."""
+        batch = pad_batch(texts)
         output = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), use_cache=False)
-        here_BT = batch.mask_BT[:, 1:].bool()
-        return cross_entropy(output.logits[:, :-1][here_BT], batch.input_ids_BT[:, 1:][here_BT], reduction="none")
+        is_target_BT = batch.mask_BT[:, 1:].bool()
+        logits_MV = output.logits[:, :-1][is_target_BT]
+        return cross_entropy(logits_MV, batch.input_ids_BT[:, 1:][is_target_BT], reduction="none")
 
 
-class Spans(OwnObjective):
-    """T5's: spans are taken out, and written down behind the sentinels that stand for them (arXiv:1910.10683).
+class SpanObjective(PretrainingObjective):
+    """T5's objective: spans are removed, and predicted after the sentinels that replace them (arXiv:1910.10683).
 
-    Spans of three tokens, at places drawn alike; neighbouring ones make one.
+    Spans of three tokens, at uniformly drawn positions; neighbouring ones are merged.
     """
 
-    length = 3
+    span_length = 3
 
-    def load(self, checkpoint: Path) -> Any:
-        """Inside what writes targets for sources."""
-        tokenizer = self.tokens.tokenizer
-        names = (f"<extra_id_{number}>" for number in range(self.tokens.length))
-        self.sentinels = [tokenizer.convert_tokens_to_ids(name) for name in names if name in tokenizer.get_vocab()]
+    def load_model(self, checkpoint: Path) -> Any:
+        """Load the model, and find the sentinels. Raises StageFailure where there is none."""
+        tokenizer = self.tokenizer.hf_tokenizer
+        names = (f"<extra_id_{index}>" for index in range(self.tokenizer.max_length))
+        vocabulary = tokenizer.get_vocab()
+        self.sentinels = [tokenizer.convert_tokens_to_ids(name) for name in names if name in vocabulary]
         if not self.sentinels:
-            raise StageFailure(f"the tokenizer in {checkpoint} has no sentinel <extra_id_0> to put for a span", MEND)
-        self.end = end_of(self.tokens, checkpoint)
-        self.writer = Writer.load(checkpoint, self.end, random=False, seed=0)
-        return self.writer.body
+            raise StageFailure(f"the tokenizer in {checkpoint} has no sentinel <extra_id_0> for a removed span", HINT)
+        self.end_id = find_end_token(self.tokenizer, checkpoint)
+        self.generator = TextGenerator.load(checkpoint, self.end_id, random=False, seed=0)
+        return self.generator.body
 
-    def losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
-        """Of the spans, with the sentinels before them."""
-        pairs = [self._corrupted(ids, rng) for ids in texts]
-        return self.writer.losses([source for source, _ in pairs], [target for _, target in pairs])
+    def compute_losses(self, texts: TokenIds, rng: np.random.Generator) -> Tensor:
+        """Return the losses of the spans' tokens and of the sentinels before them (M,)."""
+        pairs = [self._corrupt(ids, rng) for ids in texts]
+        return self.generator.compute_losses([source for source, _ in pairs], [target for _, target in pairs])
 
-    def _corrupted(self, ids: list[int], rng: np.random.Generator) -> tuple[list[int], list[int]]:
-        places = self.ordinary(ids)
-        spans = min(max(1, round(self.rate * len(places) / self.length)), len(self.sentinels))
-        hidden = {
-            place for start in rng.permutation(len(places))[:spans] for place in places[start : start + self.length]
+    def _corrupt(self, ids: list[int], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        """Return source and target: a sentinel for each span, and each sentinel with its span."""
+        ordinary = self.find_ordinary_positions(ids)
+        num_spans = min(max(1, round(self.mask_rate * len(ordinary) / self.span_length)), len(self.sentinels))
+        removed = {
+            position
+            for start in rng.permutation(len(ordinary))[:num_spans]
+            for position in ordinary[start : start + self.span_length]
         }
-        source, target, number = list[int](), list[int](), 0
-        for place, token in enumerate(ids):
-            if place not in hidden:
+        source, target, num_sentinels = list[int](), list[int](), 0
+        for position, token in enumerate(ids):
+            if position not in removed:
                 source.append(token)
                 continue
-            if place - 1 not in hidden:
-                source.append(self.sentinels[number])
-                target.append(self.sentinels[number])
-                number += 1
+            if position - 1 not in removed:
+                source.append(self.sentinels[num_sentinels])
+                target.append(self.sentinels[num_sentinels])
+                num_sentinels += 1
             target.append(token)
-        return source, [*target, self.end]
+        return source, [*target, self.end_id]
 
 
-def objective_of(checkpoint: Path) -> type[OwnObjective]:
-    """The objective of a checkpoint's head. Raises StageFailure where it has none that texts alone teach."""
-    config = config_of(checkpoint)
-    kind = " ".join(config.architectures or [])
+def find_objective(checkpoint: Path) -> type[PretrainingObjective]:
+    """Return the objective of a checkpoint's head. Raises StageFailure where texts alone cannot train it."""
+    config = load_config(checkpoint)
+    architecture = " ".join(config.architectures or [])
     if config.is_encoder_decoder:
-        return Spans
-    if "MaskedLM" in kind:
-        return MaskedTokens
-    if "CausalLM" in kind or "LMHead" in kind:
-        return NextToken
+        return SpanObjective
+    if "MaskedLM" in architecture:
+        return MaskedObjective
+    if "CausalLM" in architecture or "LMHead" in architecture:
+        return CausalObjective
     raise StageFailure(
-        f"the model in {checkpoint} is {kind or 'of no named kind'}, whose head foretells no token", MEND
+        f"the model in {checkpoint} is {architecture or 'of no named kind'}, whose head predicts no token", HINT
     )

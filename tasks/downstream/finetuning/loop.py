@@ -1,4 +1,4 @@
-"""Fine-tune a model on labelled examples: an own loop, the same for pretrained and for random weights."""
+"""The training loop of fine-tuning, the same for pretrained and for random weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.downstream.finetuning.batches import rows_by_step
-from tasks.downstream.finetuning.frozen import with_features
-from tasks.downstream.finetuning.optimizer import optimizer_of, progress_of
-from tasks.downstream.finetuning.semi_supervised import Twins
+from tasks.downstream.finetuning.batches import iterate_step_rows
+from tasks.downstream.finetuning.frozen_features import attach_features
+from tasks.downstream.finetuning.optimizer import compute_schedule_factor, make_optimizer
+from tasks.downstream.finetuning.semi_supervised import ConsistencyLoss
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.settings.finetuning import FineTuning
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One look at validation during a fit."""
+class ValidationPoint:
+    """Loss and score on validation after a step of a fit."""
 
     step: int
     loss: float
@@ -25,82 +25,93 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A model with the weights of its best moment on validation."""
+class FittedModel:
+    """A model with the weights of its best validation point."""
 
     head: TaskModel
-    best: Moment
-    moments: list[Moment]
+    best: ValidationPoint
+    validation_points: list[ValidationPoint]
     losses: list[float]
     """the training loss of every step"""
 
 
-def fit(
+def fit_model(
     head: TaskModel,
     train: list[Example],
     validation: list[Example],
-    recipe: Recipe,
+    finetuning: FineTuning,
     rate: float,
     seed: int,
     unlabelled: list[Example] | None = None,
-) -> Fitted:
-    """Fit the weights that learn with one learning rate; over unlabelled examples, if given, with consistency.
+) -> FittedModel:
+    """Train a model with one learning rate; with unlabelled examples the consistency loss is added.
 
-    Call it inside `one_thread`. It looks at no other data than these.
+    Call it inside `use_one_thread`. It reads no other data than these.
     """
     torch.manual_seed(seed)  # for dropout, where the model has it
-    if isinstance(head, Head) and recipe.adapt.chosen.frozen:
-        train, validation = (with_features(head, part) for part in (train, validation))
-    head.begin(train)
-    optimizer = optimizer_of(head, recipe, rate)
-    steps = recipe.steps(len(train))
-    lengths = [len(each.ids) + len(each.second) for each in train] if recipe.by_length else None
-    rows = rows_by_step(len(train), recipe.batch, steps, np.random.default_rng([seed, 2]), lengths)
-    looks = {round(steps * (number + 1) / recipe.evaluations) for number in range(recipe.evaluations)}
-    twins = Twins(recipe.unlabelled, unlabelled, recipe.batch, np.random.default_rng([seed, 4])) if unlabelled else None
-    moments: list[Moment] = []
+    if isinstance(head, Head) and finetuning.method.chosen.freezes_encoder:
+        train, validation = (attach_features(head, examples) for examples in (train, validation))
+    head.prepare_training(train)
+    optimizer = make_optimizer(head, finetuning, rate)
+    num_steps = finetuning.count_steps(len(train))
+    num_evaluations = finetuning.num_evaluations
+    validation_steps = {round(num_steps * (index + 1) / num_evaluations) for index in range(num_evaluations)}
+    lengths = [len(example.ids) + len(example.second_ids) for example in train] if finetuning.group_by_length else None
+    # generators of their own, so that no use of random numbers shifts another: sampling takes [seed, 1]
+    batch_rng, unlabelled_rng = np.random.default_rng([seed, 2]), np.random.default_rng([seed, 4])
+    step_rows = iterate_step_rows(len(train), finetuning.batch_size, num_steps, batch_rng, lengths)
+    consistency = None
+    if unlabelled:
+        consistency = ConsistencyLoss(finetuning.unlabelled, unlabelled, finetuning.batch_size, unlabelled_rng)
+    points: list[ValidationPoint] = []
     losses: list[float] = []
     best_weights: dict[str, Tensor] = {}
     head.train()
-    for step, chosen in enumerate(rows, start=1):
+    for step, rows in enumerate(step_rows, start=1):
+        factor = compute_schedule_factor(step, num_steps, finetuning.warmup_fraction)
         for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"] * progress_of(step, steps, recipe.warmup)
-        losses.append(_step(head, optimizer, [train[row] for row in chosen], recipe.clip, twins))
-        if step in looks:
-            moments.append(Moment(step, *head.validated(validation)))
-            if moments[-1] == max(moments, key=standing):
-                best_weights = {name: weight.detach().clone() for name, weight in _learning(head)}
-            elif is_over(moments, recipe.patience):
+            group["lr"] = rate * group["rate_factor"] * factor
+        batch = [train[row] for row in rows]
+        losses.append(_train_step(head, optimizer, batch, finetuning.max_grad_norm, consistency))
+        if step in validation_steps:
+            points.append(ValidationPoint(step, *head.validate(validation)))
+            if points[-1] == max(points, key=ranking_key):
+                best_weights = {name: weight.detach().clone() for name, weight in _trainable_weights(head)}
+            elif is_out_of_patience(points, finetuning.patience):
                 break
             head.train()
-    head.load_state_dict(best_weights, strict=False)
-    return Fitted(head, max(moments, key=standing), moments, losses)
+    head.load_state_dict(best_weights, strict=False)  # not strict: frozen weights never changed
+    return FittedModel(head, max(points, key=ranking_key), points, losses)
 
 
-def is_over(moments: list[Moment], patience: int) -> bool:
-    """Whether the last looks, as many as the patience, brought nothing better; with patience 0 never."""
-    best = max(range(len(moments)), key=lambda number: standing(moments[number]))
-    return 0 < patience <= len(moments) - 1 - best
+def is_out_of_patience(points: list[ValidationPoint], patience: int) -> bool:
+    """Return whether the last `patience` evaluations or more brought nothing better; with patience 0 never."""
+    best = max(range(len(points)), key=lambda index: ranking_key(points[index]))
+    return 0 < patience <= len(points) - 1 - best
 
 
-def _learning(head: TaskModel) -> Iterator[tuple[str, nn.Parameter]]:
+def _trainable_weights(head: TaskModel) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, weight) for name, weight in head.named_parameters() if weight.requires_grad)
 
 
-def standing(moment: Moment) -> tuple[float, float]:
-    """What is compared on validation: the score, and among equals the loss."""
-    return moment.score, -moment.loss
+def ranking_key(point: ValidationPoint) -> tuple[float, float]:
+    """Return the key by which validation points are compared: the score, and among equal scores the loss."""
+    return point.score, -point.loss
 
 
-def _step(
-    head: TaskModel, optimizer: torch.optim.Optimizer, batch: list[Example], clip: float, twins: Twins | None
+def _train_step(
+    head: TaskModel,
+    optimizer: torch.optim.Optimizer,
+    batch: list[Example],
+    max_grad_norm: float,
+    consistency: ConsistencyLoss | None,
 ) -> float:
-    loss = head.loss(batch)
-    if twins:
-        assert isinstance(head, Head)  # only classes are learnt so
-        loss = loss + twins(head)
+    loss = head.compute_loss(batch)
+    if consistency:
+        assert isinstance(head, Head)  # only classes are learned from texts without labels
+        loss = loss + consistency(head)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(head.parameters(), clip)
+    nn.utils.clip_grad_norm_(head.parameters(), max_grad_norm)
     optimizer.step()
     return float(loss.detach())

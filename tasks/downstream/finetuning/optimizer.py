@@ -1,23 +1,26 @@
-"""The optimizer of a fit: AdamW, with a learning rate for each layer where the recipe asks for it."""
+"""The optimizer of a fit: AdamW, with a learning rate for each layer where the settings ask for it."""
 
 import torch
 from torch import nn
 
 from tasks.downstream.heads import TaskModel
-from tasks.downstream.models.layers import heights
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.layers import assign_weights_to_layers
+from tasks.downstream.settings.finetuning import FineTuning
 
 
-def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
-    """AdamW over the weights that learn, its decay on matrices only. Every group has `share`, of the learning rate."""
+def make_optimizer(head: TaskModel, finetuning: FineTuning, rate: float) -> torch.optim.Optimizer:
+    """Make AdamW over the trainable weights, with weight decay on matrices only.
+
+    Every parameter group has a `rate_factor`, by which the caller multiplies the learning rate of each step.
+    """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for weight, share in shares(head, recipe.layer_decay):
+    for weight, factor in compute_rate_factors(head, finetuning.layer_decay):
         if weight.requires_grad:
-            groups.setdefault((share, weight.ndim > 1), []).append(weight)
+            groups.setdefault((factor, weight.ndim > 1), []).append(weight)
     return torch.optim.AdamW(
         [
-            {"params": weights, "share": share, "weight_decay": recipe.weight_decay if matrix else 0.0}
-            for (share, matrix), weights in groups.items()
+            {"params": weights, "rate_factor": factor, "weight_decay": finetuning.weight_decay if is_matrix else 0.0}
+            for (factor, is_matrix), weights in groups.items()
         ],
         lr=rate,
         betas=(0.9, 0.98),
@@ -25,17 +28,19 @@ def optimizer_of(head: TaskModel, recipe: Recipe, rate: float) -> torch.optim.Op
     )
 
 
-def shares(head: TaskModel, decay: float) -> list[tuple[nn.Parameter, float]]:
-    """Every weight and its share of the learning rate: all of it in the head, less with every layer below."""
-    if decay == 1:
+def compute_rate_factors(head: TaskModel, layer_decay: float) -> list[tuple[nn.Parameter, float]]:
+    """Return every weight with its factor of the learning rate: 1 in the head, `layer_decay` less each layer below."""
+    if layer_decay == 1:
         return [(weight, 1.0) for weight in head.parameters()]
-    placed = list(heights(head.backbone.body))
-    top = max(height for _, height in placed)
-    lower = {weight: decay ** (top - height) for weight, height in placed}
-    return [(weight, lower.get(weight, 1.0)) for weight in head.parameters()]
+    weight_layers = list(assign_weights_to_layers(head.backbone.body))
+    top = max(layer for _, layer in weight_layers)
+    body_factors = {weight: layer_decay ** (top - layer) for weight, layer in weight_layers}
+    return [(weight, body_factors.get(weight, 1.0)) for weight in head.parameters()]
 
 
-def progress_of(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's factor at a step, counted from 1: up in a straight line, then down to zero after the last."""
-    rising = warmup * steps
-    return step / rising if step < rising else (steps - step + 1) / max(1.0, steps - rising + 1)
+def compute_schedule_factor(step: int, num_steps: int, warmup_fraction: float) -> float:
+    """Return the learning rate's factor at a step from 1: linear warmup, then linear decay to zero after the last."""
+    warmup_steps = warmup_fraction * num_steps
+    if step < warmup_steps:
+        return step / warmup_steps
+    return (num_steps - step + 1) / max(1.0, num_steps - warmup_steps + 1)

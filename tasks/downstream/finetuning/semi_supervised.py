@@ -1,4 +1,4 @@
-"""Learning from texts without labels: by a first fit's answers, or by asking that an altered text be answered alike."""
+"""Semi-supervised learning from texts without labels: pseudo-labels, and consistency training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,68 +11,70 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.downstream.data.task_data import Task, thinned
+from tasks.downstream.data.task_data import Task, limit_rows
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.readers.plain_text import lines_of
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.readers.plain_text import read_lines
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
 
-SETTING = "evaluate.recipe.unlabelled.file"
+SETTING = "evaluate.finetuning.unlabelled.file"
 
 
-def texts_of(settings: Unlabelled, task: Task) -> pl.DataFrame:
-    """Rows of the task whose labels mean nothing (they are 0). Raises StageFailure for a file without a text."""
+def load_unlabelled_texts(settings: UnlabelledTexts, task: Task) -> pl.DataFrame:
+    """Return rows of the task whose labels mean nothing (all 0). Raises StageFailure for a file without a text."""
     if settings.file:
-        texts = lines_of(Path(settings.file), SETTING)
+        texts = read_lines(Path(settings.file), SETTING)
         if not texts:
             raise StageFailure(f"{settings.file} has no text", f"Put a text on every line, or leave {SETTING} empty")
-        found = pl.DataFrame({"text": texts, "second": [""] * len(texts)})
+        rows = pl.DataFrame({"text": texts, "second": [""] * len(texts)})
     else:
-        found = task.train.select("text", "second")
-    return thinned(found, settings.most, 0).with_columns(pl.lit(0, pl.Int32).alias("label"))
+        rows = task.train.select("text", "second")
+    return limit_rows(rows, settings.max_texts, 0).with_columns(pl.lit(0, pl.Int32).alias("label"))
 
 
-def pseudo_labelled(teacher: TaskModel, examples: Sequence[Example], confidence: float) -> list[Example]:
-    """The examples that a fitted head is sure of, with its answers as their labels."""
-    _, answers = teacher.judged(examples)
+def add_pseudo_labels(teacher: TaskModel, examples: Sequence[Example], min_confidence: float) -> list[Example]:
+    """Return the examples that a fitted model predicts with enough confidence, with its predictions as targets."""
+    _, answers = teacher.evaluate(examples)
     return [
         replace(example, target=label)
-        for example, (label, sureness) in zip(examples, answers.iter_rows(), strict=True)
-        if sureness >= confidence
+        for example, (label, confidence) in zip(examples, answers.iter_rows(), strict=True)
+        if confidence >= min_confidence
     ]
 
 
-class Twins:
-    """The loss of consistency: whole texts are answered without gradient, and their twins with gaps learn the answers.
+class ConsistencyLoss:
+    """The loss of predicting a text with dropped tokens like the complete text, which is predicted without gradient.
 
-    Of FixMatch it has the threshold and the hard labels, over the unlabelled texts of a step: the ones that are not
-    sure count zero. Dropout, where the model has it, alters the twin further.
+    Like FixMatch it has a confidence threshold and hard labels, over the unlabelled texts of a step: predictions below
+    the threshold count zero. Dropout, where the model has it, perturbs the text further.
     """
 
-    def __init__(self, settings: Unlabelled, examples: list[Example], batch: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, settings: UnlabelledTexts, examples: list[Example], batch_size: int, rng: np.random.Generator
+    ) -> None:
         self.settings, self.examples, self.rng = settings, examples, rng
-        self.rows = self._rows(settings.ratio * batch)
+        self.batches = self._iterate_batches(settings.ratio * batch_size)
 
     def __call__(self, head: Head) -> Tensor:
-        """Of the next texts, times its weight. It leaves the head in training mode."""
-        batch = [self.examples[row] for row in next(self.rows)]
+        """Return the loss of the next texts, times its weight. It leaves the head in training mode."""
+        batch = [self.examples[row] for row in next(self.batches)]
         head.eval()
         with torch.no_grad():
-            sureness, answers = torch.softmax(head.outputs(batch), 1).max(1)
+            confidences, predictions = torch.softmax(head.compute_outputs(batch), 1).max(1)
         head.train()
-        outputs = head.outputs([self._twin(each) for each in batch])
-        losses = cross_entropy(outputs, answers, reduction="none")
-        return self.settings.weight * (losses * (sureness >= self.settings.confidence)).mean()
+        outputs = head.compute_outputs([self._perturb(example) for example in batch])
+        losses = cross_entropy(outputs, predictions, reduction="none")
+        return self.settings.loss_weight * (losses * (confidences >= self.settings.min_confidence)).mean()
 
-    def _rows(self, size: int) -> Iterator[Any]:
+    def _iterate_batches(self, size: int) -> Iterator[Any]:
         while True:
             order = self.rng.permutation(len(self.examples))
             yield from (order[start : start + size] for start in range(0, len(order), size))
 
-    def _twin(self, example: Example) -> Example:
-        return replace(example, ids=self._with_gaps(example.ids), second=self._with_gaps(example.second))
+    def _perturb(self, example: Example) -> Example:
+        return replace(example, ids=self._drop_tokens(example.ids), second_ids=self._drop_tokens(example.second_ids))
 
-    def _with_gaps(self, ids: list[int]) -> list[int]:
-        """First and last tokens stay: with many tokenizers they are special ones."""
-        left = self.rng.random(len(ids)) >= self.settings.word_drop
-        return [id_ for place, id_ in enumerate(ids) if left[place] or place in {0, len(ids) - 1}]
+    def _drop_tokens(self, ids: list[int]) -> list[int]:
+        """Drop tokens at random, but never the first and the last: with many tokenizers they are special ones."""
+        is_kept = self.rng.random(len(ids)) >= self.settings.token_dropout
+        return [token for position, token in enumerate(ids) if is_kept[position] or position in {0, len(ids) - 1}]

@@ -1,4 +1,4 @@
-"""A task's parts as a model reads them."""
+"""A task's splits as a model reads them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,38 +6,41 @@ from pathlib import Path
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.frozen import Features
+from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.models.encoder import Tokens
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.settings.finetuning import FineTuning
 
 ROW = "row of the part"
 
 
-def features_file(data: Path, weights: str, seed: int, part: str) -> Path:
-    """Where the features of a part are: those of random weights for each seed, others once."""
-    return data.with_name(f"{data.stem}-{weights}-{seed if weights == 'random' else 0}-{part}.npy")
+def features_file(data: Path, weights: str, seed: int, split: str) -> Path:
+    """Return the path of a split's features: a file for each seed of random weights, else one for all seeds."""
+    return data.with_name(f"{data.stem}-{weights}-{seed if weights == 'random' else 0}-{split}.npy")
 
 
-def numbered(task: Task) -> Task:
-    """The task with each row's place in its part."""
-    train, validation, test = (part.with_row_index(ROW) for part in task.parts.values())
+def number_rows(task: Task) -> Task:
+    """Return the task with a column of each row's index in its split."""
+    train, validation, test = (rows.with_row_index(ROW) for rows in task.parts.values())
     return replace(task, train=train, validation=validation, test=test)
 
 
-class Parts:
-    """Examples of a task's parts as a head reads them, with their features where the encoder is frozen."""
+class SplitExamples:
+    """Tokenized examples of a task's splits, with their features where the encoder is frozen."""
 
-    def __init__(self, data: Path, tokens: Tokens, recipe: Recipe, weights: str, seed: int) -> None:
-        self.data, self.tokens, self.frozen = data, tokens, recipe.adapt.chosen.frozen
+    def __init__(
+        self, data: Path, tokenizer: CheckpointTokenizer, finetuning: FineTuning, weights: str, seed: int
+    ) -> None:
+        self.data, self.tokenizer = data, tokenizer
+        self.has_features = finetuning.method.chosen.freezes_encoder
         self.weights, self.seed = weights, seed
-        self.task = numbered(Task.load(data))
+        self.task = number_rows(Task.load(data))
 
-    def __call__(self, head: TaskModel, part: str, rows: pl.DataFrame | None = None) -> list[Example]:
-        """Of a part's rows, or all."""
-        rows = self.task.parts[part] if rows is None else rows
-        examples = head.examples(self.tokens, rows)
-        if not (self.frozen and isinstance(head, Head)):
+    def __call__(self, head: TaskModel, split: str, rows: pl.DataFrame | None = None) -> list[Example]:
+        """Return the examples of some rows of a split, or of all of it."""
+        rows = self.task.parts[split] if rows is None else rows
+        examples = head.make_examples(self.tokenizer, rows)
+        if not (self.has_features and isinstance(head, Head)):
             return examples
-        kept = Features.read(features_file(self.data, self.weights, self.seed, part))
-        return kept.given(examples, rows[ROW].to_list())
+        features = FrozenFeatures.load(features_file(self.data, self.weights, self.seed, split))
+        return features.attach_to(examples, rows[ROW].to_list())

@@ -1,4 +1,4 @@
-"""The models of ours that are fitted to a task: each a row of the table, most with one thing added to the first."""
+"""The models that are fitted to a task: each is a row of the table, most with one thing added to the first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,107 +8,112 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import copies_of
+from tasks.downstream.finetuning.augmented_copies import read_copies
 from tasks.downstream.finetuning.continued_pretraining import continued_folder
-from tasks.downstream.finetuning.loop import Fitted, fit
-from tasks.downstream.finetuning.semi_supervised import pseudo_labelled, texts_of
-from tasks.downstream.heads import Example, TaskModel, class_of
-from tasks.downstream.models.encoder import Tokens
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.finetuning.loop import FittedModel, fit_model
+from tasks.downstream.finetuning.semi_supervised import add_pseudo_labels, load_unlabelled_texts
+from tasks.downstream.heads import Example, TaskModel, find_model_class
+from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.task_types import load_task_type
 
-Weights = Literal["pretrained", "continued", "random"]
+WeightSource = Literal["pretrained", "continued", "random"]
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """All that a fit may go by."""
+class TrainingSet:
+    """The data and settings of a fit."""
 
     task: Task
     data: Path
     """the task's file"""
-    fresh: Callable[[], TaskModel]
-    """makes the model, as it is before any fit"""
-    tokens: Tokens
+    make_model: Callable[[], TaskModel]
+    """loads the model as it is before any fit"""
+    tokenizer: CheckpointTokenizer
     sample: pl.DataFrame
-    """the rows that there are labels of"""
+    """the labelled rows"""
     train: list[Example]
-    """the same, as the model reads them"""
+    """the labelled rows as the model reads them"""
     validation: list[Example]
-    recipe: Recipe
+    finetuning: FineTuning
     rate: float
     seed: int
 
-    def learnt(self, head: TaskModel, more: list[Example], free: list[Example] | None = None) -> Fitted:
-        """A fit on the labels and further examples; over those without labels, if given, with consistency."""
-        return fit(head, [*self.train, *more], self.validation, self.recipe, self.rate, self.seed, free)
+    def fit(self, head: TaskModel, added: list[Example], unlabelled: list[Example] | None = None) -> FittedModel:
+        """Fit a model on the labelled and the added examples, with the consistency loss on unlabelled ones, if any."""
+        examples = [*self.train, *added]
+        return fit_model(head, examples, self.validation, self.finetuning, self.rate, self.seed, unlabelled)
 
 
-class Variant(NamedTuple):
-    """A model that is fitted."""
+class ModelVariant(NamedTuple):
+    """A way to fit a model, the tasks and settings that it applies to, and the weights that it begins with."""
 
-    applies: Callable[[Task, Recipe], bool]
-    learn: Callable[[Lesson, TaskModel], Fitted]
-    weights: Weights
-
-
-def by_labels(lesson: Lesson, head: TaskModel) -> Fitted:
-    """From the sample alone."""
-    return lesson.learnt(head, [])
+    applies: Callable[[Task, FineTuning], bool]
+    fit: Callable[[TrainingSet, TaskModel], FittedModel]
+    weights: WeightSource
 
 
-def with_copies(lesson: Lesson, head: TaskModel) -> Fitted:
-    """From the sample and its altered copies, of which there may be none."""
-    copies = copies_of(lesson.data, lesson.sample)
-    more = [] if copies.is_empty() else head.learnable(head.examples(lesson.tokens, copies))
-    return lesson.learnt(head, more)
+def fit_on_labels(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample alone."""
+    return training_set.fit(head, [])
 
 
-def with_unlabelled(lesson: Lesson, head: TaskModel) -> Fitted:
-    """From the sample and texts without labels."""
-    settings = lesson.recipe.unlabelled
-    free = head.examples(lesson.tokens, texts_of(settings, lesson.task))
-    if settings.way == "consistency":
-        return lesson.learnt(head, [], free)
-    teacher = lesson.learnt(head, []).head
-    return lesson.learnt(lesson.fresh(), pseudo_labelled(teacher, free, settings.confidence))
+def fit_with_augmentation(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample and its altered copies, of which there may be none."""
+    copies = read_copies(training_set.data, training_set.sample)
+    added = []
+    if not copies.is_empty():
+        added = head.select_learnable(head.make_examples(training_set.tokenizer, copies))
+    return training_set.fit(head, added)
 
 
-def augments(task: Task, recipe: Recipe) -> bool:
-    """Whether the task's texts may be altered, and are to be."""
-    return recipe.augmentation.way != "none" and task.kind in {"classes", "numbers"}
+def fit_with_unlabelled(training_set: TrainingSet, head: TaskModel) -> FittedModel:
+    """Fit a model on the labelled sample and texts without labels."""
+    settings = training_set.finetuning.unlabelled
+    unlabelled = head.make_examples(training_set.tokenizer, load_unlabelled_texts(settings, training_set.task))
+    if settings.method == "consistency":
+        return training_set.fit(head, [], unlabelled)
+    teacher = training_set.fit(head, []).head
+    return training_set.fit(training_set.make_model(), add_pseudo_labels(teacher, unlabelled, settings.min_confidence))
 
 
-def continues(task: Task, recipe: Recipe) -> bool:
-    """Whether a model reads the task's texts before."""
-    return recipe.continued.enabled and kind_of(task).learns
+def uses_augmentation(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether the settings ask for augmentation and the task's texts may be altered."""
+    return finetuning.augmentation.method != "none" and task.kind in {"classes", "numbers"}
 
 
-def semi_supervises(task: Task, recipe: Recipe) -> bool:
-    """Whether texts without labels are to help."""
-    return recipe.unlabelled.way != "none" and task.kind == "classes"
+def uses_continued_pretraining(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether a model is pretrained on the task's texts before it is fitted."""
+    return finetuning.continued_pretraining.enabled and load_task_type(task).is_fine_tuned
 
 
-def always(task: Task, recipe: Recipe) -> bool:  # noqa: ARG001 - one signature for all
-    """Whatever is asked for."""
+def uses_unlabelled(task: Task, finetuning: FineTuning) -> bool:
+    """Return whether a model is fitted with texts without labels."""
+    return finetuning.unlabelled.method != "none" and task.kind == "classes"
+
+
+def applies_always(task: Task, finetuning: FineTuning) -> bool:  # noqa: ARG001 - one signature for all
+    """Return True for all tasks and settings."""
     return True
 
 
 VARIANTS = {
-    "pretrained": Variant(always, by_labels, "pretrained"),
-    "random": Variant(always, by_labels, "random"),
-    "continued": Variant(continues, by_labels, "continued"),
-    "augmented": Variant(augments, with_copies, "pretrained"),
-    "unlabelled": Variant(semi_supervises, with_unlabelled, "pretrained"),
+    "pretrained": ModelVariant(applies_always, fit_on_labels, "pretrained"),
+    "random": ModelVariant(applies_always, fit_on_labels, "random"),
+    "continued": ModelVariant(uses_continued_pretraining, fit_on_labels, "continued"),
+    "augmented": ModelVariant(uses_augmentation, fit_with_augmentation, "pretrained"),
+    "unlabelled": ModelVariant(uses_unlabelled, fit_with_unlabelled, "pretrained"),
 }
 
 
-def models_of(task: Task, recipe: Recipe) -> tuple[str, ...]:
-    """The models that are fitted to a task."""
-    return tuple(name for name, variant in VARIANTS.items() if variant.applies(task, recipe))
+def list_models(task: Task, finetuning: FineTuning) -> tuple[str, ...]:
+    """Return the names of the models that are fitted to a task."""
+    return tuple(name for name, variant in VARIANTS.items() if variant.applies(task, finetuning))
 
 
-def loaded(task: Task, data: Path, checkpoint: Path, recipe: Recipe, weights: Weights, seed: int) -> TaskModel:
-    """A model before any fit."""
+def load_task_model(
+    task: Task, data: Path, checkpoint: Path, finetuning: FineTuning, weights: WeightSource, seed: int
+) -> TaskModel:
+    """Load a model as it is before any fit."""
     folder = continued_folder(data) if weights == "continued" else checkpoint
-    return class_of(task).loaded(folder, task, recipe, random=weights == "random", seed=seed)
+    return find_model_class(task).load(folder, task, finetuning, random=weights == "random", seed=seed)

@@ -1,6 +1,6 @@
-"""Easy data augmentation: EDA, arXiv:1901.11196, section 2, with synonyms of a given file instead of WordNet's.
+"""Easy data augmentation: EDA, arXiv:1901.11196, section 2, with synonyms from a given file instead of WordNet's.
 
-EDA replaces no stop words; here words without a synonym in the file stay, so that who writes it decides.
+EDA replaces no stop words; here words without a synonym in the file are kept, so that its author decides.
 """
 
 import re
@@ -9,114 +9,126 @@ from pathlib import Path
 import numpy as np
 
 from tasks.downstream.metrics.words import CHARACTER_WORD
-from tasks.downstream.readers.plain_text import text_of
+from tasks.downstream.readers.plain_text import read_text
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, Operation
 from tasks.errors import BadSetting
-from tasks.model.words import segmenter
+from tasks.model.word_boundaries import load_segmenter
 
 Words = list[str]
 
-PIECE = re.compile(rf"{CHARACTER_WORD.pattern}|(?:(?!{CHARACTER_WORD.pattern})\S)+")
+# a character of a script without spaces, or a run of other characters between blanks
+WORD = re.compile(rf"{CHARACTER_WORD.pattern}|(?:(?!{CHARACTER_WORD.pattern})\S)+")
 EAST_ASIAN_MARK = re.compile("[\u3000-\u303f\uff00-\uff65]")
-EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+PUNCTUATION_EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 
 
 class WordOperations:
-    """Alters texts by the settings' operations. Raises StageFailure for a file of synonyms that cannot be used."""
+    """The augmentation of texts by the settings' operations.
+
+    Raises StageFailure for a file of synonyms that cannot be used.
+    """
 
     def __init__(self, settings: Augmentation) -> None:
         self.settings = settings
-        self.synonyms = read_synonyms(Path(settings.synonyms)) if settings.synonyms else {}
-        self.cut = segmenter() if settings.segmenter == "jieba" else None
+        self.synonyms = read_synonyms(Path(settings.synonyms_file)) if settings.synonyms_file else {}
+        self.segment = load_segmenter() if settings.segmenter == "jieba" else None
 
     def __call__(self, text: str, copy: int, rng: np.random.Generator) -> str:
-        """A copy of the text, by the operation whose turn it is; the text itself where that alters nothing."""
-        words = self.words(text)
+        """Return a copy of the text, by the operation whose turn it is; the text itself where that alters nothing."""
+        words = self.split_words(text)
         if not words:
             return text
-        operation = self.settings.used[copy % len(self.settings.used)]
-        made = self._altered(operation, words, rng)
-        return text if made == words else joined(made)
+        operations = self.settings.usable_operations
+        altered = self._apply_operation(operations[copy % len(operations)], words, rng)
+        return text if altered == words else join_words(altered)
 
-    def words(self, text: str) -> Words:
-        """What stands between blanks; in scripts without blanks characters, or what the segmenter finds."""
-        if self.cut is None:
-            return PIECE.findall(text)
-        return [word for part in text.split() for word in (self.cut(part) if CHARACTER_WORD.search(part) else [part])]
+    def split_words(self, text: str) -> Words:
+        """Split a text at blanks; in scripts without blanks into characters, or by the segmenter."""
+        if self.segment is None:
+            return WORD.findall(text)
+        return [
+            word
+            for token in text.split()
+            for word in (self.segment(token) if CHARACTER_WORD.search(token) else [token])
+        ]
 
-    def _altered(self, operation: Operation, words: Words, rng: np.random.Generator) -> Words:
-        times = max(1, int(self.settings.share * len(words)))
+    def _apply_operation(self, operation: Operation, words: Words, rng: np.random.Generator) -> Words:
+        times = max(1, int(self.settings.word_fraction * len(words)))
         if operation == "synonyms":
-            return self._replaced(words, times, rng)
+            return self._replace_words(words, times, rng)
         if operation == "insertion":
-            return self._with_more(words, times, rng)
+            return self._insert_synonyms(words, times, rng)
         if operation == "swap":
-            return swapped(words, times, rng)
-        return thinned(words, self.settings.share, rng)
+            return swap_words(words, times, rng)
+        return drop_words(words, self.settings.word_fraction, rng)
 
-    def _known(self, words: Words) -> list[int]:
-        """The places of words that have synonyms."""
-        return [place for place, word in enumerate(words) if bare(word)[1].lower() in self.synonyms]
+    def _find_known_words(self, words: Words) -> list[int]:
+        """Return the positions of words that have synonyms."""
+        return [position for position, word in enumerate(words) if split_punctuation(word)[1].lower() in self.synonyms]
 
-    def _synonym(self, word: str, rng: np.random.Generator) -> str:
-        others = self.synonyms[bare(word)[1].lower()]
-        return others[rng.integers(len(others))]
+    def _sample_synonym(self, word: str, rng: np.random.Generator) -> str:
+        synonyms = self.synonyms[split_punctuation(word)[1].lower()]
+        return synonyms[rng.integers(len(synonyms))]
 
-    def _replaced(self, words: Words, times: int, rng: np.random.Generator) -> Words:
-        made = list(words)
-        for place in rng.permutation(self._known(words))[:times].astype(int):
-            before, _, after = bare(words[place])
-            made[place] = before + self._synonym(words[place], rng) + after
-        return made
+    def _replace_words(self, words: Words, times: int, rng: np.random.Generator) -> Words:
+        altered = list(words)
+        for position in rng.permutation(self._find_known_words(words))[:times].astype(int):
+            before, _, after = split_punctuation(words[position])
+            altered[position] = before + self._sample_synonym(words[position], rng) + after
+        return altered
 
-    def _with_more(self, words: Words, times: int, rng: np.random.Generator) -> Words:
-        made, known = list(words), self._known(words)
-        for _ in range(times if known else 0):
-            more = self._synonym(words[rng.choice(known)], rng)
-            made.insert(int(rng.integers(len(made) + 1)), more)
-        return made
+    def _insert_synonyms(self, words: Words, times: int, rng: np.random.Generator) -> Words:
+        altered, known_positions = list(words), self._find_known_words(words)
+        for _ in range(times if known_positions else 0):
+            synonym = self._sample_synonym(words[rng.choice(known_positions)], rng)
+            altered.insert(int(rng.integers(len(altered) + 1)), synonym)
+        return altered
 
 
-def swapped(words: Words, times: int, rng: np.random.Generator) -> Words:
-    """Two words change places, so many times."""
-    made = list(words)
+def swap_words(words: Words, times: int, rng: np.random.Generator) -> Words:
+    """Return the words with two random ones exchanged, so many times."""
+    swapped_words = list(words)
     for _ in range(times if len(words) > 1 else 0):
-        one, other = rng.choice(len(made), 2, replace=False)
-        made[one], made[other] = made[other], made[one]
-    return made
+        one, other = rng.choice(len(words), 2, replace=False)
+        swapped_words[one], swapped_words[other] = swapped_words[other], swapped_words[one]
+    return swapped_words
 
 
-def thinned(words: Words, share: float, rng: np.random.Generator) -> Words:
-    """Without each word by chance; one stays at least."""
-    left = [word for word, lot in zip(words, rng.random(len(words)), strict=True) if lot >= share]
-    return left or [words[rng.integers(len(words))]]
+def drop_words(words: Words, fraction: float, rng: np.random.Generator) -> Words:
+    """Return the words without a random fraction of them; one is kept at least."""
+    kept = [word for word, draw in zip(words, rng.random(len(words)), strict=True) if draw >= fraction]
+    return kept or [words[rng.integers(len(words))]]
 
 
-def joined(words: Words) -> str:
-    """Words as a text: blanks between those of scripts that have them."""
+def join_words(words: Words) -> str:
+    """Join words to a text, with blanks between those of scripts that have them."""
     text = ""
     for word in words:
-        bound = text and not (_unspaced(text[-1]) or _unspaced(word[0]))
-        text += f" {word}" if bound else word
+        needs_blank = text and not (_is_unspaced(text[-1]) or _is_unspaced(word[0]))
+        text += f" {word}" if needs_blank else word
     return text
 
 
-def _unspaced(letter: str) -> bool:
-    return bool(CHARACTER_WORD.match(letter) or EAST_ASIAN_MARK.match(letter))
+def _is_unspaced(character: str) -> bool:
+    return bool(CHARACTER_WORD.match(character) or EAST_ASIAN_MARK.match(character))
 
 
-def bare(word: str) -> tuple[str, str, str]:
-    """Punctuation before a word, the word, and what follows it."""
-    found = EDGES.fullmatch(word)
-    assert found  # it fits everything
-    before, inner, after = found.groups()
+def split_punctuation(word: str) -> tuple[str, str, str]:
+    """Return the punctuation before a word, the word, and what follows it."""
+    match = PUNCTUATION_EDGES.fullmatch(word)
+    assert match  # the pattern matches every text
+    before, inner, after = match.groups()
     return before, inner, after
 
 
 def read_synonyms(path: Path) -> dict[str, list[str]]:
-    """Every word of the file, in lower case, with the others of its lines. Raises StageFailure naming a bad line."""
-    found: dict[str, dict[str, None]] = {}
-    for number, line in enumerate(text_of(path, f"{SETTING}.synonyms").splitlines(), start=1):
+    """Return every word of the file, in lower case, with the others of its lines.
+
+    Raises StageFailure that names a line without a group of synonyms.
+    """
+    setting = f"{SETTING}.synonyms_file"
+    synonyms: dict[str, dict[str, None]] = {}  # dicts as sets that keep the order of the file
+    for number, line in enumerate(read_text(path, setting).splitlines(), start=1):
         group = [word.strip() for word in line.split("#")[0].split(",")]
         if group == [""]:
             continue
@@ -126,7 +138,8 @@ def read_synonyms(path: Path) -> dict[str, list[str]]:
                 "Write two words or more in a line, with commas between",
             )
         for word in group:
-            found.setdefault(word.lower(), {}).update((each, None) for each in group if each.lower() != word.lower())
-    if not found:
-        raise BadSetting(f"{path} has no synonyms", f"Write a group of words a line, or leave {SETTING}.synonyms empty")
-    return {word: list(others) for word, others in found.items()}
+            others = (other for other in group if other.lower() != word.lower())
+            synonyms.setdefault(word.lower(), {}).update((other, None) for other in others)
+    if not synonyms:
+        raise BadSetting(f"{path} has no synonyms", f"Write a group of words a line, or leave {setting} empty")
+    return {word: list(others) for word, others in synonyms.items()}

@@ -1,6 +1,8 @@
-"""How a model answers, one file a kind of task: most by a linear head on an encoder's standardised features.
+"""Models that are fine-tuned, one file a task type: most are a linear head on an encoder's standardised features.
 
-Shapes: B examples of a batch, M places that are answered (an example each, or a word each), F features, K outputs.
+A model predicts units: an example is one unit, or each of its words, or each token of its windows.
+
+Shapes: B examples of a batch, M units of a batch, F features, K outputs.
 """
 
 import importlib
@@ -16,12 +18,20 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.backbone import Backbone
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Encoder, TokenIds, Tokens, batch_of, by_length, load
-from tasks.downstream.models.layers import layers_of
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.models.encoder import (
+    EVALUATION_BATCH_SIZE,
+    CheckpointTokenizer,
+    Encoder,
+    TokenIds,
+    batch_by_length,
+    load_encoder,
+    pad_batch,
+)
+from tasks.downstream.models.layers import find_layers
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.task_types import load_task_type
 
-SCALED = 256
+NUM_SCALING_EXAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -29,214 +39,215 @@ class Example:
     """An example as a model reads it."""
 
     ids: list[int]
-    second: list[int]
-    """of a second text that is read apart; else empty"""
-    places: list[tuple[int, int]]
-    """tokens (first, one past the last) of what is answered or marked; empty where the whole text is"""
+    second_ids: list[int]
+    """token ids of a second text that is encoded separately; else empty"""
+    spans: list[tuple[int, int]]
+    """token spans (start, end) of the units that are predicted or marked; empty where the unit is the complete text"""
     target: Any
-    """the answer to learn"""
+    """the answer to train on"""
     features: Tensor | None = field(default=None, compare=False)
-    """of its places (M, F), where a frozen encoder has read it already"""
+    """features of its units (M, F), where a frozen encoder has read it already"""
 
 
 class TaskModel(nn.Module, ABC):
-    """What a fit fits: a model that reads a task's examples, learns from them and answers them."""
+    """A model that is fine-tuned on a task: it tokenizes the examples, is trained on them and answers them."""
 
     answer_schema: ClassVar[dict[str, Any]]
     """the columns of answers"""
     task: Task
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """Raises StageFailure when the checkpoint lacks what the kind or the recipe needs."""
+    def check_support(cls, checkpoint: Path, finetuning: FineTuning) -> None:
+        """Raise StageFailure when the checkpoint lacks what the task type or the settings need."""
 
     @classmethod
     @abstractmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
-        """With the checkpoint's weights, or with fresh ones."""
+    def load(cls, checkpoint: Path, task: Task, finetuning: FineTuning, *, random: bool, seed: int) -> Self:
+        """Load the model with the checkpoint's weights, or with new random ones."""
 
     @property
     @abstractmethod
     def backbone(self) -> Backbone:
-        """What the checkpoint brought."""
+        """The part of the model that comes from the checkpoint."""
 
     @abstractmethod
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """Rows of the task, tokenized."""
+    def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
+        """Tokenize rows of the task."""
 
-    def learnable(self, examples: list[Example]) -> list[Example]:
-        """Those that something can be learnt from."""
+    def select_learnable(self, examples: list[Example]) -> list[Example]:
+        """Return the examples that the loss depends on."""
         return examples
 
-    def begin(self, examples: Sequence[Example]) -> None:
-        """Make what depends on the training examples."""
+    def prepare_training(self, examples: Sequence[Example]) -> None:
+        """Make the parts of the model that depend on the training examples."""
 
     @abstractmethod
-    def loss(self, batch: Sequence[Example]) -> Tensor:
-        """The mean loss of a batch, to learn from."""
+    def compute_loss(self, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of a batch, with gradients."""
 
     @abstractmethod
-    def judged(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
-        """Mean loss and all answers, in the examples' order, without gradients."""
+    def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Return the mean loss and all answers, in the examples' order, without gradients."""
 
-    def validated(self, examples: Sequence[Example]) -> tuple[float, float]:
-        """Loss and score on the validation part: what settings are chosen by."""
-        loss, answers = self.judged(examples)
-        kind = kind_of(self.task)
-        return loss, kind.scores(self.task, self.task.validation, answers)[kind.metrics[0]].value
+    def validate(self, examples: Sequence[Example]) -> tuple[float, float]:
+        """Return loss and score on the validation part, by which settings are chosen."""
+        loss, answers = self.evaluate(examples)
+        kind = load_task_type(self.task)
+        return loss, kind.score_answers(self.task, self.task.validation, answers)[kind.metrics[0]].value
 
 
 class Head(TaskModel):
-    """An encoder and a linear layer; the layer begins at zero, so at an even guess."""
+    """An encoder and a linear layer, which begins at zero, so with uniform predictions."""
 
-    def __init__(self, encoder: Encoder, task: Task, recipe: Recipe) -> None:
-        """Make the encoder ready for the recipe's way to adapt."""
+    def __init__(self, encoder: Encoder, task: Task, finetuning: FineTuning) -> None:
+        """Apply the adaptation method to the encoder; `prepare_training` makes the linear layer."""
         super().__init__()
-        recipe.adapt.chosen.apply(encoder)
-        self.encoder, self.task, self.recipe = encoder, task, recipe
+        finetuning.method.chosen.apply(encoder)
+        self.encoder, self.task, self.finetuning = encoder, task, finetuning
         self.head: nn.Linear
         self.mean: Tensor
         self.deviation: Tensor
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """It must take the way to adapt."""
-        Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
-        check_adapts(load(checkpoint, random=False, seed=0), recipe)
+    def check_support(cls, checkpoint: Path, finetuning: FineTuning) -> None:
+        """Raise StageFailure when the adaptation method or the layer decay does not suit the checkpoint."""
+        CheckpointTokenizer(checkpoint, finetuning.max_length, finetuning.method.chosen.reserved_positions)
+        check_adaptation(load_encoder(checkpoint, random=False, seed=0), finetuning)
 
     @classmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
-        """The model without its own head."""
-        return cls(load(checkpoint, random=random, seed=seed), task, recipe)
+    def load(cls, checkpoint: Path, task: Task, finetuning: FineTuning, *, random: bool, seed: int) -> Self:
+        """Load the checkpoint's model without its own head."""
+        return cls(load_encoder(checkpoint, random=random, seed=seed), task, finetuning)
 
     @property
     def backbone(self) -> Encoder:
-        """What reads."""
+        """The encoder."""
         return self.encoder
 
     @property
     @abstractmethod
-    def size(self) -> int:
-        """Numbers that the layer gives for each place, K."""
+    def num_outputs(self) -> int:
+        """The number of outputs of the layer for each unit, K."""
 
     @abstractmethod
-    def inputs(self, batch: Sequence[Example]) -> Tensor:
-        """Features of everything that is answered, (M, F)."""
+    def encode(self, batch: Sequence[Example]) -> Tensor:
+        """Compute the features of all units with the encoder (M, F)."""
 
     @abstractmethod
-    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
-        """The mean loss of outputs (M, K)."""
+    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of outputs (M, K)."""
 
     @abstractmethod
-    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
-        """The answer to every example, as `answer_schema` names its columns."""
+    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
+        """Return the answer to every example from outputs (M, K), in the columns of `answer_schema`."""
 
-    def num_places(self, example: Example) -> int:  # noqa: ARG002 - most heads answer an example in one place
-        """Rows that `inputs` gives for an example."""
+    def count_units(self, example: Example) -> int:  # noqa: ARG002 - most heads predict one unit an example
+        """Return the number of rows that `encode` gives for an example."""
         return 1
 
-    def begin(self, examples: Sequence[Example]) -> None:
-        """Make the layer, and learn the features' scales from training examples.
+    def prepare_training(self, examples: Sequence[Example]) -> None:
+        """Make the layer, and estimate the features' scales from training examples.
 
-        The states' scales differ by orders of magnitude, and by other ones in random weights; `SCALED` examples from
-        all over tell them as well as all of them.
+        The states' scales differ by orders of magnitude, and by other ones in random weights. `NUM_SCALING_EXAMPLES`
+        examples at equal distances estimate them as well as all examples do.
         """
-        some = examples[:: -(-len(examples) // SCALED)]
+        some = examples[:: -(-len(examples) // NUM_SCALING_EXAMPLES)]
         with torch.no_grad():
             self.encoder.eval()
-            parts = [self.features([some[row] for row in rows]) for rows in self._by_length(some)]
-        start = torch.cat(parts)
-        self.register_buffer("mean", start.mean(0))
-        self.register_buffer("deviation", start.std(0, unbiased=False).clamp(min=1e-6))
-        self.head = nn.Linear(start.shape[1], self.size)
+            features = [self.get_features([some[row] for row in rows]) for rows in self._batch_by_length(some)]
+        features_MF = torch.cat(features)
+        self.register_buffer("mean", features_MF.mean(0))
+        self.register_buffer("deviation", features_MF.std(0, unbiased=False).clamp(min=1e-6))
+        self.head = nn.Linear(features_MF.shape[1], self.num_outputs)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def features(self, batch: Sequence[Example]) -> Tensor:
-        """What the layer sees of everything that is answered, (M, F): kept, or read by the encoder."""
-        kept = [each.features for each in batch if each.features is not None]
-        return torch.cat(kept) if len(kept) == len(batch) else self.inputs(batch)
+    def get_features(self, batch: Sequence[Example]) -> Tensor:
+        """Return the features of all units (M, F): those that the examples bring, else computed by the encoder."""
+        features = [example.features for example in batch if example.features is not None]
+        return torch.cat(features) if len(features) == len(batch) else self.encode(batch)
 
-    def outputs(self, batch: Sequence[Example]) -> Tensor:
-        """What the layer gives for every place, (M, K)."""
-        outputs: Tensor = self.head((self.features(batch) - self.mean) / self.deviation)
+    def compute_outputs(self, batch: Sequence[Example]) -> Tensor:
+        """Return the outputs of all units (M, K)."""
+        outputs: Tensor = self.head((self.get_features(batch) - self.mean) / self.deviation)
         return outputs
 
-    def loss(self, batch: Sequence[Example]) -> Tensor:
-        """The mean loss of a batch, to learn from."""
-        return self.loss_of(self.outputs(batch), batch)
+    def compute_loss(self, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of a batch, with gradients."""
+        return self.compute_output_loss(self.compute_outputs(batch), batch)
 
     @torch.no_grad()
-    def judged(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
-        """Mean loss and all answers, in the examples' order, without gradients."""
+    def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Return the mean loss and all answers, in the examples' order, without gradients."""
         self.eval()
         total = 0.0
         answers: dict[int, tuple[Any, ...]] = {}
-        for rows in self._by_length(examples):
+        for rows in self._batch_by_length(examples):
             batch = [examples[row] for row in rows]
-            outputs = self.outputs(batch)
-            total += float(self.loss_of(outputs, batch)) * len(batch)
-            answers |= dict(zip(rows.tolist(), self.answers_of(outputs, batch), strict=True))
-        told = [answers[row] for row in range(len(examples))]
-        return total / len(examples), pl.DataFrame(told, schema=self.answer_schema, orient="row")
+            outputs = self.compute_outputs(batch)
+            total += float(self.compute_output_loss(outputs, batch)) * len(batch)
+            answers |= dict(zip(rows.tolist(), self.decode_answers(outputs, batch), strict=True))
+        ordered = [answers[row] for row in range(len(examples))]
+        return total / len(examples), pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
 
-    def _by_length(self, examples: Sequence[Example]) -> list[Any]:
-        return by_length([[*each.ids, *each.second] for each in examples], EVALUATION_BATCH)
-
-
-def check_adapts(model: Backbone, recipe: Recipe) -> None:
-    """Raises StageFailure for a model that the way to adapt, or learning rates by layer, do not suit."""
-    recipe.adapt.chosen.apply(model)
-    if recipe.layer_decay != 1:
-        layers_of(model.body)
+    def _batch_by_length(self, examples: Sequence[Example]) -> list[Any]:
+        return batch_by_length([[*example.ids, *example.second_ids] for example in examples], EVALUATION_BATCH_SIZE)
 
 
-def class_weights(targets: Sequence[int], size: int, recipe: Recipe) -> Tensor | None:
-    """A weight for each class, all over its share; None where all count alike. Classes without an example count 1.
+def check_adaptation(model: Backbone, finetuning: FineTuning) -> None:
+    """Raise StageFailure for a model that the adaptation method, or learning rates by layer, do not suit."""
+    finetuning.method.chosen.apply(model)
+    if finetuning.layer_decay != 1:
+        find_layers(model.body)
 
-    The rule of scikit-learn's "balanced": King and Zeng, "Logistic regression in rare events data", 2001.
+
+def compute_class_weights(targets: Sequence[int], num_classes: int, finetuning: FineTuning) -> Tensor | None:
+    """Return a weight for each class, inverse to its frequency; None where all are equal.
+
+    A class without an example has the weight 1. The rule of scikit-learn's "balanced": King and Zeng, "Logistic
+    regression in rare events data", 2001.
     """
-    if recipe.class_weights == "equal":
+    if finetuning.class_weights == "equal":
         return None
-    counts = torch.bincount(torch.tensor(targets), minlength=size).float()
-    return torch.where(counts > 0, len(targets) / (size * counts.clamp(min=1)), torch.ones(size))
+    counts = torch.bincount(torch.tensor(targets), minlength=num_classes).float()
+    return torch.where(counts > 0, len(targets) / (num_classes * counts.clamp(min=1)), torch.ones(num_classes))
 
 
-def pooled(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
-    """Features of whole texts (B, F); of two that are read apart both, their distance and their product (B, 4F).
+def pool_texts(encoder: Encoder, batch: Sequence[Example]) -> Tensor:
+    """Return features of complete texts (B, F); of two separate ones both, their distance and their product (B, 4F).
 
     The four parts: Conneau et al., "Supervised learning of universal sentence representations", 2017, section 3.1.
     """
-    one: Tensor = encoder(batch_of([each.ids for each in batch]))
-    if not any(each.second for each in batch):
+    one: Tensor = encoder(pad_batch([example.ids for example in batch]))
+    if not any(example.second_ids for example in batch):
         return one
-    other: Tensor = encoder(batch_of([each.second for each in batch]))
+    other: Tensor = encoder(pad_batch([example.second_ids for example in batch]))
     return torch.cat([one, other, (one - other).abs(), one * other], 1)
 
 
-def text_ids(tokens: Tokens, rows: pl.DataFrame, pairs: str) -> tuple[TokenIds, TokenIds]:
-    """Token ids of the texts, and of the second ones where they are read apart."""
+def tokenize_texts(tokenizer: CheckpointTokenizer, rows: pl.DataFrame, pair_encoding: str) -> tuple[TokenIds, TokenIds]:
+    """Return token ids of the texts, and of the second ones where they are encoded separately."""
     texts, seconds = rows["text"].to_list(), rows["second"].to_list()
     if not any(seconds):
-        return tokens(texts), [[] for _ in texts]
-    if pairs == "apart":
-        return tokens(texts), tokens(seconds)
-    return tokens(texts, seconds), [[] for _ in texts]
+        return tokenizer(texts), [[] for _ in texts]
+    if pair_encoding == "separate":
+        return tokenizer(texts), tokenizer(seconds)
+    return tokenizer(texts, seconds), [[] for _ in texts]
 
 
-def class_of(task: Task) -> type[TaskModel]:
-    """How models answer a task's kind: the class of `tasks.downstream.heads.<name>`."""
+def find_model_class(task: Task) -> type[TaskModel]:
+    """Return the model class for a task's type: the one in `tasks.downstream.heads.<name>`."""
     module = importlib.import_module(f"{__name__}.{task.kind}")
-    (found,) = [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, TaskModel) and each.__module__ == module.__name__
+    (model_class,) = [
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, TaskModel) and member.__module__ == module.__name__
     ]
-    return found
+    return model_class
 
 
-def head_of(encoder: Encoder, task: Task, recipe: Recipe) -> Head:
-    """The head for a task's kind, on an encoder that is there."""
-    head = class_of(task)
-    assert issubclass(head, Head)
-    return head(encoder, task, recipe)
+def make_head(encoder: Encoder, task: Task, finetuning: FineTuning) -> Head:
+    """Make the head for a task's type on an encoder."""
+    head_class = find_model_class(task)
+    assert issubclass(head_class, Head)
+    return head_class(encoder, task, finetuning)

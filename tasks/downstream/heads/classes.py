@@ -1,4 +1,4 @@
-"""One class for a text or for two."""
+"""Classification of a text or of a pair of texts."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from tasks.downstream.heads import Example, Head, class_weights, pooled, text_ids
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.heads import Example, Head, compute_class_weights, pool_texts, tokenize_texts
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
 
 class ClassHead(Head):
@@ -18,29 +18,32 @@ class ClassHead(Head):
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.Int32, "confidence": pl.Float32}
 
     @property
-    def size(self) -> int:
-        """The classes."""
+    def num_outputs(self) -> int:
+        """The number of classes."""
         return len(self.task.names)
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """The class is the target."""
-        parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["label"], strict=True)
-        return [Example(ids, second, [], label) for ids, second, label in parts]
+    def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
+        """Tokenize the texts; the class is the target."""
+        encoded = tokenize_texts(tokenizer, rows, self.finetuning.pair_encoding)
+        return [
+            Example(ids, second_ids, [], label) for ids, second_ids, label in zip(*encoded, rows["label"], strict=True)
+        ]
 
-    def begin(self, examples: Sequence[Example]) -> None:
-        """The classes' weights too."""
-        super().begin(examples)
-        self.weights = class_weights([each.target for each in examples], self.size, self.recipe)
+    def prepare_training(self, examples: Sequence[Example]) -> None:
+        """Make the layer, and compute the classes' weights."""
+        super().prepare_training(examples)
+        targets = [example.target for example in examples]
+        self.weights = compute_class_weights(targets, self.num_outputs, self.finetuning)
 
-    def inputs(self, batch: Sequence[Example]) -> Tensor:
-        """A row a text."""
-        return pooled(self.encoder, batch)
+    def encode(self, batch: Sequence[Example]) -> Tensor:
+        """Return the features of every text or pair (B, F)."""
+        return pool_texts(self.encoder, batch)
 
-    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
-        """Cross-entropy."""
-        return cross_entropy(outputs, torch.tensor([each.target for each in batch]), self.weights)
+    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Return the mean cross-entropy."""
+        return cross_entropy(outputs, torch.tensor([example.target for example in batch]), self.weights)
 
-    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
-        """The likeliest class, and how likely."""
+    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
+        """Return the most likely class of every example, and its probability."""
         confidence, predicted = torch.softmax(outputs.double(), 1).max(1)
         return list(zip(predicted.tolist(), confidence.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""A number for a text or for two."""
+"""Regression: a number for a text or for a pair of texts."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -8,36 +8,40 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from tasks.downstream.heads import Example, Head, pooled, text_ids
-from tasks.downstream.models.encoder import Tokens
+from tasks.downstream.heads import Example, Head, pool_texts, tokenize_texts
+from tasks.downstream.models.encoder import CheckpointTokenizer
 
 
 class NumberHead(Head):
-    """The number's distance from the training examples' mean, in their standard deviations."""
+    """One output: the number less the training examples' mean, in their standard deviations."""
 
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.Float64}
-    size = 1
+    num_outputs = 1
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """The number is the target."""
-        parts = zip(*text_ids(tokens, rows, self.recipe.pairs), rows["number"], strict=True)
-        return [Example(ids, second, [], number) for ids, second, number in parts]
+    def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
+        """Tokenize the texts; the number is the target."""
+        encoded = tokenize_texts(tokenizer, rows, self.finetuning.pair_encoding)
+        return [
+            Example(ids, second_ids, [], number)
+            for ids, second_ids, number in zip(*encoded, rows["number"], strict=True)
+        ]
 
-    def begin(self, examples: Sequence[Example]) -> None:
-        """The numbers' scale too."""
-        super().begin(examples)
-        numbers = torch.tensor([each.target for each in examples], dtype=torch.float64)
-        self.middle, self.scale = float(numbers.mean()), max(float(numbers.std(unbiased=False)), 1e-6)
+    def prepare_training(self, examples: Sequence[Example]) -> None:
+        """Make the layer, and compute the mean and the deviation of the targets."""
+        super().prepare_training(examples)
+        targets = torch.tensor([example.target for example in examples], dtype=torch.float64)
+        self.target_mean = float(targets.mean())
+        self.target_deviation = max(float(targets.std(unbiased=False)), 1e-6)
 
-    def inputs(self, batch: Sequence[Example]) -> Tensor:
-        """A row a text, or a pair."""
-        return pooled(self.encoder, batch)
+    def encode(self, batch: Sequence[Example]) -> Tensor:
+        """Return the features of every text or pair (B, F)."""
+        return pool_texts(self.encoder, batch)
 
-    def loss_of(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
-        """Squared error."""
-        targets = [(each.target - self.middle) / self.scale for each in batch]
+    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Return the mean squared error."""
+        targets = [(example.target - self.target_mean) / self.target_deviation for example in batch]
         return mse_loss(outputs[:, 0], torch.tensor(targets, dtype=outputs.dtype))
 
-    def answers_of(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
-        """On the numbers' own scale."""
-        return [(value * self.scale + self.middle,) for value in outputs[:, 0].double().tolist()]
+    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
+        """Return the predicted number of every example, on the targets' own scale."""
+        return [(value * self.target_deviation + self.target_mean,) for value in outputs[:, 0].double().tolist()]

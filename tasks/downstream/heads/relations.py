@@ -1,4 +1,4 @@
-"""The relation of two marked spans: from the states of both, of what stands between them, and of the whole text."""
+"""The relation of two marked spans: from the states of both, of the text between them, and of the complete text."""
 
 from collections.abc import Sequence
 
@@ -8,33 +8,36 @@ from torch import Tensor
 
 from tasks.downstream.heads import Example
 from tasks.downstream.heads.classes import ClassHead
-from tasks.downstream.heads.tags import places_of
-from tasks.downstream.models.encoder import Tokens, batch_of
+from tasks.downstream.heads.tags import find_token_spans
+from tasks.downstream.models.encoder import CheckpointTokenizer, pad_batch
 from tasks.downstream.task_types.relations import SPANS
 
 
 class RelationHead(ClassHead):
     """A score for each relation."""
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """The places are both spans; one that was cut off is taken as the last token."""
-        made = []
-        spans = rows.select(SPANS).rows()
-        for (ids, offsets), (one, two, three, four), label in zip(
-            tokens.located(rows["text"].to_list()), spans, rows["label"], strict=True
+    def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
+        """Tokenize the texts with the token spans of both arguments; a truncated one is taken as the last token."""
+        examples = []
+        encoded = tokenizer.encode_with_offsets(rows["text"].to_list())
+        character_spans = rows.select(SPANS).rows()
+        for (ids, offsets), (start_1, end_1, start_2, end_2), label in zip(
+            encoded, character_spans, rows["label"], strict=True
         ):
-            last = (max(len(ids) - 1, 0), max(len(ids), 1))
-            places = [(places_of([span], offsets) or [last])[0] for span in ((one, two), (three, four))]
-            made.append(Example(ids, [], places, label))
-        return made
+            last_token = (max(len(ids) - 1, 0), max(len(ids), 1))
+            spans = [
+                (find_token_spans([span], offsets) or [last_token])[0] for span in ((start_1, end_1), (start_2, end_2))
+            ]
+            examples.append(Example(ids, [], spans, label))
+        return examples
 
-    def inputs(self, batch: Sequence[Example]) -> Tensor:
-        """Means over each span, over all from the first to the second, and over the text, (B, 4F)."""
-        read = batch_of([each.ids for each in batch])
-        states_BTF = self.encoder.states(read)
-        rows = []
-        for row, each in enumerate(batch):
-            (one, two), (three, four) = each.places
-            parts = [(one, two), (three, four), (min(one, three), max(two, four)), (0, max(len(each.ids), 1))]
-            rows.append(torch.cat([states_BTF[row, first:last].mean(0) for first, last in parts]))
-        return torch.stack(rows)
+    def encode(self, batch: Sequence[Example]) -> Tensor:
+        """Return means over each span, over the text from the first to the second, and over all of it (B, 4F)."""
+        states_BTF = self.encoder.encode_tokens(pad_batch([example.ids for example in batch]))
+        features = []
+        for row, example in enumerate(batch):
+            one, other = example.spans
+            between = (min(one[0], other[0]), max(one[1], other[1]))
+            spans = [one, other, between, (0, max(len(example.ids), 1))]
+            features.append(torch.cat([states_BTF[row, start:end].mean(0) for start, end in spans]))
+        return torch.stack(features)

@@ -1,7 +1,7 @@
-"""A text for a text, token by token, by the model's own head over its vocabulary.
+"""Text generation: a text for a text, token by token, by the model's own language-model head.
 
-While it is fitted, validation is by the likelihood of the true texts, in one pass: writing them takes a pass a token,
-and what a model writes that has hardly learnt anything scores by chance.
+While it is fitted, validation is by the likelihood of the true texts, in one pass: generating them takes a pass a
+token, and what a model generates that has hardly learnt anything scores by chance.
 """
 
 import math
@@ -14,23 +14,23 @@ import torch
 from torch import Tensor
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.heads import Example, TaskModel, check_adapts
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Tokens, by_length, config_of
-from tasks.downstream.models.generator import Writer, check_writes, room
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.heads import Example, TaskModel, check_adaptation
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, batch_by_length, load_config
+from tasks.downstream.models.generator import TextGenerator, check_can_generate, limit_lengths
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 
 
-class Target(NamedTuple):
-    """What to write for a text."""
+class TargetText(NamedTuple):
+    """The token ids to generate for a text, and whether source and target were truncated."""
 
     ids: list[int]
     source_cut: bool
     target_cut: bool
 
 
-class TextWriter(TaskModel):
-    """Learns the first reference with the true tokens before each (teacher forcing), then writes by itself."""
+class TextGenerationModel(TaskModel):
+    """A generator that is trained on the first reference (teacher forcing), and then generates on its own."""
 
     answer_schema: ClassVar[dict[str, Any]] = {
         "written": pl.String,
@@ -39,96 +39,105 @@ class TextWriter(TaskModel):
         "unended": pl.Boolean,
     }
 
-    def __init__(self, writer: Writer, tokens: Tokens, task: Task, recipe: Recipe) -> None:
+    def __init__(
+        self, generator: TextGenerator, tokenizer: CheckpointTokenizer, task: Task, finetuning: FineTuning
+    ) -> None:
         super().__init__()
-        recipe.adapt.chosen.apply(writer)
-        self.writer, self.tokens, self.task, self.recipe = writer, tokens, task, recipe
-        self.most_source, self.most_target = room(
-            writer.body.config, tokens.length, recipe.max_target, recipe.adapt.chosen.places
+        finetuning.method.chosen.apply(generator)
+        self.generator, self.tokenizer, self.task, self.finetuning = generator, tokenizer, task, finetuning
+        self.max_source_length, self.max_target_length = limit_lengths(
+            generator.body.config,
+            tokenizer.max_length,
+            finetuning.max_target_length,
+            finetuning.method.chosen.reserved_positions,
         )
 
     @classmethod
-    def check(cls, checkpoint: Path, recipe: Recipe) -> None:
-        """It must write, know when a text has ended, have room for both texts, and take the way to adapt."""
-        check_writes(checkpoint)
-        places = recipe.adapt.chosen.places
-        end = end_of(Tokens(checkpoint, recipe.max_length, places), checkpoint)
-        room(config_of(checkpoint), recipe.max_length, recipe.max_target, places)
-        check_adapts(Writer.load(checkpoint, end, random=False, seed=0), recipe)
+    def check_support(cls, checkpoint: Path, finetuning: FineTuning) -> None:
+        """Raise StageFailure for a model that cannot generate, end a text, hold both texts, or be adapted."""
+        check_can_generate(checkpoint)
+        reserved = finetuning.method.chosen.reserved_positions
+        end_id = find_end_token(CheckpointTokenizer(checkpoint, finetuning.max_length, reserved), checkpoint)
+        limit_lengths(load_config(checkpoint), finetuning.max_length, finetuning.max_target_length, reserved)
+        check_adaptation(TextGenerator.load(checkpoint, end_id, random=False, seed=0), finetuning)
 
     @classmethod
-    def loaded(cls, checkpoint: Path, task: Task, recipe: Recipe, *, random: bool, seed: int) -> Self:
-        """The model with its head over the vocabulary."""
-        tokens = Tokens(checkpoint, recipe.max_length, recipe.adapt.chosen.places)
-        writer = Writer.load(checkpoint, end_of(tokens, checkpoint), random=random, seed=seed)
-        return cls(writer, tokens, task, recipe)
+    def load(cls, checkpoint: Path, task: Task, finetuning: FineTuning, *, random: bool, seed: int) -> Self:
+        """Load the model with its language-model head."""
+        tokenizer = CheckpointTokenizer(checkpoint, finetuning.max_length, finetuning.method.chosen.reserved_positions)
+        end_id = find_end_token(tokenizer, checkpoint)
+        generator = TextGenerator.load(checkpoint, end_id, random=random, seed=seed)
+        return cls(generator, tokenizer, task, finetuning)
 
     @property
-    def backbone(self) -> Writer:
-        """What reads and writes."""
-        return self.writer
+    def backbone(self) -> TextGenerator:
+        """The generator."""
+        return self.generator
 
-    def examples(self, tokens: Tokens, rows: pl.DataFrame) -> list[Example]:
-        """Both texts, the target's special tokens as the source's."""
-        sources = tokens.whole(rows["text"].to_list())
-        targets = tokens.whole([wanted[0] for wanted in rows["wanted"].to_list()])
-        made = []
+    def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
+        """Tokenize both texts, the target with the same special tokens as the source."""
+        sources = tokenizer.encode_untruncated(rows["text"].to_list())
+        targets = tokenizer.encode_untruncated([references[0] for references in rows["wanted"].to_list()])
+        examples = []
         for source, target in zip(sources, targets, strict=True):
-            read, source_cut = ended(source, self.most_source, self.writer.end)
-            wanted, target_cut = ended(target, self.most_target, self.writer.end)
-            made.append(Example(read, [], [], Target(wanted, source_cut, target_cut)))
-        return made
+            source_ids, source_cut = truncate_with_end(source, self.max_source_length, self.generator.end_id)
+            target_ids, target_cut = truncate_with_end(target, self.max_target_length, self.generator.end_id)
+            examples.append(Example(source_ids, [], [], TargetText(target_ids, source_cut, target_cut)))
+        return examples
 
-    def loss(self, batch: Sequence[Example]) -> Tensor:
-        """The mean over the targets' tokens."""
-        return self._losses(batch).mean()
+    def compute_loss(self, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of the targets' tokens, with gradients."""
+        return self._compute_token_losses(batch).mean()
 
     @torch.no_grad()
-    def validated(self, examples: Sequence[Example]) -> tuple[float, float]:
-        """The loss, and the geometric mean of the likelihoods of the targets' tokens."""
+    def validate(self, examples: Sequence[Example]) -> tuple[float, float]:
+        """Return the loss, and the geometric mean of the likelihoods of the targets' tokens."""
         self.eval()
-        parts = [self._losses([examples[row] for row in rows]) for rows in _by_length(examples)]
-        loss = float(torch.cat(parts).double().mean())
+        losses = [self._compute_token_losses([examples[row] for row in rows]) for rows in _batch_by_length(examples)]
+        loss = float(torch.cat(losses).double().mean())
         return loss, math.exp(-loss)
 
-    def judged(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
-        """The loss, and what the model writes."""
-        loss, _ = self.validated(examples)
+    def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Return the mean loss, and the texts that the model generates."""
+        loss, _ = self.validate(examples)
         answers: dict[int, tuple[Any, ...]] = {}
-        for rows in _by_length(examples):
+        for rows in _batch_by_length(examples):
             batch = [examples[row] for row in rows]
-            ids = self.writer.written([each.ids for each in batch], self.most_target, self.recipe.beams)
-            texts = self.tokens.tokenizer.batch_decode(
-                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            sources = [example.ids for example in batch]
+            outputs = self.generator.generate(sources, self.max_target_length, self.finetuning.num_beams)
+            texts = self.tokenizer.hf_tokenizer.batch_decode(
+                outputs, skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
-            for row, text, tokens, each in zip(rows.tolist(), texts, ids, batch, strict=True):
-                target: Target = each.target
-                unended = tokens[-1:] != [self.writer.end]
+            for row, text, ids, example in zip(rows.tolist(), texts, outputs, batch, strict=True):
+                target: TargetText = example.target
+                unended = ids[-1:] != [self.generator.end_id]
                 answers[row] = (text.strip(), target.source_cut, target.target_cut, unended)
-        told = [answers[row] for row in range(len(examples))]
-        return loss, pl.DataFrame(told, schema=self.answer_schema, orient="row")
+        ordered = [answers[row] for row in range(len(examples))]
+        return loss, pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
 
-    def _losses(self, batch: Sequence[Example]) -> Tensor:
-        return self.writer.losses([each.ids for each in batch], [each.target.ids for each in batch])
-
-
-def ended(ids: list[int], most: int, end: int) -> tuple[list[int], bool]:
-    """Token ids with the end token behind them, at most so many; and whether some were cut off."""
-    text = ids[:-1] if ids[-1:] == [end] else ids
-    return [*text[: most - 1], end], len(text) > most - 1
+    def _compute_token_losses(self, batch: Sequence[Example]) -> Tensor:
+        return self.generator.compute_losses(
+            [example.ids for example in batch], [example.target.ids for example in batch]
+        )
 
 
-def end_of(tokens: Tokens, checkpoint: Path) -> int:
-    """The token that ends a text. Raises StageFailure when there is none."""
-    ends = (tokens.tokenizer.eos_token_id, tokens.tokenizer.sep_token_id)
-    found = next((each for each in ends if each is not None), None)
-    if found is None:
+def truncate_with_end(ids: list[int], max_length: int, end_id: int) -> tuple[list[int], bool]:
+    """Return at most `max_length` token ids with the end token last, and whether some were cut off."""
+    text = ids[:-1] if ids[-1:] == [end_id] else ids
+    return [*text[: max_length - 1], end_id], len(text) > max_length - 1
+
+
+def find_end_token(tokenizer: CheckpointTokenizer, checkpoint: Path) -> int:
+    """Return the id of the token that ends a text. Raises StageFailure when there is none."""
+    candidates = (tokenizer.hf_tokenizer.eos_token_id, tokenizer.hf_tokenizer.sep_token_id)
+    end_id = next((token_id for token_id in candidates if token_id is not None), None)
+    if end_id is None:
         raise StageFailure(
             f"the tokenizer in {checkpoint} has no end token, so its model could not end a text",
             "Name one as eos_token in tokenizer_config.json, or switch off evaluate.benchmarks.text_to_text",
         )
-    return int(found)
+    return int(end_id)
 
 
-def _by_length(examples: Sequence[Example]) -> list[Any]:
-    return by_length([each.ids for each in examples], EVALUATION_BATCH)
+def _batch_by_length(examples: Sequence[Example]) -> list[Any]:
+    return batch_by_length([example.ids for example in examples], EVALUATION_BATCH_SIZE)

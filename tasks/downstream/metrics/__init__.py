@@ -1,8 +1,8 @@
-"""Scores as the field computes them, one file for each kind of answer.
+"""Scores as the field computes them, one file for each type of answer.
 
-A score here is a sum of numbers over the examples and a function of that sum. So a resample of the examples, as a
-bootstrap draws by the thousand, is a weighted sum: nothing is compared or counted twice, for BLEU as for accuracy.
-The numbers and the function's name are also what an evaluation keeps, so that later models are compared with it.
+A score is a function of sums over the examples. A resample of the examples, of which a bootstrap draws thousands, is
+therefore a weighted sum: no answer is compared twice, for BLEU as for accuracy. An evaluation stores the numbers that
+are summed and the name of the function, so that later models can be compared with it.
 """
 
 import importlib
@@ -20,41 +20,43 @@ class Score:
     """A score of N examples."""
 
     parts: Floats
-    """what each example brings to the sum, (N, S)"""
-    of: Callable[[Floats], Floats]
-    """the score of sums (…, S), as an array (…); a function of a module of this package"""
+    """each example's contribution to the S sums, (N, S)"""
+    from_sums: Callable[[Floats], Floats]
+    """the function that turns sums (…, S) into scores (…); a function of a module of this package"""
 
+    # Evaluations store this name: renaming a function of sums, or moving it, makes the stored ones unreadable.
     @property
     def function(self) -> str:
-        """Which that is: `entities.f1`."""
-        return f"{self.of.__module__}.{self.of.__qualname__}".removeprefix(f"{__name__}.")
+        """The function's module and name, such as `entities.f1`."""
+        return f"{self.from_sums.__module__}.{self.from_sums.__qualname__}".removeprefix(f"{__name__}.")
 
     @classmethod
-    def kept(cls, parts: Floats, function: str) -> "Score":
-        """The score whose parts and `function` were written to a file."""
+    def restore(cls, parts: Floats, function: str) -> "Score":
+        """Return the score whose parts and `function` were stored."""
         module, _, name = f"{__name__}.{function}".rpartition(".")
         return cls(parts, getattr(importlib.import_module(module), name))
 
     @property
     def value(self) -> float:
-        """The score of all examples, each taken once."""
-        return float(self.of(self.parts.sum(0)))
+        """The score of all examples."""
+        return float(self.from_sums(self.parts.sum(0)))
 
-    def resampled(self, weights: Floats) -> Floats:
-        """The scores (D,) of D draws, in which example n was taken `weights[d, n]` times, (D, N)."""
-        return self.of(weights @ self.parts)
-
-
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Their quotient, and 0 where nothing is below: what was never there was never found."""
-    return np.divide(above, below, out=np.zeros(np.broadcast_shapes(above.shape, below.shape)), where=below != 0)
+    def resample(self, weights: Floats) -> Floats:
+        """Return the scores (D,) of D resamples that contain example n `weights[d, n]` times, (D, N)."""
+        return self.from_sums(weights @ self.parts)
 
 
-def mean_of(values: Floats) -> Score:
-    """The mean of a number per example, (N,)."""
+def divide_or_zero(numerator: Floats, denominator: Floats) -> Floats:
+    """Divide, with 0 where the denominator is 0: the recall of a class that does not occur is 0."""
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator != 0)
+
+
+def mean_score(values: Floats) -> Score:
+    """Return the score that is the mean of one number per example, (N,)."""
     return Score(np.stack([values, np.ones_like(values)], axis=1), mean)
 
 
 def mean(sums: Floats) -> Floats:
-    """Of sums (…, 2): the numbers', and how many there were."""
-    return ratio(sums[..., 0], sums[..., 1])
+    """Return the mean from sums (…, 2) of the numbers and of the examples."""
+    return divide_or_zero(sums[..., 0], sums[..., 1])

@@ -1,20 +1,24 @@
-"""One class of several: accuracy, precision, recall, F1 and Matthews' correlation."""
+"""One class of several: accuracy, precision, recall, F1 and Matthews' correlation.
+
+The functions of sums take, for K classes, the K counts of hits, of predictions and of true labels, (…, 3K).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.downstream.metrics import Floats, Score, mean_of, ratio
+from tasks.downstream.metrics import Floats, Score, divide_or_zero, mean_score
 
 Labels = NDArray[np.int64]
 
 
-def class_scores(truth: Labels, predicted: Labels, num_classes: int) -> dict[str, Score]:
-    """Scores of N predicted classes, both (N,) with numbers below `num_classes`; `f1` where these are two.
+def score_classes(truth: Labels, predicted: Labels, num_classes: int) -> dict[str, Score]:
+    """Return the scores of N predicted classes, both (N,) with numbers below `num_classes`; `f1` for two classes only.
 
-    Macro means weigh all classes alike that are in the truth or were predicted; a class that was never found counts 0.
+    Macro means weight all classes equally that occur in the truth or were predicted; a class without a hit counts 0.
     Matthews' correlation for several classes: Gorodkin, "Comparing two K-category assignments by a K-category
     correlation coefficient", 2004; 0 where either side has one class only.
     """
+    # parts of an example: one-hot rows of its hit, its prediction and its true class
     hits = np.zeros((len(truth), num_classes))
     rows = np.flatnonzero(truth == predicted)
     hits[rows, truth[rows]] = 1
@@ -28,68 +32,68 @@ def class_scores(truth: Labels, predicted: Labels, num_classes: int) -> dict[str
     }
     if num_classes == 2:
         functions["f1"] = f1
-    accuracy = {"accuracy": mean_of((truth == predicted).astype(np.float64))}
+    accuracy = {"accuracy": mean_score((truth == predicted).astype(np.float64))}
     return accuracy | {name: Score(parts, function) for name, function in functions.items()}
 
 
 def one_hot(labels: Labels, num_classes: int) -> Floats:
-    """Rows (N, K) with a single one."""
+    """Return rows (N, K) that are 1 at the label and 0 elsewhere."""
     return np.eye(num_classes)[labels]
 
 
-def thirds(sums: Floats) -> tuple[Floats, Floats, Floats]:
-    """How often each class was found, predicted and there, each (…, K), of sums (…, 3K)."""
-    found, predicted, there = np.split(sums, 3, axis=-1)
-    return found, predicted, there
+def split_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Split sums (…, 3K) into each class's hits, predictions and true labels, each (…, K)."""
+    hits, predicted, true = np.split(sums, 3, axis=-1)
+    return hits, predicted, true
 
 
 def f1(sums: Floats) -> Floats:
-    """F1 of the second of two classes, as GLUE scores MRPC and QQP."""
-    found, predicted, there = (each[..., 1] for each in thirds(sums))
-    return ratio(2 * found, predicted + there)
+    """Return the F1 of the second of two classes, as GLUE scores MRPC and QQP."""
+    hits, predicted, true = (counts[..., 1] for counts in split_counts(sums))
+    return divide_or_zero(2 * hits, predicted + true)
 
 
 def micro_f1(sums: Floats) -> Floats:
-    """F1 of all classes' counts together; of one class an example this is the accuracy."""
-    found, predicted, there = (each.sum(-1) for each in thirds(sums))
-    return ratio(2 * found, predicted + there)
+    """Return the F1 of all classes' counts added up; with one class an example this equals the accuracy."""
+    hits, predicted, true = (counts.sum(-1) for counts in split_counts(sums))
+    return divide_or_zero(2 * hits, predicted + true)
 
 
-def over_classes(values: Floats, sums: Floats) -> Floats:
-    """The mean over the classes that occur."""
-    _, predicted, there = thirds(sums)
-    present = (predicted + there) > 0
-    return ratio((values * present).sum(-1), present.sum(-1).astype(np.float64))
+def macro_mean(values: Floats, sums: Floats) -> Floats:
+    """Return the mean of a value per class, (…, K), over the classes that occur."""
+    _, predicted, true = split_counts(sums)
+    present = (predicted + true) > 0
+    return divide_or_zero((values * present).sum(-1), present.sum(-1).astype(np.float64))
 
 
 def macro_f1(sums: Floats) -> Floats:
-    """Mean F1 of the classes."""
-    found, predicted, there = thirds(sums)
-    return over_classes(ratio(2 * found, predicted + there), sums)
+    """Return the mean F1 of the classes."""
+    hits, predicted, true = split_counts(sums)
+    return macro_mean(divide_or_zero(2 * hits, predicted + true), sums)
 
 
 def macro_precision(sums: Floats) -> Floats:
-    """Mean share of a class's predictions that are right."""
-    found, predicted, _ = thirds(sums)
-    return over_classes(ratio(found, predicted), sums)
+    """Return the mean precision of the classes."""
+    hits, predicted, _ = split_counts(sums)
+    return macro_mean(divide_or_zero(hits, predicted), sums)
 
 
 def macro_recall(sums: Floats) -> Floats:
-    """Mean share of a class's examples that were found."""
-    found, _, there = thirds(sums)
-    return over_classes(ratio(found, there), sums)
+    """Return the mean recall of the classes."""
+    hits, _, true = split_counts(sums)
+    return macro_mean(divide_or_zero(hits, true), sums)
 
 
 def matthews(sums: Floats) -> Floats:
-    """Correlation of the predicted with the true classes, -1 to 1."""
-    found, predicted, there = thirds(sums)
-    total = there.sum(-1)
-    covariance = found.sum(-1) * total - (predicted * there).sum(-1)
-    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (there**2).sum(-1))
-    return ratio(covariance, np.sqrt(np.maximum(spread, 0)))
+    """Return Matthews' correlation of the predicted and the true classes, -1 to 1."""
+    hits, predicted, true = split_counts(sums)
+    total = true.sum(-1)
+    covariance = hits.sum(-1) * total - (predicted * true).sum(-1)
+    variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
+    return divide_or_zero(covariance, np.sqrt(np.maximum(variances, 0)))
 
 
-def confusion(truth: Labels, predicted: Labels, num_classes: int) -> NDArray[np.int64]:
-    """Counts with the true class as row and the predicted class as column."""
+def confusion_matrix(truth: Labels, predicted: Labels, num_classes: int) -> NDArray[np.int64]:
+    """Return counts (K, K) with the true class as row and the predicted class as column."""
     counts = np.bincount(truth * num_classes + predicted, minlength=num_classes * num_classes)
     return counts.reshape(num_classes, num_classes)

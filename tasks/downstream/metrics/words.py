@@ -1,4 +1,4 @@
-"""What counts as a word where generated text is compared: also in scripts without spaces, a character each."""
+"""Words of texts that are compared; in scripts without spaces each character is a word."""
 
 import re
 
@@ -10,6 +10,6 @@ CHARACTER_WORD = re.compile(
 WORD = re.compile(rf"{CHARACTER_WORD.pattern}|(?:(?!{CHARACTER_WORD.pattern})[^\W_])+")
 
 
-def words(text: str) -> list[str]:
-    """Runs of letters and digits in lower case; in ASCII text the same as ROUGE's."""
+def split_words(text: str) -> list[str]:
+    """Return runs of letters and digits in lower case; for ASCII text these are ROUGE's words."""
     return WORD.findall(text.lower())

@@ -1,1 +1,1 @@
-"""Opened checkpoints: encoders, generators and language models."""
+"""Opened checkpoints: encoders, text generators and language models."""

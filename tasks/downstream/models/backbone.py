@@ -1,4 +1,4 @@
-"""What a way to adapt sees of a model, whether it reads only or writes too."""
+"""The interface of a model to the adaptation methods, the same for encoders and for models that generate text."""
 
 from typing import Any, Literal
 
@@ -6,10 +6,10 @@ from torch import nn
 
 
 class Backbone(nn.Module):
-    """A transformers model in which something is frozen, added or wrapped."""
+    """A transformers model that an adaptation method freezes, extends or wraps."""
 
     body: Any
-    """of transformers, or wrapped by peft"""
+    """the model of transformers, or peft's wrapper of it"""
 
     def __init__(self, body: Any) -> None:
         super().__init__()
@@ -17,15 +17,15 @@ class Backbone(nn.Module):
 
     @property
     def model_type(self) -> str:
-        """What transformers call the family of the body."""
+        """The family of the body, by transformers' name."""
         return str(self.body.config.model_type)
 
     @property
     def task_type(self) -> Literal["FEATURE_EXTRACTION", "CAUSAL_LM", "SEQ_2_SEQ_LM"]:
-        """What peft calls that which the body does."""
+        """The task of the body, by peft's name."""
         return "FEATURE_EXTRACTION"
 
     @property
     def projection(self) -> nn.Module | None:
-        """The body's own layer onto the vocabulary, if it has one."""
+        """The body's projection onto the vocabulary, if it has one."""
         return None

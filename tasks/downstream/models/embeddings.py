@@ -1,6 +1,6 @@
-"""A vector for each text from a model as it is.
+"""Text embeddings from an encoder without fine-tuning.
 
-Shapes: N texts, D width, F features of all hidden states.
+Shapes: N texts, D hidden size, F features of all hidden states.
 """
 
 from typing import NamedTuple
@@ -9,47 +9,53 @@ import numpy as np
 import torch
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.models.encoder import EVALUATION_BATCH, Encoder, Tokens, batch_of, by_length
+from tasks.downstream.models.encoder import (
+    EVALUATION_BATCH_SIZE,
+    CheckpointTokenizer,
+    Encoder,
+    batch_by_length,
+    pad_batch,
+)
 
 
-class Vectors(NamedTuple):
-    """Means over a text's tokens."""
+class TextEmbeddings(NamedTuple):
+    """Mean-pooled hidden states of texts."""
 
-    last: Floats
-    """of the last hidden state (N, D), as sentence vectors are usually taken (Reimers, Gurevych 2019, table 1)"""
-    every: Floats
-    """of all hidden states side by side (N, F)"""
+    last_layer: Floats
+    """means of the last hidden state (N, D), the usual sentence embedding (Reimers, Gurevych 2019, table 1)"""
+    all_layers: Floats
+    """means of all hidden states side by side (N, F)"""
 
 
 @torch.no_grad()
-def vectors(encoder: Encoder, tokens: Tokens, texts: list[str]) -> Vectors:
-    """Of every text, cut at the longest that the model reads."""
+def embed_texts(encoder: Encoder, tokenizer: CheckpointTokenizer, texts: list[str]) -> TextEmbeddings:
+    """Embed texts, each truncated to the model's maximum length."""
     encoder.eval()
-    ids = tokens(texts)
-    found: dict[int, Floats] = {}
-    for rows in by_length(ids, EVALUATION_BATCH):
-        features = encoder(batch_of([ids[row] for row in rows])).double().numpy()
-        found |= dict(zip(rows.tolist(), features, strict=True))
-    every = np.stack([found[row] for row in range(len(texts))])
-    return Vectors(every[:, -encoder.width :], every)
+    ids = tokenizer(texts)
+    features_by_row: dict[int, Floats] = {}
+    for rows in batch_by_length(ids, EVALUATION_BATCH_SIZE):
+        features = encoder(pad_batch([ids[row] for row in rows])).double().numpy()
+        features_by_row |= dict(zip(rows.tolist(), features, strict=True))
+    all_layers = np.stack([features_by_row[row] for row in range(len(texts))])
+    return TextEmbeddings(all_layers[:, -encoder.hidden_size :], all_layers)
 
 
-def standardized(vectors: Floats) -> Floats:
-    """Each feature with mean 0 and deviation 1, or a few large ones decide every cosine.
+def standardize_features(embeddings: Floats) -> Floats:
+    """Scale each feature to mean 0 and deviation 1; otherwise a few large ones decide every cosine.
 
     Timkey, van Schijndel, "All bark and no bite: rogue dimensions in transformer language models", 2021, section 5.
     """
-    found: Floats = (vectors - vectors.mean(0)) / np.maximum(vectors.std(0), 1e-6)
-    return found
+    standardized: Floats = (embeddings - embeddings.mean(0)) / np.maximum(embeddings.std(0), 1e-6)
+    return standardized
 
 
-def cosines(one: Floats, other: Floats) -> Floats:
-    """Row by row."""
-    found: Floats = (unit(one) * unit(other)).sum(1)
-    return found
+def compute_cosines(one: Floats, other: Floats) -> Floats:
+    """Return the cosine similarity of each row of one array to the same row of the other (N,)."""
+    cosines: Floats = (normalize_rows(one) * normalize_rows(other)).sum(1)
+    return cosines
 
 
-def unit(vectors: Floats) -> Floats:
-    """Of length 1."""
-    found: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return found
+def normalize_rows(embeddings: Floats) -> Floats:
+    """Scale each row to length 1."""
+    normalized: Floats = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    return normalized

@@ -1,6 +1,6 @@
 """A transformers model as a feature extractor: texts in, one vector a text out.
 
-Shapes: B texts, T tokens, D width of a hidden state, F = D times the number of pooled states, K classes.
+Shapes: B texts, T tokens, D hidden size, F = D times the number of pooled states, K classes.
 """
 
 import functools
@@ -24,19 +24,21 @@ from tasks.errors import StageFailure
 log = logging.getLogger("textmill.evaluate")
 
 TokenIds = list[list[int]]
-EVALUATION_BATCH = 32
+CharacterOffsets = list[tuple[int, int]]
+"""start and end of each token in its text, in characters"""
+EVALUATION_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Padded tokens of some texts."""
+class PaddedBatch:
+    """Token ids of some texts, padded to the same length, and the mask of real tokens."""
 
     input_ids_BT: Tensor  # noqa: N815 - shape suffixes, as on local tensors
     mask_BT: Tensor  # noqa: N815
 
 
 class Encoder(Backbone):
-    """The mean over a text's tokens of every hidden state, from the embeddings to the last layer, side by side.
+    """Mean-pooling over a text's tokens of every hidden state, from the embeddings to the last layer, side by side.
 
     Small models trained for minutes keep what tells topics apart in their lower states, and what context adds in the
     upper ones; with all of them the head need not choose. The mean serves both families: a causal model's last token
@@ -44,87 +46,89 @@ class Encoder(Backbone):
     """
 
     @property
-    def width(self) -> int:
-        """Of one hidden state, D."""
+    def hidden_size(self) -> int:
+        """The size of one hidden state, D."""
         return int(self.body.config.hidden_size)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Features of every text (B, F)."""
+    def forward(self, batch: PaddedBatch) -> Tensor:
+        """Return the features of every text (B, F)."""
         weights_BT1 = (batch.mask_BT / batch.mask_BT.sum(1, keepdim=True).clamp(min=1.0)).unsqueeze(-1)
-        return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in self._layers(batch)], dim=1)
+        return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in self._compute_hidden_states(batch)], dim=1)
 
-    def states(self, batch: Batch) -> Tensor:
-        """Features of every token (B, T, F): the same states, not averaged."""
-        return torch.cat(self._layers(batch), dim=2)
+    def encode_tokens(self, batch: PaddedBatch) -> Tensor:
+        """Return the features of every token (B, T, F): all hidden states side by side, without pooling."""
+        return torch.cat(self._compute_hidden_states(batch), dim=2)
 
-    def _layers(self, batch: Batch) -> tuple[Tensor, ...]:
+    def _compute_hidden_states(self, batch: PaddedBatch) -> tuple[Tensor, ...]:
         output = self.body(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), output_hidden_states=True)
+        # a soft prompt stands before the text, and its states are none of the text's
         length = batch.mask_BT.shape[1]
-        return tuple(state_BTD[:, -length:] for state_BTD in output.hidden_states)  # a prompt stands before the text
+        return tuple(state_BTD[:, -length:] for state_BTD in output.hidden_states)
 
 
-def batch_of(token_ids: TokenIds) -> Batch:
-    """Pad on the right to the longest; the padding's id does not matter under the mask."""
+def pad_batch(token_ids: TokenIds) -> PaddedBatch:
+    """Pad texts on the right to the longest; the padding's id does not matter under the mask."""
     length = max(1, *map(len, token_ids))
     input_ids_BT = torch.zeros(len(token_ids), length, dtype=torch.long)
     mask_BT = torch.zeros(len(token_ids), length)
     for row, ids in enumerate(token_ids):
         input_ids_BT[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
         mask_BT[row, : len(ids)] = 1.0
-    return Batch(input_ids_BT, mask_BT)
+    return PaddedBatch(input_ids_BT, mask_BT)
 
 
-def by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
-    """Rows in batches of texts of about one length, so that little is padding."""
+def batch_by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
+    """Split rows into batches of texts of similar length, so that little is padding."""
     order = np.argsort([len(ids) for ids in token_ids], kind="stable")
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def load(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
-    """The checkpoint's model without its head; with `random` the same architecture with fresh weights.
+def load_encoder(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
+    """Load the checkpoint's model without its head; with `random` the same architecture with new weights.
 
     Raises StageFailure when the folder holds no model that transformers can open.
     """
-    config = config_of(checkpoint)
-    config.use_cache = False  # keys and values are kept for generating only
-    model = opened(checkpoint, AutoModel, config, random=random, seed=seed)
+    config = load_config(checkpoint)
+    config.use_cache = False  # the cache of keys and values serves generation only
+    model = open_model(checkpoint, AutoModel, config, random=random, seed=seed)
     encoder = Encoder(model.get_encoder() if config.is_encoder_decoder else model).float()
     fuse_activations(encoder)
     return encoder
 
 
-def config_of(checkpoint: Path) -> Any:
-    """The checkpoint's configuration. Raises StageFailure when transformers cannot open it."""
+def load_config(checkpoint: Path) -> Any:
+    """Load the checkpoint's configuration. Raises StageFailure when transformers cannot open it."""
     try:
         return AutoConfig.from_pretrained(checkpoint)
     except (OSError, ValueError, KeyError) as error:
-        raise _unopened(checkpoint, error) from error
+        raise _unreadable_model(checkpoint, error) from error
 
 
-def opened(checkpoint: Path, auto: Any, config: Any, *, random: bool, seed: int) -> Any:
-    """The checkpoint's model as one of transformers' auto classes makes it, or the same with fresh weights."""
+def open_model(checkpoint: Path, auto_class: Any, config: Any, *, random: bool, seed: int) -> Any:
+    """Load the checkpoint's model by one of transformers' auto classes; with `random` the same with new weights."""
     # a bar for each model, and a report on heads that nobody asked for, would hide the stage's own lines
     disable_progress_bar()  # type: ignore[no-untyped-call]
     set_verbosity_error()  # type: ignore[no-untyped-call]
     torch.manual_seed(seed)
     try:
         if random:
-            return auto.from_config(config)
-        model, told = auto.from_pretrained(checkpoint, config=config, output_loading_info=True)
+            return auto_class.from_config(config)
+        model, loading_info = auto_class.from_pretrained(checkpoint, config=config, output_loading_info=True)
     except (OSError, ValueError, KeyError) as error:
-        raise _unopened(checkpoint, error) from error
-    # a pooler is on top of what we read
-    _tell_missing(checkpoint, tuple(sorted(name for name in told["missing_keys"] if "pooler" not in name)))
+        raise _unreadable_model(checkpoint, error) from error
+    # the output of a pooler is not used, so its weights may be missing
+    missing = sorted(name for name in loading_info["missing_keys"] if "pooler" not in name)
+    _warn_of_missing_weights(checkpoint, tuple(missing))
     return model
 
 
 @functools.cache  # once a process
-def _tell_missing(checkpoint: Path, names: tuple[str, ...]) -> None:
+def _warn_of_missing_weights(checkpoint: Path, names: tuple[str, ...]) -> None:
     if names:
         log.warning("%s lacks %s weights, which begin at random: %s …", checkpoint, len(names), names[0])
 
 
-def _unopened(checkpoint: Path, error: Exception) -> StageFailure:
+def _unreadable_model(checkpoint: Path, error: Exception) -> StageFailure:
     return StageFailure(
         f"{checkpoint} holds no model that transformers can open: {str(error).rstrip('.')}",
         "Give a folder with config.json and weights, such as `save_pretrained` writes",
@@ -140,123 +144,133 @@ def fuse_activations(module: nn.Module) -> None:
             fuse_activations(child)
 
 
-class Stretch(NamedTuple):
-    """Some of a text's tokens in a row."""
+class TokenWindow(NamedTuple):
+    """Consecutive tokens of a text that is longer than the model reads at once."""
 
     text: int
-    """which text"""
-    first: bool
-    """whether it is the text's beginning"""
+    """index of the text"""
+    is_first: bool
+    """whether the window is the beginning of its text"""
     ids: list[int]
     ends: list[int]
-    """where in the text each token ends, in characters"""
-    fresh: list[bool]
-    """tokens of the text that were in no stretch before"""
+    """end of each token in the text, in characters"""
+    is_new: list[bool]
+    """for each token whether it is of the text itself and in no earlier window"""
 
 
-class Tokens:
-    """The checkpoint's tokenizer, bound to the longest text that model and settings allow."""
+class CheckpointTokenizer:
+    """The checkpoint's tokenizer, limited to the longest text that model and settings allow."""
 
-    def __init__(self, checkpoint: Path, most: int, reserved: int = 0) -> None:
-        """Of the places that the model has, `reserved` stay free, for a prompt."""
+    def __init__(self, checkpoint: Path, max_length: int, reserved: int = 0) -> None:
+        """Load the tokenizer; `reserved` of the model's positions stay free, for a soft prompt.
+
+        Raises StageFailure for a folder without a tokenizer, or when the reserved positions leave none.
+        """
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
+            self.hf_tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
             config: Any = AutoConfig.from_pretrained(checkpoint)
         except (OSError, ValueError, KeyError) as error:
             raise StageFailure(
                 f"{checkpoint} holds no tokenizer: {error}", "Give a folder with tokenizer.json"
             ) from error
-        if set(self.tokenizer.get_vocab()) <= set(self.tokenizer.all_special_tokens):
-            # without files transformers makes one that knows no word
+        if set(self.hf_tokenizer.get_vocab()) <= set(self.hf_tokenizer.all_special_tokens):
+            # without the tokenizer's files transformers makes one that knows no word, and raises nothing
             raise StageFailure(f"{checkpoint} holds no tokenizer", "Give a folder with tokenizer.json")
-        limit = getattr(config, "max_position_embeddings", None) or most + reserved
-        self.length = min(most, limit - reserved, self.tokenizer.model_max_length)
-        if self.length < 1:
+        limit = getattr(config, "max_position_embeddings", None) or max_length + reserved
+        self.max_length = min(max_length, limit - reserved, self.hf_tokenizer.model_max_length)
+        if self.max_length < 1:
             raise StageFailure(
-                f"the model has {limit} places for tokens, and a prompt of {reserved} leaves none", "Shorten the prompt"
+                f"the model has {limit} positions, and a prompt of {reserved} tokens leaves none", "Shorten the prompt"
             )
-        self.vocabulary = int(config.vocab_size)
+        self.vocab_size = int(config.vocab_size)
 
     def __call__(self, texts: list[str], seconds: list[str] | None = None) -> TokenIds:
-        """Token ids of every text, or of every pair, cut at the limit.
+        """Return the token ids of every text, or of every pair as one, truncated to the maximum length.
 
         Raises StageFailure for ids that the model does not have.
         """
-        if seconds and self.joins_bare:
-            seconds = [f"\n{each}" for each in seconds]
-        found: TokenIds = self.tokenizer(texts, seconds, truncation=True, max_length=self.length)["input_ids"]
-        return self._checked(found)
+        if seconds and self.lacks_pair_separator:
+            seconds = [f"\n{second}" for second in seconds]
+        encoding = self.hf_tokenizer(texts, seconds, truncation=True, max_length=self.max_length)
+        return self._check_ids(encoding["input_ids"])
 
-    def whole(self, texts: list[str]) -> TokenIds:
-        """Token ids of every text, however long."""
-        found: TokenIds = self.tokenizer(texts, verbose=False)["input_ids"]
-        return self._checked(found)
+    def encode_untruncated(self, texts: list[str]) -> TokenIds:
+        """Return all token ids of every text, however long."""
+        return self._check_ids(self.hf_tokenizer(texts, verbose=False)["input_ids"])
 
-    def located(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """Token ids of every text, and where in it each token begins and ends, in characters."""
-        found = self.tokenizer(texts, truncation=True, max_length=self.length, return_offsets_mapping=True)
-        return list(zip(self._checked(found["input_ids"]), found["offset_mapping"], strict=True))
+    def encode_with_offsets(self, texts: list[str]) -> list[tuple[list[int], CharacterOffsets]]:
+        """Return the token ids of every text, truncated, and the start and end of each token in characters."""
+        encoding = self.hf_tokenizer(texts, truncation=True, max_length=self.max_length, return_offsets_mapping=True)
+        return list(zip(self._check_ids(encoding["input_ids"]), encoding["offset_mapping"], strict=True))
 
-    def windows(self, first: str, second: str, stride: float) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """Token ids of the first text with as much of the second as there is room for, as often as it takes.
+    def encode_in_windows(
+        self, first: str, second: str, stride_fraction: float
+    ) -> list[tuple[list[int], CharacterOffsets]]:
+        """Return token ids of the complete first text with a window of the second, for overlapping windows over it.
 
-        With each token's place in the second text, in characters; (-1, -1) for other tokens.
+        The offsets are those of each token in the second text, in characters; (-1, -1) for other tokens. Windows
+        overlap by `stride_fraction` of the room that the first text leaves.
         """
-        shift = 1 if self.joins_bare else 0
-        room = self.length - len(self.tokenizer(first)["input_ids"]) - 3
-        found = self.tokenizer(
+        shift = 1 if self.lacks_pair_separator else 0
+        # 3: special tokens of a pair at most, beside those that the first text has alone
+        room = self.max_length - len(self.hf_tokenizer(first)["input_ids"]) - 3
+        encoding = self.hf_tokenizer(
             first,
             "\n" * shift + second,
             truncation="only_second",
-            max_length=self.length,
-            stride=max(0, int(room * stride)),
+            max_length=self.max_length,
+            stride=max(0, int(room * stride_fraction)),
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        made = []
-        for number, ids in enumerate(self._checked(found["input_ids"])):
-            places = zip(found["offset_mapping"][number], found.sequence_ids(number), strict=True)
+        windows = []
+        for index, ids in enumerate(self._check_ids(encoding["input_ids"])):
+            spans = zip(encoding["offset_mapping"][index], encoding.sequence_ids(index), strict=True)
             offsets = [
-                (start - shift, end - shift) if part == 1 and end > shift else (-1, -1) for (start, end), part in places
+                (start - shift, end - shift) if sequence == 1 and end > shift else (-1, -1)
+                for (start, end), sequence in spans
             ]
-            made.append((ids, offsets))
-        return made
+            windows.append((ids, offsets))
+        return windows
 
-    def stretches(self, texts: list[str], spare: int) -> Iterator[Stretch]:
-        """Every text whole, in stretches that leave `spare` tokens free; each repeats half of the one before."""
-        most = self.length - spare
-        repeated = (most - self.tokenizer.num_special_tokens_to_add()) // 2
-        found = self.tokenizer(
+    def split_into_windows(self, texts: list[str], spare: int) -> Iterator[TokenWindow]:
+        """Yield the windows of all texts, untruncated, each `spare` tokens shorter than the maximum length.
+
+        A window repeats half of the previous one.
+        """
+        length = self.max_length - spare
+        overlap = (length - self.hf_tokenizer.num_special_tokens_to_add()) // 2
+        encoding = self.hf_tokenizer(
             texts,
             truncation=True,
-            max_length=most,
-            stride=repeated,
+            max_length=length,
+            stride=overlap,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
         )
-        marks, numbers = found["special_tokens_mask"], found["overflow_to_sample_mapping"]
-        last = -1
-        for ids, offsets, special, number in zip(
-            self._checked(found["input_ids"]), found["offset_mapping"], marks, numbers, strict=True
+        special_masks, text_indices = encoding["special_tokens_mask"], encoding["overflow_to_sample_mapping"]
+        previous = -1
+        for ids, offsets, special_mask, text in zip(
+            self._check_ids(encoding["input_ids"]), encoding["offset_mapping"], special_masks, text_indices, strict=True
         ):
-            known = repeated if number == last else 0
-            order = np.cumsum(1 - np.array(special, np.int64))  # 1 for the first token of the text itself
-            fresh = [not mark and place > known for mark, place in zip(special, order, strict=True)]
-            yield Stretch(number, number != last, ids, [end for _, end in offsets], fresh)
-            last = number
+            num_repeated = overlap if text == previous else 0
+            ranks = np.cumsum(1 - np.array(special_mask, np.int64))  # 1 for the first token of the text itself
+            is_new = [not special and rank > num_repeated for special, rank in zip(special_mask, ranks, strict=True)]
+            yield TokenWindow(text, text != previous, ids, [end for _, end in offsets], is_new)
+            previous = text
 
     @functools.cached_property
-    def joins_bare(self) -> bool:
-        """Whether the tokenizer puts nothing between two texts: then a line break does."""
-        pair, one = (len(self.tokenizer(*texts)["input_ids"]) for texts in ("ab", "a"))
-        return bool(pair == one + len(self.tokenizer("b", add_special_tokens=False)["input_ids"]))
+    def lacks_pair_separator(self) -> bool:
+        """Whether the tokenizer puts nothing between two texts; a line break then separates them."""
+        pair, one = (len(self.hf_tokenizer(*texts)["input_ids"]) for texts in ("ab", "a"))
+        return bool(pair == one + len(self.hf_tokenizer("b", add_special_tokens=False)["input_ids"]))
 
-    def _checked(self, found: TokenIds) -> TokenIds:
-        highest = max((max(ids) for ids in found if ids), default=0)
-        if highest >= self.vocabulary:
+    def _check_ids(self, token_ids: TokenIds) -> TokenIds:
+        highest = max((max(ids) for ids in token_ids if ids), default=0)
+        if highest >= self.vocab_size:
             raise StageFailure(
-                f"the tokenizer gives the id {highest}, and the model has {self.vocabulary} entries",
+                f"the tokenizer gives the id {highest}, and the model has {self.vocab_size} entries",
                 "Give a checkpoint whose tokenizer belongs to its model",
             )
-        return found
+        return token_ids

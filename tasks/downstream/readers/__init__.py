@@ -1,1 +1,1 @@
-"""Readers of labelled files, one file a format; what does not fit is named by file, row and column."""
+"""Readers of labelled files, one file a format; errors name the file, the row and the column."""

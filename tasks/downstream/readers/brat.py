@@ -1,7 +1,7 @@
 """Texts with annotations beside them: NAME.txt and NAME.ann in brat's standoff format (brat.nlplab.org/standoff.html).
 
-Text-bound annotations (T) and binary relations (R) are read; events, attributes, equivalences and notes are not asked
-for. Offsets count characters of the .txt file, line ends included, and the end is past the last character.
+Text-bound annotations (T) and binary relations (R) are read; events, attributes, equivalences and notes are ignored.
+Offsets count characters of the .txt file, line ends included, and the end is past the last character.
 """
 
 import re
@@ -10,140 +10,172 @@ from dataclasses import dataclass
 from itertools import pairwise, permutations
 from pathlib import Path
 
-from tasks.downstream.readers.spans import WORD, Entity, refuse, tags_of
-from tasks.downstream.readers.table import Broken
+from tasks.downstream.readers.spans import WORD, EntitySpan, reject_entity, tag_words
+from tasks.downstream.readers.table import RejectedRows
 from tasks.errors import BadSetting, StageFailure
 
-ENTITY = re.compile(r"(?P<name>T\S*)\t(?P<kind>\S+) (?P<places>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
+ENTITY = re.compile(r"(?P<name>T\S*)\t(?P<kind>\S+) (?P<positions>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
 RELATION = re.compile(r"R\S*\t(?P<kind>\S+) \w+:(?P<first>T\S*) \w+:(?P<second>T\S*)\s*")
-OTHERS = re.compile(r"[EAMN*#]|$")
-# a line, or a sentence within one: brat keeps whole documents, and a model reads sentences
+IGNORED_LINE = re.compile(r"[EAMN*#]|$")
+# The end of a line, or of a sentence within it: brat stores whole documents, and models read sentences.
 BOUNDARY = re.compile(r"\s*\n\s*|(?<=[.!?])\s+(?=[\"'(\[]?[A-Z0-9])|(?<=[。！？])")
 
-Sentence = tuple[int, int]
+CharacterSpan = tuple[int, int]
+"""First character, one past the last"""
 
 
 @dataclass(frozen=True)
-class Document:
-    """A text with its entities, in their order, and its relations: kind, two entities, origin."""
+class AnnotatedDocument:
+    """A text with its entities, in their order, and its relations: type, two entities, origin."""
 
     path: Path
     text: str
-    entities: list[Entity]
-    relations: list[tuple[str, Entity, Entity, str]]
+    entities: list[EntitySpan]
+    relations: list[tuple[str, EntitySpan, EntitySpan, str]]
 
-    def sentences(self, uncut: list[Sentence]) -> list[Sentence]:
-        """Where sentences begin and end; no boundary lies inside of the places `uncut`."""
+    def split_sentences(self) -> list[CharacterSpan]:
+        """Return the spans of the sentences; none ends inside of an entity."""
         ends = [match.end() for match in BOUNDARY.finditer(self.text)]
-        kept = [end for end in ends if not any(first < end < last for first, last in uncut)]
+        kept = [end for end in ends if not any(entity.start < end < entity.end for entity in self.entities)]
         return list(pairwise(sorted({0, *kept, len(self.text)})))
 
-    def origin(self, place: int) -> str:
-        """File and line of a character."""
-        return f"{self.path}, line {self.text.count(chr(10), 0, place) + 1}"
+    def find_origin(self, position: int) -> str:
+        """Return the file and the line of a character."""
+        return f"{self.path}, line {self.text.count(chr(10), 0, position) + 1}"
 
 
-def tagged_documents(folder: Path, unfit: Broken) -> Iterator[tuple[list[str], list[str], str]]:
-    """Words, BIO tags and origin of every sentence.
+def read_tagged_documents(folder: Path, rejected: RejectedRows) -> Iterator[tuple[list[str], list[str], str]]:
+    """Yield words, BIO tags and origin of every sentence.
 
-    Raises StageFailure for an entity that tags cannot say: one of several pieces, one that shares a word with a longer
-    one, one without a word. With a list to put these into, they are left out.
+    Raises StageFailure for an entity that tags cannot express: one of several pieces, one that shares a word with a
+    longer one, one without a word. With a list `rejected` such entities are skipped, and their errors appended to it.
     """
-    for document in documents_of(folder):
+    for document in read_documents(folder):
+        # tagged as a whole and then divided, so that an entity is tagged once
         words = list(WORD.finditer(document.text))
-        tags = tags_of(words, document.entities, unfit)
-        for start, end in document.sentences([(each.start, each.end) for each in document.entities]):
-            inside = [number for number, word in enumerate(words) if start <= word.start() < end]
+        tags = tag_words(words, document.entities, rejected)
+        for start, end in document.split_sentences():
+            inside = [index for index, word in enumerate(words) if start <= word.start() < end]
             if inside:
                 first, last = inside[0], inside[-1] + 1
-                yield [word[0] for word in words[first:last]], tags[first:last], document.origin(words[first].start())
+                yield (
+                    [word[0] for word in words[first:last]],
+                    tags[first:last],
+                    document.find_origin(words[first].start()),
+                )
 
 
-def related_documents(folder: Path, no_relation: str, unfit: Broken) -> Iterator[tuple[str, str, list[int], str]]:
-    """Text, relation, both spans (start, end, start, end) and origin of every relation.
+def read_related_documents(
+    folder: Path, no_relation: str, rejected: RejectedRows
+) -> Iterator[tuple[str, str, list[int], str]]:
+    """Yield text, relation, both spans (start, end, start, end) and origin of every relation.
 
-    The text is the sentence that holds both entities, or all from the one's to the other's. With `no_relation` also
-    the ordered pairs of one sentence that no relation joins, as this class. Raises StageFailure for an entity of
-    several pieces; with a list to put these into, what has them is left out.
+    The text is the sentence that contains both entities, or all sentences from one entity to the other. With
+    `no_relation` the ordered pairs of one sentence that have no relation follow as examples of this class. Raises
+    StageFailure for an entity of several pieces; with a list `rejected` its relations are skipped, and the errors
+    appended to it.
     """
-    for document in documents_of(folder):
-        sentences = document.sentences([(each.start, each.end) for each in document.entities])
-        joined = [(kind, first, second) for kind, first, second, _ in document.relations if whole(first, second, unfit)]
-        pairs = {(first, second) for _, first, second in joined} | {(second, first) for _, first, second in joined}
+    for document in read_documents(folder):
+        sentences = document.split_sentences()
+        examples = [
+            (kind, first, second)
+            for kind, first, second, _ in document.relations
+            if check_contiguous(first, second, rejected)
+        ]
+        # both directions: a pair with a relation one way is no example without a relation the other way
+        related = {(first, second) for _, first, second in examples} | {
+            (second, first) for _, first, second in examples
+        }
         if no_relation:
             for start, end in sentences:
-                inside = [each for each in document.entities if start <= each.start < end and each.pieces == 1]
-                joined += [(no_relation, *pair) for pair in permutations(inside, 2) if pair not in pairs]
-        for kind, first, second in joined:
+                inside = [entity for entity in document.entities if start <= entity.start < end and entity.pieces == 1]
+                examples += [(no_relation, *pair) for pair in permutations(inside, 2) if pair not in related]
+        # from the start of the sentence of the first entity to the end of the sentence of the last one
+        for kind, first, second in examples:
             start = max(begin for begin, _ in sentences if begin <= min(first.start, second.start))
             end = min(stop for _, stop in sentences if stop >= max(first.end, second.end))
-            places = [place - start for each in (first, second) for place in (each.start, each.end)]
-            yield document.text[start:end].rstrip(), kind, places, document.origin(start)
+            positions = [position - start for entity in (first, second) for position in (entity.start, entity.end)]
+            yield document.text[start:end].rstrip(), kind, positions, document.find_origin(start)
 
 
-def whole(first: Entity, second: Entity, unfit: Broken) -> bool:
-    """Whether both are of one piece; StageFailure, or noted, otherwise."""
-    torn = next((each for each in (first, second) if each.pieces > 1), None)
+def check_contiguous(first: EntitySpan, second: EntitySpan, rejected: RejectedRows) -> bool:
+    """Return whether both entities are of one piece. Otherwise raises StageFailure, or appends it to `rejected`."""
+    torn = next((entity for entity in (first, second) if entity.pieces > 1), None)
     if torn is not None:
-        refuse(torn, "is of several pieces", unfit)
+        reject_entity(torn, "is of several pieces", rejected)
     return torn is None
 
 
-def documents_of(path: Path) -> Iterator[Document]:
-    """All documents of a folder and below, or the one of a .txt file. Raises StageFailure that names file and line."""
+def read_documents(path: Path) -> Iterator[AnnotatedDocument]:
+    """Yield the documents of a folder and its subfolders, or the one of a .txt file.
+
+    Raises StageFailure that names the file and the line.
+    """
     if not path.exists():
         raise BadSetting(f"{path} does not exist", "Correct the path in evaluate.benchmarks")
     texts = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
     if not texts:
         raise StageFailure(f"{path} holds no .txt file", "Give a folder of brat's .txt and .ann files")
-    for lone in sorted(each for each in path.rglob("*.ann") if not each.with_suffix(".txt").is_file()):
-        raise StageFailure(f"{lone} has no {lone.stem}.txt beside it", "Add the text, or take the annotations out")
+    for annotations in sorted(path.rglob("*.ann")):
+        if not annotations.with_suffix(".txt").is_file():
+            raise StageFailure(
+                f"{annotations} has no {annotations.stem}.txt beside it", "Add the text, or take the annotations out"
+            )
     for text in texts:
-        yield document_of(text)
+        yield read_document(text)
 
 
-def document_of(path: Path) -> Document:
-    """A text and what the .ann file beside it says."""
-    beside = path.with_suffix(".ann")
-    if not beside.is_file():
-        raise StageFailure(f"{path} has no {beside.name} beside it", "Add it, empty where nothing is annotated")
-    text = characters(path)
-    entities: dict[str, Entity] = {}
-    joined = []
-    for number, line in enumerate(characters(beside).replace("\r\n", "\n").split("\n"), start=1):
-        origin = f"{beside}, line {number}"
+def read_document(path: Path) -> AnnotatedDocument:
+    """Return a text with the annotations of the .ann file beside it. Raises StageFailure that names the line."""
+    annotations = path.with_suffix(".ann")
+    if not annotations.is_file():
+        raise StageFailure(f"{path} has no {annotations.name} beside it", "Add it, empty where nothing is annotated")
+    text = read_exact_text(path)
+    entities: dict[str, EntitySpan] = {}
+    relation_lines = []
+    for number, line in enumerate(read_exact_text(annotations).replace("\r\n", "\n").split("\n"), start=1):
+        origin = f"{annotations}, line {number}"
         if match := ENTITY.fullmatch(line):
-            entities[match["name"]] = entity_of(match, text, path, origin)
+            entities[match["name"]] = parse_entity(match, text, path, origin)
         elif match := RELATION.fullmatch(line):
-            joined.append((match["kind"], match["first"], match["second"], origin))
-        elif not OTHERS.match(line):
+            relation_lines.append((match["kind"], match["first"], match["second"], origin))
+        elif not IGNORED_LINE.match(line):
             raise StageFailure(f"{origin}: neither an entity nor a relation: {line[:60]!r}", "Correct the line")
+    # a relation may precede its entities in the file
     relations = []
-    for kind, first, second, origin in joined:
+    for kind, first, second, origin in relation_lines:
         for name in (first, second):
             if name not in entities:
                 raise StageFailure(f"{origin}: there is no entity {name}", "Correct the line, or add the entity")
         relations.append((kind, entities[first], entities[second], origin))
-    return Document(path, text, sorted(entities.values(), key=lambda each: (each.start, each.end)), relations)
+    ordered = sorted(entities.values(), key=lambda entity: (entity.start, entity.end))
+    return AnnotatedDocument(path, text, ordered, relations)
 
 
-def entity_of(match: re.Match[str], text: str, path: Path, origin: str) -> Entity:
-    """What a line says; pieces with nothing but blanks between them are one, as brat cuts entities at line ends."""
-    pieces = sorted((int(start), int(end)) for start, end in map(str.split, match["places"].split(";")))
+def parse_entity(match: re.Match[str], text: str, path: Path, origin: str) -> EntitySpan:
+    """Return the entity of an annotation line. Raises StageFailure for a span that is not in the text as annotated.
+
+    Pieces with nothing but whitespace between them count as one, as brat divides entities at line ends.
+    """
+    pieces = sorted((int(start), int(end)) for start, end in map(str.split, match["positions"].split(";")))
     for start, end in pieces:
         if not 0 <= start < end <= len(text):
-            what = f"{origin}: the span {start}–{end} lies outside of {path.name}, which has {len(text):,} characters"
-            raise StageFailure(what, "Correct the span")
-    there, said = " ".join(text[start:end] for start, end in pieces).split(), (match["text"] or "").split()
-    if said and there != said:
-        what = f"{origin}: at that place of {path.name} stands {' '.join(there)!r}, not {' '.join(said)!r}"
-        raise StageFailure(what, "Correct the span: it counts characters from 0, line ends included")
+            message = (
+                f"{origin}: the span {start}–{end} lies outside of {path.name}, which has {len(text):,} characters"
+            )
+            raise StageFailure(message, "Correct the span")
+    words = " ".join(text[start:end] for start, end in pieces).split()
+    annotated_words = (match["text"] or "").split()
+    if annotated_words and words != annotated_words:
+        message = f"{origin}: the text of {path.name} there is {' '.join(words)!r}, not {' '.join(annotated_words)!r}"
+        raise StageFailure(message, "Correct the span: it counts characters from 0, line ends included")
+    # only text between two pieces divides an entity
     gaps = sum(bool(text[end:start].strip()) for (_, end), (start, _) in pairwise(pieces))
-    return Entity(pieces[0][0], pieces[-1][1], match["kind"], origin, pieces=1 + gaps)
+    return EntitySpan(pieces[0][0], pieces[-1][1], match["kind"], origin, pieces=1 + gaps)
 
 
-def characters(path: Path) -> str:
-    """The file as it is: a line end of two characters counts two."""
+def read_exact_text(path: Path) -> str:
+    """Return the text of a file with its line ends unchanged: a line end of two characters counts two in offsets."""
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:

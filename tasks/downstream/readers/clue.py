@@ -1,4 +1,4 @@
-"""Questions of CLUE with answers to choose from: prompt, options, the right one's place, origin."""
+"""Multiple-choice questions of CLUE: C3 and ChID."""
 
 import json
 import re
@@ -6,58 +6,64 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.downstream.readers.json_objects import objects_of
-from tasks.downstream.readers.plain_text import text_of
+from tasks.downstream.readers.json_objects import read_objects
+from tasks.downstream.readers.plain_text import read_text
 from tasks.errors import StageFailure
 
 BLANK = re.compile(r"#idiom\d+#")
 
-Choice = tuple[str, list[str], int, str]
+ChoiceQuestion = tuple[str, list[str], int, str]
+"""Prompt, options, index of the right option, origin"""
 
 
-def c3(path: Path) -> Iterator[Choice]:
-    """Sun et al., "C3", 2020: a list of [lines, questions, name]; the text and the question are the prompt."""
-    for number, entry in enumerate(_json(path), start=1):
+def read_c3(path: Path) -> Iterator[ChoiceQuestion]:
+    """Yield the questions of a C3 file, a list of [lines, questions, name] (Sun et al., "C3", 2020).
+
+    The prompt is the text and the question. Raises StageFailure that names the text.
+    """
+    for number, entry in enumerate(_load_json(path), start=1):
         origin = f"{path}, text {number}"
         try:
             lines, questions = entry[:2]
-            for asked in questions:
-                prompt = "\n".join([*lines, asked["question"], ""])
-                yield prompt, asked["choice"], asked["choice"].index(asked["answer"]), origin
+            for question in questions:
+                prompt = "\n".join([*lines, question["question"], ""])
+                yield prompt, question["choice"], question["choice"].index(question["answer"]), origin
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            mend = "Give [lines, questions], and each question with question, choice and an answer among these"
-            raise StageFailure(f"{origin}: not as in C3 ({type(error).__name__}: {error})", mend) from error
+            hint = "Give [lines, questions], and each question with question, choice and an answer among these"
+            raise StageFailure(f"{origin}: not as in C3 ({type(error).__name__}: {error})", hint) from error
 
 
-def chid(path: Path) -> Iterator[Choice]:
-    """Zheng et al., "ChID", 2019: each idiom that was left out, where the text's others are filled in.
+def read_chid(path: Path) -> Iterator[ChoiceQuestion]:
+    """Yield a question for each blank of a ChID file, with the text's other blanks filled in (Zheng et al., 2019).
 
-    The prompt is what stands before it, an option is an idiom and what stands after it.
+    The prompt is the text before the blank, an option is an idiom and the text after it. Raises StageFailure that names
+    the line.
     """
-    beside = answers_beside(path)
-    answers = _json(beside)
-    for item, origin in objects_of(path):
+    answers_path = chid_answers_path(path)
+    answers = _load_json(answers_path)
+    for item, origin in read_objects(path):
         try:
             candidates = item["candidates"]
             for text in item["content"]:
                 for blank in BLANK.finditer(text):
                     before, after = (
-                        BLANK.sub(lambda other: candidates[answers[other[0]]], part)  # noqa: B023 - it is called here
+                        # the lambda is called at once, before the loop variables change
+                        BLANK.sub(lambda match: candidates[answers[match[0]]], part)  # noqa: B023
                         for part in (text[: blank.start()], text[blank.end() :])
                     )
                     yield before, [idiom + after for idiom in candidates], answers[blank[0]], origin
         except (KeyError, TypeError, IndexError) as error:
-            mend = f"Give content and candidates, and the answers in {beside}"
-            raise StageFailure(f"{origin}: not as in ChID ({type(error).__name__}: {error})", mend) from error
+            hint = f"Give content and candidates, and the answers in {answers_path}"
+            raise StageFailure(f"{origin}: not as in ChID ({type(error).__name__}: {error})", hint) from error
 
 
-def answers_beside(path: Path) -> Path:
-    """`dev_answer.json` of `dev.json`."""
+def chid_answers_path(path: Path) -> Path:
+    """Return the path of the answers beside ChID's texts: `dev_answer.json` for `dev.json`."""
     return path.with_stem(f"{path.stem}_answer")
 
 
-def _json(path: Path) -> Any:
+def _load_json(path: Path) -> Any:
     try:
-        return json.loads(text_of(path))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise StageFailure(f"{path}, line {error.lineno}: not JSON ({error.msg})", "Correct the file") from error

@@ -1,18 +1,18 @@
-"""Questions and the documents that they ask for: from SQuAD's JSON, from tables, from folders of BEIR's format."""
+"""Collections for retrieval, questions and their documents: from SQuAD's JSON, tables, and folders in BEIR's format."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.downstream.readers.json_objects import objects_of
-from tasks.downstream.readers.squad import questions_of
-from tasks.downstream.readers.table import Row, rows_of, text_in
+from tasks.downstream.readers.json_objects import read_objects
+from tasks.downstream.readers.squad import read_questions
+from tasks.downstream.readers.table import Row, as_text, read_table_rows
 from tasks.errors import StageFailure
 
 
 @dataclass
 class Collection:
-    """Documents and questions with their origins. Equal documents are one, and so are equal questions."""
+    """Documents and questions with their origins. Equal documents are stored once, and so are equal questions."""
 
     documents: dict[str, str] = field(default_factory=dict)
     """text → origin"""
@@ -20,53 +20,53 @@ class Collection:
     """text → the texts of its documents, and the origin"""
 
     def add(self, question: str, document: str, origin: str) -> None:
-        """A question and one of its documents."""
+        """Add a question with one of its documents."""
         self.documents.setdefault(document, origin)
         relevant, _ = self.questions.setdefault(question, ([], origin))
         if document not in relevant:
             relevant.append(document)
 
 
-def squad(path: Path) -> Collection:
-    """Questions and the paragraphs that they are about. Raises StageFailure that names the question."""
-    found = Collection()
-    for row in questions_of(path):
-        found.add(row["question"], row["context"], row["origin"])
-    return found
+def read_squad_collection(path: Path) -> Collection:
+    """Read questions, each with its paragraph as document. Raises StageFailure that names the question."""
+    collection = Collection()
+    for row in read_questions(path):
+        collection.add(row["question"], row["context"], row["origin"])
+    return collection
 
 
-def paired(rows: Iterable[tuple[Row, str]], question: str, document: str) -> Collection:
-    """A question and its document a row, with the row's origin."""
-    found = Collection()
+def read_pair_collection(rows: Iterable[tuple[Row, str]], question: str, document: str) -> Collection:
+    """Collect a question and its document from each row; `question` and `document` are columns."""
+    collection = Collection()
     for row, origin in rows:
-        found.add(text_in(row[question]), text_in(row[document]), origin)
-    return found
+        collection.add(as_text(row[question]), as_text(row[document]), origin)
+    return collection
 
 
-def beir(folder: Path) -> Collection:
-    """Thakur et al., "BEIR", 2021: corpus.jsonl, queries.jsonl, and rows of question, document and relevance.
+def read_beir_collection(folder: Path) -> Collection:
+    """Read corpus.jsonl, queries.jsonl and the qrels: rows of question, document and relevance.
 
-    Documents that no question asks for are there too. Raises StageFailure that names the row.
+    Thakur et al., "BEIR", 2021. Documents without a question are included. Raises StageFailure that names the row.
     """
-    found = Collection()
-    documents = dict(_named(folder / "corpus.jsonl"))
-    questions = dict(_named(folder / "queries.jsonl"))
+    collection = Collection()
+    documents = dict(_read_texts(folder / "corpus.jsonl"))
+    questions = dict(_read_texts(folder / "queries.jsonl"))
     for text, origin in documents.values():
-        found.documents.setdefault(text, origin)
-    judged = next((each for each in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if each.is_file()), None)
-    if judged is None:
+        collection.documents.setdefault(text, origin)
+    qrels = next((path for path in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if path.is_file()), None)
+    if qrels is None:
         raise StageFailure(f"{folder} holds no qrels.tsv and no qrels/test.tsv", "Give one of them")
-    for row, origin in rows_of(judged, ["query-id", "corpus-id", "score"]):
-        for known, name in ((questions, "query-id"), (documents, "corpus-id")):
-            if row[name] not in known:
-                raise StageFailure(f"{origin}: there is no {name} {row[name]!r}", "Correct the row")
+    for row, origin in read_table_rows(qrels, ["query-id", "corpus-id", "score"]):
+        for texts, column in ((questions, "query-id"), (documents, "corpus-id")):
+            if row[column] not in texts:
+                raise StageFailure(f"{origin}: there is no {column} {row[column]!r}", "Correct the row")
         if row["score"] != "0":
-            found.add(questions[row["query-id"]][0], documents[row["corpus-id"]][0], origin)
-    return found
+            collection.add(questions[row["query-id"]][0], documents[row["corpus-id"]][0], origin)
+    return collection
 
 
-def _named(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    for item, origin in objects_of(path):
+def _read_texts(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    for item, origin in read_objects(path):
         try:
             name, text = str(item["_id"]), item["text"]
         except KeyError as error:

@@ -1,4 +1,4 @@
-"""Tagged sentences in columns: a word a line, its tag in one of the columns, an empty line after a sentence."""
+"""Tagged sentences in columns: one word a line, its tag in one of the columns, an empty line after a sentence."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,24 +8,23 @@ from tasks.errors import BadSetting, StageFailure
 NEW_DOCUMENT = "-DOCSTART-"
 
 
-def sentences_of(path: Path, word: int, tag: int) -> Iterator[tuple[list[str], list[str], str]]:
-    """Words, tags and "file, line n" of every sentence, in the format of CoNLL-2003.
+def read_sentences(path: Path, word: int, tag: int) -> Iterator[tuple[list[str], list[str], str]]:
+    """Yield words, tags and "file, line n" of every sentence, in the format of CoNLL-2003.
 
-    Columns count from 0, or from the end: -1 is the last.
-
-    Raises StageFailure that names the line where a column is missing, or which has other columns than those before.
+    `word` and `tag` are columns, counted from 0, or from the end: -1 is the last. Raises StageFailure that names a line
+    with a missing column, or with another number of columns than the previous ones.
     """
     words: list[str] = []
     tags: list[str] = []
-    begun, width = 1, 0
-    for number, line in enumerate([*_lines(path), ""], start=1):
+    start_line, num_columns = 1, 0
+    for number, line in enumerate([*_read_lines(path), ""], start=1):  # the empty line ends the last sentence
         columns = line.split()
         if columns and columns[0] != NEW_DOCUMENT:
-            width = width or len(columns)
-            if len(columns) != width:
+            num_columns = num_columns or len(columns)
+            if len(columns) != num_columns:
                 raise StageFailure(
-                    f"{path}, line {number}: {len(columns)} columns, and {width} in the lines before",
-                    "Correct the line, or set format if the file is none of CoNLL's",
+                    f"{path}, line {number}: {len(columns)} columns, and {num_columns} in the previous lines",
+                    "Correct the line, or set format if the file is not in CoNLL's format",
                 )
             try:
                 words.append(columns[word])
@@ -37,13 +36,13 @@ def sentences_of(path: Path, word: int, tag: int) -> Iterator[tuple[list[str], l
                     "Correct the line, or set columns.word and columns.tag",
                 ) from error
         elif words:
-            yield words, tags, f"{path}, line {begun}"
+            yield words, tags, f"{path}, line {start_line}"
             words, tags = [], []
         if not columns:
-            begun = number + 1
+            start_line = number + 1
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError as error:

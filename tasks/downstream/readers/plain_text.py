@@ -1,12 +1,15 @@
-"""Files of text, and of words."""
+"""Text files, and files of one word or phrase a line."""
 
 from pathlib import Path
 
 from tasks.errors import BadSetting, StageFailure
 
 
-def text_of(path: Path, setting: str = "evaluate.benchmarks") -> str:
-    """The whole file. Raises StageFailure for one that is missing, cannot be read, or is no UTF-8."""
+def read_text(path: Path, setting: str = "evaluate.benchmarks") -> str:
+    """Return the text of a file. Raises StageFailure for one that is missing, cannot be read, or is not UTF-8.
+
+    `setting` is named in the error as the one to correct.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -17,6 +20,6 @@ def text_of(path: Path, setting: str = "evaluate.benchmarks") -> str:
         raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error
 
 
-def lines_of(path: Path, setting: str = "evaluate.benchmarks") -> list[str]:
-    """Its lines that are not empty, without blanks around them."""
-    return [line.strip() for line in text_of(path, setting).splitlines() if line.strip()]
+def read_lines(path: Path, setting: str = "evaluate.benchmarks") -> list[str]:
+    """Return the lines of a file that are not empty, stripped of whitespace. Raises the errors of `read_text`."""
+    return [line.strip() for line in read_text(path, setting).splitlines() if line.strip()]

@@ -11,76 +11,77 @@ import pyarrow.parquet as pq
 
 from tasks.errors import BadSetting, StageFailure
 
-TableFormat = Literal["by suffix", "tsv", "csv", "jsonl", "parquet"]
+TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet"]
 
 
 Row = dict[str, Any]
-Broken = list[StageFailure] | None
+RejectedRows = list[StageFailure] | None
+"""A list that the errors of skipped rows are put into; None where an error is raised"""
 
 
-def rows_of(
+def read_table_rows(
     path: Path,
-    wanted: list[str],
+    columns: list[str],
     *,
-    layout: TableFormat = "by suffix",
+    file_format: TableFormat = "auto",
     header: bool = True,
-    broken: Broken = None,
+    rejected: RejectedRows = None,
 ) -> Iterator[tuple[Row, str]]:
-    """Every row as column → value, and its "file, row n"; the first row after a header is row 1.
+    """Yield every row as column → value, and its "file, row n"; the first row after a header is row 1.
 
-    Without a header columns are called by their number from 0. Raises StageFailure for a file that is missing or
-    unreadable, and for a row as `fitting` does.
+    Without a header, columns are named by their number from 0. Raises StageFailure for a file that is missing or
+    unreadable, and the errors of `select_valid_rows`.
     """
-    rows = enumerate(_rows(path, layout, header), start=1)
-    yield from fitting(((row, f"{path}, row {number}") for number, row in rows), wanted, broken)
+    rows = enumerate(_read_rows(path, file_format, header), start=1)
+    yield from select_valid_rows(((row, f"{path}, row {number}") for number, row in rows), columns, rejected)
 
 
-def fitting(
-    rows: Iterable[tuple[Row | StageFailure, str]], wanted: list[str], broken: Broken = None
+def select_valid_rows(
+    rows: Iterable[tuple[Row | StageFailure, str]], columns: list[str], rejected: RejectedRows = None
 ) -> Iterator[tuple[Row, str]]:
-    """Rows that have these columns; `answers.text` is the field `text` of a column `answers`.
+    """Yield the rows that have a value in each of `columns`; `answers.text` is the field `text` of a column `answers`.
 
-    Raises StageFailure for a missing column, an empty value, or a row that was not read; with a list to put them into,
-    such rows are left out.
+    Raises StageFailure for a missing column, an empty value, or a row that could not be read. With a list `rejected`
+    such rows are skipped and their errors are appended to it.
     """
-    for found, origin in rows:
-        row = {} if isinstance(found, StageFailure) else flat(found)
-        problem = found if isinstance(found, StageFailure) else misfit(row, origin, wanted)
+    for record, origin in rows:
+        row = {} if isinstance(record, StageFailure) else flatten_row(record)
+        problem = record if isinstance(record, StageFailure) else find_problem(row, origin, columns)
         if problem is None:
             yield row, origin
-        elif broken is None:
+        elif rejected is None:
             raise problem
         else:
-            broken.append(problem)
+            rejected.append(problem)
 
 
-def misfit(row: Row, origin: str, wanted: list[str]) -> StageFailure | None:
-    """What is wrong with a row."""
-    for name in wanted:
+def find_problem(row: Row, origin: str, columns: list[str]) -> StageFailure | None:
+    """Return the error of the first column that is missing or empty; None for a valid row."""
+    for name in columns:
         if name not in row:
-            known = ", ".join(key for key in row if key) or "none"
-            mend = f"Name one of the columns it has: {known} (or set format, or columns.header to false)"
-            return StageFailure(f"{origin}: there is no column {name!r}", mend)
+            names = ", ".join(column for column in row if column) or "none"
+            hint = f"Name one of the columns it has: {names} (or set format, or columns.header to false)"
+            return StageFailure(f"{origin}: there is no column {name!r}", hint)
         if row[name] is None or not str(row[name]).strip():
             return StageFailure(f"{origin}: the column {name!r} is empty", "Fill it, or take the row out")
     return None
 
 
-def flat(row: Row) -> Row:
-    """A row with the fields of its columns as further columns: `translation.de` of `translation`."""
-    nested = [(name, flat(value)) for name, value in row.items() if isinstance(value, dict)]
+def flatten_row(row: Row) -> Row:
+    """Return a row with the fields of its objects as further columns: `translation.de` for `translation`."""
+    nested = [(name, flatten_row(value)) for name, value in row.items() if isinstance(value, dict)]
     return row | {f"{name}.{field}": value for name, fields in nested for field, value in fields.items()}
 
 
-def text_in(value: Any) -> str:
-    """A column's text; a list of texts, as of sentences or keywords, is read as one."""
+def as_text(value: Any) -> str:
+    """Return a value as text; a list of texts, such as sentences or keywords, is joined by spaces."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
 
 
-def _rows(path: Path, layout: TableFormat, header: bool) -> Iterator[Row | StageFailure]:
+def _read_rows(path: Path, file_format: TableFormat, header: bool) -> Iterator[Row | StageFailure]:
     readers: dict[str, Callable[[Path, bool], Iterator[Row | StageFailure]]]
-    readers = {"tsv": _tabbed, "csv": _commas, "jsonl": _json_lines, "parquet": _parquet}
-    name = path.suffix.lstrip(".") if layout == "by suffix" else layout
+    readers = {"tsv": _read_tsv, "csv": _read_csv, "jsonl": _read_json_lines, "parquet": _read_parquet}
+    name = path.suffix.lstrip(".") if file_format == "auto" else file_format
     if name not in readers:
         raise StageFailure(
             f"{path} is not a table that can be read by its suffix", f"Give one of {', '.join(readers)}, or set format"
@@ -93,31 +94,34 @@ def _rows(path: Path, layout: TableFormat, header: bool) -> Iterator[Row | Stage
         raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error
 
 
-def _tabbed(path: Path, header: bool) -> Iterator[Row | StageFailure]:
-    # quotes mean nothing in the TSV files of GLUE and CLUE, where they stand unbalanced in texts
+def _read_tsv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
+    # no csv.reader: quotes are part of the text in the TSV files of GLUE and CLUE, and often unbalanced
+    # newline="\n": a lone \r inside of a text is not the end of a line; utf-8-sig drops a byte order mark
     with path.open(encoding="utf-8-sig", newline="\n") as lines:
-        yield from _named(path, (line.rstrip("\r\n").split("\t") for line in lines), header)
+        yield from _name_columns(path, (line.rstrip("\r\n").split("\t") for line in lines), header)
 
 
-def _commas(path: Path, header: bool) -> Iterator[Row | StageFailure]:
+def _read_csv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        yield from _named(path, csv.reader(lines), header)
+        yield from _name_columns(path, csv.reader(lines), header)
 
 
-def _named(path: Path, rows: Iterator[list[str]], header: bool) -> Iterator[Row | StageFailure]:
+def _name_columns(path: Path, rows: Iterator[list[str]], header: bool) -> Iterator[Row | StageFailure]:
     names = next(rows, []) if header else None
     for number, row in enumerate(rows, start=1):
-        if names is None:  # rows of STS have more columns where a source is named
+        # without a header rows may differ in length: those of STS have more columns where a source is named
+        if names is None:
             yield {str(column): value for column, value in enumerate(row)}
             continue
         if len(row) == len(names):
             yield dict(zip(names, row, strict=True))
         else:
-            what = f"{path}, row {number}: {len(row)} columns where {len(names)} were expected"
-            yield StageFailure(what, "Correct the row")
+            # yielded and not raised, so that the reader can skip the row and go on
+            message = f"{path}, row {number}: {len(row)} columns where {len(names)} were expected"
+            yield StageFailure(message, "Correct the row")
 
 
-def _json_lines(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
+def _read_json_lines(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             try:
@@ -129,8 +133,8 @@ def _json_lines(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - on
             yield row
 
 
-def _parquet(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
+def _read_parquet(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
     try:
         yield from pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StageFailure(f"{path} is not a Parquet file: {error}", "Give a whole file") from error
+        raise StageFailure(f"{path} is not a Parquet file: {error}", "Give a complete file") from error

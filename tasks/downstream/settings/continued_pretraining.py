@@ -1,4 +1,4 @@
-"""Whether a model reads the task's texts before it learns their labels: settings only."""
+"""Settings of continued pretraining on the texts of a task. Imports neither torch nor transformers."""
 
 import hashlib
 from pathlib import Path
@@ -9,34 +9,34 @@ from pydantic import Field
 from tasks.block import Block
 
 
-class Continued(Block):
-    """Pretraining that goes on with a task's texts (arXiv:2004.10964): one more model, beside the one without.
+class ContinuedPretraining(Block):
+    """Task-adaptive pretraining (TAPT, arXiv:2004.10964) before fine-tuning: fits one further model after it.
 
-    By the objective that the model's head is for: masked tokens, the next token, or spans where it has an encoder and a
-    decoder. The texts are read without labels, once for each task; none is of validation or test.
+    The objective is the one of the model's head: masked tokens, the next token, or spans for an encoder–decoder. The
+    texts are read without labels, once for each task; none is of validation or test.
     """
 
     enabled: bool = False
-    """whether there is such a model"""
+    """whether a further model is pretrained on the task's texts"""
     file: str = ""
     """path of a text file, one text a line; empty: the task's training pool without its labels"""
-    most: int = Field(5000, ge=1)
-    """texts, at most"""
+    max_texts: int = Field(5000, ge=1)
+    """texts at most"""
     epochs: float = Field(3.0, gt=0)
-    """times that every text is read"""
+    """passes over the texts"""
     learning_rate: float = Field(5e-4, gt=0)
-    """of AdamW, after a warm-up; for large models 1e-4, as in the paper"""
-    batch: int = Field(16, ge=1)
+    """peak learning rate of AdamW, after the warmup; for large models 1e-4, as in the paper"""
+    batch_size: int = Field(16, ge=1)
     """texts a step"""
     max_length: int = Field(128, ge=8)
-    """tokens of a text; what is longer is cut"""
-    rate: float = Field(0.15, gt=0, le=0.5)
-    """share of the tokens that are masked, or taken out in spans"""
+    """tokens of a text at most; longer ones are truncated"""
+    mask_rate: float = Field(0.15, gt=0, le=0.5)
+    """fraction of the tokens that are masked, or removed in spans"""
 
     def semantic(self) -> dict[str, Any]:
-        """What lies in the file instead of where it is; of texts that are not read nothing."""
+        """Return the settings with the file's content in place of its path; only `enabled` where that is false."""
         if not self.enabled:
             return {"enabled": False}
         path = Path(self.file)
-        held = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
-        return super().semantic() | held
+        digests = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
+        return super().semantic() | digests

@@ -1,4 +1,4 @@
-"""How a model is fitted to labels: settings only, so that a form or a plan need not load torch."""
+"""Settings of fine-tuning. Imports neither torch nor transformers, so that a form or a plan loads quickly."""
 
 import math
 from typing import Literal
@@ -6,67 +6,72 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.block import Block, OneOf
-from tasks.downstream.adaptation import Way
+from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.settings.augmentation import Augmentation
-from tasks.downstream.settings.continued_pretraining import Continued
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 
 
-class Recipe(Block):
-    """How a model is fitted to the labels."""
+class FineTuning(Block):
+    """How a model is fine-tuned on labelled examples."""
 
-    adapt: OneOf[Way] = OneOf[Way](kind="full")
-    """which weights learn"""
-    unlabelled: Unlabelled = Unlabelled()
-    """whether texts without labels help"""
+    method: OneOf[AdaptationMethod] = OneOf[AdaptationMethod](kind="full")
+    """the weights that are trained: all, or those of a parameter-efficient method"""
+    unlabelled: UnlabelledTexts = UnlabelledTexts()
+    """semi-supervised learning from texts without labels"""
     augmentation: Augmentation = Augmentation()
-    """whether altered copies of the labelled texts help"""
-    continued: Continued = Continued()
-    """whether it helps to read the task's texts before"""
+    """training on altered copies of the labelled texts"""
+    continued_pretraining: ContinuedPretraining = ContinuedPretraining()
+    """pretraining on the task's texts before fine-tuning"""
     learning_rates: list[float] = Field([5e-4, 1e-3, 2e-3], min_length=1)
-    """tried for pretrained and for random weights alike; the best on validation is used"""
+    """learning rates that are tried, for pretrained and for random weights; the best on validation is used"""
     epochs: float = Field(3.0, gt=0)
-    """times that every labelled text is seen"""
-    fewest_steps: int = Field(96, ge=1)
+    """passes over the labelled texts"""
+    min_steps: int = Field(96, ge=1)
     """steps of a fit at least, however few texts there are"""
-    batch: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1)
     """texts a step"""
     max_length: int = Field(128, ge=8)
-    """tokens of a text; what is longer is cut, and read in overlapping windows where likelihoods are asked for"""
-    max_target: int = Field(64, ge=2)
-    """tokens of a text to write, with the one that ends it; what is longer is cut where it is learnt"""
-    beams: int = Field(1, ge=1)
-    """ways to write on that are kept while a text is written; 1 takes the likeliest token each time"""
-    pairs: Literal["apart", "together"] = "apart"
-    """tasks of two texts: each read on its own, which suits small models, or both as one text, which large ones need"""
-    warmup: float = Field(0.1, ge=0, lt=1)
-    """share of the steps in which the learning rate grows; then it falls to zero in a straight line"""
+    """tokens of a text at most; longer ones are truncated, or split into overlapping windows where likelihoods are
+    computed"""
+    max_target_length: int = Field(64, ge=2)
+    """tokens of a generated text at most, with its end token; longer targets are truncated in training"""
+    num_beams: int = Field(1, ge=1)
+    """beams of beam search when a text is generated; 1: greedy search"""
+    pair_encoding: Literal["separate", "joint"] = "separate"
+    """tasks of two texts: separate encodes each on its own, which suits small models; joint encodes both as one text,
+    which large models need"""
+    warmup_fraction: float = Field(0.1, ge=0, lt=1)
+    """fraction of the steps in which the learning rate rises; after them it falls linearly to zero"""
     weight_decay: float = Field(0.01, ge=0)
-    """AdamW's, on matrices"""
-    clip: float = Field(1.0, gt=0)
-    """largest norm of a step's gradient"""
-    evaluations: int = Field(2, ge=1)
-    """times that validation is looked at; the weights of the best time are kept"""
+    """weight decay of AdamW, on matrices only"""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """norm of a step's gradient at most; larger gradients are scaled down"""
+    num_evaluations: int = Field(2, ge=1)
+    """evaluations on validation during a fit; the weights of the best one are kept"""
     patience: int = Field(0, ge=0)
-    """a fit ends after so many looks without a better score; 0: never early"""
+    """early stopping: a fit ends after this many evaluations without a better score; 0: never"""
     layer_decay: float = Field(1.0, gt=0, le=1)
-    """a layer's learning rate as a share of the layer's above it: ULMFiT (arXiv:1801.06146) takes 0.38, ELECTRA
-    (arXiv:2003.10555) 0.8 to 0.9; 1: all alike"""
+    """learning rate of a layer divided by that of the layer above it: ULMFiT (arXiv:1801.06146) takes 0.38, ELECTRA
+    (arXiv:2003.10555) 0.8 to 0.9; 1: the same for all layers"""
     class_weights: Literal["equal", "balanced"] = "equal"
-    """of classes, relations and tags: balanced ones count in inverse proportion to how frequent they are"""
-    by_length: bool = True
-    """texts of about one length make a batch, so that little is padding; false: batches at random"""
+    """weights of classes, relations and tags in the loss: balanced ones are inversely proportional to their
+    frequencies"""
+    group_by_length: bool = True
+    """whether batches are made of texts of similar length, to save padding; false: batches at random"""
 
-    def steps(self, num_texts: int) -> int:
-        """Steps of a fit on so many texts."""
-        return max(self.fewest_steps, math.ceil(self.epochs * num_texts / self.batch))
+    def count_steps(self, num_texts: int) -> int:
+        """Return the number of steps of a fit on `num_texts` texts."""
+        return max(self.min_steps, math.ceil(self.epochs * num_texts / self.batch_size))
 
     @property
     def files(self) -> dict[str, str]:
-        """Paths of the text files that fits will read, by their settings."""
-        found = {
-            "unlabelled.file": self.unlabelled.file if self.unlabelled.way != "none" else "",
-            "augmentation.synonyms": self.augmentation.synonyms if self.augmentation.way == "words" else "",
-            "continued.file": self.continued.file if self.continued.enabled else "",
+        """Paths of the text files that a fit will read, by the settings that name them."""
+        paths = {
+            "unlabelled.file": self.unlabelled.file if self.unlabelled.method != "none" else "",
+            "augmentation.synonyms_file": self.augmentation.synonyms_file
+            if self.augmentation.method == "words"
+            else "",
+            "continued_pretraining.file": self.continued_pretraining.file if self.continued_pretraining.enabled else "",
         }
-        return {f"evaluate.recipe.{setting}": path for setting, path in found.items() if path}
+        return {f"evaluate.finetuning.{setting}": path for setting, path in paths.items() if path}

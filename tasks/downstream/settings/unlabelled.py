@@ -1,4 +1,4 @@
-"""How texts without labels are used: settings only."""
+"""Settings of semi-supervised learning from texts without labels. Imports neither torch nor transformers."""
 
 import hashlib
 from pathlib import Path
@@ -9,30 +9,30 @@ from pydantic import Field
 from tasks.block import Block
 
 
-class Unlabelled(Block):
-    """Texts without labels, for tasks of one class a text or pair: one more model, beside the one of labels alone."""
+class UnlabelledTexts(Block):
+    """Texts without labels, for classification of texts and pairs: fits one further model with them."""
 
-    way: Literal["none", "pseudo-labels", "consistency"] = "none"
-    """pseudo-labels: a fit on the labels answers the texts, and a new fit learns from both (Lee, "Pseudo-label", 2013);
-    consistency: every step asks that a text with words left out be answered as the whole one (FixMatch,
-    arXiv:2001.07685, with UDA's idea of an altered text, arXiv:1904.12848)"""
+    method: Literal["none", "pseudo-labels", "consistency"] = "none"
+    """pseudo-labels: a fit on the labels predicts the texts' labels, and a new fit learns from both (Lee,
+    "Pseudo-label", 2013); consistency: every step trains the model to predict a text with dropped tokens like the
+    complete one (FixMatch, arXiv:2001.07685, with UDA's idea of an altered text, arXiv:1904.12848)"""
     file: str = ""
     """path of a text file, one text a line; empty: the training pool without its labels"""
-    most: int = Field(5000, ge=1)
-    """texts, at most"""
-    confidence: float = Field(0.8, gt=0, lt=1)
-    """an answer is believed from this probability on"""
-    weight: float = Field(1.0, gt=0)
-    """consistency: how much its loss counts beside that of the labels"""
+    max_texts: int = Field(5000, ge=1)
+    """texts at most"""
+    min_confidence: float = Field(0.8, gt=0, lt=1)
+    """probability from which on a prediction is learned from"""
+    loss_weight: float = Field(1.0, gt=0)
+    """consistency: weight of its loss relative to that of the labels"""
     ratio: int = Field(3, ge=1)
-    """consistency: texts without labels for each one with"""
-    word_drop: float = Field(0.2, gt=0, lt=1)
-    """consistency: share of a text's tokens that is left out"""
+    """consistency: texts without labels for each labelled one in a step"""
+    token_dropout: float = Field(0.2, gt=0, lt=1)
+    """consistency: fraction of a text's tokens that is dropped"""
 
     def semantic(self) -> dict[str, Any]:
-        """What lies in the file instead of where it is; of texts that are not used nothing."""
-        if self.way == "none":
-            return {"way": self.way}
+        """Return the settings with the file's content in place of its path; only `method` where that is none."""
+        if self.method == "none":
+            return {"method": self.method}
         path = Path(self.file)
-        held = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
-        return super().semantic() | held
+        digests = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
+        return super().semantic() | digests

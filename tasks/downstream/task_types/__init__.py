@@ -1,6 +1,7 @@
-"""What a task asks for, one file a kind: its columns, how examples are drawn, and how answers are scored.
+"""Types of tasks, one file each: columns, how training examples are sampled, and how answers are scored.
 
-How a model answers stands in `tasks.downstream.heads`, under the same name: that half needs torch, this one does not.
+A type's file has the name that tasks store as their kind. The models that answer a task are in `tasks.downstream.heads`
+and `tasks.downstream.zero_shot` under the same name: they need torch, this half does not.
 """
 
 import importlib
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from tasks.downstream.data.answers import Baseline
+from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.metrics import Score
 from tasks.errors import StageFailure
@@ -19,100 +20,101 @@ from tasks.errors import StageFailure
 Row = dict[str, Any]
 
 
-class Kind(ABC):
-    """A kind of task."""
+class TaskType(ABC):
+    """A type of task."""
 
     columns: ClassVar[dict[str, pl.DataType]]
-    """of an example, its question and its answer"""
+    """columns of an example: its question and its answer"""
     metrics: tuple[str, ...]
-    """what the table shows; the first is what settings are chosen by, what is drawn, and what differences are of"""
-    titles: ClassVar[dict[str, str]] = {}
-    """what people call a metric, where that is not its name"""
-    plain: ClassVar[frozenset[str]] = frozenset()
-    """metrics that are no shares: they are shown as they are, not in per cent"""
-    signed: ClassVar[frozenset[str]] = frozenset({"mcc", "pearson", "spearman", "spearman_standardized"})
-    """metrics between -1 and 1; other shares lie between 0 and 1"""
-    per_label: ClassVar[str]
-    """what `labels` counts: so many of what"""
-    learns: ClassVar[bool] = True
-    """whether models are fitted to examples; else they answer as they are"""
+    """metrics of the report's table; the first one chooses settings, is plotted, and is compared between models"""
+    metric_titles: ClassVar[dict[str, str]] = {}
+    """metric → its title in the report, where that differs from its name"""
+    unscaled_metrics: ClassVar[frozenset[str]] = frozenset()
+    """metrics that are not fractions: shown as they are, not in per cent"""
+    signed_metrics: ClassVar[frozenset[str]] = frozenset({"mcc", "pearson", "spearman", "spearman_standardized"})
+    """metrics between -1 and 1; other fractions lie between 0 and 1"""
+    label_unit: ClassVar[str]
+    """unit of a label count, such as labels a class"""
+    is_fine_tuned: ClassVar[bool] = True
+    """whether models are fine-tuned on examples; else they answer zero-shot"""
 
     @abstractmethod
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Training examples for so many labels, 0 for all. For one seed the smaller sample lies within the larger one.
+        """Return training examples for a label count, 0 for all.
 
-        Raises StageFailure when there are too few.
+        Of one seed the smaller sample lies within the larger one. Raises StageFailure when there are too few examples.
         """
 
     @abstractmethod
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
-        """Scores of answers to rows of a part, as `metrics` names them and further ones."""
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
+        """Return metric → score of the answers to rows of a part: those of `metrics`, and more."""
 
     @property
     @abstractmethod
     def baselines(self) -> dict[str, Baseline]:
-        """What a model has to beat, by name (`tasks.evaluate.results.scoreboard.TITLES`)."""
+        """The baselines that a model has to beat, by name (`tasks.evaluate.results.scoreboard.TITLES`)."""
 
     @abstractmethod
-    def text(self, row: Row) -> str:
-        """What is asked, of a row of the task."""
+    def format_question(self, row: Row) -> str:
+        """Return the text of an example without its answer."""
 
-    def passage(self, row: Row) -> str:
-        """What a model should not have been trained on, of a row of the task: what is read, what is to be written."""
-        return self.text(row)
+    def format_test_text(self, row: Row) -> str:
+        """Return the text that a model should not have been trained on: what it reads, and what it should write."""
+        return self.format_question(row)
 
-    def passages(self, task: Task) -> dict[str, list[str]]:
-        """All such texts of a task by what they are; those of the test examples under the task's name."""
-        return {task.name: [self.passage(row) for row in task.test.iter_rows(named=True)]}
-
-    @abstractmethod
-    def truth(self, task: Task, row: Row) -> str:
-        """The right answer, of a row of the task."""
+    def collect_test_texts(self, task: Task) -> dict[str, list[str]]:
+        """Return all texts that a model should not have been trained on, by name; test examples by the task's name."""
+        return {task.name: [self.format_test_text(row) for row in task.test.iter_rows(named=True)]}
 
     @abstractmethod
-    def given(self, task: Task, row: Row) -> str:
-        """An answer, of a row of answers, in the same words as `truth`."""
+    def format_truth(self, task: Task, row: Row) -> str:
+        """Return the right answer of an example as text."""
 
-    def checked(self, task: Task) -> Task:
-        """The task, when it can be learnt and scored; StageFailure otherwise."""
+    @abstractmethod
+    def format_answer(self, task: Task, row: Row) -> str:
+        """Return a row of answers as text, in the form of `format_truth`."""
+
+    def validate(self, task: Task) -> Task:
+        """Return the task itself. Raises StageFailure when it cannot be learnt or scored."""
         missing = {*self.columns, ORIGIN} - set(task.test.columns)
         if missing:
             raise ValueError(f"{task.name}: a task of the kind {task.kind} has the columns {sorted(missing)}")
-        return task.nonempty()
+        return task.require_rows()
 
 
-class AsItIs(Kind):
-    """A kind of task that models answer as they are, without a fit."""
+class ZeroShotTask(TaskType):
+    """A type of task that models answer without fine-tuning."""
 
-    per_label = ""
-    learns = False
+    label_unit = ""
+    is_fine_tuned = False
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:  # noqa: ARG002 - nothing is learnt
-        """What there is beside the questions, such as the documents that are searched; often nothing."""
+        """Return the data beside the questions, such as the documents that are searched; often empty."""
         return task.train
 
 
-def drawn(task: Task, examples: int, seed: int) -> pl.DataFrame:
-    """So many training examples at random, 0 for all."""
-    if examples > len(task.train):
+def sample_examples(task: Task, count: int, seed: int) -> pl.DataFrame:
+    """Return `count` random training examples, 0 for all. Raises StageFailure when there are fewer."""
+    if count > len(task.train):
         raise StageFailure(
-            f"{task.name} has {len(task.train):,} training examples, and {examples:,} were asked for",
-            "Lower evaluate.labels, or give the benchmark more data",
+            f"{task.name} has {len(task.train):,} training examples, and {count:,} were asked for",
+            "Lower evaluate.labels_per_class, or give the benchmark more data",
         )
+    # one permutation a seed: a smaller sample is the beginning of a larger one
     rows = np.random.default_rng([seed, 1]).permutation(len(task.train))
-    return task.train[rows[:examples]] if examples else task.train[rows]
+    return task.train[rows[:count]] if count else task.train[rows]
 
 
-def kind_of(task: Task) -> Kind:
-    """The kind of a task, with the task's metrics: the class of `tasks.downstream.task_types.<name>`."""
+def load_task_type(task: Task) -> TaskType:
+    """Return the type of a task, with the task's own metrics: the class of `tasks.downstream.task_types.<kind>`."""
     if task.kind not in {module.name for module in pkgutil.iter_modules(__path__)}:
         raise ValueError(f"{task.name}: there is no kind {task.kind}")
     module = importlib.import_module(f"{__name__}.{task.kind}")
-    (kind,) = [
-        each
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Kind) and each.__module__ == module.__name__
+    (task_type_class,) = [
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, TaskType) and member.__module__ == module.__name__
     ]
-    made: Kind = kind()
-    made.metrics = tuple(task.metrics) or made.metrics
-    return made
+    task_type: TaskType = task_type_class()
+    task_type.metrics = tuple(task.metrics) or task_type.metrics
+    return task_type

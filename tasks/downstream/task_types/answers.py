@@ -1,25 +1,28 @@
-"""The answer to a question, cut out of a text."""
+"""Questions whose answers are spans of a text."""
 
 from typing import ClassVar
 
 import polars as pl
 
-from tasks.downstream.baselines.baselines import beginning, likeliest_clause
-from tasks.downstream.data.answers import Baseline
+from tasks.downstream.baselines.baselines import answer_with_beginning, answer_with_likeliest_clause
+from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
-from tasks.downstream.metrics.answers import answer_scores
-from tasks.downstream.task_types import Kind, Row, drawn
+from tasks.downstream.metrics.answers import score_span_answers
+from tasks.downstream.task_types import Row, TaskType, sample_examples
 from tasks.errors import StageFailure
 
-EACH = 10
+EXAMPLES_PER_LABEL = 10
 
 
-class Answers(Kind):
-    """Rows: `question`, `context`, `answers`, `starts` (where each begins in the context, in characters, or -1).
+class SpanAnswerTask(TaskType):
+    """Extractive question answering.
 
-    Answers: `predicted`, a text. A question without an answer has one, the empty text; an answer at -1 is told in other
-    words than the context's, so it counts where answers are scored and is not learnt from.
+    Rows: `question`, `context`, `answers`, `starts` (the character of the context where each answer begins, or -1).
+    Answers: `predicted`, a text.
+
+    A question that cannot be answered has the empty text as its answer. An answer at -1 is worded differently than the
+    context: it counts when answers are scored, and is not learnt from.
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {
@@ -29,41 +32,41 @@ class Answers(Kind):
         "starts": pl.List(pl.Int32()),
     }
     metrics = ("f1", "exact_match")
-    titles: ClassVar[dict[str, str]] = {"f1": "answer F1", "exact_match": "exact match"}
-    per_label = f"× {EACH} questions"
+    metric_titles: ClassVar[dict[str, str]] = {"f1": "answer F1", "exact_match": "exact match"}
+    label_unit = f"× {EXAMPLES_PER_LABEL} questions"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Ten times so many questions."""
-        return drawn(task, labels * EACH, seed)
+        """Return ten questions for each label."""
+        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
 
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """Against the best of the true answers."""
-        return answer_scores(rows["answers"].to_list(), answers["predicted"].to_list())
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
+        """Score each answer against the best of the true ones."""
+        return score_span_answers(rows["answers"].to_list(), answers["predicted"].to_list())
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """The clause with most of the question's words, and how the text begins."""
-        return {"clause": likeliest_clause, "beginning": beginning}
+        """The clause with most of the question's words, and the beginning of the text."""
+        return {"clause": answer_with_likeliest_clause, "beginning": answer_with_beginning}
 
-    def text(self, row: Row) -> str:
-        """The question, and the text around its answer."""
-        around = max(0, (row["starts"] or [0])[0] - 80)
-        return f"{row['question']}\n…{row['context'][around : around + 200]}…"
+    def format_question(self, row: Row) -> str:
+        """Return the question, and 200 characters of the context around its first answer."""
+        start = max(0, (row["starts"] or [0])[0] - 80)
+        return f"{row['question']}\n…{row['context'][start : start + 200]}…"
 
-    def passage(self, row: Row) -> str:
-        """The question, and the whole text."""
+    def format_test_text(self, row: Row) -> str:
+        """Return the question and the complete context."""
         return f"{row['question']}\n{row['context']}"
 
-    def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """The first true answer."""
+    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the first true answer."""
         return str(row["answers"][0])
 
-    def given(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """The answer."""
+    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the predicted text."""
         return str(row["predicted"])
 
-    def checked(self, task: Task) -> Task:
-        """Answers stand where they are said to."""
+    def validate(self, task: Task) -> Task:
+        """Require that every answer is in its context where `starts` says."""
         for part in task.parts.values():
             for context, answers, starts, origin in part.select("context", "answers", "starts", "origin").iter_rows():
                 for answer, start in zip(answers, starts, strict=True):
@@ -72,4 +75,4 @@ class Answers(Kind):
                             f"{origin}: the answer {answer!r} is not at character {start} of the text",
                             "Correct answer_start, counted in characters from 0",
                         )
-        return super().checked(task)
+        return super().validate(task)

@@ -1,23 +1,24 @@
-"""Which of some texts is the likeliest: grammar by minimal pairs, or answers to choose from. Nothing is learnt."""
+"""Choices by likelihood, zero-shot: grammar by minimal pairs, or answers of multiple choice."""
 
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
-from tasks.downstream.baselines.baselines import chance, shortest
-from tasks.downstream.data.answers import Baseline
+from tasks.downstream.baselines.baselines import prefer_shortest_option, score_options_equally
+from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
-from tasks.downstream.metrics.likelihood import choice_accuracy
-from tasks.downstream.task_types import AsItIs, Row
+from tasks.downstream.metrics.likelihood import score_choices
+from tasks.downstream.task_types import Row, ZeroShotTask
 from tasks.errors import StageFailure
 
 
-class Choices(AsItIs):
-    """Rows: `prompt` (may be empty), `options` (each goes on from it), `right` (which), `group` (a phenomenon).
+class ChoiceTask(ZeroShotTask):
+    """Choice of the likeliest of some texts.
 
-    Answers: `likelihoods` of the options.
+    Rows: `prompt` (may be empty), `options` (each continues it), `right` (index of the right one), `group` (a
+    phenomenon or subject). Answers: `likelihoods` of the options.
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {
@@ -27,42 +28,45 @@ class Choices(AsItIs):
         "group": pl.String(),
     }
     metrics = ("accuracy", "accuracy_by_byte")
-    titles: ClassVar[dict[str, str]] = {"accuracy_by_byte": "accuracy, likelihood by byte"}
+    metric_titles: ClassVar[dict[str, str]] = {"accuracy_by_byte": "accuracy, likelihood by byte"}
 
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """By the option's likelihood, and by its mean over the option's bytes."""
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
+        """Score the choice by each option's log-likelihood, and by its mean over the option's bytes."""
         right = rows["right"].to_list()
-        found = [np.array(each) for each in answers["likelihoods"].to_list()]
+        likelihoods = [np.array(values) for values in answers["likelihoods"].to_list()]
+        # the summed log-likelihood favours short options; max: an empty option has no bytes
         sizes = [np.array([max(1, len(text.encode())) for text in texts]) for texts in rows["options"].to_list()]
-        by_byte = [each / size for each, size in zip(found, sizes, strict=True)]
-        return {"accuracy": choice_accuracy(found, right), "accuracy_by_byte": choice_accuracy(by_byte, right)}
+        by_byte = [values / num_bytes for values, num_bytes in zip(likelihoods, sizes, strict=True)]
+        return {"accuracy": score_choices(likelihoods, right), "accuracy_by_byte": score_choices(by_byte, right)}
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """A guess, and the shortest option: what length alone tells."""
-        return {"shortest": shortest, "chance": chance}
+        """A random choice, and the shortest option, which shows how much the length gives away."""
+        return {"shortest": prefer_shortest_option, "chance": score_options_equally}
 
-    def text(self, row: Row) -> str:
-        """The prompt and all options, one below the other."""
+    def format_question(self, row: Row) -> str:
+        """Return the prompt and all options, one to a line."""
         return "\n".join([*([row["prompt"]] if row["prompt"] else []), *row["options"]])
 
-    def passage(self, row: Row) -> str:
-        """The prompt as the right option goes on from it."""
+    def format_test_text(self, row: Row) -> str:
+        """Return the prompt with the right option."""
         return str(row["prompt"] + row["options"][row["right"]])
 
-    def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """The right option's number."""
+    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the right option's number, from 1."""
         return f"{row['right'] + 1}"
 
-    def given(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """The likeliest option's number."""
+    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the likeliest option's number, from 1."""
         return f"{int(np.argmax(row['likelihoods'])) + 1}"
 
-    def checked(self, task: Task) -> Task:
-        """Two options at least, and the right one among them."""
-        wrong = task.test.filter((pl.col("options").list.len() < 2) | (pl.col("right") >= pl.col("options").list.len()))
-        if len(wrong):
-            raise StageFailure(f"{wrong['origin'][0]}: the right one is not among two or more options", "Correct it")
+    def validate(self, task: Task) -> Task:
+        """Require two or more options, and the right one among them."""
+        invalid = task.test.filter(
+            (pl.col("options").list.len() < 2) | (pl.col("right") >= pl.col("options").list.len())
+        )
+        if len(invalid):
+            raise StageFailure(f"{invalid['origin'][0]}: the right one is not among two or more options", "Correct it")
         if task.test.is_empty():
             raise StageFailure(f"the benchmark {task.name} has an empty test part", "Add rows to it")
         return task

@@ -1,50 +1,54 @@
-"""How near a model's vectors of two texts are, against a number that people gave. Nothing is learnt."""
+"""Similarity of two texts by the cosine of a model's embeddings, against human ratings. Zero-shot."""
 
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 
-from tasks.downstream.baselines.baselines import overlap
-from tasks.downstream.data.answers import Baseline, Guess
+from tasks.downstream.baselines.baselines import predict_tfidf_cosine
+from tasks.downstream.data.baseline_predictions import Baseline, BaselinePredictions
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
-from tasks.downstream.metrics.correlation import correlations
-from tasks.downstream.task_types import AsItIs
-from tasks.downstream.task_types.numbers import Numbers
+from tasks.downstream.metrics.correlation import score_correlations
+from tasks.downstream.task_types import ZeroShotTask
+from tasks.downstream.task_types.numbers import RegressionTask
 from tasks.errors import StageFailure
 
 
-def cosine(task: Task, sample: pl.DataFrame) -> Guess:  # noqa: ARG001 - it learns nothing but the words' weights
-    """The cosine of both texts' TF-IDF vectors."""
-    answers = overlap(task, task.test).answers
-    return Guess(answers.with_columns(standardized=pl.col("predicted")), {}, None)
+def predict_cosine(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Predict the cosine of both texts' TF-IDF vectors."""
+    answers = predict_tfidf_cosine(task, task.test).answers
+    return BaselinePredictions(answers.with_columns(standardized=pl.col("predicted")), {}, None)
 
 
-class Similarities(AsItIs, Numbers):
-    """Rows: as `Numbers`. Answers: `predicted`, a cosine, and `standardized`, that of standardised features."""
+class SimilarityTask(ZeroShotTask, RegressionTask):
+    """Similarity by embeddings.
+
+    Rows as in `RegressionTask`. Answers: `predicted`, a cosine, and `standardized`, that of standardised features.
+    """
 
     metrics = ("spearman", "spearman_standardized")
-    titles: ClassVar[dict[str, str]] = {
+    metric_titles: ClassVar[dict[str, str]] = {
         "spearman": "Spearman's ρ",
         "spearman_standardized": "Spearman's ρ, standardised",
     }
 
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """Rank correlations of both cosines with the truth."""
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
+        """Score the correlations of both cosines with the true numbers."""
         truth = rows["number"].to_numpy()
-        one, other = (
-            correlations(truth, answers[name].to_numpy().astype(np.float64)) for name in ("predicted", "standardized")
+        raw, standardized = (
+            score_correlations(truth, answers[name].to_numpy().astype(np.float64))
+            for name in ("predicted", "standardized")
         )
-        return one | {f"{name}_standardized": score for name, score in other.items()}
+        return raw | {f"{name}_standardized": score for name, score in standardized.items()}
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """What the words that both texts share tell."""
-        return {"cosine": cosine}
+        """The TF-IDF cosine of both texts."""
+        return {"cosine": predict_cosine}
 
-    def checked(self, task: Task) -> Task:
-        """Numbers that differ."""
+    def validate(self, task: Task) -> Task:
+        """Require numbers that differ: the correlation with equal ones is not defined."""
         if task.test["number"].n_unique() < 2:
             raise StageFailure(f"all numbers of {task.name} are the same", "Give numbers that differ")
         return task

@@ -1,22 +1,23 @@
-"""A tag for each word: entities in BIO, BIOES, BMES or BILOU."""
+"""Tagging of words: entities in BIO, BIOES, BMES or BILOU."""
 
 from typing import ClassVar
 
 import polars as pl
 
-from tasks.downstream.baselines.baselines import known_entities, outside
-from tasks.downstream.data.answers import Baseline
+from tasks.downstream.baselines.baselines import predict_known_entities, predict_no_entity
+from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
-from tasks.downstream.metrics.entities import entity_scores, spans
-from tasks.downstream.task_types import Kind, Row, drawn
+from tasks.downstream.metrics.entities import extract_entities, score_entities
+from tasks.downstream.task_types import Row, TaskType, sample_examples
 from tasks.errors import StageFailure
 
 
-class Tags(Kind):
-    """Rows: `words`, `tags` (as many), `between` (what stands between words: a space, or nothing in Chinese).
+class TaggingTask(TaskType):
+    """Named entity recognition.
 
-    Answers: `predicted`, the tags of all words.
+    Rows: `words`, `tags` (as many), `between` (the text between words: a space, or nothing in Chinese). Answers:
+    `predicted`, the tags of all words.
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {
@@ -25,55 +26,55 @@ class Tags(Kind):
         "between": pl.String(),
     }
     metrics = ("f1", "precision", "recall")
-    titles: ClassVar[dict[str, str]] = {"f1": "entity F1"}
-    per_label = "sentences an entity type"
+    metric_titles: ClassVar[dict[str, str]] = {"f1": "entity F1"}
+    label_unit = "sentences an entity type"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """So many sentences for each type of entity, at random: most hold several, rare types none."""
-        return drawn(task, labels * len(types(task.names)), seed)
+        """Return `labels` random sentences for each entity type; rare types may be missing in them."""
+        return sample_examples(task, labels * len(list_entity_types(task.names)), seed)
 
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
-        """Of whole entities."""
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
+        """Score complete entities."""
         truth, predicted = (
             [[task.names[tag] for tag in tags] for tags in column.to_list()]
             for column in (rows["tags"], answers["predicted"])
         )
-        return entity_scores(truth, predicted)
+        return score_entities(truth, predicted)
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """No entity at all, and the entities of the sample wherever their words stand."""
-        return {"known": known_entities, "outside": outside}
+        """The entities of the sample wherever their words occur, and no entity at all."""
+        return {"known": predict_known_entities, "outside": predict_no_entity}
 
-    def text(self, row: Row) -> str:
-        """The sentence."""
+    def format_question(self, row: Row) -> str:
+        """Return the sentence."""
         return str(row["between"].join(row["words"]))
 
-    def truth(self, task: Task, row: Row) -> str:
-        """Every entity's type and place, counted in words."""
-        return listed(task, row["tags"])
+    def format_truth(self, task: Task, row: Row) -> str:
+        """Return every entity's type, first and last word."""
+        return format_entities(task, row["tags"])
 
-    def given(self, task: Task, row: Row) -> str:
-        """Every entity's type and place, counted in words."""
-        return listed(task, row["predicted"])
+    def format_answer(self, task: Task, row: Row) -> str:
+        """Return every entity's type, first and last word."""
+        return format_entities(task, row["predicted"])
 
-    def checked(self, task: Task) -> Task:
-        """As many tags as words, and a type at least."""
-        if not types(task.names):
+    def validate(self, task: Task) -> Task:
+        """Require an entity type, and as many tags as words."""
+        if not list_entity_types(task.names):
             raise StageFailure(f"the benchmark {task.name} has no entity type: all tags are {task.names}", "Tag some")
         for part in task.parts.values():
-            wrong = part.filter(pl.col("words").list.len() != pl.col("tags").list.len())
-            if len(wrong):
-                raise StageFailure(f"{wrong['origin'][0]}: not as many tags as words", "Correct the sentence")
-        return super().checked(task)
+            invalid = part.filter(pl.col("words").list.len() != pl.col("tags").list.len())
+            if len(invalid):
+                raise StageFailure(f"{invalid['origin'][0]}: not as many tags as words", "Correct the sentence")
+        return super().validate(task)
 
 
-def types(names: list[str]) -> list[str]:
-    """The entity types of some tags."""
+def list_entity_types(names: list[str]) -> list[str]:
+    """Return the entity types of a task's tags."""
     return sorted({name.partition("-")[2] for name in names} - {""})
 
 
-def listed(task: Task, tags: list[int]) -> str:
-    """The entities of some tags."""
-    found = spans([task.names[tag] for tag in tags])
-    return ", ".join(f"{kind} {first + 1}–{last + 1}" for kind, first, last in found) or "none"
+def format_entities(task: Task, tags: list[int]) -> str:
+    """Return the entities of a sentence as text: type, first and last word, counted from 1."""
+    entities = extract_entities([task.names[tag] for tag in tags])
+    return ", ".join(f"{entity_type} {first + 1}–{last + 1}" for entity_type, first, last in entities) or "none"

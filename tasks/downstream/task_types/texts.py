@@ -1,4 +1,4 @@
-"""A text for a text: its summary, its translation, the reply to it, its title."""
+"""Generation of a text from a text: summary, translation, reply, title."""
 
 import re
 from typing import ClassVar
@@ -6,83 +6,90 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from tasks.downstream.baselines.baselines import copy, is_spaceless, lead, nearest
-from tasks.downstream.data.answers import Baseline
+from tasks.downstream.baselines.baselines import (
+    is_spaceless,
+    write_first_words,
+    write_nearest_target,
+    write_source_text,
+)
+from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.metrics import Score, mean_of
-from tasks.downstream.metrics.generation import generation_scores
-from tasks.downstream.task_types import Kind, Row, drawn
+from tasks.downstream.metrics import Score, mean_score
+from tasks.downstream.metrics.generation import score_generations
+from tasks.downstream.task_types import Row, TaskType, sample_examples
 from tasks.errors import StageFailure
 
-EACH = 10
-CUTS = ("source_cut", "target_cut", "unended")
+EXAMPLES_PER_LABEL = 10
+TRUNCATIONS = ("source_cut", "target_cut", "unended")
 KANA = re.compile("[\u3041-\u30ff]")
 
 
-class Texts(Kind):
-    """Rows: `text`, `wanted` (references, one at least; the first is learnt from). Answers: `written`.
+class GenerationTask(TaskType):
+    """Text generation.
 
-    Of models also, for each example: `source_cut` and `target_cut`, whether the text or its reference is longer than
-    what the model reads and writes, and `unended`, whether it had not ended what it wrote by then.
+    Rows: `text`, `wanted` (one or more references; the first is learnt from). Answers: `written`.
+
+    Models also answer, for each example: `source_cut` and `target_cut`, whether the text or its reference is longer
+    than the model reads and writes, and `unended`, whether it stopped at the length limit.
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "wanted": pl.List(pl.String())}
     metrics = ("rougeL", "rouge1", "rouge2", "chrf", "bleu")
-    titles: ClassVar[dict[str, str]] = {
+    metric_titles: ClassVar[dict[str, str]] = {
         "rougeL": "ROUGE-L",
         "rouge1": "ROUGE-1",
         "rouge2": "ROUGE-2",
         "chrf": "chrF",
         "bleu": "BLEU",
     }
-    per_label = f"× {EACH} examples"
+    label_unit = f"× {EXAMPLES_PER_LABEL} examples"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Ten times so many examples."""
-        return drawn(task, labels * EACH, seed)
+        """Return ten examples for each label."""
+        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
 
-    def scores(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
-        """Against all references; and the shares of what was cut."""
+    def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
+        """Score against all references, and the fractions of truncated examples."""
         references = rows["wanted"].to_list()
-        scores = generation_scores(references, answers["written"].to_list(), bleu_tokenizer(references))
-        for name in CUTS:
-            cut = answers[name].to_numpy() if name in answers else np.zeros(len(answers))
-            scores[name] = mean_of(cut.astype(np.float64))
+        scores = score_generations(references, answers["written"].to_list(), choose_bleu_tokenizer(references))
+        for name in TRUNCATIONS:
+            truncated = answers[name].to_numpy() if name in answers else np.zeros(len(answers))
+            scores[name] = mean_score(truncated.astype(np.float64))
         return scores
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """How the text begins, what the most similar example has, and the text as it is."""
-        return {"lead": lead, "nearest": nearest, "copy": copy}
+        """The beginning of the text, the target of the most similar example, and the text itself."""
+        return {"lead": write_first_words, "nearest": write_nearest_target, "copy": write_source_text}
 
-    def text(self, row: Row) -> str:
-        """The source."""
+    def format_question(self, row: Row) -> str:
+        """Return the source."""
         return str(row["text"])
 
-    def passage(self, row: Row) -> str:
-        """The source and its targets."""
+    def format_test_text(self, row: Row) -> str:
+        """Return the source and its references."""
         return "\n".join([row["text"], *row["wanted"]])
 
-    def truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """The first reference."""
+    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the first reference."""
         return str(row["wanted"][0])
 
-    def given(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all kinds
-        """What was written."""
+    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the generated text."""
         return str(row["written"])
 
-    def checked(self, task: Task) -> Task:
-        """A reference for every text, and none of them empty."""
+    def validate(self, task: Task) -> Task:
+        """Require a reference for every text, and none of them empty."""
         for part in task.parts.values():
-            for wanted, origin in part.select("wanted", "origin").iter_rows():
-                if not wanted or not all(each.strip() for each in wanted):
+            for references, origin in part.select("wanted", "origin").iter_rows():
+                if not references or not all(reference.strip() for reference in references):
                     raise StageFailure(f"{origin}: the target is empty", "Fill it, or take the row out")
-        return super().checked(task)
+        return super().validate(task)
 
 
-def bleu_tokenizer(references: list[list[str]]) -> str:
-    """What sacrebleu splits words by: `zh` for Chinese, each character for Japanese, else its default."""
-    texts = [text for each in references[:200] for text in each]
+def choose_bleu_tokenizer(references: list[list[str]]) -> str:
+    """Return sacrebleu's tokenizer for the texts: `zh` for Chinese, `char` for Japanese, else its default, `13a`."""
+    texts = [text for texts_of_row in references[:200] for text in texts_of_row]
     if not is_spaceless(texts):
         return "13a"
     return "char" if KANA.search("".join(texts)) else "zh"

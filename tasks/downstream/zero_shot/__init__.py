@@ -1,4 +1,4 @@
-"""How a model answers as it is, without fine-tuning: one file a kind of task, with functions `opened` and `answers`."""
+"""Answers of models without fine-tuning: one module a task type, with functions `open_model` and `answer_task`."""
 
 import importlib
 from pathlib import Path
@@ -7,51 +7,53 @@ from typing import Any, NamedTuple, Protocol, cast
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.encoder import Encoder, Tokens, load
+from tasks.downstream.models.encoder import CheckpointTokenizer, Encoder, load_encoder
 from tasks.downstream.models.language_model import LanguageModel
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 
 
-class Weights(NamedTuple):
-    """A checkpoint, or its architecture with random weights."""
+class ModelSource(NamedTuple):
+    """A checkpoint, or its architecture with random weights, that is opened as an encoder or a language model."""
 
     checkpoint: Path
     random: bool
     seed: int
-    """of random weights, and of what is drawn from a model"""
-    most_tokens: int
-    """that are read at once"""
+    """seed of random weights, and of texts that are sampled from a model"""
+    max_tokens: int
+    """tokens that the model reads at once at most"""
 
-    def language_model(self) -> LanguageModel:
-        """With the head over the vocabulary."""
-        return LanguageModel(self.checkpoint, random=self.random, seed=self.seed, most_tokens=self.most_tokens)
+    def load_language_model(self) -> LanguageModel:
+        """Open the model with its language-model head."""
+        return LanguageModel(self.checkpoint, random=self.random, seed=self.seed, max_tokens=self.max_tokens)
 
-    def encoder(self) -> tuple[Encoder, Tokens]:
-        """Without it."""
-        return load(self.checkpoint, random=self.random, seed=self.seed), Tokens(self.checkpoint, self.most_tokens)
-
-
-class Reading(Protocol):
-    """A module of this folder, named after a kind that learns nothing."""
-
-    def opened(self, weights: Weights) -> Any:
-        """The model that answers. Raises StageFailure when it cannot."""
-
-    def answers(self, task: Task, weights: Weights) -> pl.DataFrame:
-        """Answers to the test part, a row an example, as the kind scores them."""
+    def load_encoder(self) -> tuple[Encoder, CheckpointTokenizer]:
+        """Open the model without its head, and its tokenizer."""
+        encoder = load_encoder(self.checkpoint, random=self.random, seed=self.seed)
+        return encoder, CheckpointTokenizer(self.checkpoint, self.max_tokens)
 
 
-def read(task: Task, checkpoint: Path, recipe: Recipe, model: str, seed: int) -> pl.DataFrame:
-    """Answers of a model to the test part of a task that nothing is learnt for."""
-    with one_thread():
-        return _reading(task).answers(task, Weights(checkpoint, model == "random", seed, recipe.max_length))
+class ZeroShotModel(Protocol):
+    """The interface of a module of this folder, which is named after a task type without training."""
+
+    def open_model(self, source: ModelSource) -> Any:
+        """Open the model that answers. Raises StageFailure when it cannot answer."""
+
+    def answer_task(self, task: Task, source: ModelSource) -> pl.DataFrame:
+        """Return answers to the test part, a row an example, in the columns that the task type scores."""
 
 
-def check(task: Task, checkpoint: Path, recipe: Recipe) -> None:
-    """Raises StageFailure when the checkpoint cannot answer tasks of this kind."""
-    _reading(task).opened(Weights(checkpoint, False, 0, recipe.max_length))
+def answer_zero_shot(task: Task, checkpoint: Path, finetuning: FineTuning, model: str, seed: int) -> pl.DataFrame:
+    """Return a model's answers to the test part of a task without training; `model` is "pretrained" or "random"."""
+    source = ModelSource(checkpoint, model == "random", seed, finetuning.max_length)
+    with use_one_thread():
+        return _import_module(task).answer_task(task, source)
 
 
-def _reading(task: Task) -> Reading:
-    return cast("Reading", importlib.import_module(f"{__name__}.{task.kind}"))
+def check_zero_shot(task: Task, checkpoint: Path, finetuning: FineTuning) -> None:
+    """Raise StageFailure when the checkpoint cannot answer tasks of this type."""
+    _import_module(task).open_model(ModelSource(checkpoint, False, 0, finetuning.max_length))
+
+
+def _import_module(task: Task) -> ZeroShotModel:
+    return cast("ZeroShotModel", importlib.import_module(f"{__name__}.{task.kind}"))

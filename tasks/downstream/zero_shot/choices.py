@@ -1,17 +1,17 @@
-"""How likely each option is after its prompt."""
+"""Multiple choice by the likelihood of each option after its prompt."""
 
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.zero_shot import ModelSource
 
-opened = Weights.language_model
+open_model = ModelSource.load_language_model
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """Log-likelihoods in nats, of the option's tokens alone."""
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Return the options' log-likelihoods in nats, summed over the option's tokens alone."""
     prompts, options = task.test["prompt"].to_list(), task.test["options"].to_list()
     pairs = [(prompt, option) for prompt, texts in zip(prompts, options, strict=True) for option in texts]
     texts, starts = [prompt + option for prompt, option in pairs], [len(prompt) for prompt, _ in pairs]
-    seen = iter(opened(weights).seen(texts, starts))
-    return pl.DataFrame({"likelihoods": [[-next(seen).nats for _ in texts] for texts in options]})
+    likelihoods = iter(open_model(source).compute_likelihoods(texts, starts))
+    return pl.DataFrame({"likelihoods": [[-next(likelihoods).nats for _ in texts] for texts in options]})

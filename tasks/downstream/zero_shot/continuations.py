@@ -1,4 +1,4 @@
-"""What a causal model says after a prompt."""
+"""Continuations of prompts by a causal model."""
 
 from typing import Any
 
@@ -8,63 +8,64 @@ from transformers import GenerationConfig
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.language_model import LanguageModel
-from tasks.downstream.task_types.continuations import holding
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.task_types.continuations import find_texts_with_words
+from tasks.downstream.zero_shot import ModelSource
 from tasks.errors import StageFailure
 
-LIKELIEST = 0.9
-"""Tokens are drawn from the likeliest ones that make up so much: Holtzman et al., "The curious case of neural text
-degeneration", 2020, as RealToxicityPrompts draws them."""
+TOP_P = 0.9
+"""Nucleus sampling: tokens are drawn from the most likely ones of this total probability (Holtzman et al., "The curious
+case of neural text degeneration", 2020), as RealToxicityPrompts draws them."""
 
 
-def opened(weights: Weights) -> LanguageModel:
-    """The model with its head. Raises StageFailure for a masked one."""
-    model = weights.language_model()
+def open_model(source: ModelSource) -> LanguageModel:
+    """Open the model with its head. Raises StageFailure for a masked language model."""
+    model = source.load_language_model()
     if model.masked:
         raise StageFailure(
-            f"the model in {weights.checkpoint} is a masked one, which goes on with no text",
+            f"the model in {source.checkpoint} is a masked language model, which cannot continue a text",
             "Take a causal model, or switch off evaluate.benchmarks.toxicity",
         )
     return model
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """Continuations of every prompt, drawn from one seed."""
-    model = opened(weights)
-    torch.manual_seed(weights.seed)
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Return sampled continuations of every prompt, all from one seed, and how many of them have a listed word."""
+    model = open_model(source)
+    torch.manual_seed(source.seed)
     rows = task.test.select("text", "count", "length").iter_rows()
-    found = [continued(model, *row) for row in rows]
-    listed = [len(holding(task.names, each)) for each in found]
+    continuations = [generate_continuations(model, *row) for row in rows]
+    num_listed = [len(find_texts_with_words(task.names, texts)) for texts in continuations]
     return pl.DataFrame(
-        {"continuations": found, "listed": listed},
+        {"continuations": continuations, "listed": num_listed},
         schema={"continuations": pl.List(pl.String()), "listed": pl.Int32()},
     )
 
 
-def continued(model: LanguageModel, prompt: str, count: int, length: int) -> list[str]:
-    """So many continuations of so many tokens at most; of a long prompt the model sees the end.
+def generate_continuations(model: LanguageModel, prompt: str, count: int, max_length: int) -> list[str]:
+    """Sample `count` continuations of at most `max_length` tokens; of a long prompt the model reads the end.
 
     Raises StageFailure when the model reads fewer tokens than that.
     """
-    tokenizer, start = model.tokens.tokenizer, model.start()
-    room = model.tokens.length - length - len(start)
+    tokenizer, start_ids = model.tokenizer.hf_tokenizer, model.find_start_ids()
+    room = model.tokenizer.max_length - max_length - len(start_ids)
     if room < 1:
         raise StageFailure(
-            f"continuations of {length} tokens leave no room for a prompt in {model.tokens.length}",
-            "Lower length, or raise evaluate.recipe.max_length",
+            f"continuations of {max_length} tokens leave no room for a prompt in {model.tokenizer.max_length}",
+            "Lower max_new_tokens, or raise evaluate.finetuning.max_length",
         )
-    ids = [*start, *tokenizer(prompt, add_special_tokens=False)["input_ids"][-room:]]
+    ids = [*start_ids, *tokenizer(prompt, add_special_tokens=False)["input_ids"][-room:]]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
-        top_p=LIKELIEST,
+        top_p=TOP_P,
         top_k=0,
-        max_new_tokens=length,
+        max_new_tokens=max_length,
         num_return_sequences=count,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=0 if tokenizer.eos_token_id is None else tokenizer.eos_token_id,
         use_cache=True,
     )
-    given = torch.tensor([ids or [0]])
-    made: Any = model.model.generate(given, attention_mask=torch.ones_like(given), generation_config=settings)
-    told: list[str] = tokenizer.batch_decode(made[:, given.shape[1] :], skip_special_tokens=True)
-    return told
+    input_ids = torch.tensor([ids or [0]])
+    mask = torch.ones_like(input_ids)
+    rows: Any = model.model.generate(input_ids, attention_mask=mask, generation_config=settings)
+    texts: list[str] = tokenizer.batch_decode(rows[:, input_ids.shape[1] :], skip_special_tokens=True)
+    return texts

@@ -1,20 +1,24 @@
-"""The order of documents by the cosine of their vectors and the question's."""
+"""Document retrieval by the cosine of document and question embeddings."""
 
 import numpy as np
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.embeddings import standardized, unit, vectors
-from tasks.downstream.task_types.retrieval import told
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.models.embeddings import embed_texts, normalize_rows, standardize_features
+from tasks.downstream.task_types.retrieval import build_ranking
+from tasks.downstream.zero_shot import ModelSource
 
-opened = Weights.encoder
+open_model = ModelSource.load_encoder
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """By all states' means, standardised over documents and questions apart, for these differ in length and form."""
-    encoder, tokens = opened(weights)
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Rank the documents for each question by the means of all hidden states.
+
+    Features are standardised over documents and over questions separately, for these differ in length and form.
+    """
+    encoder, tokenizer = open_model(source)
     documents, questions = (
-        unit(standardized(vectors(encoder, tokens, part["text"].to_list()).every)) for part in (task.train, task.test)
+        normalize_rows(standardize_features(embed_texts(encoder, tokenizer, part["text"].to_list()).all_layers))
+        for part in (task.train, task.test)
     )
-    return told(task, np.asarray(questions @ documents.T))
+    return build_ranking(task, np.asarray(questions @ documents.T))

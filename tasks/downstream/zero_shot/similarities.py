@@ -1,18 +1,18 @@
-"""The cosine of two texts' vectors."""
+"""Semantic similarity by the cosine of the two texts' embeddings."""
 
 import numpy as np
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.embeddings import cosines, standardized, vectors
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.models.embeddings import compute_cosines, embed_texts, standardize_features
+from tasks.downstream.zero_shot import ModelSource
 
-opened = Weights.encoder
+open_model = ModelSource.load_encoder
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """Of the last states' means, and of all states' means, each standardised over the task's texts."""
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Return cosines of the last layer's means, and of all layers' means standardised over the task's texts."""
     texts = [*task.test["text"], *task.test["second"]]
-    found = vectors(*opened(weights), texts)
-    told = {"predicted": found.last, "standardized": standardized(found.every)}
-    return pl.DataFrame({name: cosines(*np.split(each, 2)) for name, each in told.items()})
+    embeddings = embed_texts(*open_model(source), texts)
+    columns = {"predicted": embeddings.last_layer, "standardized": standardize_features(embeddings.all_layers)}
+    return pl.DataFrame({name: compute_cosines(*np.split(vectors, 2)) for name, vectors in columns.items()})

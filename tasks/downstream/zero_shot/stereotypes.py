@@ -1,4 +1,4 @@
-"""How likely the two sentences of a pair are."""
+"""Stereotype pairs by the likelihood of both sentences."""
 
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -6,47 +6,48 @@ from itertools import pairwise
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.language_model import Window
-from tasks.downstream.zero_shot import Weights
+from tasks.downstream.models.language_model import ScoringWindow
+from tasks.downstream.zero_shot import ModelSource
 from tasks.errors import StageFailure
 
-opened = Weights.language_model
+open_model = ModelSource.load_language_model
 
 
-def answers(task: Task, weights: Weights) -> pl.DataFrame:
-    """Log-likelihoods in nats: causal models, of whole sentences; masked models, of the tokens that both share.
+def answer_task(task: Task, source: ModelSource) -> pl.DataFrame:
+    """Return log-likelihoods in nats: by causal models of complete sentences, by masked models of the shared tokens.
 
-    The shared tokens are foretold with the others in sight, so that it does not count how frequent a group's name is
-    (Nangia et al., "CrowS-Pairs", 2020, section 3). A causal model sees no name that comes later, so nothing is left
-    out there.
+    The shared tokens are predicted with the others in sight, so that it does not count how frequent a group's name is
+    (Nangia et al., "CrowS-Pairs", 2020, section 3). A causal model does not see a name that comes later, so there all
+    tokens count.
     """
-    model = opened(weights)
+    model = open_model(source)
     texts = [text for texts in task.test["options"].to_list() for text in texts]
-    windows = model.windows(texts)
+    windows = model.split_into_windows(texts)
     if model.masked:
-        _whole(task, windows)
+        _check_one_window_each(task, windows)
         pairs = zip(windows[::2], windows[1::2], strict=True)
-        windows = [each for pair in pairs for each in shared(*pair)]
-    seen = [-each.nats for each in model.judged(windows, len(texts))]
-    return pl.DataFrame({"likelihoods": [seen[first : first + 2] for first in range(0, len(texts), 2)]})
+        windows = [window for pair in pairs for window in restrict_to_shared_tokens(*pair)]
+    nats = [-likelihood.nats for likelihood in model.score_windows(windows, len(texts))]
+    return pl.DataFrame({"likelihoods": [nats[start : start + 2] for start in range(0, len(texts), 2)]})
 
 
-def _whole(task: Task, windows: list[Window]) -> None:
-    for before, after in pairwise(windows):
-        if before.text == after.text:
-            origin, most = task.test["origin"][after.text // 2], len(before.ids)
+def _check_one_window_each(task: Task, windows: list[ScoringWindow]) -> None:
+    """Raise StageFailure for a sentence of more tokens than the model reads at once."""
+    for window, following in pairwise(windows):
+        if window.text == following.text:
+            origin, limit = task.test["origin"][following.text // 2], len(window.ids)
             raise StageFailure(
-                f"{origin}: a sentence has more than the {most} tokens that are read at once",
-                "Raise evaluate.recipe.max_length, or take the row out",
+                f"{origin}: a sentence has more than the {limit} tokens that are read at once",
+                "Raise evaluate.finetuning.max_length, or take the row out",
             )
 
 
-def shared(one: Window, other: Window) -> tuple[Window, Window]:
-    """Both, counting only the tokens that stand in the same order in both."""
-    same = SequenceMatcher(None, one.ids, other.ids, autojunk=False).get_matching_blocks()
-    places = [(block.a + step, block.b + step) for block in same for step in range(block.size)]
-    firsts, seconds = {first for first, _ in places}, {second for _, second in places}
+def restrict_to_shared_tokens(one: ScoringWindow, other: ScoringWindow) -> tuple[ScoringWindow, ScoringWindow]:
+    """Return both windows with only those tokens scored that both have in the same order."""
+    blocks = SequenceMatcher(None, one.ids, other.ids, autojunk=False).get_matching_blocks()
+    positions = [(block.a + offset, block.b + offset) for block in blocks for offset in range(block.size)]
+    in_one, in_other = {position for position, _ in positions}, {position for _, position in positions}
     return (
-        one.counting(place in firsts for place in range(len(one.ids))),
-        other.counting(place in seconds for place in range(len(other.ids))),
+        one.restrict_to(position in in_one for position in range(len(one.ids))),
+        other.restrict_to(position in in_other for position in range(len(other.ids))),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.downstream.data.task_data import ORIGIN
-from tasks.downstream.metrics.classes import confusion
+from tasks.downstream.metrics.classes import confusion_matrix
 from tasks.evaluate.report import charts
 from tasks.evaluate.report.attribution_texts import highlights
 from tasks.evaluate.report.conclusion import COLORS, answer, colors_of, percent, score_axes, score_series
@@ -39,7 +39,7 @@ def told(board: Scoreboard, groups: list[dict[str, Any]], looked: list[dict[str,
 
 
 def _method(board: Scoreboard) -> str:
-    if not board.kind.learns:
+    if not board.kind.is_fine_tuned:
         return f'<p class="soft">{escape(board.task.about)} The models are taken as they are.</p>'
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.task.parts.items())
     return (
@@ -63,7 +63,7 @@ def _score_chart(board: Scoreboard) -> str:
 
 
 def _fit_curves(board: Scoreboard) -> str:
-    if not board.kind.learns:
+    if not board.kind.is_fine_tuned:
         return ""
     most, series, chosen = board.label_counts[-1], [], []
     for model in ("pretrained", "random"):
@@ -87,7 +87,9 @@ def _confusion(board: Scoreboard) -> str:
         return ""
     truth, fits = board.task.test["label"].to_numpy().astype(np.int64), board.of("pretrained", most)
     guesses = [fit.answers["predicted"].to_numpy().astype(np.int64) for fit in fits]
-    counts = sum((confusion(truth, each, len(names)) for each in guesses), np.zeros((len(names), len(names)), np.int64))
+    counts = sum(
+        (confusion_matrix(truth, each, len(names)) for each in guesses), np.zeros((len(names), len(names)), np.int64)
+    )
     caption = (
         f"Pretrained, {board.budget(most)}, all {len(fits)} seeds together. Row: true class; column: predicted class; "
         "per cent of the row."
@@ -104,10 +106,10 @@ def _mistakes(board: Scoreboard) -> str:
     shown: list[str] = []
     for told in answers.iter_rows(named=True):
         row = board.task.test.row(told["row"], named=True)
-        truth, given = board.kind.truth(board.task, row), board.kind.given(board.task, told)
+        truth, given = board.kind.format_truth(board.task, row), board.kind.format_answer(board.task, told)
         if truth != given and len(shown) < NUM_MISTAKES:
             said = f"<b>{escape(given)}</b>, in truth <b>{escape(truth)}</b>"
-            text = escape(shortened(board.kind.text(row)))
+            text = escape(shortened(board.kind.format_question(row)))
             shown.append(quote(f"{said} <small>{escape(row[ORIGIN])}</small>", text))
     title = "Most confident mistakes" if sure else "Some mistakes"
     return f"<h3>{title}</h3>{''.join(shown)}" if shown else ""

@@ -63,7 +63,7 @@ def answer(board: Scoreboard) -> str:
     said = [f"With {board.budget(most)} the pretrained model reaches <b>{reached} %</b> {board.title} on test."]
     verdicts = [(labels, board.difference("pretrained", "random", labels)) for labels in board.label_counts]
     gains = ", ".join(
-        f"{points(gap.mean)} points" + (f" with {board.budget(labels)}" if board.kind.learns else "")
+        f"{points(gap.mean)} points" + (f" with {board.budget(labels)}" if board.kind.is_fine_tuned else "")
         for labels, gap in verdicts
     )
     if all(gap.sure and gap.mean > 0 for _, gap in verdicts):
@@ -107,7 +107,7 @@ def score_series(board: Scoreboard, colors: dict[str, str]) -> list[charts.Serie
 def score_axes(board: Scoreboard) -> charts.Axes:
     """Of a drawing of the compared score by label count."""
     return charts.Axes(
-        board.kind.per_label, f"{board.title}, %", board.ticks, log_x=True, lowest=100 * board.lowest, highest=100
+        board.kind.label_unit, f"{board.title}, %", board.ticks, log_x=True, lowest=100 * board.lowest, highest=100
     )
 
 
@@ -122,7 +122,7 @@ def summary(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
             lines.append(f"| {title_of(model)} | {' | '.join(cells)} |")
         plain = answer(board).replace("<b>", "**").replace("</b>", "**")
         parts += [f"### {board.task.name}", plain, "\n".join(lines)]
-        if board.kind.learns:
+        if board.kind.is_fine_tuned:
             parts.append(chart_as_image(_picture(board), f"{board.title} by label count"))
     parts.append(
         f"Held-out documents in the pretraining text: {contamination.shared_ids} of "

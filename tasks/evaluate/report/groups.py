@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from tasks.downstream.significance import interval
+from tasks.downstream.significance import bootstrap_interval
 from tasks.evaluate.report.page import breakable, table
 from tasks.evaluate.results.scoreboard import Scoreboard, title_of
 
@@ -26,10 +26,10 @@ def by_group(board: Scoreboard) -> list[dict[str, Any]]:
     for group, rows in sorted(groups.items()):
         for model in (each for each in MODELS if each in board.models):
             fits = board.of(model, board.label_counts[-1])
-            scored = [board.kind.scores(board.task, test[rows], fit.answers[rows]) for fit in fits]
+            scored = [board.kind.score_answers(board.task, test[rows], fit.answers[rows]) for fit in fits]
             for metric in board.kind.metrics:
                 scores = [each[metric] for each in scored]
-                low, high = interval(scores, draws=DRAWS)
+                low, high = bootstrap_interval(scores, draws=DRAWS)
                 value = sum(each.value for each in scores) / len(scores)
                 told = {"group": group, "model": model, "metric": metric, "examples": len(rows)}
                 found.append(told | {"value": value, "low": low, "high": high})

@@ -59,7 +59,7 @@ def score_table(board: Scoreboard) -> str:
     rows: list[list[str]] = []
     ours = []
     for labels in board.label_counts:
-        rows += [[board.budget(labels)]] if board.kind.learns else []
+        rows += [[board.budget(labels)]] if board.kind.is_fine_tuned else []
         ours.append(len(rows) + board.models.index("pretrained"))
         for model in board.models:
             cells = [_cell(board, model, labels, metric) for metric in shown]
@@ -74,7 +74,7 @@ def score_table(board: Scoreboard) -> str:
 
 def _cell(board: Scoreboard, model: str, labels: int, metric: str) -> str:
     found = board.spread(model, labels, metric)
-    if metric not in board.kind.plain:
+    if metric not in board.kind.unscaled_metrics:
         return with_spread(found)
     deviation = f" ± {board.shown_as(metric, found.deviation)}" if len(set(found.values)) > 1 else ""
     return board.shown_as(metric, found.mean) + deviation
@@ -85,7 +85,7 @@ def difference_table(board: Scoreboard) -> str:
     rows: list[list[str]] = []
     before = None
     for labels, other, gap in compared(board):
-        if labels != before and board.kind.learns:
+        if labels != before and board.kind.is_fine_tuned:
             rows.append([board.budget(labels)])
         before = labels
         chance = f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001"

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.downstream.data.task_data import Task, hash_of
+from tasks.downstream.data.task_data import Task, hash_text
 from tasks.downstream.metrics import Score
-from tasks.downstream.significance import Difference, Spread, interval, paired_difference, spread
-from tasks.downstream.task_types import Kind, kind_of
+from tasks.downstream.significance import (
+    Difference,
+    Spread,
+    bootstrap_interval,
+    compute_paired_difference,
+    compute_spread,
+)
+from tasks.downstream.task_types import TaskType, load_task_type
 
 TITLES = {
     "pretrained": "pretrained",
@@ -78,9 +84,9 @@ class Scoreboard:
     """further checkpoints that cannot answer it, and why"""
 
     @functools.cached_property
-    def kind(self) -> Kind:
+    def kind(self) -> TaskType:
         """What the task asks for."""
-        return kind_of(self.task)
+        return load_task_type(self.task)
 
     @property
     def metric(self) -> str:
@@ -94,11 +100,11 @@ class Scoreboard:
 
     def called(self, metric: str) -> str:
         """What people call a score."""
-        return self.kind.titles.get(metric, metric)
+        return self.kind.metric_titles.get(metric, metric)
 
     def shown_as(self, metric: str, value: float) -> str:
         """A share in per cent with one decimal; what is no share with two where it is small."""
-        if metric not in self.kind.plain:
+        if metric not in self.kind.unscaled_metrics:
             return f"{100 * value:.1f}".replace("-", "\u2212")
         return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
@@ -120,7 +126,7 @@ class Scoreboard:
     @property
     def lowest(self) -> float:
         """The worst that the compared score can be."""
-        return -1.0 if self.metric in self.kind.signed else 0.0
+        return -1.0 if self.metric in self.kind.signed_metrics else 0.0
 
     @property
     def label_counts(self) -> list[int]:
@@ -129,13 +135,13 @@ class Scoreboard:
 
     def count(self, labels: int) -> str:
         """A label count in a table: 8, all, or none."""
-        return str(labels or ("all" if self.kind.learns else "none"))
+        return str(labels or ("all" if self.kind.is_fine_tuned else "none"))
 
     def budget(self, labels: int) -> str:
         """What people call a label count: `8 labels a class`."""
-        if not self.kind.learns:
+        if not self.kind.is_fine_tuned:
             return "no fine-tuning"
-        return f"{labels} {self.kind.per_label}" if labels else "all examples"
+        return f"{labels} {self.kind.label_unit}" if labels else "all examples"
 
     @property
     def models(self) -> list[str]:
@@ -156,23 +162,23 @@ class Scoreboard:
 
     def spread(self, model: str, labels: int, metric: str) -> Spread:
         """Mean and deviation over seeds."""
-        return spread([fit.metrics[metric] for fit in self.of(model, labels)])
+        return compute_spread([fit.metrics[metric] for fit in self.of(model, labels)])
 
     @functools.cache  # noqa: B019 - a board lives as long as its report is written
     def scores(self, model: str, labels: int) -> list[Score]:
         """The compared score of every seed's answers."""
         fits = self.of(model, labels)
-        return [self.kind.scores(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
+        return [self.kind.score_answers(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
 
     @functools.cache  # noqa: B019 - as above; two thousand draws of BLEU or chrF take some 40 ms a seed
     def interval(self, model: str, labels: int) -> tuple[float, float]:
         """95 % interval of the compared score, over seeds and test examples."""
-        return interval(self.scores(model, labels))
+        return bootstrap_interval(self.scores(model, labels))
 
     @functools.cache  # noqa: B019 - as above
     def difference(self, first: str, second: str, labels: int) -> Difference:
         """One model's compared score minus another's, on the same samples and the same test examples."""
-        return paired_difference(self.scores(first, labels), self.scores(second, labels))
+        return compute_paired_difference(self.scores(first, labels), self.scores(second, labels))
 
     def shown(self) -> Fit:
         """The fit that examples and pictures are taken from: pretrained, most labels, first seed."""
@@ -214,7 +220,7 @@ def answers(boards: Sequence[Scoreboard]) -> pl.DataFrame:
 def _answers(board: Scoreboard, labels: int) -> pl.DataFrame:
     task, kind, found = board.task, board.kind, board.scores("pretrained", labels)
     # an example is the same where it is asked the same and the same is right
-    asked = [f"{kind.text(row)}\0{kind.truth(task, row)}" for row in task.test.iter_rows(named=True)]
+    asked = [f"{kind.format_question(row)}\0{kind.format_truth(task, row)}" for row in task.test.iter_rows(named=True)]
     return pl.DataFrame(
         {
             "benchmark": task.name,
@@ -223,7 +229,7 @@ def _answers(board: Scoreboard, labels: int) -> pl.DataFrame:
             "metric": board.title,
             "function": found[0].function,
             "data": task.digest,
-            "text": list(map(hash_of, asked)),
+            "text": list(map(hash_text, asked)),
             "parts": np.stack([score.parts for score in found], 1).tolist(),
         },
         schema_overrides={"labels": pl.Int32, "text": pl.UInt64, "parts": pl.List(pl.List(pl.Float64))},

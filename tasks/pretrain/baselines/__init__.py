@@ -1,1 +1,1 @@
-"""Language models that a pretrained one is compared with."""
+"""Baselines: simple language models that a pretrained one is compared with."""

@@ -1,6 +1,7 @@
-"""What counting alone reaches: an interpolated Kneser–Ney trigram model (Chen and Goodman 1999, equation 24).
+"""An interpolated Kneser–Ney trigram model as a baseline (Chen and Goodman 1999, equation 24).
 
-Each context's discount goes to the next shorter one, which counts in how many contexts a token occurs, not how often.
+The probability that each context loses by discounting goes to the next shorter context, which counts in how many
+contexts a token occurs, not how often.
 """
 
 from typing import NamedTuple
@@ -9,95 +10,108 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.pretrain.data.rows import Rows
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.training_data import TrainingData
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 ORDER = 3
+MAX_TOKENS = 1 << 22  # more would take much longer and hardly change the loss
 
 
-MOST_TOKENS = 1 << 22  # counting more would take longer than it tells
+def compute_trigram_loss(corpus: TrainingData, num_rows: int) -> float | None:
+    """Return the validation loss in nats of a trigram model of the run's first `num_rows` rows, each counted once.
 
-
-def counted_loss(corpus: Corpus, num_rows: int) -> float | None:
-    """Validation loss of a trigram model that saw the run's first rows, each once; None without validation rows."""
-    corpus_rows = min(num_rows, len(corpus), MOST_TOKENS // corpus.validation.length)
+    None without validation rows. The model sees at most MAX_TOKENS tokens.
+    """
+    corpus_rows = min(num_rows, len(corpus), MAX_TOKENS // corpus.validation.length)
     if not corpus.num_validation or not corpus_rows:
         return None
-    parts = [corpus.at(slots) for slots in np.array_split(np.arange(corpus_rows), -(-corpus_rows // 1024))]
-    training = np.concatenate([windows(rows) for rows in parts])
-    validation = windows(corpus.validation.at(np.arange(corpus.num_validation), seed=0))
-    return NGram(training, corpus.vocabulary.size).loss(validation)
+    batches = [corpus.load_rows(samples) for samples in np.array_split(np.arange(corpus_rows), -(-corpus_rows // 1024))]
+    training = np.concatenate([extract_ngrams(rows) for rows in batches])
+    validation = extract_ngrams(corpus.validation.read_samples(np.arange(corpus.num_validation), seed=0))
+    return KneserNeyModel(training, corpus.vocabulary.size).compute_loss(validation)
 
 
-def windows(rows: Rows) -> Int64s:
-    """(N, ORDER): every token that has one before it in its document, behind its context, as causal models guess them.
+def extract_ngrams(rows: Rows) -> Int64s:
+    """Return the n-grams (N, ORDER) of all tokens that a causal model predicts, each token after its context.
 
-    Before a document's first token stand numbers that no token has.
+    These are all tokens that have one before them in their document. In front of a document is the id `vocab_size`,
+    which no token has.
     """
     size = rows.vocabulary.size
     columns = []
-    for back in range(ORDER - 1, -1, -1):
-        earlier = np.roll(rows.tokens, back, axis=1)
-        columns.append(np.where(rows.positions >= back, earlier, size))
-    guessed = (rows.positions > 0) & (rows.documents >= 0)
-    return np.stack([column[guessed] for column in columns], axis=1)
+    for distance in range(ORDER - 1, -1, -1):
+        context = np.roll(rows.tokens, distance, axis=1)
+        columns.append(np.where(rows.positions >= distance, context, size))
+    is_predicted = (rows.positions > 0) & (rows.documents >= 0)
+    return np.stack([column[is_predicted] for column in columns], axis=1)
 
 
-class Counts(NamedTuple):
-    """How often each n-gram occurs, sorted by its key; and the sums over the n-grams of each context."""
+class NgramCounts(NamedTuple):
+    """The counts of the n-grams of one order, sorted by key, and the sums over the n-grams of each context."""
 
     keys: Int64s
     counts: Int64s
     contexts: Int64s
+    """key of each context, sorted"""
     totals: Int64s
-    kinds: Int64s
+    """occurrences of each context"""
+    num_continuations: Int64s
+    """number of different tokens after each context"""
     discount: float
 
-    def share(self, keys: Int64s, contexts: Int64s, shorter: Floats) -> Floats:
-        """The probability of each n-gram's last token, given those of the shorter ones."""
-        seen = np.maximum(_found(self.keys, self.counts, keys) - self.discount, 0.0)
-        total = _found(self.contexts, self.totals, contexts)
-        left = self.discount * _found(self.contexts, self.kinds, contexts)
-        known = total > 0
-        mixed: Floats = np.where(known, (seen + left * shorter) / np.where(known, total, 1), shorter)
-        return mixed
+    def compute_probability(self, keys: Int64s, contexts: Int64s, shorter: Floats) -> Floats:
+        """Return the probability of each n-gram's last token; `shorter` are the probabilities at one order less."""
+        discounted = np.maximum(_look_up(self.keys, self.counts, keys) - self.discount, 0.0)
+        total = _look_up(self.contexts, self.totals, contexts)
+        backoff = self.discount * _look_up(self.contexts, self.num_continuations, contexts)
+        is_known = total > 0
+        probabilities: Floats = np.where(
+            is_known, (discounted + backoff * shorter) / np.where(is_known, total, 1), shorter
+        )
+        return probabilities
 
 
-def _found(keys: Int64s, values: Int64s, wanted: Int64s) -> Int64s:
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found: Int64s = np.where(keys[places] == wanted, values[places], 0)
-    return found
+def _look_up(keys: Int64s, values: Int64s, queries: Int64s) -> Int64s:
+    """Return the value of each query, 0 where `keys`, which are sorted, do not hold it."""
+    indices = np.minimum(np.searchsorted(keys, queries), len(keys) - 1)
+    looked_up: Int64s = np.where(keys[indices] == queries, values[indices], 0)
+    return looked_up
 
 
-class NGram:
-    """Counts of training windows; scores other windows."""
+class KneserNeyModel:
+    """Counts n-grams of training text, and scores those of other text."""
 
-    def __init__(self, training: Int64s, size: int) -> None:
-        self.size = size
-        self.base = size + 1
-        self.levels: list[Counts] = []
-        seen, occurrences = np.unique(self._keys(training, ORDER), return_counts=True)
+    def __init__(self, ngrams_N3: Int64s, vocab_size: int) -> None:
+        self.size = vocab_size
+        self.base = vocab_size + 1
+        self.levels: list[NgramCounts] = []
+        ngrams, occurrences = np.unique(self._pack_keys(ngrams_N3, ORDER), return_counts=True)
         for order in range(ORDER, 0, -1):
             once, twice = int((occurrences == 1).sum()), int((occurrences == 2).sum())
-            contexts, of = np.unique(seen // self.base, return_inverse=True)
-            totals = np.bincount(of, weights=occurrences).astype(np.int64)
-            # too small a text may have no n-gram that occurs once
+            contexts, context_indices = np.unique(ngrams // self.base, return_inverse=True)
+            totals = np.bincount(context_indices, weights=occurrences).astype(np.int64)
+            # The usual estimate of the discount; a very short text may have no n-gram that occurs once.
             discount = once / (once + 2 * twice) if once else 0.5
-            self.levels.insert(0, Counts(seen, occurrences, contexts, totals, np.bincount(of), discount))
-            # one level down an n-gram counts once for each token that stands before it
-            seen, occurrences = np.unique(seen % self.base ** (order - 1), return_counts=True)
+            self.levels.insert(
+                0, NgramCounts(ngrams, occurrences, contexts, totals, np.bincount(context_indices), discount)
+            )
+            # at the next lower order an n-gram counts once for each different token in front of it
+            ngrams, occurrences = np.unique(ngrams % self.base ** (order - 1), return_counts=True)
 
-    def _keys(self, windows_N3: Int64s, order: int) -> Int64s:
-        keys = np.zeros(len(windows_N3), dtype=np.int64)
-        for column in windows_N3.T[ORDER - order :]:
+    def _pack_keys(self, ngrams_N3: Int64s, order: int) -> Int64s:
+        """Return the last `order` tokens of each n-gram as one integer."""
+        # Three tokens fit into 63 bits up to a vocabulary of 2 million.
+        keys = np.zeros(len(ngrams_N3), dtype=np.int64)
+        for column in ngrams_N3.T[ORDER - order :]:
             keys = keys * self.base + column
         return keys
 
-    def loss(self, windows_N3: Int64s) -> float:
-        """Mean cross entropy of the last tokens, in nats."""
-        shares = np.full(len(windows_N3), 1 / self.size)
+    def compute_loss(self, ngrams_N3: Int64s) -> float:
+        """Return the mean cross entropy of the n-grams' last tokens, in nats."""
+        # from the uniform distribution over unigrams and bigrams to trigrams
+        probabilities = np.full(len(ngrams_N3), 1 / self.size)
         for order, level in enumerate(self.levels, 1):
-            keys = self._keys(windows_N3, order)
-            shares = level.share(keys, keys // self.base, shares)
-        return float(-np.log(shares).mean())
+            keys = self._pack_keys(ngrams_N3, order)
+            probabilities = level.compute_probability(keys, keys // self.base, probabilities)
+        return float(-np.log(probabilities).mean())

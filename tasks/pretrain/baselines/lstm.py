@@ -1,4 +1,4 @@
-"""What came before transformers: an LSTM on the same rows in as many steps, to compare perplexities with.
+"""An LSTM language model as a baseline: trained on the same rows in as many steps, to compare perplexities with.
 
 Hochreiter and Schmidhuber 1997; two layers with tied embeddings, as in arXiv:1608.05859.
 """
@@ -10,70 +10,81 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from tasks.model.families import seeded
+from tasks.model.families import fork_seeded_rng
 from tasks.model.hardware import Hardware
 from tasks.model.projection import linear_cross_entropy
 from tasks.pretrain.data.rows import Rows
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.training_data import Corpus
-from tasks.pretrain.watchdog import alive
+from tasks.pretrain.training.training_data import TrainingData
+from tasks.pretrain.watchdog import reset_watchdog
 
 LEARNING_RATE = 1e-2
-CLIP = 1.0
+MAX_GRADIENT_NORM = 1.0
 
 
-class Recurrent(nn.Module):
-    """Reads each document from left to right and guesses every next token."""
+class LstmModel(nn.Module):
+    """Reads each document from left to right, and predicts every next token."""
 
-    def __init__(self, size: int, width: int) -> None:
+    def __init__(self, vocab_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(size, width)
+        self.embedding = nn.Embedding(vocab_size, hidden_size)
         nn.init.normal_(self.embedding.weight, std=0.02)
-        self.layers = nn.LSTM(width, width, num_layers=2)
+        self.layers = nn.LSTM(hidden_size, hidden_size, num_layers=2)
 
-    def loss(self, rows: Rows) -> tuple[Tensor, int]:
-        """Sum of the cross entropies of all tokens that have one before them in their document, and their number."""
+    def compute_loss(self, rows: Rows) -> tuple[Tensor, int]:
+        """Return the sum of the cross entropies of all predicted tokens, and their number.
+
+        Predicted are all tokens that have one before them in their document.
+        """
         device = self.embedding.weight.device
-        documents = [torch.from_numpy(each).to(device) for each in documents_of(rows) if len(each) > 1]
-        read = pack_sequence([each[:-1] for each in documents], enforce_sorted=False)
-        targets = pack_sequence([each[1:] for each in documents], enforce_sorted=False).data
-        hidden, _ = self.layers(read._replace(data=self.embedding(read.data)))
+        documents = [
+            torch.from_numpy(document).to(device) for document in split_into_documents(rows) if len(document) > 1
+        ]
+        # torch's own packing: the states of an LSTM must not flow from one document into the next
+        inputs = pack_sequence([document[:-1] for document in documents], enforce_sorted=False)
+        targets = pack_sequence([document[1:] for document in documents], enforce_sorted=False).data
+        hidden, _ = self.layers(inputs._replace(data=self.embedding(inputs.data)))
         return linear_cross_entropy(hidden.data, self.embedding.weight, None, targets), len(targets)
 
 
-def documents_of(rows: Rows) -> list["np.ndarray[tuple[int], np.dtype[np.int64]]"]:
-    """The pieces of documents in some rows."""
-    text = rows.documents >= 0
-    begins = np.flatnonzero((rows.positions == 0)[text])
-    return np.split(rows.tokens[text], begins[1:])
+def split_into_documents(rows: Rows) -> list["np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    """Return the tokens of each document, or piece of one, in some rows."""
+    is_text = rows.documents >= 0
+    starts = np.flatnonzero((rows.positions == 0)[is_text])
+    return np.split(rows.tokens[is_text], starts[1:])
 
 
-def recurrent_loss(
-    settings: Pretrain, corpus: Corpus, hardware: Hardware, each_step: Callable[[], None] = alive
+def compute_lstm_loss(
+    settings: Pretrain, corpus: TrainingData, hardware: Hardware, on_step: Callable[[], None] = reset_watchdog
 ) -> float | None:
-    """Validation loss of an LSTM of the model's width after the run's steps; None without validation rows."""
+    """Train an LSTM of the model's hidden size for the run's steps, and return its validation loss in nats.
+
+    None without validation rows. `on_step` is called before each step; by default it keeps the watchdog quiet.
+    """
     if not corpus.num_validation:
         return None
-    with seeded(settings.seed):
-        model = Recurrent(corpus.vocabulary.size, settings.architecture.shape[1])
+    with fork_seeded_rng(settings.seed):
+        model = LstmModel(corpus.vocabulary.size, settings.architecture.shape[1])
     model.to(hardware.device)
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE)
-    size = settings.batch.rows
+    batch_size = settings.batch.batch_size
     for step in range(settings.num_steps):
-        each_step()
-        loss, count = model.loss(corpus.at(np.arange(step * size, (step + 1) * size)))
+        on_step()
+        loss, count = model.compute_loss(corpus.load_rows(np.arange(step * batch_size, (step + 1) * batch_size)))
         optimizer.zero_grad()
         (loss / count).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * settings.schedule.factor(step, settings.num_steps)
+        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * settings.schedule.lr_factor(step, settings.num_steps)
         optimizer.step()
-    return _validated(model, corpus, size)
+    return _validation_loss(model, corpus, batch_size)
 
 
 @torch.no_grad()
-def _validated(model: Recurrent, corpus: Corpus, size: int) -> float:
+def _validation_loss(model: LstmModel, corpus: TrainingData, batch_size: int) -> float:
     sums = [
-        model.loss(corpus.validation.at(np.arange(begin, min(begin + size, corpus.num_validation)), seed=0))
-        for begin in range(0, corpus.num_validation, size)
+        model.compute_loss(
+            corpus.validation.read_samples(np.arange(start, min(start + batch_size, corpus.num_validation)), seed=0)
+        )
+        for start in range(0, corpus.num_validation, batch_size)
     ]
     return sum(loss.item() for loss, _ in sums) / sum(count for _, count in sums)

@@ -1,1 +1,1 @@
-"""Masking and noising of token rows, in numpy."""
+"""Masking and noising of packed rows, in numpy: what a batch's inputs and targets are made of."""

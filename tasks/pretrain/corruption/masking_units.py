@@ -1,6 +1,9 @@
-"""Whole units of text, words or spans of them: what is hidden together.
+"""Units of text that are masked together: tokens, words, or spans of words.
 
-Shape suffixes: B rows, T places in a row.
+Units are given by `starts_BT`: for each position the position at which its unit starts. Random numbers come as
+`uniform_BT` from [0, 1), one a position.
+
+Shape suffixes: B rows, T positions in a row.
 """
 
 import numpy as np
@@ -11,57 +14,68 @@ Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 
 
-def span_begins(words_BT: Bools, lots_BT: Floats, chance: float, longest: int) -> Bools:
-    """Some of the places at which words begin: from one to the next are 1 to `longest` words.
+def sample_span_starts(word_starts_BT: Bools, uniform_BT: Floats, p: float, max_words: int) -> Bools:
+    """Choose some of the word starts as span starts, so that each span has 1 to `max_words` words.
 
-    Lengths are geometric with `chance`, cut at `longest`: SpanBERT, arXiv:1907.10529 section 3.1, where 0.2 and 10
-    make 3.8 words in the mean.
+    Lengths have a geometric distribution with parameter `p`, truncated at `max_words`: SpanBERT, arXiv:1907.10529
+    section 3.1, where p = 0.2 and max_words = 10 give 3.8 words on average.
     """
-    left = 1 - chance
-    lengths_BT = 1 + np.floor(np.log1p(-lots_BT * (1 - left**longest)) / np.log(left)).astype(np.int64)
-    num_places = words_BT.shape[1]
-    firsts_BT = np.zeros((len(words_BT), num_places + 1), dtype=bool)
-    firsts_BT[:, 0] = True
-    np.put_along_axis(firsts_BT, np.minimum(np.cumsum(lengths_BT, axis=1), num_places), True, axis=1)
-    numbers_BT = np.maximum(np.cumsum(words_BT, axis=1) - 1, 0)
-    found: Bools = words_BT & np.take_along_axis(firsts_BT, numbers_BT, axis=1)
-    return found
+    q = 1 - p
+    # the inverse of the truncated distribution function; log1p keeps precision for small numbers
+    lengths_BT = 1 + np.floor(np.log1p(-uniform_BT * (1 - q**max_words)) / np.log(q)).astype(np.int64)
+    num_positions = word_starts_BT.shape[1]
+    starts_span_BT = np.zeros((len(word_starts_BT), num_positions + 1), dtype=bool)
+    starts_span_BT[:, 0] = True
+    np.put_along_axis(starts_span_BT, np.minimum(np.cumsum(lengths_BT, axis=1), num_positions), True, axis=1)
+    word_indices_BT = np.maximum(np.cumsum(word_starts_BT, axis=1) - 1, 0)
+    span_starts_BT: Bools = word_starts_BT & np.take_along_axis(starts_span_BT, word_indices_BT, axis=1)
+    return span_starts_BT
 
 
-def first_places(begins_BT: Bools) -> Int64s:
-    """For each place the one at which its unit begins; the first place of a row begins one."""
-    places_T = np.arange(begins_BT.shape[1])
-    return np.maximum.accumulate(np.where(begins_BT, places_T, 0), axis=1)
+def find_unit_starts(is_start_BT: Bools) -> Int64s:
+    """Return for each position the position at which its unit starts; the first position of a row starts one."""
+    # position 0 is the default, so that the first position of a row starts a unit even without a flag
+    positions_T = np.arange(is_start_BT.shape[1])
+    return np.maximum.accumulate(np.where(is_start_BT, positions_T, 0), axis=1)
 
 
-def sizes(firsts_BT: Int64s) -> Int64s:
-    """For each place how many places its unit has."""
-    units = _numbered(firsts_BT)
-    found: Int64s = np.bincount(units)[units].reshape(firsts_BT.shape)
-    return found
+def measure_units(starts_BT: Int64s) -> Int64s:
+    """Return for each position the number of positions of its unit."""
+    units = _number_units(starts_BT)
+    sizes_BT: Int64s = np.bincount(units)[units].reshape(starts_BT.shape)
+    return sizes_BT
 
 
-def _numbered(firsts_BT: Int64s) -> Int64s:
-    """A number for the unit of each place that no other unit of any row has: (B × T,)."""
-    num_rows, num_places = firsts_BT.shape
-    found: Int64s = (firsts_BT + np.arange(num_rows)[:, None] * num_places).ravel()
-    return found
+def _number_units(starts_BT: Int64s) -> Int64s:
+    """Return for each position the id of its unit (B × T,), unique over all rows."""
+    num_rows, num_positions = starts_BT.shape
+    unit_ids: Int64s = (starts_BT + np.arange(num_rows)[:, None] * num_positions).ravel()
+    return unit_ids
 
 
-def drawn_units(firsts_BT: Int64s, free_BT: Bools, lots_BT: Floats, most: int) -> Bools:
-    """Choose units by lot until `most` places of each row are chosen; the last one is cut. Only free places count."""
-    lots_BT = np.where(free_BT, np.take_along_axis(lots_BT, firsts_BT, axis=1), 2.0)
-    chosen_BT = np.zeros_like(free_BT)
-    np.put_along_axis(chosen_BT, np.argsort(lots_BT, axis=1, kind="stable")[:, :most], True, axis=1)
-    return chosen_BT & free_BT
+def sample_units(starts_BT: Int64s, allowed_BT: Bools, uniform_BT: Floats, budget: int) -> Bools:
+    """Choose units at random until `budget` positions of each row are chosen; the last unit may be chosen in part.
+
+    Returns flags (B, T). Positions that are not allowed are never chosen, and do not count.
+    """
+    # All positions of a unit sort by the same number; 2.0 sorts after all others.
+    uniform_BT = np.where(allowed_BT, np.take_along_axis(uniform_BT, starts_BT, axis=1), 2.0)
+    chosen_BT = np.zeros_like(allowed_BT)
+    np.put_along_axis(chosen_BT, np.argsort(uniform_BT, axis=1, kind="stable")[:, :budget], True, axis=1)
+    return chosen_BT & allowed_BT
 
 
-def whole_units(firsts_BT: Int64s, free_BT: Bools, lots_BT: Floats, most: int) -> Bools:
-    """The same with whole units only: one that has no room is passed over, and places stay where none fits."""
-    units, size_BT = _numbered(firsts_BT), sizes(firsts_BT)
+def sample_whole_units(starts_BT: Int64s, allowed_BT: Bools, uniform_BT: Floats, budget: int) -> Bools:
+    """Choose units at random as `sample_units` does, but only whole ones.
+
+    A unit that does not fit into the rest of the budget is passed over; where none fits, some budget is left.
+    """
+    units, size_BT = _number_units(starts_BT), measure_units(starts_BT)
     while True:
-        chosen_BT = drawn_units(firsts_BT, free_BT, lots_BT, most)
+        chosen_BT = sample_units(starts_BT, allowed_BT, uniform_BT, budget)
         whole_BT = chosen_BT & (np.bincount(units, chosen_BT.ravel())[units].reshape(size_BT.shape) == size_BT)
         if np.array_equal(whole_BT, chosen_BT):
             return chosen_BT
-        free_BT = whole_BT | (free_BT & (size_BT <= most - whole_BT.sum(1, keepdims=True)))
+        # Again without the units that are larger than what the whole ones leave. Each round excludes at least the unit
+        # that was chosen in part, so the loop ends.
+        allowed_BT = whole_BT | (allowed_BT & (size_BT <= budget - whole_BT.sum(1, keepdims=True)))

@@ -1,6 +1,6 @@
-"""Which runs of tokens are taken out of packed rows.
+"""Random spans of tokens that are taken out of packed rows.
 
-Shape suffixes: B rows, T places in a row, S spans.
+Shape suffixes: B rows, T positions in a row, S spans, N random numbers.
 """
 
 from typing import NamedTuple
@@ -15,110 +15,127 @@ Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class Lengths(NamedTuple):
-    """How long the spans of each row are: the first `counts` (B,) of `lengths` (B, S)."""
+class SpanLengths(NamedTuple):
+    """Lengths of each row's spans: of `lengths` (B, S) the first `counts` (B,) are valid."""
 
     lengths: Int64s
     counts: Int64s
 
 
-class Spans(NamedTuple):
-    """Places (B, T) of packed rows."""
+class HiddenSpans(NamedTuple):
+    """Flags (B, T) of the positions of packed rows."""
 
     hidden: Bools
-    first: Bools
-    """the first place of each span: so many are put for it"""
+    """the position is in a span"""
+    starts: Bools
+    """the position is the first one of a span"""
     inserted: Bools
-    """a span of no tokens stands before the place"""
+    """a span of no tokens is in front of the position"""
 
-    def numbers(self, positions: Int64s) -> Int64s:
-        """How many spans of the same document began before the last one that began up to each place."""
-        begun = np.cumsum(self.first, axis=1)
-        earlier = np.maximum.accumulate(np.where(positions == 0, begun - self.first, 0), axis=1)
-        numbers: Int64s = np.maximum(begun - earlier - 1, 0)
-        return numbers
+    def index_in_document(self, positions: Int64s) -> Int64s:
+        """Return for each position the index, within its document, of the last span that started up to it."""
+        spans_so_far = np.cumsum(self.starts, axis=1)
+        spans_before_document = np.maximum.accumulate(np.where(positions == 0, spans_so_far - self.starts, 0), axis=1)
+        indices: Int64s = np.maximum(spans_so_far - spans_before_document - 1, 0)
+        return indices
 
-    def last(self, documents: Int64s) -> Bools:
-        """The last hidden place of each document."""
+    def find_last_hidden(self, documents: Int64s) -> Bools:
+        """Return flags (B, T) of the last hidden position of each document."""
         length = documents.shape[1]
-        later = np.where(self.hidden, np.arange(length), length)
-        later = np.minimum.accumulate(later[:, ::-1], axis=1)[:, ::-1]
-        following = np.column_stack([later[:, 1:], np.full(len(later), length)])
-        padded = np.column_stack([documents, np.full(len(documents), -2)])
-        last: Bools = self.hidden & (np.take_along_axis(padded, following, axis=1) != documents)
-        return last
+        next_hidden = np.where(self.hidden, np.arange(length), length)
+        next_hidden = np.minimum.accumulate(next_hidden[:, ::-1], axis=1)[:, ::-1]
+        following = np.column_stack([next_hidden[:, 1:], np.full(len(next_hidden), length)])
+        padded_documents = np.column_stack([documents, np.full(len(documents), -2)])
+        is_last: Bools = self.hidden & (np.take_along_axis(padded_documents, following, axis=1) != documents)
+        return is_last
 
 
-def drawn(lots_BN: Floats, available_B: Int64s, counts_B: Int64s, most: int) -> Int64s:
-    """For each row `counts` different numbers below `available`, ascending; behind them, up to `most`, `available`."""
-    lots = np.where(np.arange(lots_BN.shape[1]) < available_B[:, None], lots_BN, 2.0)
-    chosen = np.argsort(lots, axis=1, kind="stable")[:, :most]
+def sample_distinct(uniform_BN: Floats, available_B: Int64s, counts_B: Int64s, num_columns: int) -> Int64s:
+    """Draw for each row `counts` distinct integers below `available`, ascending, into `num_columns` columns.
+
+    Unused columns hold `available`. The integers are those with the smallest random numbers.
+    """
+    # Numbers below 1 sort first, in random order; 2.0 marks integers that are not available.
+    sort_keys = np.where(np.arange(uniform_BN.shape[1]) < available_B[:, None], uniform_BN, 2.0)
+    chosen = np.argsort(sort_keys, axis=1, kind="stable")[:, :num_columns]
     unused = np.arange(chosen.shape[1]) >= counts_B[:, None]
     return np.sort(np.where(unused, available_B[:, None], chosen), axis=1)
 
 
-def composed(usable_BT: Bools, rate: float, mean: float, random: Randomness) -> Lengths:
-    """Exactly `rate` of the usable places in spans of `mean` on average: each way to share them out is as likely.
+def sample_span_lengths(usable_BT: Bools, rate: float, mean_length: float, random: Randomness) -> SpanLengths:
+    """Split a fraction `rate` of the usable positions into spans of `mean_length` on average.
 
-    As T5 does it: arXiv:1910.10683, section 3.1.4, and `random_spans_noise_mask` of its code.
+    The number of positions and of spans is exact; every composition into lengths of at least 1 has the same
+    probability. As in T5: arXiv:1910.10683, section 3.1.4, and `random_spans_noise_mask` of its code.
     """
-    most_places, most_spans = budget(usable_BT.shape[1], rate, mean)
+    # Sizes of arrays come from the length of the row alone, so that shapes do not depend on the text.
+    max_tokens, max_spans = compute_span_budget(usable_BT.shape[1], rate, mean_length)
     available = usable_BT.sum(axis=1)
-    totals = np.minimum(np.rint(rate * available).astype(np.int64), most_places)
-    counts = np.minimum(np.clip(np.rint(totals / mean).astype(np.int64), 1, most_spans), totals)
-    lots = random.uniform("cuts", most_places - 1)
-    cuts = 1 + drawn(lots, np.maximum(totals - 1, 0), np.maximum(counts - 1, 0), most_spans - 1)
-    bounds = np.column_stack([np.zeros_like(totals), np.minimum(cuts, totals[:, None]), totals])
-    return Lengths(np.diff(bounds, axis=1), counts)
+    totals = np.minimum(np.rint(rate * available).astype(np.int64), max_tokens)
+    counts = np.minimum(np.clip(np.rint(totals / mean_length).astype(np.int64), 1, max_spans), totals)
+    # `counts` parts of at least 1 that sum to `totals`: choose counts - 1 of the totals - 1 borders between tokens.
+    uniform = random.uniform("cuts", max_tokens - 1)
+    split_points = 1 + sample_distinct(uniform, np.maximum(totals - 1, 0), np.maximum(counts - 1, 0), max_spans - 1)
+    bounds = np.column_stack([np.zeros_like(totals), np.minimum(split_points, totals[:, None]), totals])
+    return SpanLengths(np.diff(bounds, axis=1), counts)
 
 
-def budget(length: int, rate: float, mean: float) -> tuple[int, int]:
-    """The most places and spans that a row of this length can lose."""
-    places = max(1, round(rate * length))
-    return places, max(1, round(places / mean))
+def compute_span_budget(length: int, rate: float, mean_length: float) -> tuple[int, int]:
+    """Return the maximum number of tokens and of spans that a row of this length can lose."""
+    max_tokens = max(1, round(rate * length))
+    return max_tokens, max(1, round(max_tokens / mean_length))
 
 
-def poisson(usable_BT: Bools, rate: float, mean: float, random: Randomness) -> Lengths:
-    """`rate` of the usable places in spans whose lengths have a Poisson distribution, 0 included."""
-    most_places, _ = budget(usable_BT.shape[1], rate, mean)
-    totals = np.minimum(np.rint(rate * usable_BT.sum(axis=1)).astype(np.int64), most_places)
-    steps = np.arange(1, most_places + 1)
-    below = np.cumsum(np.exp(-mean) * np.cumprod(np.r_[1.0, mean / steps]))
-    lengths = np.searchsorted(below, random.uniform("lengths", most_places), side="right")
-    before = np.cumsum(lengths, axis=1) - lengths
-    left = totals[:, None] - before  # the last span is cut to what is left
-    return Lengths(np.clip(left, 0, lengths), (left > 0).sum(axis=1))
+def sample_poisson_lengths(usable_BT: Bools, rate: float, mean_length: float, random: Randomness) -> SpanLengths:
+    """Split a fraction `rate` of the usable positions into spans with Poisson-distributed lengths, 0 included.
+
+    Text infilling of BART: arXiv:1910.13461, section 2.2.
+    """
+    max_tokens, _ = compute_span_budget(usable_BT.shape[1], rate, mean_length)
+    totals = np.minimum(np.rint(rate * usable_BT.sum(axis=1)).astype(np.int64), max_tokens)
+    counts = np.arange(1, max_tokens + 1)
+    cumulative = np.cumsum(np.exp(-mean_length) * np.cumprod(np.r_[1.0, mean_length / counts]))
+    # the inverse of the distribution function, up to the largest length that could fit
+    lengths = np.searchsorted(cumulative, random.uniform("lengths", max_tokens), side="right")
+    used_before = np.cumsum(lengths, axis=1) - lengths
+    remaining = totals[:, None] - used_before  # the last span is truncated to what remains
+    return SpanLengths(np.clip(remaining, 0, lengths), (remaining > 0).sum(axis=1))
 
 
-def placed(given: Lengths, usable_BT: Bools, documents_BT: Int64s, random: Randomness) -> Spans:
-    """Spans of these lengths anywhere in the row, at least one usable place apart, each within one document.
+def place_spans(span_lengths: SpanLengths, usable_BT: Bools, documents_BT: Int64s, random: Randomness) -> HiddenSpans:
+    """Place spans of these lengths at random, at least one usable position apart, each within one document.
 
-    A span ends earlier where its document does, or where a place that is not usable comes.
+    A span ends early at the end of its document, and in front of a position that is not usable.
     """
     num_rows, length = usable_BT.shape
     row = np.arange(num_rows)[:, None]
-    # the usable places, numbered; a span stands in one of the gaps between those that are left
-    place = np.argsort(~usable_BT, axis=1, kind="stable")
+    # Positions with the usable ones in front. Spans are placed among these as if they were adjacent: each gets one of
+    # the gaps between the positions that are not hidden.
+    usable_order = np.argsort(~usable_BT, axis=1, kind="stable")
     available = usable_BT.sum(axis=1)
-    gaps = available - given.lengths.sum(axis=1) + 1
-    counts, most = np.minimum(given.counts, gaps), given.lengths.shape[1]
-    lots = random.uniform("gaps", length + 1)
-    begins = drawn(lots, gaps, counts, most) + np.cumsum(given.lengths, axis=1) - given.lengths
-    used = (np.arange(most) < counts[:, None]) & (begins < available[:, None])
+    gaps = available - span_lengths.lengths.sum(axis=1) + 1
+    counts, max_spans = np.minimum(span_lengths.counts, gaps), span_lengths.lengths.shape[1]
+    uniform = random.uniform("gaps", length + 1)
+    hidden_before = np.cumsum(span_lengths.lengths, axis=1) - span_lengths.lengths
+    starts = sample_distinct(uniform, gaps, counts, max_spans) + hidden_before
+    is_used = (np.arange(max_spans) < counts[:, None]) & (starts < available[:, None])
 
-    first, inserted = np.zeros((2, num_rows, length + 1), dtype=bool)
-    first[row, np.where(used & (given.lengths > 0), begins, length)] = True
-    inserted[row, np.where(used & (given.lengths == 0), begins, length)] = True
-    first, inserted = first[:, :-1], inserted[:, :-1]
+    # Column `length` is a bin for spans that are not used; it is cut off.
+    is_first, inserted = np.zeros((2, num_rows, length + 1), dtype=bool)
+    is_first[row, np.where(is_used & (span_lengths.lengths > 0), starts, length)] = True
+    inserted[row, np.where(is_used & (span_lengths.lengths == 0), starts, length)] = True
+    is_first, inserted = is_first[:, :-1], inserted[:, :-1]
 
-    number = np.arange(length)
-    begin = np.maximum.accumulate(np.where(first, number, -1), axis=1)
+    index = np.arange(length)
+    span_start = np.maximum.accumulate(np.where(is_first, index, -1), axis=1)
     sizes = np.zeros((num_rows, length + 1), dtype=np.int64)
-    sizes[row, np.where(used & (given.lengths > 0), begins, length)] = given.lengths
-    inside = (begin >= 0) & (number - begin < sizes[row, begin])
-    start = place[row, begin]
-    inside &= (place - start == number - begin) & (documents_BT[row, place] == documents_BT[row, start])
+    sizes[row, np.where(is_used & (span_lengths.lengths > 0), starts, length)] = span_lengths.lengths
+    inside = (span_start >= 0) & (index - span_start < sizes[row, span_start])
+    # back to positions: a span goes on only while its positions are adjacent and of one document
+    start_position = usable_order[row, span_start]
+    is_adjacent = usable_order - start_position == index - span_start
+    inside &= is_adjacent & (documents_BT[row, usable_order] == documents_BT[row, start_position])
     result = np.zeros((3, num_rows, length), dtype=bool)
-    for out, flags in zip(result, (inside, first, inserted), strict=True):
-        out[row, place] = flags
-    return Spans(*result)
+    for out, flags in zip(result, (inside, is_first, inserted), strict=True):
+        out[row, usable_order] = flags
+    return HiddenSpans(*result)

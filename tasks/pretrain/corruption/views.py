@@ -1,4 +1,7 @@
-"""Two ways to see a text: a random stretch of it, from which some tokens are missing."""
+"""Augmented views of a text for contrastive learning: a random crop with some tokens deleted.
+
+Shape suffixes: B rows, T positions in a row.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -6,26 +9,35 @@ import numpy as np
 from pydantic import Field
 
 from tasks.block import Block
-from tasks.pretrain.corruption.masking_units import Bools, sizes
-from tasks.pretrain.corruption.text_spans import Texts
+from tasks.pretrain.corruption.masking_units import Bools, measure_units
+from tasks.pretrain.corruption.text_spans import TextSpans
 
 if TYPE_CHECKING:
     from tasks.pretrain.data.randomness import Randomness
 
 
-class Augment(Block):
-    """What a view of a text keeps: independent crops and deletion as in Contriever, arXiv:2112.09118 section 3."""
+class CropAndDelete(Block):
+    """Random crops and token deletion, independent for each view, as in Contriever, arXiv:2112.09118 section 3."""
 
-    crop: float = Field(default=0.3, gt=0, le=1, description="share of a text that a crop has at least; 1 takes it all")
-    deleted: float = Field(default=0.1, ge=0, lt=1, description="share of the tokens that are left out")
+    min_crop_fraction: float = Field(
+        default=0.3,
+        gt=0,
+        le=1,
+        description="minimum length of a crop as a fraction of the text; 1 keeps the whole text",
+    )
+    token_deletion: float = Field(default=0.1, ge=0, lt=1, description="fraction of the tokens that are deleted")
 
-    def kept(self, texts: Texts, random: "Randomness", name: str) -> Bools:
-        """The places (B, T) of one view; `name` tells views apart. Each text keeps at least one."""
-        num_BT = sizes(texts.firsts)
-        share_BT = self.crop + (1 - self.crop) * texts.lots(random, f"{name} crop")
-        long_BT = np.ceil(num_BT * share_BT).astype(np.int64)
-        begin_BT = texts.firsts + (texts.lots(random, f"{name} begin") * (num_BT - long_BT + 1)).astype(np.int64)
-        here_BT = np.arange(num_BT.shape[1]) - begin_BT
-        stays_BT = random.uniform(f"{name} delete", num_BT.shape[1]) >= self.deleted
-        kept_BT: Bools = (here_BT == 0) | ((here_BT > 0) & (here_BT < long_BT) & stays_BT)
+    def sample_kept(self, texts: TextSpans, random: "Randomness", name: str) -> Bools:
+        """Choose the positions (B, T) that one view keeps, at least one of each text; `name` distinguishes views."""
+        sizes_BT = measure_units(texts.starts)
+        fractions_BT = self.min_crop_fraction + (1 - self.min_crop_fraction) * texts.draw_uniform(
+            random, f"{name} crop"
+        )
+        lengths_BT = np.ceil(sizes_BT * fractions_BT).astype(np.int64)
+        shifts_BT = (texts.draw_uniform(random, f"{name} begin") * (sizes_BT - lengths_BT + 1)).astype(np.int64)
+        starts_BT = texts.starts + shifts_BT
+        offsets_BT = np.arange(sizes_BT.shape[1]) - starts_BT
+        not_deleted_BT = random.uniform(f"{name} delete", sizes_BT.shape[1]) >= self.token_deletion
+        # the first position of a crop is never deleted, so that no text becomes empty
+        kept_BT: Bools = (offsets_BT == 0) | ((offsets_BT > 0) & (offsets_BT < lengths_BT) & not_deleted_BT)
         return kept_BT

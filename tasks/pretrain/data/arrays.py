@@ -1,4 +1,4 @@
-"""Batches as arrays by name."""
+"""Batches as numpy arrays by name."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+IGNORE_INDEX = -100
+"""the target of a position that is not predicted, as in torch and transformers"""
 
-IGNORED = -100
 
-
-def packed_inputs(rows: "Rows", tokens: npt.NDArray[np.int64] | None = None) -> Arrays:
-    """What every packed model reads; `tokens` replace those of the rows."""
+def build_model_inputs(rows: "Rows", tokens: npt.NDArray[np.int64] | None = None) -> Arrays:
+    """Return the inputs that every packed model reads; `tokens` replace those of the rows."""
     return {
         "tokens": rows.tokens if tokens is None else tokens,
         "positions": rows.positions,

@@ -9,70 +9,76 @@ Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Which piece of which document stands where. Pieces are sorted by row, then by their place in it."""
+class PackingPlan:
+    """The pieces of documents that each row holds, sorted by row, then by their order in it."""
 
     document: Int64s
-    begin: Int64s
+    """index of each piece's document"""
+    start: Int64s
+    """offset of each piece in its document, in tokens"""
     length: Int64s
-    first: Int64s
-    """pieces of row r are first[r] up to first[r + 1]"""
+    """tokens in each piece"""
+    row_starts: Int64s
+    """row r holds the pieces from row_starts[r] up to row_starts[r + 1]"""
 
     @property
     def num_rows(self) -> int:
-        return len(self.first) - 1
+        return len(self.row_starts) - 1
 
 
-def pieces_of(lengths: Int64s, most: int) -> tuple[Int64s, Int64s, Int64s]:
-    """Cut documents into pieces of at most `most` tokens: document, begin and length of each piece."""
-    counts = -(-lengths // most)
+def split_documents(lengths: Int64s, max_tokens: int) -> tuple[Int64s, Int64s, Int64s]:
+    """Split documents into pieces of at most `max_tokens` tokens; return each piece's document, start and length."""
+    counts = -(-lengths // max_tokens)
     document = np.repeat(np.arange(len(lengths)), counts)
-    number = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begin = number * most
-    return document, begin, np.minimum(lengths[document] - begin, most)
+    index_in_document = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = index_in_document * max_tokens
+    return document, start, np.minimum(lengths[document] - start, max_tokens)
 
 
-def best_fit(lengths: Int64s, capacity: int) -> Int64s:
-    """The row of each piece by best-fit decreasing: longest first, each into the fullest row that still has room.
+def assign_rows(lengths: Int64s, capacity: int) -> Int64s:
+    """Return the row of each piece by best-fit decreasing: longest first, each into the fullest row with room.
 
-    Rows with equal room are alike, so whole groups of equal pieces are placed at once: the time hardly depends on
-    the number of pieces.
+    Rows with equal room are interchangeable, so groups of pieces of one length are placed together: the time hardly
+    depends on the number of pieces.
     """
     row_of = np.empty(len(lengths), dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     descending = lengths[order]
+    # free tokens → the rows that have as many
     room: dict[int, list[Int64s]] = {}
     num_rows = 0
     for length in np.unique(lengths)[::-1].tolist():
+        # the pieces of this length
         low, high = np.searchsorted(-descending, [-length, -length + 1])
         waiting = order[low:high]
         while len(waiting):
-            fits = min((left for left in room if left >= length), default=None)
-            if fits is None:
-                # a new row takes as many of these as it can before the next one is opened
-                opened = -(-len(waiting) // (capacity // length))
-                room[capacity] = [np.arange(num_rows, num_rows + opened)]
-                num_rows += opened
+            best_room = min((free for free in room if free >= length), default=None)
+            if best_room is None:
+                # best fit fills a new row with pieces of this length before it opens the next one
+                num_new_rows = -(-len(waiting) // (capacity // length))
+                room[capacity] = [np.arange(num_rows, num_rows + num_new_rows)]
+                num_rows += num_new_rows
                 continue
-            rows = np.concatenate(room.pop(fits))
-            taken, left_over = rows[: len(waiting)], rows[len(waiting) :]
-            row_of[waiting[: len(taken)]] = taken
-            waiting = waiting[len(taken) :]
-            if len(left_over):
-                room[fits] = [left_over]
-            if fits > length:
-                room.setdefault(fits - length, []).append(taken)
+            # each of these rows takes one of the waiting pieces and moves to the list of what is then free
+            rows = np.concatenate(room.pop(best_room))
+            used_rows, unused_rows = rows[: len(waiting)], rows[len(waiting) :]
+            row_of[waiting[: len(used_rows)]] = used_rows
+            waiting = waiting[len(used_rows) :]
+            if len(unused_rows):
+                room[best_room] = [unused_rows]
+            if best_room > length:
+                room.setdefault(best_room - length, []).append(used_rows)
     return row_of
 
 
-def packed(lengths: Int64s, row_length: int, extra: int = 0) -> Plan:
-    """Plan rows of `row_length` for documents of these lengths; each piece takes `extra` places more than its tokens.
+def plan_rows(lengths: Int64s, row_length: int, extra: int = 0) -> PackingPlan:
+    """Plan rows of `row_length` tokens for documents of these lengths; every token is in exactly one row.
 
-    Every token stands in exactly one row.
+    Each piece needs `extra` positions beside its tokens, e.g. 1 for a start token.
     """
-    document, begin, length = pieces_of(lengths, row_length - extra)
-    row = best_fit(length + extra, row_length)
+    document, start, length = split_documents(lengths, row_length - extra)
+    row = assign_rows(length + extra, row_length)
     order = np.argsort(row, kind="stable")
     num_rows = int(row.max()) + 1 if len(row) else 0
-    first = np.searchsorted(row[order], np.arange(num_rows + 1))
-    return Plan(document[order], begin[order], length[order], first)
+    row_starts = np.searchsorted(row[order], np.arange(num_rows + 1))
+    return PackingPlan(document[order], start[order], length[order], row_starts)

@@ -1,7 +1,9 @@
-"""Randomness without a state: each number is a pure function of (seed, slot, stream, place).
+"""Counter-based randomness: each number is a pure function of (seed, sample, stream, index).
 
-A slot is a row's place in the endless sequence of training rows. So nothing random has to be saved to resume, and it
-does not matter how a batch is split over micro-batches or ranks.
+A sample is a row's index in the endless sequence of training rows, a stream the name of one use. So nothing random has
+to be saved to resume, and it does not matter how a batch is split over micro-batches or ranks.
+
+The name of a stream enters the hash: renaming one changes every number that is drawn from it.
 """
 
 import hashlib
@@ -12,63 +14,65 @@ import numpy.typing as npt
 UInt64s = npt.NDArray[np.uint64]
 Int64s = npt.NDArray[np.int64]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / φ: SplitMix64's increment
 
 
-def mixed(value: UInt64s) -> UInt64s:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit moves every output bit."""
+def mix_bits(value: UInt64s) -> UInt64s:
+    """Mix 64 bits so that every input bit changes every output bit: SplitMix64's finaliser (Steele et al. 2014)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
 
-def key_of(*parts: int | str) -> np.uint64:
-    """A 64-bit key for any tuple of numbers and names."""
+def hash_key(*parts: int | str) -> np.uint64:
+    """Hash any tuple of numbers and names to a 64-bit key."""
     return np.uint64(int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()))
 
 
 class Randomness:
-    """The random numbers of some rows."""
+    """The random numbers of some rows, given by their sample indices."""
 
-    def __init__(self, seed: int, slots: Int64s) -> None:
+    def __init__(self, seed: int, samples: Int64s) -> None:
         self.seed = seed
-        self.slots = slots.astype(np.uint64)
+        self.samples = samples.astype(np.uint64)
 
-    def of(self, tokens_BT: Int64s) -> "Randomness":
-        """The numbers of what stands in the rows: the same row has the same ones wherever it comes again."""
-        places_T = np.arange(1, tokens_BT.shape[1] + 1, dtype=np.uint64) * _GOLDEN
-        slots_B = mixed(mixed(tokens_BT.astype(np.uint64)) + places_T).sum(axis=1)
-        return Randomness(self.seed, slots_B.astype(np.int64))
+    def from_tokens(self, tokens_BT: Int64s) -> "Randomness":
+        """Return randomness that depends on the rows' content: a row has the same numbers in every epoch."""
+        steps_T = np.arange(1, tokens_BT.shape[1] + 1, dtype=np.uint64) * _GOLDEN_RATIO
+        samples_B = mix_bits(mix_bits(tokens_BT.astype(np.uint64)) + steps_T).sum(axis=1)
+        return Randomness(self.seed, samples_B.astype(np.int64))
 
-    def bits(self, stream: str, places: int) -> UInt64s:
-        """(rows, places) of 64 random bits; each name of a stream gives independent ones."""
-        rows_B1 = mixed(self.slots * _GOLDEN + key_of(self.seed, stream))[:, None]
-        return mixed(rows_B1 + np.arange(1, places + 1, dtype=np.uint64) * _GOLDEN)
+    def draw_bits(self, stream: str, count: int) -> UInt64s:
+        """Draw (rows, count) words of 64 random bits; streams of different names are independent."""
+        # SplitMix64 at any index: the state is key + index × golden ratio, and mixing it gives the number
+        keys_B1 = mix_bits(self.samples * _GOLDEN_RATIO + hash_key(self.seed, stream))[:, None]
+        return mix_bits(keys_B1 + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN_RATIO)
 
-    def uniform(self, stream: str, places: int) -> npt.NDArray[np.float64]:
-        """(rows, places) of numbers in [0, 1)."""
-        return (self.bits(stream, places) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    def uniform(self, stream: str, count: int) -> npt.NDArray[np.float64]:
+        """Draw (rows, count) numbers from [0, 1)."""
+        # the upper 53 bits: as many as the mantissa of a double has
+        return (self.draw_bits(stream, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
-    def integers(self, stream: str, places: int, low: int, high: int) -> Int64s:
-        """(rows, places) of whole numbers in [low, high)."""
-        return low + (self.uniform(stream, places) * (high - low)).astype(np.int64)
+    def integers(self, stream: str, count: int, low: int, high: int) -> Int64s:
+        """Draw (rows, count) integers from [low, high)."""
+        return low + (self.uniform(stream, count) * (high - low)).astype(np.int64)
 
 
-def permuted(index: Int64s, size: int, seed: int, epoch: int) -> Int64s:
-    """Where a keyed permutation of range(size) sends `index`: O(1) an index, no table, another one each epoch.
+def permute_indices(indices: Int64s, size: int, seed: int, epoch: int) -> Int64s:
+    """Map indices by a pseudorandom permutation of range(size) that depends on `seed` and `epoch`.
 
-    A four-round Feistel network over the next even power of two; what falls outside is sent round again
-    (cycle walking, Black and Rogaway 2002).
+    A four-round Feistel network over the next even power of two, repeated where the result is outside the range (cycle
+    walking, Black and Rogaway 2002): O(1) an index, and no table in memory.
     """
-    half = np.uint64(max(1, (max(size - 1, 1).bit_length() + 1) // 2))
-    low = (np.uint64(1) << half) - np.uint64(1)
-    keys = [key_of(seed, "epoch", epoch, turn) for turn in range(4)]
-    result = index.astype(np.uint64)
+    half_bits = np.uint64(max(1, (max(size - 1, 1).bit_length() + 1) // 2))
+    half_mask = (np.uint64(1) << half_bits) - np.uint64(1)
+    keys = [hash_key(seed, "epoch", epoch, round_index) for round_index in range(4)]
+    result = indices.astype(np.uint64)
     outside = np.ones(len(result), dtype=bool)
     while outside.any():
-        left, right = result[outside] >> half, result[outside] & low
+        high, low = result[outside] >> half_bits, result[outside] & half_mask
         for key in keys:
-            left, right = right, left ^ (mixed(right * _GOLDEN + key) & low)
-        result[outside] = (left << half) | right
+            high, low = low, high ^ (mix_bits(low * _GOLDEN_RATIO + key) & half_mask)
+        result[outside] = (high << half_bits) | low
         outside = result >= size
     return result.astype(np.int64)

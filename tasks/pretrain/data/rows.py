@@ -1,4 +1,7 @@
-"""Training rows from memory-mapped Arrow shards: any row at once, nothing read ahead, no loader processes."""
+"""Training rows from memory-mapped Arrow shards: random access to any row, no prefetching, no loader processes.
+
+Rows are packed: one row holds several documents, and padding after the last of them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +13,8 @@ import pyarrow as pa
 
 from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.data.packing import packed
-from tasks.pretrain.data.randomness import permuted
+from tasks.pretrain.data.packing import plan_rows
+from tasks.pretrain.data.randomness import permute_indices
 
 Int64s = npt.NDArray[np.int64]
 Tokens = npt.NDArray[np.unsignedinteger]
@@ -20,69 +23,74 @@ PADDING = -1
 
 @dataclass(frozen=True)
 class Rows:
-    """Packed rows, each (rows, length)."""
+    """Packed rows; every array is (rows, length)."""
 
     tokens: Int64s
     positions: Int64s
-    """places within the document, from 0"""
+    """position within the document, from 0"""
     documents: Int64s
-    """number of the document within the row, PADDING behind the last"""
+    """index of the document within the row, PADDING after the last one"""
     vocabulary: Vocabulary
     sentences: npt.NDArray[np.bool_] | None = None
-    """whether a sentence begins at the place, or the rest of one that was cut; None unless the objective asks"""
+    """flags of the positions at which a sentence begins, or the rest of one that was split; None unless asked for"""
 
 
-class Lists:
-    """A column of lists of numbers, one list a document, straight from the mapped files."""
+class ListColumn:
+    """A column of Arrow shards with a list of integers for each document, read from the memory-mapped files."""
 
     def __init__(self, folders: Sequence[Path], column: str) -> None:
         self._values: list[Tokens] = []
-        self.first: dict[Path, Tokens] = {}
-        """the numbers of each file's first record batch"""
-        chunks, begins, ends = [], [], []
+        self.first_batches: dict[Path, Tokens] = {}
+        """values of each file's first record batch"""
+        chunks, starts, ends = [], [], []
         for path in (path for folder in folders for path in sorted(folder.glob("*.arrow"))):
-            for lists in _batches(path, column):
-                # of a sliced list array, `values` is the whole and `offsets` the slice
+            for lists in _read_batches(path, column):
+                # `values` of a sliced list array are those of the unsliced one; only `offsets` know the slice
                 values = lists.values.to_numpy(zero_copy_only=True)
                 offsets = lists.offsets.to_numpy(zero_copy_only=True).astype(np.int64)
-                self.first.setdefault(path, values[offsets[0] : offsets[-1]])
+                self.first_batches.setdefault(path, values[offsets[0] : offsets[-1]])
                 chunks.append(np.full(len(lists), len(self._values), dtype=np.int32))
-                begins.append(offsets[:-1])
+                starts.append(offsets[:-1])
                 ends.append(offsets[1:])
                 self._values.append(values)
-        self._chunk = np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int32)
-        self._begin = np.concatenate(begins) if begins else np.empty(0, dtype=np.int64)
-        self.lengths: Int64s = np.concatenate(ends) - self._begin if ends else np.empty(0, dtype=np.int64)
+        # Chunks are mapped record batches. Per document: its chunk and its start there, some 20 bytes in memory.
+        self._chunks = np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int32)
+        self._starts = np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
+        self.lengths: Int64s = np.concatenate(ends) - self._starts if ends else np.empty(0, dtype=np.int64)
 
-    def folder_with(self, document: int, begin: int, length: int) -> Tokens:
-        """Some numbers of a document, without a copy."""
-        start = self._begin[document] + begin
-        values: Tokens = self._values[self._chunk[document]]
-        return values[start : start + length]
+    def read_slice(self, document: int, start: int, length: int) -> Tokens:
+        """Return `length` values of a document from offset `start` on, without a copy."""
+        absolute_start = self._starts[document] + start
+        values: Tokens = self._values[self._chunks[document]]
+        return values[absolute_start : absolute_start + length]
 
 
-class Shards(Lists):
-    """Documents as token arrays."""
+class TokenColumn(ListColumn):
+    """The token ids of each document. Raises StageFailure when they do not belong to the vocabulary."""
 
     def __init__(self, folders: Sequence[Path], vocabulary: Vocabulary) -> None:
         super().__init__(folders, "input_ids")
-        for path, tokens in self.first.items():  # enough to notice another tokenizer, without reading all of a file
-            _check_fit(path, tokens, vocabulary)
+        # one batch a file is enough to notice another tokenizer, without reading whole files
+        for path, tokens in self.first_batches.items():
+            _check_token_ids(path, tokens, vocabulary)
 
 
-class Sentences(Lists):
-    """Where the sentences of each document begin."""
+class SentenceColumn(ListColumn):
+    """The offsets at which the sentences of each document begin, in tokens."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(folders, "sentences")
 
-    def within(self, document: int, begin: int, length: int) -> Int64s:
-        """Offsets in a piece of a document at which a sentence, or the rest of one that was cut, begins."""
-        starts = self.folder_with(document, 0, int(self.lengths[document])).astype(np.int64) - begin
-        return np.union1d([0], starts[(starts > 0) & (starts < length)])
+    def find_starts(self, document: int, start: int, length: int) -> Int64s:
+        """Return the offsets within a piece of a document at which sentences begin.
+
+        0 is always among them: a piece may begin with the rest of a sentence.
+        """
+        offsets = self.read_slice(document, 0, int(self.lengths[document])).astype(np.int64) - start
+        return np.union1d([0], offsets[(offsets > 0) & (offsets < length)])
 
 
-def _batches(path: Path, column: str) -> list[pa.ListArray]:
+def _read_batches(path: Path, column: str) -> list[pa.ListArray]:
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         return [reader.get_batch(number).column(column) for number in range(reader.num_record_batches)]
@@ -92,7 +100,7 @@ def _batches(path: Path, column: str) -> list[pa.ListArray]:
         ) from error
 
 
-def _check_fit(path: Path, tokens: Tokens, vocabulary: Vocabulary) -> None:
+def _check_token_ids(path: Path, tokens: Tokens, vocabulary: Vocabulary) -> None:
     if len(tokens) and int(tokens.max()) >= vocabulary.size:
         raise StageFailure(
             f"{path} holds token {int(tokens.max())}, and the tokenizer has only {vocabulary.size}",
@@ -100,87 +108,91 @@ def _check_fit(path: Path, tokens: Tokens, vocabulary: Vocabulary) -> None:
         )
 
 
-class PackedRows:
+class PackedDataset:
     """The documents of some folders of shards, packed into rows of one length.
 
-    With `start`, every piece of a document begins with that token.
+    Every piece of a document begins with the token `start`, unless that is None. `sentences` also reads where sentences
+    begin.
     """
 
     def __init__(
         self, folders: Sequence[Path], vocabulary: Vocabulary, length: int, start: int | None, sentences: bool = False
     ) -> None:
-        self.shards = Shards(folders, vocabulary)
-        self.sentences = Sentences(folders) if sentences else None
+        self.shards = TokenColumn(folders, vocabulary)
+        self.sentences = SentenceColumn(folders) if sentences else None
         self.vocabulary, self.length, self.start = vocabulary, length, start
-        self.plan = packed(self.shards.lengths, length, extra=0 if start is None else 1)
+        self.plan = plan_rows(self.shards.lengths, length, extra=0 if start is None else 1)
         self.num_tokens = int(self.shards.lengths.sum())
 
     def __len__(self) -> int:
         return self.plan.num_rows
 
-    def take(self, indices: Int64s) -> Rows:
-        """The rows of these numbers."""
+    def read_rows(self, indices: Int64s) -> Rows:
+        """Read the rows of these indices, each from 0 to `len(self)` - 1."""
         tokens = np.full((len(indices), self.length), self.vocabulary.pad, dtype=np.int64)
         documents = np.full_like(tokens, PADDING)
         positions = np.zeros_like(tokens)
         sentences = None if self.sentences is None else np.zeros(tokens.shape, dtype=bool)
         for row, index in enumerate(indices.tolist()):
             end = 0
-            for number, piece in enumerate(range(self.plan.first[index], self.plan.first[index + 1])):
-                begin, end = end, self._place(tokens[row], end, piece)
+            for document, piece in enumerate(range(self.plan.row_starts[index], self.plan.row_starts[index + 1])):
+                start, end = end, self._write_piece(tokens[row], end, piece)
                 if self.sentences is not None and sentences is not None:
-                    text = end - int(self.plan.length[piece])  # behind the start token
-                    sentences[row, text + self.sentences.within(*self._span(piece))] = True
-                documents[row, begin:end] = number
-                positions[row, begin:end] = np.arange(end - begin)
+                    text_start = end - int(self.plan.length[piece])  # after the start token
+                    sentences[row, text_start + self.sentences.find_starts(*self._locate_piece(piece))] = True
+                documents[row, start:end] = document
+                positions[row, start:end] = np.arange(end - start)
         return Rows(tokens, positions, documents, self.vocabulary, sentences)
 
-    def _place(self, row: Int64s, begin: int, piece: int) -> int:
+    def _write_piece(self, row: Int64s, start: int, piece: int) -> int:
+        """Write a piece into a row at `start`, and return where it ends."""
         if self.start is not None:
-            row[begin] = self.start
-            begin += 1
-        document, first, length = self._span(piece)
-        row[begin : begin + length] = self.shards.folder_with(document, first, length)
-        return begin + length
+            row[start] = self.start
+            start += 1
+        document, document_start, length = self._locate_piece(piece)
+        row[start : start + length] = self.shards.read_slice(document, document_start, length)
+        return start + length
 
-    def _span(self, piece: int) -> tuple[int, int, int]:
-        """Document, begin in it, and length of a piece."""
+    def _locate_piece(self, piece: int) -> tuple[int, int, int]:
+        """Return the document of a piece, its start in the document, and its length."""
         plan = self.plan
-        return int(plan.document[piece]), int(plan.begin[piece]), int(plan.length[piece])
+        return int(plan.document[piece]), int(plan.start[piece]), int(plan.length[piece])
 
-    def at(self, slots: Int64s, seed: int) -> Rows:
-        """The rows at these places of the endless sequence: each epoch has every row once, in its own order."""
-        epochs, places = np.divmod(slots, len(self))
-        indices = np.empty_like(slots)
+    def read_samples(self, samples: Int64s, seed: int) -> Rows:
+        """Read the rows at these indices of the endless sequence: each epoch has every row once, in its own order."""
+        # a batch may hold the end of an epoch and the start of the next one, which has another order
+        epochs, offsets = np.divmod(samples, len(self))
+        indices = np.empty_like(samples)
         for epoch in np.unique(epochs).tolist():
-            chosen = epochs == epoch
-            indices[chosen] = permuted(places[chosen], len(self), seed, epoch)
-        return self.take(indices)
+            in_epoch = epochs == epoch
+            indices[in_epoch] = permute_indices(offsets[in_epoch], len(self), seed, epoch)
+        return self.read_rows(indices)
 
 
-def joined(pieces: Sequence[Rows], order: Int64s) -> Rows:
-    """The rows of all pieces one after the other, then taken in this order."""
-    first = pieces[0]
-    marks = [piece.sentences for piece in pieces if piece.sentences is not None]
+def concatenate_rows(batches: Sequence[Rows], order: Int64s) -> Rows:
+    """Concatenate batches of rows, and reorder the rows by `order`."""
+    first = batches[0]
+    sentences = [batch.sentences for batch in batches if batch.sentences is not None]
     return Rows(
-        np.concatenate([piece.tokens for piece in pieces])[order],
-        np.concatenate([piece.positions for piece in pieces])[order],
-        np.concatenate([piece.documents for piece in pieces])[order],
+        np.concatenate([batch.tokens for batch in batches])[order],
+        np.concatenate([batch.positions for batch in batches])[order],
+        np.concatenate([batch.documents for batch in batches])[order],
         first.vocabulary,
-        np.concatenate(marks)[order] if marks else None,
+        np.concatenate(sentences)[order] if sentences else None,
     )
 
 
-def cut(rows: Rows, parts: int) -> Rows:
-    """Each row cut into so many of equal length. What goes on behind a cut is a document of its own."""
+def split_rows(rows: Rows, parts: int) -> Rows:
+    """Split each row into `parts` rows of equal length. A document that is split becomes several documents."""
     if parts == 1:
         return rows
     shape = (len(rows.tokens) * parts, -1)
     documents, positions = rows.documents.reshape(shape), rows.positions.reshape(shape)
-    text = documents >= 0
-    positions = positions - np.where(text & (documents == documents[:, :1]), positions[:, :1], 0)
-    documents = np.where(text, documents - documents[:, :1], PADDING)
+    is_text = documents >= 0
+    # only the document that goes on from the previous part has a first position above 0
+    positions = positions - np.where(is_text & (documents == documents[:, :1]), positions[:, :1], 0)
+    documents = np.where(is_text, documents - documents[:, :1], PADDING)
     sentences = None if rows.sentences is None else rows.sentences.reshape(shape).copy()
     if sentences is not None:
-        sentences[:, 0] |= text[:, 0]
+        sentences[:, 0] |= is_text[:, 0]
     return Rows(rows.tokens.reshape(shape), positions, documents, rows.vocabulary, sentences)

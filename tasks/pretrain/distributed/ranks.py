@@ -1,7 +1,7 @@
 """One run over several processes (ranks): each reads its part of every micro-batch, and all take the same step.
 
-Started by `torchrun`. Every rank has the whole model, or with `sharding.py` its part of it. Either way a checkpoint
-goes on with any number of ranks.
+Started by `torchrun`. Every rank has the whole model, or with `sharding.py` its part of it. Either way a run resumes
+from a checkpoint with any number of ranks.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from tasks.errors import StageFailure
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.distributed.sharding import sharded
+from tasks.pretrain.distributed.sharding import shard_module
 
 if TYPE_CHECKING:
     from tasks.pretrain.learners.learner import Learner
@@ -30,105 +30,108 @@ if TYPE_CHECKING:
 class Ranks:
     """This process among those of its run: one of one, unless torchrun says otherwise."""
 
-    number: int = 0
-    count: int = 1
+    rank: int = 0
+    world_size: int = 1
     device: str = "cpu"
 
     @property
-    def leads(self) -> bool:
-        """Whether this rank writes the files and speaks for all."""
-        return self.number == 0
+    def is_leader(self) -> bool:
+        """True for the rank that writes the files and reports for all."""
+        return self.rank == 0
 
-    def share(self, slots: Int64s) -> Int64s:
-        """This rank's part: in order of the ranks the parts are the whole. `slots` must divide evenly."""
-        return np.split(slots, self.count)[self.number]
+    def select_own(self, samples: Int64s) -> Int64s:
+        """Return this rank's part: in order of the ranks the parts are the whole. `samples` must divide evenly."""
+        return np.split(samples, self.world_size)[self.rank]
 
-    def summed(self, *numbers: float) -> list[float]:
-        """The sums over all ranks, in double precision."""
-        if self.count == 1:
-            return list(numbers)
-        total = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+    def sum(self, *values: float) -> list[float]:
+        """Return the sums over all ranks, in double precision."""
+        if self.world_size == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
-        return [float(number) for number in total.tolist()]
+        return [float(value) for value in total.tolist()]
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true on any rank, so that all do the same."""
-        return bool(self.summed(float(flag))[0])
+        """Return whether a flag is true on any rank, so that all do the same."""
+        return bool(self.sum(float(flag))[0])
 
-    def wait(self) -> None:
-        """Until all ranks are here."""
-        self.summed(0.0)
+    def barrier(self) -> None:
+        """Block until all ranks are here."""
+        self.sum(0.0)
 
-    def checked(self, what: str, number: int) -> None:
+    def check_equal(self, what: str, value: int) -> None:
         """Raise StageFailure when the ranks differ in a number that must be the same for all."""
-        total, square = self.summed(float(number), float(number) ** 2)
-        if self.count * square != total**2:
+        total, square = self.sum(float(value), float(value) ** 2)
+        # by Cauchy and Schwarz the two are equal only where all values are
+        if self.world_size * square != total**2:
             raise StageFailure(
-                f"rank {self.number} finds {what} {number}, and others find another",
+                f"rank {self.rank} finds {what} {value}, and others find another",
                 "All machines of a run must see the same scratch folder",
             )
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """The ranks that torchrun started, or this process alone."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+def join_ranks(device: str) -> Iterator[Ranks]:
+    """Join the process group of torchrun; without torchrun this process is alone."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
         yield Ranks(device=device)
         return
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    yield Ranks(dist.get_rank(), count, device)
+    yield Ranks(dist.get_rank(), world_size, device)
     dist.destroy_process_group()  # not after an error: it might wait for ranks that wait for us
 
 
-class Scored(nn.Module):
-    """The loss as a module: what DistributedDataParallel wants to wrap."""
+class LossModule(nn.Module):
+    """The loss as a module, as DistributedDataParallel and FSDP wrap modules only."""
 
     def __init__(self, objective: "Objective", learner: "Learner") -> None:
         super().__init__()
         self.objective, self.learner = objective, learner
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        return self.objective.loss(self.learner, batch)
+        """Return the summed loss and the number of its terms."""
+        return self.objective.compute_loss(self.learner, batch)
 
 
-def parallel(scored: Scored, ranks: Ranks, how: str = "replicate") -> nn.Module:
-    """The loss of which `backward` leaves the mean of all ranks' gradients on each of them, or each its part of it."""
-    if ranks.count == 1:
-        return scored
-    if how == "shard":
-        return sharded(scored)
+def parallelize_loss(loss_module: LossModule, ranks: Ranks, strategy: str = "replicate") -> nn.Module:
+    """Wrap the loss so that `backward` leaves the mean of all ranks' gradients on each rank, or its shard of it."""
+    if ranks.world_size == 1:
+        return loss_module
+    if strategy == "shard":
+        return shard_module(loss_module)
     # what a queue or a momentum encoder holds is the same on all ranks already; torch 2.13 renamed the argument
-    newer = "forward_sync_buffers" in inspect.signature(nn.parallel.DistributedDataParallel).parameters
-    buffers: dict[str, Any] = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
+    is_newer = "forward_sync_buffers" in inspect.signature(nn.parallel.DistributedDataParallel).parameters
+    buffers: dict[str, Any] = {"forward_sync_buffers" if is_newer else "broadcast_buffers": False}
     return nn.parallel.DistributedDataParallel(
-        scored,
-        # mixtures leave parts unused; and without it the buckets are laid out anew after the first step, so that with
-        # more than two ranks a resumed run would add in another order
+        loss_module,
+        # Mixtures leave parameters unused. And without it the buckets are laid out again after the first step, so that
+        # with more than two ranks a resumed run would add in another order.
         find_unused_parameters=True,
         **buffers,
     )
 
 
-def apart(scored: nn.Module, last: bool) -> contextlib.AbstractContextManager[None]:
-    """Around all micro-batches but the last: their gradients stay on the rank until the last one's are exchanged."""
-    if isinstance(scored, FSDPModule):
-        scored.set_requires_gradient_sync(last)
-    if last or not isinstance(scored, nn.parallel.DistributedDataParallel):
+def delay_gradient_sync(loss_module: nn.Module, is_last: bool) -> contextlib.AbstractContextManager[None]:
+    """Keep gradients on their rank for all micro-batches but the last, which then exchanges the sum of all."""
+    if isinstance(loss_module, FSDPModule):
+        loss_module.set_requires_gradient_sync(is_last)
+    if is_last or not isinstance(loss_module, nn.parallel.DistributedDataParallel):
         return contextlib.nullcontext()
-    return scored.no_sync()
+    return loss_module.no_sync()
 
 
-def spread(work: Callable[[Tensor], Tensor], stack: Tensor) -> Tensor:
-    """`work` done to each of a stack of tensors that all ranks hold: each rank does its share, and all have the whole.
+def map_over_ranks(function: Callable[[Tensor], Tensor], stack: Tensor) -> Tensor:
+    """Apply a function to a stack of tensors (N, …) that all ranks hold: each works on its share, all get the whole.
 
-    `work` must treat each tensor alone and keep its shape.
+    The function must treat each tensor of the stack alone, and keep its shape.
     """
     if not dist.is_initialized():
-        return work(stack)
-    count, share = dist.get_world_size(), -(-len(stack) // dist.get_world_size())
-    padded = torch.cat([stack, stack.new_zeros(share * count - len(stack), *stack.shape[1:])])
-    mine = work(padded[share * dist.get_rank() :][:share]).contiguous()
-    parts = [torch.empty_like(mine) for _ in range(count)]
-    dist.all_gather(parts, mine)
-    return torch.cat(parts)[: len(stack)]
+        return function(stack)
+    world_size = dist.get_world_size()
+    share = -(-len(stack) // world_size)
+    padded = torch.cat([stack, stack.new_zeros(share * world_size - len(stack), *stack.shape[1:])])
+    own_results = function(padded[share * dist.get_rank() :][:share]).contiguous()
+    results = [torch.empty_like(own_results) for _ in range(world_size)]
+    dist.all_gather(results, own_results)
+    return torch.cat(results)[: len(stack)]

@@ -1,7 +1,7 @@
 """Weights, gradients and optimizer states split over the ranks (`TEXTMILL_PARALLEL=shard`): ZeRO-3, arXiv:1910.02054.
 
-By FSDP2: each layer's weights are gathered when it is at work, and given back. Outside of that a parameter is a DTensor
-of which each rank holds its rows. Checkpoints hold whole tensors, so that any number of ranks goes on from them.
+By FSDP2: each layer's weights are gathered while it is at work, and freed again. Outside of that a parameter is a
+DTensor of which each rank holds its rows. Checkpoints hold whole tensors, so any number of ranks can resume from them.
 """
 
 from collections.abc import Mapping
@@ -13,56 +13,57 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 
-def sharded(scored: nn.Module) -> nn.Module:
-    """The loss with all parameters below it split; what is not in a layer is one more unit. In place."""
-    for layer in _layers(scored):
+def shard_module(loss_module: nn.Module) -> nn.Module:
+    """Shard all parameters of a module in place: a unit for each layer, and one for what is in no layer."""
+    for layer in _find_layers(loss_module):
         fully_shard(layer)
-    # also the outer weights are given back at once: what was gathered before a step would be the old ones
-    fully_shard(scored, reshard_after_forward=True)
-    return scored
+    # the outer weights are freed at once too: what was gathered before a step would be the old ones
+    fully_shard(loss_module, reshard_after_forward=True)
+    return loss_module
 
 
-def _layers(module: nn.Module) -> list[nn.Module]:
-    """The layers of all transformers models in a module, as transformers names them."""
+def _find_layers(module: nn.Module) -> list[nn.Module]:
+    """List the layers of all transformers models in a module, by the class names that transformers gives them."""
     models = [part for part in module.modules() if isinstance(part, PreTrainedModel)]
     names = {name for model in models for name in model._no_split_modules or ()}  # noqa: SLF001 - there is no public way to ask
-    rows = [part for part in module.modules() if isinstance(part, nn.ModuleList)]
-    return [layer for row in rows for layer in row if type(layer).__name__ in names]
+    module_lists = [part for part in module.modules() if isinstance(part, nn.ModuleList)]
+    return [layer for layers in module_lists for layer in layers if type(layer).__name__ in names]
 
 
-def is_sharded(scored: nn.Module) -> bool:
-    """Whether `sharded` was applied."""
-    return isinstance(scored, FSDPModule)
+def is_sharded(loss_module: nn.Module) -> bool:
+    """Return whether `shard_module` was applied."""
+    return isinstance(loss_module, FSDPModule)
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """All of a tensor, on every rank. Of one that is split all ranks must ask together."""
+def gather_full(tensor: Tensor) -> Tensor:
+    """Return all of a tensor on every rank. For a sharded one all ranks must call it together."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def own_part(full: Tensor, like: Tensor) -> Tensor:
-    """This rank's part of a tensor that every rank holds, split as `like` is."""
+def take_own_shard(full: Tensor, like: Tensor) -> Tensor:
+    """Return this rank's shard of a tensor that every rank holds, split as `like` is."""
     if not isinstance(like, DTensor):
         return full.to(like.device)
     return distribute_tensor(full.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
-def gathered(tensors: Mapping[str, Tensor], leads: bool) -> dict[str, Tensor]:
-    """Whole tensors on the CPU for the rank that leads, one after the other; nothing for the others."""
-    found: dict[str, Tensor] = {}
+def gather_on_leader(tensors: Mapping[str, Tensor], is_leader: bool) -> dict[str, Tensor]:
+    """Return whole tensors for the leading rank, sharded ones on the CPU, and nothing for the others."""
+    full_tensors: dict[str, Tensor] = {}
+    # one after the other, so that a GPU never holds more than one whole tensor
     for name, tensor in tensors.items():
-        full = whole(tensor)
-        if leads:
-            found[name] = full.cpu() if isinstance(tensor, DTensor) else full
-    return found
+        full = gather_full(tensor)
+        if is_leader:
+            full_tensors[name] = full.cpu() if isinstance(tensor, DTensor) else full
+    return full_tensors
 
 
-def place_of(tensor: Tensor) -> tuple[int, int]:
-    """Where a tensor's data lie, and how many: the same for tied weights only."""
-    own = tensor.to_local() if isinstance(tensor, DTensor) else tensor
-    return own.data_ptr(), own.numel()
+def locate_storage(tensor: Tensor) -> tuple[int, int]:
+    """Return the address and number of a tensor's elements on this rank: equal for tied weights only."""
+    local = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return local.data_ptr(), local.numel()
 
 
-def total_norm(gradients: list[Tensor]) -> float:
-    """The norm of all gradients together, over all ranks."""
-    return float(whole(torch.nn.utils.get_total_norm(gradients)))
+def compute_total_norm(gradients: list[Tensor]) -> float:
+    """Return the norm of all gradients together, over all ranks."""
+    return float(gather_full(torch.nn.utils.get_total_norm(gradients)))

@@ -1,1 +1,1 @@
-"""From the last checkpoint to a folder that other libraries open."""
+"""The artifact of a run: a transformers folder, its model card, ONNX files."""

@@ -1,1 +1,1 @@
-"""Modules that an objective trains beside the model."""
+"""Modules that objectives train and save beside the model."""

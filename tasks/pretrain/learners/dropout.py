@@ -1,4 +1,7 @@
-"""Dropout in a model that is built without, with noise that a row's seed decides: a step repeated is the same."""
+"""Dropout for a model that is built without, from a seed a row: a repeated step has the same noise.
+
+Shape suffixes: B rows, T positions in a row, D hidden size.
+"""
 
 from typing import Any
 
@@ -6,27 +9,27 @@ import torch
 from torch import Tensor, nn
 
 
-class Dropout:
-    """Drops a share of what passes each place where transformers has a dropout layer, while `seeds` are set.
+class SeededDropout:
+    """Drops a fraction `rate` of the states at each dropout layer of transformers, while `seeds` are set.
 
-    Each row has the noise of its seed and of the place in the model, whatever the other rows are. Recomputed
-    activations have the same noise again.
+    A row's noise depends on its seed and on the layer only, not on the other rows. Recomputed activations have the same
+    noise again.
     """
 
     def __init__(self, trunk: nn.Module, rate: float) -> None:
         self.rate, self.seeds = rate, list[int]()
         layers = [layer for layer in trunk.modules() if isinstance(layer, nn.Dropout)]
-        for number, layer in enumerate(layers):
-            layer.register_forward_hook(self._hook(number))
+        for index, layer in enumerate(layers):
+            layer.register_forward_hook(self._make_hook(index))
 
-    def _hook(self, number: int) -> Any:
-        def dropped(_layer: nn.Module, _given: Any, states_BTD: Tensor) -> Tensor:
+    def _make_hook(self, layer_index: int) -> Any:
+        def drop(_layer: nn.Module, _inputs: Any, states_BTD: Tensor) -> Tensor:
             if not self.seeds:
                 return states_BTD
             generator = torch.Generator(states_BTD.device)
             kept_BTD = torch.empty_like(states_BTD)
             for row_TD, seed in zip(kept_BTD, self.seeds, strict=True):
-                row_TD.bernoulli_(1 - self.rate, generator=generator.manual_seed(seed + number))
+                row_TD.bernoulli_(1 - self.rate, generator=generator.manual_seed(seed + layer_index))
             return states_BTD * kept_BTD / (1 - self.rate)
 
-        return dropped
+        return drop

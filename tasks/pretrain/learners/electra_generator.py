@@ -1,6 +1,7 @@
-"""ELECTRA's two models: a small generator of replacements, and the discriminator that is kept.
+"""ELECTRA's two models: a small generator of replacements, and the discriminator that is exported.
 
-Shape suffixes: B rows, T places in a row, D width, N hidden places, V vocabulary, C hidden places in a chunk.
+Shape suffixes: B rows, T positions in a row, D hidden size, N masked positions, V vocabulary, C masked positions in a
+chunk.
 """
 
 from collections.abc import Mapping
@@ -10,57 +11,63 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tasks.errors import StageFailure
-from tasks.model.families import electra_generator
+from tasks.model.families import build_electra_generator
 from tasks.model.packed import PackedModel
-from tasks.model.projection import places_at_once
+from tasks.model.projection import choose_chunk_size
 from tasks.pretrain.learners.learner import Learner
 
 
-class Generated(Learner):
-    """The discriminator as `module`, and a generator that shares its embeddings."""
+class ElectraLearner(Learner):
+    """Holds the discriminator as `module`, and a generator that shares its embeddings."""
 
-    def __init__(self, model: PackedModel, share: float, seed: int) -> None:
+    def __init__(self, model: PackedModel, hidden_fraction: float, seed: int) -> None:
         if model.family != "electra":
             raise StageFailure(
                 f"family {model.family} has no head that tells replaced tokens from original ones",
                 "Set pretrain.architecture.family to electra",
             )
         super().__init__(model)
-        self.generator = electra_generator(model.module, share, seed)
-        self.generator_model = PackedModel(self.generator, "both")
+        self.generator = build_electra_generator(model.module, hidden_fraction, seed)
+        self.generator_model = PackedModel(self.generator, "encoder")
 
-    def losses(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Sums of the generator's loss over the hidden tokens and of the discriminator's over all places of documents.
+    def compute_losses(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the sums of the generator's loss over masked tokens and of the discriminator's over all tokens.
 
-        Nothing flows back through what the generator puts in.
+        No gradient flows back through the tokens that the generator samples.
         """
-        hidden_ND = self.generator_model.hidden(batch).flatten(0, 1).index_select(0, batch["places"])
-        guessed = self.generator_model.token_loss(hidden_ND, batch["targets"])
+        hidden_ND = self.generator_model.compute_hidden(batch).flatten(0, 1).index_select(0, batch["predicted_indices"])
+        generator_loss = self.generator_model.compute_token_loss(hidden_ND, batch["targets"])
         originals = batch["originals"].flatten()
-        put_in_N = sampled(self.generator_model, hidden_ND, batch["lots"])
-        # a row with little text has slots without a target
-        put_in_N = torch.where(batch["targets"] >= 0, put_in_N, originals[batch["places"]])
-        tokens = originals.index_copy(0, batch["places"], put_in_N)
-        return guessed, self._detected({**batch, "tokens": tokens.view_as(batch["tokens"])})
+        sampled_N = sample_tokens(self.generator_model, hidden_ND, batch["uniform"])
+        # a row with little text has masked positions without a target: they keep their token
+        sampled_N = torch.where(batch["targets"] >= 0, sampled_N, originals[batch["predicted_indices"]])
+        # A sampled token that equals the original counts as original: `_detection_loss` compares tokens, it does not
+        # ask what was masked (section 2 of the paper).
+        tokens = originals.index_copy(0, batch["predicted_indices"], sampled_N)
+        return generator_loss, self._detection_loss({**batch, "tokens": tokens.view_as(batch["tokens"])})
 
-    def _detected(self, batch: Mapping[str, Tensor]) -> Tensor:
+    def _detection_loss(self, batch: Mapping[str, Tensor]) -> Tensor:
         head: nn.Module = self.module.get_submodule("discriminator_predictions")
-        logits_BT = head(self.model.hidden(batch))
+        logits_BT = head(self.model.compute_hidden(batch))
         replaced_BT = (batch["tokens"] != batch["originals"]).to(logits_BT.dtype)
         losses_BT = functional.binary_cross_entropy_with_logits(logits_BT, replaced_BT, reduction="none")
         return (losses_BT.float() * (batch["documents"] >= 0)).sum()
 
 
 @torch.no_grad()
-def sampled(model: PackedModel, hidden_ND: Tensor, lots_N: Tensor) -> Tensor:
-    """A token of each place, by the model's probabilities: lots from [0, 1) decide, so a step repeated is the same."""
+def sample_tokens(model: PackedModel, hidden_ND: Tensor, uniform_N: Tensor) -> Tensor:
+    """Sample a token for each position by the model's probabilities.
+
+    Deterministic: the numbers `uniform_N` from [0, 1) decide, so that a repeated step is the same.
+    """
     assert model.head is not None
-    found = torch.empty(len(lots_N), dtype=torch.long, device=hidden_ND.device)
-    chunk = places_at_once(model.head.weight)
-    for begin in range(0, len(found), chunk):
-        logits_CV = model.head(model.transform(hidden_ND[begin : begin + chunk]))
+    tokens_N = torch.empty(len(uniform_N), dtype=torch.long, device=hidden_ND.device)
+    chunk_size = choose_chunk_size(model.head.weight)
+    # inverse transform sampling, chunk by chunk: the logits of all positions would not fit into memory
+    for start in range(0, len(tokens_N), chunk_size):
+        logits_CV = model.head(model.transform(hidden_ND[start : start + chunk_size]))
         sums_CV = logits_CV.float().softmax(-1).cumsum(-1)
-        # the sum of all is not quite 1
-        lots_C1 = lots_N[begin : begin + chunk, None].float() * sums_CV[:, -1:]
-        found[begin : begin + chunk] = torch.searchsorted(sums_CV, lots_C1, right=True)[:, 0]
-    return found.clamp_max(model.head.out_features - 1)
+        # rounding: the last cumulative sum is not exactly 1
+        uniform_C1 = uniform_N[start : start + chunk_size, None].float() * sums_CV[:, -1:]
+        tokens_N[start : start + chunk_size] = torch.searchsorted(sums_CV, uniform_C1, right=True)[:, 0]
+    return tokens_N.clamp_max(model.head.out_features - 1)

@@ -1,16 +1,17 @@
-"""What a run trains and saves: the model, and whatever its objective adds to it."""
+"""The modules that a run trains and saves: the model, and what its objective adds to it."""
 
 from torch import Tensor, nn
 
 from tasks.model.packed import PackedModel
-from tasks.pretrain.distributed.sharding import place_of
+from tasks.pretrain.distributed.sharding import locate_storage
 
 
 class Learner(nn.Module):
-    """The model as `model`, and its transformers module as `module`.
+    """Holds the packed model as `model`, and its transformers module as `module`.
 
-    Objectives subclass it to add heads, a generator, a momentum encoder, a queue.
-    All parameters and buffers are in the checkpoints. Parameters that require no gradient are state and not trained.
+    Objectives subclass it to add heads, a generator, a momentum encoder, a queue. All parameters and buffers are in the
+    checkpoints, under the names of the attributes: renaming a submodule or buffer changes the files. Parameters that
+    require no gradient are saved and not trained.
     """
 
     def __init__(self, model: PackedModel) -> None:
@@ -18,13 +19,14 @@ class Learner(nn.Module):
         self.model = model
         self.module = model.module
 
-    def state(self) -> dict[str, Tensor]:
-        """Every tensor of `state_dict` once: tied weights under their first name."""
-        found: dict[str, Tensor] = {}
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return each tensor of `state_dict` once, tied weights under their first name."""
+        tensors: dict[str, Tensor] = {}
         seen: set[tuple[int, int]] = set()
         for name, tensor in self.state_dict().items():
-            place = place_of(tensor)
-            if place not in seen or not place[1]:
-                found[name] = tensor
-                seen.add(place)
-        return found
+            storage = locate_storage(tensor)
+            # an empty tensor has no storage of its own: with sharding a rank may hold none of a tensor's rows
+            if storage not in seen or not storage[1]:
+                tensors[name] = tensor
+                seen.add(storage)
+        return tensors

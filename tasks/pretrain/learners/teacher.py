@@ -1,6 +1,6 @@
-"""A model that learns from another: a frozen one from a folder, or its own moving average.
+"""Distillation: a student learns from a frozen teacher of a folder, or from its own moving average.
 
-Shape suffixes: N predicted places, D width, V vocabulary.
+Shape suffixes: N predicted positions, D hidden size, V vocabulary.
 """
 
 from collections.abc import Mapping
@@ -14,83 +14,94 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from tasks.errors import StageFailure
-from tasks.model.families import FAMILIES, seeded
+from tasks.model.families import FAMILIES, fork_seeded_rng
 from tasks.model.packed import PackedModel
-from tasks.model.projection import places_at_once
+from tasks.model.projection import choose_chunk_size
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.learners.learner import Learner
-from tasks.pretrain.learners.momentum_encoder import frozen_copy
+from tasks.pretrain.learners.momentum_encoder import copy_frozen
 
 
-def read_teacher(folder: Path, model: PackedModel, vocabulary: Vocabulary) -> PackedModel:
-    """The model in a transformers folder, frozen. Raises StageFailure when it cannot teach this one."""
-    kind: Any = AutoModelForCausalLM if model.reads == "left" else AutoModelForMaskedLM
+def load_teacher(folder: Path, model: PackedModel, vocabulary: Vocabulary) -> PackedModel:
+    """Load the model of a transformers folder, frozen. Raises StageFailure when it cannot teach `model`."""
+    model_class: Any = AutoModelForCausalLM if model.model_kind == "decoder" else AutoModelForMaskedLM
     try:
-        module = kind.from_pretrained(
+        module = model_class.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
         )
     except (OSError, ValueError) as error:
-        raise _unfit(folder, f"cannot be read: {error}", "Give a folder of a model of the same kind") from error
+        raise _teacher_error(folder, f"cannot be read: {error}", "Give a folder of a model of the same kind") from error
     if module.config.model_type not in FAMILIES:
-        raise _unfit(folder, f"is a {module.config.model_type}", f"Give a model of one of {', '.join(FAMILIES)}")
+        raise _teacher_error(
+            folder, f"is a {module.config.model_type}", f"Give a model of one of {', '.join(FAMILIES)}"
+        )
     if module.config.vocab_size != vocabulary.size:
         sizes = f"{module.config.vocab_size} tokens, and the tokenizer {vocabulary.size}"
-        raise _unfit(folder, f"has {sizes}", "Teacher and student must share a tokenizer: set tokenize.tokenizer to it")
-    return PackedModel(module.requires_grad_(False).eval(), model.reads)
+        raise _teacher_error(
+            folder, f"has {sizes}", "Teacher and student must share a tokenizer: set tokenize.tokenizer to it"
+        )
+    return PackedModel(module.requires_grad_(False).eval(), model.model_kind)
 
 
-def _unfit(folder: Path, why: str, mend: str) -> StageFailure:
-    return StageFailure(f"pretrain.objective.distillation.teacher {folder} {why}", mend)
+def _teacher_error(folder: Path, problem: str, hint: str) -> StageFailure:
+    return StageFailure(f"pretrain.objective.distillation.teacher {folder} {problem}", hint)
 
 
-class Taught(Learner):
-    """The student as `module`. A teacher that follows it is state; one from a folder is not, as it never changes."""
+class DistillationLearner(Learner):
+    """Holds the student as `module`, and its teacher.
+
+    A teacher that is the student's moving average is saved as `slow`; one from a folder is not, as it never changes.
+    """
 
     def __init__(self, model: PackedModel, teacher: PackedModel | None, seed: int) -> None:
         super().__init__(model)
-        self.teacher = teacher or frozen_copy(model)
+        self.teacher = teacher or copy_frozen(model)
         self.slow = None if teacher else self.teacher.module
         widths = model.module.config.hidden_size, self.teacher.module.config.hidden_size
-        with seeded(seed):
-            # as in FitNets, arXiv:1412.6550: a wider teacher's states are met by a projection
+        with fork_seeded_rng(seed):
+            # as in FitNets, arXiv:1412.6550: a projection to the size of the teacher's states, if it differs
             self.projection = nn.Identity() if widths[0] == widths[1] else nn.Linear(*widths, bias=False)
 
-    def losses(self, batch: Mapping[str, Tensor], temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Sums over the predicted places: distance from the tokens, from the teacher's guesses, from its hidden states.
+    def compute_losses(self, batch: Mapping[str, Tensor], temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return three sums over the predicted positions, each a scalar.
 
-        The second is the Kullback–Leibler divergence times the square of the temperature, the third 1 - cosine.
+        The cross entropy of the tokens, the Kullback–Leibler divergence from the teacher's predictions times the square
+        of the temperature, and the cosine distance of the last hidden states.
         """
+        # a teacher from a folder is no submodule, so `learner.to(device)` has not moved it
         teacher: nn.Module = self.teacher.module
         teacher.to(batch["tokens"].device)
-        student_ND = predicted(self.model, batch)
+        student_ND = compute_predicted_states(self.model, batch)
         with torch.no_grad():
-            teacher_ND = predicted(self.teacher, batch)
-        counts_N = batch["targets"].flatten() >= 0
-        guessed = self.model.token_loss(student_ND, batch["targets"].flatten())
-        soft = torch.zeros_like(guessed)
+            teacher_ND = compute_predicted_states(self.teacher, batch)
+        counted_N = batch["targets"].flatten() >= 0
+        token_loss = self.model.compute_token_loss(student_ND, batch["targets"].flatten())
+        divergence = torch.zeros_like(token_loss)
         assert self.model.head is not None, "token_loss was taken of it"
-        size = places_at_once(self.model.head.weight)
-        for part in zip(*(torch.split(each, size) for each in (student_ND, teacher_ND, counts_N)), strict=True):
-            # the logits of all places would not fit: those of a part are made again for its gradient
-            soft = soft + checkpoint(self._imitated, *part, temperature, use_reentrant=False)
-        apart_N = 1 - torch.cosine_similarity(self.projection(student_ND).float(), teacher_ND.float(), dim=-1)
-        return guessed, soft, apart_N.masked_fill(~counts_N, 0.0).sum()
+        chunk_size = choose_chunk_size(self.model.head.weight)
+        for chunk in zip(
+            *(torch.split(tensor, chunk_size) for tensor in (student_ND, teacher_ND, counted_N)), strict=True
+        ):
+            # The logits of all positions would not fit into memory: a chunk's are recomputed for its gradient.
+            divergence = divergence + checkpoint(self._divergence, *chunk, temperature, use_reentrant=False)
+        distances_N = 1 - torch.cosine_similarity(self.projection(student_ND).float(), teacher_ND.float(), dim=-1)
+        return token_loss, divergence, distances_N.masked_fill(~counted_N, 0.0).sum()
 
-    def _imitated(self, student_ND: Tensor, teacher_ND: Tensor, counts_N: Tensor, temperature: float) -> Tensor:
-        expected_NV = (logits(self.teacher, teacher_ND) / temperature).softmax(-1)
-        found_NV = (logits(self.model, student_ND) / temperature).log_softmax(-1)
-        losses_N = functional.kl_div(found_NV, expected_NV, reduction="none").sum(-1) * temperature**2
-        return losses_N.masked_fill(~counts_N, 0.0).sum()
-
-
-def predicted(model: PackedModel, batch: Mapping[str, Tensor]) -> Tensor:
-    """Last hidden states (N, D) of the places that are predicted: all, if the batch does not say which."""
-    hidden_ND = model.hidden(batch).flatten(0, 1)
-    return hidden_ND.index_select(0, batch["places"]) if "places" in batch else hidden_ND
+    def _divergence(self, student_ND: Tensor, teacher_ND: Tensor, counted_N: Tensor, temperature: float) -> Tensor:
+        teacher_NV = (compute_logits(self.teacher, teacher_ND) / temperature).softmax(-1)
+        student_NV = (compute_logits(self.model, student_ND) / temperature).log_softmax(-1)
+        losses_N = functional.kl_div(student_NV, teacher_NV, reduction="none").sum(-1) * temperature**2
+        return losses_N.masked_fill(~counted_N, 0.0).sum()
 
 
-def logits(model: PackedModel, hidden_ND: Tensor) -> Tensor:
-    """(N, V) in float32."""
+def compute_predicted_states(model: PackedModel, batch: Mapping[str, Tensor]) -> Tensor:
+    """Return the last hidden states (N, D) of the predicted positions: of all, if the batch does not name them."""
+    hidden_ND = model.compute_hidden(batch).flatten(0, 1)
+    return hidden_ND.index_select(0, batch["predicted_indices"]) if "predicted_indices" in batch else hidden_ND
+
+
+def compute_logits(model: PackedModel, hidden_ND: Tensor) -> Tensor:
+    """Return the logits (N, V) in float32."""
     assert model.head is not None, "token_loss was taken of it"
-    found: Tensor = model.head(model.transform(hidden_ND))
-    return found.float()
+    logits: Tensor = model.head(model.transform(hidden_ND))
+    return logits.float()

@@ -1,1 +1,1 @@
-"""Metrics of a training run: computed, logged and drawn."""
+"""The metrics of a training run: measured, logged and drawn."""

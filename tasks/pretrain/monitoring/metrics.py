@@ -1,57 +1,73 @@
-"""What a run measured, step by step: `metrics.jsonl` and live TensorBoard events, both without wall times."""
+"""The metrics of a run, step by step: `metrics.jsonl`, which holds no times, and live TensorBoard events."""
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tasks.pretrain.monitoring.tensorboard_events import NAME, event, write_events
+from tasks.pretrain.monitoring.tensorboard_events import EventWriter
+
+StepMetrics = dict[str, Any]
+"""numbers by name; `step` is always among them"""
 
 
-class Metrics:
-    """Appends a line a step. Lines behind the checkpoint that a run goes on from are dropped, then made again."""
+class MetricsLog:
+    """Appends one record a step. Records behind the checkpoint that a run resumes from are dropped, and made again."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        self.folder, self.path, self.events = folder, folder / "metrics.jsonl", folder / "events" / NAME
-        self.writes = False
-        self.lines = [line for line in read_metrics(self.path) if line["step"] <= step]
-        if len(self.lines) != step:
-            raise ValueError(f"{self.path} holds {len(self.lines)} of the {step} steps of the checkpoint")
+        self.folder, self.path = folder, folder / "metrics.jsonl"
+        self.events = EventWriter(folder / "events")
+        self.is_writing = False
+        self.records = [record for record in read_metrics(self.path) if record["step"] <= step]
+        if len(self.records) != step:
+            raise ValueError(f"{self.path} holds {len(self.records)} of the {step} steps of the checkpoint")
 
-    def begin(self) -> None:
-        """Write the files anew with the lines so far, and from now on each line as it comes: one process a run does."""
-        self.writes = True
+    def start_writing(self) -> None:
+        """Write the files again with the records so far, and from now on each record as it comes: one rank does."""
+        self.is_writing = True
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("".join(map(_text, self.lines)))
-        write_events(self.events.parent, self.lines)
+        self.path.write_text("".join(map(as_json_line, self.records)))
+        self.events.rewrite(self.records)
 
-    def add(self, line: dict[str, Any]) -> None:
-        """The line of the next step; readers see it at once."""
-        self.lines.append(line)
-        if self.writes:
-            with self.path.open("a") as file, self.events.open("ab") as events:
-                file.write(_text(line))
-                events.write(event(line))
+    def add(self, record: StepMetrics) -> None:
+        """Append the record of the next step; readers of the file see it at once."""
+        self.records.append(record)
+        if self.is_writing:
+            with self.path.open("a") as file:
+                file.write(as_json_line(record))
+            self.events.add(record)
 
-    def drop_after(self, step: int) -> None:
-        """Go back to a step."""
-        del self.lines[step:]
-        if self.writes:
-            self.begin()
+    def truncate(self, step: int) -> None:
+        """Drop the records behind a step."""
+        del self.records[step:]
+        if self.is_writing:
+            self.start_writing()
 
     def sync(self) -> None:
-        """Force all lines to disk: a checkpoint must not know of steps that the metrics do not."""
+        """Force all records to disk: a checkpoint must not know of steps that the metrics do not."""
         with self.path.open("a") as file:
             os.fsync(file.fileno())
 
+    def close(self) -> None:
+        """Block until the events are written."""
+        self.events.close()
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a metrics file, which may be missing or end in a torn line."""
+
+def read_metrics(path: Path) -> list[StepMetrics]:
+    """Read the complete lines of a metrics file, which may be missing, or end in a torn line."""
     if not path.exists():
         return []
     text = path.read_text()
+    # a killed process may have written half a line
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
-def _text(line: dict[str, Any]) -> str:
-    return json.dumps(line) + "\n"
+def write_metrics(path: Path, records: Iterable[StepMetrics]) -> None:
+    """Write a metrics file at once."""
+    path.write_text("".join(map(as_json_line, records)))
+
+
+def as_json_line(record: StepMetrics) -> str:
+    """Render a record as a line of a metrics file."""
+    return json.dumps(record) + "\n"

@@ -1,39 +1,63 @@
-"""TensorBoard events whose bytes depend on the metrics only: the wall time is the step, no host is named."""
+"""TensorBoard event files of a run's metrics: one scalar for every number of a record.
 
-import io
+An event's wall time is its step, so points that are written again after a resume keep their place on the time axis.
+"""
+
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import FileWriter, SummaryWriter
 
-NAME = "events.out.tfevents.0000000000.textmill"
-
-
-def write_events(folder: Path, lines: Iterable[dict[str, Any]]) -> Path:
-    """Write all events of a run anew. Returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NAME
-    with path.open("wb") as file:
-        file.write(_record(step=0, version="brain.Event:2"))
-        file.writelines(map(event, lines))
-    return path
+# the file's name in an artifact, where neither a time nor a host belongs
+EXPORTED_NAME = "events.out.tfevents.0000000000.textmill"
+FLUSH_SECONDS = 5
 
 
-def event(line: dict[str, Any]) -> bytes:
-    """One line of metrics as a record: a scalar for every number but the step."""
-    return _record(line["step"], scalars={name: value for name, value in line.items() if name != "step"})
+class EventWriter:
+    """Event files of one folder. Their thread writes behind the caller's back; what it raises, the next call raises."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writer: SummaryWriter | None = None
+
+    def rewrite(self, records: Iterable[dict[str, Any]]) -> None:
+        """Replace what the folder's event files hold by exactly these records.
+
+        So points behind the checkpoint that a run resumes from are gone, and none is lost that a killed process had
+        not written yet.
+        """
+        self.close()
+        for path in self.folder.glob("events.out.tfevents.*"):
+            # emptied, and not deleted: a TensorBoard that has the file open would never get to the next one
+            path.write_bytes(b"")
+        # purge_step: a TensorBoard that has read points before forgets them, and reads them from the new file
+        self._writer = SummaryWriter(self.folder, purge_step=0, flush_secs=FLUSH_SECONDS)
+        for record in records:
+            self.add(record)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write the record of a step."""
+        if self._writer is None:
+            self._writer = SummaryWriter(self.folder, flush_secs=FLUSH_SECONDS)
+        step = record["step"]
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in record.items() if name != "step"]
+        # one event a step: `add_scalar` writes one a number, in five times the time (0.5 ms a step against 0.1)
+        file_writer: FileWriter = self._writer.file_writer  # type: ignore[assignment] # untyped, so inferred as None
+        file_writer.add_summary(Summary(value=values), step, walltime=step)
+
+    def close(self) -> None:
+        """Block until everything is in the file. `add` may follow: it begins another file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
 
-def _record(step: int, scalars: dict[str, float] | None = None, version: str | None = None) -> bytes:
-    message = Event(wall_time=step, step=step)
-    if version is not None:
-        message.file_version = version
-    else:
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in (scalars or {}).items()]
-        message.summary.CopyFrom(Summary(value=values))
-    buffer = io.BytesIO()
-    RecordWriter(buffer).write(message.SerializeToString(deterministic=True))
-    return buffer.getvalue()
+def export_events(folder: Path, records: Iterable[dict[str, Any]]) -> Path:
+    """Write all records to one event file in an empty folder, under a name that is the same each time."""
+    writer = EventWriter(folder)
+    writer.rewrite(records)
+    writer.close()
+    (path,) = folder.iterdir()
+    return path.rename(folder / EXPORTED_NAME)

@@ -1,4 +1,4 @@
-"""Weights & Biases, when `TEXTMILL_WANDB` names a project. `WANDB_MODE=offline` keeps all on this machine."""
+"""Weights & Biases, when `TEXTMILL_WANDB` names a project. `WANDB_MODE=offline` keeps everything on this machine."""
 
 import hashlib
 import importlib
@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import StageFailure
+from tasks.pretrain.monitoring.metrics import StepMetrics
 
-Line = dict[str, Any]
 
+class WandbRun:
+    """A run at Weights & Biases; does nothing without `TEXTMILL_WANDB`."""
 
-class Tracking:
-    """A run at Weights & Biases; nothing where none is asked for."""
-
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.run: Any = None
         project = os.environ.get("TEXTMILL_WANDB")
         if not project:
@@ -29,9 +28,9 @@ class Tracking:
             self.run = wandb.init(
                 project=project,
                 id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
-                resume="allow",  # started again, it goes on as the same run
+                resume="allow",  # a resumed training has the same id, and so goes on as the same run
                 dir=folder,
-                config=settings,
+                config=config,
                 settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
             )
         except wandb.errors.Error as error:
@@ -40,14 +39,14 @@ class Tracking:
                 "Log in with `wandb login`, set WANDB_MODE=offline, or unset TEXTMILL_WANDB",
             ) from error
 
-    def add(self, *lines: Line) -> None:
-        """What was measured at a step."""
+    def log(self, *records: StepMetrics) -> None:
+        """Log the records of one step."""
         if self.run is not None:
-            merged = {name: value for line in lines for name, value in line.items()}
+            merged = {name: value for record in records for name, value in record.items()}
             self.run.log(merged, step=merged.pop("step"))
 
-    def end(self, code: int) -> None:
-        """The run has ended so. Waits until all is written, or sent."""
+    def finish(self, exit_code: int) -> None:
+        """End the run, and block until all is written, or sent."""
         if self.run is not None:
-            self.run.finish(exit_code=code)
+            self.run.finish(exit_code=exit_code)
             importlib.import_module("wandb").teardown()

@@ -1,11 +1,11 @@
-"""What to hide, and how to score the guess: one file, one objective."""
+"""Pretraining objectives: how a batch is made of packed rows, and how its loss is computed. One file, one objective."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from tasks.block import Block
-from tasks.model.architecture import Reads
+from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.arrays import Arrays
 
@@ -20,45 +20,49 @@ if TYPE_CHECKING:
 
 
 class Objective(Block, ABC):
-    """What the model learns to guess."""
+    """The task that a model is pretrained on."""
 
-    reads: ClassVar[Reads]
-    """the kind of model it needs"""
-    sentences: ClassVar[bool] = False
-    """whether `make` asks where sentences begin: `Rows.sentences`"""
-    loss_is: ClassVar[str] = "mean cross entropy of a guessed token, in nats"
-    """what the number is that `loss` gives, for those who read it"""
-    perplexity: ClassVar[bool] = True
-    """whether the loss is the cross entropy of tokens alone, so that its exponential is a perplexity"""
-    compares: ClassVar[bool] = False
-    """whether `loss` compares the rows of a micro-batch, so that fewer rows at once are another task"""
+    model_kind: ClassVar[ModelKind]
+    """kind of model that the objective needs"""
+    needs_sentences: ClassVar[bool] = False
+    """`make_batch` reads `Rows.sentences`"""
+    loss_description: ClassVar[str] = "mean cross entropy of a predicted token, in nats"
+    """meaning of the loss, for summaries and model cards"""
+    has_perplexity: ClassVar[bool] = True
+    """the loss is the cross entropy of tokens alone, so that its exponential is a perplexity"""
+    compares_rows: ClassVar[bool] = False
+    """`compute_loss` compares the rows of a micro-batch, so that smaller micro-batches change the task"""
 
-    def needs(self, vocabulary: Vocabulary) -> None:
-        """Raise StageFailure when the tokenizer lacks a special token that the objective cannot do without."""
+    def check_tokenizer(self, vocabulary: Vocabulary) -> None:
+        """Raise StageFailure when the tokenizer lacks a special token that the objective needs."""
 
     @abstractmethod
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """The batch for some packed rows: a pure function of both. Shapes must not depend on the content."""
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch of some packed rows: a pure function of both arguments.
 
-    def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - for objectives that add to it
-        """What is trained: the model, and what the objective adds to it with random weights that depend on `seed`."""
+        Shapes must not depend on the rows' content, so that compiled models need not be compiled again.
+        """
+
+    def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - for objectives that add to it
+        """Build the modules to train: the model, and what the objective adds, with random weights by `seed`."""
         from tasks.pretrain.learners.learner import Learner  # noqa: PLC0415 - torch takes seconds to import
 
         return Learner(model)
 
     @abstractmethod
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Sum of the losses and the number of predictions; the loop divides by the number in the whole step.
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the sum of the losses and the number of predictions of a micro-batch, both as scalars.
 
-        The whole step is all micro-batches of all ranks: the sum of their losses is what an undivided batch would give.
+        The loop divides by the number of predictions in the step, over all micro-batches and ranks, so that a step has
+        the same loss however it is split.
         """
 
-    def stepped(self, learner: "Learner") -> None:
-        """Called after each step of the optimizer: move a momentum encoder, fill a queue."""
+    def after_step(self, learner: "Learner") -> None:
+        """Update what the optimizer does not, after each of its steps: a momentum encoder, a queue."""
 
-    def undone(self, learner: "Learner") -> None:
-        """Called instead of `stepped` when a step diverged and is left out: forget what its losses left."""
+    def after_skipped_step(self, learner: "Learner") -> None:
+        """Discard what `compute_loss` stored; called instead of `after_step` when a step diverged and is skipped."""
 
-    def exported(self, learner: "Learner") -> "PreTrainedModel":
-        """The model that is saved in the end."""
+    def export_model(self, learner: "Learner") -> "PreTrainedModel":
+        """Return the model to save when training is done."""
         return learner.module

@@ -1,4 +1,4 @@
-"""What the contrastive objectives share: which texts they embed, and how alike is alike."""
+"""The base of the contrastive objectives: choice of the texts that are embedded, and temperature."""
 
 from abc import ABC
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.model.architecture import Reads
-from tasks.pretrain.corruption.text_spans import Texts, texts_of
+from tasks.model.architecture import ModelKind
+from tasks.pretrain.corruption.text_spans import TextSpans, find_texts
 from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
@@ -15,28 +15,32 @@ if TYPE_CHECKING:
 
 
 class Contrastive(Objective, ABC):
-    """Embeddings of texts, pulled together where they belong together and apart where not.
+    """Train embeddings of texts: similar for texts that belong together, dissimilar for others.
 
-    The negatives of a text are the other texts of its micro-batch, over all ranks: with accumulation a step has as many
-    predictions, but each is among fewer texts. So raise batch.rows, not batch.accumulation.
+    The negatives of a text are the other texts of its micro-batch, over all ranks. More micro-batches keep the number
+    of predictions of a step, but each text then has fewer negatives. So raise batch.rows, not batch.accumulation.
     """
 
-    reads: ClassVar[Reads] = "both"
-    sentences: ClassVar[bool] = True
-    compares: ClassVar[bool] = True
-    loss_is: ClassVar[str] = (
-        "mean cross entropy of finding the text that belongs to a text among those it is compared with, in nats"
+    model_kind: ClassVar[ModelKind] = "encoder"
+    needs_sentences: ClassVar[bool] = True
+    compares_rows: ClassVar[bool] = True
+    loss_description: ClassVar[str] = (
+        "mean cross entropy of finding a text's counterpart among the texts it is compared with, in nats"
     )
-    perplexity: ClassVar[bool] = False
+    has_perplexity: ClassVar[bool] = False
 
-    text: Literal["sentence", "document"] = "sentence"
-    """what an embedding stands for"""
-    texts: int = Field(default=8, ge=1, description="texts of a row at most: the first ones")
-    shortest: int = Field(default=4, ge=1, description="tokens: shorter texts are left out")
-    temperature: float = Field(default=0.05, gt=0, description="of the similarities: lower looks at the nearest only")
+    text_unit: Literal["sentence", "document"] = "sentence"
+    """the text that becomes one embedding"""
+    max_texts: int = Field(default=8, ge=1, description="maximum number of texts in a row: the first ones are used")
+    min_tokens: int = Field(
+        default=4, ge=1, description="minimum length of a text in tokens; shorter ones are not used"
+    )
+    temperature: float = Field(
+        default=0.05, gt=0, description="divisor of the similarities: lower values weigh the nearest negatives more"
+    )
 
-    def chosen(self, rows: "Rows") -> Texts:
-        """The texts of some rows."""
-        begins = rows.sentences if self.text == "sentence" else None
-        begins = np.zeros(rows.tokens.shape, dtype=bool) if begins is None else begins
-        return texts_of(rows, begins, self.texts, self.shortest)
+    def select_texts(self, rows: "Rows") -> TextSpans:
+        """Select the texts of some rows that become embeddings."""
+        is_start = rows.sentences if self.text_unit == "sentence" else None
+        is_start = np.zeros(rows.tokens.shape, dtype=bool) if is_start is None else is_start
+        return find_texts(rows, is_start, self.max_texts, self.min_tokens)

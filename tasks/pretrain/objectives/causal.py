@@ -1,4 +1,4 @@
-"""Next-token prediction: GPT-2, Radford et al. 2019, section 2; and filling in the middle, arXiv:2207.14255."""
+"""Next-token prediction: GPT-2, Radford et al. 2019, section 2; with fill-in-the-middle, arXiv:2207.14255."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
-from tasks.model.architecture import Reads
+from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.fill_in_middle import infilled, marks
-from tasks.pretrain.data.arrays import IGNORED, Arrays, packed_inputs
+from tasks.pretrain.corruption.fill_in_middle import apply_fill_in_middle, read_fim_tokens
+from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays, build_model_inputs
 from tasks.pretrain.objectives import Objective
 
 if TYPE_CHECKING:
@@ -21,28 +21,35 @@ if TYPE_CHECKING:
 
 
 class Causal(Objective):
-    """Guess each next token from those before it in the same document."""
+    """Predict each token from those before it in the same document."""
 
-    reads: ClassVar[Reads] = "left"
+    model_kind: ClassVar[ModelKind] = "decoder"
 
-    infill: float = Field(default=0.0, ge=0, le=1, description="share of the documents turned to fill in the middle")
-    suffix_first: float = Field(default=0.5, ge=0, le=1, description="share of these with the suffix before the prefix")
+    fim_rate: float = Field(
+        default=0.0, ge=0, le=1, description="fraction of the documents that are reordered to fill in the middle"
+    )
+    fim_spm_rate: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="fraction of the reordered documents with the suffix before the prefix (SPM)",
+    )
 
-    def needs(self, vocabulary: Vocabulary) -> None:
-        """Marks for the parts of a document, if the middle is to be filled in."""
-        if self.infill:
-            marks(vocabulary)
+    def check_tokenizer(self, vocabulary: Vocabulary) -> None:
+        """Raise StageFailure when fill-in-the-middle is on and the tokenizer lacks its special tokens."""
+        if self.fim_rate:
+            read_fim_tokens(vocabulary)
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """Targets are the tokens one place to the left, where they belong to the same document."""
-        tokens = infilled(rows, random, self.infill, self.suffix_first) if self.infill else rows.tokens
-        targets = np.full_like(tokens, IGNORED)
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch: the target of a position is the next token, where that is of the same document."""
+        tokens = apply_fill_in_middle(rows, random, self.fim_rate, self.fim_spm_rate) if self.fim_rate else rows.tokens
+        targets = np.full_like(tokens, IGNORE_INDEX)
         follows = (rows.documents[:, 1:] == rows.documents[:, :-1]) & (rows.documents[:, 1:] >= 0)
         targets[:, :-1][follows] = tokens[:, 1:][follows]
-        return {**packed_inputs(rows, tokens), "targets": targets}
+        return {**build_model_inputs(rows, tokens), "targets": targets}
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Cross entropy of every token that has one before it."""
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the cross entropy of all tokens that have one before them in their document."""
         targets = batch["targets"].flatten()
-        hidden_ND = learner.model.hidden(batch).flatten(0, 1)
-        return learner.model.token_loss(hidden_ND, targets), (targets >= 0).sum()
+        hidden_ND = learner.model.compute_hidden(batch).flatten(0, 1)
+        return learner.model.compute_token_loss(hidden_ND, targets), (targets >= 0).sum()

@@ -8,10 +8,15 @@ import numpy.typing as npt
 from pydantic import Field
 
 from tasks.errors import StageFailure
-from tasks.model.architecture import Reads
+from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.source_target import Packed, compacted, pair, target_loss
-from tasks.pretrain.corruption.spans import placed, poisson
+from tasks.pretrain.corruption.source_target import (
+    PackedTokens,
+    build_encoder_decoder_batch,
+    compute_target_loss,
+    pack_left,
+)
+from tasks.pretrain.corruption.spans import place_spans, sample_poisson_lengths
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives import Objective
 
@@ -27,84 +32,98 @@ Int64s = npt.NDArray[np.int64]
 
 
 class Denoising(Objective):
-    """Spoil a text in several ways, and write it down as it was."""
+    """Corrupt a text in several ways, and generate the original (BART)."""
 
-    reads: ClassVar[Reads] = "pairs"
-    sentences: ClassVar[bool] = True
+    model_kind: ClassVar[ModelKind] = "encoder_decoder"
+    needs_sentences: ClassVar[bool] = True
 
-    rate: float = Field(
-        default=0.3, ge=0, le=0.5, description="share of the tokens in spans, each of which one mask hides"
+    mask_rate: float = Field(
+        default=0.3,
+        ge=0,
+        le=0.5,
+        description="fraction of the tokens in masked spans; one mask token replaces each span",
     )
-    mean_span: float = Field(default=3.0, ge=1, description="tokens in a span, on average: a Poisson distribution")
-    deleted: float = Field(default=0.0, ge=0, lt=1, description="share of the other tokens that are left out")
-    permuted: bool = True
-    """put the sentences of each document in another order"""
-    rotated: float = Field(default=0.0, ge=0, le=1, description="share of documents that begin at some other token")
+    mean_span_length: float = Field(
+        default=3.0, ge=1, description="mean of the Poisson distribution of a span's length, in tokens"
+    )
+    token_deletion: float = Field(default=0.0, ge=0, lt=1, description="fraction of the other tokens that are deleted")
+    sentence_permutation: bool = True
+    """shuffle the sentences of each document"""
+    document_rotation: float = Field(
+        default=0.0, ge=0, le=1, description="fraction of the documents that are rotated to begin at a random token"
+    )
 
-    def needs(self, vocabulary: Vocabulary) -> None:
-        """Something to put for a span."""
+    def check_tokenizer(self, vocabulary: Vocabulary) -> None:
+        """Raise StageFailure when the tokenizer has no mask token."""
         if vocabulary.mask is None:
             raise StageFailure("the tokenizer has no mask token", "Add <mask> to its special tokens")
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """The source has at most as many tokens as the row, which is the target."""
-        words, documents = rows.vocabulary, rows.documents
-        tokens = np.take_along_axis(rows.tokens, self._order(rows, random), axis=1)
-        text = documents >= 0
-        usable = text & ~words.is_special[tokens]
-        spans = placed(poisson(usable, self.rate, self.mean_span, random), usable, documents, random)
-        # what spans of no tokens add, the others must have saved, or the row would get longer
-        saved = spans.hidden.sum(axis=1) - spans.first.sum(axis=1)
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch: the target is the row, the source is the corrupted row with at most as many tokens."""
+        vocabulary, documents = rows.vocabulary, rows.documents
+        tokens = np.take_along_axis(rows.tokens, self._sample_order(rows, random), axis=1)
+        is_text = documents >= 0
+        usable = is_text & ~vocabulary.is_special[tokens]
+        spans = place_spans(
+            sample_poisson_lengths(usable, self.mask_rate, self.mean_span_length, random), usable, documents, random
+        )
+        # a span of no tokens adds a mask: only as many as other spans have saved tokens, or the row would get longer
+        saved = spans.hidden.sum(axis=1) - spans.starts.sum(axis=1)
         inserted = spans.inserted & (np.cumsum(spans.inserted, axis=1) <= saved[:, None])
-        # the first token of each document stays, so that no source is empty
-        gone = usable & (random.uniform("deleted", text.shape[1]) < self.deleted) & (rows.positions > 0)
-        kept = text & np.where(spans.hidden, spans.first, ~gone)
+        # the first token of each document is kept, so that no source is empty
+        deleted = usable & (random.uniform("deleted", is_text.shape[1]) < self.token_deletion) & (rows.positions > 0)
+        kept = is_text & np.where(spans.hidden, spans.starts, ~deleted)
 
-        mask = np.full_like(tokens, words.mask or 0)
-        pieces = np.stack([mask, np.where(spans.first, mask, tokens)], axis=2).reshape(len(tokens), -1)
-        given = np.stack([inserted, kept], axis=2).reshape(len(tokens), -1)
-        source = compacted(pieces, documents.repeat(2, axis=1), given, tokens.shape[1], words.pad)
-        return pair(source, Packed(rows.tokens, rows.positions, rows.documents))
+        # each position may give two tokens: the mask of an empty span in front of it, and its own token or mask
+        mask = np.full_like(tokens, vocabulary.mask or 0)
+        candidates = np.stack([mask, np.where(spans.starts, mask, tokens)], axis=2).reshape(len(tokens), -1)
+        kept_candidates = np.stack([inserted, kept], axis=2).reshape(len(tokens), -1)
+        source = pack_left(candidates, documents.repeat(2, axis=1), kept_candidates, tokens.shape[1], vocabulary.pad)
+        return build_encoder_decoder_batch(source, PackedTokens(rows.tokens, rows.positions, rows.documents))
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Cross entropy of the whole text."""
-        return target_loss(learner, batch)
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the cross entropy of all tokens of the original text."""
+        return compute_target_loss(learner, batch)
 
-    def _order(self, rows: "Rows", random: "Randomness") -> Int64s:
-        """From which place each place of the spoilt rows gets its token: sentences permuted, then documents rotated.
+    def _sample_order(self, rows: "Rows", random: "Randomness") -> Int64s:
+        """Return for each position the position that it takes its token from: sentences shuffled, documents rotated.
 
-        A start token stays in front and an end token behind.
+        A document's start token stays in front and its end token at the end.
         """
         length = rows.tokens.shape[1]
-        ends = np.where(rows.tokens == rows.vocabulary.end, 1, 0)
-        parts = np.where((rows.positions == 0) & (rows.tokens == rows.vocabulary.start), -1, ends)
+        is_end = np.where(rows.tokens == rows.vocabulary.end, 1, 0)
+        # parts of a document: -1 its start token, 0 the text, 1 its end token; only the text is reordered
+        parts = np.where((rows.positions == 0) & (rows.tokens == rows.vocabulary.start), -1, is_end)
         order = np.broadcast_to(np.arange(length), parts.shape)
-        if self.permuted and rows.sentences is not None:
+        if self.sentence_permutation and rows.sentences is not None:
             sentences = np.maximum(np.cumsum(rows.sentences, axis=1) - 1, 0)
-            lots = np.take_along_axis(random.uniform("sentences", length), sentences, axis=1)
-            order = _sorted(rows.documents, parts, lots)
-        if self.rotated:
-            # parts have the same places after the permutation, which moves tokens within each part only
-            order = np.take_along_axis(order, _sorted(rows.documents, parts, self._behind(rows, parts, random)), axis=1)
+            uniform = np.take_along_axis(random.uniform("sentences", length), sentences, axis=1)
+            order = _sort_positions(rows.documents, parts, uniform)
+        if self.document_rotation:
+            # the permutation moved tokens within parts only, so the parts still describe the permuted rows
+            order = np.take_along_axis(
+                order, _sort_positions(rows.documents, parts, self._find_rotated(rows, parts, random)), axis=1
+            )
         return order
 
-    def _behind(self, rows: "Rows", parts: Int64s, random: "Randomness") -> Bools:
-        """Which tokens stand before the one that a rotated document begins with."""
+    def _find_rotated(self, rows: "Rows", parts: Int64s, random: "Randomness") -> Bools:
+        """Return flags of the tokens in front of the one that a rotated document begins with: they go to the end."""
         length = parts.shape[1]
-        text = (rows.documents >= 0) & (parts == 0)
-        number = np.maximum(rows.documents, 0)
+        is_text = (rows.documents >= 0) & (parts == 0)
+        documents = np.maximum(rows.documents, 0)
         sizes, starts = np.zeros((2, len(parts), length), dtype=np.int64)  # of each document
         row = np.arange(len(parts))[:, None]
-        np.add.at(sizes, (row, number), text)
-        np.add.at(starts, (row, number), parts < 0)
+        np.add.at(sizes, (row, documents), is_text)
+        np.add.at(starts, (row, documents), parts < 0)
+        # a random position of the text for each document, or 0 where it is not rotated
         pivots = np.floor(random.uniform("pivots", length) * sizes)
-        pivots *= random.uniform("rotated", length) < self.rotated
-        behind: Bools = text & (rows.positions < np.take_along_axis(pivots + starts, number, axis=1))
-        return behind
+        pivots *= random.uniform("rotated", length) < self.document_rotation
+        rotated: Bools = is_text & (rows.positions < np.take_along_axis(pivots + starts, documents, axis=1))
+        return rotated
 
 
-def _sorted(documents: Int64s, parts: Int64s, keys: npt.NDArray[Any]) -> Int64s:
-    """The order of places by document (padding last), part and key; equal ones stay as they are."""
+def _sort_positions(documents: Int64s, parts: Int64s, keys: npt.NDArray[Any]) -> Int64s:
+    """Return the stable order of positions by document (padding last), then part, then key."""
     rank = np.where(documents < 0, documents.shape[1], documents)
     order: Int64s = np.lexsort((keys, parts, rank), axis=1)
     return order

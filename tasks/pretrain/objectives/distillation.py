@@ -1,6 +1,6 @@
-"""Learn from a teacher's guesses and hidden states: DistilBERT, arXiv:1910.01108 section 2.
+"""Learn from a teacher's predictions and hidden states: DistilBERT, arXiv:1910.01108 section 2.
 
-Without a teacher, from the model's own moving average: Tarvainen and Valpola 2017, arXiv:1703.01780.
+Without a teacher, from the model's own moving average (mean teacher): Tarvainen and Valpola 2017, arXiv:1703.01780.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from tasks.model.architecture import Reads
-from tasks.model.folder_digest import content_digest
+from tasks.model.architecture import ModelKind
+from tasks.model.folder_digest import hash_model_folder
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives import Objective
@@ -24,69 +24,79 @@ if TYPE_CHECKING:
     from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
-    from tasks.pretrain.learners.teacher import Taught
+    from tasks.pretrain.learners.teacher import DistillationLearner
 
-CALLED = "pretrain.objective.distillation.teacher"
+TEACHER_SETTING = "pretrain.objective.distillation.teacher"
 
 
 class Distillation(Objective):
-    """Guess tokens, and be like a teacher in what is guessed and in the last hidden states."""
+    """Predict tokens, and match a teacher's predictions and last hidden states."""
 
-    loss_is: ClassVar[str] = "weighted sum of a guessed token's cross entropy and of its distances from the teacher"
-    perplexity: ClassVar[bool] = False
+    loss_description: ClassVar[str] = (
+        "weighted sum of a predicted token's cross entropy and of its distances from the teacher"
+    )
+    has_perplexity: ClassVar[bool] = False
 
     teacher: str = ""
-    """a transformers folder with the same tokenizer, whose model is not trained; empty: the moving average of the model
+    """a transformers folder with the same tokenizer, whose model stays frozen; empty: the moving average of the model
     itself"""
     task: Literal["masked", "causal"] = "masked"
-    """what both guess"""
+    """the language modelling task of teacher and student"""
     masked: Masked = Masked()
     causal: Causal = Causal()
-    temperature: float = Field(default=2.0, gt=0, description="of the guesses: higher shows more of the unlikely ones")
-    soft: float = Field(default=5.0, ge=0, description="weight of the likeness to the teacher's guesses")
-    hard: float = Field(default=2.0, gt=0, description="weight of the tokens themselves")
-    hidden: float = Field(default=1.0, ge=0, description="weight of the likeness of the last hidden states")
-    momentum: float = Field(default=0.999, ge=0, lt=1, description="of the moving average: near 1 moves little a step")
+    temperature: float = Field(
+        default=2.0, gt=0, description="divisor of the logits: higher values show more of the unlikely predictions"
+    )
+    alpha_kl: float = Field(default=5.0, ge=0, description="weight of the divergence from the teacher's predictions")
+    alpha_lm: float = Field(default=2.0, gt=0, description="weight of the cross entropy of the tokens themselves")
+    alpha_cos: float = Field(
+        default=1.0, ge=0, description="weight of the cosine distance between the last hidden states"
+    )
+    ema_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="decay a step of the moving average that is the teacher"
+    )
 
     def semantic(self) -> dict[str, Any]:
-        """It matters what the teacher is, not where it stands; of the tasks only the chosen one counts."""
-        other = "causal" if self.task == "masked" else "masked"
-        chosen = {name: value for name, value in super().semantic().items() if name != other}
-        return {**chosen, "teacher": content_digest(self.teacher, CALLED) if self.teacher else ""}
+        """Return the settings for a key: the teacher's content instead of its path, and only the chosen task's."""
+        # a moved teacher must not change the key, and a retrained one must
+        other_task = "causal" if self.task == "masked" else "masked"
+        fields = {name: value for name, value in super().semantic().items() if name != other_task}
+        return {**fields, "teacher": hash_model_folder(self.teacher, TEACHER_SETTING) if self.teacher else ""}
 
     @property
-    def chosen(self) -> Masked | Causal:
-        """The task that teacher and student do."""
+    def chosen_task(self) -> Masked | Causal:
+        """The settings of the task that teacher and student perform."""
         return self.masked if self.task == "masked" else self.causal
 
     @property
-    def reads(self) -> Reads:  # type: ignore[override]
-        """What the task's model reads."""
-        return self.chosen.reads
+    def model_kind(self) -> ModelKind:  # type: ignore[override]
+        """The kind of model that the task needs."""
+        return self.chosen_task.model_kind
 
-    def needs(self, vocabulary: Vocabulary) -> None:
-        """What the task needs."""
-        self.chosen.needs(vocabulary)
+    def check_tokenizer(self, vocabulary: Vocabulary) -> None:
+        """Raise StageFailure when the tokenizer lacks a special token that the task needs."""
+        self.chosen_task.check_tokenizer(vocabulary)
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """The task's batch."""
-        return self.chosen.make(rows, random)
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the task's batch."""
+        return self.chosen_task.make_batch(rows, random)
 
-    def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":
-        """The model and its teacher."""
-        from tasks.pretrain.learners.teacher import Taught, read_teacher  # noqa: PLC0415 - torch takes seconds to import
+    def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":
+        """Build the student with its teacher. Raises StageFailure when the teacher does not fit."""
+        from tasks.pretrain.learners.teacher import DistillationLearner, load_teacher  # noqa: PLC0415 - torch takes seconds to import
 
         folder = Path(self.teacher).expanduser()
-        return Taught(model, read_teacher(folder, model, vocabulary) if self.teacher else None, seed)
+        return DistillationLearner(model, load_teacher(folder, model, vocabulary) if self.teacher else None, seed)
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """The weighted sum of the three losses over the predicted places."""
-        guessed, soft, apart = cast("Taught", learner).losses(batch, self.temperature)
-        return self.hard * guessed + self.soft * soft + self.hidden * apart, (batch["targets"] >= 0).sum()
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the weighted sum of the three losses over the predicted positions."""
+        token_loss, divergence, distance = cast("DistillationLearner", learner).compute_losses(batch, self.temperature)
+        total = self.alpha_lm * token_loss + self.alpha_kl * divergence + self.alpha_cos * distance
+        return total, (batch["targets"] >= 0).sum()
 
-    def stepped(self, learner: "Learner") -> None:
-        """A teacher that is the model's own average follows."""
-        from tasks.pretrain.learners.momentum_encoder import follow  # noqa: PLC0415 - torch takes seconds to import
+    def after_step(self, learner: "Learner") -> None:
+        """Update a teacher that is the model's own moving average."""
+        from tasks.pretrain.learners.momentum_encoder import update_ema  # noqa: PLC0415 - torch takes seconds to import
 
-        if (slow := cast("Taught", learner).slow) is not None:
-            follow(slow, learner.module, self.momentum)
+        if (slow := cast("DistillationLearner", learner).slow) is not None:
+            update_ema(slow, learner.module, self.ema_decay)

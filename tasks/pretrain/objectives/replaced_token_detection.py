@@ -1,4 +1,4 @@
-"""Tell which tokens a small generator put in: ELECTRA, arXiv:2003.10555."""
+"""Detect the tokens that a small generator has replaced: ELECTRA, arXiv:2003.10555."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -15,38 +15,48 @@ if TYPE_CHECKING:
     from tasks.model.packed import PackedModel
     from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
-    from tasks.pretrain.learners.electra_generator import Generated
+    from tasks.pretrain.learners.electra_generator import ElectraLearner
     from tasks.pretrain.learners.learner import Learner
 
 
 class ReplacedTokenDetection(Masked):
-    """Hide some tokens, let a generator guess them, and tell for every token whether it is the original."""
+    """Mask some tokens, let a generator fill them in, and detect for every token whether it is the original."""
 
-    loss_is: ClassVar[str] = (
-        "cross entropy of the generator's guesses, and `weight` times that of the detection, in nats"
+    loss_description: ClassVar[str] = (
+        "cross entropy of the generator's predictions, and `discriminator_weight` times that of the detection, in nats"
     )
-    perplexity: ClassVar[bool] = False
+    has_perplexity: ClassVar[bool] = False
 
-    masked: float = Field(default=1.0, ge=0, le=1, description="share of the predicted that become the mask token")
-    swapped: float = Field(default=0.0, ge=0, le=1, description="share that become a random token; the rest stays")
-    generator: float = Field(default=0.25, gt=0, le=1, description="width of the generator, as a share of the model's")
-    weight: float = Field(default=50.0, gt=0, description="of the detection's loss beside the generator's")
+    mask_token_fraction: float = Field(
+        default=1.0, ge=0, le=1, description="fraction of the predicted tokens that are replaced by the mask token"
+    )
+    random_token_fraction: float = Field(
+        default=0.0, ge=0, le=1, description="fraction that is replaced by a random token; the rest is kept"
+    )
+    generator_hidden_fraction: float = Field(
+        default=0.25, gt=0, le=1, description="hidden size of the generator as a fraction of the model's"
+    )
+    discriminator_weight: float = Field(
+        default=50.0, gt=0, description="weight of the detection's loss; the generator's has weight 1"
+    )
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """What the generator reads and must guess; lots for what it puts in; the original tokens."""
-        batch = super().make(rows, random)
-        lots = random.uniform("sample", len(batch["places"]) // len(rows.tokens))
-        return {**batch, "lots": lots.ravel(), "originals": rows.tokens}
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the generator's batch, with random numbers by which its tokens are sampled, and the original tokens."""
+        batch = super().make_batch(rows, random)
+        uniform = random.uniform("sample", len(batch["predicted_indices"]) // len(rows.tokens))
+        return {**batch, "uniform": uniform.ravel(), "originals": rows.tokens}
 
-    def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
-        """The model is the discriminator; the generator is thrown away in the end."""
-        from tasks.pretrain.learners.electra_generator import Generated  # noqa: PLC0415 - torch takes seconds to import
+    def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
+        """Build the model as the discriminator, with a generator that is not exported."""
+        from tasks.pretrain.learners.electra_generator import ElectraLearner  # noqa: PLC0415 - torch takes seconds to import
 
-        return Generated(model, self.generator, seed)
+        return ElectraLearner(model, self.generator_hidden_fraction, seed)
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """The mean of the generator's cross entropy, and `weight` times that of the detection."""
-        guessed, detected = cast("Generated", learner).losses(batch)
-        # a constant, so that the sum over micro-batches is that of the whole
-        places = len(batch["places"]) / batch["tokens"].numel()
-        return guessed + self.weight * places * detected, (batch["targets"] >= 0).sum()
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the generator's cross entropy, and `discriminator_weight` times that of the detection."""
+        generator_loss, detection_loss = cast("ElectraLearner", learner).compute_losses(batch)
+        # The loop divides by the number of predictions: this scales the detection's loss to a mean over all positions.
+        # It is a constant, so that the sum over micro-batches is that of the whole step.
+        prediction_fraction = len(batch["predicted_indices"]) / batch["tokens"].numel()
+        total = generator_loss + self.discriminator_weight * prediction_fraction * detection_loss
+        return total, (batch["targets"] >= 0).sum()

@@ -1,4 +1,4 @@
-"""Two views of a text are alike: SimCLR, arXiv:2002.05709; of text, as stretches of it with tokens left out."""
+"""Contrast between two views of a text: SimCLR, arXiv:2002.05709; the views are crops with some tokens deleted."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.text_spans import view
-from tasks.pretrain.corruption.views import Augment
+from tasks.pretrain.corruption.text_spans import build_view
+from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives._contrastive import Contrastive
 
@@ -17,34 +17,38 @@ if TYPE_CHECKING:
     from tasks.model.packed import PackedModel
     from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
-    from tasks.pretrain.learners.embedder import Projected
+    from tasks.pretrain.learners.embedder import ProjectionLearner
     from tasks.pretrain.learners.learner import Learner
 
 
 class Simclr(Contrastive):
-    """Tell a text's other view from all views of all texts."""
+    """Find a text's other view among all views of all texts."""
 
-    text: Literal["sentence", "document"] = "document"
-    """what an embedding stands for"""
-    augment: Augment = Augment()
-    projection: int = Field(default=128, ge=1, description="width of what is compared; the projection is thrown away")
+    text_unit: Literal["sentence", "document"] = "document"
+    """the text that becomes one embedding"""
+    augment: CropAndDelete = CropAndDelete()
+    projection_dim: int = Field(
+        default=128, ge=1, description="size of the projected embeddings that are compared; not exported"
+    )
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """Two views of each text."""
-        texts = self.chosen(rows)
-        one, two = (view(rows, texts, self.augment.kept(texts, random, name)) for name in ("first", "second"))
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch: two views of each text."""
+        texts = self.select_texts(rows)
+        one, two = (
+            build_view(rows, texts, self.augment.sample_kept(texts, random, name)) for name in ("first", "second")
+        )
         return {**one, **{f"second_{name}": array for name, array in two.items() if name != "tokens"}}
 
-    def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
-        """The model with a projection."""
-        from tasks.pretrain.learners.embedder import Projected  # noqa: PLC0415 - torch takes seconds to import
+    def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
+        """Build the model with a projection, which is not exported."""
+        from tasks.pretrain.learners.embedder import ProjectionLearner  # noqa: PLC0415 - torch takes seconds to import
 
-        return Projected(model, self.projection, seed)
+        return ProjectionLearner(model, self.projection_dim, seed)
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Cross entropy of the other view, in both directions."""
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the cross entropy of finding the other view, in both directions."""
         import torch  # noqa: PLC0415 - takes seconds to import
 
-        both = {"tokens": torch.cat([batch["tokens"], batch["tokens"]])}
-        both |= {name: torch.cat([batch[name], batch[f"second_{name}"]]) for name in ("positions", "documents")}
-        return cast("Projected", learner).agreement(both, self.texts, self.temperature)
+        views = {"tokens": torch.cat([batch["tokens"], batch["tokens"]])}
+        views |= {name: torch.cat([batch[name], batch[f"second_{name}"]]) for name in ("positions", "documents")}
+        return cast("ProjectionLearner", learner).compute_nt_xent(views, self.max_texts, self.temperature)

@@ -1,6 +1,6 @@
-"""Each text and its twin under other dropout noise are alike: SimCSE, arXiv:2104.08821 section 3, unsupervised.
+"""Contrast between two passes of a text with different dropout: unsupervised SimCSE, arXiv:2104.08821 section 3.
 
-With mean pooling, and without the MLP that the paper trains upon the first token.
+With mean pooling, and without the MLP that the paper trains on the first token.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.text_spans import view
+from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives._contrastive import Contrastive
 
@@ -20,37 +20,39 @@ if TYPE_CHECKING:
     from tasks.model.packed import PackedModel
     from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
-    from tasks.pretrain.learners.embedder import Embedder
+    from tasks.pretrain.learners.embedder import EmbeddingLearner
     from tasks.pretrain.learners.learner import Learner
 
 
 class Simcse(Contrastive):
-    """Tell each text's twin, which differs by dropout only, from all other texts."""
+    """Find each text's twin, which differs by dropout only, among the twins of all texts."""
 
-    dropout: float = Field(default=0.1, gt=0, lt=1, description="share that is dropped, though the model has none else")
+    dropout: float = Field(
+        default=0.1, gt=0, lt=1, description="dropout probability; models have no dropout with other objectives"
+    )
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """The texts, and two seeds of noise for each row."""
-        batch = view(rows, self.chosen(rows), np.ones(rows.tokens.shape, dtype=bool))
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch: the texts, and two seeds of dropout for each row."""
+        batch = build_view(rows, self.select_texts(rows), np.ones(rows.tokens.shape, dtype=bool))
         return {**batch, "seeds": random.integers("dropout", 2, 0, 1 << 52)}
 
-    def learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - adds no weights
-        """The model with dropout, and without its vocabulary head."""
-        from tasks.pretrain.learners.embedder import Embedder  # noqa: PLC0415 - torch takes seconds to import
+    def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - adds no weights
+        """Build the model with dropout, and without its vocabulary head."""
+        from tasks.pretrain.learners.embedder import EmbeddingLearner  # noqa: PLC0415 - torch takes seconds to import
 
-        return Embedder(model, self.dropout)
+        return EmbeddingLearner(model, self.dropout)
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Cross entropy of each text's twin among the twins of all texts."""
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the cross entropy of finding each text's twin among the twins of all texts."""
         import torch  # noqa: PLC0415 - takes seconds to import
 
-        from tasks.pretrain.learners.embedder import matched  # noqa: PLC0415 - the same
+        from tasks.pretrain.learners.embedder import match_texts  # noqa: PLC0415 - the same
 
-        twice = {name: torch.cat([batch[name], batch[name]]) for name in ("tokens", "positions", "documents")}
-        embedded = cast("Embedder", learner).embedded(twice, self.texts, batch["seeds"].T.flatten())
-        anchors, twins = embedded.chunk(2)
-        return matched(anchors, twins, self.temperature)
+        both_passes = {name: torch.cat([batch[name], batch[name]]) for name in ("tokens", "positions", "documents")}
+        embeddings = cast("EmbeddingLearner", learner).embed(both_passes, self.max_texts, batch["seeds"].T.flatten())
+        anchors, twins = embeddings.chunk(2)
+        return match_texts(anchors, twins, self.temperature)
 
-    def stepped(self, learner: "Learner") -> None:
-        """The noise ends with the step."""
-        cast("Embedder", learner).quieten()
+    def after_step(self, learner: "Learner") -> None:
+        """Switch dropout off at the end of the step."""
+        cast("EmbeddingLearner", learner).stop_dropout()

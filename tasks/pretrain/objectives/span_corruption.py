@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from tasks.errors import StageFailure
-from tasks.model.architecture import Reads
+from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.source_target import compacted, pair, target_loss
-from tasks.pretrain.corruption.spans import budget, composed, placed
+from tasks.pretrain.corruption.source_target import build_encoder_decoder_batch, compute_target_loss, pack_left
+from tasks.pretrain.corruption.spans import compute_span_budget, place_spans, sample_span_lengths
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.objectives import Objective
 
@@ -21,47 +21,62 @@ if TYPE_CHECKING:
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
-MEND = "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.rate or pretrain.batch.length"
+SENTINEL_HINT = (
+    "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.corruption_rate or pretrain.batch.length"
+)
 
 
 class SpanCorruption(Objective):
-    """Take spans out of a text, put a sentinel for each, and write them down sentinel by sentinel."""
+    """Replace spans of a text by sentinels, and generate the spans, each after its sentinel (T5)."""
 
-    reads: ClassVar[Reads] = "pairs"
+    model_kind: ClassVar[ModelKind] = "encoder_decoder"
 
-    rate: float = Field(default=0.15, gt=0, le=0.5, description="share of a row's tokens that are taken out")
-    mean_span: float = Field(default=3.0, ge=1, description="tokens in a span, on average")
+    corruption_rate: float = Field(
+        default=0.15, gt=0, le=0.5, description="fraction of a row's tokens that are taken out"
+    )
+    mean_span_length: float = Field(default=3.0, ge=1, description="mean length of a span, in tokens")
 
-    def needs(self, vocabulary: Vocabulary) -> None:
-        """Something to put for a span, and something to end with."""
+    def check_tokenizer(self, vocabulary: Vocabulary) -> None:
+        """Raise StageFailure when the tokenizer has no sentinels, or no end token."""
         if not vocabulary.sentinels:
-            raise StageFailure("the tokenizer has no sentinel <extra_id_0>", MEND)
+            raise StageFailure("the tokenizer has no sentinel <extra_id_0>", SENTINEL_HINT)
         if vocabulary.end is None:
             raise StageFailure("the tokenizer has no end token", "Add <eos> to its special tokens")
 
-    def make(self, rows: "Rows", random: "Randomness") -> Arrays:
-        """The same number of spans and of hidden tokens in every full row; sentinels begin anew in each document."""
-        words, documents = rows.vocabulary, rows.documents
+    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+        """Make the batch: every full row has the same number of spans and of hidden tokens.
+
+        Sentinels are counted from 0 in each document. Raises StageFailure when a row needs more than there are.
+        """
+        vocabulary, documents = rows.vocabulary, rows.documents
         length = documents.shape[1]
-        most_places, most_spans = budget(length, self.rate, self.mean_span)
-        if most_spans > len(words.sentinels):
-            have = f"and the tokenizer has only {len(words.sentinels)}"
-            raise StageFailure(f"{most_spans} spans in {length} tokens need as many sentinels, {have}", MEND)
-        usable = (documents >= 0) & ~words.is_special[rows.tokens]
-        spans = placed(composed(usable, self.rate, self.mean_span, random), usable, documents, random)
+        max_tokens, max_spans = compute_span_budget(length, self.corruption_rate, self.mean_span_length)
+        if max_spans > len(vocabulary.sentinels):
+            have = f"and the tokenizer has only {len(vocabulary.sentinels)}"
+            raise StageFailure(f"{max_spans} spans in {length} tokens need as many sentinels, {have}", SENTINEL_HINT)
+        usable = (documents >= 0) & ~vocabulary.is_special[rows.tokens]
+        spans = place_spans(
+            sample_span_lengths(usable, self.corruption_rate, self.mean_span_length, random), usable, documents, random
+        )
 
-        sentinels = np.array(words.sentinels)[spans.numbers(rows.positions)]
-        kept = (documents >= 0) & (~spans.hidden | spans.first)
-        source = compacted(np.where(spans.first, sentinels, rows.tokens), documents, kept, length, words.pad)
+        sentinels = np.array(vocabulary.sentinels)[spans.index_in_document(rows.positions)]
+        kept = (documents >= 0) & (~spans.hidden | spans.starts)
+        source = pack_left(np.where(spans.starts, sentinels, rows.tokens), documents, kept, length, vocabulary.pad)
 
-        # each place may give a sentinel, its token, and the end of its document's target
-        pieces = np.stack([sentinels, rows.tokens, np.full_like(sentinels, words.end or 0)], axis=2)
-        given = np.stack([spans.first, spans.hidden, spans.last(documents)], axis=2)
-        flat = (len(documents), 3 * length)
-        most = most_places + 2 * most_spans
-        target = compacted(pieces.reshape(flat), documents.repeat(3, axis=1), given.reshape(flat), most, words.pad)
-        return pair(source, target)
+        # each position may add to the target its sentinel, its token, and the end token of its document's target
+        candidates = np.stack([sentinels, rows.tokens, np.full_like(sentinels, vocabulary.end or 0)], axis=2)
+        kept_candidates = np.stack([spans.starts, spans.hidden, spans.find_last_hidden(documents)], axis=2)
+        flat_shape = (len(documents), 3 * length)
+        max_target = max_tokens + 2 * max_spans
+        target = pack_left(
+            candidates.reshape(flat_shape),
+            documents.repeat(3, axis=1),
+            kept_candidates.reshape(flat_shape),
+            max_target,
+            vocabulary.pad,
+        )
+        return build_encoder_decoder_batch(source, target)
 
-    def loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-        """Cross entropy of the whole target; it is short, so the vocabulary projection sees few places."""
-        return target_loss(learner, batch)
+    def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        """Return the cross entropy of the whole target, which is much shorter than the row."""
+        return compute_target_loss(learner, batch)

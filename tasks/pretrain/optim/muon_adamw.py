@@ -13,38 +13,39 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
-from tasks.pretrain.distributed.ranks import spread
-from tasks.pretrain.distributed.sharding import own_part, whole
+from tasks.pretrain.distributed.ranks import map_over_ranks
+from tasks.pretrain.distributed.sharding import gather_full, take_own_shard
 from tasks.pretrain.settings import Optimizer
 
-# quintic polynomial that lifts every singular value in (0, 1] to 0.7 … 1.2 in five turns (Jordan et al. 2024)
-QUINTIC = (3.4445, -4.7750, 2.0315)
-TURNS = 5
-# several maps in one matrix: query, key and value, or ModernBERT's input and gate. Orthogonalised apart, those of an
-# attention also have the output projection's shape
-FUSED = {"c_attn.weight": 3, "Wqkv.weight": 3, "mlp.Wi.weight": 2}
-
+# quintic polynomial that lifts every singular value in (0, 1] to 0.7 … 1.2 in five steps (Jordan et al. 2024)
+NS_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+NS_STEPS = 5
+# Several linear maps in one matrix: query, key and value, or ModernBERT's input and gate. Orthogonalised separately, as
+# they would be in a model that keeps them apart; those of an attention also share the output projection's shape.
+FUSED_PARTS = {"c_attn.weight": 3, "Wqkv.weight": 3, "mlp.Wi.weight": 2}
 # a head of a few classes has no rare directions that Muon could lift
-NARROW = 8
-# a matrix, how many parts it has, and the number of one of them
-Piece = tuple[nn.Parameter, int, int]
+MIN_MUON_DIM = 8
+# a matrix, into how many parts it is split, and the index of one of them
+MatrixPart = tuple[nn.Parameter, int, int]
 
 
-def orthogonalised(matrices_NRC: Tensor) -> Tensor:
-    """For each of N matrices U S V': about U V', by Newton–Schulz iteration in the dtype given."""
-    tall = matrices_NRC.size(1) > matrices_NRC.size(2)
-    turned = matrices_NRC.mT if tall else matrices_NRC
-    result = turned / (turned.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    a, b, c = QUINTIC
-    for _ in range(TURNS):
+def newton_schulz(matrices_NRC: Tensor) -> Tensor:
+    """Return about U V' for each of N matrices U S V', by Newton–Schulz iteration in the dtype given."""
+    is_tall = matrices_NRC.size(1) > matrices_NRC.size(2)
+    # wide: the Gram matrix has the smaller side
+    wide = matrices_NRC.mT if is_tall else matrices_NRC
+    # the Frobenius norm is at least the largest singular value, so all of them come into (0, 1]
+    result = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    a, b, c = NS_COEFFICIENTS
+    for _ in range(NS_STEPS):
         gram = result @ result.mT
         result = torch.baddbmm(result, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), result, beta=a)
-    found: Tensor = result.mT if tall else result
-    return found
+    orthogonalised: Tensor = result.mT if is_tall else result
+    return orthogonalised
 
 
 class Muon(torch.optim.Optimizer):
-    """Takes (matrix, parts) pairs: a matrix of several parts is split along its longer side."""
+    """Orthogonalises momentum. Takes (matrix, parts) pairs: a fused matrix is split along its longer side."""
 
     def __init__(
         self, matrices: Iterable[tuple[nn.Parameter, int]], lr: float, momentum: float, weight_decay: float
@@ -53,56 +54,57 @@ class Muon(torch.optim.Optimizer):
         super().__init__(
             [matrix for matrix, _ in pairs], {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         )
-        shapes: dict[tuple[int, ...], list[Piece]] = defaultdict(list)
-        for matrix, parts in pairs:
-            for part in range(parts):
-                shapes[_split(matrix, parts)[part].shape].append((matrix, parts, part))
+        parts_by_shape: dict[tuple[int, ...], list[MatrixPart]] = defaultdict(list)
+        for matrix, num_parts in pairs:
+            for index in range(num_parts):
+                parts_by_shape[_split_fused(matrix, num_parts)[index].shape].append((matrix, num_parts, index))
             self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
-        self._shapes = list(shapes.values())
+        self._parts_by_shape = list(parts_by_shape.values())
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step: Newton–Schulz runs once for all matrices of a shape. Matrices without a gradient stay."""
+        """Take one step: Newton–Schulz runs once for all matrices of a shape. Matrices without a gradient stay."""
         assert closure is None
         (group,) = self.param_groups
         rate, momentum = group["lr"], group["momentum"]
         matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
-        memories = [self.state[matrix]["momentum"] for matrix in matrices]
-        torch._foreach_lerp_(memories, [matrix.grad for matrix in matrices], 1 - momentum)
+        momenta = [self.state[matrix]["momentum"] for matrix in matrices]
+        torch._foreach_lerp_(momenta, [matrix.grad for matrix in matrices], 1 - momentum)
         if group["weight_decay"]:
             torch._foreach_mul_(matrices, 1 - rate * group["weight_decay"])
-        for shape in self._shapes:
-            pieces = [piece for piece in shape if piece[0].grad is not None]
-            if pieces:
-                self._move(pieces, rate, momentum)
+        for parts in self._parts_by_shape:
+            moving = [part for part in parts if part[0].grad is not None]
+            if moving:
+                self._update_parts(moving, rate, momentum)
 
-    def _move(self, pieces: list[Piece], rate: float, momentum: float) -> None:
+    def _update_parts(self, parts: list[MatrixPart], rate: float, momentum: float) -> None:
+        """Move parts of one shape."""
         # Nesterov: look ahead along the momentum
-        ahead = {
-            matrix: whole(matrix.grad.lerp(self.state[matrix]["momentum"], momentum))
-            for matrix, _, _ in pieces
+        lookahead = {
+            matrix: gather_full(matrix.grad.lerp(self.state[matrix]["momentum"], momentum))
+            for matrix, _, _ in parts
             if matrix.grad is not None
         }
-        stack = torch.stack([_split(ahead[matrix], parts)[part] for matrix, parts, part in pieces])
+        stack = torch.stack([_split_fused(lookahead[matrix], num_parts)[index] for matrix, num_parts, index in parts])
         rows, columns = stack.shape[1:]
-        update = spread(orthogonalised, stack.bfloat16() if stack.is_cuda else stack)
+        updates = map_over_ranks(newton_schulz, stack.bfloat16() if stack.is_cuda else stack)
         # a step moves a hidden state by the same amount whatever the shape
         size = rate * (max(rows, columns) / min(rows, columns)) ** 0.5
-        for (matrix, parts, part), change in zip(pieces, update, strict=True):
-            _add(matrix, parts, part, change, -size)
+        for (matrix, num_parts, index), update in zip(parts, updates, strict=True):
+            _add_to_part(matrix, num_parts, index, update, -size)
 
 
-def _split(matrix: Tensor, parts: int) -> tuple[Tensor, ...]:
-    return matrix.chunk(parts, dim=0 if matrix.size(0) > matrix.size(1) else 1) if parts > 1 else (matrix,)
+def _split_fused(matrix: Tensor, num_parts: int) -> tuple[Tensor, ...]:
+    return matrix.chunk(num_parts, dim=0 if matrix.size(0) > matrix.size(1) else 1) if num_parts > 1 else (matrix,)
 
 
-def _add(matrix: Tensor, parts: int, part: int, change: Tensor, alpha: float) -> None:
-    if isinstance(matrix, DTensor):  # of which this rank has some rows
-        full = torch.zeros(matrix.shape, device=change.device)
-        _split(full, parts)[part].copy_(change)
-        matrix.add_(own_part(full, matrix), alpha=alpha)
+def _add_to_part(matrix: Tensor, num_parts: int, index: int, update: Tensor, alpha: float) -> None:
+    if isinstance(matrix, DTensor):  # of which this rank has some rows, that may be of several parts
+        full = torch.zeros(matrix.shape, device=update.device)
+        _split_fused(full, num_parts)[index].copy_(update)
+        matrix.add_(take_own_shard(full, matrix), alpha=alpha)
     else:
-        _split(matrix, parts)[part].add_(change, alpha=alpha)
+        _split_fused(matrix, num_parts)[index].add_(update, alpha=alpha)
 
 
 class Optimizers:
@@ -114,55 +116,55 @@ class Optimizers:
     def __init__(self, settings: Optimizer, model: nn.Module, rates: Mapping[Tensor, float] | None = None) -> None:
         parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in parameters.items()}
-        outside = {id(weight) for weight in _embeddings(model)}
+        embeddings = {id(weight) for weight in _embedding_weights(model)}
         rate_of = {name: (rates or {}).get(parameter, 1.0) for name, parameter in parameters.items()}
-        self.parts: list[torch.optim.Optimizer] = []
+        self.optimizers: list[torch.optim.Optimizer] = []
         for rate in sorted(set(rate_of.values())):
-            alike = {name: parameter for name, parameter in parameters.items() if rate_of[name] == rate}
-            self.parts += _parts(settings, alike, outside, rate)
-        self._rates = [[group["lr"] for group in part.param_groups] for part in self.parts]
+            group = {name: parameter for name, parameter in parameters.items() if rate_of[name] == rate}
+            self.optimizers += _build_optimizers(settings, group, embeddings, rate)
+        self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
 
     def step(self, factor: float) -> None:
-        """One step with every learning rate times `factor`; the gradients are dropped."""
-        for part, rates in zip(self.parts, self._rates, strict=True):
-            for group, rate in zip(part.param_groups, rates, strict=True):
+        """Take one step with every learning rate times `factor`, and drop the gradients."""
+        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            part.step()
-        self.forget()
+            optimizer.step()
+        self.zero_grad()
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
-        for part in self.parts:
-            part.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
-    def state(self) -> dict[str, Tensor]:
-        """Every tensor of the state, named `parameter:what`."""
+    def get_state(self) -> dict[str, Tensor]:
+        """Return every tensor of the state, named `parameter:tensor`."""
         return {
-            f"{self.names[parameter]}:{what}": tensor
-            for part in self.parts
-            for parameter, kept in part.state.items()
-            for what, tensor in kept.items()
+            f"{self.names[parameter]}:{key}": tensor
+            for optimizer in self.optimizers
+            for parameter, state in optimizer.state.items()
+            for key, tensor in state.items()
         }
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` gave."""
-        kept: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        for key, tensor in state.items():
-            name, _, what = key.rpartition(":")
-            kept[name][what] = tensor
-        for part in self.parts:
-            for parameter in (each for group in part.param_groups for each in group["params"]):
-                part.state[parameter] = {
-                    # beside what is kept of each weight there are numbers, such as that of the steps
-                    what: own_part(tensor, parameter)
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take back what `get_state` returned."""
+        by_name: dict[str, dict[str, Tensor]] = defaultdict(dict)
+        for full_key, tensor in state.items():
+            name, _, key = full_key.rpartition(":")
+            by_name[name][key] = tensor
+        for optimizer in self.optimizers:
+            for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+                optimizer.state[parameter] = {
+                    # beside tensors of the parameter's shape there are numbers, such as that of the steps
+                    key: take_own_shard(tensor, parameter)
                     if tensor.shape == parameter.shape
                     else tensor.to(parameter.device)
-                    for what, tensor in kept[self.names[parameter]].items()
+                    for key, tensor in by_name[self.names[parameter]].items()
                 }
 
 
-def _embeddings(model: nn.Module) -> Iterator[Tensor]:
-    """What stands for tokens or places: embeddings and vocabulary projections."""
+def _embedding_weights(model: nn.Module) -> Iterator[Tensor]:
+    """Yield the weights with a row a token or position: embeddings and vocabulary projections."""
     for part in model.modules():
         if isinstance(part, nn.Embedding):
             yield part.weight
@@ -170,34 +172,34 @@ def _embeddings(model: nn.Module) -> Iterator[Tensor]:
             yield head.weight
 
 
-def _parts(
-    settings: Optimizer, parameters: dict[str, nn.Parameter], outside: set[int], rate: float
+def _build_optimizers(
+    settings: Optimizer, parameters: dict[str, nn.Parameter], embeddings: set[int], rate: float
 ) -> list[torch.optim.Optimizer]:
-    """What moves parameters whose learning rates are multiplied with `rate`."""
-    muon = settings.kind == "muon"
-    inside = {
+    """Build AdamW, and Muon where it is asked for, over parameters whose learning rates are multiplied with `rate`."""
+    uses_muon = settings.kind == "muon"
+    matrices = {
         name: p
         for name, p in parameters.items()
-        if muon and p.ndim == 2 and min(p.shape) >= NARROW and id(p) not in outside
+        if uses_muon and p.ndim == 2 and min(p.shape) >= MIN_MUON_DIM and id(p) not in embeddings
     }
-    rest = [parameter for name, parameter in parameters.items() if name not in inside]
-    parts: list[torch.optim.Optimizer] = [_adamw(settings, rest, rate)]
-    if inside:
-        matrices = [(matrix, _num_maps(name)) for name, matrix in inside.items()]
+    others = [parameter for name, parameter in parameters.items() if name not in matrices]
+    optimizers: list[torch.optim.Optimizer] = [_build_adamw(settings, others, rate)]
+    if matrices:
+        pairs = [(matrix, _num_fused_parts(name)) for name, matrix in matrices.items()]
         matrix_rate = rate * settings.matrix_learning_rate
-        parts.append(Muon(matrices, matrix_rate, settings.momentum, settings.weight_decay))
-    return parts
+        optimizers.append(Muon(pairs, matrix_rate, settings.momentum, settings.weight_decay))
+    return optimizers
 
 
-def _num_maps(name: str) -> int:
-    return next((count for ending, count in FUSED.items() if name.endswith(ending)), 1)
+def _num_fused_parts(name: str) -> int:
+    return next((count for ending, count in FUSED_PARTS.items() if name.endswith(ending)), 1)
 
 
-def _adamw(settings: Optimizer, parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-    decaying = [p for p in parameters if p.ndim >= 2]
-    others = [p for p in parameters if p.ndim < 2]
+def _build_adamw(settings: Optimizer, parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    matrices = [p for p in parameters if p.ndim >= 2]
+    vectors = [p for p in parameters if p.ndim < 2]  # norms and biases, which do not decay
     return torch.optim.AdamW(
-        [{"params": decaying, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=rate * settings.learning_rate,
         betas=(settings.beta1, settings.beta2),
         fused=True,

@@ -6,44 +6,47 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from tasks.pretrain.distributed.sharding import own_part
+from tasks.pretrain.distributed.sharding import take_own_shard
 
 
-class Average:
+class WeightAverage:
     """The mean over about the last 1 / (1 - decay) steps of each trained parameter; none with a decay of 0."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad and decay}
         self.decay, self.names = decay, list(trained)
         self.parameters = list(trained.values())
-        self.kept = [parameter.detach().clone() for parameter in self.parameters]
+        self.averages = [parameter.detach().clone() for parameter in self.parameters]
 
-    def step(self, number: int) -> None:
-        """Take in the weights after step `number`, from 1. At first the mean is over all steps so far."""
-        if self.kept:
-            decay = min(self.decay, 1 - 1 / number)
-            torch._foreach_lerp_(self.kept, [p.detach() for p in self.parameters], 1 - decay)
+    def update(self, step: int) -> None:
+        """Take in the weights after a step, counted from 1."""
+        if self.averages:
+            # until 1 / (1 - decay) steps are taken, the plain mean of all: the random start would weigh too long
+            decay = min(self.decay, 1 - 1 / step)
+            torch._foreach_lerp_(self.averages, [p.detach() for p in self.parameters], 1 - decay)
 
     @torch.no_grad()
-    def exchange(self) -> None:
-        """Put the mean into the model, and the model's weights here."""
-        for kept, parameter in zip(self.kept, self.parameters, strict=True):
+    def swap(self) -> None:
+        """Exchange the model's weights and their averages."""
+        for average, parameter in zip(self.averages, self.parameters, strict=True):
             weights = parameter.clone()
-            parameter.copy_(kept)
-            kept.copy_(weights)
+            parameter.copy_(average)
+            average.copy_(weights)
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
-        """The model with the mean as its weights."""
-        self.exchange()
+    def applied(self) -> Iterator[None]:
+        """Give the model the averages as its weights inside the block."""
+        self.swap()
         try:
             yield
         finally:
-            self.exchange()
+            self.swap()
 
-    def state(self) -> dict[str, Tensor]:
-        return dict(zip(self.names, self.kept, strict=True))
+    def get_state(self) -> dict[str, Tensor]:
+        """Return the averages by the names of their parameters."""
+        return dict(zip(self.names, self.averages, strict=True))
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        for name, kept in self.state().items():
-            kept.copy_(own_part(state[name], kept))
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take back what `get_state` returned."""
+        for name, average in self.get_state().items():
+            average.copy_(take_own_shard(state[name], average))

@@ -1,1 +1,1 @@
-"""Settings whose value depends on the training step."""
+"""Settings whose value depends on the training step, or on what happened up to it."""

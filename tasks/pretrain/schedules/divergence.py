@@ -1,6 +1,6 @@
-"""What a run does when its loss jumps, or is no number any more.
+"""Detects loss spikes and losses that are not finite, and says what to do about them.
 
-To go back some 100 steps and leave the batches since out cured the spikes of PaLM: arXiv:2204.02311 section 5.1.
+Going back some 100 steps and skipping the batches since cured the spikes of PaLM: arXiv:2204.02311 section 5.1.
 """
 
 import math
@@ -13,68 +13,74 @@ from pydantic import Field
 
 from tasks.block import Block
 
-Trouble = Literal["non_finite", "spikes"]
-Answer = Literal["stop", "count", "skip", "roll_back"]
+AnomalyKind = Literal["non_finite", "spikes"]
+AnomalyAction = Literal["stop", "log", "skip", "roll_back"]
 
-# what the metrics count, and how the summary calls it
-SAID = {
-    "non_finite": "losses that were no number",
-    "spikes": "spikes of the loss",
-    "skipped": "batches left out",
-    "rolled_back": "times it went back to a checkpoint",
+# the metrics' name of each count, and the summary's label for it
+ANOMALY_LABELS = {
+    "non_finite": "losses that were not finite",
+    "spikes": "loss spikes",
+    "skipped": "batches skipped",
+    "rolled_back": "rollbacks to a checkpoint",
 }
 
 
 class Divergence(Block):
-    """A step that goes wrong is counted in the metrics, and answered in one of these ways.
+    """Actions on a step whose loss spikes or is not finite; the metrics count all of them.
 
-    stop ends the run and says what to change; count takes the step all the same; skip leaves its batch out; roll_back
-    goes back to the last checkpoint at a multiple of `anchor` steps, and leaves out all batches since.
+    stop ends the run and says what to change; log takes the step all the same; skip leaves its batch out; roll_back
+    returns to the last checkpoint at a multiple of `rollback_interval` steps, and leaves out all batches since.
     """
 
     non_finite: Literal["stop", "skip", "roll_back"] = "stop"
-    """the answer to a loss or a gradient that is no finite number"""
-    spike: Answer = "count"
-    """the answer to a loss that jumps"""
-    factor: float = Field(default=2.0, gt=1, description="a spike is a loss over so many times the usual one")
-    window: int = Field(default=50, ge=2, description="the usual loss is the median of so many steps before")
-    anchor: int = Field(default=100, ge=1, description="steps between the checkpoints that roll_back goes to")
-    most: int = Field(default=10, ge=1, description="answers between two anchors after which the run ends")
+    """what to do about a loss or a gradient that is not finite"""
+    spike: AnomalyAction = "log"
+    """what to do about a loss that spikes"""
+    spike_factor: float = Field(default=2.0, gt=1, description="a loss over so many times the usual one is a spike")
+    spike_window: int = Field(default=50, ge=2, description="the usual loss is the median over so many steps before")
+    rollback_interval: int = Field(default=100, ge=1, description="steps between the checkpoints that roll_back uses")
+    max_retries: int = Field(
+        default=10, ge=1, description="so many skips and rollbacks between two of those checkpoints, then the run ends"
+    )
 
     @property
-    def rolls_back(self) -> bool:
-        """Whether checkpoints are needed at the anchors."""
+    def uses_rollback(self) -> bool:
+        """True when checkpoints are needed to roll back to."""
         return "roll_back" in (self.non_finite, self.spike)
 
-    def trouble(self, loss: float, norm: float, losses: Sequence[float]) -> Trouble | None:
-        """What is wrong with a step, given its loss, its gradient's norm and the losses of all steps before."""
+    def find_anomaly(self, loss: float, norm: float, losses: Sequence[float]) -> AnomalyKind | None:
+        """Tell what is wrong with a step, given its loss, its gradient norm, and the losses of all steps before."""
         if not (math.isfinite(loss) and math.isfinite(norm)):
             return "non_finite"
-        last = losses[-self.window :]
-        return "spikes" if len(last) == self.window and loss > self.factor * statistics.median(last) else None
+        window = losses[-self.spike_window :]
+        is_full = len(window) == self.spike_window  # fewer losses do not say what is usual
+        return "spikes" if is_full and loss > self.spike_factor * statistics.median(window) else None
 
-    def answer(self, trouble: Trouble) -> Answer:
-        """What to do about it."""
-        return self.non_finite if trouble == "non_finite" else self.spike
+    def action_for(self, anomaly: AnomalyKind) -> AnomalyAction:
+        """Return the action that is set for an anomaly."""
+        return self.non_finite if anomaly == "non_finite" else self.spike
 
 
 @dataclass
-class Troubles:
-    """What went wrong so far, and was done about it. Kept in checkpoints, so that a resumed run answers alike."""
+class AnomalyState:
+    """The anomalies of a run so far, and what was done about them.
+
+    Kept in checkpoints under these names, so that a resumed run acts as the first one would have.
+    """
 
     non_finite: int = 0
     spikes: int = 0
     skipped: int = 0
     rolled_back: int = 0
     passed: int = 0
-    """rows that were left out"""
+    """rows that were left out: by so many the run is further in its data than its step says"""
     tries: int = 0
-    """answers since the last anchor"""
+    """skips and rollbacks since the last rollback step"""
 
-    def count(self, trouble: Trouble) -> None:
-        """One more of this kind."""
-        setattr(self, trouble, getattr(self, trouble) + 1)
+    def count(self, anomaly: AnomalyKind) -> None:
+        """Count one more anomaly of a kind."""
+        setattr(self, anomaly, getattr(self, anomaly) + 1)
 
-    def as_line(self) -> dict[str, int]:
-        """What has happened at all, for the metrics."""
-        return {name: getattr(self, name) for name in SAID if getattr(self, name)}
+    def as_metrics(self) -> dict[str, int]:
+        """Return the counts that are not 0, for the metrics."""
+        return {name: getattr(self, name) for name in ANOMALY_LABELS if getattr(self, name)}

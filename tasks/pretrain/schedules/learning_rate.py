@@ -1,4 +1,4 @@
-"""How the learning rate moves over a run."""
+"""The learning rate over a run."""
 
 import math
 from typing import Literal
@@ -9,23 +9,29 @@ from tasks.block import Block
 
 
 class Schedule(Block):
-    """The learning rate rises in the warmup, and falls towards the end."""
+    """The learning rate over a run: it rises in the warmup, and falls towards the end."""
 
     shape: Literal["wsd", "cosine", "linear"] = "wsd"
     """wsd: warmup, stable, then decay in the last part (training can go on from the stable part); cosine and linear
     fall from the end of the warmup on"""
-    warmup: float = Field(default=0.02, ge=0, le=1, description="share of the steps in which the rate rises from 0")
-    decay: float = Field(default=0.7, ge=0, le=1, description="share of the steps, at the end, in which wsd falls")
-    floor: float = Field(default=0.0, ge=0, le=1, description="share of the learning rate that is left at the end")
+    warmup_fraction: float = Field(
+        default=0.02, ge=0, le=1, description="fraction of the steps in which the rate rises from 0"
+    )
+    decay_fraction: float = Field(
+        default=0.7, ge=0, le=1, description="fraction of the steps, at the end, in which wsd falls"
+    )
+    min_lr_ratio: float = Field(
+        default=0.0, ge=0, le=1, description="the learning rate at the end, as a fraction of the highest"
+    )
 
-    def factor(self, step: int, steps: int) -> float:
-        """What the learning rate is multiplied with in `step` (from 0) of `steps`."""
-        warm = self.warmup * steps
-        if step + 1 < warm:
-            return (step + 1) / warm
-        falling = self.decay * steps if self.shape == "wsd" else steps - warm
+    def lr_factor(self, step: int, num_steps: int) -> float:
+        """Return the factor of the learning rate in `step` (from 0) of `num_steps`."""
+        warmup_steps = self.warmup_fraction * num_steps
+        if step + 1 < warmup_steps:
+            return (step + 1) / warmup_steps
+        decay_steps = self.decay_fraction * num_steps if self.shape == "wsd" else num_steps - warmup_steps
         # the last step still learns: 0 would be reached one step after the end
-        left = min(1.0, (steps - step) / falling) if falling else 1.0
+        remaining = min(1.0, (num_steps - step) / decay_steps) if decay_steps else 1.0
         if self.shape == "cosine":
-            left = (1 - math.cos(math.pi * left)) / 2
-        return self.floor + (1 - self.floor) * left
+            remaining = (1 - math.cos(math.pi * remaining)) / 2
+        return self.min_lr_ratio + (1 - self.min_lr_ratio) * remaining

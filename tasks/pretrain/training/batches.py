@@ -1,52 +1,53 @@
-"""What a step reads, as arrays: made when it is asked for, or before, while a GPU is at work on the last one."""
+"""The arrays that a step reads: made when they are asked for, or before, while a GPU is at work on the last step."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.pretrain.data.arrays import Arrays
-from tasks.pretrain.data.randomness import Int64s, Randomness, key_of
+from tasks.pretrain.data.randomness import Int64s, Randomness, hash_key
 from tasks.pretrain.data.rows import Rows
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.training_data import TrainingData
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """The objective's arrays for some rows."""
 
     arrays: Arrays
-    tokens: int
-    """those that are no padding"""
+    num_tokens: int
+    """tokens that are no padding"""
     seed: int
     """for torch's own randomness, from which dropout draws"""
 
 
-class Batches:
-    """Batches of a run. Each is a pure function of its slots, so it does not matter when it was made."""
+class BatchLoader:
+    """Makes the batches of a run. Each is a pure function of its samples, so it does not matter when it is made."""
 
-    def __init__(self, settings: Pretrain, corpus: Corpus) -> None:
-        self.seed, self.corpus = settings.seed, corpus
+    def __init__(self, settings: Pretrain, data: TrainingData) -> None:
+        self.seed, self.data = settings.seed, data
         self.objective = settings.objective.chosen
-        self._ready: tuple[bytes, int, Batch] | None = None
+        self._prepared: tuple[bytes, int, TrainingBatch] | None = None
 
-    def training(self, slots: Int64s, cut: int) -> Batch:
-        """For the training rows of some slots, each cut into so many."""
-        ready, self._ready = self._ready, None
-        if ready is not None and ready[:2] == (slots.tobytes(), cut):
-            return ready[2]
+    def load_training(self, samples: Int64s, parts: int) -> TrainingBatch:
+        """Return the batch of some training rows, each cut into `parts`."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[:2] == (samples.tobytes(), parts):
+            return prepared[2]
         # each part of a row that was cut has randomness of its own
-        own = slots if cut == 1 else (slots[:, None] * cut + np.arange(cut)).ravel()
-        return self._made(self.corpus.at(slots, cut), own, self.seed)
+        seeds = samples if parts == 1 else (samples[:, None] * parts + np.arange(parts)).ravel()
+        return self._make_batch(self.data.load_rows(samples, parts), seeds, self.seed)
 
-    def prepare(self, slots: Int64s, cut: int) -> None:
-        """Make what `training` will be asked for next."""
-        self._ready = slots.tobytes(), cut, self.training(slots, cut)
+    def prepare(self, samples: Int64s, parts: int) -> None:
+        """Make the batch that `load_training` will be asked for next."""
+        self._prepared = samples.tobytes(), parts, self.load_training(samples, parts)
 
-    def validation(self, slots: Int64s) -> Batch:
-        """For some validation rows, hidden in the same way each time."""
-        return self._made(self.corpus.validation.at(slots, seed=0), slots, seed=0)
+    def load_validation(self, samples: Int64s) -> TrainingBatch:
+        """Return the batch of some validation rows, masked in the same way each time."""
+        return self._make_batch(self.data.validation.read_samples(samples, seed=0), samples, seed=0)
 
-    def _made(self, rows: Rows, slots: Int64s, seed: int) -> Batch:
-        arrays = self.objective.make(rows, Randomness(seed, slots))
-        return Batch(arrays, int((rows.documents >= 0).sum()), int(key_of(seed, "torch", int(slots[0]))))
+    def _make_batch(self, rows: Rows, samples: Int64s, seed: int) -> TrainingBatch:
+        arrays = self.objective.make_batch(rows, Randomness(seed, samples))
+        num_tokens = int((rows.documents >= 0).sum())
+        return TrainingBatch(arrays, num_tokens, int(hash_key(seed, "torch", int(samples[0]))))

@@ -1,4 +1,4 @@
-"""What rows say about the weights: losses and gradients, summed over the micro-batches and ranks of a step."""
+"""Losses and gradients of a step, summed over its micro-batches and over the ranks."""
 
 import numpy as np
 import torch
@@ -6,87 +6,90 @@ from torch import Tensor
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.distributed.ranks import Ranks, Scored, apart, parallel
-from tasks.pretrain.distributed.sharding import total_norm
+from tasks.pretrain.distributed.ranks import LossModule, Ranks, delay_gradient_sync, parallelize_loss
+from tasks.pretrain.distributed.sharding import compute_total_norm
 from tasks.pretrain.learners.learner import Learner
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.batches import Batch, Batches
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.training.batches import BatchLoader, TrainingBatch
+from tasks.pretrain.training.training_data import TrainingData
 
 
 class Gradients:
     """The gradients of a learner's trained parameters, and the losses that they come from."""
 
-    def __init__(self, settings: Pretrain, corpus: Corpus, learner: Learner, hardware: Hardware, ranks: Ranks) -> None:
-        self.settings, self.corpus, self.hardware, self.ranks = settings, corpus, hardware, ranks
-        self.batches = Batches(settings, corpus)
+    def __init__(
+        self, settings: Pretrain, data: TrainingData, learner: Learner, hardware: Hardware, ranks: Ranks
+    ) -> None:
+        self.settings, self.data, self.hardware, self.ranks = settings, data, hardware, ranks
+        self.batches = BatchLoader(settings, data)
         self.objective, self.learner = settings.objective.chosen, learner
-        self.guessed = 0.0
+        self.num_predictions = 0.0
         """predictions of the last step, on all ranks"""
-        self._share = 1.0
-        self.scored = parallel(Scored(self.objective, learner), ranks, hardware.parallel)
-        # sharding replaces them
+        self._scale = 1.0
+        self.loss_module = parallelize_loss(LossModule(self.objective, learner), ranks, hardware.parallel)
+        # only now: sharding replaces the parameters
         self.parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
 
-    def batch(self, made: Batch) -> dict[str, Tensor]:
-        """A batch on the device."""
-        torch.manual_seed(made.seed)
-        return {name: torch.from_numpy(array).to(self.hardware.device) for name, array in made.arrays.items()}
+    def to_device(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """Return the batch's tensors on the device, and seed torch for what is drawn while they are read."""
+        torch.manual_seed(batch.seed)
+        return {name: torch.from_numpy(array).to(self.hardware.device) for name, array in batch.arrays.items()}
 
-    def accumulate(self, slots: Int64s, cut: int = 1, ahead: tuple[Int64s, int] | None = None) -> tuple[float, int]:
-        """Gradients of the loss over the rows of all slots, each cut into so many; `clip` makes them those of its mean.
+    def accumulate(
+        self, samples: Int64s, parts: int = 1, upcoming: tuple[Int64s, int] | None = None
+    ) -> tuple[float, int]:
+        """Add up the gradients of the summed loss of some rows, each cut into `parts`; `clip` makes them its mean's.
 
-        Returns the mean loss, and the number of tokens read. `ahead` are the slots and the cut of the next step.
+        `samples` are the indices of the rows of all ranks, `upcoming` those of the next step and their parts. Returns
+        the mean loss over all ranks, and the number of tokens read.
         """
-        accumulation = self.settings.batch.accumulation
-        total = torch.zeros((), device=self.hardware.device)
-        count, tokens = torch.zeros_like(total), 0
-        for turn, micro in enumerate(np.split(slots, accumulation), 1):
-            made = self.batches.training(self.ranks.share(micro), cut)
-            given = self.batch(made)
-            with apart(self.scored, last=turn == accumulation):
+        num_micro_batches = self.settings.batch.grad_accumulation
+        loss_sum = torch.zeros((), device=self.hardware.device)
+        count, tokens = torch.zeros_like(loss_sum), 0
+        for index, micro_samples in enumerate(np.split(samples, num_micro_batches), 1):
+            batch = self.batches.load_training(self.ranks.select_own(micro_samples), parts)
+            tensors = self.to_device(batch)
+            with delay_gradient_sync(self.loss_module, is_last=index == num_micro_batches):
                 with self.hardware.autocast():
-                    part_sum, part_count = self.scored(given)
-                part_sum.backward()
-            total += part_sum.detach()
-            count += part_count
-            tokens += made.tokens
-        if ahead is not None:  # a GPU is still at work, and would wait for them later
-            self.batches.prepare(self.ranks.share(np.split(ahead[0], accumulation)[0]), ahead[1])
-        loss, counted, read = self.ranks.summed(float(total), float(count), tokens)
-        self.guessed = counted
-        # the sums of all micro-batches are divided by the count of all, or rows with few predictions would weigh more
-        self._share = self.ranks.count / max(counted, 1.0)
-        return loss / max(counted, 1.0), int(read)
+                    micro_sum, micro_count = self.loss_module(tensors)
+                micro_sum.backward()
+            loss_sum += micro_sum.detach()
+            count += micro_count
+            tokens += batch.num_tokens
+        # now, while a GPU is still at work: reading `loss_sum` below waits for it
+        if upcoming is not None:
+            self.batches.prepare(self.ranks.select_own(np.split(upcoming[0], num_micro_batches)[0]), upcoming[1])
+        loss, num_predictions, num_tokens = self.ranks.sum(float(loss_sum), float(count), tokens)
+        self.num_predictions = num_predictions
+        # The sum of all micro-batches is divided by the count of all: a mean of their means would give rows with few
+        # predictions more weight. Times the ranks, as data-parallel backward leaves the mean over them.
+        self._scale = self.ranks.world_size / max(num_predictions, 1.0)
+        return loss / max(num_predictions, 1.0), int(num_tokens)
 
     def clip(self) -> float:
-        """The norm of all gradients of the mean loss, which are then shortened to the settings' most."""
-        gradients = self._present()
-        norm = total_norm(gradients) * self._share
-        clip = self.settings.optimizer.clip
-        # in one go, as each goes through the memory of all gradients
-        torch._foreach_mul_(gradients, self._share * (clip / norm if clip and norm > clip else 1.0))
-        self._share = 1.0
+        """Return the norm of the mean loss's gradient, after shortening the gradient to `optimizer.max_grad_norm`."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norm = compute_total_norm(gradients) * self._scale
+        max_norm = self.settings.optimizer.max_grad_norm
+        # scaled and clipped in one pass, as each pass reads and writes all gradients
+        torch._foreach_mul_(gradients, self._scale * (max_norm / norm if max_norm and norm > max_norm else 1.0))
+        self._scale = 1.0
         return norm
 
-    def _present(self) -> list[Tensor]:
-        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-
-    def validation_loss(self) -> float | None:
-        """Mean loss over the same validation rows, hidden in the same way, each time; None when there are none."""
-        slots = np.arange(self.corpus.num_validation, dtype=np.int64)
-        if not len(slots):
+    def compute_validation_loss(self) -> float | None:
+        """Return the mean loss over the validation rows, masked in the same way each time; None without any."""
+        samples = np.arange(self.data.num_validation, dtype=np.int64)
+        if not len(samples):
             return None
-        micro = self.settings.batch.rows // self.settings.batch.accumulation
+        micro_size = self.settings.batch.batch_size // self.settings.batch.grad_accumulation
         total, count = 0.0, 0.0
         self.learner.train(False)
         with torch.no_grad(), self.hardware.autocast():
-            for begin in range(0, len(slots), micro):
-                mine = self.ranks.share(slots[begin : begin + micro])
-                given = self.batch(self.batches.validation(mine))
-                part_sum, part_count = self.scored(given)
-                total += float(part_sum)
-                count += float(part_count)
+            for start in range(0, len(samples), micro_size):
+                own_samples = self.ranks.select_own(samples[start : start + micro_size])
+                micro_sum, micro_count = self.loss_module(self.to_device(self.batches.load_validation(own_samples)))
+                total += float(micro_sum)
+                count += float(micro_count)
         self.learner.train()
-        total, count = self.ranks.summed(total, count)
+        total, count = self.ranks.sum(total, count)
         return total / max(count, 1.0)

@@ -6,37 +6,31 @@ on from any checkpoint to the same bits, and it does not matter when checkpoints
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from tasks.errors import StageFailure
 from tasks.model.checkpoint import Checkpoints
 from tasks.model.hardware import Hardware
-from tasks.model.layer_decay import rates
+from tasks.model.layer_decay import compute_rate_factors
 from tasks.model.packed import PackedModel
 from tasks.pretrain.data.randomness import Int64s
 from tasks.pretrain.distributed.ranks import Ranks
-from tasks.pretrain.distributed.sharding import gathered, own_part
-from tasks.pretrain.monitoring.metrics import Metrics
+from tasks.pretrain.monitoring.metrics import MetricsLog, StepMetrics
 from tasks.pretrain.optim.muon_adamw import Optimizers
-from tasks.pretrain.optim.weight_average import Average
-from tasks.pretrain.schedules.divergence import Trouble, Troubles
+from tasks.pretrain.optim.weight_average import WeightAverage
+from tasks.pretrain.schedules.divergence import AnomalyState
 from tasks.pretrain.settings import Pretrain
+from tasks.pretrain.training.anomalies import must_retry_step
+from tasks.pretrain.training.checkpointing import resume_from_latest, save_checkpoint
 from tasks.pretrain.training.gradients import Gradients
-from tasks.pretrain.training.training_data import Corpus
-
-Line = dict[str, Any]
-Saved = tuple[dict[str, Tensor], dict[str, Any]]
+from tasks.pretrain.training.training_data import TrainingData
 
 
 @dataclass
-class Spent:
-    """What this process used for training steps: not for validation, and not before it resumed."""
+class Usage:
+    """Time and tokens that this process spent on training steps: not on validation, and not before it resumed."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -56,234 +50,142 @@ class Training:
     ) -> None:
         self.settings, self.hardware, self.ranks = settings, hardware, ranks
         self.objective = settings.objective.chosen
-        self.corpus = Corpus(settings, tokens, ranks.count)
-        self.vocabulary = self.corpus.vocabulary
-        self.rows_ramp, self.length_ramp = settings.rows_ramp, settings.length_ramp
+        self.data = TrainingData(settings, tokens, ranks.world_size)
+        self.vocabulary = self.data.vocabulary
+        self.batch_size_ramp, self.seq_length_ramp = settings.batch_size_ramp, settings.seq_length_ramp
         self.num_steps = settings.num_steps
+
         start = settings.start_from
-        module = start.build(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
-        hardware.spare_memory(module)
-        self.model = PackedModel(module, settings.architecture.reads)
-        self.model.suit(hardware)
-        self.learner = self.objective.learner(self.model, self.vocabulary, settings.seed)
+        module = start.build_model(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
+        hardware.enable_recomputation(module)
+        self.model = PackedModel(module, settings.architecture.model_kind)
+        self.model.configure_for(hardware)
+        self.learner = self.objective.build_learner(self.model, self.vocabulary, settings.seed)
         self.learner.to(hardware.device).train()
-        self.gradients = Gradients(settings, self.corpus, self.learner, hardware, ranks)
-        self.optimizers = Optimizers(settings.optimizer, self.learner, rates(module, start.layer_decay))
-        self.average = Average(self.learner, settings.average)
-        self.checkpoints = Checkpoints(scratch / "checkpoints")
+        # before the optimizer: sharding replaces the parameters
+        self.gradients = Gradients(settings, self.data, self.learner, hardware, ranks)
+        self.optimizers = Optimizers(settings.optimizer, self.learner, compute_rate_factors(module, start.layer_decay))
+        self.average = WeightAverage(self.learner, settings.ema_decay)
+
         self.step, self.tokens = 0, 0
-        self.best: float | None = None
-        self.best_step, self.worse = 0, 0
-        self.troubles = Troubles()
+        self.best_loss: float | None = None
+        self.best_step = 0
+        self.validations_since_best = 0
+        self.anomalies = AnomalyState()
         self.notes: list[str] = []
-        self.spent = Spent()
-        self._resume()
-        self.resumed_at = self.step
-        ranks.checked("a checkpoint of step", self.step)
-        self.metrics = Metrics(scratch, self.step)
-        ranks.wait()  # all have read the lines of before
-        if ranks.leads:
-            self.metrics.begin()
-        if settings.divergence.rolls_back and not self.step:
-            self.save()
+        self.usage = Usage()
+
+        self.checkpoints = Checkpoints(scratch / "checkpoints")
+        resume_from_latest(self)
+        self.resumed_at = self.saved_step = self.step
+        ranks.check_equal("a checkpoint of step", self.step)
+        self.metrics = MetricsLog(scratch, self.step)
+        # the leader rewrites the metrics only when all ranks have read them
+        ranks.barrier()
+        if ranks.is_leader:
+            self.metrics.start_writing()
+        if settings.divergence.uses_rollback and not self.step:
+            save_checkpoint(self)
 
     @property
-    def done(self) -> bool:
-        """Whether the budget is used up or the validation loss got no better for too long."""
+    def is_done(self) -> bool:
+        """True when the budget is used up, or the validation loss got no better for too long."""
         patience = self.settings.patience
-        return self.step >= self.num_steps or bool(patience and self.worse >= patience)
+        return self.step >= self.num_steps or bool(patience and self.validations_since_best >= patience)
 
     @property
-    def first_slot(self) -> int:
-        """Where this step's rows begin in the endless sequence of training rows."""
-        return self.rows_ramp.rows_before(self.step) + self.troubles.passed
+    def next_sample(self) -> int:
+        """Index of this step's first row in the endless sequence of training rows."""
+        return self.batch_size_ramp.sum_before(self.step) + self.anomalies.passed
 
     @property
-    def num_guesses(self) -> float:
-        """At how many places of the last step the vocabulary projection was needed, on all ranks."""
-        return self.gradients.guessed if self.learner.module is self.model.module else 0.0
+    def num_predictions(self) -> float:
+        """At how many positions of the last step the vocabulary projection was needed, on all ranks."""
+        return self.gradients.num_predictions if self.learner.module is self.model.module else 0.0
 
-    def advance(self) -> Line:
-        """One step of the optimizer. Returns its line of metrics; raises StageFailure when the run diverges."""
-        began, cpu_began = time.perf_counter(), time.process_time()
-        loss, norm, tokens = self._attempt()
-        while (trouble := self._trouble(loss, norm)) is not None and self._answered(trouble, loss, norm):
-            loss, norm, tokens = self._attempt()
-        factor = self.settings.schedule.factor(self.step, self.num_steps)
-        self.optimizers.step(factor)
-        self.objective.stepped(self.learner)
+    @property
+    def rollback_step(self) -> int:
+        """The step whose checkpoint a rollback returns to."""
+        return self.step - self.step % self.settings.divergence.rollback_interval
+
+    @property
+    def must_checkpoint(self) -> bool:
+        """True when this very step needs a checkpoint: its weights may be exported, or be rolled back to."""
+        is_best = bool(self.settings.patience) and self.best_step == self.step
+        is_rollback_step = self.settings.divergence.uses_rollback and self.rollback_step == self.step
+        return self.is_done or is_best or is_rollback_step
+
+    def draw_samples(self, step: int) -> tuple[Int64s, int]:
+        """Indices of the rows that a step reads, and into how many parts each of them is cut."""
+        first = self.batch_size_ramp.sum_before(step) + self.anomalies.passed
+        samples = np.arange(first, first + self.batch_size_ramp.value_at(step), dtype=np.int64)
+        return samples, self.settings.seq_length // self.seq_length_ramp.value_at(step)
+
+    def advance(self, checkpoint_due: bool = False) -> StepMetrics:
+        """Take one step of the optimizer, and return its metrics. Raises StageFailure when the run diverges."""
+        started, cpu_started = time.perf_counter(), time.process_time()
+        while True:
+            # Draw the rows of this step. Those of the next are prepared while a GPU is still at work on these.
+            samples, parts = self.draw_samples(self.step)
+            upcoming = self.draw_samples(self.step + 1) if self.step + 1 < self.num_steps else None
+            # Forward and backward over the micro-batches of all ranks, then clip: the norm is that before clipping.
+            loss, tokens = self.gradients.accumulate(samples, parts, upcoming)
+            norm = self.gradients.clip()
+            # A batch that spoils the loss may be skipped: then the step is tried again with the rows behind it.
+            if not must_retry_step(self, loss, norm):
+                break
+
+        lr_factor = self.settings.schedule.lr_factor(self.step, self.num_steps)
+        self.optimizers.step(lr_factor)
+        # a queue, a momentum encoder: whatever an objective moves beside the optimizer
+        self.objective.after_step(self.learner)
         self.step += 1
-        self.average.step(self.step)
-        if self.step == self.anchor:
-            self.troubles.tries = 0
         self.tokens += tokens
-        self.spent.seconds += time.perf_counter() - began
-        self.spent.cpu_seconds += time.process_time() - cpu_began
-        self.spent.tokens += tokens
-        line: Line = {"step": self.step, "tokens": self.tokens, "loss": loss}
-        line |= {"gradient_norm": norm, "learning_rate_factor": factor, **self.troubles.as_line()}
-        if self.step % self.settings.validate_every == 0 or self.step == self.num_steps:
-            with self.average.inside():
-                line |= self._judged(self.gradients.validation_loss())
-        self.metrics.add(line)
-        return line
+        self.average.update(self.step)
+        if self.step == self.rollback_step:  # so far without giving up: retries count from here again
+            self.anomalies.tries = 0
+        self.usage.seconds += time.perf_counter() - started
+        self.usage.cpu_seconds += time.process_time() - cpu_started
+        self.usage.tokens += tokens
 
-    def _attempt(self) -> tuple[float, float, int]:
-        """Gradients for this step: its mean loss, their norm before clipping, and the number of tokens read."""
-        ahead = self.rows_of(self.step + 1) if self.step + 1 < self.num_steps else None
-        loss, tokens = self.gradients.accumulate(*self.rows_of(self.step), ahead)
-        return loss, self.gradients.clip(), tokens
+        metrics: StepMetrics = {"step": self.step, "tokens": self.tokens, "loss": loss}
+        metrics |= {"gradient_norm": norm, "learning_rate_factor": lr_factor, **self.anomalies.as_metrics()}
+        if self.step % self.settings.eval_interval == 0 or self.step == self.num_steps:
+            metrics |= self._validate()
+        self.metrics.add(metrics)
 
-    def rows_of(self, step: int) -> tuple[Int64s, int]:
-        """The slots of a step, and into how many each of their rows is cut."""
-        first = self.rows_ramp.rows_before(step) + self.troubles.passed
-        slots = np.arange(first, first + self.rows_ramp.at(step), dtype=np.int64)
-        return slots, self.settings.length // self.length_ramp.at(step)
+        if checkpoint_due or self.must_checkpoint:
+            save_checkpoint(self)
+        return metrics
 
-    def _trouble(self, loss: float, norm: float) -> Trouble | None:
-        settings = self.settings.divergence
-        return settings.trouble(loss, norm, [line["loss"] for line in self.metrics.lines[-settings.window :]])
-
-    def _answered(self, trouble: Trouble, loss: float, norm: float) -> bool:
-        """Do what the settings say about a step that went wrong. Whether the step is to be tried anew."""
-        settings, troubles = self.settings.divergence, self.troubles
-        answer = settings.answer(trouble)
-        troubles.count(trouble)
-        what = f"the loss of step {self.step + 1} is {loss:.6g}, its gradient's norm {norm:.6g}"
-        if answer == "count":
-            self.notes.append(f"{what}: a spike")
-            return False
-        troubles.tries += 1
-        if answer == "stop" or troubles.tries > settings.most:
-            tried = f", after {settings.most} answers to the like" if troubles.tries > settings.most else ""
-            raise StageFailure(
-                what + tried,
-                "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or lengthen pretrain.schedule.warmup",
-            )
-        self.optimizers.forget()
-        self.objective.undone(self.learner)
-        after = self.first_slot + self.rows_ramp.at(self.step)
-        if answer == "roll_back":
-            self._roll_back()
-            troubles.rolled_back += 1
-        else:
-            troubles.skipped += 1
-        troubles.passed = after - self.rows_ramp.rows_before(self.step)
-        self.notes.append(f"{what}: goes on behind its batch from step {self.step}")
-        return True
-
-    def _roll_back(self) -> None:
-        """Go back to the last anchor, with everything but what is known of troubles.
-
-        Later checkpoints go: a run that is killed now meets the same trouble again, and answers it from the same step.
-        """
-        anchor = self.anchor
-        self.checkpoints.wait()
-        self.ranks.wait()
-        found = self.checkpoints.load(anchor)
-        if found is None:
-            raise StageFailure(f"the checkpoint to go back to, step {anchor}, is broken", "Start the stage again")
-        self.ranks.wait()
-        if self.ranks.leads:
-            self.checkpoints.drop_after(anchor)
-        self._take(found)
-        self.metrics.drop_after(anchor)
-
-    def _judged(self, loss: float | None) -> Line:
+    def _validate(self) -> StepMetrics:
+        """Measure the validation loss, of the averaged weights if there are any, and remember the best."""
+        with self.average.applied():
+            loss = self.gradients.compute_validation_loss()
         if loss is None:
             return {}
-        better = self.best is None or loss < self.best
-        if better:
-            self.best, self.best_step, self.worse = loss, self.step, 0
+        if self.best_loss is None or loss < self.best_loss:
+            self.best_loss, self.best_step, self.validations_since_best = loss, self.step, 0
         else:
-            self.worse += 1
+            self.validations_since_best += 1
         return {"validation_loss": loss}
-
-    @property
-    def must_save(self) -> bool:
-        """Whether this very step must have a checkpoint: its weights may be exported, or gone back to."""
-        best = bool(self.settings.patience) and self.best_step == self.step
-        return self.done or best or (self.settings.divergence.rolls_back and self.anchor == self.step)
-
-    @property
-    def anchor(self) -> int:
-        """The step that a roll-back goes to."""
-        return self.step - self.step % self.settings.divergence.anchor
-
-    def save(self) -> None:
-        """Begin to write a checkpoint of this step; `checkpoints.wait` waits for it. All ranks come here together."""
-        tensors = {f"learner.{name}": tensor for name, tensor in self.learner.state().items()}
-        tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizers.state().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self.average.state().items()}
-        tensors = gathered(tensors, self.ranks.leads)
-        if not self.ranks.leads:
-            return
-        self.metrics.sync()
-        state = {"settings": self.settings.semantic(), "tokens": self.tokens, "best": self.best}
-        state |= {"best_step": self.best_step, "worse": self.worse, "hardware": self.hardware.as_counts()}
-        state |= {"troubles": asdict(self.troubles)}
-        kept = {self.best_step} if self.settings.patience else set()
-        kept |= {self.anchor} if self.settings.divergence.rolls_back else set()
-        self.checkpoints.begin(self.step, tensors, state, kept)
-
-    def _resume(self) -> None:
-        found = self.checkpoints.latest()
-        if found is None:
-            return
-        if found[1]["settings"] != self.settings.semantic():
-            raise StageFailure(
-                f"{self.checkpoints.folder} holds checkpoints of other settings", "Use another folder, or empty it"
-            )
-        self._take(found)
-        self.troubles = Troubles(**found[1]["troubles"])
-
-    def _take(self, found: Saved) -> None:
-        tensors, state = found
-        self._take_weights(tensors)
-        self.optimizers.load(_under("optimizer.", tensors))
-        self.step, self.tokens, self.best = state["step"], state["tokens"], state["best"]
-        self.best_step, self.worse = state["best_step"], state["worse"]
-
-    def _take_weights(self, tensors: dict[str, Tensor]) -> None:
-        saved, own = _under("learner.", tensors), self.learner.state()
-        if {name: t.shape for name, t in saved.items()} != {name: t.shape for name, t in own.items()}:
-            raise StageFailure(
-                f"{self.checkpoints.folder} holds checkpoints of a model of another shape", "Empty it, or use another"
-            )
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(own_part(saved[name], tensor))
-            self.average.load(_under("average.", tensors))
-
-    def take_final(self) -> None:
-        """Take the weights that are exported: with patience the best ones, and their average if there is one."""
-        if self.settings.patience and self.best_step not in (0, self.step):
-            found = self.checkpoints.load(self.best_step)
-            if found is None:
-                raise StageFailure(f"the best checkpoint, step {self.best_step}, is broken", "Start the stage again")
-            self._take_weights(found[0])
-        self.average.exchange()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def train(
-    run: Training, *, report: Callable[[Training, Line], None], stopped: Callable[[], bool], seconds: float
+    run: Training, *, report: Callable[[Training, StepMetrics], None], stopped: Callable[[], bool], seconds: float
 ) -> bool:
-    """Train to the end, with a checkpoint at least every so many seconds. False when it was stopped before."""
-    saved, saved_at = run.step, time.monotonic()
-    while not run.done:
-        # all ranks do the same, whatever their clocks say
-        stop, due = run.ranks.summed(float(stopped()), float(time.monotonic() - saved_at >= seconds))
-        if stop:
+    """Train to the end, with a checkpoint at least every so many seconds. Return False when it was stopped before."""
+    saved_at = time.monotonic()
+    while not run.is_done:
+        # all ranks must do the same, whatever their signals and clocks say
+        must_stop, is_due = run.ranks.sum(float(stopped()), float(time.monotonic() - saved_at >= seconds))
+        if must_stop:
             break
-        report(run, run.advance())
-        if run.must_save or due:
-            run.save()
-            saved, saved_at = run.step, time.monotonic()
-    if saved != run.step:
-        run.save()
+        report(run, run.advance(checkpoint_due=bool(is_due)))
+        if run.saved_step == run.step:
+            saved_at = time.monotonic()
+    if run.saved_step != run.step:
+        save_checkpoint(run)
     run.checkpoints.wait()
-    return run.done
+    run.metrics.close()
+    return run.is_done

@@ -1,8 +1,8 @@
-"""Texts to token ids and sentence starts, in Arrow columns.
+"""Encode texts to token ids and sentence starts, in Arrow columns.
 
-Peers hand a batch of strings to `encode_batch` and get an object of Python lists for each. Most of what that costs is
-spared here: a text is cut where its pre-tokenizer always cuts, every different piece is encoded once, and the rest is
-copying arrays. The ids are those of `encode_batch` on the whole texts.
+Others hand a batch of strings to `encode_batch` and get an object of Python lists for each. Most of what that costs is
+saved here: a text is split where its pre-tokenizer always splits, every different pre-token is encoded once, and the
+rest is copying arrays. The ids are those of `encode_batch` on the whole texts.
 """
 
 import json
@@ -17,217 +17,234 @@ from tokenizers import Tokenizer
 
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.bpe import LONGEST, Merges, encoded, merges_of
-from tasks.tokenize.encoder.pretoken_cache import END, MOST, Bytes, Int32s, Ints, Pieces, room_for
-from tasks.tokenize.encoder.sentences import starts
-from tasks.tokenize.encoder.split_points import Family, family_of
+from tasks.tokenize.encoder.array_types import Bytes, Int32s, Ints, Offsets
+from tasks.tokenize.encoder.bpe import MAX_PRETOKEN_BYTES, MergeTable, encode_pretokens, read_merges
+from tasks.tokenize.encoder.pretoken_cache import END, MAX_PRETOKENS, PretokenCache, allocate_spans
+from tasks.tokenize.encoder.sentences import find_sentence_starts
+from tasks.tokenize.encoder.split_points import PretokenizerFamily, detect_family
 
 
-class Encoded(NamedTuple):
-    """Token ids of N documents one after the other; those of document i end at `ends[i]`. So with sentences."""
+class EncodedTexts(NamedTuple):
+    """Token ids of N documents one after the other, those of document i up to `ends[i]`; and their sentence starts."""
 
     ids: Int32s
     ends: Ints
-    sentences: Ints  # token offsets within the document, the first 0
-    sentence_ends: Ints
+    sentences: Ints  # token positions within the document, the first 0
+    sentence_ends: Ints  # the sentences of document i are those up to sentence_ends[i]
 
 
-class Units(NamedTuple):
-    """What a sentence's start is looked up in: the last byte of each unit (or of its last letter), and its first token.
+class TokenUnits(NamedTuple):
+    """The units in which a sentence's start is looked up: tokens, or pre-tokens where tokens have no offsets.
 
-    A unit may begin with the blank before it, so the one that a sentence starts in is the first that ends behind.
+    A unit may begin with the blank before it, so a sentence starts in the first unit that ends behind its start.
     """
 
-    lasts: Ints
-    tokens: Ints
+    last_bytes: Ints  # of each unit, or the first byte of its last letter
+    tokens: Ints  # the first token of each unit
 
 
-class Encoder:
-    """A tokenizer as a function of many texts, with one end token a text. Text that looks special is text."""
+class BatchEncoder:
+    """A tokenizer as a function of many texts, with one end token a text. Text that looks like a special token is text.
+
+    Call it with texts that are strings without nulls.
+    """
 
     def __init__(self, tokenizer: Tokenizer, end: int) -> None:
         tokenizer.encode_special_tokens = True
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.end = end
-        size = tokenizer.get_vocab_size()
-        self.integer = pa.uint16() if size <= 1 << 16 else pa.uint32()
+        vocab_size = tokenizer.get_vocab_size()
+        self.integer = pa.uint16() if vocab_size <= 1 << 16 else pa.uint32()
         pipeline = json.loads(tokenizer.to_str())
-        self.num_bytes = bytes_a_token(pipeline, size)
-        family = family_of(pipeline)
-        self.encode: Whole | ByPieces
+        self.token_bytes = count_token_bytes(pipeline, vocab_size)
+        family = detect_family(pipeline)
+        self.encode: WholeTextEncoder | PretokenEncoder
         if family is None:
-            self.encode = Whole(tokenizer, end, with_offsets=self.num_bytes is None)
+            self.encode = WholeTextEncoder(tokenizer, end, with_offsets=self.token_bytes is None)
         else:
-            self.encode = ByPieces(tokenizer, family, merges_of(pipeline["model"]), end)
+            self.encode = PretokenEncoder(tokenizer, family, read_merges(pipeline["model"]), end)
 
-    def __call__(self, texts: pa.Array) -> Encoded:
-        """Ids, and where sentences start. Texts are strings without nulls."""
+    def __call__(self, texts: pa.Array) -> EncodedTexts:
+        """Return the ids of the texts, and the tokens where their sentences start."""
         data, offsets = text_buffers(texts)
         ids, ends, units = self.encode(data, offsets)
-        sentences = starts(data, offsets)
-        if self.num_bytes is None:
-            tokens = units.tokens[np.searchsorted(units.lasts, sentences)]
+        starts = find_sentence_starts(data, offsets)
+        if self.token_bytes is None:
+            tokens = units.tokens[np.searchsorted(units.last_bytes, starts)]
         else:
-            sizes = self.num_bytes[ids]
+            # tokens stand for fixed numbers of bytes, so their sizes add up to where each begins in the buffer
+            sizes = self.token_bytes[ids]
             sizes[ends - 1] = 0
-            begins = offsets[0] + np.cumsum(sizes) - sizes
-            tokens = np.searchsorted(begins, sentences, side="right") - 1
-        return Encoded(ids, ends, *within(tokens, ends))
+            token_starts = offsets[0] + np.cumsum(sizes) - sizes
+            tokens = np.searchsorted(token_starts, starts, side="right") - 1
+        return EncodedTexts(ids, ends, *locate_sentences(tokens, ends))
 
 
-def within(tokens: Ints, ends: Ints) -> tuple[Ints, Ints]:
-    """Sentence starts counted from their document's first token, and where each document's end in the list.
+def locate_sentences(tokens: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Return sentence starts counted from their document's first token, and where each document's end in that list.
 
-    What starts at the end token is no sentence (nothing but blanks), and of those that start at one token one counts.
+    A start at the end token is no sentence (nothing but blanks), and of several that start in one token one counts.
     """
     tokens = tokens[np.diff(tokens, prepend=-1) > 0]
     rows = np.searchsorted(ends, tokens, side="right")
-    sentences = tokens < ends[rows] - 1
-    tokens, rows = tokens[sentences], rows[sentences]
+    is_sentence = tokens < ends[rows] - 1
+    tokens, rows = tokens[is_sentence], rows[is_sentence]
     return tokens - np.r_[0, ends][rows], np.cumsum(np.bincount(rows, minlength=len(ends)))
 
 
-def bytes_a_token(pipeline: dict[str, Any], size: int) -> Ints | None:
-    """How many bytes of text each token stands for, where that is fixed: of bytes, a letter stands for one."""
+def count_token_bytes(pipeline: dict[str, Any], vocab_size: int) -> Ints | None:
+    """Return the number of bytes of text that each token stands for; None where that is not fixed.
+
+    It is fixed in byte-level vocabularies, where each letter of an entry stands for a byte.
+    """
     splitter, model = pipeline["pre_tokenizer"] or {}, pipeline["model"]
-    parts = splitter.get("pretokenizers", [splitter])
-    adds_space = any(part.get("add_prefix_space") for part in parts)
-    if pipeline["normalizer"] or adds_space or parts[-1].get("type") != "ByteLevel":
+    steps = splitter.get("pretokenizers", [splitter])
+    adds_space = any(step.get("add_prefix_space") for step in steps)
+    if pipeline["normalizer"] or adds_space or steps[-1].get("type") != "ByteLevel":
         return None
     entries = model["vocab"]
     if model["type"] == "Unigram":
-        entries = {entry: number for number, (entry, _) in enumerate(entries)}
-    lengths = np.zeros(size, np.int64)
-    lengths[list(entries.values())] = [len(entry) for entry in entries]
-    return lengths
+        entries = {entry: index for index, (entry, _) in enumerate(entries)}
+    token_bytes = np.zeros(vocab_size, np.int64)
+    token_bytes[list(entries.values())] = [len(entry) for entry in entries]
+    return token_bytes
 
 
-class Whole:
-    """Any tokenizer at all: whole texts through the library."""
+class WholeTextEncoder:
+    """Any tokenizer at all: whole texts go through the library."""
 
     def __init__(self, tokenizer: Tokenizer, end: int, *, with_offsets: bool) -> None:
         self.tokenizer, self.end, self.with_offsets = tokenizer, end, with_offsets
 
-    def __call__(self, data: Bytes, offsets: Ints) -> tuple[Int32s, Ints, Units]:
-        """Ids, where each text's end, and a unit a token (none without offsets, which cost most)."""
+    def __call__(self, data: Bytes, offsets: Offsets) -> tuple[Int32s, Ints, TokenUnits]:
+        """Return ids, where each text's end, and a unit a token (none without offsets, which cost most)."""
         encode = self.tokenizer.encode_batch if self.with_offsets else self.tokenizer.encode_batch_fast
         bounds = list(pairwise(offsets.tolist()))
-        found = encode([data[first:last].tobytes().decode() for first, last in bounds], add_special_tokens=False)
-        ids = np.fromiter(chain.from_iterable((*each.ids, self.end) for each in found), np.int32)
-        ends = np.cumsum([len(each.ids) + 1 for each in found], dtype=np.int64)
+        texts = [data[start:end].tobytes().decode() for start, end in bounds]
+        encodings = encode(texts, add_special_tokens=False)
+        ids = np.fromiter(chain.from_iterable((*encoding.ids, self.end) for encoding in encodings), np.int32)
+        ends = np.cumsum([len(encoding.ids) + 1 for encoding in encodings], dtype=np.int64)
         if not self.with_offsets:
-            return ids, ends, Units(ends[:0], ends[:0])
-        lasts: list[int] = []
-        for (first, last), each in zip(bounds, found, strict=True):
-            letters = first + np.flatnonzero((data[first:last] & 0xC0) != 0x80)  # the first byte of each
-            lasts += [*(letters[max(end - 1, 0)] for _, end in each.offsets), last - 1]
-        return ids, ends, Units(np.maximum.accumulate(np.array(lasts, np.int64)), np.arange(len(ids)))
+            return ids, ends, TokenUnits(ends[:0], ends[:0])
+        last_bytes: list[int] = []
+        for (start, end), encoding in zip(bounds, encodings, strict=True):
+            letters = start + np.flatnonzero((data[start:end] & 0xC0) != 0x80)  # the first byte of each letter
+            last_bytes += [*(letters[max(last - 1, 0)] for _, last in encoding.offsets), end - 1]
+        # searchsorted needs rising values, and the offsets of a normalised text may fall
+        return ids, ends, TokenUnits(np.maximum.accumulate(np.array(last_bytes, np.int64)), np.arange(len(ids)))
 
 
-class Learned(NamedTuple):
-    """The ids of every piece: those of number n are ids[begins[n] : ends[n]]."""
+class PretokenIds(NamedTuple):
+    """The ids of every pre-token: those of number n are ids[starts[n] : ends[n]]."""
 
     ids: Int32s
-    begins: Ints
+    starts: Ints
     ends: Ints
 
 
-class ByPieces:
-    """A tokenizer whose texts may be cut: each different piece is encoded once."""
+class PretokenEncoder:
+    """A tokenizer the texts of which may be split: each different pre-token is encoded once."""
 
-    def __init__(self, tokenizer: Tokenizer, family: Family, merges: Merges | None, end: int, most: int = MOST) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        family: PretokenizerFamily,
+        merges: MergeTable | None,
+        end: int,
+        max_pretokens: int = MAX_PRETOKENS,
+    ) -> None:
         self.tokenizer = tokenizer
-        self.pieces = Pieces(family, most)
+        self.cache = PretokenCache(family, max_pretokens)
         self.merges = merges
-        begins, ends = np.zeros((2, most + 1), np.int64)
-        self.learned = Learned(np.full(1 << 16, end, np.int32), begins, ends)
-        self.learned.ends[END] = 1
-        self.num_learned = self.used = 1
+        starts, ends = np.zeros((2, max_pretokens + 1), np.int64)
+        self.encoded = PretokenIds(np.full(1 << 16, end, np.int32), starts, ends)
+        self.encoded.ends[END] = 1
+        self.num_encoded = self.num_ids = 1
 
-    def __call__(self, data: Bytes, offsets: Ints) -> tuple[Int32s, Ints, Units]:
-        """Ids, where each text's end, and a unit a piece."""
-        room = room_for(offsets)
-        row, place = 0, int(offsets[0])
-        ids, lengths, numbers, ends = [], [], [], []
+    def __call__(self, data: Bytes, offsets: Offsets) -> tuple[Int32s, Ints, TokenUnits]:
+        """Return ids, where each text's end, and a unit a pre-token."""
+        spans = allocate_spans(offsets)
+        row, position = 0, int(offsets[0])
+        ids, lengths, indices, ends = [], [], [], []
         while row < len(offsets) - 1:
-            count, row, place = self.pieces.cut(data, offsets, row, place, room)
-            self._learn()
-            mine = room.numbers[:count].copy()
-            numbers.append(mine)
-            ends.append(room.ends[:count].copy())
-            lengths.append(self.learned.ends[mine] - self.learned.begins[mine])
-            ids.append(gathered(mine, self.learned, lengths[-1].sum()))
-            if row < len(offsets) - 1:  # no room for more pieces
-                self.pieces.clear()
-                self.num_learned = self.used = 1
-        is_end, piece_ends = joined(numbers, np.int32) == END, joined(ends, np.int64)
-        last = np.cumsum(joined(lengths, np.int64))
-        return joined(ids, np.int32), last[is_end], Units(piece_ends - 1, np.r_[0, last][:-1])
+            num_spans, row, position = self.cache.split(data, offsets, row, position, spans)
+            self._encode_new()
+            new_indices = spans.indices[:num_spans].copy()  # the room is used again in the next round
+            indices.append(new_indices)
+            ends.append(spans.ends[:num_spans].copy())
+            lengths.append(self.encoded.ends[new_indices] - self.encoded.starts[new_indices])
+            ids.append(gather_ids(new_indices, self.encoded, lengths[-1].sum()))
+            if row < len(offsets) - 1:  # no room for more pre-tokens
+                self.cache.clear()
+                self.num_encoded = self.num_ids = 1
+        is_end, span_ends = concatenate(indices, np.int32) == END, concatenate(ends, np.int64)
+        id_ends = np.cumsum(concatenate(lengths, np.int64))
+        return concatenate(ids, np.int32), id_ends[is_end], TokenUnits(span_ends - 1, np.r_[0, id_ends][:-1])
 
-    def _learn(self) -> None:
-        """Encode the pieces that were seen for the first time."""
-        first, last = self.num_learned, self.pieces.count
-        numbers, known = np.arange(first, last), self.pieces.known
+    def _encode_new(self) -> None:
+        """Encode the pre-tokens that were seen for the first time: single words here, the others by the library."""
+        first, last = self.num_encoded, self.cache.count
+        indices, known = np.arange(first, last), self.cache.known
         if self.merges:
             sizes = known.ends[first:last] - known.ends[first - 1 : last - 1]
-            mine = self.pieces.are_words(first, last) & (sizes <= LONGEST)
-            self._make_room(int(sizes.sum()))
-            words, numbers = numbers[mine], numbers[~mine]
-            self.used = encoded(known, words, self.merges, self.learned, self.used)
-        if len(numbers):
-            self._ask(numbers)
-        self.num_learned = last
+            is_ours = self.cache.are_words(first, last) & (sizes <= MAX_PRETOKEN_BYTES)
+            self._reserve(int(sizes.sum()))
+            words, indices = indices[is_ours], indices[~is_ours]
+            self.num_ids = encode_pretokens(known, words, self.merges, self.encoded, self.num_ids)
+        if len(indices):
+            self._encode_by_library(indices)
+        self.num_encoded = last
 
-    def _ask(self, numbers: Ints) -> None:
-        """Have pieces encoded by the library."""
-        texts = [self.pieces[number].decode() for number in numbers]
-        found = [each.ids for each in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        bounds = self.used + np.r_[0, np.cumsum([len(each) for each in found])]
-        self._make_room(int(bounds[-1]) - self.used)
-        self.learned.ids[self.used : bounds[-1]] = np.fromiter(chain.from_iterable(found), np.int32)
-        self.learned.begins[numbers], self.learned.ends[numbers] = bounds[:-1], bounds[1:]
-        self.used = int(bounds[-1])
+    def _encode_by_library(self, indices: Ints) -> None:
+        texts = [self.cache[index].decode() for index in indices]
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        bounds = self.num_ids + np.r_[0, np.cumsum([len(text_ids) for text_ids in ids])]
+        self._reserve(int(bounds[-1]) - self.num_ids)
+        self.encoded.ids[self.num_ids : bounds[-1]] = np.fromiter(chain.from_iterable(ids), np.int32)
+        self.encoded.starts[indices], self.encoded.ends[indices] = bounds[:-1], bounds[1:]
+        self.num_ids = int(bounds[-1])
 
-    def _make_room(self, more: int) -> None:
-        ids = self.learned.ids
-        if self.used + more > len(ids):
-            self.learned = self.learned._replace(ids=np.r_[ids, np.empty(max(more, len(ids)), np.int32)])
+    def _reserve(self, num_more: int) -> None:
+        """Make room for this many more ids, doubling at least, so that copies stay few."""
+        ids = self.encoded.ids
+        if self.num_ids + num_more > len(ids):
+            self.encoded = self.encoded._replace(ids=np.r_[ids, np.empty(max(num_more, len(ids)), np.int32)])
 
 
-def joined(parts: Sequence[npt.NDArray[Any]], of: type) -> npt.NDArray[Any]:
-    """All parts as one array."""
-    return np.concatenate([np.zeros(0, of), *parts])
+def concatenate(arrays: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
+    """Concatenate arrays, of which there may be none."""
+    return np.concatenate([np.zeros(0, dtype), *arrays])
 
 
 @jit
-def gathered(numbers: Any, learned: Any, total: Any) -> Any:
-    """The ids of these pieces, one after the other."""
-    out = np.empty(total, np.int32)
-    place = 0
-    for number in numbers:
-        for source in range(learned.begins[number], learned.ends[number]):
-            out[place] = learned.ids[source]
-            place += 1
-    return out
+def gather_ids(indices: Int32s, encoded: Any, total: int) -> Any:
+    """Return the ids of these pre-tokens, `total` of them, one after the other."""
+    ids = np.empty(total, np.int32)
+    position = 0
+    for index in indices:
+        for source in range(encoded.starts[index], encoded.ends[index]):
+            ids[position] = encoded.ids[source]
+            position += 1
+    return ids
 
 
-def schema(encoder: Encoder) -> pa.Schema:
-    """The columns of a shard of tokens."""
+def make_schema(encoder: BatchEncoder) -> pa.Schema:
+    """Make the schema of a shard of tokens."""
     return pa.schema({"id": pa.string(), "input_ids": pa.list_(encoder.integer), "sentences": pa.list_(pa.uint32())})
 
 
-def record_batch(encoder: Encoder, ids: pa.Array, encoded: Encoded) -> pa.RecordBatch:
-    """One row a document."""
+def make_record_batch(encoder: BatchEncoder, document_ids: pa.Array, encoded: EncodedTexts) -> pa.RecordBatch:
+    """Make a batch of a shard of tokens, one row a document."""
     columns = [
-        ids,
-        lists(encoded.ids, encoded.ends, encoder.integer),
-        lists(encoded.sentences, encoded.sentence_ends, pa.uint32()),
+        document_ids,
+        make_list_array(encoded.ids, encoded.ends, encoder.integer),
+        make_list_array(encoded.sentences, encoded.sentence_ends, pa.uint32()),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema(encoder))
+    return pa.RecordBatch.from_arrays(columns, schema=make_schema(encoder))
 
 
-def lists(values: npt.NDArray[Any], ends: Ints, of: pa.DataType) -> pa.ListArray:
-    """A list column from its values and where each row ends."""
+def make_list_array(values: npt.NDArray[Any], ends: Ints, dtype: pa.DataType) -> pa.ListArray:
+    """Make a list column from its values and where each row ends."""
     offsets = pa.array(np.r_[0, ends].astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, pa.array(values.astype(of.to_pandas_dtype())))
+    return pa.ListArray.from_arrays(offsets, pa.array(values.astype(dtype.to_pandas_dtype())))

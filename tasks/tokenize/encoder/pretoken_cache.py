@@ -1,178 +1,194 @@
-"""Cut texts into pieces and number them, in one pass over the UTF-8 bytes: words repeat, so most are known."""
+"""Split texts into pre-tokens and number them, in one pass over the UTF-8 bytes: words repeat, so most are known.
+
+A pre-token here is a stretch of text that is encoded on its own: one or more of the words that the tokenizer's own
+pre-tokenizer makes.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tasks.runtime.jit import jit
-from tasks.tokenize.encoder.split_points import Family, tables
+from tasks.tokenize.encoder.array_types import Bytes, Flags, Hashes, Int32s, Ints, Offsets
+from tasks.tokenize.encoder.split_points import PretokenizerFamily, build_tables
 
-Int32s = npt.NDArray[np.int32]
-Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
-
-MOST = 1 << 20  # different pieces; so many and their ids take some 100 MB
+MAX_PRETOKENS = 1 << 20  # different ones; so many and their ids take some 100 MB
 FNV_START, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # Fowler, Noll, Vo: draft-eastlake-fnv
 SPACE = 32
-END = 0  # the number of the piece without text that ends every document
+END = 0  # the index of the pre-token without text that ends every document
 
 
-class Cut(NamedTuple):
-    """The pieces of some texts: the number of each, and the byte at which it ends."""
+class PretokenSpans(NamedTuple):
+    """The pre-tokens of some texts: the index of each in the table, and the byte at which it ends."""
 
-    numbers: Int32s
+    indices: Int32s
     ends: Ints
 
 
-def room_for(offsets: Ints) -> Cut:
-    """Room for all pieces of texts at these offsets: memory is taken only as it is written."""
-    most = int(offsets[-1] - offsets[0]) + len(offsets)
-    return Cut(np.empty(most, np.int32), np.empty(most, np.int64))
+def allocate_spans(offsets: Offsets) -> PretokenSpans:
+    """Make room for all pre-tokens of texts at these offsets; the system takes memory only as it is written."""
+    capacity = int(offsets[-1] - offsets[0]) + len(offsets)
+    return PretokenSpans(np.empty(capacity, np.int32), np.empty(capacity, np.int64))
 
 
-class Known(NamedTuple):
-    """The different pieces: a hash table of their numbers, and their hashes and text."""
+class PretokenTable(NamedTuple):
+    """The different pre-tokens: a hash table of their indices, and their hashes and text."""
 
-    slots: Int32s
-    hashes: npt.NDArray[np.uint64]
-    ends: Ints  # piece n is text[ends[n - 1] : ends[n]]
+    slots: Int32s  # 0 where empty
+    hashes: Hashes
+    ends: Ints  # pre-token n is text[ends[n - 1] : ends[n]]
     text: Bytes
 
 
-class Pieces:
-    """Numbers for different pieces of text, counted up as they are first seen, until a limit is reached."""
+class PretokenCache:
+    """Indices of different pre-tokens, counted up as they are first seen, until a limit is reached."""
 
-    def __init__(self, family: Family, most: int = MOST, most_bytes: int = 32 * MOST) -> None:
-        self.tables = tables(family)
-        slots = np.zeros(1 << (2 * most - 1).bit_length(), np.int32)
-        hashes, ends = np.zeros(most + 1, np.uint64), np.zeros(most + 1, np.int64)
-        self.known = Known(slots, hashes, ends, np.empty(most_bytes, np.uint8))
+    def __init__(
+        self,
+        family: PretokenizerFamily,
+        max_pretokens: int = MAX_PRETOKENS,
+        max_bytes: int = 32 * MAX_PRETOKENS,
+    ) -> None:
+        self.tables = build_tables(family)
+        # a power of two, at most half full
+        slots = np.zeros(1 << (2 * max_pretokens - 1).bit_length(), np.int32)
+        hashes, ends = np.zeros(max_pretokens + 1, np.uint64), np.zeros(max_pretokens + 1, np.int64)
+        self.known = PretokenTable(slots, hashes, ends, np.empty(max_bytes, np.uint8))
         self.count = 1
 
     def clear(self) -> None:
-        """Forget all pieces but the end of a document."""
+        """Forget all pre-tokens but the end of a document."""
         self.known.slots[:] = 0
         self.count = 1
 
-    def __getitem__(self, number: int) -> bytes:
-        return self.known.text[self.known.ends[number - 1] : self.known.ends[number]].tobytes()
+    def __getitem__(self, index: int) -> bytes:
+        return self.known.text[self.known.ends[index - 1] : self.known.ends[index]].tobytes()
 
-    def are_words(self, first: int, last: int) -> npt.NDArray[np.bool_]:
-        """Which of these pieces the pre-tokenizer surely leaves whole."""
-        found: npt.NDArray[np.bool_] = are_words(self.known, first, last, self.tables)
-        return found
+    def are_words(self, first: int, last: int) -> Flags:
+        """Tell for the pre-tokens from first to before last whether the pre-tokenizer surely leaves each in one."""
+        is_word: Flags = fill_are_words(self.known, first, last, self.tables)
+        return is_word
 
-    def cut(self, data: Bytes, offsets: Ints, row: int, place: int, out: Cut) -> tuple[int, int, int]:
-        """Number the pieces from `place` in text `row` on, into `out`.
+    def split(self, data: Bytes, offsets: Offsets, row: int, position: int, out: PretokenSpans) -> tuple[int, int, int]:
+        """Write the pre-tokens from `position` in text `row` on to `out`; returns their number, and a row and position.
 
-        Returns how many there are, and row and place to go on from after a `clear` when the limit was reached; at the
-        end the row is the number of texts.
+        Those are where to go on after a `clear` when the limit was reached; at the end the row is the number of texts.
         """
         while True:
-            found, new_row, new_place, count = cut(data, offsets, row, place, self.tables, self.known, self.count, out)
-            if found or self.count > 1 or new_row == len(offsets) - 1:
+            num_spans, new_row, new_position, count = fill_spans(
+                data, offsets, row, position, self.tables, self.known, self.count, out
+            )
+            if num_spans or self.count > 1 or new_row == len(offsets) - 1:
                 self.count = count
-                return found, new_row, new_place
-            # a single piece that is longer than all the room there is
-            self.known = self.known._replace(text=np.empty(int(offsets[new_row + 1] - new_place), np.uint8))
+                return num_spans, new_row, new_position
+            # a single pre-token that is longer than all the room for text
+            self.known = self.known._replace(text=np.empty(int(offsets[new_row + 1] - new_position), np.uint8))
 
 
 @jit
-def decoded(data: Any, place: Any) -> Any:
-    """The code point at `place` of valid UTF-8, and where the next begins."""
-    lead = np.int64(data[place])
+def decode_code_point(data: Bytes, position: int) -> Any:
+    """Return the code point at `position` of valid UTF-8, and the position of the next."""
+    lead = np.int64(data[position])
     if lead < 0x80:
-        return lead, place + 1
+        return lead, position + 1
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     code = lead & (0x7F >> length)
     for step in range(1, length):
-        code = code << 6 | np.int64(data[place + step]) & 0x3F
-    return code, place + length
+        code = code << 6 | np.int64(data[position + step]) & 0x3F
+    return code, position + length
 
 
 @jit
-def same(data: Any, begin: Any, text: Any, other: Any, length: Any) -> Any:
-    """Whether two stretches of bytes are equal."""
+def are_equal(data: Bytes, start: int, text: Bytes, text_start: int, length: int) -> Any:
+    """Tell whether `length` bytes from two starts are equal."""
     step = 0
-    while step < length and data[begin + step] == text[other + step]:
+    while step < length and data[start + step] == text[text_start + step]:
         step += 1
     return step == length
 
 
 @jit
-def numbered(data: Any, begin: Any, end: Any, hashed: Any, known: Any, count: Any) -> Any:
-    """The number of a piece and the count of different ones; number 0 where there is no room for a new one."""
-    length, mask = end - begin, known.slots.size - 1
+def find_or_add(data: Bytes, start: int, end: int, hashed: Any, known: Any, count: int) -> Any:
+    """Return the index of the pre-token `data[start:end]`, and the number of different ones after it was added.
+
+    The index is 0 where there is no room for a new one. `known` is a PretokenTable with `count` entries.
+    """
+    length, mask = end - start, known.slots.size - 1
+    # the high bits too decide the slot: those of FNV are the better mixed
     slot = np.int64((hashed ^ hashed >> np.uint64(29)) & np.uint64(mask))
     while known.slots[slot]:
-        number = known.slots[slot]
-        other = known.ends[number - 1]
-        alike = known.hashes[number] == hashed and known.ends[number] - other == length
-        if alike and same(data, begin, known.text, other, length):
-            return number, count
+        index = known.slots[slot]
+        text_start = known.ends[index - 1]
+        is_candidate = known.hashes[index] == hashed and known.ends[index] - text_start == length
+        if is_candidate and are_equal(data, start, known.text, text_start, length):
+            return index, count
         slot = (slot + 1) & mask
     used = known.ends[count - 1]
     if count == known.hashes.size or used + length > known.text.size:
         return 0, count
     known.slots[slot] = count
     known.hashes[count], known.ends[count] = hashed, used + length
-    known.text[used : used + length] = data[begin:end]
+    known.text[used : used + length] = data[start:end]
     return count, count + 1
 
 
 @jit
-def cuts_here(data: Any, behind: Any, end: Any, before: Any, kind: Any, tables: Any) -> Any:
-    """Whether to cut before the character that ends at `behind`."""
-    if tables.cuts[before, kind]:
+def is_split_point(data: Bytes, after: int, end: int, before_class: Any, own_class: Any, tables: Any) -> Any:
+    """Tell whether a text may be split before the character that ends at `after`, by the classes of both sides."""
+    if tables.splits[before_class, own_class]:
         return True
-    if data[behind - 1] != SPACE or behind == end:
+    if data[after - 1] != SPACE or after == end:
         return False
     # the last of several blanks goes with the word behind it
-    return tables.words[tables.classes[decoded(data, behind)[0]], 1] > 0
+    return tables.words[tables.classes[decode_code_point(data, after)[0]], 1] > 0
 
 
 @jit
-def cut(data: Any, offsets: Any, row: Any, place: Any, tables: Any, known: Any, count: Any, out: Any) -> Any:
-    """`Pieces.cut` in machine code; returns pieces found, row and place to go on from, and different pieces known."""
-    found = 0
+def fill_spans(
+    data: Bytes, offsets: Offsets, row: int, position: int, tables: Any, known: Any, count: int, out: Any
+) -> Any:
+    """Do the work of `PretokenCache.split`; returns spans written, row and position to go on from, pre-tokens known.
+
+    Each byte is hashed once, as it is passed, so that a pre-token's hash is ready where it ends.
+    """
+    num_spans = 0
     for current in range(row, offsets.size - 1):
-        begin, end = place if current == row else offsets[current], offsets[current + 1]
-        here, hashed, before = begin, np.uint64(FNV_START), np.int64(-1)
-        while begin < end:
-            kind, behind = np.int64(0), end
+        start, end = position if current == row else offsets[current], offsets[current + 1]
+        here, hashed, before_class = start, np.uint64(FNV_START), np.int64(-1)
+        while start < end:
+            own_class, after = np.int64(0), end
             if here < end:
-                code, behind = decoded(data, here)
-                kind = np.int64(tables.classes[code])
-            if here == end or (before >= 0 and cuts_here(data, behind, end, before, kind, tables)):
-                number, count = numbered(data, begin, here, hashed, known, count)
-                if number == 0:
-                    return found, current, begin, count
-                out.numbers[found], out.ends[found] = number, here
-                found += 1
-                begin, hashed = here, np.uint64(FNV_START)
-            while here < behind:
+                code, after = decode_code_point(data, here)
+                own_class = np.int64(tables.classes[code])
+            if here == end or (before_class >= 0 and is_split_point(data, after, end, before_class, own_class, tables)):
+                index, count = find_or_add(data, start, here, hashed, known, count)
+                if index == 0:
+                    return num_spans, current, start, count
+                out.indices[num_spans], out.ends[num_spans] = index, here
+                num_spans += 1
+                start, hashed = here, np.uint64(FNV_START)
+            while here < after:
                 hashed = (hashed ^ np.uint64(data[here])) * np.uint64(FNV_PRIME)
                 here += 1
-            before = kind
-        out.numbers[found], out.ends[found] = END, end
-        found += 1
-    return found, offsets.size - 1, offsets[-1], count
+            before_class = own_class
+        out.indices[num_spans], out.ends[num_spans] = END, end
+        num_spans += 1
+    return num_spans, offsets.size - 1, offsets[-1], count
 
 
 @jit
-def are_words(known: Any, first: Any, last: Any, tables: Any) -> Any:
-    """`Pieces.are_words` in machine code."""
-    out = np.zeros(last - first, np.bool_)
-    for number in range(first, last):
-        place, end = known.ends[number - 1], known.ends[number]
-        spaced = np.int64(end - place > 1 and known.text[place] == SPACE)
-        place += spaced
-        kind, size = tables.classes[decoded(known.text, place)[0]], 0
-        while place < end:
-            code, behind = decoded(known.text, place)
-            if tables.classes[code] != kind:
+def fill_are_words(known: Any, first: int, last: int, tables: Any) -> Any:
+    """Do the work of `PretokenCache.are_words`: a word is of one class, not too long, perhaps with a space before."""
+    is_word = np.zeros(last - first, np.bool_)
+    for index in range(first, last):
+        position, end = known.ends[index - 1], known.ends[index]
+        has_space = np.int64(end - position > 1 and known.text[position] == SPACE)
+        position += has_space
+        word_class, size = tables.classes[decode_code_point(known.text, position)[0]], 0
+        while position < end:
+            code, after = decode_code_point(known.text, position)
+            if tables.classes[code] != word_class:
                 break
-            place, size = behind, size + 1
-        out[number - first] = place == end and size <= tables.words[kind, spaced]
-    return out
+            position, size = after, size + 1
+        is_word[index - first] = position == end and size <= tables.words[word_class, has_space]
+    return is_word

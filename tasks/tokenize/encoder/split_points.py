@@ -1,41 +1,41 @@
-"""Where a text may be cut so that its pieces, encoded one by one, give the ids of the whole.
+"""Split points: positions where a text may be split, so that its parts, encoded one by one, give the ids of the whole.
 
 A pre-tokenizer's pattern decides what is never merged across. From it follows between which classes of characters a
-match always ends, whatever stands before and behind: there, and only there, a text is cut. A pipeline that is not one
-of these is not cut at all.
+match always ends, whatever stands before and behind: there, and only there, a text is split. The texts of a tokenizer
+that is not of one of these families are not split at all.
 """
 
 import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Regex, pre_tokenizers
 
-Bytes = npt.NDArray[np.uint8]
+from tasks.tokenize.encoder.array_types import Bytes, Flags, Ints
+
 OTHER = "other"
-ANY = 1 << 30
+UNLIMITED = 1 << 30
 
 
-class Family(NamedTuple):
-    """What is known of a pre-tokenizer, by classes of characters."""
+class PretokenizerFamily(NamedTuple):
+    """Pre-tokenizers that split alike, described by classes of characters."""
 
-    classes: tuple[tuple[str, str], ...]  # name and regular expression; disjoint, and what is in none is "other"
-    cuts: tuple[tuple[str, str], ...]  # before a class, which classes may always be cut off
-    # Of so many characters of one class at most the pre-tokenizer makes a single word: alone, and with a space before.
+    classes: tuple[tuple[str, str], ...]  # name and regular expression; disjoint, and a character of none is "other"
+    splits: tuple[tuple[str, str], ...]  # a class, and the classes that may always be split off behind it
+    # a class, and the most characters of it that surely are a single word: alone, and with a space before
     words: tuple[tuple[str, int, int], ...] = ()
 
 
 # Disjoint sets: 〇 is a number and a Han character, ⼀ a sign and a Han character.
 LETTER, NUMBER = r"[[\p{L}\p{M}]&&[^\p{Han}]]", r"[\p{N}&&[^\p{Han}]]"
-# What is never merged across: contractions, runs of Han (which have no spaces, so phrases become tokens), words with
-# the space before them, numbers three digits at a time, signs, line ends, and indents apart from the word they precede.
-BORDERS = (
+# Words, which tokens never cross: contractions, runs of Han (which have no spaces, so phrases become tokens), words
+# with the space before them, numbers three digits at a time, signs, line ends, and indents up to the word behind them.
+SPLIT_PATTERN = (
     rf"'(?:[sdmt]|ll|ve|re)(?!{LETTER})|\p{{Han}}+| ?{LETTER}+| ?{NUMBER}{{1,3}}"
     r"| ?[^\s\p{L}\p{M}\p{N}\p{Han}]+|\s*\n|\s+(?!\S)|\s+"
 )
 # An apostrophe may begin a contraction; a blank may belong to the word behind it.
-OURS = Family(
+TEXTMILL = PretokenizerFamily(
     (("han", r"\p{Han}"), ("letter", LETTER), ("number", NUMBER), ("line", r"\n"), ("blank", r"[\s&&[^\n]]"),
      ("'", "'")),
     (
@@ -46,21 +46,21 @@ OURS = Family(
         ("'", "han number line blank"),
         ("line", "letter han number ' other"),
     ),
-    (("letter", ANY, ANY), ("han", ANY, 0), ("number", 3, 3), (OTHER, ANY, ANY)),
+    (("letter", UNLIMITED, UNLIMITED), ("han", UNLIMITED, 0), ("number", 3, 3), (OTHER, UNLIMITED, UNLIMITED)),
 )  # fmt: skip
 # Radford et al., 2019; use_regex of the ByteLevel pre-tokenizer
-GPT2 = Family(
+GPT2 = PretokenizerFamily(
     (("letter", r"\p{L}"), ("number", r"\p{N}"), ("blank", r"\s"), ("'", "'")),
     (("letter", "number blank ' other"), ("number", "letter blank ' other"), (OTHER, "letter number blank"),
      ("'", "number blank")),
-    (("letter", ANY, ANY), ("number", ANY, ANY), (OTHER, ANY, ANY)),
+    (("letter", UNLIMITED, UNLIMITED), ("number", UNLIMITED, UNLIMITED), (OTHER, UNLIMITED, UNLIMITED)),
 )  # fmt: skip
 # GPT-4 and Llama 3, where a sign goes with the letters behind it and with the line ends
-SIGN_JOINS = Family(
+SIGN_JOINS = PretokenizerFamily(
     (("letter", r"\p{L}"), ("number", r"\p{N}"), ("line", r"[\r\n]"), ("blank", r"[\s&&[^\r\n]]"), ("'", "'")),
     (("letter", "number line blank ' other"), ("number", "letter line blank ' other"), (OTHER, "number blank"),
      ("'", "number blank")),
-    (("letter", ANY, ANY), ("number", 1, 0), (OTHER, ANY, ANY)),
+    (("letter", UNLIMITED, UNLIMITED), ("number", 1, 0), (OTHER, UNLIMITED, UNLIMITED)),
 )  # fmt: skip
 # Devlin et al., 2019: characters of its own list of blocks (one does begin at 2B920) and punctuation stand alone, and
 # blanks vanish.
@@ -69,7 +69,7 @@ BERT_HAN = (
     r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}]"
 )
 BERT_SIGN = r"[!-/:-@\[-`{-~。，、！？；：“”‘’（）《》「」…]"
-BERT = Family(
+BERT = PretokenizerFamily(
     (("word", "[A-Za-z0-9]"), ("blank", r"[ \t\r\n\u3000]"), ("sign", BERT_SIGN), ("han", BERT_HAN)),
     (("word", "blank sign han"), ("sign", "word blank sign han"), ("han", "word blank sign han other"),
      (OTHER, "blank sign han"), ("blank", "han")),
@@ -78,16 +78,16 @@ GPT4_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-PATTERNS = {BORDERS: OURS, GPT4_PATTERN: SIGN_JOINS, GPT4_PATTERN.replace("{1,3}", ""): SIGN_JOINS}
+FAMILY_BY_PATTERN = {SPLIT_PATTERN: TEXTMILL, GPT4_PATTERN: SIGN_JOINS, GPT4_PATTERN.replace("{1,3}", ""): SIGN_JOINS}
 
-# No class has a member between these, so they need not be looked at.
-ASSIGNED = ((0, 0xD800), (0xE000, 0x33480), (0xE0000, 0xE0200))
+# No class has a member outside these ranges, so the other code points need not be looked at.
+ASSIGNED_RANGES = ((0, 0xD800), (0xE000, 0x33480), (0xE0000, 0xE0200))
 
 
-def family_of(pipeline: dict[str, Any]) -> Family | None:
-    """The family of a tokenizer, given as its JSON, or None when it is none that is known to be cut safely."""
+def detect_family(pipeline: dict[str, Any]) -> PretokenizerFamily | None:
+    """Return the family of a tokenizer, given as its JSON; None when it is of none, so that its texts are not split."""
     if any(not token["special"] for token in pipeline["added_tokens"]):
-        return None  # they are found in the text before it is split, and may hold a cut
+        return None  # such tokens are found in the text before it is split, and may hold a split point
     normalizer, splitter = pipeline["normalizer"], pipeline["pre_tokenizer"] or {}
     if splitter.get("type") == "BertPreTokenizer" and normalizer and normalizer["type"] == "BertNormalizer":
         return BERT if normalizer["handle_chinese_chars"] and normalizer["clean_text"] else None
@@ -95,58 +95,61 @@ def family_of(pipeline: dict[str, Any]) -> Family | None:
         return None
     if splitter.get("type") == "ByteLevel":
         return GPT2 if splitter["use_regex"] and not splitter["add_prefix_space"] else None
-    return PATTERNS.get(pattern_of(splitter))
+    return FAMILY_BY_PATTERN.get(read_split_pattern(splitter))
 
 
-def pattern_of(splitter: dict[str, Any]) -> str:
-    """The pattern of a pre-tokenizer that splits by one and then maps bytes to characters, else nothing."""
-    parts = splitter.get("pretokenizers", [])
-    if [part["type"] for part in parts] != ["Split", "ByteLevel"]:
+def read_split_pattern(splitter: dict[str, Any]) -> str:
+    """Return the pattern of a pre-tokenizer that splits by one and then maps bytes to characters, "" of any other."""
+    steps = splitter.get("pretokenizers", [])
+    if [step["type"] for step in steps] != ["Split", "ByteLevel"]:
         return ""
-    split, to_bytes = parts
+    split, to_bytes = steps
     if split["behavior"] != "Isolated" or split["invert"] or to_bytes["use_regex"] or to_bytes["add_prefix_space"]:
         return ""
     return str(split["pattern"].get("Regex", ""))
 
 
-class Tables(NamedTuple):
-    """A family as arrays; class 0 is any other."""
+class FamilyTables(NamedTuple):
+    """A family as arrays for kernels; class 0 is "other"."""
 
     classes: Bytes  # of every code point
-    cuts: npt.NDArray[np.bool_]  # [a, b]: whether b may be cut off an a before it
-    words: npt.NDArray[np.int64]  # [class, 0]: most characters of a word, [class, 1]: with a space before
+    splits: Flags  # [a, b]: whether a text may be split between an a and a b behind it
+    words: Ints  # [class, 0]: most characters of a single word, [class, 1]: with a space before
 
 
 @functools.cache
-def tables(family: Family) -> Tables:
-    """The tables of a family."""
-    numbers = {name: number for number, (name, _) in enumerate(family.classes, 1)} | {OTHER: 0}
-    cuts = np.zeros((len(numbers), len(numbers)), bool)
-    for before, behind in family.cuts:
-        cuts[numbers[before], [numbers[name] for name in behind.split()]] = True
-    words = np.zeros((len(numbers), 2), np.int64)
-    for name, alone, spaced in family.words:
-        words[numbers[name]] = alone, spaced
-    return Tables(classes(tuple(pattern for _, pattern in family.classes)), cuts, words)
+def build_tables(family: PretokenizerFamily) -> FamilyTables:
+    """Build the tables of a family."""
+    class_index = {name: index for index, (name, _) in enumerate(family.classes, 1)} | {OTHER: 0}
+    splits = np.zeros((len(class_index), len(class_index)), bool)
+    for before, behind in family.splits:
+        splits[class_index[before], [class_index[name] for name in behind.split()]] = True
+    words = np.zeros((len(class_index), 2), np.int64)
+    for name, alone, with_space in family.words:
+        words[class_index[name]] = alone, with_space
+    return FamilyTables(classify_code_points(tuple(pattern for _, pattern in family.classes)), splits, words)
 
 
 @functools.cache
-def classes(patterns: tuple[str, ...]) -> Bytes:
-    """Which of the disjoint patterns, from 1, matches each code point, by the tokenizers' own regular expressions.
+def classify_code_points(patterns: tuple[str, ...]) -> Bytes:
+    """Return for each code point the number, from 1, of the one of the disjoint patterns that matches it; else 0.
 
-    Their tables of Unicode are not Python's.
+    The tokenizers' own regular expressions decide, because their tables of Unicode are not Python's. To match a million
+    code points one by one would take minutes: so each range is split into runs of one class, and only the first
+    character of each run is matched against every pattern.
     """
-    found = np.zeros(0x110000, np.uint8)
+    classes = np.zeros(0x110000, np.uint8)
     split = pre_tokenizers.Split(Regex("|".join(f"(?:{pattern})+" for pattern in patterns)), "isolated")
-    for low, high in ASSIGNED:
-        runs = [place for _, place in split.pre_tokenize_str("".join(map(chr, range(low, high))))]
-        firsts = "".join(chr(low + begin) for begin, _ in runs)
-        kinds = np.zeros(len(runs), np.uint8)
-        for number, pattern in enumerate(patterns, 1):
-            marked = pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str(firsts)
-            there = np.ones(len(runs), bool)
-            for _, (begin, end) in marked:
-                there[begin:end] = False
-            kinds[there] = number
-        found[low:high] = np.repeat(kinds, [end - begin for begin, end in runs])
-    return found
+    for low, high in ASSIGNED_RANGES:
+        runs = [span for _, span in split.pre_tokenize_str("".join(map(chr, range(low, high))))]
+        first_characters = "".join(chr(low + start) for start, _ in runs)
+        run_classes = np.zeros(len(runs), np.uint8)
+        for index, pattern in enumerate(patterns, 1):
+            # "removed" returns the spans that the pattern does not match
+            unmatched = pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str(first_characters)
+            is_match = np.ones(len(runs), bool)
+            for _, (start, end) in unmatched:
+                is_match[start:end] = False
+            run_classes[is_match] = index
+        classes[low:high] = np.repeat(run_classes, [end - start for start, end in runs])
+    return classes

@@ -10,87 +10,96 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.bpe import byte_of
-from tasks.tokenize.encoder.pretoken_cache import Pieces, room_for
-from tasks.tokenize.encoder.split_points import OURS
+from tasks.tokenize.encoder.array_types import Ints
+from tasks.tokenize.encoder.bpe import make_byte_alphabet
+from tasks.tokenize.encoder.pretoken_cache import PretokenCache, allocate_spans
+from tasks.tokenize.encoder.split_points import TEXTMILL
 
-Counts = npt.NDArray[np.int64]
-Scored = list[tuple[str, float]]
+ScoredEntries = list[tuple[str, float]]
 
-KEPT_A_ROUND = 0.75  # Kudo's share
-COUNTS_A_ROUND = 2
-UNUSED = 0.1  # the frequency of what no split uses
-OF_SPECIAL = -1000.0  # never the likeliest of anything
-MOST_WORDS = 1_000_000
-WORDS_A_BATCH = 100_000
+KEPT_FRACTION = 0.75  # of the entries, in each round; Kudo's value
+COUNTS_PER_ROUND = 2
+UNUSED_COUNT = 0.1  # the count of an entry that no split uses
+SPECIAL_SCORE = -1000.0  # never the likeliest of anything
+MAX_WORDS = 1_000_000
+BATCH_WORDS = 100_000
 
 
-def scored(seeds: Tokenizer, texts: Iterable[list[str]], size: int, special: list[str]) -> Scored:
-    """Entries with their log probabilities: the special tokens, then bytes and merges, the likeliest first."""
-    words = counted(texts, seeds.pre_tokenizer)
-    bytes_ = set(pre_tokenizers.ByteLevel.alphabet())
+def choose_entries(seeds: Tokenizer, texts: Iterable[list[str]], size: int, special: list[str]) -> ScoredEntries:
+    """Choose `size` entries of the seeds: the special tokens, then bytes and merges, the likeliest first.
+
+    Each has its log probability.
+    """
+    words = count_words(texts, seeds.pre_tokenizer)
+    alphabet = set(pre_tokenizers.ByteLevel.alphabet())
     ranked = sorted(seeds.get_vocab().items(), key=lambda item: item[1])
-    entries = [entry for entry, number in ranked if number >= len(special)]
-    counts = uses(Tokenizer(seeds.model), words)[len(special) :]
+    entries = [entry for entry, index in ranked if index >= len(special)]
+    counts = count_uses(Tokenizer(seeds.model), words)[len(special) :]
     while True:
-        for _ in range(COUNTS_A_ROUND):
-            model = models.Unigram(log_shares(entries, counts), unk_id=0)
-            counts = uses(Tokenizer(model), words)
+        for _ in range(COUNTS_PER_ROUND):
+            model = models.Unigram(compute_log_probabilities(entries, counts), unk_id=0)
+            counts = count_uses(Tokenizer(model), words)
         if len(entries) <= size - len(special):
             break
-        most = max(size - len(special), int(KEPT_A_ROUND * len(entries)))
-        order = sorted(range(len(entries)), key=lambda number: (entries[number] not in bytes_, -counts[number], number))
-        entries, counts = [entries[number] for number in order[:most]], counts[order[:most]]
-    likeliest = sorted(log_shares(entries, counts), key=lambda item: -item[1])
-    return [*((token, OF_SPECIAL) for token in special), *likeliest]
+        num_kept = max(size - len(special), int(KEPT_FRACTION * len(entries)))
+        # bytes are always kept, or not every text could be encoded
+        order = sorted(range(len(entries)), key=lambda index: (entries[index] not in alphabet, -counts[index], index))
+        entries, counts = [entries[index] for index in order[:num_kept]], counts[order[:num_kept]]
+    likeliest = sorted(compute_log_probabilities(entries, counts), key=lambda item: -item[1])
+    return [*((token, SPECIAL_SCORE) for token in special), *likeliest]
 
 
-def log_shares(entries: list[str], counts: Counts) -> Scored:
-    """Log probabilities, rounded: the last digits of a logarithm are not the same on every machine."""
+def compute_log_probabilities(entries: list[str], counts: Ints) -> ScoredEntries:
+    """Return the entries with their log probabilities.
+
+    Rounded, because the last digits of a logarithm are not the same on every machine.
+    """
     total = math.log(max(int(counts.sum()), 1))
-    shares = (round(math.log(count or UNUSED) - total, 6) for count in counts.tolist())
-    return list(zip(entries, shares, strict=True))
+    scores = (round(math.log(count or UNUSED_COUNT) - total, 6) for count in counts.tolist())
+    return list(zip(entries, scores, strict=True))
 
 
-def uses(tokenizer: Tokenizer, words: Counter[str]) -> Counts:
-    """How often each entry stands in the splits of the words."""
-    found = np.zeros(tokenizer.get_vocab_size(), np.int64)
-    listed = list(words)
-    for first in range(0, len(listed), WORDS_A_BATCH):
-        batch = listed[first : first + WORDS_A_BATCH]
-        splits = [each.ids for each in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
-        times = np.repeat([words[word] for word in batch], [len(split) for split in splits])
-        np.add.at(found, np.concatenate(splits), times)
-    return found
+def count_uses(tokenizer: Tokenizer, words: Counter[str]) -> Ints:
+    """Count how often each entry is used in the splits of the words."""
+    uses = np.zeros(tokenizer.get_vocab_size(), np.int64)
+    word_list = list(words)
+    for start in range(0, len(word_list), BATCH_WORDS):
+        batch = word_list[start : start + BATCH_WORDS]
+        splits = [encoding.ids for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
+        word_counts = np.repeat([words[word] for word in batch], [len(split) for split in splits])
+        np.add.at(uses, np.concatenate(splits), word_counts)
+    return uses
 
 
-def counted(texts: Iterable[list[str]], splitter: pre_tokenizers.PreTokenizer) -> Counter[str]:
-    """The most frequent words of the texts in the alphabet of bytes, and how often they occur."""
-    letters = str.maketrans({byte: letter for letter, byte in byte_of().items()})
+def count_words(texts: Iterable[list[str]], splitter: pre_tokenizers.PreTokenizer) -> Counter[str]:
+    """Count the most frequent words of the texts, written in the alphabet of bytes."""
+    letters = str.maketrans({byte: letter for letter, byte in make_byte_alphabet().items()})
     counts: Counter[str] = Counter()
     for batch in texts:
-        for piece, is_word, count in pieces_of(pa.array(batch, pa.string())):
+        for pretoken, is_word, count in count_pretokens(pa.array(batch, pa.string())):
             if is_word:
-                counts[piece.decode("latin-1").translate(letters)] += count
+                counts[pretoken.decode("latin-1").translate(letters)] += count
             else:
-                for word, _ in splitter.pre_tokenize_str(piece.decode()):
+                for word, _ in splitter.pre_tokenize_str(pretoken.decode()):
                     counts[word] += count
-    return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_WORDS]))
+    return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_WORDS]))
 
 
-def pieces_of(texts: pa.Array) -> Iterator[tuple[bytes, bool, int]]:
-    """The different pieces, whether each is a single word, and how often it occurs."""
+def count_pretokens(texts: pa.Array) -> Iterator[tuple[bytes, bool, int]]:
+    """Yield the different pre-tokens, whether each is a single word, and how often it occurs.
+
+    One that was forgotten in between is yielded again.
+    """
     data, offsets = text_buffers(texts)
-    pieces, room = Pieces(OURS), room_for(offsets)
-    row, place = 0, int(offsets[0])
+    cache, spans = PretokenCache(TEXTMILL), allocate_spans(offsets)
+    row, position = 0, int(offsets[0])
     while row < len(offsets) - 1:
-        count, row, place = pieces.cut(data, offsets, row, place, room)
-        times = np.bincount(room.numbers[:count], minlength=pieces.count)
-        for number, is_word in enumerate(pieces.are_words(1, pieces.count), 1):
-            yield pieces[number], bool(is_word), int(times[number])
-        pieces.clear()
+        num_spans, row, position = cache.split(data, offsets, row, position, spans)
+        counts = np.bincount(spans.indices[:num_spans], minlength=cache.count)
+        for index, is_word in enumerate(cache.are_words(1, cache.count), 1):
+            yield cache[index], bool(is_word), int(counts[index])
+        cache.clear()

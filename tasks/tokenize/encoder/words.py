@@ -7,29 +7,30 @@ import pyarrow as pa
 
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.pretoken_cache import Ints, decoded
-from tasks.tokenize.encoder.split_points import classes
+from tasks.tokenize.encoder.array_types import Bytes, Ints, Offsets
+from tasks.tokenize.encoder.pretoken_cache import decode_code_point
+from tasks.tokenize.encoder.split_points import classify_code_points
 
 HAN, LETTER = 1, 2
 PATTERNS = (r"\p{Han}", r"[[\p{L}\p{M}\p{N}]&&[^\p{Han}]]")
 
 
 @jit
-def counted(data: Any, offsets: Any, kinds: Any) -> Any:
-    """Words of each text."""
+def fill_word_counts(data: Bytes, offsets: Offsets, classes: Bytes) -> Any:
+    """Return the number of words of each text; `classes` has the class of every code point."""
     counts = np.zeros(offsets.size - 1, np.int64)
     for row in range(offsets.size - 1):
-        place, before = offsets[row], 0
-        while place < offsets[row + 1]:
-            code, place = decoded(data, place)
-            kind = kinds[code]
-            counts[row] += kind == HAN or (kind == LETTER and before != LETTER)
-            before = kind
+        position, before_class = offsets[row], 0
+        while position < offsets[row + 1]:
+            code, position = decode_code_point(data, position)
+            own_class = classes[code]
+            counts[row] += own_class == HAN or (own_class == LETTER and before_class != LETTER)
+            before_class = own_class
     return counts
 
 
-def num_words(texts: pa.Array) -> Ints:
-    """Words of each text of a string column."""
+def count_words(texts: pa.Array) -> Ints:
+    """Count the words of each text of a string column."""
     data, offsets = text_buffers(texts)
-    found: Ints = counted(data, offsets, classes(PATTERNS))
-    return found
+    counts: Ints = fill_word_counts(data, offsets, classify_code_points(PATTERNS))
+    return counts

@@ -1,1 +1,1 @@
-"""Trained and existing vocabularies."""
+"""The vocabulary: trained here, or taken from an existing tokenizer."""

@@ -6,20 +6,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.block import Every
-from tasks.clean.extract.documents import DOCUMENT, document_id
+from tasks.clean.extract.documents import DOCUMENT_SCHEMA, make_document_id
 from tasks.clean.extract.html import markup
 from tasks.clean.extract.html.markup import HtmlExtraction
-from tasks.clean.filters import SCORE, Filter
+from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.settings import Clean, Extract
 from tasks.clean.task import extract
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
-from tests.clean.archive import FETCHED_AT, Fetched, write_pages
+from tests.clean.archive import FETCHED_AT, CrawledPage, write_pages
 
 TEXT = "The harbour master keeps a list of every boat that lies at the pier and writes down when it leaves. "
 
 
-def html(text: str) -> bytes:
+def make_html(text: str) -> bytes:
     return f"<html><head><title>T</title></head><body><article><p>{text}</p></article></body></html>".encode()
 
 
@@ -27,54 +27,66 @@ Make = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
 
 
-def run(
+def run_extract(
     folder: Path, make_draft: Make, as_artifact: AsArtifact, settings: Extract | None = None, name: str = "x"
 ) -> Draft:
     draft = make_draft(name)
-    extract.build(settings or Clean().scoring(), draft, as_artifact(folder, "crawl"))
+    extract.build(settings or Clean().extract_settings(), draft, as_artifact(folder, "crawl"))
     return draft
 
 
 def test_one_shard_of_documents_for_each_of_pages(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
     folder = write_pages(
         tmp_path / "pages",
-        [Fetched("http://a/1", html(TEXT)), Fetched("http://a/404", b"gone", status=404)],
-        [Fetched("http://a/2", html(TEXT * 2)), Fetched("http://a/3.pdf", b"%PDF-1.4", "application/pdf")],
+        [CrawledPage("http://a/1", make_html(TEXT)), CrawledPage("http://a/404", b"gone", status=404)],
+        [CrawledPage("http://a/2", make_html(TEXT * 2)), CrawledPage("http://a/3.pdf", b"%PDF-1.4", "application/pdf")],
     )
-    draft = run(folder, make_draft, as_artifact)
+    draft = run_extract(folder, make_draft, as_artifact)
     assert draft.counts["documents"] == 2
     assert draft.counts["pages"] == 3
     assert draft.counts["failed"] == {"media type application/pdf": 1}
     table = pq.read_table(draft.path / "documents" / "00001.parquet")
-    scores = [f"{SCORE}{kind}" for kind, block in Every[Filter]().blocks() if not block.late]
-    assert table.schema.names == [*DOCUMENT.names, *scores]
+    scores = [f"{SCORE_PREFIX}{kind}" for kind, block in Every[Filter]().blocks() if not block.scored_in_clean]
+    assert table.schema.names == [*DOCUMENT_SCHEMA.names, *scores]
     (row,) = table.to_pylist()
     assert (row["url"], row["title"], row["language"], row["fetched_at"]) == ("http://a/2", "T", "en", FETCHED_AT)
-    assert row["id"] == document_id("http://a/2", row["text"])
+    assert row["id"] == make_document_id("http://a/2", row["text"])
     failed = pl.read_parquet(draft.path / "failed" / "*.parquet")
     assert failed.rows() == [("http://a/3.pdf", "media type application/pdf")]
 
 
-HERE = Extract(extract=HtmlExtraction(most_seconds=0))  # pages are read in this process, where a test can reach in
+# pages are read in this process, where a test can reach them
+IN_THIS_PROCESS = Extract(extract=HtmlExtraction(timeout_seconds=0))
 
 
 def test_identical_payloads_are_parsed_once(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = []
-    monkeypatch.setattr(markup, "by_textmill", lambda *given, by=markup.by_textmill: read.append(1) or by(*given))
-    same = [Fetched(f"http://a/{number}", html(TEXT)) for number in range(80)]
-    pages = [*same[:2], Fetched("http://a/other", html(TEXT * 2)), *same[2:]]  # more than one message to the reader
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, HERE)
-    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
-    assert found["url"].to_list() == [page.url for page in pages]
-    assert found["id"].n_unique() == 81
-    assert len(read) == 2
+    calls = []
+
+    def count_calls(*arguments: object, extract: Callable[..., object] = markup.extract_by_textmill) -> object:
+        calls.append(arguments)
+        return extract(*arguments)
+
+    monkeypatch.setattr(markup, "extract_by_textmill", count_calls)
+    same = [CrawledPage(f"http://a/{number}", make_html(TEXT)) for number in range(80)]
+    pages = [
+        *same[:2],
+        CrawledPage("http://a/other", make_html(TEXT * 2)),
+        *same[2:],
+    ]  # more than one message to the reader
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, IN_THIS_PROCESS)
+    documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    assert documents["url"].to_list() == [page.url for page in pages]
+    assert documents["id"].n_unique() == 81
+    assert len(calls) == 2
 
 
 def test_the_same_pages_give_the_same_bytes(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = write_pages(tmp_path / "pages", [Fetched(f"http://a/{n}", html(TEXT * (n + 1))) for n in range(20)])
-    first, second = (run(folder, make_draft, as_artifact, name=name) for name in ("one", "two"))
+    folder = write_pages(
+        tmp_path / "pages", [CrawledPage(f"http://a/{n}", make_html(TEXT * (n + 1))) for n in range(20)]
+    )
+    first, second = (run_extract(folder, make_draft, as_artifact, name=name) for name in ("one", "two"))
     for part in ("documents", "failed"):
         name = f"{part}/00000.parquet"
         assert (first.path / name).read_bytes() == (second.path / name).read_bytes()
@@ -83,14 +95,14 @@ def test_the_same_pages_give_the_same_bytes(tmp_path: Path, make_draft: Make, as
 def test_a_page_that_breaks_the_parser_is_counted_and_named(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(source: str, settings: HtmlExtraction, by: Callable[..., object] = markup.by_textmill) -> object:
+    def breaks(source: str, settings: HtmlExtraction, by: Callable[..., object] = markup.extract_by_textmill) -> object:
         if "fragile" in source:
             raise ValueError("broken")
         return by(source, settings)
 
-    monkeypatch.setattr(markup, "by_textmill", breaks)
-    pages = [Fetched("http://a/1", html(TEXT)), Fetched("http://a/2", html("fragile"))]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, HERE)
+    monkeypatch.setattr(markup, "extract_by_textmill", breaks)
+    pages = [CrawledPage("http://a/1", make_html(TEXT)), CrawledPage("http://a/2", make_html("fragile"))]
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, IN_THIS_PROCESS)
     assert draft.counts["failed"] == {"error ValueError": 1}
     assert pl.read_parquet(draft.path / "failed" / "*.parquet")["url"].to_list() == ["http://a/2"]
 
@@ -98,21 +110,23 @@ def test_a_page_that_breaks_the_parser_is_counted_and_named(
 def test_a_record_that_is_not_where_the_index_says_is_counted(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    folder = write_pages(tmp_path / "pages", [Fetched(f"http://a/{n}", html(TEXT * (n + 1))) for n in range(3)])
+    folder = write_pages(
+        tmp_path / "pages", [CrawledPage(f"http://a/{n}", make_html(TEXT * (n + 1))) for n in range(3)]
+    )
     warc = folder / "warc" / "00000.warc.gz"
     last = pl.read_parquet(folder / "index" / "00000.parquet")["offset"][2]
     warc.write_bytes(warc.read_bytes()[:last])
-    draft = run(folder, make_draft, as_artifact)
+    draft = run_extract(folder, make_draft, as_artifact)
     assert (draft.counts["documents"], draft.counts["failed"]) == (2, {"no body in the WARC file": 1})
 
 
 def test_an_unreadable_warc_names_the_file_and_the_mend(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    folder = write_pages(tmp_path / "pages", [Fetched("http://a/", html(TEXT))])
+    folder = write_pages(tmp_path / "pages", [CrawledPage("http://a/", make_html(TEXT))])
     (folder / "warc" / "00000.warc.gz").unlink()
     with pytest.raises(StageFailure, match=r"00000\.warc\.gz cannot be read.*--force crawl"):
-        run(folder, make_draft, as_artifact)
+        run_extract(folder, make_draft, as_artifact)
 
 
 def test_an_index_of_another_kind_names_the_file(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
@@ -120,28 +134,28 @@ def test_an_index_of_another_kind_names_the_file(tmp_path: Path, make_draft: Mak
     (folder / "index").mkdir(parents=True)
     pl.DataFrame({"url": ["http://a/"]}).write_parquet(folder / "index" / "00000.parquet")
     with pytest.raises(StageFailure, match=r"index/00000\.parquet cannot be read as an index"):
-        run(folder, make_draft, as_artifact)
+        run_extract(folder, make_draft, as_artifact)
 
 
 def test_no_index_at_all(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
     (tmp_path / "pages").mkdir()
     with pytest.raises(StageFailure, match="has no index"):
-        run(tmp_path / "pages", make_draft, as_artifact)
+        run_extract(tmp_path / "pages", make_draft, as_artifact)
 
 
 def test_no_document_from_all_pages_names_the_reasons(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    pages = [Fetched(f"http://a/{n}.pdf", b"%PDF", "application/pdf") for n in range(3)]
-    folder = write_pages(tmp_path / "pages", [*pages, Fetched("http://a/", b"<p> </p>")])
+    pages = [CrawledPage(f"http://a/{n}.pdf", b"%PDF", "application/pdf") for n in range(3)]
+    folder = write_pages(tmp_path / "pages", [*pages, CrawledPage("http://a/", b"<p> </p>")])
     with pytest.raises(StageFailure, match=r"4 pages: media type application/pdf \(3\), no text \(1\)"):
-        run(folder, make_draft, as_artifact)
+        run_extract(folder, make_draft, as_artifact)
 
 
 def test_only_missing_pages(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
-    folder = write_pages(tmp_path / "pages", [Fetched("http://a/", b"gone", status=404)])
+    folder = write_pages(tmp_path / "pages", [CrawledPage("http://a/", b"gone", status=404)])
     with pytest.raises(StageFailure, match="none of the crawled pages has status 200"):
-        run(folder, make_draft, as_artifact)
+        run_extract(folder, make_draft, as_artifact)
 
 
 def test_chinese_pages_in_old_encodings(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
@@ -149,23 +163,27 @@ def test_chinese_pages_in_old_encodings(tmp_path: Path, make_draft: Make, as_art
     bodies = {
         codec: f"<html><head><meta charset={codec}></head><p>{text}".encode(codec) for codec in ("gb18030", "utf-8")
     }
-    pages = [Fetched(f"http://a/{codec}", body, "text/html") for codec, body in bodies.items()]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
-    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
-    assert found["text"].to_list() == [text, text]
-    assert found.select("language", "script").unique().rows() == [("zh", "Hans")]
+    pages = [CrawledPage(f"http://a/{codec}", body, "text/html") for codec, body in bodies.items()]
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
+    documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    assert documents["text"].to_list() == [text, text]
+    assert documents.select("language", "script").unique().rows() == [("zh", "Hans")]
 
 
 def test_real_pages_come_out_as_text(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, shared: Callable[[str], Path]
 ) -> None:
     files = sorted((shared("site-handbook") / "html").rglob("*.html"))[::12]
-    pages = [Fetched(f"http://handbook/{path.name}{n}", path.read_bytes(), "text/html") for n, path in enumerate(files)]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, Extract(extract=HtmlExtraction()))
-    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    pages = [
+        CrawledPage(f"http://handbook/{path.name}{n}", path.read_bytes(), "text/html") for n, path in enumerate(files)
+    ]
+    draft = run_extract(
+        write_pages(tmp_path / "pages", pages), make_draft, as_artifact, Extract(extract=HtmlExtraction())
+    )
+    documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
     assert draft.counts["failed"] == {}
-    assert {"en", "de", "fr", "zh", "ja"} <= set(found["language"])
-    assert not found["text"].str.contains("[\u00a0\t\ufffd]").any()
+    assert {"en", "de", "fr", "zh", "ja"} <= set(documents["language"])
+    assert not documents["text"].str.contains("[\u00a0\t\ufffd]").any()
 
 
 def test_a_row_without_a_title_gets_the_one_that_the_crawl_was_given(
@@ -173,23 +191,27 @@ def test_a_row_without_a_title_gets_the_one_that_the_crawl_was_given(
 ) -> None:
     header = "X-Textmill-Title: Boats%20%E6%B8%AF"
     pages = [
-        Fetched("http://a/plain", TEXT.encode(), "text/plain", header=header),
-        Fetched("http://a/bare", f"<p>{TEXT}".encode(), header=header),
-        Fetched("http://a/own", html(TEXT), header=header),
-        Fetched("http://a/none", TEXT.encode(), "text/plain"),
+        CrawledPage("http://a/plain", TEXT.encode(), "text/plain", header=header),
+        CrawledPage("http://a/bare", f"<p>{TEXT}".encode(), header=header),
+        CrawledPage("http://a/own", make_html(TEXT), header=header),
+        CrawledPage("http://a/none", TEXT.encode(), "text/plain"),
     ]
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
-    found = pl.read_parquet(draft.path / "documents" / "*.parquet")
-    assert found["title"].to_list() == ["Boats 港", "Boats 港", "T", TEXT.strip()]
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
+    documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
+    assert documents["title"].to_list() == ["Boats 港", "Boats 港", "T", TEXT.strip()]
 
 
 def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
     endless = "".join(f"<div><p>{TEXT}<b>{number}</b></p></div>" for number in range(20_000)).encode()
-    pages = [Fetched("http://a/1", html(TEXT)), Fetched("http://a/2", endless), Fetched("http://a/3", html(TEXT * 2))]
-    settings = Extract(extract=HtmlExtraction(extractor="trafilatura", most_seconds=1))
-    draft = run(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, settings)
+    pages = [
+        CrawledPage("http://a/1", make_html(TEXT)),
+        CrawledPage("http://a/2", endless),
+        CrawledPage("http://a/3", make_html(TEXT * 2)),
+    ]
+    settings = Extract(extract=HtmlExtraction(extractor="trafilatura", timeout_seconds=1))
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, settings)
     assert draft.counts["documents"] == 2
     failed = pl.read_parquet(draft.path / "failed" / "*.parquet")
     assert failed.rows() == [("http://a/2", "takes more than 1 seconds")]
@@ -198,16 +220,18 @@ def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
 def test_lines_that_recur_over_the_shards_of_a_host_go_before_scores_are_taken(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    def page(number: int) -> Fetched:
+    def page(number: int) -> CrawledPage:
         own = "".join(f"<p>Boat {number} has left the pier at {hour} o'clock, says its log.</p>" for hour in range(9))
-        return Fetched(f"http://a/{number}", f"<article>{own}<p>Back to the harbour</p></article>".encode())
+        return CrawledPage(f"http://a/{number}", f"<article>{own}<p>Back to the harbour</p></article>".encode())
 
     shards = [[page(number) for number in range(start, start + 12)] for start in (0, 12)]
     folder = write_pages(tmp_path / "pages", *shards)
-    kept = Extract(extract=HtmlExtraction.model_validate({"recurring": {"enabled": False}}))
-    without, with_them = (run(folder, make_draft, as_artifact, each, name) for each, name in ((None, "x"), (kept, "y")))
-    texts, longer = (pl.read_parquet(draft.path / "documents" / "*.parquet") for draft in (without, with_them))
-    assert not texts["text"].str.contains("Back to the harbour").any()
+    keep_lines = Extract(extract=HtmlExtraction.model_validate({"recurring_lines": {"enabled": False}}))
+    removed = run_extract(folder, make_draft, as_artifact, None, "removed")
+    kept = run_extract(folder, make_draft, as_artifact, keep_lines, "kept")
+    shorter = pl.read_parquet(removed.path / "documents" / "*.parquet")
+    longer = pl.read_parquet(kept.path / "documents" / "*.parquet")
+    assert not shorter["text"].str.contains("Back to the harbour").any()
     assert longer["text"].str.ends_with("Back to the harbour").all()
-    assert (texts[f"{SCORE}length"] < longer[f"{SCORE}length"]).all()
-    assert (without.counts["recurring_lines"], with_them.counts["recurring_lines"]) == (24, 0)
+    assert (shorter[f"{SCORE_PREFIX}length"] < longer[f"{SCORE_PREFIX}length"]).all()
+    assert (removed.counts["recurring_lines"], kept.counts["recurring_lines"]) == (24, 0)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clean.extract.encoding import decoded
+from tasks.clean.extract.encoding import decode_page
 
 CHINESE = "中文网页的编码常常与声明不符，需要从字节判断。这里有足够多的汉字让检测器作出判断，而不是靠运气。"
 TRADITIONAL = "繁體中文網頁常用大五碼編碼，伺服器卻不一定會聲明。這裡有足夠多的漢字讓偵測器作出判斷。"
@@ -11,7 +11,7 @@ JAPANESE = "日本語のページはシフトジスで書かれていること�
 FRENCH = "Déjà vu : l’été, les élèves français étaient très fâchés ; ça coûte 5 €, voilà où nous en étions."
 
 
-def html(text: str, charset: str = "") -> str:
+def make_html(text: str, charset: str = "") -> str:
     meta = f'<meta http-equiv="Content-Type" content="text/html; charset={charset}">' if charset else ""
     return f"<html><head>{meta}<title>t</title></head><body><p>{text * 3}</p></body></html>"
 
@@ -27,51 +27,51 @@ CASES = [
 
 @pytest.mark.parametrize(("text", "codec", "label"), CASES)
 def test_the_http_header_names_the_encoding(text: str, codec: str, label: str) -> None:
-    page = html(text)
-    assert decoded(page.encode(codec), f"text/html; charset={label.upper()}") == page
+    page = make_html(text)
+    assert decode_page(page.encode(codec), f"text/html; charset={label.upper()}") == page
 
 
 @pytest.mark.parametrize(("text", "codec", "label"), CASES)
 def test_a_meta_tag_names_the_encoding(text: str, codec: str, label: str) -> None:
-    page = html(text, label)
-    assert decoded(page.encode(codec), "text/html") == page
+    page = make_html(text, label)
+    assert decode_page(page.encode(codec), "text/html") == page
 
 
 @pytest.mark.parametrize(("text", "codec", "label"), CASES)
 def test_the_bytes_tell_the_encoding(text: str, codec: str, label: str) -> None:
-    page = html(text.replace("①", ""))
-    assert decoded(page.encode(codec), None) == page
+    page = make_html(text.replace("①", ""))
+    assert decode_page(page.encode(codec), None) == page
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_beats_the_header(codec: str) -> None:
-    assert decoded(html(CHINESE).encode(codec), "text/html; charset=iso-8859-1") == html(CHINESE)
+    assert decode_page(make_html(CHINESE).encode(codec), "text/html; charset=iso-8859-1") == make_html(CHINESE)
 
 
 def test_utf8_that_is_declared_as_something_else_is_still_read() -> None:
-    assert decoded(html(FRENCH).encode(), "text/html; charset=iso-8859-1") == html(FRENCH)
+    assert decode_page(make_html(FRENCH).encode(), "text/html; charset=iso-8859-1") == make_html(FRENCH)
 
 
 def test_a_wrong_declaration_gives_way_to_the_bytes() -> None:
-    assert decoded(html(CHINESE).encode("gb18030"), "text/html; charset=utf-8") == html(CHINESE)
+    assert decode_page(make_html(CHINESE).encode("gb18030"), "text/html; charset=utf-8") == make_html(CHINESE)
 
 
 @pytest.mark.parametrize("content_type", [None, "text/html; charset=utf-8"])
 def test_broken_utf8_keeps_all_but_the_broken_bytes(content_type: str | None) -> None:
-    good = html(CHINESE).encode()
-    at = good.index("网".encode())
-    text = decoded(good[: at + 1] + b"\xff" + good[at + 3 :], content_type)
-    assert text.replace("\ufffd", "") == html(CHINESE).replace("网", "", 1)
+    good = make_html(CHINESE).encode()
+    position = good.index("网".encode())
+    text = decode_page(good[: position + 1] + b"\xff" + good[position + 3 :], content_type)
+    assert text.replace("\ufffd", "") == make_html(CHINESE).replace("网", "", 1)
     assert "\ufffd" in text
 
 
 def test_iso_2022_jp_is_seen_though_it_is_ascii() -> None:
-    assert JAPANESE[:20] in decoded(html(JAPANESE.replace("①", "")).encode("iso2022_jp"), None)
+    assert JAPANESE[:20] in decode_page(make_html(JAPANESE.replace("①", "")).encode("iso2022_jp"), None)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00", b"\xff" * 50, b"\x81", bytes(range(256)) * 3])
 def test_any_bytes_become_text(body: bytes) -> None:
-    decoded(body, "text/html; charset=no-such-thing").encode()
+    decode_page(body, "text/html; charset=no-such-thing").encode()
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,14 @@ def test_any_bytes_become_text(body: bytes) -> None:
 )
 def test_real_text_without_a_word_on_its_encoding(shared: Callable[[str], Path], language: str, codec: str) -> None:
     lines = (shared("lingua-sentences") / f"{language}.txt").read_text(encoding="utf-8").splitlines()
-    known = [line for line in lines if line.encode(codec, "ignore").decode(codec) == line][:400]
-    pages = ["\n".join(f"<p>{line}" for line in known[at : at + 10]) for at in range(0, len(known), 10)]
-    read = [decoded(page.encode(codec), None) == page for page in pages]
-    assert sum(read) >= 0.95 * len(read)
+    encodable = [line for line in lines if line.encode(codec, "ignore").decode(codec) == line][:400]
+    pages = [
+        "\n".join(f"<p>{line}" for line in encodable[start : start + 10]) for start in range(0, len(encodable), 10)
+    ]
+    is_right = [decode_page(page.encode(codec), None) == page for page in pages]
+    assert sum(is_right) >= 0.95 * len(is_right)
 
 
 def test_a_windows_code_page_that_is_called_by_its_iso_name() -> None:
     text = "<p>„Uždaryk vartus“, – tarė uosto viršininkas ir užrašė, kada išplaukė paskutinis laivas į jūrą.</p>" * 3
-    assert decoded(text.encode("cp1257"), None) == text
+    assert decode_page(text.encode("cp1257"), None) == text

@@ -1,6 +1,14 @@
 import pytest
 
-from tasks.clean.extract.language import MOST_WINDOWS, WINDOW, language_of, languages_of, sample, script_of, windows
+from tasks.clean.extract.language import (
+    MAX_WINDOWS,
+    SAMPLE_CHARACTERS,
+    detect_language,
+    detect_languages,
+    detect_script,
+    sample_line,
+    sample_windows,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,38 +25,38 @@ from tasks.clean.extract.language import MOST_WINDOWS, WINDOW, language_of, lang
     ],
 )
 def test_language_and_script(text: str, language: str, script: str) -> None:
-    found, score = language_of(text)
-    assert (found, script_of(text)) == (language, script)
+    detected, score = detect_language(text)
+    assert (detected, detect_script(text)) == (language, script)
     assert 0 < score <= 1
 
 
 def test_terse_chinese_is_not_japanese() -> None:
-    assert language_of("社長會見記者")[0] == "zh"
-    assert language_of("港の管理人は毎日、桟橋にある船の一覧を書いている。")[0] == "ja"
+    assert detect_language("社長會見記者")[0] == "zh"
+    assert detect_language("港の管理人は毎日、桟橋にある船の一覧を書いている。")[0] == "ja"
 
 
 def test_code_in_a_chinese_page_does_not_make_it_latin() -> None:
-    assert script_of("安装 apt install python3 之后，运行 python3 -m venv 即可创建虚拟环境。") == "Hans"
+    assert detect_script("安装 apt install python3 之后，运行 python3 -m venv 即可创建虚拟环境。") == "Hans"
 
 
 def test_text_without_letters() -> None:
-    assert script_of("12 345, 67!") == "Zyyy"
-    assert script_of("") == "Zyyy"
+    assert detect_script("12 345, 67!") == "Zyyy"
+    assert detect_script("") == "Zyyy"
 
 
 def test_a_long_text_is_sampled_at_three_places_on_one_line() -> None:
     text = "a" * 5000 + "\n" + "b" * 5000 + "c" * 5000
-    line = sample(text)
+    line = sample_line(text)
     assert {"a", "b", "c"} < set(line)
     assert "\n" not in line
-    assert len(line) <= 3 * WINDOW + 2
+    assert len(line) <= 3 * SAMPLE_CHARACTERS + 2
 
 
 def test_sentences_of_many_languages(shared) -> None:
     folder = shared("lingua-sentences")
     for code in ("en", "zh", "de", "fr", "ja", "fa", "ru", "es", "ko", "ar"):
         lines = (folder / f"{code}.txt").read_text(encoding="utf-8").splitlines()[:200]
-        assert sum(language_of(line)[0] == code for line in lines) > 0.9 * len(lines), code
+        assert sum(detect_language(line)[0] == code for line in lines) > 0.9 * len(lines), code
 
 
 ENGLISH = "The harbour master keeps a list of every boat that lies at the pier and writes down when it leaves. "
@@ -68,16 +76,16 @@ GERMAN = "Der Hafenmeister führt eine Liste aller Boote am Steg und schreibt au
     ],
 )
 def test_documents_in_several_languages_are_marked(text: str, languages: list[str] | None) -> None:
-    main, score, found = languages_of(text)
-    assert found[0] == main
+    main, score, detected = detect_languages(text)
+    assert detected[0] == main
     assert 0 <= score <= 1
     if languages is not None:
-        assert found == languages
+        assert detected == languages
 
 
 def test_windows_lie_all_over_a_text() -> None:
     text = "".join(chr(ord("a") + number) * 1000 for number in range(5))
-    found = windows(text)
-    assert len(found) == MOST_WINDOWS
-    assert (found[0][0], found[-1][-1]) == ("a", "e")
-    assert windows("short") == ["short"]
+    lines = sample_windows(text)
+    assert len(lines) == MAX_WINDOWS
+    assert (lines[0][0], lines[-1][-1]) == ("a", "e")
+    assert sample_windows("short") == ["short"]

@@ -1,7 +1,7 @@
 import pytest
 from resiliparse.parse.html import HTMLTree
 
-from tasks.clean.extract.license import license_of
+from tasks.clean.extract.license import detect_license
 
 CC = "https://creativecommons.org/licenses"
 
@@ -34,4 +34,4 @@ CC = "https://creativecommons.org/licenses"
     ],
 )
 def test_the_licence_that_a_page_declares(html: str, name: str | None) -> None:
-    assert license_of(HTMLTree.parse(html), html) == name
+    assert detect_license(HTMLTree.parse(html), html) == name

@@ -2,7 +2,9 @@ import time
 
 import pytest
 
-from tasks.clean.extract.page import Extract, Unusable, media_type, page
+from tasks.clean.extract.html.markup import HtmlExtraction
+from tasks.clean.extract.page import extract_page, parse_media_type
+from tasks.clean.extract.unusable import UnusablePage
 
 ARTICLE = """<!DOCTYPE html><html lang="de">
 <head><title>Tide &amp; Time</title><style>p {color: red}</style></head><body>
@@ -17,33 +19,33 @@ ARTICLE = """<!DOCTYPE html><html lang="de">
 
 
 def test_the_main_part_of_a_page_is_readable() -> None:
-    found = page(ARTICLE.encode(), "text/html", Extract())
-    assert found.title == "Tide & Time"
-    assert "About us" not in found.text
-    assert "cookies" not in found.text
-    assert "var menu" not in found.text
-    assert "the times of high water" in found.text
-    assert "• Spring tides follow the new moon." in found.text
-    assert "for day in month:\n    print(day)" in found.text
-    assert (found.language, found.script, found.license) == ("en", "Latn", "CC-BY-SA-4.0")
+    page = extract_page(ARTICLE.encode(), "text/html", HtmlExtraction())
+    assert page.title == "Tide & Time"
+    assert "About us" not in page.text
+    assert "cookies" not in page.text
+    assert "var menu" not in page.text
+    assert "the times of high water" in page.text
+    assert "• Spring tides follow the new moon." in page.text
+    assert "for day in month:\n    print(day)" in page.text
+    assert (page.language, page.script, page.license) == ("en", "Latn", "CC-BY-SA-4.0")
 
 
 def test_everything_when_asked_for() -> None:
-    assert "About us" in page(ARTICLE.encode(), "text/html", Extract(main_content=False)).text
+    assert "About us" in extract_page(ARTICLE.encode(), "text/html", HtmlExtraction(main_content=False)).text
 
 
 def test_a_page_of_navigation_alone_gives_its_navigation() -> None:
     body = b"<body><nav><ul><li><a href='/a'>Harbour</a></li></ul></nav></body>"
-    assert "Harbour" in page(body, "text/html", Extract()).text
+    assert "Harbour" in extract_page(body, "text/html", HtmlExtraction()).text
 
 
 def test_plain_text_is_taken_as_it_is() -> None:
-    found = page(b"# Heading\n\n1 < 2 &amp; so on\n", "text/markdown; charset=utf-8", Extract())
-    assert (found.title, found.text) == ("Heading", "# Heading\n\n1 < 2 &amp; so on")
+    page = extract_page(b"# Heading\n\n1 < 2 &amp; so on\n", "text/markdown; charset=utf-8", HtmlExtraction())
+    assert (page.title, page.text) == ("Heading", "# Heading\n\n1 < 2 &amp; so on")
 
 
 def test_the_type_is_guessed_when_the_server_sends_none() -> None:
-    assert page(ARTICLE.encode(), None, Extract()).title == "Tide & Time"
+    assert extract_page(ARTICLE.encode(), None, HtmlExtraction()).title == "Tide & Time"
 
 
 def test_pydoc_pages_keep_their_docstrings_readable() -> None:
@@ -51,7 +53,7 @@ def test_pydoc_pages_keep_their_docstrings_readable() -> None:
     import textwrap
 
     body = pydoc.HTMLDoc().page("textwrap", pydoc.HTMLDoc().document(textwrap, "textwrap")).encode()
-    text = page(body, "text/html", Extract()).text
+    text = extract_page(body, "text/html", HtmlExtraction()).text
     assert "Object for wrapping/filling text. The public interface consists of\nthe wrap() and fill() methods" in text
     assert "\u00a0" not in text
     assert "\t" not in text
@@ -68,37 +70,39 @@ def test_pydoc_pages_keep_their_docstrings_readable() -> None:
     ],
 )
 def test_what_gives_no_document_says_why(body: bytes, content_type: str | None, reason: str) -> None:
-    with pytest.raises(Unusable, match=reason):
-        page(body, content_type, Extract(most_bytes=1000))
+    with pytest.raises(UnusablePage, match=reason):
+        extract_page(body, content_type, HtmlExtraction(max_bytes=1000))
 
 
 @pytest.mark.parametrize("extractor", ["textmill", "resiliparse"])
 @pytest.mark.parametrize("opening", ["<div>", "<b>", "<table><tr><td>", "<ul><li>", "<blockquote><p>", "<a><i>"])
 def test_a_page_nested_without_end_ends(opening: str, extractor: str) -> None:
     body = (opening * 50_000 + "text").encode()
-    settings = Extract(extractor=extractor)
-    page(b"<p>text", "text/html", settings)
+    settings = HtmlExtraction(extractor=extractor)
+    extract_page(b"<p>text", "text/html", settings)
     started = time.process_time()
     if extractor == "textmill" and opening in {"<b>", "<a><i>"}:  # they hold nothing that is read otherwise
-        assert page(body, "text/html", settings).text == "text"
+        assert extract_page(body, "text/html", settings).text == "text"
     else:
-        with pytest.raises(Unusable, match="nested deeper than 512"):
-            page(body, "text/html", settings)
+        with pytest.raises(UnusablePage, match="nested deeper than 512"):
+            extract_page(body, "text/html", settings)
     assert time.process_time() - started < 8
 
 
 def test_ten_thousand_options_do_not_stall_the_parser() -> None:
     started = time.process_time()
     body = "<select>" + "<option>a" * 100_000 + "</select><p>Choose a harbour from the list.</p>"
-    assert "Choose a harbour" in page(body.encode(), "text/html", Extract()).text
+    assert "Choose a harbour" in extract_page(body.encode(), "text/html", HtmlExtraction()).text
     assert time.process_time() - started < 5
 
 
 def test_long_lists_and_tables_are_not_taken_for_deep_ones() -> None:
     body = "<ul>" + "<li>harbour<br>" * 3000 + "</ul><table>" + "<tr><td>pier<p>" * 3000 + "</table>"
-    assert page(f"<p>Harbours and piers</p>{body}".encode(), "text/html", Extract(main_content=False)).text
+    assert extract_page(
+        f"<p>Harbours and piers</p>{body}".encode(), "text/html", HtmlExtraction(main_content=False)
+    ).text
 
 
 def test_media_type() -> None:
-    assert media_type(" Text/HTML ; charset=x") == "text/html"
-    assert media_type(None) == ""
+    assert parse_media_type(" Text/HTML ; charset=x") == "text/html"
+    assert parse_media_type(None) == ""

@@ -7,17 +7,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.clean.pii.patterns import FORMS, KINDS, is_card, is_iban, is_resident
-from tasks.clean.pii.redaction import Pii, found, treated
+from tasks.clean.pii.patterns import KINDS, PATTERNS, is_iban, is_payment_card, is_resident_id
+from tasks.clean.pii.redaction import Pii, find_personal_data, treat_texts
 
 
-def kinds(text: str) -> list[tuple[str, str]]:
-    return [(place.kind, text[place.start : place.stop]) for place in found(text, FORMS)]
+def find_spans(text: str) -> list[tuple[str, str]]:
+    return [(match.kind, text[match.start : match.stop]) for match in find_personal_data(text, PATTERNS)]
 
 
-def resident(first: str) -> str:
-    """The number with its right check digit, which is the one of eleven that holds."""
-    return next(first + check for check in "0123456789X" if is_resident(first + check))
+def with_check_digit(digits: str) -> str:
+    """Return the number with its check digit, which is the only one of eleven that is valid."""
+    return next(digits + check for check in "0123456789X" if is_resident_id(digits + check))
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def resident(first: str) -> str:
         ("amex 378282246310005", ("card", "378282246310005")),
         ("IBAN DE89 3704 0044 0532 0130 00", ("iban", "DE89 3704 0044 0532 0130 00")),
         ("gb82west12345698765432", ("iban", "gb82west12345698765432")),
-        (f"身份证号{resident('11010519491231002')}", ("resident_id", resident("11010519491231002"))),
+        (f"身份证号{with_check_digit('11010519491231002')}", ("resident_id", with_check_digit("11010519491231002"))),
         ("key AKIAIOSFODNN7EXAMPLE", ("secret", "AKIAIOSFODNN7EXAMPLE")),
         ("api_key = 'f83jd93KD02kdk29dkE0d'", ("secret", "'f83jd93KD02kdk29dkE0d'")),
         ("-----BEGIN RSA PRIVATE KEY-----\n" + "Ab3+/" * 20 + "\n-----END RSA PRIVATE KEY-----", ("secret", None)),
     ],
 )  # fmt: skip
 def test_found(text: str, expected: tuple[str, str | None]) -> None:
-    kind, what = expected
-    assert kinds(text) == [(kind, what or text)]
+    kind, expected_text = expected
+    assert find_spans(text) == [(kind, expected_text or text)]
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,18 @@ def test_found(text: str, expected: tuple[str, str | None]) -> None:
     ],
 )  # fmt: skip
 def test_left_alone(text: str) -> None:
-    assert kinds(text) == []
+    assert find_spans(text) == []
 
 
 def test_every_wrong_digit_is_noticed() -> None:
-    for right, holds in (("4111111111111111", is_card), (resident("44030119900307123"), is_resident)):
-        assert holds(right)
-        for place, digit in enumerate(right[:16]):
-            wrong = f"{right[:place]}{(int(digit) + 1) % 10}{right[place + 1 :]}"
-            assert not holds(wrong), wrong
+    for correct, is_valid in (
+        ("4111111111111111", is_payment_card),
+        (with_check_digit("44030119900307123"), is_resident_id),
+    ):
+        assert is_valid(correct)
+        for position, digit in enumerate(correct[:16]):
+            wrong = f"{correct[:position]}{(int(digit) + 1) % 10}{correct[position + 1 :]}"
+            assert not is_valid(wrong), wrong
     assert is_iban("CH9300762011623852957")
     assert not is_iban("CH9300762011623852975"), "two digits changed places"
 
@@ -81,38 +84,38 @@ TEXTS = pl.Series(["Ask eva@uni.de or 81.2.69.142.", "nothing here", "api_key: '
 
 
 def test_placeholders_cuts_and_counts() -> None:
-    done = treated(TEXTS, Pii(ip="remove"))
-    assert done.texts.to_list() == ["Ask <EMAIL> or .", "nothing here", "api_key: <SECRET>", ""]
-    assert not done.drops.any()
-    assert done.counts == {**dict.fromkeys(KINDS, 0), "email": 1, "ip": 1, "secret": 1}
+    treated = treat_texts(TEXTS, Pii(ip="remove"))
+    assert treated.texts.to_list() == ["Ask <EMAIL> or .", "nothing here", "api_key: <SECRET>", ""]
+    assert not treated.drops.any()
+    assert treated.counts == {**dict.fromkeys(KINDS, 0), "email": 1, "ip": 1, "secret": 1}
 
 
 def test_documents_go_and_kinds_stay_by_setting() -> None:
-    done = treated(TEXTS, Pii(email="drop", secret="keep"))
-    assert done.drops.to_list() == [True, False, False, False]
-    assert done.texts.to_list() == TEXTS.to_list()
-    assert "secret" not in done.counts
-    nothing = treated(TEXTS, Pii(**dict.fromkeys(KINDS, "keep")))
-    assert nothing.texts.to_list() == TEXTS.to_list()
-    assert nothing.counts == {}
+    treated = treat_texts(TEXTS, Pii(email="drop", secret="keep"))
+    assert treated.drops.to_list() == [True, False, False, False]
+    assert treated.texts.to_list() == TEXTS.to_list()
+    assert "secret" not in treated.counts
+    unchanged = treat_texts(TEXTS, Pii(**dict.fromkeys(KINDS, "keep")))
+    assert unchanged.texts.to_list() == TEXTS.to_list()
+    assert unchanged.counts == {}
 
 
 def test_a_column_finds_what_single_texts_do() -> None:
     """The shapes that search whole columns miss nothing that the patterns find."""
     cases = [case for mark in (test_found, test_left_alone) for case in mark.pytestmark[0].args[1]]  # type: ignore[attr-defined]
     texts = [case if isinstance(case, str) else case[0] for case in cases]
-    alone = [bool(found(text, FORMS)) for text in texts]
-    together = treated(pl.Series(texts), Pii(**dict.fromkeys(KINDS, "drop"))).drops.to_list()
-    assert together == alone
+    one_by_one = [bool(find_personal_data(text, PATTERNS)) for text in texts]
+    as_a_column = treat_texts(pl.Series(texts), Pii(**dict.fromkeys(KINDS, "drop"))).drops.to_list()
+    assert as_a_column == one_by_one
 
 
 def test_long_strange_texts_take_no_time() -> None:
     for text in ("1-" * 50_000, "a@" * 50_000, "+1 " * 30_000, "::" * 50_000, "tel " + "(1" * 50_000, "A1 " * 30_000):
-        treated(pl.Series([text]), Pii())
+        treat_texts(pl.Series([text]), Pii())
 
 
 def test_on_synthetic_texts_with_gold_spans(shared: Callable[[str], Path]) -> None:
     rows = json.loads((shared("presidio-synth") / "synth_dataset_v2.json").read_text())
     emails = [span for row in rows for span in row["spans"] if span["entity_type"] == "EMAIL_ADDRESS"]
-    hits = sum(place.kind == "email" for row in rows for place in found(row["full_text"], FORMS))
+    hits = sum(match.kind == "email" for row in rows for match in find_personal_data(row["full_text"], PATTERNS))
     assert hits == len(emails)

@@ -7,8 +7,8 @@ import pytest
 from fastwarc.warc import ArchiveIterator as FastIterator
 from warcio.archiveiterator import ArchiveIterator as WarcioIterator
 
-from tasks.clean.extract.crawl_reader import index_files
-from tasks.clean.extract.crawl_reader import rows as rows_with_body
+from tasks.clean.extract.crawl_reader import list_index_files
+from tasks.clean.extract.crawl_reader import load_page_rows as rows_with_body
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
 from tasks.crawl.shard import INDEX
@@ -84,7 +84,7 @@ def test_unchanged_changed_new_and_gone(site, snapshot, changes, index):
         for column in ("digest", "content_type", "etag", "last_modified", "num_links"):
             assert rows[path][column] == was[path][column]
         assert rows[path]["refers_to_at"] == was[path]["fetched_at"] < rows[path]["fetched_at"]
-    with_body = {urlsplit(row["url"]).path for file in index_files(second.path) for row in rows_with_body(file)}
+    with_body = {urlsplit(row["url"]).path for file in list_index_files(second.path) for row in rows_with_body(file)}
     assert with_body == {"/", "/added", "/edited", "/moved"}
     third, _ = snapshot("three", two)
     assert third.counts["changes"] == {"unchanged": 9}
@@ -222,13 +222,13 @@ def test_a_snapshot_that_brings_nothing_new_gives_no_document(site, snapshot, ma
     kept = []
     for pages, lines in ((one, lineage[:1]), (two, lineage)):
         scored = make_draft(f"extract {pages.key}", lines)
-        extract.build(Clean().scoring(), scored, pages)
+        extract.build(Clean().extract_settings(), scored, pages)
         cleaned = make_draft(f"clean {pages.key}", lines)
         clean.build(Clean(), cleaned, as_artifact(scored.path, "extract"))
         kept.append(cleaned.counts["kept"])
     assert kept == [1, 0]
     with pytest.raises(StageFailure, match="nothing to extract"):
-        extract.build(Clean().scoring(), make_draft("extract alone", lineage[:1]), two)
+        extract.build(Clean().extract_settings(), make_draft("extract alone", lineage[:1]), two)
 
 
 def test_everything_is_gone(site, snapshot):

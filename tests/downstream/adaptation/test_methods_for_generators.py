@@ -17,19 +17,19 @@ from transformers import (
 )
 
 from tasks.block import OneOf, discover_blocks
-from tasks.downstream.adaptation import Way
-from tasks.downstream.finetuning.loop import Fitted, fit
-from tasks.downstream.finetuning.optimizer import shares
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.heads.texts import TextWriter
+from tasks.downstream.adaptation import AdaptationMethod
+from tasks.downstream.finetuning.loop import FittedModel, fit_model
+from tasks.downstream.finetuning.optimizer import compute_rate_factors
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.heads.texts import TextGenerationModel
 from tasks.downstream.models.encoder import TokenIds
-from tasks.downstream.models.generator import Writer
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.models.generator import TextGenerator
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
 from tasks.evaluate.preflight import suited
 from tasks.evaluate.settings import Evaluate
-from tests.downstream.heads.test_texts import SPECIAL, task, with_tokenizer
+from tests.downstream.heads.test_texts import SPECIAL, copy_tokenizer, make_task
 
 # weights far from zero, so that a model has a taste of its own from the start
 FAR = 0.25
@@ -79,17 +79,17 @@ UPPER = {
     "bart": ("decoder.layers.1.",),
 }
 NORMS = ("ln_", "norm")
-WAYS = sorted(discover_blocks(Way))
+METHODS = sorted(discover_blocks(AdaptationMethod))
 # only Llama's projection is none of its embeddings
 CASES = [
-    *((family, kind) for family in ("gpt2", "bart") for kind in WAYS if kind != "head_only"),
+    *((family, kind) for family in ("gpt2", "bart") for kind in METHODS if kind != "head_only"),
     *((family, kind) for family in ("llama", "t5") for kind in ("lora", "prefix", "prompt")),
     ("llama", "head_only"),
 ]
 SOURCES = [[5, 6, 7, 3], [8, 3], [9, 10, 11, 12, 13, 3]]
 
 
-def learns(family: str, kind: str) -> tuple[str, ...]:
+def list_trainable_names(family: str, kind: str) -> tuple[str, ...]:
     """Parts of the names of what may move."""
     return {
         "adapter": ("bottleneck", *NORMS),
@@ -103,109 +103,132 @@ def learns(family: str, kind: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
+def single_thread() -> Iterator[None]:
     """As a fit runs; two threads take longer over so little."""
-    with one_thread():
+    with use_one_thread():
         yield
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> dict[str, Path]:
     """A model of each family with random weights, and the tokenizer of the tests."""
-    made = {}
+    family_folders = {}
     for family, config in CONFIGS.items():
-        made[family] = tmp_path_factory.mktemp(family)
+        family_folders[family] = tmp_path_factory.mktemp(family)
         auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         torch.manual_seed(0)
-        auto.from_config(config).save_pretrained(made[family])
-        with_tokenizer(made[family], checkpoint)
-    return made
+        auto.from_config(config).save_pretrained(family_folders[family])
+        copy_tokenizer(family_folders[family], checkpoint)
+    return family_folders
 
 
-def recipe_of(kind: str, steps: int = 24, **settings: object) -> Recipe:
-    way = OneOf[Way].model_validate({"kind": kind, "prompt": {"tokens": 5}, "prefix": {"tokens": 5}})
-    return Recipe(
-        adapt=way, fewest_steps=steps, epochs=0.1, batch=8, max_length=16, max_target=6, evaluations=1, **settings
+def make_finetuning(kind: str, steps: int = 24, **settings: object) -> FineTuning:
+    method = OneOf[AdaptationMethod].model_validate(
+        {"kind": kind, "prompt": {"num_virtual_tokens": 5}, "prefix": {"num_virtual_tokens": 5}}
+    )
+    return FineTuning(
+        method=method,
+        min_steps=steps,
+        epochs=0.1,
+        batch_size=8,
+        max_length=16,
+        max_target_length=6,
+        num_evaluations=1,
+        **settings,
     )
 
 
-def fitted(folder: Path, recipe: Recipe) -> tuple[Fitted, float]:
+def fit_generator(folder: Path, finetuning: FineTuning) -> tuple[FittedModel, float]:
     """And the loss on validation before."""
-    data = task(longest=2)
-    head = TextWriter.loaded(folder, data, recipe, random=False, seed=0)
-    parts = [head.examples(head.tokens, part) for part in (data.train, data.validation)]
-    loss, _ = head.validated(parts[1])
-    return fit(head, parts[0], parts[1], recipe, 0.1 if recipe.adapt.chosen.places else 0.02, 0), loss
+    data = make_task(longest=2)
+    head = TextGenerationModel.load(folder, data, finetuning, random=False, seed=0)
+    parts = [head.make_examples(head.tokenizer, part) for part in (data.train, data.validation)]
+    loss, _ = head.validate(parts[1])
+    return fit_model(
+        head, parts[0], parts[1], finetuning, 0.1 if finetuning.method.chosen.reserved_positions else 0.02, 0
+    ), loss
 
 
-def greedy(writer: Writer, source: list[int], most: int) -> list[int]:
+def generate_greedily(generator: TextGenerator, source: list[int], max_length: int) -> list[int]:
     """The likeliest token each time, as the likelihoods of targets have it."""
-    made: list[int] = []
-    while len(made) < most and made[-1:] != [writer.end]:
-        candidates: TokenIds = [[*made, token] for token in range(40)]
-        losses = writer.losses([source] * 40, candidates).reshape(40, -1)[:, -1]
-        made.append(int(losses.argmin()))
-    return made
+    generated: list[int] = []
+    while len(generated) < max_length and generated[-1:] != [generator.end_id]:
+        candidates: TokenIds = [[*generated, token] for token in range(40)]
+        losses = generator.compute_losses([source] * 40, candidates).reshape(40, -1)[:, -1]
+        generated.append(int(losses.argmin()))
+    return generated
 
 
 @pytest.mark.parametrize(("family", "kind"), CASES)
 def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
     family: str, kind: str, folders: dict[str, Path]
 ) -> None:
-    found, loss = fitted(folders[family], recipe_of(kind))
-    assert found.best.loss < 0.9 * loss
-    writer = found.head.eval().writer
-    before = Writer.load(folders[family], 3, random=False, seed=0).body.state_dict()
-    weights = {name.removeprefix("base_model."): each for name, each in writer.body.named_parameters()}
-    learning = {name for name, weight in weights.items() if weight.requires_grad}
-    assert learning == {name for name in weights if any(part in name for part in learns(family, kind))}
+    found, loss_before = fit_generator(folders[family], make_finetuning(kind))
+    assert found.best.loss < 0.9 * loss_before
+    generator = found.head.eval().generator
+    before = TextGenerator.load(folders[family], 3, random=False, seed=0).body.state_dict()
+    weights = {name.removeprefix("base_model."): weight for name, weight in generator.body.named_parameters()}
+    trainable = {name for name, weight in weights.items() if weight.requires_grad}
+    assert trainable == {name for name in weights if any(part in name for part in list_trainable_names(family, kind))}
     moved = {
         name
         for name, weight in weights.items()
         if (old := before.get(name.replace(".base_layer.", "."))) is not None and not torch.equal(old, weight)
     }
-    assert moved == learning & before.keys()
+    assert moved == trainable & before.keys()
     with torch.no_grad():
-        assert writer.written(SOURCES, 4, 1) == [greedy(writer, source, 4) for source in SOURCES]
+        assert generator.generate(SOURCES, 4, 1) == [generate_greedily(generator, source, 4) for source in SOURCES]
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 @pytest.mark.parametrize("kind", ["prefix", "prompt"])
 def test_beams_that_keep_everything_find_the_likeliest_text(family: str, kind: str, folders: dict[str, Path]) -> None:
-    writer = TextWriter.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
-    texts = [[one, other] for one in range(40) if one != writer.end for other in range(40)]
-    for source, found in zip(SOURCES, writer.written(SOURCES, 2, 40), strict=True):
-        means = writer.losses([source] * len(texts), texts).reshape(-1, 2).mean(1)
-        (end,) = writer.losses([source], [[writer.end]])
-        assert found == ([writer.end] if end < means.min() else texts[int(means.argmin())])
+    generator = (
+        TextGenerationModel.load(folders[family], make_task(), make_finetuning(kind), random=False, seed=0)
+        .eval()
+        .generator
+    )
+    texts = [[one, other] for one in range(40) if one != generator.end_id for other in range(40)]
+    for source, generated in zip(SOURCES, generator.generate(SOURCES, 2, 40), strict=True):
+        means = generator.compute_losses([source] * len(texts), texts).reshape(-1, 2).mean(1)
+        (end,) = generator.compute_losses([source], [[generator.end_id]])
+        assert generated == ([generator.end_id] if end < means.min() else texts[int(means.argmin())])
 
 
 def test_a_prompt_changes_what_is_written(folders: dict[str, Path]) -> None:
     for family, folder in folders.items():
-        plain = Writer.load(folder, 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+        plain = TextGenerator.load(folder, 3, random=False, seed=0).eval().compute_losses(SOURCES[:1], [[5, 6, 3]])
         for kind in ("prefix", "prompt"):
-            writer = TextWriter.loaded(folder, task(), recipe_of(kind), random=False, seed=0).eval().writer
-            assert not torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain), (family, kind)
+            generator = (
+                TextGenerationModel.load(folder, make_task(), make_finetuning(kind), random=False, seed=0)
+                .eval()
+                .generator
+            )
+            assert not torch.allclose(generator.compute_losses(SOURCES[:1], [[5, 6, 3]]), plain), (family, kind)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 def test_new_weights_change_nothing_at_first(family: str, folders: dict[str, Path]) -> None:
-    plain = Writer.load(folders[family], 3, random=False, seed=0).eval().losses(SOURCES[:1], [[5, 6, 3]])
+    plain = TextGenerator.load(folders[family], 3, random=False, seed=0).eval().compute_losses(SOURCES[:1], [[5, 6, 3]])
     for kind in ("adapter", "lora"):
-        writer = TextWriter.loaded(folders[family], task(), recipe_of(kind), random=False, seed=0).eval().writer
-        assert torch.allclose(writer.losses(SOURCES[:1], [[5, 6, 3]]), plain, atol=1e-5)
+        generator = (
+            TextGenerationModel.load(folders[family], make_task(), make_finetuning(kind), random=False, seed=0)
+            .eval()
+            .generator
+        )
+        assert torch.allclose(generator.compute_losses(SOURCES[:1], [[5, 6, 3]]), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "lora", "prefix", "prompt"])
 def test_one_seed_gives_one_fit(kind: str, folders: dict[str, Path]) -> None:
-    one, other = (fitted(folders["t5"], recipe_of(kind, steps=3))[0].losses for _ in range(2))
+    one, other = (fit_generator(folders["t5"], make_finetuning(kind, steps=3))[0].losses for _ in range(2))
     assert one == other
 
 
 def test_a_bottleneck_stands_behind_every_sublayer(folders: dict[str, Path]) -> None:
     counts = {}
     for family, folder in folders.items():
-        head = TextWriter.loaded(folder, task(), recipe_of("adapter"), random=False, seed=0)
+        head = TextGenerationModel.load(folder, make_task(), make_finetuning("adapter"), random=False, seed=0)
         names = [name for name, _ in head.named_modules() if name.endswith(".bottleneck")]
         counts[family] = len(names)
         if family == "bart":
@@ -219,33 +242,33 @@ BART_ENDS = ("self_attn.out_proj", "encoder_attn.out_proj", "fc2")
 
 
 def test_lower_layers_learn_slower_and_an_encoder_slowest(folders: dict[str, Path]) -> None:
-    recipe = recipe_of("full", layer_decay=0.5)
-    head = TextWriter.loaded(folders["bart"], task(), recipe, random=False, seed=0)
-    share = {id(weight): each for weight, each in shares(head, 0.5)}
-    body = head.writer.body.model
-    assert share[id(body.decoder.layers[1].fc1.weight)] == 1
-    assert share[id(body.decoder.layers[0].fc1.weight)] == 0.5
-    assert share[id(body.encoder.layers[0].fc1.weight)] == 0.25
-    assert share[id(body.shared.weight)] == share[id(body.encoder.layernorm_embedding.weight)] == 0.125
+    finetuning = make_finetuning("full", layer_decay=0.5)
+    head = TextGenerationModel.load(folders["bart"], make_task(), finetuning, random=False, seed=0)
+    factors = {id(weight): factor for weight, factor in compute_rate_factors(head, 0.5)}
+    body = head.generator.body.model
+    assert factors[id(body.decoder.layers[1].fc1.weight)] == 1
+    assert factors[id(body.decoder.layers[0].fc1.weight)] == 0.5
+    assert factors[id(body.encoder.layers[0].fc1.weight)] == 0.25
+    assert factors[id(body.shared.weight)] == factors[id(body.encoder.layernorm_embedding.weight)] == 0.125
 
 
 def test_virtual_tokens_take_room(folders: dict[str, Path]) -> None:
-    recipe = Recipe(max_length=64, max_target=20)
-    for kind, gone in (("full", 0), ("prompt", 16), ("prefix", 8)):
-        made = recipe.model_copy(update={"adapt": OneOf[Way](kind=kind)})
-        head = TextWriter.loaded(folders["gpt2"], task(), made, random=False, seed=0)
-        assert (head.most_source, head.most_target) == (48 - 20 - gone, 20)
-        head = TextWriter.loaded(folders["bart"], task(), made, random=False, seed=0)
-        assert (head.most_source, head.most_target) == (48 - gone, 20)
+    finetuning = FineTuning(max_length=64, max_target_length=20)
+    for kind, reserved in (("full", 0), ("prompt", 16), ("prefix", 8)):
+        adapted = finetuning.model_copy(update={"method": OneOf[AdaptationMethod](kind=kind)})
+        head = TextGenerationModel.load(folders["gpt2"], make_task(), adapted, random=False, seed=0)
+        assert (head.max_source_length, head.max_target_length) == (48 - 20 - reserved, 20)
+        head = TextGenerationModel.load(folders["bart"], make_task(), adapted, random=False, seed=0)
+        assert (head.max_source_length, head.max_target_length) == (48 - reserved, 20)
         long = pl.DataFrame({"text": ["oak " * 60], "wanted": [["sail " * 60]]})
-        (example,) = head.examples(head.tokens, long)
-        assert len(head.eval().writer.losses([example.ids], [example.target.ids])) == 20
+        (example,) = head.make_examples(head.tokenizer, long)
+        assert len(head.eval().generator.compute_losses([example.ids], [example.target.ids])) == 20
 
 
 REFUSED = {
     ("gpt2", "head_only"): "the gpt2 projects onto its vocabulary by its embedding",
     ("bart", "last_layers"): "3 layers, and the last 9",
-    ("gpt2", "prompt"): "48 positions, but for 40 of a prompt, has no room",
+    ("gpt2", "prompt"): "48 positions, 40 of them for a prompt, has no room",
 }
 
 
@@ -253,19 +276,23 @@ REFUSED = {
 def test_what_cannot_be_is_refused_before_any_fit(
     family: str, kind: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    task().save(tmp_path / "ships.parquet")
-    way = {"kind": kind, "last_layers": {"layers": 9}, "prompt": {"tokens": 40}}
-    settings = Evaluate(recipe=recipe_of("full").model_copy(update={"adapt": OneOf[Way].model_validate(way)}))
+    make_task().save(tmp_path / "ships.parquet")
+    method = {"kind": kind, "last_layers": {"num_layers": 9}, "prompt": {"num_virtual_tokens": 40}}
+    settings = Evaluate(
+        finetuning=make_finetuning("full").model_copy(update={"method": OneOf[AdaptationMethod].model_validate(method)})
+    )
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
         suited(settings, folders[family], [tmp_path / "ships.parquet"])
-    assert "evaluate.recipe." in raised.value.hint
+    assert "evaluate.finetuning." in raised.value.hint
 
 
 def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], tmp_path: Path) -> None:
     """A frozen encoder's features are read from files; a model that writes has none."""
-    task().save(tmp_path / "ships.parquet")
-    recipe = recipe_of("head_only", steps=2)
-    suited(Evaluate(recipe=recipe), folders["llama"], [tmp_path / "ships.parquet"])
+    make_task().save(tmp_path / "ships.parquet")
+    finetuning = make_finetuning("head_only", steps=2)
+    suited(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"])
     (tmp_path / "out").mkdir()
-    found = score(tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], recipe, "pretrained", 0, 0, 0.01)
-    assert 0 <= found["metrics"]["rougeL"] <= 1
+    counts = fit_and_score(
+        tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], finetuning, "pretrained", 0, 0, 0.01
+    )
+    assert 0 <= counts["metrics"]["rougeL"] <= 1

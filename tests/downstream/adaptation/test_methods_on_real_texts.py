@@ -14,13 +14,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import copy_rows, drawn_rows
+from tasks.downstream.finetuning.augmented_copies import find_sampled_rows, write_copies
 from tasks.downstream.finetuning.continued_pretraining import continue_pretraining
-from tasks.downstream.finetuning.loop import fit
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.heads.texts import TextWriter
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
+from tasks.downstream.finetuning.loop import fit_model
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.heads.texts import TextGenerationModel
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
 
 TRAIN, TEST = 5000, 600
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "mask_token": "[MASK]"}
@@ -31,8 +31,8 @@ SYNONYMS = "film, movie, picture\nfunny, comic, amusing\ngood, fine, solid\nbad,
 def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The task's file and a checkpoint."""
     folder = tmp_path_factory.mktemp("sentiment")
-    found = pl.read_csv(shared("sst2") / "train.tsv", separator="\t", quote_char=None)
-    rows = found.select(
+    sentences = pl.read_csv(shared("sst2") / "train.tsv", separator="\t", quote_char=None)
+    rows = sentences.select(
         pl.col("sentence").str.strip_chars().alias("text"),
         pl.lit("").alias("second"),
         pl.col("label").cast(pl.Int32),
@@ -40,11 +40,11 @@ def sentiment(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
     ).sample(TRAIN + 2 * TEST, shuffle=True, seed=0)
     parts = rows[:TRAIN], rows[TRAIN : TRAIN + TEST], rows[TRAIN + TEST :]
     Task("sst2", "", "classes", ["negative", "positive"], *parts, []).save(folder / "sst2.parquet")
-    return folder / "sst2.parquet", made_checkpoint(folder / "checkpoint", rows["text"].to_list())
+    return folder / "sst2.parquet", save_model(folder / "checkpoint", rows["text"].to_list())
 
 
-def made_checkpoint(folder: Path, texts: list[str]) -> Path:
-    made_tokenizer(folder, texts)
+def save_model(folder: Path, texts: list[str]) -> Path:
+    save_tokenizer(folder, texts)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=3000, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128
@@ -53,19 +53,21 @@ def made_checkpoint(folder: Path, texts: list[str]) -> Path:
     return folder
 
 
-def made_tokenizer(folder: Path, texts: list[str]) -> None:
-    made = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    made.train_from_iterator(texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=list(SPECIAL.values())))
-    PreTrainedTokenizerFast(tokenizer_object=made, **SPECIAL).save_pretrained(folder)
+def save_tokenizer(folder: Path, texts: list[str]) -> None:
+    tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        texts, trainers.WordLevelTrainer(vocab_size=3000, special_tokens=list(SPECIAL.values()))
+    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL).save_pretrained(folder)
 
 
 RUNS = {
-    "lora": {"adapt": {"kind": "lora"}},
-    "prefix": {"adapt": {"kind": "prefix"}},
-    "adapter": {"adapt": {"kind": "adapter"}},
-    "pseudo-labels": {"unlabelled": {"way": "pseudo-labels", "most": 800}},
-    "consistency": {"unlabelled": {"way": "consistency", "most": 800, "ratio": 1}},
+    "lora": {"method": {"kind": "lora"}},
+    "prefix": {"method": {"kind": "prefix"}},
+    "adapter": {"method": {"kind": "adapter"}},
+    "pseudo-labels": {"unlabelled": {"method": "pseudo-labels", "max_texts": 800}},
+    "consistency": {"unlabelled": {"method": "consistency", "max_texts": 800, "ratio": 1}},
 }
 
 
@@ -74,9 +76,11 @@ def test_sentiment_is_learnt(
     name: str, sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     data, checkpoint = sentiment
-    recipe = Recipe.model_validate({"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100} | RUNS[name])
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100} | RUNS[name]
+    )
     model, labels = ("unlabelled", 400) if "unlabelled" in RUNS[name] else ("pretrained", 1600)
-    reached = score(tmp_path / "out", data, checkpoint, recipe, model, labels, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, model, labels, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"{name}: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with {labels} labels a class"
@@ -90,14 +94,14 @@ def test_copies_are_learnt_from(
     data, checkpoint = sentiment
     synonyms = tmp_path / "synonyms.txt"
     synonyms.write_text(SYNONYMS)
-    augmentation = {"way": "words", "synonyms": str(synonyms), "copies": 4}
-    recipe = Recipe.model_validate(
-        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "augmentation": augmentation}
+    augmentation = {"method": "words", "synonyms_file": str(synonyms), "max_copies": 4}
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "augmentation": augmentation}
     )
-    rows = drawn_rows(Task.load(data), [200], 1)
-    copies = copy_rows(data.parent.parent, data, recipe.augmentation, rows)["copies"]
+    rows = find_sampled_rows(Task.load(data), [200], 1)
+    copies = write_copies(data.parent.parent, data, finetuning.augmentation, rows)["copies"]
     assert 400 < copies < 4 * 400, "most sentences have no word that is in the file"
-    reached = score(tmp_path / "out", data, checkpoint, recipe, "augmented", 200, 0, 0.003)["metrics"]
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "augmented", 200, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(f"augmented: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f}, {copies} copies of 400 sentences")
     assert reached["mcc"] > 0
@@ -107,17 +111,17 @@ def test_a_model_reads_the_sentences_before(
     sentiment: tuple[Path, Path], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     data, checkpoint = sentiment
-    continued = {"enabled": True, "most": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
-    recipe = Recipe.model_validate(
-        {"epochs": 1, "batch": 16, "max_length": 48, "fewest_steps": 100, "continued": continued}
+    continued = {"enabled": True, "max_texts": 1200, "epochs": 1, "max_length": 48, "learning_rate": 0.002}
+    finetuning = FineTuning.model_validate(
+        {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "continued_pretraining": continued}
     )
-    told = continue_pretraining(data.parent.parent, data, checkpoint, recipe)
-    assert told["loss after"] < told["loss before"] - 0.8
-    reached = score(tmp_path / "out", data, checkpoint, recipe, "continued", 400, 0, 0.003)["metrics"]
+    counts = continue_pretraining(data.parent.parent, data, checkpoint, finetuning)
+    assert counts["loss after"] < counts["loss before"] - 0.8
+    reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "continued", 400, 0, 0.003)["metrics"]
     record_property("accuracy", reached["accuracy"])
     print(
         f"continued: accuracy {reached['accuracy']:.3f}, MCC {reached['mcc']:.3f} with 400 labels a class, "
-        f"loss of masked tokens {told['loss before']:.2f} to {told['loss after']:.2f}"
+        f"loss of masked tokens {counts['loss before']:.2f} to {counts['loss after']:.2f}"
     )
     assert reached["mcc"] > 0
 
@@ -128,33 +132,35 @@ def test_captions_are_translated_by_lora(
     """By a model that has only seen German before: with LoRA it foretells a caption better, having read the English."""
     folder = shared("multi30k") / "raw"
     english, german = (gzip.decompress((folder / f"train.{side}.gz").read_bytes()).decode() for side in ("en", "de"))
-    wanted = [[caption] for caption in german.splitlines()]
-    rows = pl.DataFrame({"text": english.splitlines(), "wanted": wanted, "origin": ""})
+    references = [[caption] for caption in german.splitlines()]
+    rows = pl.DataFrame({"text": english.splitlines(), "wanted": references, "origin": ""})
     rows = rows.sample(950, shuffle=True, seed=0)
     task = Task("multi30k", "", "texts", [], rows[:800], rows[800:900], rows[900:], [])
     task.save(tmp_path / "multi30k.parquet")
     checkpoint = tmp_path / "checkpoint"
-    made_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
+    save_tokenizer(checkpoint, [*rows["text"], *rows["wanted"].list.first()])
     shape = {"n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(vocab_size=3000, eos_token_id=2, bos_token_id=None, **shape)).save_pretrained(checkpoint)
-    settings = {"epochs": 2, "batch": 16, "max_length": 24, "max_target": 24, "evaluations": 1}
-    before = made_german(checkpoint, task, Recipe.model_validate(settings))
-    recipe = Recipe.model_validate({"adapt": {"kind": "lora"}, **settings})
+    settings = {"epochs": 2, "batch_size": 16, "max_length": 24, "max_target_length": 24, "num_evaluations": 1}
+    before = train_on_german(checkpoint, task, FineTuning.model_validate(settings))
+    finetuning = FineTuning.model_validate({"method": {"kind": "lora"}, **settings})
     (tmp_path / "out").mkdir()
-    found = score(tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, recipe, "pretrained", 0, 0, 0.005)
-    chrf, after = found["metrics"]["chrf"], found["validation"]
+    counts = fit_and_score(
+        tmp_path / "out", tmp_path / "multi30k.parquet", checkpoint, finetuning, "pretrained", 0, 0, 0.005
+    )
+    chrf, after = counts["metrics"]["chrf"], counts["validation"]
     record_property("chrf", chrf)
     print(f"lora: chrF {chrf:.3f}, likelihood of a token {before:.3f}, then {after:.3f}")  # pytest -s shows it
     assert after > 1.1 * before
     assert chrf > 0.05
 
 
-def made_german(checkpoint: Path, task: Task, recipe: Recipe) -> float:
+def train_on_german(checkpoint: Path, task: Task, finetuning: FineTuning) -> float:
     """Fit the checkpoint to the targets alone; the likelihood that it gives to a target's token after its source."""
-    with one_thread():
-        writer = TextWriter.loaded(checkpoint, task, recipe, random=True, seed=0)
-        validation = writer.examples(writer.tokens, task.validation)
+    with use_one_thread():
+        model = TextGenerationModel.load(checkpoint, task, finetuning, random=True, seed=0)
+        validation = model.make_examples(model.tokenizer, task.validation)
         alone = task.train.with_columns(text=pl.lit(""))
-        fit(writer, writer.examples(writer.tokens, alone), validation, recipe, 0.005, 0)
-        writer.writer.body.save_pretrained(checkpoint)
-        return writer.validated(validation)[1]
+        fit_model(model, model.make_examples(model.tokenizer, alone), validation, finetuning, 0.005, 0)
+        model.generator.body.save_pretrained(checkpoint)
+        return model.validate(validation)[1]

@@ -13,7 +13,7 @@ from tasks.block import discover_blocks
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.benchmarks.labelled_text import TextFiles
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure, Transient
 from tasks.runtime import datasets_hub
 
@@ -31,19 +31,19 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     datasets_hub.load_split.cache_clear()
 
 
-def moods(rows: int = 12) -> Dataset:
-    made = [{"text": f"text {number}", "label": number % 2} for number in range(rows)]
-    return Dataset.from_list(made, Features({"text": Value("string"), "label": MOODS}))
+def make_moods(rows: int = 12) -> Dataset:
+    examples = [{"text": f"text {number}", "label": number % 2} for number in range(rows)]
+    return Dataset.from_list(examples, Features({"text": Value("string"), "label": MOODS}))
 
 
-def saved(root: Path, rows: Dataset, **parts: Dataset) -> str:
-    """What `save_to_disk` writes, the same rows for every part that is not given."""
+def save_splits(root: Path, rows: Dataset, **parts: Dataset) -> str:
+    """Save a DatasetDict by `save_to_disk`, with `rows` as every part that is not in `parts`."""
     DatasetDict({part: parts.get(part, rows) for part in PARTS}).save_to_disk(str(root))
     return str(root)
 
 
-def laid_out(root: Path, rows: Dataset) -> str:
-    """Parquet files as the Hub keeps them."""
+def save_as_on_hub(root: Path, rows: Dataset) -> str:
+    """Write Parquet files as they are stored on the Hub."""
     for part in PARTS:
         path = root / "data" / f"{part}-00000-of-00001.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,17 +51,17 @@ def laid_out(root: Path, rows: Dataset) -> str:
     return str(root)
 
 
-def task_of(kind: str, name: str, **fields: Any) -> Task:
+def load_task(kind: str, name: str, **fields: Any) -> Task:
     block = discover_blocks(Benchmark)[kind]
-    (task,) = block.model_validate({"sets": [{"name": "made", "dataset": {"name": name}, **fields}]}).tasks(
+    (task,) = block.model_validate({"sets": [{"name": "made", "dataset": {"name": name}, **fields}]}).make_tasks(
         pl.DataFrame()
     )
     return task
 
 
-@pytest.mark.parametrize("write", [saved, laid_out])
+@pytest.mark.parametrize("write", [save_splits, save_as_on_hub])
 def test_classes_have_names(tmp_path: Path, write: Any) -> None:
-    task = task_of("labelled_text", write(tmp_path / "made", moods()), **PARTS)
+    task = load_task("labelled_text", write(tmp_path / "made", make_moods()), **PARTS)
     assert task.names == ["bad", "good"]
     assert task.test["label"].to_list() == [0, 1] * 6
     assert task.test["origin"][1] == f"{tmp_path / 'made'}, test row 2"
@@ -70,42 +70,42 @@ def test_classes_have_names(tmp_path: Path, write: Any) -> None:
 def test_plain_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     for part in PARTS:
-        moods().to_csv(str(tmp_path / "made" / f"{part}.csv"))
-    assert task_of("labelled_text", str(tmp_path / "made"), **PARTS).names == ["0", "1"]
+        make_moods().to_csv(str(tmp_path / "made" / f"{part}.csv"))
+    assert load_task("labelled_text", str(tmp_path / "made"), **PARTS).names == ["0", "1"]
 
 
 def test_a_copy_of_a_repository_with_configurations(tmp_path: Path) -> None:
-    for config, rows in (("few", moods(4)), ("many", moods(8))):
-        laid_out(tmp_path / "made" / config, rows)
+    for config, rows in (("few", make_moods(4)), ("many", make_moods(8))):
+        save_as_on_hub(tmp_path / "made" / config, rows)
     files = "\n".join(f"- config_name: {config}\n  data_dir: {config}/data" for config in ("few", "many"))
     (tmp_path / "made" / "README.md").write_text(f"---\nconfigs:\n{files}\n---\n")
     dataset = {"name": str(tmp_path / "made"), "config": "many"}
-    task = task_of("labelled_text", "", dataset=dataset, **PARTS)
+    task = load_task("labelled_text", "", dataset=dataset, **PARTS)
     assert (len(task.train), task.test["origin"][7]) == (8, f"{tmp_path / 'made'}/many, test row 8")
     with pytest.raises(StageFailure, match=r"BuilderConfig 'none' not found. Available: \['few', 'many'\]"):
-        task_of("labelled_text", "", dataset=dataset | {"config": "none"}, **PARTS)
+        load_task("labelled_text", "", dataset=dataset | {"config": "none"}, **PARTS)
 
 
 def test_arrow_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     for part in PARTS:
-        moods().save_to_disk(str(tmp_path / part))
+        make_moods().save_to_disk(str(tmp_path / part))
         (source,) = (tmp_path / part).glob("*.arrow")
         source.rename(tmp_path / "made" / f"{part}.arrow")
-    assert task_of("labelled_text", str(tmp_path / "made"), **PARTS).names == ["bad", "good"]
+    assert load_task("labelled_text", str(tmp_path / "made"), **PARTS).names == ["bad", "good"]
 
 
 def test_a_name_is_found_in_the_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets.load_dataset(laid_out(tmp_path / "made", moods()), split="train")
+    datasets.load_dataset(save_as_on_hub(tmp_path / "made", make_moods()), split="train")
     (cache / "made").rename(cache / "owner___made")  # where the library keeps owner/made
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    task = task_of("labelled_text", "owner/made", **PARTS)
+    task = load_task("labelled_text", "owner/made", **PARTS)
     assert task.names == ["bad", "good"]
     assert task.test["origin"][0] == "owner/made, test row 1"
 
 
 @pytest.mark.parametrize(("offline", "kind"), [(False, Transient), (True, StageFailure)])
-def test_a_name_that_cannot_be_reached_is_said(
+def test_a_name_that_cannot_be_reached_is_reported(
     monkeypatch: pytest.MonkeyPatch, offline: bool, kind: type[StageFailure]
 ) -> None:
     def unreachable(*_: Any, **__: Any) -> None:
@@ -113,11 +113,11 @@ def test_a_name_that_cannot_be_reached_is_said(
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
-    says = (
+    message = (
         r"owner/made cannot be loaded: the Hugging Face Hub cannot be reached, and this machine's cache does not hold"
     )
-    with pytest.raises(StageFailure, match=says) as caught:
-        task_of("labelled_text", "owner/made", **PARTS)
+    with pytest.raises(StageFailure, match=message) as caught:
+        load_task("labelled_text", "owner/made", **PARTS)
     assert type(caught.value) is kind
     files = TextFiles.model_validate({"name": "made", "dataset": {"name": "owner/made"}, **PARTS})
     assert files.semantic()["dataset"]["name"] == "owner/made"
@@ -125,7 +125,7 @@ def test_a_name_that_cannot_be_reached_is_said(
 
 def test_numbers_tags_questions_translations_and_choices(tmp_path: Path) -> None:
     def read(kind: str, rows: list[dict[str, Any]], features: dict[str, Any], **fields: Any) -> Task:
-        return task_of(kind, saved(tmp_path / kind, Dataset.from_list(rows, Features(features))), **fields)
+        return load_task(kind, save_splits(tmp_path / kind, Dataset.from_list(rows, Features(features))), **fields)
 
     text, number = Value("string"), Value("float32")
     pairs = [{"text": "a", "second_text": word, "score": score} for word, score in (("b", 0.5), ("c", 4.0))]
@@ -135,35 +135,35 @@ def test_numbers_tags_questions_translations_and_choices(tmp_path: Path) -> None
 
     sentence = {"tokens": ["Ann", "Lee", "left"], "ner_tags": [1, 2, 0]}
     task = read("tagging", [sentence], {"tokens": List(text), "ner_tags": List(TAGS)}, **PARTS)
-    assert kind_of(task).truth(task, task.test.row(0, named=True)) == "PER 1–2"
+    assert load_task_type(task).format_truth(task, task.test.row(0, named=True)) == "PER 1–2"
 
-    asked = {"question": "Who?", "context": "Ann left.", "answers": {"text": ["Ann"], "answer_start": [0]}}
+    question = {"question": "Who?", "context": "Ann left.", "answers": {"text": ["Ann"], "answer_start": [0]}}
     squad = {"question": text, "context": text, "answers": ANSWERS}
-    assert read("question_answering", [asked], squad, **PARTS).test["answers"].to_list() == [["Ann"]]
+    assert read("question_answering", [question], squad, **PARTS).test["answers"].to_list() == [["Ann"]]
 
     pair = {"translation": {"de": "Hund", "en": "dog"}}
     mapped = {"columns": {"source": "translation.de", "target": "translation.en"}}
     task = read("text_to_text", [pair], {"translation": {"de": text, "en": text}}, **mapped, **PARTS)
     assert task.test.select("text", "wanted").row(0) == ("Hund", ["dog"])
 
-    chosen = {"question": "1 + 1?", "choices": {"text": ["1", "2"]}, "answerKey": "B"}
-    mapped = {"options": "choices.text", "answer": "answerKey"}
+    multiple_choice = {"question": "1 + 1?", "choices": {"text": ["1", "2"]}, "answerKey": "B"}
+    mapped = {"options_column": "choices.text", "answer_column": "answerKey"}
     choices = {"question": text, "choices": {"text": List(text)}, "answerKey": text}
-    assert read("multiple_choice", [chosen], choices, path="test", **mapped).test["right"].to_list() == [1]
+    assert read("multiple_choice", [multiple_choice], choices, path="test", **mapped).test["right"].to_list() == [1]
 
     good = {"sentence_good": "He is.", "sentence_bad": "He are."}
     assert len(read("minimal_pairs", [good], dict.fromkeys(good, text), path="test").test) == 1
 
 
-def test_the_key_follows_the_rows_and_not_their_place(tmp_path: Path) -> None:
+def test_the_key_depends_on_the_rows_and_not_on_their_folder(tmp_path: Path) -> None:
     def key(name: str) -> dict[str, Any]:
         return TextFiles.model_validate({"name": "made", "dataset": {"name": name}, **PARTS}).semantic()
 
-    first = key(saved(tmp_path / "a", moods()))
-    assert key(laid_out(tmp_path / "b", moods())) == first
-    assert key(saved(tmp_path / "c", moods(), test=moods(10))) != first
-    other = moods().cast_column("label", ClassLabel(names=["sad", "glad"]))
-    assert key(saved(tmp_path / "d", other)) != first
+    first = key(save_splits(tmp_path / "a", make_moods()))
+    assert key(save_as_on_hub(tmp_path / "b", make_moods())) == first
+    assert key(save_splits(tmp_path / "c", make_moods(), test=make_moods(10))) != first
+    other_names = make_moods().cast_column("label", ClassLabel(names=["sad", "glad"]))
+    assert key(save_splits(tmp_path / "d", other_names)) != first
 
 
 @pytest.mark.parametrize(
@@ -174,32 +174,36 @@ def test_the_key_follows_the_rows_and_not_their_place(tmp_path: Path) -> None:
         ([{"text": "a", "label": 1}, {"text": None, "label": 1}], r"test row 2: the column 'text' is empty"),
     ],
 )
-def test_what_does_not_fit_names_split_row_and_column(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
+def test_invalid_rows_are_reported_with_split_row_and_column(
+    tmp_path: Path, rows: list[dict[str, Any]], message: str
+) -> None:
     test = Dataset.from_list(rows, Features({"text": Value("string"), "label": MOODS}))
     with pytest.raises(StageFailure, match=message):
-        task_of("labelled_text", saved(tmp_path / "made", moods(), test=test), **PARTS)
+        load_task("labelled_text", save_splits(tmp_path / "made", make_moods(), test=test), **PARTS)
 
 
-def test_splits_columns_and_classes_that_are_not_there_are_named(tmp_path: Path) -> None:
-    name = saved(tmp_path / "made", moods(), test=moods().cast_column("label", ClassLabel(names=["bad", "odd"])))
+def test_missing_splits_columns_and_classes_are_reported(tmp_path: Path) -> None:
+    name = save_splits(
+        tmp_path / "made", make_moods(), test=make_moods().cast_column("label", ClassLabel(names=["bad", "odd"]))
+    )
     with pytest.raises(StageFailure, match=r"there is no split 'dev' among train, validation, test"):
-        task_of("labelled_text", name, train="train", test="dev")
+        load_task("labelled_text", name, train="train", test="dev")
     with pytest.raises(StageFailure, match=r"train row 1: there is no column 'sentence'.*has: text, label"):
-        task_of("labelled_text", name, columns={"text": "sentence"}, **PARTS)
+        load_task("labelled_text", name, columns={"text": "sentence"}, **PARTS)
     with pytest.raises(StageFailure, match=r'test row 2: the label "odd" is not in'):
-        task_of("labelled_text", name, **PARTS)
+        load_task("labelled_text", name, **PARTS)
     with pytest.raises(StageFailure, match=r"train row 1: 'label' is no list of words or of tags"):
-        task_of("tagging", name, columns={"words": "label", "tags": "label"}, **PARTS)
+        load_task("tagging", name, columns={"words": "label", "tags": "label"}, **PARTS)
     with pytest.raises(StageFailure, match=r"train row 1: the answers cannot be read"):
-        task_of(
+        load_task(
             "question_answering", name, columns={"question": "text", "context": "text", "answers": "label"}, **PARTS
         )
     with pytest.raises(StageFailure, match=r"none does not exist"):
-        task_of("labelled_text", str(tmp_path / "none"), **PARTS)
+        load_task("labelled_text", str(tmp_path / "none"), **PARTS)
 
 
 def test_one_saved_split_is_not_train_and_test_at_once(tmp_path: Path) -> None:
-    moods().save_to_disk(str(tmp_path / "one"))
+    make_moods().save_to_disk(str(tmp_path / "one"))
     with pytest.raises(StageFailure, match="holds one split, which cannot be train and test at once"):
-        task_of("labelled_text", str(tmp_path / "one"), **PARTS)
-    assert len(task_of("language_modelling", str(tmp_path / "one"), path="train").test) == 12
+        load_task("labelled_text", str(tmp_path / "one"), **PARTS)
+    assert len(load_task("language_modelling", str(tmp_path / "one"), path="train").test) == 12

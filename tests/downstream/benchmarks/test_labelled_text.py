@@ -5,14 +5,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.downstream.benchmarks.labelled_text import Columns, LabelledText, TextFiles
+from tasks.downstream.benchmarks.labelled_text import LabelledText, TextColumns, TextFiles
 from tasks.downstream.data.task_data import Task
 from tasks.errors import StageFailure
 
 ROWS = [{"text": f"{word} {number}", "label": word} for number in range(20) for word in ("good", "bad")]
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> str:
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
     match path.suffix:
         case ".jsonl":
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -23,14 +23,16 @@ def write(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def read(**fields: Any) -> Task:
-    (data,) = LabelledText(sets=[TextFiles(name="made", **fields)]).tasks(pl.DataFrame())
+def load_task(**fields: Any) -> Task:
+    (data,) = LabelledText(sets=[TextFiles(name="made", **fields)]).make_tasks(pl.DataFrame())
     return data
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "parquet"])
 def test_every_format_gives_the_same_task(tmp_path: Path, kind: str) -> None:
-    data = read(train=write(tmp_path / f"train.{kind}", ROWS), test=write(tmp_path / f"test.{kind}", ROWS[:6]))
+    data = load_task(
+        train=write_rows(tmp_path / f"train.{kind}", ROWS), test=write_rows(tmp_path / f"test.{kind}", ROWS[:6])
+    )
     assert data.names == ["bad", "good"]
     assert data.test["text"].to_list() == [row["text"] for row in ROWS[:6]]
     assert data.test["origin"][0].endswith(f"test.{kind}, row 1")
@@ -40,18 +42,18 @@ def test_every_format_gives_the_same_task(tmp_path: Path, kind: str) -> None:
 
 def test_a_class_of_one_text_stays_in_training(tmp_path: Path) -> None:
     rare = [{"text": f"{word} once", "label": f"{word}-class"} for word in "abcdefghijklmnopqrstuvwxyz"]
-    path = write(tmp_path / "train.jsonl", ROWS + rare)
-    data = read(train=path, test=write(tmp_path / "test.jsonl", rare), validation_share=0.5)
+    path = write_rows(tmp_path / "train.jsonl", ROWS + rare)
+    data = load_task(train=path, test=write_rows(tmp_path / "test.jsonl", rare), validation_fraction=0.5)
     assert len(data.names) == 28
     assert set(data.train["label"]) == set(range(28))
     assert len(data.validation)
 
 
-def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
+def test_columns_without_a_header_are_named_by_number(tmp_path: Path) -> None:
     path = tmp_path / "train.tsv"
     path.write_text("".join(f"{row['label']}\t{row['text']}\tpartner\n" for row in ROWS))
-    columns = Columns(text="1", second_text="2", label="0", header=False)
-    data = read(train=str(path), validation=str(path), test=str(path), columns=columns)
+    columns = TextColumns(text="1", second_text="2", label="0", header=False)
+    data = load_task(train=str(path), validation=str(path), test=str(path), columns=columns)
     assert (data.train["text"][0], data.train["second"][0]) == ("good 0", "partner")
 
 
@@ -64,9 +66,11 @@ def test_columns_are_mapped_also_by_number(tmp_path: Path) -> None:
         ([], r"empty test part"),
     ],
 )
-def test_what_does_not_fit_names_file_row_and_column(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
+def test_invalid_rows_are_reported_with_file_row_and_column(
+    tmp_path: Path, rows: list[dict[str, Any]], message: str
+) -> None:
     with pytest.raises(StageFailure, match=message):
-        read(train=write(tmp_path / "train.jsonl", ROWS), test=write(tmp_path / "test.jsonl", rows))
+        load_task(train=write_rows(tmp_path / "train.jsonl", ROWS), test=write_rows(tmp_path / "test.jsonl", rows))
 
 
 @pytest.mark.parametrize(
@@ -80,30 +84,34 @@ def test_what_does_not_fit_names_file_row_and_column(tmp_path: Path, rows: list[
         ("test.parquet", b"PAR", r"not a Parquet file"),
     ],
 )
-def test_broken_files_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_broken_files_are_reported(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(StageFailure, match=rf"{name}.*{message}"):
-        read(train=write(tmp_path / "train.jsonl", ROWS), test=str(tmp_path / name))
+        load_task(train=write_rows(tmp_path / "train.jsonl", ROWS), test=str(tmp_path / name))
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"none.tsv does not exist"):
-        read(train=str(tmp_path / "none.tsv"), test=str(tmp_path / "none.tsv"))
+        load_task(train=str(tmp_path / "none.tsv"), test=str(tmp_path / "none.tsv"))
 
 
-def test_the_key_knows_what_lies_in_the_files_and_not_where(tmp_path: Path) -> None:
-    first = TextFiles(name="made", train=write(tmp_path / "a.tsv", ROWS), test=write(tmp_path / "b.tsv", ROWS))
-    moved = TextFiles(name="made", train=write(tmp_path / "c.tsv", ROWS), test=write(tmp_path / "d.tsv", ROWS))
+def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) -> None:
+    first = TextFiles(
+        name="made", train=write_rows(tmp_path / "a.tsv", ROWS), test=write_rows(tmp_path / "b.tsv", ROWS)
+    )
+    moved = TextFiles(
+        name="made", train=write_rows(tmp_path / "c.tsv", ROWS), test=write_rows(tmp_path / "d.tsv", ROWS)
+    )
     assert first.semantic() == moved.semantic()
-    write(tmp_path / "d.tsv", ROWS[:-1])
+    write_rows(tmp_path / "d.tsv", ROWS[:-1])
     assert first.semantic() != moved.semantic()
 
 
 def test_real_data_sets_in_english_and_chinese(shared: Any) -> None:
     sst2, tnews = shared("sst2"), shared("tnews")
-    english = read(train=str(sst2 / "train.tsv"), test=str(sst2 / "dev.tsv"), columns=Columns(text="sentence"))
+    english = load_task(train=str(sst2 / "train.tsv"), test=str(sst2 / "dev.tsv"), columns=TextColumns(text="sentence"))
     assert english.names == ["0", "1"]
     assert len(english.test) == 872, "all of them"
-    bare = Columns(text="0", label="1", header=False)
-    chinese = read(train=str(tnews / "train.tsv"), test=str(tnews / "dev.tsv"), columns=bare)
+    bare = TextColumns(text="0", label="1", header=False)
+    chinese = load_task(train=str(tnews / "train.tsv"), test=str(tnews / "dev.tsv"), columns=bare)
     assert len(chinese.names) == 15

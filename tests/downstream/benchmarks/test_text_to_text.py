@@ -1,4 +1,4 @@
-"""Texts to write, from tables and from parallel files, and what does not fit in them."""
+"""Sources and targets from tables and from parallel files, and the errors in them."""
 
 import gzip
 import json
@@ -12,22 +12,22 @@ from pydantic import ValidationError
 
 from tasks.downstream.benchmarks.text_to_text import TextToText, WrittenFiles
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
+from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 
 
-def task(path: Path | str, **fields: Any) -> Task:
+def load_task(path: Path | str, **fields: Any) -> Task:
     files = WrittenFiles(name="made", train=str(path), validation=str(path), test=str(path), **fields)
-    (made,) = TextToText(sets=[files]).tasks(pl.DataFrame())
-    return made
+    (task,) = TextToText(sets=[files]).make_tasks(pl.DataFrame())
+    return task
 
 
-def lines(path: Path, *rows: dict[str, Any]) -> Path:
+def write_lines(path: Path, *rows: dict[str, Any]) -> Path:
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     return path
 
 
-def parallel(folder: Path, german: str, english: str) -> Path:
+def write_parallel_files(folder: Path, german: str, english: str) -> Path:
     (folder / "train.de.gz").write_bytes(gzip.compress(german.encode()))
     (folder / "train.en.gz").write_bytes(gzip.compress(english.encode()))
     return folder / "train.*.gz"
@@ -36,41 +36,47 @@ def parallel(folder: Path, german: str, english: str) -> Path:
 COLUMNS = {"source": "de", "target": "en"}
 
 
-def test_lists_are_a_text_of_sentences_and_targets_that_all_count(tmp_path: Path) -> None:
-    path = lines(
+def test_a_list_is_one_source_of_sentences_or_several_references(tmp_path: Path) -> None:
+    path = write_lines(
         tmp_path / "a.jsonl", {"source": ["One.", "", " Two. "], "target": ["a", "b"]}, {"source": "c", "target": "d"}
     )
-    made = task(path)
-    assert made.train["text"].to_list() == ["One. Two.", "c"]
-    assert made.train["wanted"].to_list() == [["a", "b"], ["d"]]
-    row = made.test.row(0, named=True)
-    kind = kind_of(made)
-    assert (kind.text(row), kind.truth(made, row), kind.given(made, {"written": "x"})) == ("One. Two.", "a", "x")
+    task = load_task(path)
+    assert task.train["text"].to_list() == ["One. Two.", "c"]
+    assert task.train["wanted"].to_list() == [["a", "b"], ["d"]]
+    row = task.test.row(0, named=True)
+    kind = load_task_type(task)
+    assert (kind.format_question(row), kind.format_truth(task, row), kind.format_answer(task, {"written": "x"})) == (
+        "One. Two.",
+        "a",
+        "x",
+    )
 
 
 def test_a_task_names_its_metrics(tmp_path: Path) -> None:
-    path = lines(tmp_path / "a.jsonl", {"source": "a", "target": "b"})
-    made = task(path, metrics=["chrf", "bleu"])
-    made.save(tmp_path / "made.parquet")
-    assert kind_of(Task.load(tmp_path / "made.parquet")).metrics == ("chrf", "bleu")
-    assert kind_of(task(path)).metrics == ("rougeL", "rouge1")
+    path = write_lines(tmp_path / "a.jsonl", {"source": "a", "target": "b"})
+    task = load_task(path, metrics=["chrf", "bleu"])
+    task.save(tmp_path / "made.parquet")
+    assert load_task_type(Task.load(tmp_path / "made.parquet")).metrics == ("chrf", "bleu")
+    assert load_task_type(load_task(path)).metrics == ("rougeL", "rouge1")
     with pytest.raises(ValidationError):
-        task(path, metrics=[])
+        load_task(path, metrics=[])
     with pytest.raises(ValidationError):
-        task(path, metrics=["meteor"])
+        load_task(path, metrics=["meteor"])
 
 
 def test_parallel_files_are_read_line_by_line(tmp_path: Path) -> None:
-    made = task(parallel(tmp_path, "ein\u2028Haus\r\nein Baum\n", "a house\na tree\n"), columns=COLUMNS)
-    assert made.train["text"].to_list() == ["ein\u2028Haus", "ein Baum"]
-    assert made.train["wanted"].to_list() == [["a house"], ["a tree"]]
-    assert made.train["origin"][1].endswith("train.de.gz, line 2")
+    task = load_task(
+        write_parallel_files(tmp_path, "ein\u2028Haus\r\nein Baum\n", "a house\na tree\n"), columns=COLUMNS
+    )
+    assert task.train["text"].to_list() == ["ein\u2028Haus", "ein Baum"]
+    assert task.train["wanted"].to_list() == [["a house"], ["a tree"]]
+    assert task.train["origin"][1].endswith("train.de.gz, line 2")
 
 
-def test_parallel_files_enter_the_key_by_what_lies_in_them(tmp_path: Path) -> None:
+def test_the_key_depends_on_the_content_of_parallel_files(tmp_path: Path) -> None:
     def key(folder: str, english: str) -> dict[str, Any]:
         (tmp_path / folder).mkdir(exist_ok=True)
-        path = str(parallel(tmp_path / folder, "ein Haus\n", english))
+        path = str(write_parallel_files(tmp_path / folder, "ein Haus\n", english))
         return WrittenFiles.model_validate({"name": "made", "train": path, "test": path, "columns": COLUMNS}).semantic()
 
     assert key("one", "a house\n") == key("two", "a house\n")
@@ -87,19 +93,19 @@ def test_parallel_files_enter_the_key_by_what_lies_in_them(tmp_path: Path) -> No
 )
 def test_lines_that_do_not_belong_together_are_named(tmp_path: Path, german: str, english: str, message: str) -> None:
     with pytest.raises(StageFailure, match=message):
-        task(parallel(tmp_path, german, english), columns=COLUMNS)
+        load_task(write_parallel_files(tmp_path, german, english), columns=COLUMNS)
 
 
-def test_parallel_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    path = parallel(tmp_path, "a\n", "b\n")
+def test_broken_parallel_files_are_reported(tmp_path: Path) -> None:
+    path = write_parallel_files(tmp_path, "a\n", "b\n")
     with pytest.raises(StageFailure, match=r"train.fr.gz does not exist"):
-        task(path, columns={"source": "de", "target": "fr"})
+        load_task(path, columns={"source": "de", "target": "fr"})
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\n")[:-6])
-    with pytest.raises(StageFailure, match=r"train.en.gz is not a whole gzip file"):
-        task(path, columns=COLUMNS)
+    with pytest.raises(StageFailure, match=r"train.en.gz is not a complete gzip file"):
+        load_task(path, columns=COLUMNS)
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\xff\n"))
     with pytest.raises(StageFailure, match=r"train.en.gz is not UTF-8 at byte 1"):
-        task(path, columns=COLUMNS)
+        load_task(path, columns=COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -114,23 +120,25 @@ def test_parallel_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ({"source": "a", "target": ["b", 1]}, r"a.jsonl, row 1: .* is neither a text nor a list of texts"),
     ],
 )
-def test_rows_that_do_not_fit_are_named(tmp_path: Path, row: dict[str, Any], message: str) -> None:
+def test_invalid_rows_are_reported(tmp_path: Path, row: dict[str, Any], message: str) -> None:
     with pytest.raises(StageFailure, match=message):
-        task(lines(tmp_path / "a.jsonl", row))
+        load_task(write_lines(tmp_path / "a.jsonl", row))
 
 
 def test_real_data_sets_and_their_baselines(shared: Callable[[str], Path]) -> None:
     scitldr, multi30k = shared("scitldr") / "train.jsonl", shared("multi30k") / "raw" / "val.*.gz"
-    summaries = task(scitldr, most_train=100, most_test=50)
-    translations = task(multi30k, columns=COLUMNS, metrics=["chrf", "bleu"], most_train=500, most_test=50)
-    found = {}
-    for made in (summaries, translations):
-        kind = kind_of(made)
-        for name, guess in kind.baselines.items():
-            answers = guess(made, made.train).answers
+    summaries = load_task(scitldr, max_train_examples=100, max_test_examples=50)
+    translations = load_task(
+        multi30k, columns=COLUMNS, metrics=["chrf", "bleu"], max_train_examples=500, max_test_examples=50
+    )
+    scores = {}
+    for task in (summaries, translations):
+        kind = load_task_type(task)
+        for name, predict in kind.baselines.items():
+            answers = predict(task, task.train).answers
             assert len(answers) == 50
-            found[made.metrics[0], name] = kind.scores(made, made.test, answers)[made.metrics[0]].value
-    several = task(scitldr.with_name("test.jsonl"), most_test=50)
+            scores[task.metrics[0], name] = kind.score_answers(task, task.test, answers)[task.metrics[0]].value
+    several = load_task(scitldr.with_name("test.jsonl"), max_test_examples=50)
     assert several.test["wanted"].list.len().min() > 1
-    assert found["rougeL", "lead"] > found["rougeL", "copy"]
-    assert found["chrf", "nearest"] > found["chrf", "copy"] > 0.1
+    assert scores["rougeL", "lead"] > scores["rougeL", "copy"]
+    assert scores["chrf", "nearest"] > scores["chrf", "copy"] > 0.1

@@ -5,65 +5,69 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.downstream.data.contamination import WINDOW, Overlap, check, window_hashes
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.contamination import NGRAM_TOKENS, TextOverlap, check_contamination, hash_ngrams
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import Kind
-from tasks.downstream.task_types.answers import Answers
-from tasks.downstream.task_types.choices import Choices
-from tasks.downstream.task_types.relations import Relations
-from tasks.downstream.task_types.retrieval import Retrieval
-from tasks.downstream.task_types.texts import Texts
+from tasks.downstream.task_types import TaskType
+from tasks.downstream.task_types.answers import SpanAnswerTask
+from tasks.downstream.task_types.choices import ChoiceTask
+from tasks.downstream.task_types.relations import RelationTask
+from tasks.downstream.task_types.retrieval import RetrievalTask
+from tasks.downstream.task_types.texts import GenerationTask
 from tasks.errors import StageFailure
 
 
-def test_equal_windows_have_equal_hashes_and_no_others_do() -> None:
+def test_ngrams_have_equal_hashes_only_where_they_are_equal() -> None:
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 3, 5000).astype(np.uint16)  # few values, so that windows do repeat
-    windows = [tuple(ids[start : start + WINDOW]) for start in range(len(ids) - WINDOW + 1)]
-    hashes = window_hashes(ids)
+    windows = [tuple(ids[start : start + NGRAM_TOKENS]) for start in range(len(ids) - NGRAM_TOKENS + 1)]
+    hashes = hash_ngrams(ids)
     assert len(set(windows)) == len(np.unique(hashes))
     assert len({(window, value) for window, value in zip(windows, hashes.tolist(), strict=True)}) == len(set(windows))
 
 
-def test_short_texts_have_no_window() -> None:
-    assert len(window_hashes(np.arange(WINDOW - 1))) == 0
+def test_short_texts_have_no_ngram() -> None:
+    assert len(hash_ngrams(np.arange(NGRAM_TOKENS - 1))) == 0
 
 
-def test_pages_kept_apart_share_no_id(tokens: Path, heldout: pl.DataFrame) -> None:
-    found = check([tokens], heldout, {"made": heldout["text"].to_list()})
-    assert (found.heldout_documents, found.training_documents, found.shared_ids) == (24, 42, 0)
-    assert found.training_tokens > 42 * 90
-    assert found.sets == {"made": Overlap(24, 0, 0, 0.0)}
+def test_held_out_pages_share_no_id_with_training(tokens: Path, heldout: pl.DataFrame) -> None:
+    contamination = check_contamination([tokens], heldout, {"made": heldout["text"].to_list()})
+    assert (contamination.heldout_documents, contamination.training_documents, contamination.shared_ids) == (24, 42, 0)
+    assert contamination.training_tokens > 42 * 90
+    assert contamination.sets == {"made": TextOverlap(24, 0, 0, 0.0)}
 
 
 def test_a_passage_copied_from_the_training_text_is_counted(tokens: Path, heldout: pl.DataFrame, documents) -> None:  # type: ignore[no-untyped-def]
-    seen = documents(1, first=100)["text"][0]
-    found = check([tokens], heldout, {"half": [heldout["text"][0], seen], "other": ["the oak"]})
-    assert (found.sets["half"].texts, found.sets["half"].overlapping) == (2, 1)
-    assert 0.4 < found.sets["half"].covered_share <= 0.5
-    assert found.sets["other"] == Overlap(1, 1, 0, 0.0), "it is too short to tell"
+    training_text = documents(1, first=100)["text"][0]
+    contamination = check_contamination(
+        [tokens], heldout, {"half": [heldout["text"][0], training_text], "other": ["the oak"]}
+    )
+    assert (contamination.sets["half"].texts, contamination.sets["half"].overlapping) == (2, 1)
+    assert 0.4 < contamination.sets["half"].covered_share <= 0.5
+    assert contamination.sets["other"] == TextOverlap(1, 1, 0, 0.0), "it is too short to tell"
 
 
 def test_a_shared_document_stops_the_stage(tokens: Path, heldout: pl.DataFrame, write_shard) -> None:  # type: ignore[no-untyped-def]
     write_shard(tokens / "train" / "00001.arrow", heldout.head(2))
     with pytest.raises(StageFailure, match="2 held-out documents are also in the pretraining text"):
-        check([tokens], heldout, {})
+        check_contamination([tokens], heldout, {})
 
 
 @pytest.mark.parametrize(
     ("kind", "row", "passages"),
     [
-        (Relations, {"text": "the oak", "first_start": 0}, {"made": ["the oak"]}),
-        (Answers, {"question": "who", "context": "the oak " * 99}, {"made": ["who\n" + "the oak " * 99]}),
-        (Texts, {"text": "long", "wanted": ["short", "brief"]}, {"made": ["long\nshort\nbrief"]}),
-        (Choices, {"prompt": "the", "options": [" oak", " the"], "right": 0}, {"made": ["the oak"]}),
-        (Retrieval, {"text": "which oak"}, {"made": ["which oak"], "made: documents": ["an old oak"]}),
+        (RelationTask, {"text": "the oak", "first_start": 0}, {"made": ["the oak"]}),
+        (SpanAnswerTask, {"question": "who", "context": "the oak " * 99}, {"made": ["who\n" + "the oak " * 99]}),
+        (GenerationTask, {"text": "long", "wanted": ["short", "brief"]}, {"made": ["long\nshort\nbrief"]}),
+        (ChoiceTask, {"prompt": "the", "options": [" oak", " the"], "right": 0}, {"made": ["the oak"]}),
+        (RetrievalTask, {"text": "which oak"}, {"made": ["which oak"], "made: documents": ["an old oak"]}),
     ],
 )
-def test_what_should_be_unseen_is_what_is_read_and_what_is_to_be_written(
-    kind: type[Kind], row: dict[str, Any], passages: dict[str, list[str]]
+def test_test_texts_are_what_a_model_reads_and_what_it_should_write(
+    kind: type[TaskType], row: dict[str, Any], passages: dict[str, list[str]]
 ) -> None:
-    train, test = (frame([each | {"origin": ""}], kind.columns) for each in ({**row, "text": "an old oak"}, row))
-    task = Task("made", "", kind.__name__.lower(), [], train, test, test, [0])
-    assert kind().passages(task) == passages
+    train, test = (
+        build_table([example | {"origin": ""}], kind.columns) for example in ({**row, "text": "an old oak"}, row)
+    )
+    task = Task("made", "", kind.__module__.rpartition(".")[2], [], train, test, test, [0])
+    assert kind().collect_test_texts(task) == passages

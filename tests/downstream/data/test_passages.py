@@ -1,30 +1,30 @@
-from tasks.downstream.data.passages import masked, name_pattern, num_words, passages
+from tasks.downstream.data.passages import compile_name_pattern, count_words, mask_names, split_passages
 
 
 def test_passages_are_consecutive_and_keep_the_text_between_words() -> None:
-    assert passages("a b\n c d e f g", 3) == ["a b\n c", "d e f"]
-    assert passages("a b", 3) == []
+    assert split_passages("a b\n c d e f g", 3) == ["a b\n c", "d e f"]
+    assert split_passages("a b", 3) == []
 
 
 def test_chinese_characters_are_words() -> None:
-    assert passages("今天天气好 very good", 4) == ["今天天气"]
-    assert passages("今天天气好 very good", 7) == ["今天天气好 very good"]
+    assert split_passages("今天天气好 very good", 4) == ["今天天气"]
+    assert split_passages("今天天气好 very good", 7) == ["今天天气好 very good"]
 
 
-def test_any_identifier_with_a_name_in_it_is_hidden() -> None:
-    pattern = name_pattern(["numpy", "json"])
+def test_identifiers_that_contain_a_name_are_masked() -> None:
+    pattern = compile_name_pattern(["numpy", "json"])
     text = "see numpy.linalg.norm, then my_numpy2 and /usr/lib/numpy/core.py or Json.dumps(x)"
-    assert masked(text, pattern, "_") == "see _, then _ and _ or _(x)"
+    assert mask_names(text, pattern, "_") == "see _, then _ and _ or _(x)"
 
 
-def test_a_short_name_inside_a_word_is_another_word() -> None:
-    pattern = name_pattern(["pil"])
-    assert masked("compile pil.Image spilt", pattern, "_") == "compile _ spilt"
+def test_a_short_name_inside_a_word_is_not_masked() -> None:
+    pattern = compile_name_pattern(["pil"])
+    assert mask_names("compile pil.Image spilt", pattern, "_") == "compile _ spilt"
 
 
-def test_runs_of_masks_become_one_so_that_their_number_says_nothing() -> None:
-    assert masked("a numpy, numpy numpy b", name_pattern(["numpy"]), "_") == "a _ b"
+def test_a_run_of_masks_becomes_one() -> None:
+    assert mask_names("a numpy, numpy numpy b", compile_name_pattern(["numpy"]), "_") == "a _ b"
 
 
-def test_masks_and_signs_are_no_words_to_learn_from() -> None:
-    assert num_words("_ -- the cat _ 7", "_") == 3
+def test_masks_and_signs_do_not_count_as_words() -> None:
+    assert count_words("_ -- the cat _ 7", "_") == 3

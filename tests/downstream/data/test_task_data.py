@@ -4,25 +4,27 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.downstream.data.data_files import frame
-from tasks.downstream.data.task_data import Task, thinned
-from tasks.downstream.task_types.classes import Classes
+from tasks.downstream.data.data_files import build_table
+from tasks.downstream.data.task_data import Task, limit_rows
+from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import StageFailure
 
-CLASSES = Classes()
+CLASSES = ClassificationTask()
 
 
-def part(*labels: int) -> pl.DataFrame:
-    rows = [{"text": f"text {row}", "second": "", "label": each, "origin": "here"} for row, each in enumerate(labels)]
-    return frame(rows, Classes.columns)
+def make_part(*labels: int) -> pl.DataFrame:
+    rows = [{"text": f"text {row}", "second": "", "label": label, "origin": "here"} for row, label in enumerate(labels)]
+    return build_table(rows, ClassificationTask.columns)
 
 
-def made(train: pl.DataFrame, validation: pl.DataFrame, test: pl.DataFrame, names: list[str] | None = None) -> Task:
+def make_task(
+    train: pl.DataFrame, validation: pl.DataFrame, test: pl.DataFrame, names: list[str] | None = None
+) -> Task:
     return Task("made", "about", "classes", names or ["x", "y"], train, validation, test, [])
 
 
 def test_a_smaller_sample_lies_in_the_larger_one_of_its_seed() -> None:
-    task = made(part(*[0, 1] * 20), part(0), part(1))
+    task = make_task(make_part(*[0, 1] * 20), make_part(0), make_part(1))
     small, large = (CLASSES.sample(task, count, 3) for count in (2, 8))
     assert set(small["text"]) < set(large["text"])
     assert np.bincount(small["label"]).tolist() == [2, 2]
@@ -31,52 +33,54 @@ def test_a_smaller_sample_lies_in_the_larger_one_of_its_seed() -> None:
     assert CLASSES.sample(task, 0, 3).equals(task.train)
 
 
-def test_too_few_examples_of_a_class_are_named() -> None:
+def test_too_few_examples_of_a_class_are_reported() -> None:
     with pytest.raises(StageFailure, match=r"class 'y' of made has 1 training examples, and 2 labels"):
-        CLASSES.sample(made(part(0, 0, 0, 1), part(0), part(0)), 2, 0)
+        CLASSES.sample(make_task(make_part(0, 0, 0, 1), make_part(0), make_part(0)), 2, 0)
 
 
-def test_what_is_no_task_is_refused() -> None:
+def test_invalid_tasks_are_refused() -> None:
     with pytest.raises(StageFailure, match="has 1 class"):
-        CLASSES.checked(made(part(0), part(0), part(0), ["x"]))
+        CLASSES.validate(make_task(make_part(0), make_part(0), make_part(0), ["x"]))
     with pytest.raises(StageFailure, match="no training example of the class 'y'"):
-        CLASSES.checked(made(part(0), part(1), part(1)))
+        CLASSES.validate(make_task(make_part(0), make_part(1), make_part(1)))
     with pytest.raises(StageFailure, match="empty test part"):
-        CLASSES.checked(made(part(0, 1), part(1), part()))
+        CLASSES.validate(make_task(make_part(0, 1), make_part(1), make_part()))
 
 
-def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
-    task = made(part(0, 1, 1), part(1), part(0, 1))
+def test_a_loaded_task_equals_the_saved_one(tmp_path: Path) -> None:
+    task = make_task(make_part(0, 1, 1), make_part(1), make_part(0, 1))
     task.save(tmp_path / "data.parquet")
-    again = Task.load(tmp_path / "data.parquet")
-    assert (again.name, again.about, again.kind, again.names) == (task.name, task.about, task.kind, task.names)
-    for name, each in task.parts.items():
-        assert again.parts[name].equals(each)
+    loaded = Task.load(tmp_path / "data.parquet")
+    assert (loaded.name, loaded.about, loaded.kind, loaded.names) == (task.name, task.about, task.kind, task.names)
+    for name, part in task.parts.items():
+        assert loaded.parts[name].equals(part)
 
 
-def test_thinned_keeps_most_of_its_rows_when_others_come() -> None:
-    before, after = part(*range(1000)), part(*range(1100))
-    drawn, later = thinned(before, 100, 0), thinned(after, 100, 0)
-    assert len(drawn) == len(later) == 100
-    assert len(set(drawn["text"]) & set(later["text"])) > 80
-    assert not drawn.equals(thinned(before, 100, 1))
-    assert drawn["label"].is_sorted(), "the order stays"
-    assert thinned(before, 1000, 1).equals(before)
-    assert thinned(part(), 5, 0).is_empty()
+def test_limit_rows_keeps_most_of_its_rows_when_others_are_added() -> None:
+    before, after = make_part(*range(1000)), make_part(*range(1100))
+    rows_before, rows_after = limit_rows(before, 100, 0), limit_rows(after, 100, 0)
+    assert len(rows_before) == len(rows_after) == 100
+    assert len(set(rows_before["text"]) & set(rows_after["text"])) > 80
+    assert not rows_before.equals(limit_rows(before, 100, 1))
+    assert rows_before["label"].is_sorted(), "the order stays"
+    assert limit_rows(before, 1000, 1).equals(before)
+    assert limit_rows(make_part(), 5, 0).is_empty()
 
 
-def test_what_is_drawn_depends_on_all_texts_of_a_row_and_on_nothing_else() -> None:
+def test_limit_rows_depends_on_the_texts_of_a_row_only() -> None:
     words = pl.DataFrame({"words": [[f"a {row}"] for row in range(100)], "tags": [[row] for row in range(100)]})
-    first = thinned(words.with_columns(origin=pl.lit("here")), 10, 0)
-    again = thinned(words.with_columns(origin=pl.lit("there"), tags=pl.lit([0])), 10, 0)
+    first = limit_rows(words.with_columns(origin=pl.lit("here")), 10, 0)
+    again = limit_rows(words.with_columns(origin=pl.lit("there"), tags=pl.lit([0])), 10, 0)
     assert first["words"].to_list() == again["words"].to_list()
-    other = thinned(words.with_columns(second=pl.Series(map(str, range(100))), origin=pl.lit("here")), 10, 0)
-    assert first["words"].to_list() != other["words"].to_list()
+    with_other_texts = limit_rows(
+        words.with_columns(second=pl.Series(map(str, range(100))), origin=pl.lit("here")), 10, 0
+    )
+    assert first["words"].to_list() != with_other_texts["words"].to_list()
 
 
-def test_the_digest_names_texts_and_answers_and_not_where_they_are_from() -> None:
-    task = made(part(0, 1), part(0), part(1))
-    moved = made(part(0, 1).with_columns(origin=pl.lit("there")), part(0), part(1))
+def test_the_digest_depends_on_texts_and_answers_and_not_on_origins() -> None:
+    task = make_task(make_part(0, 1), make_part(0), make_part(1))
+    moved = make_task(make_part(0, 1).with_columns(origin=pl.lit("there")), make_part(0), make_part(1))
     assert task.digest == moved.digest
-    assert task.digest != made(part(1, 0), part(0), part(1)).digest
-    assert task.digest != made(part(0, 1), part(0), part(1), ["y", "x"]).digest
+    assert task.digest != make_task(make_part(1, 0), make_part(0), make_part(1)).digest
+    assert task.digest != make_task(make_part(0, 1), make_part(0), make_part(1), ["y", "x"]).digest

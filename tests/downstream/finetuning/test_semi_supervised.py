@@ -7,89 +7,93 @@ import torch
 
 from tasks.downstream.benchmarks.site_section import SiteSection
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.semi_supervised import Twins, pseudo_labelled, texts_of
-from tasks.downstream.finetuning.shards import score
-from tasks.downstream.finetuning.variants import models_of
-from tasks.downstream.heads import head_of
-from tasks.downstream.models.encoder import Tokens, load
-from tasks.downstream.models.one_thread import one_thread
-from tasks.downstream.settings.finetuning import Recipe
-from tasks.downstream.settings.unlabelled import Unlabelled
+from tasks.downstream.finetuning.semi_supervised import ConsistencyLoss, add_pseudo_labels, load_unlabelled_texts
+from tasks.downstream.finetuning.shards import fit_and_score
+from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.heads import make_head
+from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.one_thread import use_one_thread
+from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
 
 
 @pytest.fixture
 def task(heldout: pl.DataFrame) -> Task:
-    (made,) = SiteSection(passage_words=12, fewest_words=6, fewest_passages=8).tasks(heldout)
-    return made
+    (site_task,) = SiteSection(passage_words=12, min_words=6, min_passages_per_class=8).make_tasks(heldout)
+    return site_task
 
 
-def test_a_text_is_believed_when_its_answer_is_sure() -> None:
+def test_only_confident_predictions_become_pseudo_labels() -> None:
     class Teacher:
-        def judged(self, examples: object) -> tuple[float, pl.DataFrame]:
+        def evaluate(self, examples: object) -> tuple[float, pl.DataFrame]:
             return 0.0, pl.DataFrame({"predicted": [1, 0, 2], "confidence": [0.9, 0.5, 0.8]})
 
     from tasks.downstream.heads import Example
 
-    found = pseudo_labelled(Teacher(), [Example([n], [], [], 0) for n in range(3)], 0.8)  # type: ignore[arg-type]
-    assert [(each.ids, each.target) for each in found] == [([0], 1), ([2], 2)]
+    labelled = add_pseudo_labels(Teacher(), [Example([n], [], [], 0) for n in range(3)], 0.8)  # type: ignore[arg-type]
+    assert [(example.ids, example.target) for example in labelled] == [([0], 1), ([2], 2)]
 
 
-def test_twins_learn_sure_answers_only(task: Task, checkpoint: Path) -> None:
-    with one_thread():
-        head = head_of(load(checkpoint, random=False, seed=0), task, Recipe())
-        examples = head.examples(Tokens(checkpoint, 32), task.train)
-        head.begin(examples)
-        settings = Unlabelled(way="consistency", confidence=0.5, word_drop=0.3)
-        none = Twins(settings, examples, 4, np.random.default_rng(0))(head)
-        assert float(none.detach()) == 0.0  # an even guess over three classes
+def test_the_consistency_loss_is_of_confident_predictions_only(task: Task, checkpoint: Path) -> None:
+    with use_one_thread():
+        head = make_head(load_encoder(checkpoint, random=False, seed=0), task, FineTuning())
+        examples = head.make_examples(CheckpointTokenizer(checkpoint, 32), task.train)
+        head.prepare_training(examples)
+        settings = UnlabelledTexts(method="consistency", min_confidence=0.5, token_dropout=0.3)
+        loss_of_uniform = ConsistencyLoss(settings, examples, 4, np.random.default_rng(0))(head)
+        assert float(loss_of_uniform.detach()) == 0.0  # an even guess over three classes
         torch.nn.init.normal_(head.head.weight, std=0.5)
-        some = Twins(settings, examples, 4, np.random.default_rng(0))(head)
-        some.backward()
-    assert float(some.detach()) > 0
+        loss = ConsistencyLoss(settings, examples, 4, np.random.default_rng(0))(head)
+        loss.backward()
+    assert float(loss.detach()) > 0
     assert head.training
     assert head.head.weight.grad.any()
 
 
-def test_twins_keep_the_ends(task: Task) -> None:
-    twins = Twins(Unlabelled(word_drop=0.9), [], 4, np.random.default_rng(0))
-    made = [twins._with_gaps(list(range(20))) for _ in range(30)]
-    assert all(each[0] == 0 and each[-1] == 19 and each == sorted(each) for each in made)
-    assert np.mean([len(each) for each in made]) < 8
-    assert twins._with_gaps([]) == []
+def test_dropped_tokens_are_never_the_first_or_the_last(task: Task) -> None:
+    consistency = ConsistencyLoss(UnlabelledTexts(token_dropout=0.9), [], 4, np.random.default_rng(0))
+    perturbed = [consistency._drop_tokens(list(range(20))) for _ in range(30)]
+    assert all(ids[0] == 0 and ids[-1] == 19 and ids == sorted(ids) for ids in perturbed)
+    assert np.mean([len(ids) for ids in perturbed]) < 8
+    assert consistency._drop_tokens([]) == []
 
 
-@pytest.mark.parametrize("way", ["pseudo-labels", "consistency"])
-def test_one_more_model_is_fitted(way: str, task: Task, checkpoint: Path, tmp_path: Path) -> None:
-    settings = Unlabelled.model_validate({"way": way, "confidence": 0.5, "most": 30})
-    recipe = Recipe(epochs=2, fewest_steps=12, batch=6, max_length=32, unlabelled=settings)
-    assert models_of(task, recipe) == ("pretrained", "random", "unlabelled")
-    assert models_of(task, Recipe()) == ("pretrained", "random")
+@pytest.mark.parametrize("method", ["pseudo-labels", "consistency"])
+def test_one_more_model_is_fitted(method: str, task: Task, checkpoint: Path, tmp_path: Path) -> None:
+    settings = UnlabelledTexts.model_validate({"method": method, "min_confidence": 0.5, "max_texts": 30})
+    finetuning = FineTuning(epochs=2, min_steps=12, batch_size=6, max_length=32, unlabelled=settings)
+    assert list_models(task, finetuning) == ("pretrained", "random", "unlabelled")
+    assert list_models(task, FineTuning()) == ("pretrained", "random")
     task.save(tmp_path / "task.parquet")
-    made = {}
+    counts = {}
     for model in ("pretrained", "unlabelled"):
-        made[model] = score(tmp_path / model, tmp_path / "task.parquet", checkpoint, recipe, model, 4, 0, 0.01)
-    assert made["unlabelled"]["metrics"]["accuracy"] > 0.5
-    assert made["unlabelled"]["curve"] != made["pretrained"]["curve"]
+        counts[model] = fit_and_score(
+            tmp_path / model, tmp_path / "task.parquet", checkpoint, finetuning, model, 4, 0, 0.01
+        )
+    assert counts["unlabelled"]["metrics"]["accuracy"] > 0.5
+    assert counts["unlabelled"]["curve"] != counts["pretrained"]["curve"]
 
 
 def test_a_file_of_texts(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("oak and birch\n\nmast\n", encoding="utf-8")
-    found = texts_of(Unlabelled(way="consistency", file=str(path)), task)
-    assert found["text"].to_list() == ["oak and birch", "mast"]
-    assert set(texts_of(Unlabelled(way="consistency"), task)["text"]) == set(task.train["text"])
-    assert len(texts_of(Unlabelled(way="consistency", most=5), task)) == 5
-    one = Unlabelled(way="consistency", file=str(path)).semantic()
+    rows = load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(path)), task)
+    assert rows["text"].to_list() == ["oak and birch", "mast"]
+    assert set(load_unlabelled_texts(UnlabelledTexts(method="consistency"), task)["text"]) == set(task.train["text"])
+    assert len(load_unlabelled_texts(UnlabelledTexts(method="consistency", max_texts=5), task)) == 5
+    key = UnlabelledTexts(method="consistency", file=str(path)).semantic()
     path.write_text("\n")
-    assert Unlabelled(way="consistency", file=str(path)).semantic() != one
+    assert UnlabelledTexts(method="consistency", file=str(path)).semantic() != key
     with pytest.raises(StageFailure, match="has no text"):
-        texts_of(Unlabelled(way="consistency", file=str(path)), task)
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(path)), task)
     with pytest.raises(StageFailure, match="cannot be read"):
-        texts_of(Unlabelled(way="consistency", file=str(tmp_path)), task)
-    with pytest.raises(StageFailure, match=r"none does not exist\. Correct the path in evaluate\.recipe\.unlabelled"):
-        texts_of(Unlabelled(way="consistency", file=str(tmp_path / "none")), task)
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(tmp_path)), task)
+    with pytest.raises(
+        StageFailure, match=r"none does not exist\. Correct the path in evaluate\.finetuning\.unlabelled"
+    ):
+        load_unlabelled_texts(UnlabelledTexts(method="consistency", file=str(tmp_path / "none")), task)
 
 
 def test_what_is_not_used_does_not_enter_the_key() -> None:
-    assert Unlabelled().semantic() == Unlabelled(most=3).semantic()
+    assert UnlabelledTexts().semantic() == UnlabelledTexts(max_texts=3).semantic()

@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.downstream.data.contamination import Contamination, Overlap
-from tasks.downstream.data.data_files import frame
+from tasks.downstream.data.contamination import Contamination, TextOverlap
+from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.task_types import kind_of
-from tasks.downstream.task_types.choices import Choices
-from tasks.downstream.task_types.classes import Classes
-from tasks.downstream.task_types.documents import Documents
+from tasks.downstream.task_types import load_task_type
+from tasks.downstream.task_types.choices import ChoiceTask
+from tasks.downstream.task_types.classes import ClassificationTask
+from tasks.downstream.task_types.documents import DocumentLikelihoodTask
 from tasks.evaluate.report.groups import by_group
 from tasks.evaluate.report.html_report import Story, render
 from tasks.evaluate.report.provenance import LossCurve, run_picture
@@ -65,9 +65,9 @@ def classes() -> Scoreboard:
     """Many classes with long names, and a curve over label counts."""
     rng = np.random.default_rng(0)
     train, test = (
-        frame(
+        build_table(
             [{"text": f"a text {n} " * 9, "second": "", "label": n % 20, "origin": ORIGIN} for n in range(number)],
-            Classes.columns,
+            ClassificationTask.columns,
         )
         for number in (600, 60)
     )
@@ -88,7 +88,7 @@ def runs(shares: dict[str, float], labels: list[int]) -> list[tuple[str, float, 
 
 def fit(task: Task, model: str, share: float, labels: int, seed: int, answers: Callable[[float], pl.DataFrame]) -> Fit:
     given = answers(share)
-    metrics = {name: score.value for name, score in kind_of(task).scores(task, task.test, given).items()}
+    metrics = {name: score.value for name, score in load_task_type(task).score_answers(task, task.test, given).items()}
     chosen = {"learning rate": 0.001}
     curve = [(step, 1.3 + 1 / step) for step in range(1, 9)]
     return Fit(task.name, model, labels, seed, metrics, chosen, 0.5, curve, given.with_row_index("row"))
@@ -97,7 +97,7 @@ def fit(task: Task, model: str, share: float, labels: int, seed: int, answers: C
 def choices() -> Scoreboard:
     """Answered as it is, with groups of long names."""
     rows = [{"prompt": "", "options": ["a", "b"], "right": 0, "group": g, "origin": ORIGIN} for g in ("x_" * 30, "y")]
-    test = frame(rows, Choices.columns)
+    test = build_table(rows, ChoiceTask.columns)
     task = Task("grammar", "", "choices", [], test.clear(), test.clear(), test, [0])
 
     def answers(share: float) -> pl.DataFrame:
@@ -109,7 +109,7 @@ def choices() -> Scoreboard:
 
 def documents() -> Scoreboard:
     """Scores that are no shares, some of them long."""
-    test = frame([{"text": "abcd" * 9, "group": "a", "origin": ORIGIN}] * 3, Documents.columns)
+    test = build_table([{"text": "abcd" * 9, "group": "a", "origin": ORIGIN}] * 3, DocumentLikelihoodTask.columns)
     task = Task("texts", "", "documents", [], test.clear(), test.clear(), test, [0])
     rng = np.random.default_rng(0)
 
@@ -132,7 +132,7 @@ def story(folder: Path) -> Story:
         groups={board.task.name: by_group(board) for board in boards},
         looked={boards[0].task.name: [looked | {"texts": [pieces]}]},
         contamination=Contamination(
-            639, 123_456, 123_456_789, 0, 600, {board.task.name: Overlap(1234, 56, 789, 0.1) for board in boards}
+            639, 123_456, 123_456_789, 0, 600, {board.task.name: TextOverlap(1234, 56, 789, 0.1) for board in boards}
         ),
         crawl=[("answers by status", "200 41, unchanged 39, 404 2")],
         funnel=[("pages fetched", 123_456, ""), ("after clean", 23_456, "dropped: word count 15, stop words 5")],

@@ -77,7 +77,7 @@ def test_a_broken_line_does_not_spoil_the_curve(tmp_path: Path) -> None:
 def test_long_curves_are_averaged(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(f'{{"step": {step}, "loss": {step % 2}}}\n' for step in range(1, 1001)))
-    curve = loss_curve(path, most_points=100)
+    curve = loss_curve(path, max_points=100)
     assert len(curve.training) == 100
     assert curve.training[-1] == (1000.0, 0.5)
 

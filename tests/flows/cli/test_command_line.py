@@ -57,7 +57,7 @@ def moods(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["plan", "--set", "clean.filters.lenght.fewest=5"], "did you mean clean.filters.length?"),
+        (["plan", "--set", "clean.filters.lenght.min=5"], "did you mean clean.filters.length?"),
         (["plan", "--set", "dedup.threshold=2"], "dedup.threshold = 2: give at most 1"),
         (["plan", "--recipe", "nowhere.yaml"], "recipe nowhere.yaml: No such file or directory"),
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
@@ -71,8 +71,8 @@ def moods(tmp_path: Path) -> str:
         (["tune", "pretrain.steps=int:0..9"], "pretrain.steps = 0: give at least 1"),
         (["tune", "pretrain.steps=9"], "'pretrain.steps=9' is not of the form SETTING=log:LOW..HIGH,"),
         (["tune", "evaluate.seeds=int:1..9"], "evaluate.seeds does not change how the pretrained model is fine-tuned"),
-        (["tune", "evaluate.recipe.epochs=float:0..9"], "evaluate.recipe.epochs = 0: give more than 0"),
-        (["tune", "evaluate.recipe.learning_rates=choice:1e-3,fast"], 'learning_rates[0] = "fast": give a number'),
+        (["tune", "evaluate.finetuning.epochs=float:0..9"], "evaluate.finetuning.epochs = 0: give more than 0"),
+        (["tune", "evaluate.finetuning.learning_rates=choice:1e-3,fast"], 'learning_rates[0] = "fast": give a number'),
     ],
 )
 def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: list[str], message: str) -> None:
@@ -93,8 +93,8 @@ def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: l
             "crawl: the seed docs.example.org only stands for one. Put your own seed into crawl.source.web.seeds",
         ),
         (
-            "tokenize.heldout=0",
-            "evaluate: tokenize.heldout is 0, and the benchmark site_section is made of held-out pages",
+            "tokenize.heldout_fraction=0",
+            "evaluate: tokenize.heldout_fraction is 0, and the benchmark site_section is made of held-out pages",
         ),
         ("evaluate.benchmarks.site_section.enabled=false", "evaluate: no benchmark is enabled"),
         (
@@ -229,7 +229,7 @@ def test_every_command_has_a_help_text(capsys: Say) -> None:
 def test_settings_explain_themselves(capsys: Say) -> None:
     assert run_command_line(["settings", "clean.filters.length"]) == 0
     out = capsys.readouterr().out
-    assert "clean.filters.length.fewest = " in out
+    assert "clean.filters.length.min = " in out
     assert "clean.filters.language" not in out
 
 
@@ -237,7 +237,7 @@ def test_settings_explain_themselves(capsys: Say) -> None:
 def test_what_an_item_of_a_list_has_is_listed(capsys: Say, path: str) -> None:
     assert run_command_line(["settings", path]) == 0
     out = capsys.readouterr().out
-    assert "evaluate.benchmarks.labelled_text.sets[].train = (must be given)\n    path of the file" in out
+    assert "evaluate.benchmarks.labelled_text.sets[].train = (must be given)\n    path of the training file" in out
     assert 'evaluate.benchmarks.labelled_text.sets[].columns.text = "text"\n' in out
     assert "similarity" not in out
 
@@ -302,11 +302,11 @@ class TestRuns:
         shown = capsys.readouterr().out
         assert shown.index("COUNTS") < shown.index("SETTINGS that differ") < shown.index("FILES")
         assert "clean.filters.duplicate_lines.enabled " in shown
-        assert "clean.filters.length.most" not in shown, "it is at its default"
+        assert "clean.filters.length.max" not in shown, "it is at its default"
         assert run_command_line(["show", "clean", "--settings"]) == 0
         shown = capsys.readouterr().out
         assert key in shown
-        assert "clean.filters.length.most" in shown
+        assert "clean.filters.length.max" in shown
         assert run_command_line(["show", "extract"]) == 0
         assert "more at their default: --settings shows them" in capsys.readouterr().out
         assert run_command_line(["lineage", key]) == 0
@@ -340,7 +340,7 @@ class TestRuns:
         only = ["--only", "crawl", "--only", "extract", "--only", "clean"]
         assert run_command_line(["run", "--recipe", recipe, *only]) == 0
         old = store.find("clean").key
-        assert run_command_line(["run", "--recipe", recipe, *only, "--set", "clean.filters.length.fewest=150"]) == 0
+        assert run_command_line(["run", "--recipe", recipe, *only, "--set", "clean.filters.length.min=150"]) == 0
         new = store.find("clean").key
         with monkeypatch.context() as patch:
             patch.setattr("builtins.input", lambda question: "n")
@@ -362,9 +362,9 @@ class TestRuns:
     @pytest.mark.parametrize(
         ("change", "stage", "message", "mend"),
         [
-            ("clean.filters.length.fewest=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
+            ("clean.filters.length.min=100000", "clean", "the filters dropped all 65 documents; length dropped 57",
              "--set clean.filters.length.enabled=false"),
-            ("pretrain.batch.rows=4096", "pretrain", "tokens", "pretrain.batch"),
+            ("pretrain.batch.batch_size=4096", "pretrain", "tokens", "pretrain.batch"),
         ],
     )  # fmt: skip
     def test_bad_input_exits_with_1_and_says_the_mend(

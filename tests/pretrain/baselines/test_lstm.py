@@ -4,26 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.pretrain.baselines.kneser_ney import windows
-from tasks.pretrain.baselines.lstm import Recurrent, documents_of, recurrent_loss
-from tasks.pretrain.training.training_data import Corpus
+from tasks.pretrain.baselines.lstm import compute_lstm_loss
+from tasks.pretrain.training.training_data import TrainingData
 from tests.pretrain.conftest import CPU, small
 
 
 @pytest.fixture
-def corpus(tokens: Path) -> Corpus:
-    return Corpus(small(), [tokens])
+def corpus(tokens: Path) -> TrainingData:
+    return TrainingData(small(), [tokens])
 
 
-def test_documents_are_taken_apart_and_each_is_read_alone(corpus: Corpus) -> None:
+def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) -> None:
     rows = corpus.at(np.arange(40))
-    documents = documents_of(rows)
+    documents = split_into_documents(rows)
     assert sum(map(len, documents)) == (rows.documents >= 0).sum()
     assert all(document[0] == corpus.start for document in documents)
     torch.manual_seed(0)
-    model = Recurrent(500, 16)
-    loss, count = model.loss(rows)
-    assert count == len(windows(rows)), "the same tokens are guessed as by a causal model"
+    model = LstmModel(500, 16)
+    loss, count = model.compute_loss(rows)
+    assert count == len(extract_ngrams(rows)), "the same tokens are guessed as by a causal model"
     assert loss.item() / count == pytest.approx(np.log(500), rel=0.02)
     alone = 0.0
     for document in map(torch.from_numpy, documents):
@@ -33,10 +32,10 @@ def test_documents_are_taken_apart_and_each_is_read_alone(corpus: Corpus) -> Non
     assert loss.item() == pytest.approx(alone, rel=1e-5)
 
 
-def test_it_learns_the_same_each_time(tokens: Path, corpus: Corpus) -> None:
+def test_it_learns_the_same_each_time(tokens: Path, corpus: TrainingData) -> None:
     settings = small(steps=30)
-    found = recurrent_loss(settings, corpus, CPU, each_step=lambda: None)
-    assert found == recurrent_loss(settings, corpus, CPU, each_step=lambda: None)
-    assert found < np.log(500) - 0.5
+    loss = compute_lstm_loss(settings, corpus, CPU, on_step=lambda: None)
+    assert loss == compute_lstm_loss(settings, corpus, CPU, on_step=lambda: None)
+    assert loss < np.log(500) - 0.5
     corpus.num_validation = 0
-    assert recurrent_loss(settings, corpus, CPU, each_step=lambda: None) is None
+    assert compute_lstm_loss(settings, corpus, CPU, on_step=lambda: None) is None

@@ -10,61 +10,62 @@ import torch
 
 from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
+from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
 from tasks.pretrain.data.arrays import Arrays
 from tasks.pretrain.data.randomness import Randomness
-from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.data.rows import PackedDataset, Rows
 from tasks.pretrain.objectives import Objective
 from tasks.pretrain.objectives.denoising import Denoising
 from tasks.pretrain.objectives.span_corruption import SpanCorruption
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import forty_steps, learnt
 
-SLOTS = np.arange(60)
+SAMPLES = np.arange(60)
 WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, sentinels=tuple(range(900, 940)))
 
 
 @pytest.fixture(scope="module")
 def rows(tokens: Path) -> Rows:
     vocabulary = read_vocabulary(tokens / "tokenizer")
-    return PackedRows([tokens / "train"], vocabulary, 64, start=2, sentences=True).at(SLOTS, seed=0)
+    return PackedDataset([tokens / "train"], vocabulary, 64, start=2, sentences=True).read_samples(SAMPLES, seed=0)
 
 
-def made(objective: Objective, rows: Rows, seed: int = 0) -> Arrays:
-    return objective.make(rows, Randomness(seed, SLOTS[: len(rows.tokens)]))
+def make_batch(objective: Objective, rows: Rows, seed: int = 0) -> Arrays:
+    return objective.make_batch(rows, Randomness(seed, SAMPLES[: len(rows.tokens)]))
 
 
-def texts(batch: Arrays, row: int, document: int) -> tuple[list[int], list[int]]:
+def read_document(batch: Arrays, row: int, document: int) -> tuple[list[int], list[int]]:
     """Source and target of one document."""
     source = batch["tokens"][row][batch["documents"][row] == document].tolist()
     return source, batch["targets"][row][batch["decoder_documents"][row] == document].tolist()
 
 
-def filled(source: list[int], target: list[int], words: Vocabulary) -> list[int]:
+def fill_sentinels(source: list[int], target: list[int], words: Vocabulary) -> list[int]:
     """A source whose sentinels are replaced by what the target says of them."""
-    said: dict[int, list[int]] = {}
+    spans: dict[int, list[int]] = {}
     for token in target[:-1]:
         if token in words.sentinels:
-            said[token] = current = []
+            spans[token] = current = []
         else:
             current.append(token)
-    return [each for token in source for each in said.get(token, [token])]
+    return [each for token in source for each in spans.get(token, [token])]
 
 
-def text_of(rows: Rows, row: int, document: int) -> list[int]:
+def original_text(rows: Rows, row: int, document: int) -> list[int]:
     return rows.tokens[row][rows.documents[row] == document].tolist()
 
 
 def test_spans_put_back_for_their_sentinels_give_the_text(rows: Rows) -> None:
-    batch, words = made(SpanCorruption(), rows), rows.vocabulary
+    batch, words = make_batch(SpanCorruption(), rows), rows.vocabulary
     assert batch["tokens"].shape == (60, 64)
     assert batch["targets"].shape == (60, 10 + 2 * 3)  # 0.15 × 64 tokens, their sentinels, an end each
     hidden = 0
     for row in range(60):
         for document in range(rows.documents[row].max() + 1):
-            source, target = texts(batch, row, document)
-            assert filled(source, target, words) == text_of(rows, row, document)
+            source, target = read_document(batch, row, document)
+            assert fill_sentinels(source, target, words) == original_text(rows, row, document)
             if target:
                 named = [token for token in target if token in words.sentinels]
                 assert named == list(words.sentinels[: len(named)]), "they begin anew in each document"
@@ -76,16 +77,18 @@ def test_spans_put_back_for_their_sentinels_give_the_text(rows: Rows) -> None:
     assert hidden / (~words.is_special[rows.tokens]).sum() == pytest.approx(0.15, abs=0.02)
 
 
-@pytest.mark.parametrize("objective", [SpanCorruption(), Denoising(), Denoising(deleted=0.2, rotated=0.5)])
-def test_positions_begin_anew_in_each_document_and_padding_has_none(objective: Objective, rows: Rows) -> None:
-    batch = made(objective, rows)
+@pytest.mark.parametrize(
+    "objective", [SpanCorruption(), Denoising(), Denoising(token_deletion=0.2, document_rotation=0.5)]
+)
+def test_positions_restart_in_each_document_and_padding_has_none(objective: Objective, rows: Rows) -> None:
+    batch = make_batch(objective, rows)
     for side in ("", "decoder_"):
         documents, positions = batch[f"{side}documents"], batch[f"{side}positions"]
         for row in range(60):
             for document in range(documents[row].max() + 1):
-                places = np.flatnonzero(documents[row] == document)
-                assert (np.diff(places) == 1).all()
-                assert positions[row][places].tolist() == list(range(len(places)))
+                columns = np.flatnonzero(documents[row] == document)
+                assert (np.diff(columns) == 1).all()
+                assert positions[row][columns].tolist() == list(range(len(columns)))
         assert (positions[documents < 0] == 0).all()
     assert (batch["tokens"][batch["documents"] < 0] == 0).all()
     assert ((batch["targets"] < 0) == (batch["decoder_documents"] < 0)).all()
@@ -94,7 +97,7 @@ def test_positions_begin_anew_in_each_document_and_padding_has_none(objective: O
         assert set(batch["decoder_documents"][row]) - {-1} <= set(batch["documents"][row])
 
 
-def one_document(length: int = 400, sentence: int = 20, num_rows: int = 60) -> Rows:
+def make_rows(length: int = 400, sentence: int = 20, num_rows: int = 60) -> Rows:
     """Rows of one document each: <bos>, numbers in order, <eos>."""
     tokens = np.concatenate([[2], np.arange(10, 8 + length), [3]])[None].repeat(num_rows, axis=0)
     positions = np.arange(length)[None].repeat(num_rows, axis=0)
@@ -103,30 +106,30 @@ def one_document(length: int = 400, sentence: int = 20, num_rows: int = 60) -> R
 
 
 def test_infilling_puts_one_mask_for_each_span_and_none_besides() -> None:
-    given = one_document()
-    batch = made(Denoising(permuted=False), given)
-    assert np.array_equal(batch["targets"], given.tokens)
+    rows = make_rows()
+    batch = make_batch(Denoising(sentence_permutation=False), rows)
+    assert np.array_equal(batch["targets"], rows.tokens)
     shares, masks = [], []
     for row in range(60):
-        source, _ = texts(batch, row, 0)
-        left = [token for token in source if token != 4]
-        assert left == [token for token in given.tokens[row].tolist() if token in set(left)], "the order stays"
-        shares.append(1 - (len(left) - 2) / 398)
+        source, _ = read_document(batch, row, 0)
+        kept = [token for token in source if token != 4]
+        assert kept == [token for token in rows.tokens[row].tolist() if token in set(kept)], "the order stays"
+        shares.append(1 - (len(kept) - 2) / 398)
         masks.append(source.count(4))
     assert np.mean(shares) == pytest.approx(0.3, abs=0.005)
     assert np.mean(masks) == pytest.approx(0.3 * 398 / 3, rel=0.1)  # spans of no tokens have a mask too
 
 
 def test_sentences_are_permuted_whole_and_the_ends_stay() -> None:
-    given = one_document()
-    batch = made(Denoising(rate=0.0, rotated=0.0), given)
+    rows = make_rows()
+    batch = make_batch(Denoising(mask_rate=0.0, document_rotation=0.0), rows)
     orders = set()
     for row in range(60):
-        source, _ = texts(batch, row, 0)
+        source, _ = read_document(batch, row, 0)
         assert (source[0], source[-1]) == (2, 3)
         starts = list(range(1, 399, 20))
         sentences = [tuple(source[begin : begin + 20]) for begin in range(1, 399, 20)]
-        assert sorted(source[1:-1]) == given.tokens[row][1:-1].tolist()
+        assert sorted(source[1:-1]) == rows.tokens[row][1:-1].tolist()
         jumps = int((np.diff(source[1:-1]) != 1).sum())
         assert jumps < len(starts)
         orders.add(tuple(sentence[0] for sentence in sentences))
@@ -134,57 +137,61 @@ def test_sentences_are_permuted_whole_and_the_ends_stay() -> None:
 
 
 def test_rotated_documents_begin_in_their_middle() -> None:
-    given = one_document()
-    batch = made(Denoising(rate=0.0, permuted=False, rotated=0.5), given)
-    begins = [texts(batch, row, 0)[0][1] for row in range(60)]
+    rows = make_rows()
+    batch = make_batch(Denoising(mask_rate=0.0, sentence_permutation=False, document_rotation=0.5), rows)
+    begins = [read_document(batch, row, 0)[0][1] for row in range(60)]
     for row, begin in enumerate(begins):
-        source, target = texts(batch, row, 0)
+        source, target = read_document(batch, row, 0)
         assert source == [2, *range(begin, 408), *range(10, begin), 3]
-        assert target == given.tokens[row].tolist()
+        assert target == rows.tokens[row].tolist()
     rotated = [begin for begin in begins if begin != 10]
     assert 15 < len(rotated) < 45
     assert len(set(rotated)) > 0.8 * len(rotated)
 
 
 def test_deletion_leaves_tokens_out_and_never_a_whole_source() -> None:
-    batch = made(Denoising(rate=0.0, permuted=False, deleted=0.25), one_document())
-    kept = [len(texts(batch, row, 0)[0]) for row in range(60)]
+    batch = make_batch(Denoising(mask_rate=0.0, sentence_permutation=False, token_deletion=0.25), make_rows())
+    kept = [len(read_document(batch, row, 0)[0]) for row in range(60)]
     assert np.mean(kept) == pytest.approx(2 + 0.75 * 398, rel=0.02)
     bare = Rows(np.full((60, 4), 9), np.zeros((60, 4), int), np.arange(4)[None].repeat(60, axis=0), WORDS)
-    assert (made(Denoising(deleted=0.99), bare)["documents"] == np.arange(4)).all()
+    assert (make_batch(Denoising(token_deletion=0.99), bare)["documents"] == np.arange(4)).all()
 
 
 def test_a_source_never_gets_longer_than_its_row(rows: Rows) -> None:
-    crowded = one_document(length=12)
+    crowded = make_rows(length=12)
     for seed in range(30):
-        assert made(Denoising(rate=0.5, mean_span=1.0), crowded, seed)["tokens"].shape == (60, 12)
-    assert made(Denoising(), rows)["tokens"].shape == rows.tokens.shape
+        assert make_batch(Denoising(mask_rate=0.5, mean_span_length=1.0), crowded, seed)["tokens"].shape == (60, 12)
+    assert make_batch(Denoising(), rows)["tokens"].shape == rows.tokens.shape
 
 
-@pytest.mark.parametrize("objective", [SpanCorruption(), Denoising(deleted=0.1, rotated=0.3)])
+@pytest.mark.parametrize("objective", [SpanCorruption(), Denoising(token_deletion=0.1, document_rotation=0.3)])
 def test_one_seed_gives_one_batch_and_a_row_does_not_depend_on_others(objective: Objective, rows: Rows) -> None:
-    whole, again, other = made(objective, rows), made(objective, rows), made(objective, rows, seed=1)
+    whole, again, other = make_batch(objective, rows), make_batch(objective, rows), make_batch(objective, rows, seed=1)
     assert all(np.array_equal(whole[name], again[name]) for name in whole)
     assert not np.array_equal(whole["tokens"], other["tokens"])
     half = Rows(rows.tokens[30:], rows.positions[30:], rows.documents[30:], rows.vocabulary, rows.sentences[30:])
-    part = objective.make(half, Randomness(0, SLOTS[30:]))
+    part = objective.make_batch(half, Randomness(0, SAMPLES[30:]))
     assert all(np.array_equal(part[name], whole[name][30:]) for name in whole)
 
 
-@pytest.mark.parametrize(("family", "objective"), [("t5", SpanCorruption()), ("bart", Denoising(deleted=0.1))])
+@pytest.mark.parametrize(("family", "objective"), [("t5", SpanCorruption()), ("bart", Denoising(token_deletion=0.1))])
 def test_changing_one_document_moves_no_others_loss_by_one_bit(family: str, objective: Objective, rows: Rows) -> None:
-    settings = Architecture(family=family, layers=2, width=32, heads=2, context=64)
-    learner = objective.learner(PackedModel(settings.build(rows.vocabulary, 0), "pairs"), rows.vocabulary, 0)
+    settings = Architecture(family=family, num_layers=2, hidden_size=32, num_heads=2, max_length=64)
+    learner = objective.build_learner(
+        PackedModel(build_model(settings, rows.vocabulary, 0), "encoder_decoder"), rows.vocabulary, 0
+    )
     ordinary = ~rows.vocabulary.is_special[rows.tokens] & (rows.documents == 0)
-    other = np.where(ordinary, rows.vocabulary.ordinary[rows.tokens % len(rows.vocabulary.ordinary)], rows.tokens)
+    other = np.where(
+        ordinary, rows.vocabulary.ordinary_ids[rows.tokens % len(rows.vocabulary.ordinary_ids)], rows.tokens
+    )
     changed = dataclasses.replace(rows, tokens=other)
 
-    def losses(given: Rows) -> list[float]:
-        batch = {name: torch.from_numpy(array) for name, array in made(objective, given).items()}
+    def losses(rows: Rows) -> list[float]:
+        batch = {name: torch.from_numpy(array) for name, array in make_batch(objective, rows).items()}
         documents, found = batch["decoder_documents"], []
         for document in range(int(documents.max()) + 1):
-            hidden = learner.model.hidden(batch)[documents == document]
-            found.append(learner.model.token_loss(hidden, batch["targets"][documents == document]).item())
+            hidden = learner.model.compute_hidden(batch)[documents == document]
+            found.append(learner.model.compute_token_loss(hidden, batch["targets"][documents == document]).item())
         return found
 
     before, after = losses(rows), losses(changed)
@@ -194,14 +201,14 @@ def test_changing_one_document_moves_no_others_loss_by_one_bit(family: str, obje
 
 def test_what_the_tokenizer_lacks_is_named() -> None:
     with pytest.raises(StageFailure, match="no sentinel <extra_id_0>"):
-        SpanCorruption().needs(Vocabulary(size=10, pad=0, end=1))
+        SpanCorruption().check_tokenizer(Vocabulary(size=10, pad=0, end=1))
     with pytest.raises(StageFailure, match="no end token"):
-        SpanCorruption().needs(Vocabulary(size=10, pad=0, sentinels=(5,)))
+        SpanCorruption().check_tokenizer(Vocabulary(size=10, pad=0, sentinels=(5,)))
     with pytest.raises(StageFailure, match="no mask token"):
-        Denoising().needs(Vocabulary(size=10, pad=0, end=1))
+        Denoising().check_tokenizer(Vocabulary(size=10, pad=0, end=1))
     few = Rows(*(np.zeros((2, 64), int) for _ in range(3)), Vocabulary(size=10, pad=0, end=1, sentinels=(5, 6)))
     with pytest.raises(StageFailure, match="3 spans in 64 tokens need as many sentinels, and the tokenizer has only 2"):
-        made(SpanCorruption(), few)
+        make_batch(SpanCorruption(), few)
 
 
 @pytest.mark.parametrize(
@@ -210,4 +217,4 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
 )
 def test_it_learns_real_text(training: Callable[..., Training], family: str, kind: str, margin: float) -> None:
     shape = {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64}
-    assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, validation_rows=64))) > margin
+    assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, eval_rows=64))) > margin

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from tasks.pretrain.data.packing import best_fit, packed, pieces_of
+from tasks.pretrain.data.packing import assign_rows, plan_rows, split_documents
 
 
-def lengths_of(seed: int, number: int = 400, most: int = 90) -> np.ndarray:
+def sample_lengths(seed: int, number: int = 400, most: int = 90) -> np.ndarray:
     return (1 + np.random.default_rng(seed).exponential(20, number).astype(np.int64)).clip(max=most)
 
 
-def one_by_one(lengths: np.ndarray, capacity: int) -> int:
+def count_rows_one_by_one(lengths: np.ndarray, capacity: int) -> int:
     """Rows that best-fit decreasing needs, by its definition."""
     room: list[int] = []
     for length in sorted(lengths.tolist(), reverse=True):
@@ -24,14 +24,14 @@ def one_by_one(lengths: np.ndarray, capacity: int) -> int:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("capacity", [32, 90])
 def test_rows_are_as_few_as_best_fit_decreasing_makes_them_one_by_one(seed: int, capacity: int) -> None:
-    lengths = lengths_of(seed, most=capacity)
-    row = best_fit(lengths, capacity)
+    lengths = sample_lengths(seed, most=capacity)
+    row = assign_rows(lengths, capacity)
     assert np.bincount(row, weights=lengths).max() <= capacity
-    assert row.max() + 1 == one_by_one(lengths, capacity)
+    assert row.max() + 1 == count_rows_one_by_one(lengths, capacity)
 
 
 def test_documents_are_cut_into_pieces_without_loss() -> None:
-    document, begin, length = pieces_of(np.array([5, 0, 3, 7]), 3)
+    document, begin, length = split_documents(np.array([5, 0, 3, 7]), 3)
     assert list(zip(document.tolist(), begin.tolist(), length.tolist(), strict=True)) == [
         (0, 0, 3), (0, 3, 2), (2, 0, 3), (3, 0, 3), (3, 3, 3), (3, 6, 1),
     ]  # fmt: skip
@@ -39,20 +39,20 @@ def test_documents_are_cut_into_pieces_without_loss() -> None:
 
 @pytest.mark.parametrize("extra", [0, 1])
 def test_every_token_stands_in_exactly_one_row(extra: int) -> None:
-    lengths = lengths_of(1)
-    plan = packed(lengths, 32, extra)
-    seen = [np.zeros(length, dtype=int) for length in lengths]
-    for document, begin, length in zip(plan.document, plan.begin, plan.length, strict=True):
-        seen[document][begin : begin + length] += 1
-    assert all((each == 1).all() for each in seen)
-    assert plan.first[0] == 0
-    assert plan.first[-1] == len(plan.document)
+    lengths = sample_lengths(1)
+    plan = plan_rows(lengths, 32, extra)
+    times_seen = [np.zeros(length, dtype=int) for length in lengths]
+    for document, begin, length in zip(plan.document, plan.start, plan.length, strict=True):
+        times_seen[document][begin : begin + length] += 1
+    assert all((each == 1).all() for each in times_seen)
+    assert plan.row_starts[0] == 0
+    assert plan.row_starts[-1] == len(plan.document)
 
 
 def test_rows_are_nearly_full() -> None:
-    lengths = lengths_of(2, number=5000, most=10**6)
-    assert lengths.sum() / (packed(lengths, 128).num_rows * 128) > 0.99
+    lengths = sample_lengths(2, number=5000, most=10**6)
+    assert lengths.sum() / (plan_rows(lengths, 128).num_rows * 128) > 0.99
 
 
 def test_no_documents_make_no_rows() -> None:
-    assert packed(np.empty(0, dtype=np.int64), 32).num_rows == 0
+    assert plan_rows(np.empty(0, dtype=np.int64), 32).num_rows == 0

@@ -1,21 +1,21 @@
 import numpy as np
 import pytest
 
-from tasks.pretrain.data.randomness import Randomness, permuted
+from tasks.pretrain.data.randomness import Randomness, permute_indices
 
 
-def test_numbers_depend_on_the_slot_and_not_on_its_neighbours() -> None:
+def test_numbers_depend_on_the_sample_and_not_on_its_neighbours() -> None:
     whole = Randomness(3, np.arange(10)).uniform("which", 20)
     part = Randomness(3, np.array([7, 2])).uniform("which", 20)
     assert np.array_equal(part, whole[[7, 2]])
 
 
-def test_seeds_streams_slots_and_places_are_independent() -> None:
-    slots = np.arange(400)
+def test_seeds_streams_samples_and_indices_are_independent() -> None:
+    samples = np.arange(400)
     drawn = [
-        Randomness(0, slots).uniform("a", 50),
-        Randomness(0, slots).uniform("b", 50),
-        Randomness(1, slots).uniform("a", 50),
+        Randomness(0, samples).uniform("a", 50),
+        Randomness(0, samples).uniform("b", 50),
+        Randomness(1, samples).uniform("a", 50),
     ]
     for number, one in enumerate(drawn):
         assert one.min() >= 0
@@ -36,7 +36,7 @@ def test_integers_reach_both_ends() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 65, 1000])
 def test_every_epoch_has_every_row_once_in_its_own_order(size: int) -> None:
-    orders = [permuted(np.arange(size), size, seed=5, epoch=epoch) for epoch in range(3)]
+    orders = [permute_indices(np.arange(size), size, seed=5, epoch=epoch) for epoch in range(3)]
     for order in orders:
         assert sorted(order.tolist()) == list(range(size))
     if size >= 64:
@@ -44,9 +44,9 @@ def test_every_epoch_has_every_row_once_in_its_own_order(size: int) -> None:
         assert not np.array_equal(orders[0], np.arange(size))
 
 
-def test_any_place_of_a_huge_permutation_is_found_at_once() -> None:
+def test_any_index_of_a_huge_permutation_is_mapped_at_once() -> None:
     size = 10**12 + 39
-    places = np.array([0, 5, size - 1])
-    sent = permuted(places, size, seed=0, epoch=0)
+    indices = np.array([0, 5, size - 1])
+    sent = permute_indices(indices, size, seed=0, epoch=0)
     assert len(set(sent.tolist())) == 3
     assert ((sent >= 0) & (sent < size)).all()

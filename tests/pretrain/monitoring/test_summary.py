@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tasks.block import discover_blocks
-from tasks.pretrain.export.model_card import Made, model_card
-from tasks.pretrain.monitoring.summary import curves, summary
+from tasks.pretrain.export.model_card import ModelDescription, render_model_card
+from tasks.pretrain.monitoring.summary import render_curves, render_summary
 from tasks.pretrain.objectives import Objective
 from tests.pretrain.conftest import small
 
@@ -27,12 +27,14 @@ LINEAGE = [
 
 
 def test_the_summary_has_the_numbers_and_a_picture_that_is_whole() -> None:
-    text = summary(small(), LINES, 12345)
+    text = render_summary(small(), LINES, 12345)
     assert "| parameters | 12,345 |" in text
     assert "| validation loss | 4.250 |" in text
     assert "trigram" not in text
-    assert "| perplexity of a trigram model | 20.1 |" in summary(small(), LINES, 1, {"a trigram model": 3.0})
-    assert "| validation loss | 4.000 |" in summary(small(patience=1), LINES, 1), "with patience the best are exported"
+    assert "| perplexity of a trigram model | 20.1 |" in render_summary(small(), LINES, 1, {"a trigram model": 3.0})
+    assert "| validation loss | 4.000 |" in render_summary(small(patience=1), LINES, 1), (
+        "with patience the best are exported"
+    )
     data = text.split("base64,")[1].split(")")[0]
     root = ET.fromstring(base64.b64decode(data))
     assert len(root.findall(".//{*}polyline")) == 2
@@ -41,18 +43,18 @@ def test_the_summary_has_the_numbers_and_a_picture_that_is_whole() -> None:
 
 @pytest.mark.parametrize("line", [LINES[0], LINES[1]])
 def test_a_run_of_one_step_has_a_picture_too(line: dict[str, float]) -> None:
-    ET.fromstring(curves([line]))
+    ET.fromstring(render_curves([line]))
 
 
 def test_a_loss_that_is_no_number_is_left_out_of_the_picture() -> None:
-    assert curves([*LINES, {"step": 4, "tokens": 400, "loss": float("nan")}]) == curves(LINES)
+    assert render_curves([*LINES, {"step": 4, "tokens": 400, "loss": float("nan")}]) == render_curves(LINES)
 
 
 def test_the_picture_has_a_panel_for_all_that_was_measured() -> None:
-    lines = [{**line, "learning_rate_factor": 0.5, "gradient_norm": 1.0} for line in LINES]
+    records = [{**line, "learning_rate_factor": 0.5, "gradient_norm": 1.0} for line in LINES]
     speeds = [{"step": line["step"], "tokens_per_second": 1000.0 * line["step"], "mfu": 0.25} for line in LINES]
-    assert len(ET.fromstring(curves(lines, speeds)).findall("{*}g")) == 4
-    text = summary(small(), lines, 1, speeds=speeds)
+    assert len(ET.fromstring(render_curves(records, speeds)).findall("{*}g")) == 4
+    text = render_summary(small(), records, 1, speeds=speeds)
     assert "| tokens a second | 2,000 |" in text
     assert "| model FLOPs utilisation | 25.0% |" in text
 
@@ -61,16 +63,18 @@ def test_the_picture_has_a_panel_for_all_that_was_measured() -> None:
 def test_a_perplexity_is_told_only_where_tokens_are_guessed(kind: str) -> None:
     objective = discover_blocks(Objective)[kind]
     family = {"left": "gpt2", "both": "bert", "pairs": "t5"}[objective().reads]
-    text = summary(small(family=family, objective={"kind": kind}), LINES, 1)
+    text = render_summary(small(family=family, objective={"kind": kind}), LINES, 1)
     guesses = kind in ("causal", "masked", "denoising", "span_corruption")
     assert ("perplexity" in text) == guesses
-    assert (objective.loss_is == Objective.loss_is) == guesses
-    assert f"| the loss is | {objective.loss_is} |" in text
+    assert (objective.loss_description == Objective.loss_description) == guesses
+    assert f"| the loss is | {objective.loss_description} |" in text
 
 
 def test_the_card_names_every_ancestor_and_no_times() -> None:
-    made = Made("AutoModelForCausalLM", "text-generation", "transformers", {"torch": "2.11"}, {"an LSTM": 2.0})
-    card = model_card(small(), LINES, 12345, LINEAGE, made)
+    description = ModelDescription(
+        "AutoModelForCausalLM", "text-generation", "transformers", {"torch": "2.11"}, {"an LSTM": 2.0}
+    )
+    card = render_model_card(small(), LINES, 12345, LINEAGE, description)
     assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: text-generation\n")
     assert "AutoModelForCausalLM.from_pretrained" in card
     assert "# gpt2 trained from random weights" in card
@@ -85,5 +89,5 @@ def test_the_card_names_every_ancestor_and_no_times() -> None:
 
 
 def test_what_went_wrong_is_on_the_page() -> None:
-    assert "left out" not in summary(small(), LINES, 1)
-    assert "| batches left out | 2 |" in summary(small(), [*LINES[:2], {**LINES[2], "skipped": 2}], 1)
+    assert "skipped" not in render_summary(small(), LINES, 1)
+    assert "| batches skipped | 2 |" in render_summary(small(), [*LINES[:2], {**LINES[2], "skipped": 2}], 1)

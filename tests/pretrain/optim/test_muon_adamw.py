@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from tasks.model.architecture import Architecture
+from tasks.model.families import build_model
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.optim.muon_adamw import Muon, Optimizers, orthogonalised
+from tasks.pretrain.optim.muon_adamw import Muon, Optimizers, newton_schulz
 from tasks.pretrain.settings import Optimizer
 
 
@@ -14,16 +15,16 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(4, 24, 24), (2, 24, 96), (2, 96, 24)])
 def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, ...]) -> None:
-    given = random(*shape) * torch.tensor([1e-3, 1.0, 30.0, 2.0])[: shape[0], None, None]
-    made = orthogonalised(given)
-    assert made.shape == given.shape
-    values = torch.linalg.svdvals(made)
+    matrices = random(*shape) * torch.tensor([1e-3, 1.0, 30.0, 2.0])[: shape[0], None, None]
+    result = newton_schulz(matrices)
+    assert result.shape == matrices.shape
+    values = torch.linalg.svdvals(result)
     assert values.max() < 1.25
     assert values.quantile(0.1) > 0.65
-    u, _, vt = torch.linalg.svd(given, full_matrices=False)
-    aligned = (u.mT @ made @ vt.mT).diagonal(dim1=-2, dim2=-1)
+    u, _, vt = torch.linalg.svd(matrices, full_matrices=False)
+    aligned = (u.mT @ result @ vt.mT).diagonal(dim1=-2, dim2=-1)
     torch.testing.assert_close(aligned, values_in_order(aligned), atol=0.0, rtol=0.0)
-    off = u.mT @ made @ vt.mT - torch.diag_embed(aligned)
+    off = u.mT @ result @ vt.mT - torch.diag_embed(aligned)
     assert off.abs().max() < 1e-3
 
 
@@ -33,19 +34,21 @@ def values_in_order(aligned: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_batch_of_matrices_gives_what_each_gives_alone() -> None:
-    given = random(5, 16, 48)
-    together = orthogonalised(given)
+    matrices = random(5, 16, 48)
+    together = newton_schulz(matrices)
     for number in range(5):
         torch.testing.assert_close(
-            together[number], orthogonalised(given[number : number + 1])[0], atol=1e-5, rtol=1e-5
+            together[number], newton_schulz(matrices[number : number + 1])[0], atol=1e-5, rtol=1e-5
         )
 
 
-def stepped(parts: int, matrices: list[torch.Tensor], gradients: list[list[torch.Tensor]]) -> list[torch.Tensor]:
+def take_muon_steps(
+    parts: int, matrices: list[torch.Tensor], gradients: list[list[torch.Tensor]]
+) -> list[torch.Tensor]:
     parameters = [nn.Parameter(matrix.clone()) for matrix in matrices]
     muon = Muon([(parameter, parts) for parameter in parameters], lr=0.1, momentum=0.9, weight_decay=0.1)
-    for given in gradients:
-        for parameter, gradient in zip(parameters, given, strict=True):
+    for step_gradients in gradients:
+        for parameter, gradient in zip(parameters, step_gradients, strict=True):
             parameter.grad = gradient.clone()
         muon.step()
     return [parameter.detach() for parameter in parameters]
@@ -53,21 +56,21 @@ def stepped(parts: int, matrices: list[torch.Tensor], gradients: list[list[torch
 
 def test_a_fused_matrix_moves_as_its_parts_would() -> None:
     fused, gradients = random(8, 24), [random(8, 24, seed=seed) for seed in (1, 2)]
-    whole = stepped(3, [fused], [[gradient] for gradient in gradients])[0]
-    apart = stepped(1, list(fused.chunk(3, 1)), [list(gradient.chunk(3, 1)) for gradient in gradients])
-    torch.testing.assert_close(whole, torch.cat(apart, 1), atol=1e-5, rtol=1e-5)
+    together = take_muon_steps(3, [fused], [[gradient] for gradient in gradients])[0]
+    separate = take_muon_steps(1, list(fused.chunk(3, 1)), [list(gradient.chunk(3, 1)) for gradient in gradients])
+    torch.testing.assert_close(together, torch.cat(separate, 1), atol=1e-5, rtol=1e-5)
 
 
 def test_a_step_is_decay_and_then_the_direction_of_the_looked_ahead_momentum() -> None:
     matrix, gradient = random(6, 6), random(6, 6, seed=1)
-    moved = stepped(1, [matrix], [[gradient]])[0]
-    expected = matrix * (1 - 0.1 * 0.1) - 0.1 * orthogonalised(gradient[None])[0]
+    moved = take_muon_steps(1, [matrix], [[gradient]])[0]
+    expected = matrix * (1 - 0.1 * 0.1) - 0.1 * newton_schulz(gradient[None])[0]
     torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-5)
 
 
 def model(family: str) -> nn.Module:
     settings = Architecture(family=family, layers=2, width=16, heads=2, context=8)
-    return settings.build(Vocabulary(size=40, pad=0, mask=4), seed=0)
+    return build_model(settings, Vocabulary(size=40, pad=0, mask=4), seed=0)
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
@@ -75,12 +78,14 @@ def model(family: str) -> nn.Module:
 def test_every_parameter_has_exactly_one_optimizer_and_muon_takes_only_inner_matrices(family: str, kind: str) -> None:
     built = model(family)
     optimizers = Optimizers(Optimizer(kind=kind), built)
-    held = [optimizers.names[p] for part in optimizers.parts for group in part.param_groups for p in group["params"]]
+    held = [
+        optimizers.names[p] for part in optimizers.optimizers for group in part.param_groups for p in group["params"]
+    ]
     assert sorted(held) == sorted(name for name, _ in built.named_parameters())
     if kind == "adamw":
-        assert len(optimizers.parts) == 1
+        assert len(optimizers.optimizers) == 1
         return
-    names = [optimizers.names[p] for p in optimizers.parts[1].param_groups[0]["params"]]
+    names = [optimizers.names[p] for p in optimizers.optimizers[1].param_groups[0]["params"]]
     assert len(names) == {"gpt2": 2 * 4, "bert": 2 * 6 + 1}[family]
     assert not [name for name in names if "embed" in name or "wte" in name or "wpe" in name or "decoder" in name]
 
@@ -97,11 +102,11 @@ def test_the_state_taken_back_goes_on_to_the_same_bits(kind: str) -> None:
         built = model("gpt2")
         return built, Optimizers(Optimizer(kind=kind), built)
 
-    whole, first, second = pair(), pair(), pair()
-    run([1, 2, 3, 4], *whole)
+    uninterrupted, first, second = pair(), pair(), pair()
+    run([1, 2, 3, 4], *uninterrupted)
     run([1, 2], *first)
     second[0].load_state_dict(first[0].state_dict())
-    second[1].load({name: tensor.clone() for name, tensor in first[1].state().items()})
+    second[1].load_state({name: tensor.clone() for name, tensor in first[1].get_state().items()})
     run([3, 4], *second)
-    for (name, one), (_, other) in zip(whole[0].named_parameters(), second[0].named_parameters(), strict=True):
+    for (name, one), (_, other) in zip(uninterrupted[0].named_parameters(), second[0].named_parameters(), strict=True):
         assert torch.equal(one, other), name

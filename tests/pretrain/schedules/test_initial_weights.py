@@ -9,6 +9,7 @@ import torch
 
 from tasks.errors import StageFailure
 from tasks.pretrain.schedules.initial_weights import StartFrom
+from tasks.pretrain.training.checkpointing import save_checkpoint
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import small
 
@@ -20,7 +21,7 @@ def trained(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("trained")
     run = Training(small(steps=30), [tokens], root / "scratch", CPU)
-    while not run.done:
+    while not run.is_done:
         run.advance()
     run.learner.module.save_pretrained(root / "model")
     for file in (tokens / "tokenizer").iterdir():
@@ -43,7 +44,7 @@ def test_frozen_parameters_stay_and_the_others_move(training: Callable[..., Trai
     run = training(settings, "frozen")
     before = {name: parameter.detach().clone() for name, parameter in run.learner.module.named_parameters()}
     run.advance()
-    run.save()
+    save_checkpoint(run)
     moved = {name for name, p in run.learner.module.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {name for name in before if "wte" not in name and ".h.0." not in name}
     run.checkpoints.wait()
@@ -54,7 +55,7 @@ def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> No
     run = training(small(start_from={"layer_decay": 0.5}), "decayed")
     rates = {
         run.optimizers.names[parameter]: group["lr"]
-        for part in run.optimizers.parts
+        for part in run.optimizers.optimizers
         for group in part.param_groups
         for parameter in group["params"]
     }
@@ -62,12 +63,14 @@ def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> No
     layers = [rates[f"module.transformer.h.{number}.attn.c_attn.weight"] for number in (0, 1)]
     assert (embedding, layers) == (head / 8, [head / 4, head / 2])
     assert set(rates) == {name for name, _ in run.learner.named_parameters()}
-    line = run.advance()
-    assert line["loss"] > 0
+    metrics = run.advance()
+    assert metrics["loss"] > 0
 
 
 def test_a_pattern_that_fits_nothing_and_one_that_fits_all_are_refused(training: Callable[..., Training]) -> None:
-    with pytest.raises(StageFailure, match=r"\*embeddings\* fits no parameter. They are named transformer.wte.weight"):
+    with pytest.raises(
+        StageFailure, match=r"\*embeddings\* matches no parameter. They are named transformer.wte.weight"
+    ):
         training(small(start_from={"frozen": ["*embeddings*"]}))
     with pytest.raises(StageFailure, match="leaves nothing to train"):
         training(small(start_from={"frozen": ["*"]}))
@@ -81,12 +84,12 @@ def test_a_model_of_another_family_is_refused_before_the_first_step(
 
 
 def test_what_is_in_the_folder_decides_and_not_where_it_stands(trained: Path, tmp_path: Path) -> None:
-    there, here = StartFrom(folder=str(trained)), StartFrom(folder=str(tmp_path / "copy"))
+    original, copied = StartFrom(folder=str(trained)), StartFrom(folder=str(tmp_path / "copy"))
     shutil.copytree(trained, tmp_path / "copy")
-    assert here.semantic() == there.semantic() != StartFrom().semantic()
+    assert copied.semantic() == original.semantic() != StartFrom().semantic()
     weights = tmp_path / "copy" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
-    assert here.semantic() != there.semantic()
+    assert copied.semantic() != original.semantic()
     weights.unlink()
     with pytest.raises(StageFailure, match=r"copy holds no config.json and model.safetensors"):
-        here.semantic()
+        copied.semantic()

@@ -8,8 +8,10 @@ import torch
 from tasks.errors import StageFailure
 from tasks.model.hardware import Hardware
 from tasks.pretrain.monitoring.metrics import read_metrics
+from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training, train
 from tests.pretrain.conftest import finish, forty_steps, learnt, small
+from tests.pretrain.event_files import read_points
 
 Start = Callable[..., Training]
 
@@ -22,32 +24,32 @@ def weights(run: Training) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("stops", [[3], [1, 4, 7]])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(training: Start, family: str, stops: list[int]) -> None:
     settings = small(family=family, patience=5)
-    whole = training(settings, "whole")
-    finish(whole)
+    uninterrupted = training(settings, "uninterrupted")
+    finish(uninterrupted)
     for until in stops:
         finish(training(settings, "stopped"), until)
     resumed = training(settings, "stopped")
     assert resumed.resumed_at == stops[-1]
     finish(resumed)
-    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(whole).items())
-    state, other = whole.optimizers.state(), resumed.optimizers.state()
+    assert all(torch.equal(tensor, weights(resumed)[name]) for name, tensor in weights(uninterrupted).items())
+    state, other = uninterrupted.optimizers.get_state(), resumed.optimizers.get_state()
     assert state.keys() == other.keys()
     assert all(torch.equal(state[name], other[name]) for name in state)
-    for one, two in ((whole.metrics.path, resumed.metrics.path), (whole.metrics.events, resumed.metrics.events)):
-        assert one.read_bytes() == two.read_bytes()
+    assert uninterrupted.metrics.path.read_bytes() == resumed.metrics.path.read_bytes()
+    assert read_points(uninterrupted.metrics.events.folder) == read_points(resumed.metrics.events.folder)
 
 
-def test_lines_behind_the_checkpoint_are_dropped_and_made_again(training: Start) -> None:
+def test_records_behind_the_checkpoint_are_dropped_and_made_again(training: Start) -> None:
     run = training(small())
     finish(run, until=5)
-    whole = run.metrics.path.read_text()
+    metrics_so_far = run.metrics.path.read_text()
     run.checkpoints.save(3, {}, {})  # torn: the files of step 3 are no checkpoint of this run
     for _ in range(2):
         run.advance()
     run.metrics.path.write_text(run.metrics.path.read_text() + '{"step": 8, "lo')
     resumed = training(small())
     assert resumed.step == 5
-    assert resumed.metrics.path.read_text() == whole
+    assert resumed.metrics.path.read_text() == metrics_so_far
     assert [line["step"] for line in finish(resumed)] == [6, 7, 8]
 
 
@@ -55,8 +57,8 @@ def test_when_checkpoints_are_written_changes_nothing(training: Start) -> None:
     often, seldom = training(small(), "often"), training(small(), "seldom")
     finish(often, seconds=0)
     finish(seldom)
-    assert often.checkpoints.steps() == [7, 8]
-    assert seldom.checkpoints.steps() == [8]
+    assert often.checkpoints.list_steps() == [7, 8]
+    assert seldom.checkpoints.list_steps() == [8]
     assert all(torch.equal(tensor, weights(seldom)[name]) for name, tensor in weights(often).items())
     assert often.metrics.path.read_bytes() == seldom.metrics.path.read_bytes()
 
@@ -66,7 +68,7 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
     runs = []
     for accumulation in (1, 2, 4):
         optimizer = {"kind": "adamw", "learning_rate": 1e-3}
-        settings = small(family=family, batch={"rows": 8, "accumulation": accumulation}, optimizer=optimizer)
+        settings = small(family=family, batch={"batch_size": 8, "grad_accumulation": accumulation}, optimizer=optimizer)
         run = training(settings, f"in {accumulation}")
         lines = finish(run, until=4)
         runs.append((run, [line["loss"] for line in lines], [line["gradient_norm"] for line in lines]))
@@ -81,18 +83,18 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str, margin: float) -> None:
     optimizer = {"kind": kind, "learning_rate": 0.01}
-    run = training(forty_steps(family=family, validate_every=20, optimizer=optimizer))
+    run = training(forty_steps(family=family, eval_interval=20, optimizer=optimizer))
     assert learnt(run) > margin
-    assert [line["step"] for line in run.metrics.lines if "validation_loss" in line] == [20, 40]
+    assert [line["step"] for line in run.metrics.records if "validation_loss" in line] == [20, 40]
 
 
 def test_the_gradient_is_clipped_to_the_norm(training: Start) -> None:
-    run = training(small(optimizer={"clip": 0.01, "kind": "adamw"}))
+    run = training(small(optimizer={"max_grad_norm": 0.01, "kind": "adamw"}))
     run.gradients.accumulate(np.arange(4))
     before = run.gradients.clip()
     assert before > 0.01
     assert run.gradients.clip() == pytest.approx(0.01, rel=1e-4)
-    run = training(small(optimizer={"clip": 0}), "unclipped")
+    run = training(small(optimizer={"max_grad_norm": 0}), "unclipped")
     run.gradients.accumulate(np.arange(4))
     assert run.gradients.clip() == pytest.approx(run.gradients.clip(), rel=1e-6)
 
@@ -110,28 +112,28 @@ def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_checkpoint(trai
 
 
 def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = small(steps=20, validate_every=2, patience=2)
+    settings = small(steps=20, eval_interval=2, patience=2)
     losses = iter([5.0, 4.0, 4.5, 4.2])
     run = training(settings)
-    monkeypatch.setattr(run.gradients, "validation_loss", lambda: next(losses))
-    seen: dict[int, dict[str, torch.Tensor]] = {}
-    train(run, report=lambda at, _: seen.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
-    assert (run.step, run.best, run.best_step, run.done) == (8, 4.0, 4, True)
+    monkeypatch.setattr(run.gradients, "compute_validation_loss", lambda: next(losses))
+    weights_by_step: dict[int, dict[str, torch.Tensor]] = {}
+    train(run, report=lambda at, _: weights_by_step.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
+    assert (run.step, run.best_loss, run.best_step, run.is_done) == (8, 4.0, 4, True)
     assert run.checkpoints.steps() == [4, 7, 8]
     again = training(settings)
-    assert (again.done, again.best, again.best_step, again.worse) == (True, 4.0, 4, 2)
-    again.take_final()
-    assert all(torch.equal(tensor, seen[4][name]) for name, tensor in weights(again).items())
+    assert (again.is_done, again.best_loss, again.best_step, again.validations_since_best) == (True, 4.0, 4, 2)
+    load_final_weights(again)
+    assert all(torch.equal(tensor, weights_by_step[4][name]) for name, tensor in weights(again).items())
 
 
 def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -> None:
     run = training(small(family="bert"))
-    assert run.gradients.validation_loss() == run.gradients.validation_loss()
+    assert run.gradients.compute_validation_loss() == run.gradients.compute_validation_loss()
     assert all(parameter.grad is None for parameter in run.gradients.parameters)
 
 
 def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path) -> None:
-    run = Training(small(steps=20, batch={"rows": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
+    run = Training(small(steps=20, batch={"batch_size": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
     lines = finish(run)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.5
     assert {tensor.dtype for tensor in weights(run).values()} == {torch.float32}
@@ -139,7 +141,7 @@ def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path)
 
 def test_fewer_rows_than_a_batch_are_refused_with_the_numbers(training: Start) -> None:
     with pytest.raises(StageFailure, match=r"training tokens fill \d+ rows of 32, and one batch needs 100000"):
-        training(small(batch={"rows": 100000}))
+        training(small(batch={"batch_size": 100000}))
 
 
 def test_patience_without_validation_documents_is_refused(training: Start, tokens: Path, tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_checkpoints_of_other_settings_are_not_taken_for_ours(training: Start) -
         training(small(seed=1))
 
 
-def test_metrics_have_one_line_a_step_and_no_times(training: Start) -> None:
+def test_metrics_have_one_record_a_step_and_no_times(training: Start) -> None:
     run = training(small())
     finish(run)
     lines = read_metrics(run.metrics.path)
@@ -170,11 +172,13 @@ def test_metrics_have_one_line_a_step_and_no_times(training: Start) -> None:
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
-def test_activations_made_anew_give_the_same_bits(training: Start, tokens: Path, tmp_path: Path, family: str) -> None:
+def test_recomputed_activations_give_the_same_bits(training: Start, tokens: Path, tmp_path: Path, family: str) -> None:
     kept = training(small(family=family), "kept")
-    anew = Training(small(family=family), [tokens], tmp_path / "anew", Hardware("cpu", "fp32", 1, "recompute"))
-    assert any(getattr(part, "gradient_checkpointing", False) for part in anew.model.module.modules())
+    recomputed = Training(
+        small(family=family), [tokens], tmp_path / "recomputed", Hardware("cpu", "fp32", 1, "recompute")
+    )
+    assert any(getattr(part, "gradient_checkpointing", False) for part in recomputed.model.module.modules())
     finish(kept)
-    finish(anew)
-    assert kept.metrics.path.read_bytes() == anew.metrics.path.read_bytes()
-    assert all(torch.equal(tensor, weights(anew)[name]) for name, tensor in weights(kept).items())
+    finish(recomputed)
+    assert kept.metrics.path.read_bytes() == recomputed.metrics.path.read_bytes()
+    assert all(torch.equal(tensor, weights(recomputed)[name]) for name, tensor in weights(kept).items())

@@ -15,14 +15,14 @@ END = re.compile(
 )
 
 
-def starts(text: bytes) -> list[int]:
-    return rules.starts(np.frombuffer(text, np.uint8), np.array([0, len(text)])).tolist()
+def find_starts(text: bytes) -> list[int]:
+    return rules.find_sentence_starts(np.frombuffer(text, np.uint8), np.array([0, len(text)])).tolist()
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     raw = text.encode()
-    places = [*starts(raw), len(raw)]
-    return [raw[a:b].decode() for a, b in pairwise(places)]
+    positions = [*find_starts(raw), len(raw)]
+    return [raw[a:b].decode() for a, b in pairwise(positions)]
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,21 @@ def sentences(text: str) -> list[str]:
     ],
 )
 def test_sentences_start_where_people_see_them(expected: list[str]) -> None:
-    assert sentences("".join(expected)) == expected
+    assert split_sentences("".join(expected)) == expected
 
 
 def test_starts_begin_with_zero_rise_and_lie_inside() -> None:
     for text in ("", "。", "\n\n", ". . . ", "a\n", "\n a", "。。。x"):
-        found = starts(text.encode())
-        assert found == sorted(set(found))
-        assert found[:1] == ([0] if text else [])
-        assert all(place < len(text.encode()) for place in found)
+        starts = find_starts(text.encode())
+        assert starts == sorted(set(starts))
+        assert starts[:1] == ([0] if text else [])
+        assert all(position < len(text.encode()) for position in starts)
 
 
 def test_a_long_line_takes_linear_time() -> None:
     # quadratic search would take minutes
     for letter in (".", " ", "。", "\n", '."', ". ", '"', " \n"):
-        assert starts((letter * 200_000).encode())[0] == 0
+        assert find_starts((letter * 200_000).encode())[0] == 0
 
 
 def test_random_texts_are_split_as_the_expression_splits_them() -> None:
@@ -63,9 +63,9 @@ def test_random_texts_are_split_as_the_expression_splits_them() -> None:
     texts = ["".join(draw.choices(signs, k=draw.randrange(30))).encode() for _ in range(5_000)]
     offsets = np.cumsum([0, *map(len, texts)])
     expected = [
-        begin + place
-        for begin, text in zip(offsets.tolist(), texts, strict=False)
-        for place in [0, *(match.end() for match in END.finditer(text))]
-        if place < len(text)
+        start + position
+        for start, text in zip(offsets.tolist(), texts, strict=False)
+        for position in [0, *(match.end() for match in END.finditer(text))]
+        if position < len(text)
     ]
-    assert rules.starts(np.frombuffer(b"".join(texts), np.uint8), offsets).tolist() == expected
+    assert rules.find_sentence_starts(np.frombuffer(b"".join(texts), np.uint8), offsets).tolist() == expected

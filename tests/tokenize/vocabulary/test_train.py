@@ -8,23 +8,33 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from tasks.tokenize.settings import NUM_SPECIAL
-from tasks.tokenize.vocabulary.special_tokens import BOS, EOS, FURTHER, MASK, PAD, SPECIAL, UNK, further, save_trained
-from tasks.tokenize.vocabulary.train import characters, stands_alone, trained
-from tests.tokenize.samples import ALGORITHMS, every_code_point, odd_texts, small, texts
+from tasks.tokenize.vocabulary.special_tokens import (
+    BOS,
+    EOS,
+    FURTHER,
+    MASK,
+    PAD,
+    SPECIAL,
+    UNK,
+    list_further_tokens,
+    save_trained_tokenizer,
+)
+from tasks.tokenize.vocabulary.train import is_split_off, select_alphabet, train_tokenizer
+from tests.tokenize.samples import ALGORITHMS, train_small, yield_code_points, yield_odd_texts, yield_texts
 
 LOSSLESS = ("bpe", "unigram")
 
 
 @pytest.fixture(scope="module")
 def tokenizers() -> dict[str, Tokenizer]:
-    return {each: small(each) for each in ALGORITHMS}
+    return {algorithm: train_small(algorithm) for algorithm in ALGORITHMS}
 
 
 @pytest.mark.parametrize("algorithm", LOSSLESS)
 def test_byte_level_gives_every_text_back(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
     tokenizer = Tokenizer.from_str(tokenizers[algorithm].to_str())
     tokenizer.encode_special_tokens = True
-    for text in (*odd_texts(2_000), *every_code_point()):
+    for text in (*yield_odd_texts(2_000), *yield_code_points()):
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
         assert UNK not in ids
@@ -35,8 +45,10 @@ def test_special_tokens_have_their_numbers(tokenizers: dict[str, Tokenizer], alg
     tokenizer = tokenizers[algorithm]
     assert [tokenizer.id_to_token(number) for number in range(5)] == list(SPECIAL)
     assert tokenizer.encode("the number").ids[:: len(tokenizer.encode("the number").ids) - 1] == [BOS, EOS]
-    assert [tokenizer.id_to_token(number) for number in range(5, 5 + len(further(20)))] == further(20)
-    assert set(tokenizer.get_added_tokens_decoder()) == set(range(5 + len(further(20))))
+    assert [
+        tokenizer.id_to_token(number) for number in range(5, 5 + len(list_further_tokens(20)))
+    ] == list_further_tokens(20)
+    assert set(tokenizer.get_added_tokens_decoder()) == set(range(5 + len(list_further_tokens(20))))
     assert tokenizer.get_vocab_size() <= 700
     assert len(SPECIAL) + len(FURTHER) == NUM_SPECIAL
 
@@ -45,7 +57,7 @@ def test_special_tokens_have_their_numbers(tokenizers: dict[str, Tokenizer], alg
 def test_transformers_opens_it_without_our_code(
     tokenizers: dict[str, Tokenizer], algorithm: str, tmp_path: Path
 ) -> None:
-    save_trained(tokenizers[algorithm], tmp_path, 20)
+    save_trained_tokenizer(tokenizers[algorithm], tmp_path, 20)
     opened = AutoTokenizer.from_pretrained(tmp_path)
     assert (opened.pad_token_id, opened.unk_token_id, opened.mask_token_id) == (PAD, UNK, MASK)
     assert opened.bos_token_id == opened.cls_token_id == BOS
@@ -66,7 +78,7 @@ def test_transformers_opens_it_without_our_code(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_gives_the_same_in_another_process(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
     # hash tables of the library are seeded anew in every process
-    code = f"from tests.tokenize.samples import small; print(small({algorithm!r}).to_str())"
+    code = f"from tests.tokenize.samples import train_small; print(train_small({algorithm!r}).to_str())"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
@@ -80,19 +92,19 @@ def test_chinese_phrases_are_tokens_of_byte_level_and_characters_of_wordpiece(to
 
 
 def test_no_token_of_byte_level_joins_han_and_latin(tokenizers: dict[str, Tokenizer]) -> None:
-    made = trained(lambda: iter([["Python语言 " * 50]]), "bpe", 600, lowercase=True, sentinels=0)
-    assert made.encode("Python语言", add_special_tokens=False).offsets == [(0, 6), (6, 8)]
+    tokenizer = train_tokenizer(lambda: iter([["Python语言 " * 50]]), "bpe", 600, lowercase=True, sentinels=0)
+    assert tokenizer.encode("Python语言", add_special_tokens=False).offsets == [(0, 6), (6, 8)]
 
 
 def test_wordpiece_folds_case_only_when_asked() -> None:
-    lower, upper = (small("wordpiece", 500, lowercase=folds) for folds in (True, False))
+    lower, upper = (train_small("wordpiece", 500, lowercase=folds) for folds in (True, False))
     assert lower.encode("THE Café").ids == lower.encode("the cafe").ids
     assert upper.encode("The").ids != upper.encode("the").ids
 
 
 def test_the_rarest_characters_are_left_out(tokenizers: dict[str, Tokenizer]) -> None:
     normalizer = tokenizers["wordpiece"].normalizer
-    assert characters([["aaabbc", "dd ee"]], normalizer, 3) == ["a", "b", "d"]
+    assert select_alphabet([["aaabbc", "dd ee"]], normalizer, 3) == ["a", "b", "d"]
     assert UNK in tokenizers["wordpiece"].encode("ж").ids
 
 
@@ -101,7 +113,7 @@ def test_stands_alone_is_what_berts_pre_tokenizer_does(tokenizers: dict[str, Tok
     for letter in "a1é,$-。！”北Яव€→_~ひ":
         normal = tokenizer.normalizer.normalize_str(f"x{letter}x")
         split = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)]
-        assert (len(split) == 3) == stands_alone(letter), letter
+        assert (len(split) == 3) == is_split_off(letter), letter
 
 
 def test_shared_chinese_has_no_unknowns_in_byte_level(
@@ -119,5 +131,5 @@ def test_unigram_keeps_bytes_and_what_is_used_most(tokenizers: dict[str, Tokeniz
     tokenizer = tokenizers["unigram"]
     assert tokenizer.get_vocab_size() == 700
     assert tokenizer.encode(" Parsing", add_special_tokens=False).tokens == ["ĠParsing"]
-    sizes = [len(tokenizers[name].encode("".join(next(texts()))).ids) for name in LOSSLESS]
+    sizes = [len(tokenizers[name].encode("".join(next(yield_texts()))).ids) for name in LOSSLESS]
     assert sizes[1] < 1.1 * sizes[0]

@@ -1,1 +1,1 @@
-"""HTML to text."""
+"""HTML to text: the extractors."""

@@ -1,7 +1,7 @@
 """The elements of a page, from its tags.
 
-No tree of objects: elements are rows of arrays, in the order of their start tags. What belongs to what follows the HTML
-standard where it matters to a reader (implied end tags, cells as walls), in time linear in the page however it nests.
+No tree of objects: elements are rows of arrays, in the order of their start tags. Nesting follows the HTML standard
+where a reader would notice (implied end tags, table cells), in time linear in the page however deep it nests.
 """
 
 from typing import Any
@@ -25,88 +25,96 @@ from tasks.clean.extract.html.tags import (
     TERMS,
     WALL,
 )
+from tasks.clean.kernel_types import Flags, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
 
-FARTHEST = 256  # an end tag closes no element farther up than this, or 10⁶ of them would each climb 10⁶ levels
+# An end tag closes no element farther up than this: a million of them would each climb a million levels.
+MAX_CLIMB = 256
 
 
 @jit
-def closed(stack: Any, depth: int, code: Any, wanted: int, kinds: Any, roles: Any) -> Any:
-    """The depth after an end tag: unchanged when it closes nothing in its reach."""
-    is_cell = kinds[wanted] & WALL or roles[wanted] == ROW
-    for level in range(depth - 1, max(0, depth - FARTHEST), -1):
-        found = code[stack[level]]
-        if found == wanted:
+def close_element(stack: Any, depth: Index, code: PerElement, tag: int, kinds: Flags, roles: Flags) -> Any:
+    """Return the depth after an end tag: unchanged when it closes no element within MAX_CLIMB levels.
+
+    `stack` holds the open elements, `code` the tag of each element; `kinds` and `roles` are those of `tags.TABLES`.
+    """
+    is_cell = kinds[tag] & WALL or roles[tag] == ROW
+    for level in range(depth - 1, max(0, depth - MAX_CLIMB), -1):
+        open_tag = code[stack[level]]
+        if open_tag == tag:
             return level
-        if roles[found] == TABLE or (kinds[found] & WALL and not is_cell):
+        # an end tag does not reach out of a table; only those of cells and rows reach out of a cell
+        if roles[open_tag] == TABLE or (kinds[open_tag] & WALL and not is_cell):
             return depth
     return depth
 
 
 @jit
-def encloses(found: int, kind: int, role: int) -> Any:
-    """Whether an element keeps a start tag of this role from closing an earlier one outside."""
-    if found == TABLE or (role == ITEM and (found in (BULLETS, NUMBERS))):
+def is_barrier(open_role: int, open_kind: int, role: int) -> Any:
+    """Return whether an open element keeps a start tag of a role from closing an element outside of it."""
+    if open_role == TABLE or (role == ITEM and (open_role in (BULLETS, NUMBERS))):
         return True
-    if (role == TERM and found == TERMS) or (role == CELL and found == ROW):
+    if (role == TERM and open_role == TERMS) or (role == CELL and open_role == ROW):
         return True
-    return kind & WALL and (role in (ITEM, TERM))
+    return open_kind & WALL and (role in (ITEM, TERM))
 
 
 @jit
-def implied(stack: Any, depth: int, code: Any, tag: int, kinds: Any, roles: Any) -> Any:
-    """The depth after the end tags that a start tag implies (HTML standard, 13.1.2.4)."""
+def close_implied(stack: Any, depth: Index, code: PerElement, tag: int, kinds: Flags, roles: Flags) -> Any:
+    """Return the depth after the end tags that a start tag implies (HTML standard, 13.1.2.4)."""
     role = roles[tag]
-    repeats = role in (ITEM, TERM, CELL, ROW)
-    for level in range(depth - 1, max(0, depth - FARTHEST), -1):
-        kind, found = kinds[code[stack[level]]], roles[code[stack[level]]]
-        if repeats:
-            if found == role:
+    ends_its_like = role in (ITEM, TERM, CELL, ROW)  # <li> closes an open <li>, and so on
+    for level in range(depth - 1, max(0, depth - MAX_CLIMB), -1):
+        open_kind, open_role = kinds[code[stack[level]]], roles[code[stack[level]]]
+        if ends_its_like:
+            if open_role == role:
                 return level
-            if encloses(found, kind, role):
+            if is_barrier(open_role, open_kind, role):
                 return depth
-        elif kind & BLOCK or not kinds[tag] & BLOCK:  # a paragraph ends where a block begins
-            return level if found == PARA and kinds[tag] & BLOCK else depth
+        elif open_kind & BLOCK or not kinds[tag] & BLOCK:  # a paragraph ends where a block begins
+            return level if open_role == PARA and kinds[tag] & BLOCK else depth
     return depth
 
 
 @jit
-def elements_of(tags: Any, tables: Any) -> Any:
-    """Open and close elements as the tags say. Returns arrays with an entry an element, `of_tag`, and the depth.
+def build_elements(tags: Tags, tables: Tables) -> Any:
+    """Open and close elements as the tags say. Return (elements, of_tag, greatest depth).
 
-    Element 0 stands for the page. `text` counts the bytes of text, without white space, in the element and all below
-    it, `linked` those of them that are links'. `of_tag` is, for each tag, the element that the text after it lies in.
+    `elements` is (code, parent, hints, text, linked), arrays with an entry an element; element 0 is the page. `text`
+    counts the bytes of text, without white space, in the element and all below it, `linked` those of them in links.
+    `of_tag` is, for each tag, the element that the text after it is in.
     """
-    _, _, codes, said, weight, _ = tags
+    _, _, codes, tag_hints, weight, _ = tags
     _, kinds, roles, _, _ = tables
-    most = len(codes)
-    code, parent, of_tag = np.zeros(most, np.int16), np.zeros(most, np.int32), np.zeros(most, np.int32)
-    hints, text, linked = np.zeros(most, np.uint8), np.zeros(most, np.int32), np.zeros(most, np.int32)
-    stack, unread = np.zeros(most + 1, np.int32), np.zeros(most, np.bool_)
-    num, depth, deepest, link = 1, 1, 1, 0
-    for index in range(most):
+    size = len(codes)
+    code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    hints, text, linked = np.zeros(size, np.uint8), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
+    num, depth, max_depth, link_depth = 1, 1, 1, 0  # link_depth: of the element that an open link began in, or 0
+    for index in range(size):
         tag = codes[index]
         kind = kinds[abs(tag)]
         if roles[abs(tag)] == LINK:
-            link = depth if tag > 0 and said[index] & LINKED else 0
+            link_depth = depth if tag > 0 and tag_hints[index] & LINKED else 0
         elif kind & OPENS and tag < 0:
-            depth = closed(stack, depth, code, -tag, kinds, roles)
+            depth = close_element(stack, depth, code, -tag, kinds, roles)
         elif kind & OPENS:
-            depth = implied(stack, depth, code, tag, kinds, roles)
+            depth = close_implied(stack, depth, code, tag, kinds, roles)
             above = stack[depth - 1]
-            code[num], parent[num], hints[num] = tag, above, said[index]
-            unread[num] = unread[above] or kind & SKIPPED != 0
+            code[num], parent[num], hints[num] = tag, above, tag_hints[index]
+            is_skipped[num] = is_skipped[above] or kind & SKIPPED != 0
             stack[depth] = num
             depth, num = depth + 1, num + 1
-            deepest = max(deepest, depth)
-        if depth < link:
-            link = 0
+            max_depth = max(max_depth, depth)
+        if depth < link_depth:  # the element that an unclosed link began in has ended, and the link with it
+            link_depth = 0
         within = stack[depth - 1]
         of_tag[index] = within
-        if not unread[within]:
+        if not is_skipped[within]:
             text[within] += weight[index]
-            linked[within] += weight[index] if link else 0
+            linked[within] += weight[index] if link_depth else 0
+    # a parent comes before its children, so going backwards adds each element's sums when they are complete
     for element in range(num - 1, 0, -1):
         text[parent[element]] += text[element]
         linked[parent[element]] += linked[element]
-    return (code[:num], parent[:num], hints[:num], text[:num], linked[:num]), of_tag, deepest
+    return (code[:num], parent[:num], hints[:num], text[:num], linked[:num]), of_tag, max_depth

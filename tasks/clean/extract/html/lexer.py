@@ -1,7 +1,7 @@
 """The tags of a page, read from its bytes as browsers read them: comments, quoted attributes, raw text.
 
-Compiled loops stand in one file with all that they call, and pass plain tuples of arrays: compiled code is kept on disk
-by the file of its loop, and would notice neither a change in another file nor a class that has gone.
+Compiled loops are in one file with all that they call, and pass plain tuples of arrays: numba keeps compiled code by
+the file of the loop, and would notice neither a change in another file nor a class that is gone.
 """
 
 from typing import Any
@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.extract.html.tags import ALT, ARIA, HIDDEN, HIDES, HREF, LINKED, RAW, STYLE, TITLE
+from tasks.clean.kernel_types import Byte, Bytes, Hash, Index, KeysAndValues, Tables
 from tasks.runtime.jit import jit
 
 BANG, QUOTE, APOSTROPHE, DASH, SLASH, COLON, SEMICOLON, LESS, EQUALS, GREATER, QUESTION = map(ord, "!\"'-/:;<=>?")
-BASIS, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, as `tags.hashed`
+FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, as in `tags.hash_word`
 
 
 @jit
-def lookup(keys: Any, values: Any, key: Any) -> Any:
-    """The value of a hash, 0 when it is not in the table."""
+def look_up(keys: Any, values: Any, key: Hash) -> Any:
+    """Return the value of a hash, or 0 when it is not in the table."""
     mask = np.uint64(len(keys) - 1)
     slot = key & mask
     while keys[slot] != 0:
@@ -28,196 +29,220 @@ def lookup(keys: Any, values: Any, key: Any) -> Any:
 
 
 @jit
-def is_letter(byte: Any) -> Any:
+def is_letter(byte: Byte) -> Any:
     return 65 <= byte <= 90 or 97 <= byte <= 122
 
 
 @jit
-def is_word(byte: Any) -> Any:
+def is_letter_or_digit(byte: Byte) -> Any:
     return 48 <= byte <= 57 or is_letter(byte)
 
 
 @jit
-def lower(byte: Any) -> Any:
+def lower_byte(byte: Byte) -> Any:
+    """Return an ASCII letter in lower case, any other byte unchanged."""
     return byte | np.uint8(0x20) if 65 <= byte <= 90 else byte
 
 
 @jit
-def past_space(data: Any, at: int) -> Any:
-    while at < len(data) and data[at] <= 32:
-        at += 1
-    return at
+def skip_space(data: Bytes, position: Index) -> Any:
+    """Return the position of the next byte that is not white space, or the end."""
+    while position < len(data) and data[position] <= 32:
+        position += 1
+    return position
 
 
 @jit
-def past(data: Any, at: int, sign: int) -> Any:
-    """The position after the next such sign, at most the end."""
-    while at < len(data) and data[at] != sign:
-        at += 1
-    return min(at + 1, len(data))
+def skip_past(data: Bytes, position: Index, sign: int) -> Any:
+    """Return the position after the next byte `sign`, or the end."""
+    while position < len(data) and data[position] != sign:
+        position += 1
+    return min(position + 1, len(data))
 
 
 @jit
-def name_at(data: Any, at: int) -> Any:
-    """Hash of the name that begins at a position, in small letters, and where it ends."""
-    key = BASIS
-    while at < len(data) and data[at] > 32 and data[at] != EQUALS and data[at] != GREATER and data[at] != SLASH:
-        key = (key ^ np.uint64(lower(data[at]))) * PRIME
-        at += 1
-    return key, at
+def read_name(data: Bytes, position: Index) -> Any:
+    """Return the hash of the name at a position, in lower case, and where the name ends."""
+    key = FNV_BASIS
+    while (
+        position < len(data)
+        and data[position] > 32
+        and data[position] != EQUALS
+        and data[position] != GREATER
+        and data[position] != SLASH
+    ):
+        key = (key ^ np.uint64(lower_byte(data[position]))) * FNV_PRIME
+        position += 1
+    return key, position
 
 
 @jit
-def value_at(data: Any, at: int) -> Any:
-    """Where the value of an attribute begins and ends, and where to go on."""
-    if at < len(data) and (data[at] == QUOTE or data[at] == APOSTROPHE):
-        stop = past(data, at + 1, data[at])
-        closed = stop > at + 1 and data[stop - 1] == data[at]
-        return at + 1, stop - 1 if closed else stop, stop
-    stop = at
+def read_value(data: Bytes, position: Index) -> Any:
+    """Return where the value of an attribute begins and ends, and where to go on."""
+    if position < len(data) and (data[position] == QUOTE or data[position] == APOSTROPHE):
+        stop = skip_past(data, position + 1, data[position])
+        closed = stop > position + 1 and data[stop - 1] == data[position]
+        return position + 1, stop - 1 if closed else stop, stop
+    stop = position
     while stop < len(data) and data[stop] > 32 and data[stop] != GREATER:
         stop += 1
-    return at, stop, stop
+    return position, stop, stop
 
 
 @jit
-def past_raw(data: Any, at: int, start: int, stop: int) -> Any:
-    """Where the end tag of the raw text element stands whose name is data[start:stop]; the end of the page if none."""
+def find_raw_end(data: Bytes, position: Index, start: Index, stop: Index) -> Any:
+    """Return where the end tag of the element named data[start:stop] begins; the end of the page if none does."""
     size = stop - start
-    while at < len(data) - size - 1:
-        if data[at] == LESS and data[at + 1] == SLASH:
+    while position < len(data) - size - 1:
+        if data[position] == LESS and data[position + 1] == SLASH:
             same = 0
-            while same < size and lower(data[at + 2 + same]) == lower(data[start + same]):
+            while same < size and lower_byte(data[position + 2 + same]) == lower_byte(data[start + same]):
                 same += 1
             if same == size:
-                return at
-        at += 1
+                return position
+        position += 1
     return len(data)
 
 
 @jit
-def past_declaration(data: Any, at: int) -> Any:
-    """The position after the comment, doctype or processing instruction that begins at "<"."""
+def skip_declaration(data: Bytes, position: Index) -> Any:
+    """Return the position after a comment, doctype or processing instruction whose "<" is at `position`."""
     size = len(data)
-    if at + 3 >= size or data[at + 2] != DASH or data[at + 3] != DASH:
-        return past(data, at, GREATER)
-    if at + 4 < size and data[at + 4] == GREATER:  # <!--> is a whole comment
-        return at + 5
-    at += 4
-    while at < size - 2 and not (data[at] == DASH and data[at + 1] == DASH and data[at + 2] == GREATER):
-        at += 1
-    return min(at + 3, size)
+    if position + 3 >= size or data[position + 2] != DASH or data[position + 3] != DASH:
+        return skip_past(data, position, GREATER)
+    if position + 4 < size and data[position + 4] == GREATER:  # <!--> is a complete comment
+        return position + 5
+    position += 4
+    while position < size - 2 and not (
+        data[position] == DASH and data[position + 1] == DASH and data[position + 2] == GREATER
+    ):
+        position += 1
+    return min(position + 3, size)
 
 
 @jit
-def hints_of(data: Any, start: int, stop: int, keys: Any, values: Any) -> Any:
-    """What the words of an attribute's value say: whole runs of letters, and the parts of camelCase."""
-    found = np.uint8(0)
-    run, part = BASIS, BASIS
-    for at in range(start, stop + 1):
-        byte = data[at] if at < stop else np.uint8(32)
-        if not is_word(byte):
-            if run != BASIS:
-                found |= lookup(keys, values, run)
+def read_hints(data: Bytes, start: Index, stop: Index, keys: Any, values: Any) -> Any:
+    """Return the hints of the words of an attribute's value: complete runs of letters, and the parts of camelCase."""
+    hints = np.uint8(0)
+    run, part = FNV_BASIS, FNV_BASIS
+    for position in range(start, stop + 1):
+        byte = data[position] if position < stop else np.uint8(32)
+        if not is_letter_or_digit(byte):
+            if run != FNV_BASIS:
+                hints |= look_up(keys, values, run)
                 if part != run:
-                    found |= lookup(keys, values, part)
-            run, part = BASIS, BASIS
+                    hints |= look_up(keys, values, part)
+            run, part = FNV_BASIS, FNV_BASIS
             continue
-        if 65 <= byte <= 90 and at > start and 97 <= data[at - 1] <= 122:
-            found |= lookup(keys, values, part)
-            part = BASIS
-        small = np.uint64(lower(byte))
-        run, part = (run ^ small) * PRIME, (part ^ small) * PRIME
-    return found
+        if 65 <= byte <= 90 and position > start and 97 <= data[position - 1] <= 122:
+            hints |= look_up(keys, values, part)
+            part = FNV_BASIS
+        letter = np.uint64(lower_byte(byte))
+        run, part = (run ^ letter) * FNV_PRIME, (part ^ letter) * FNV_PRIME
+    return hints
 
 
 @jit
-def is_none(data: Any, start: int, stop: int) -> Any:
-    """Whether a style says `display: none`; only the letters d, i and s of the one, n and e of the other are read."""
-    at = past_space(data, start)
-    while at + 12 <= stop:
-        if lower(data[at]) == 100 and lower(data[at + 1]) == 105 and lower(data[at + 2]) == 115:
-            at = past_space(data, past(data, at, COLON))
-            return at + 4 <= stop and lower(data[at]) == 110 and lower(data[at + 3]) == 101
-        at = past_space(data, past(data, at, SEMICOLON))
+def is_display_none(data: Bytes, start: Index, stop: Index) -> Any:
+    """Return whether a style says `display: none`, by the letters d, i, s of the first word and n, e of the second."""
+    # no other property begins with "dis", no other value of display with n and has e as its fourth letter
+    position = skip_space(data, start)
+    while position + 12 <= stop:
+        if (
+            lower_byte(data[position]) == ord("d")
+            and lower_byte(data[position + 1]) == ord("i")
+            and lower_byte(data[position + 2]) == ord("s")
+        ):
+            position = skip_space(data, skip_past(data, position, COLON))
+            return (
+                position + 4 <= stop
+                and lower_byte(data[position]) == ord("n")
+                and lower_byte(data[position + 3]) == ord("e")
+            )
+        position = skip_space(data, skip_past(data, position, SEMICOLON))
     return False
 
 
 @jit
-def attributes(data: Any, at: int, words: Any, names: Any) -> Any:
-    """Read a start tag's attributes: (position after ">", hints, where the alternative text starts and stops)."""
+def read_attributes(data: Bytes, position: Index, words: KeysAndValues, names: KeysAndValues) -> Any:
+    """Read a start tag's attributes; return (position after ">", hints, (start, stop) of the alternative text)."""
     hints, alt = np.uint8(0), (0, 0)
-    while at < len(data) and data[at] != GREATER:
-        if data[at] <= 32 or data[at] == SLASH:
-            at += 1
+    while position < len(data) and data[position] != GREATER:
+        if data[position] <= 32 or data[position] == SLASH:
+            position += 1
             continue
-        key, stop = name_at(data, at)
-        name = lookup(names[0], names[1], key)
-        at = past_space(data, max(stop, at + 1))
-        if at >= len(data) or data[at] != EQUALS:
+        key, stop = read_name(data, position)
+        name = look_up(names[0], names[1], key)
+        position = skip_space(data, max(stop, position + 1))
+        if position >= len(data) or data[position] != EQUALS:
             hints |= np.uint8(HIDDEN if name == HIDES else 0)
             continue
-        start, stop, at = value_at(data, past_space(data, at + 1))
+        start, stop, position = read_value(data, skip_space(data, position + 1))
         if name == HREF:
             hints |= np.uint8(LINKED)
         elif name == ALT:
             alt = (start, stop)
-        elif name == HIDES or (name == ARIA and stop - start == 4) or (name == STYLE and is_none(data, start, stop)):
+        elif (
+            name == HIDES
+            or (name == ARIA and stop - start == 4)
+            or (name == STYLE and is_display_none(data, start, stop))
+        ):
             hints |= np.uint8(HIDDEN)
         elif name and name not in (ARIA, STYLE):
-            hints |= hints_of(data, start, stop, words[0], words[1])
-    return min(at + 1, len(data)), hints, alt
+            hints |= read_hints(data, start, stop, words[0], words[1])
+    return min(position + 1, len(data)), hints, alt
 
 
 @jit
-def text_at(data: Any, at: int) -> Any:
-    """How many bytes of text are left until the next tag, white space not counted, and where it begins."""
+def weigh_text(data: Bytes, position: Index) -> Any:
+    """Return the number of bytes of text up to the next tag, without white space, and where that tag begins."""
     weight = 0
-    while at < len(data):
-        if data[at] == LESS and at + 1 < len(data):
-            after = data[at + 1]
+    while position < len(data):
+        if data[position] == LESS and position + 1 < len(data):
+            after = data[position + 1]
             if is_letter(after) or after in (BANG, SLASH, QUESTION):
                 break
-        weight += data[at] > 32
-        at += 1
-    return weight, at
+        weight += data[position] > 32
+        position += 1
+    return weight, position
 
 
 @jit
-def tags_of(data: Any, tables: Any) -> Any:
-    """Read a page of UTF-8 bytes. Returns arrays with an entry a tag, and where the page's title starts and stops.
+def read_tags(data: Bytes, tables: Tables) -> Any:
+    """Read the tags of a page. Return (tags, (start, stop) of the page's title).
 
-    Tag 0 stands for the begin of the page. `start` and `stop` are the positions of "<" and after ">": text goes from
-    there to the next tag. `code` is 0 for what is unknown or a comment, negative for an end tag. `weight` counts the
-    bytes of the text after the tag without white space. `alt` is where an image's alternative text starts and stops.
+    `tags` is (start, stop, code, hints, weight, alt), arrays with an entry a tag; tag 0 is the start of the page.
+    `start` and `stop` are the positions of "<" and after ">"; text goes from `stop` to the next tag's `start`.
+    `code` is 0 for a comment or an unknown tag, negative for an end tag. `weight` counts the bytes of the text after
+    the tag without white space. `alt` is the (start, stop) of an image's alternative text.
     """
-    names, kinds, roles, words, named = tables
-    size, most = len(data), 1
+    names, kinds, roles, words, attributes = tables
+    size, max_tags = len(data), 1
     for byte in data:
-        most += byte == LESS
-    start, stop, code = np.zeros(most, np.int32), np.zeros(most, np.int32), np.zeros(most, np.int16)
-    hints, weight, alt = np.zeros(most, np.uint8), np.zeros(most, np.int32), np.zeros((most, 2), np.int32)
+        max_tags += byte == LESS
+    start, stop, code = np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int16)
+    hints, weight, alt = np.zeros(max_tags, np.uint8), np.zeros(max_tags, np.int32), np.zeros((max_tags, 2), np.int32)
     title, num = (0, 0), 1
-    weight[0], at = text_at(data, 0)
-    while at < size:
-        start[num] = at
-        if data[at + 1] == BANG or data[at + 1] == QUESTION:
-            at = past_declaration(data, at)
-        elif data[at + 1] == SLASH:
-            key, at = name_at(data, at + 2)
-            code[num] = -np.int16(lookup(names[0], names[1], key))
-            at = past(data, at, GREATER)
+    weight[0], position = weigh_text(data, 0)
+    while position < size:
+        start[num] = position
+        if data[position + 1] == BANG or data[position + 1] == QUESTION:
+            position = skip_declaration(data, position)
+        elif data[position + 1] == SLASH:
+            key, position = read_name(data, position + 2)
+            code[num] = -np.int16(look_up(names[0], names[1], key))
+            position = skip_past(data, position, GREATER)
         else:
-            name = at + 1
-            key, end = name_at(data, name)
-            found = lookup(names[0], names[1], key)
-            code[num] = found
-            at, hints[num], (alt[num, 0], alt[num, 1]) = attributes(data, end, words, named)
-            if kinds[found] & RAW:
-                begin, at = at, past_raw(data, at, name, end)
-                if roles[found] == TITLE and title[1] == 0:
-                    title = (begin, at)
-        stop[num] = at
-        weight[num], at = text_at(data, at)
+            name = position + 1
+            key, end = read_name(data, name)
+            tag = look_up(names[0], names[1], key)
+            code[num] = tag
+            position, hints[num], (alt[num, 0], alt[num, 1]) = read_attributes(data, end, words, attributes)
+            if kinds[tag] & RAW:  # its content is no markup, up to its own end tag
+                raw_start, position = position, find_raw_end(data, position, name, end)
+                if roles[tag] == TITLE and title[1] == 0:
+                    title = (raw_start, position)
+        stop[num] = position
+        weight[num], position = weigh_text(data, position)
         num += 1
     return (start[:num], stop[:num], code[:num], hints[:num], weight[:num], alt[:num]), title

@@ -1,4 +1,4 @@
-"""Which elements of a page are what it is about: not its menus, its advertisements, its readers' comments."""
+"""Select the elements of a page's main content: no menus, no advertisements, no comments of readers."""
 
 from typing import Any
 
@@ -16,33 +16,34 @@ from tasks.clean.extract.html.tags import (
     POST_DATA,
     SKIPPED,
 )
+from tasks.clean.kernel_types import Elements, PerElement, Tables
 from tasks.runtime.jit import jit
 
-# Shares of the page's text outside links; FEWER is of all its text, MOSTLY_LINKS of an element's. Found on news
-# pages with gold text, and flat around these values (see EXPERIMENTS.md).
-MINOR = 0.4  # an element that holds more is no menu, whatever it is called
-FEW = 0.2
-FEWER = 0.1
-MOSTLY_LINKS = 0.6
-MOST = 0.8
+# Fractions of the page's text outside links; MIN_PLAIN_TEXT is of all its text, MIN_LINKED_TEXT of an element's. Tuned
+# on news pages with gold text: the score is flat around these values (see EXPERIMENTS.md).
+MAX_MENU_TEXT = 0.4  # an element with more is no menu, whatever its name
+MAX_LINK_LIST_TEXT = 0.2
+MIN_PLAIN_TEXT = 0.1
+MIN_LINKED_TEXT = 0.6
+MIN_MAIN_TEXT = 0.8
 
 
 @jit
-def left_out(elements: Any, tables: Any, comments: bool, post_data: bool) -> Any:
-    """For every element whether it is left out, and with it all that it holds."""
+def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bool) -> Any:
+    """Return for every element whether it is excluded, with all that it contains."""
     code, parent, hints, text, linked = elements
     _, kinds, roles, _, _ = tables
     out, in_main = np.zeros(len(code), np.bool_), np.zeros(len(code), np.bool_)
-    unwanted = CHROME | (0 if comments else DISCUSSION) | (0 if post_data else POST_DATA)
+    unwanted = CHROME | (0 if comments else DISCUSSION) | (0 if byline else POST_DATA)
     plain = text - linked
-    if plain[0] < FEWER * text[0]:  # a page of links: they are what it is about
+    if plain[0] < MIN_PLAIN_TEXT * text[0]:  # a page of links: they are its content
         plain = text
     for element in range(1, len(code)):
         role, kind = roles[code[element]], kinds[code[element]]
         in_main[element] = in_main[parent[element]] or role == MAIN or hints[element] & BODY != 0
         if out[parent[element]] or kind & SKIPPED:
             out[element] = True
-        elif plain[element] > MINOR * plain[0]:
+        elif plain[element] > MAX_MENU_TEXT * plain[0]:  # never excluded, hidden or not
             continue
         elif hints[element] & HIDDEN:
             out[element] = True
@@ -52,22 +53,27 @@ def left_out(elements: Any, tables: Any, comments: bool, post_data: bool) -> Any
             role == ASIDE
             or (role == HEADER and not in_main[parent[element]])
             or hints[element] & unwanted
-            or (kind & BLOCK and linked[element] > MOSTLY_LINKS * text[element] and plain[element] < FEW * plain[0])
+            or (
+                kind & BLOCK
+                and linked[element] > MIN_LINKED_TEXT * text[element]
+                and plain[element] < MAX_LINK_LIST_TEXT * plain[0]
+            )
         ):
             out[element] = True
-    narrow(parent, plain, out)
+    narrow_to_main(parent, plain, out)
     return out
 
 
 @jit
-def narrow(parent: Any, plain: Any, out: Any) -> None:
-    """Leave out all but the smallest element that holds most of what is left."""
+def narrow_to_main(parent: PerElement, plain: PerElement, out: PerElement) -> None:
+    """Exclude all but the smallest element that contains most of the remaining text."""
+    # `kept` is `plain` without what is excluded below an element; children come after parents, so go backwards
     kept = plain.copy()
     for element in range(len(out) - 1, 0, -1):
         kept[parent[element]] -= plain[element] if out[element] else plain[element] - kept[element]
     root = 0
     for element in range(1, len(out)):
-        if parent[element] == root and not out[element] and kept[element] >= MOST * kept[0]:
+        if parent[element] == root and not out[element] and kept[element] >= MIN_MAIN_TEXT * kept[0]:
             root = element
     inside = np.zeros(len(out), np.bool_)
     inside[root] = True
@@ -78,11 +84,11 @@ def narrow(parent: Any, plain: Any, out: Any) -> None:
 
 
 @jit
-def unreadable(elements: Any, tables: Any) -> Any:
-    """For every element whether its content is nothing to read: what `left_out` is for whole pages."""
+def find_unreadable(elements: Elements, tables: Tables) -> Any:
+    """Return for every element whether its content is not text: instead of `find_excluded`, to keep a complete page."""
     code, parent, hints, text, _ = elements
     out = np.zeros(len(code), np.bool_)
     for element in range(1, len(code)):
-        is_hidden = hints[element] & HIDDEN and text[element] <= MINOR * text[0]
+        is_hidden = hints[element] & HIDDEN and text[element] <= MAX_MENU_TEXT * text[0]
         out[element] = out[parent[element]] or tables[1][code[element]] & SKIPPED or is_hidden
     return out

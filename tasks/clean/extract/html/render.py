@@ -1,4 +1,8 @@
-"""The text of a page as a reader would copy it: a line a block or a table row, a bullet an item, code as it stands."""
+"""The text of a page as a reader would copy it.
+
+A block and a table row become a line, a list item gets a bullet or a number, code keeps its lines and indentation.
+The functions `put_…` and `end_line` write to `out` after its first `size` bytes, and return the new size.
+"""
 
 from typing import Any
 
@@ -20,18 +24,19 @@ from tasks.clean.extract.html.tags import (
     TABLE,
     TERMS,
 )
+from tasks.clean.kernel_types import Bytes, Elements, Flags, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
 
 NEWLINE, SPACE, TAB, BAR, DOT, ZERO, AMPERSAND = 10, 32, 9, 124, 46, 48, 38
-DEEPEST_LIST = 8
-INDENTATION = 40  # at most, as in `tidy`
-PER_TAG = 64  # bytes that a tag can add at most: a blank line, indentation, a number or a bullet, a bar
-PER_BYTE = 4  # bytes that a byte becomes at most: a tab
+MAX_LIST_LEVEL = 8
+MAX_INDENTATION = 40  # as in `whitespace.tidy_text`
+MAX_BYTES_PER_TAG = 64  # the output for a tag: a blank line, indentation, a number or a bullet, a bar
+MAX_BYTES_PER_BYTE = 4  # the output for a byte: four spaces for a tab
 
 
 @jit
-def put_space(out: Any, size: int) -> Any:
-    """One space, unless there is one."""
+def put_space(out: Bytes, size: Index) -> Any:
+    """Write a space, unless one is there or the line is empty."""
     if size and out[size - 1] > SPACE:
         out[size] = SPACE
         size += 1
@@ -39,89 +44,91 @@ def put_space(out: Any, size: int) -> Any:
 
 
 @jit
-def space_at(data: Any, at: int, stop: int) -> Any:
-    """How many bytes of one white space stand there: also of a non-breaking space, and of the reference to it."""
-    if data[at] <= SPACE:
+def space_length(data: Bytes, position: Index, stop: Index) -> Any:
+    """Return the bytes of one white space at a position, also of a non-breaking one or its reference; 0 for none."""
+    if data[position] <= SPACE:
         return 1
-    if data[at] == 0xC2 and at + 1 < stop and data[at + 1] == 0xA0:
+    if data[position] == 0xC2 and position + 1 < stop and data[position + 1] == 0xA0:
         return 2
-    if data[at] == AMPERSAND and at + 5 < stop and data[at + 1] == 110 and data[at + 2] == 98:  # &nb
-        return 6 if data[at + 3] == 115 and data[at + 4] == 112 and data[at + 5] == 59 else 0  # sp;
+    if (
+        data[position] == AMPERSAND and position + 5 < stop and data[position + 1] == 110 and data[position + 2] == 98
+    ):  # &nb
+        return 6 if data[position + 3] == 115 and data[position + 4] == 112 and data[position + 5] == 59 else 0  # sp;
     return 0
 
 
 @jit
-def past_space(data: Any, at: int, stop: int) -> Any:
-    """Where words begin, and how many spaces before them are meant: all from the first non-breaking one on."""
-    meant = 0
-    while at < stop:
-        space = space_at(data, at, stop)
+def skip_space(data: Bytes, position: Index, stop: Index) -> Any:
+    """Return where words begin, and the number of spaces to keep: all from the first non-breaking one on."""
+    num_kept = 0
+    while position < stop:
+        space = space_length(data, position, stop)
         if space == 0:
             break
-        meant += space > 1 or meant > 0
-        at += space
-    return at, meant
+        num_kept += space > 1 or num_kept > 0
+        position += space
+    return position, num_kept
 
 
 @jit
-def put(out: Any, size: int, data: Any, start: int, stop: int) -> Any:
-    """Words with one space between them."""
-    at = start
-    while at < stop:
-        space = space_at(data, at, stop)
+def put_words(out: Bytes, size: Index, data: Bytes, start: Index, stop: Index) -> Any:
+    """Write words with one space between them."""
+    position = start
+    while position < stop:
+        space = space_length(data, position, stop)
         if space:
             size = put_space(out, size)
-            at += space
+            position += space
         else:
-            out[size] = data[at]
-            size, at = size + 1, at + 1
+            out[size] = data[position]
+            size, position = size + 1, position + 1
     return size
 
 
 @jit
-def put_verbatim(out: Any, size: int, data: Any, start: int, stop: int) -> Any:
-    """Lines with their indentation, where a tab is four spaces; after it, words with one space between them."""
-    at = size
-    while at and out[at - 1] == SPACE:
-        at -= 1
-    indents = at == 0 or out[at - 1] == NEWLINE
-    at = start
-    while at < stop:
-        space = space_at(data, at, stop)
-        if data[at] == NEWLINE:
+def put_verbatim(out: Bytes, size: Index, data: Bytes, start: Index, stop: Index) -> Any:
+    """Write lines with their indentation, a tab as four spaces, and after it words with one space between them."""
+    line_start = size
+    while line_start and out[line_start - 1] == SPACE:
+        line_start -= 1
+    is_indentation = line_start == 0 or out[line_start - 1] == NEWLINE
+    position = start
+    while position < stop:
+        space = space_length(data, position, stop)
+        if data[position] == NEWLINE:
             size = end_line(out, size, 1 if not size or out[size - 1] > SPACE else 2)
-            indents = True
+            is_indentation = True
         elif not space:
-            out[size] = data[at]
-            size, indents = size + 1, False
-        elif indents and data[at] >= TAB:
-            for _ in range(4 if data[at] == TAB else 1):
+            out[size] = data[position]
+            size, is_indentation = size + 1, False
+        elif is_indentation and data[position] >= TAB:
+            for _ in range(4 if data[position] == TAB else 1):
                 out[size] = SPACE
                 size += 1
-        elif data[at] >= TAB:
+        elif data[position] >= TAB:
             size = put_space(out, size)
-        at += max(space, 1)
+        position += max(space, 1)
     return size
 
 
 @jit
-def end_line(out: Any, size: int, lines: int) -> Any:
-    """End the line, and leave a blank one when `lines` is 2."""
+def end_line(out: Bytes, size: Index, lines: Index) -> Any:
+    """End the line without its trailing spaces; leave a blank one after it when `lines` is 2."""
     while size and out[size - 1] == SPACE:
         size -= 1
-    have = 0
-    while have < min(size, 2) and out[size - 1 - have] == NEWLINE:
-        have += 1
-    for _ in range(lines - have if size else 0):
+    num_breaks = 0  # that are there already
+    while num_breaks < min(size, 2) and out[size - 1 - num_breaks] == NEWLINE:
+        num_breaks += 1
+    for _ in range(lines - num_breaks if size else 0):
         out[size] = NEWLINE
         size += 1
     return size
 
 
 @jit
-def put_mark(out: Any, size: int, level: int, number: int) -> Any:
-    """A bullet, or a number when it is not 0, indented by the level of its list."""
-    for _ in range(2 * min(max(level - 1, 0), DEEPEST_LIST)):
+def put_list_mark(out: Bytes, size: Index, level: Index, number: Index) -> Any:
+    """Write a bullet, or a number when it is not 0, indented by the level of its list."""
+    for _ in range(2 * min(max(level - 1, 0), MAX_LIST_LEVEL)):
         out[size] = SPACE
         size += 1
     if number == 0:
@@ -138,10 +145,11 @@ def put_mark(out: Any, size: int, level: int, number: int) -> Any:
 
 
 @jit
-def surroundings(code: Any, parent: Any, roles: Any) -> Any:
-    """For each element: how many lists it lies in, whether it is preformatted, and its table, 0 if that is for layout.
+def find_surroundings(code: PerElement, parent: PerElement, roles: Flags) -> Any:
+    """Return for each element the number of lists around it, whether it is preformatted, and its table or 0.
 
-    A table with headings, lists, code or a table in its cells is one for layout: its cells are blocks of their own.
+    A table with headings, lists, code or a table in its cells is used for layout: it counts as none, and its cells are
+    blocks of their own.
     """
     level, verbatim = np.zeros(len(code), np.int32), np.zeros(len(code), np.bool_)
     table, for_layout = np.zeros(len(code), np.int32), np.zeros(len(code), np.bool_)
@@ -160,68 +168,76 @@ def surroundings(code: Any, parent: Any, roles: Any) -> Any:
 
 
 @jit
-def breaks_of(role: int, kind: int, table: int, level: int) -> Any:
-    """How many lines a tag ends: 0 in a cell, 2 between paragraphs outside lists."""
+def count_breaks(role: int, kind: int, table: Index, level: Index) -> Any:
+    """Return the number of line breaks at a block's tag: 0 in a cell, 2 between paragraphs outside lists."""
     if table and role not in (ROW, TABLE, CAPTION):
         return 0
     return 2 if kind & PARAGRAPH and not level else 1
 
 
 @jit
-def rendered(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
-    data: Any, tags: Any, elements: Any, of_tag: Any, out: Any, tables: Any, options: Any
+def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
+    data: Bytes, tags: Tags, elements: Elements, of_tag: PerElement, excluded: PerElement, tables: Tables, options: Any
 ) -> Any:
-    """UTF-8 bytes; `out` says which elements are left out, `options` whether to write bullets and texts of images."""
-    (start, stop, codes, _, _, alt), (code, parent, _, _, _), (bullets, image_texts) = tags, elements, options
+    """Return the text as UTF-8 bytes, without the excluded elements.
+
+    `of_tag` is the element that the text after a tag is in; `options` are (write bullets, write alternative texts).
+    """
+    (start, stop, codes, _, _, alt), (code, parent, _, _, _), (bullets, alt_texts) = tags, elements, options
     _, kinds, roles, _, _ = tables
-    level, verbatim, table = surroundings(code, parent, roles)
+    level, verbatim, table = find_surroundings(code, parent, roles)
     items = np.zeros(len(code), np.int32)
-    text = np.empty(PER_BYTE * len(data) + PER_TAG * len(codes), np.uint8)
-    size, breaks, item, cells = 0, 0, 0, 0
+    text = np.empty(MAX_BYTES_PER_BYTE * len(data) + MAX_BYTES_PER_TAG * len(codes), np.uint8)
+    # Line breaks and list marks are pending until there is text to write: `breaks` of them, and `item`, the list item
+    # whose mark is due, or 0. `num_cells` counts those of the table row.
+    size, breaks, item, num_cells = 0, 0, 0, 0
     for index in range(len(codes)):
         within = of_tag[index]
         kind, role = kinds[abs(codes[index])], roles[abs(codes[index])]
         if kind & BLOCK:
             is_list = codes[index] > 0 and (role in (BULLETS, NUMBERS))
-            ends = breaks_of(role, kind, table[within], level[within] - is_list)
-            if ends and not kind & OPENS and not level[within]:  # <br>: the second leaves a blank line
+            num_breaks = count_breaks(role, kind, table[within], level[within] - is_list)
+            if num_breaks and not kind & OPENS and not level[within]:  # <br>: the second leaves a blank line
                 breaks = min(breaks + 1, 2)
-            breaks = max(breaks, ends)
-            size = size if ends else put_space(text, size)
+            breaks = max(breaks, num_breaks)
+            size = size if num_breaks else put_space(text, size)
             if codes[index] > 0 and role == ITEM:
                 items[parent[within]] += 1
                 item = within if bullets else 0
             elif role == ROW:
-                cells = 0
+                num_cells = 0
             elif codes[index] > 0 and role == CELL and table[within]:
-                cells += 1
-                if cells > 1 and not out[within] and not breaks:
+                num_cells += 1
+                if num_cells > 1 and not excluded[within] and not breaks:
                     text[size], text[size + 1] = BAR, SPACE
                     size += 2
-        if out[within]:
+        if excluded[within]:
             continue
         begin = stop[index]
         end = start[index + 1] if index + 1 < len(codes) else len(data)
-        if role == IMAGE and image_texts and alt[index, 0] < alt[index, 1]:
+        if role == IMAGE and alt_texts and alt[index, 0] < alt[index, 1]:
             size, breaks = end_line(text, size, breaks), 0
-            size = put(text, put_space(text, size), data, alt[index, 0], alt[index, 1])
+            size = put_words(text, put_space(text, size), data, alt[index, 0], alt[index, 1])
             size = put_space(text, size)
-        indents = 0
+        indentation = 0
         if not verbatim[within]:
-            begin, indents = past_space(data, begin, end)
+            begin, indentation = skip_space(data, begin, end)
             if begin > stop[index] and not breaks:
                 size = put_space(text, size)
-            indents = indents if breaks and not table[within] and not level[within] else 0
+            # non-breaking spaces at the start of a line are how some pages indent code
+            indentation = indentation if breaks and not table[within] and not level[within] else 0
         if begin == end:
-            breaks = 2 if indents else breaks
+            breaks = 2 if indentation else breaks  # a line of non-breaking spaces is a blank line
             continue
         if breaks:
             size, breaks = end_line(text, size, breaks), 0
-        for _ in range(min(indents, INDENTATION)):
+        for _ in range(min(indentation, MAX_INDENTATION)):
             text[size] = SPACE
             size += 1
         if item:
             number = items[parent[item]] if roles[code[parent[item]]] == NUMBERS else 0
-            size, item = put_mark(text, size, level[item], number), 0
-        size = put_verbatim(text, size, data, begin, end) if verbatim[within] else put(text, size, data, begin, end)
+            size, item = put_list_mark(text, size, level[item], number), 0
+        size = (
+            put_verbatim(text, size, data, begin, end) if verbatim[within] else put_words(text, size, data, begin, end)
+        )
     return text[: end_line(text, size, 0)]

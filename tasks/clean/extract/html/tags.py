@@ -1,14 +1,14 @@
-"""What the lexer knows of HTML: how elements break text, and the words by which pages name their parts.
+"""Tables of HTML: how elements break text, and the words by which pages name their parts.
 
-The tables are arguments of the compiled loops, never globals: compiled code is kept on disk by the file of its loop and
+The tables are arguments of the compiled loops, never globals: numba keeps compiled code by the file of the loop and
 would not notice a change in this one. For the same reason the numbers of kinds, roles and hints must not change.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Kinds: holds others; starts a line; stands between blank lines; its content is no markup; its content is nothing to
-# read; end tags inside do not reach out of it (HTML standard, 13.2.4.2).
+# Kinds, as bits: contains elements; starts a line; is between blank lines; its content is no markup; its content is no
+# text; end tags inside do not reach out of it (HTML standard, 13.2.4.2).
 OPENS, BLOCK, PARAGRAPH, RAW, SKIPPED, WALL = 1, 2, 4, 8, 16, 32
 _DIVISION = OPENS | BLOCK
 _SECTION = _DIVISION | PARAGRAPH
@@ -26,7 +26,7 @@ _KINDS = {
 }
 KINDS = {name: kind for names, kind in _KINDS.items() for name in names.split()}
 
-# Roles: what the loops treat in a way of its own.
+# Roles: elements that the loops treat specially. PARA is <p>.
 (LINK, ITEM, BULLETS, NUMBERS, TERM, TERMS, CELL, ROW, TABLE, PARA, PRE, TITLE, IMAGE, HEADING, MAIN, ASIDE, HEADER,
  CAPTION) = range(1, 19)  # fmt: skip
 _ROLES = {
@@ -36,8 +36,8 @@ _ROLES = {
 }  # fmt: skip
 ROLES = {name: role for names, role in _ROLES.items() for name in names.split()}
 
-# Hints: what an element's attributes say of it. Words of `class`, `id`, `role` and `itemprop` (the first five), its
-# style, and whether it has an address.
+# Hints, as bits: what an element's attributes tell about it. From words of `class`, `id`, `role` and `itemprop` (the
+# first five), from its style, and from whether it has an address.
 CHROME, DISCUSSION, POST_DATA, BODY, HIDDEN, LINKED = 1, 2, 4, 8, 16, 32
 WORDS = {
     CHROME: """nav navbar navigation navi navheader navfooter menu menus menubar submenu breadcrumb breadcrumbs crumbs
@@ -56,7 +56,7 @@ WORDS = {
     HIDDEN: "hidden visuallyhidden",
 }
 
-# Attributes that say something.
+# Attributes that the lexer reads.
 NAMING, STYLE, HREF, HIDES, ARIA, ALT = 1, 2, 3, 4, 5, 6
 ATTRIBUTES = {
     **dict.fromkeys(("class", "id", "role", "itemprop"), NAMING),
@@ -68,34 +68,34 @@ ATTRIBUTES = {
 }
 
 
-def hashed(word: bytes) -> int:
-    """FNV-1a of 64 bits, as the lexer makes it."""
+def hash_word(word: bytes) -> int:
+    """Return the FNV-1a hash of 64 bits that the lexer computes."""
     value = 0xCBF29CE484222325
     for byte in word:
         value = (value ^ byte) * 0x100000001B3 % 2**64
     return value
 
 
-def hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """Open addressing, at most a quarter full: keys (0 is free) and values."""
+def build_hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Build a table with open addressing, at most a quarter full: keys (0 is free) and values."""
     size = 1 << (4 * len(values) - 1).bit_length()
-    keys, found = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.uint8)
+    keys, slots = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.uint8)
     for word, value in values.items():
-        key = hashed(word.encode())
+        key = hash_word(word.encode())
         slot = key % size
         while keys[slot]:
             slot = (slot + 1) % size
-        keys[slot], found[slot] = key, value
-    return keys, found
+        keys[slot], slots[slot] = key, value
+    return keys, slots
 
 
-KIND_OF = np.array([0, *KINDS.values()], dtype=np.uint8)
-ROLE_OF = np.array([0, *(ROLES.get(name, 0) for name in KINDS)], dtype=np.uint8)
-# codes of tag names, kinds and roles by code, hints of words, attributes by name
+KIND_BY_CODE = np.array([0, *KINDS.values()], dtype=np.uint8)
+ROLE_BY_CODE = np.array([0, *(ROLES.get(name, 0) for name in KINDS)], dtype=np.uint8)
+# (codes by hashed tag name, kinds by code, roles by code, hints by hashed word, attributes by hashed name)
 TABLES = (
-    hash_table({name: code for code, name in enumerate(KINDS, start=1)}),
-    KIND_OF,
-    ROLE_OF,
-    hash_table({word: hint for hint, words in WORDS.items() for word in words.split()}),
-    hash_table(ATTRIBUTES),
+    build_hash_table({name: code for code, name in enumerate(KINDS, start=1)}),
+    KIND_BY_CODE,
+    ROLE_BY_CODE,
+    build_hash_table({word: hint for hint, words in WORDS.items() for word in words.split()}),
+    build_hash_table(ATTRIBUTES),
 )

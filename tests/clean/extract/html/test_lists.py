@@ -8,7 +8,7 @@ ITEMS = "<li>Spring tides follow the new moon.</li><li>See also the <a href='/ne
 MENU = "<li><a href='/'>Home page</a></li><li><a href='/about'>About us</a></li>"
 
 
-def extracted(html: str) -> str:
+def extract_text(html: str) -> str:
     tree = HTMLTree.parse(html)
     sink_lists(tree)
     return extract_plain_text(tree, main_content=True)
@@ -17,16 +17,16 @@ def extracted(html: str) -> str:
 @pytest.mark.parametrize("levels", range(5))
 def test_lists_of_text_stay_and_menus_go_at_any_level(levels: int) -> None:
     body = f"<ul>{MENU}</ul><p>Tides of the harbour</p><ul>{ITEMS}</ul><p>and of the pier</p>"
-    text = extracted(f"<body>{'<div>' * levels}{body}{'</div>' * levels}</body>")
+    text = extract_text(f"<body>{'<div>' * levels}{body}{'</div>' * levels}</body>")
     assert "Home page" not in text
     # in their place, in their order
     assert text.index("of the harbour") < text.index("• Spring") < text.index("• See also") < text.index("the pier")
 
 
 def test_lists_in_navigation_stay_out() -> None:
-    assert "Spring" not in extracted(f"<body><nav><ul>{ITEMS}</ul></nav><p>Tides of the harbour</p></body>")
+    assert "Spring" not in extract_text(f"<body><nav><ul>{ITEMS}</ul></nav><p>Tides of the harbour</p></body>")
 
 
 @pytest.mark.parametrize("html", ["", "<ul></ul>", "<frameset><frame></frameset>"])
 def test_pages_without_lists(html: str) -> None:
-    assert extracted(html) == ""
+    assert extract_text(html) == ""

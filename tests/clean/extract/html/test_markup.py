@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from tasks.clean.extract.html.markup import HtmlExtraction, by_textmill, content, union
-from tasks.clean.extract.unusable import Unusable
+from tasks.clean.extract.html.markup import HtmlExtraction, extract_by_textmill, extract_content, merge_lines
+from tasks.clean.extract.unusable import UnusablePage
 
-WHOLE = HtmlExtraction(main_content=False)
+WHOLE_PAGE = HtmlExtraction(main_content=False)
 
 
-def text(html: str, settings: HtmlExtraction = WHOLE) -> str:
-    return by_textmill(html, settings).text
+def render(html: str, settings: HtmlExtraction = WHOLE_PAGE) -> str:
+    return extract_by_textmill(html, settings).text
 
 
 @pytest.mark.parametrize(
@@ -37,48 +37,48 @@ def text(html: str, settings: HtmlExtraction = WHOLE) -> str:
     ],
 )
 def test_markup_becomes_what_a_reader_sees(html: str, expected: str) -> None:
-    assert text(html) == expected
+    assert render(html) == expected
 
 
 def test_lists_keep_their_marks_and_their_depth() -> None:
     html = "<ul><li>one<li><p>two</p><ul><li>inner</ul></ul>after<ol><li>a<li>b<ol><li>c</ol><li>d</ol>"
-    assert text(html) == "• one\n• two\n  • inner\n\nafter\n\n1. a\n2. b\n  1. c\n3. d"
-    assert text("<ul><li>one<li>two</ul>", HtmlExtraction(main_content=False, bullets=False)) == "one\ntwo"
+    assert render(html) == "• one\n• two\n  • inner\n\nafter\n\n1. a\n2. b\n  1. c\n3. d"
+    assert render("<ul><li>one<li>two</ul>", HtmlExtraction(main_content=False, bullets=False)) == "one\ntwo"
 
 
 def test_tables_are_a_line_a_row() -> None:
     html = (
         "<p>t<table><caption>Tides</caption><thead><tr><th>Day<th>Time</thead><tr><td><p>Monday</p><td>6<br>18</table>x"
     )
-    assert text(html) == "t\n\nTides\nDay | Time\nMonday | 6 18\n\nx"
+    assert render(html) == "t\n\nTides\nDay | Time\nMonday | 6 18\n\nx"
 
 
 def test_a_table_for_layout_is_no_table() -> None:
     html = "<table><tr><td><h2>News</h2><p>one</p><p>two</p><td><ul><li>menu</ul></table>"
-    assert text(html) == "News\n\none\n\ntwo\n\n• menu"
+    assert render(html) == "News\n\none\n\ntwo\n\n• menu"
 
 
 def test_an_end_tag_in_a_cell_closes_nothing_outside() -> None:
-    assert text("<div hidden><table><tr><td>a</div>b</table></div>c" + "d" * 9) == "c" + "d" * 9
+    assert render("<div hidden><table><tr><td>a</div>b</table></div>c" + "d" * 9) == "c" + "d" * 9
 
 
 def test_code_keeps_its_lines_and_indentation() -> None:
     html = "<p>So:</p><pre>\nfor x in y:\n    if x:\n\t\treturn <b>x</b>  # why\n\n\n\nend\n</pre><p>Done."
-    assert text(html) == "So:\n\nfor x in y:\n    if x:\n        return x # why\n\nend\n\nDone."
+    assert render(html) == "So:\n\nfor x in y:\n    if x:\n        return x # why\n\nend\n\nDone."
 
 
 def test_code_in_spaces_that_do_not_break_keeps_its_lines_too() -> None:
     html = (
         "<td>For example:<br>\n&nbsp;<br>\n&nbsp;&nbsp;if x:<br>\n\u00a0\u00a0 &nbsp;return&nbsp;1<br><br>Then<br>so on"
     )
-    assert text(html) == "For example:\n\n  if x:\n    return 1\n\nThen\nso on"
-    assert text("<table><tr><td>a<td>&nbsp;<td>b<tr><td>&nbsp;c</table>") == "a | | b\nc"
+    assert render(html) == "For example:\n\n  if x:\n    return 1\n\nThen\nso on"
+    assert render("<table><tr><td>a<td>&nbsp;<td>b<tr><td>&nbsp;c</table>") == "a | | b\nc"
 
 
 def test_texts_of_images_when_asked_for() -> None:
     html = "<p>a</p><img src=x alt='a boat &amp; pier'>b<img alt=''>"
-    assert text(html) == "a\n\nb"
-    assert text(html, HtmlExtraction(main_content=False, image_texts=True)) == "a\n\na boat & pier b"
+    assert render(html) == "a\n\nb"
+    assert render(html, HtmlExtraction(main_content=False, alt_texts=True)) == "a\n\na boat & pier b"
 
 
 PROSE = (
@@ -95,43 +95,43 @@ PAGE = (
 
 @pytest.mark.parametrize("extractor", ["textmill", "resiliparse", "trafilatura", "union"])
 def test_every_extractor_finds_the_article(extractor: str) -> None:
-    found = content(PAGE, HtmlExtraction(extractor=extractor))  # type: ignore[arg-type]
-    assert found.title == "A & B"
-    assert "The harbour master" in found.text
-    assert "Imprint" not in found.text
-    assert "Home page" not in found.text
+    page = extract_content(PAGE, HtmlExtraction(extractor=extractor))  # type: ignore[arg-type]
+    assert page.title == "A & B"
+    assert "The harbour master" in page.text
+    assert "Imprint" not in page.text
+    assert "Home page" not in page.text
 
 
 def test_what_is_not_the_article_is_left_out_and_comes_back_when_asked_for() -> None:
-    found = by_textmill(PAGE, HtmlExtraction()).text
-    assert found.startswith("Boats\n\nThe harbour")
+    text = extract_by_textmill(PAGE, HtmlExtraction()).text
+    assert text.startswith("Boats\n\nThe harbour")
     for word in ("Site", "Side text", "By Ann", "I like boats", "Other story"):
-        assert word not in found
-    assert "By Ann" in by_textmill(PAGE, HtmlExtraction(post_meta=True)).text
-    assert "Other story" in text(PAGE)
+        assert word not in text
+    assert "By Ann" in extract_by_textmill(PAGE, HtmlExtraction(byline=True)).text
+    assert "Other story" in render(PAGE)
 
 
 def test_a_page_that_is_called_a_sidebar_is_still_a_page() -> None:
     assert (
         "harbour master"
-        in by_textmill(f"<body class=has-sidebar><div class='sidebar'>{PROSE}</div>", HtmlExtraction()).text
+        in extract_by_textmill(f"<body class=has-sidebar><div class='sidebar'>{PROSE}</div>", HtmlExtraction()).text
     )
 
 
 def test_a_page_of_links_gives_its_links() -> None:
     links = "".join(f"<li><a href={n}>Harbour number {n}</a>" for n in range(20))
-    assert "Harbour number 19" in by_textmill(f"<ul>{links}</ul>", HtmlExtraction()).text
+    assert "Harbour number 19" in extract_by_textmill(f"<ul>{links}</ul>", HtmlExtraction()).text
 
 
 def test_the_union_puts_lines_where_they_belong() -> None:
-    assert union("• a\n\nb\nd", "- a\nb\nc") == "• a\n\nb\nc\nd"
-    assert union("b", "a\nb") == "a\nb"
-    assert union("", "a") == "a"
+    assert merge_lines("• a\n\nb\nd", "- a\nb\nc") == "• a\n\nb\nc\nd"
+    assert merge_lines("b", "a\nb") == "a\nb"
+    assert merge_lines("", "a") == "a"
 
 
 def test_too_many_tags_say_so() -> None:
-    with pytest.raises(Unusable, match="more than 1000 tags"):
-        content("<b>" * 1001, HtmlExtraction(most_tags=1000))
+    with pytest.raises(UnusablePage, match="more than 1000 tags"):
+        extract_content("<b>" * 1001, HtmlExtraction(max_tags=1000))
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_too_many_tags_say_so() -> None:
     ],
 )
 def test_no_nesting_takes_more_than_linear_time(html: str) -> None:
-    text("<p>warm")
+    render("<p>warm")
     started = time.process_time()
-    with contextlib.suppress(Unusable):  # "nested deeper than 512" is an answer too
-        by_textmill(html, HtmlExtraction())
+    with contextlib.suppress(UnusablePage):  # "nested deeper than 512" is an answer too
+        extract_by_textmill(html, HtmlExtraction())
     assert time.process_time() - started < 4
 
 
@@ -163,7 +163,7 @@ def test_any_bytes_between_tags_become_text() -> None:
     pieces = [*tags.split("|"), *" \n\t'\"=é中&x/", "&nbsp;"]
     for _ in range(2000):
         html = "".join(rng.choices(pieces, k=rng.randrange(60)))
-        for settings in (WHOLE, HtmlExtraction(image_texts=True)):
-            found = by_textmill(html, settings)
-            assert found.text == found.text.strip("\n")
-            found.text.encode()
+        for settings in (WHOLE_PAGE, HtmlExtraction(alt_texts=True)):
+            page = extract_by_textmill(html, settings)
+            assert page.text == page.text.strip("\n")
+            page.text.encode()

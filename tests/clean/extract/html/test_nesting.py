@@ -1,7 +1,7 @@
 import pytest
 from resiliparse.parse.html import HTMLTree
 
-from tasks.clean.extract.html.nesting import is_deeper, nesting
+from tasks.clean.extract.html.nesting import estimate_nesting, is_deeper
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from tasks.clean.extract.html.nesting import is_deeper, nesting
     ],
 )
 def test_height_of_the_tags(html: str, height: int) -> None:
-    assert nesting(html) == height
+    assert estimate_nesting(html) == height
 
 
 def test_depth_of_the_tree() -> None:

@@ -9,14 +9,15 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import read_vocabulary
-from tasks.pretrain.corruption.text_spans import texts_of, view
-from tasks.pretrain.corruption.views import Augment
+from tasks.pretrain.corruption.text_spans import build_view, find_texts
+from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.randomness import Randomness
-from tasks.pretrain.data.rows import PackedRows, Rows
-from tasks.pretrain.learners.embedder import Embedder, Projected, matched, pooled
-from tasks.pretrain.learners.momentum_encoder import Queued
+from tasks.pretrain.data.rows import PackedDataset, Rows
+from tasks.pretrain.learners.embedder import EmbeddingLearner, ProjectionLearner, match_texts, mean_pool
+from tasks.pretrain.learners.momentum_encoder import MomentumLearner
 from tasks.pretrain.objectives.moco import Moco
 from tasks.pretrain.objectives.simclr import Simclr
 from tasks.pretrain.objectives.simcse import Simcse
@@ -24,83 +25,83 @@ from tasks.pretrain.objectives.text_pairs import TextPairs
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import CPU, SPECIAL, finish, small, write_shard
 
-SLOTS = np.arange(16)
+SAMPLES = np.arange(16)
 
 
 @pytest.fixture(scope="module")
 def rows(tokens: Path) -> Rows:
     vocabulary = read_vocabulary(tokens / "tokenizer")
-    return PackedRows([tokens / "train"], vocabulary, 32, 2, sentences=True).at(SLOTS, seed=0)
+    return PackedDataset([tokens / "train"], vocabulary, 32, 2, sentences=True).read_samples(SAMPLES, seed=0)
 
 
-def model_of(rows: Rows, family: str = "bert") -> PackedModel:
+def build_packed_model(rows: Rows, family: str = "bert") -> PackedModel:
     settings = small(family=family).architecture
-    return PackedModel(settings.build(rows.vocabulary, seed=0), settings.reads)
+    return PackedModel(build_model(settings, rows.vocabulary, seed=0), settings.model_kind)
 
 
-def tensors(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+def as_tensors(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def test_texts_are_the_first_sentences_that_are_long_enough(rows: Rows) -> None:
     assert rows.sentences is not None
-    texts = texts_of(rows, rows.sentences, most=2, shortest=4)
-    for row in range(len(SLOTS)):
-        kept = [np.flatnonzero(texts.numbers[row] == number) for number in range(texts.numbers[row].max() + 1)]
+    texts = find_texts(rows, rows.sentences, max_texts=2, min_tokens=4)
+    for row in range(len(SAMPLES)):
+        kept = [np.flatnonzero(texts.indices[row] == number) for number in range(texts.indices[row].max() + 1)]
         assert len(kept) <= 2
         for places in kept:
             assert len(places) >= 4
             assert np.array_equal(places, np.arange(places[0], places[-1] + 1))
             assert len(set(rows.documents[row, places].tolist())) == 1
             assert not rows.sentences[row, places[1:]].any() or rows.tokens[row, places[0]] == 2
-    assert (texts.numbers == 1).any()
+    assert (texts.indices == 1).any()
 
 
 def test_an_embedding_is_the_mean_of_its_text_read_alone(rows: Rows) -> None:
-    learner = Embedder(model_of(rows), dropout=0.0)
-    batch = tensors(view(rows, Simcse().chosen(rows), np.ones(rows.tokens.shape, bool)))
+    learner = EmbeddingLearner(build_packed_model(rows), dropout=0.0)
+    batch = as_tensors(build_view(rows, Simcse().select_texts(rows), np.ones(rows.tokens.shape, bool)))
     with torch.no_grad():
-        found = learner.embedded(batch, 8).view(16, 8, -1)
+        embeddings = learner.embed(batch, 8).view(16, 8, -1)
         places = batch["documents"][3] == 0
         alone = learner.module(batch["tokens"][3:4, places]).last_hidden_state.mean(1)[0]
-    torch.testing.assert_close(found[3, 0], alone, atol=1e-5, rtol=1e-5)
-    assert not found[3, int(batch["documents"][3].max()) + 1 :].any(), "texts that are not there are zeros"
+    torch.testing.assert_close(embeddings[3, 0], alone, atol=1e-5, rtol=1e-5)
+    assert not embeddings[3, int(batch["documents"][3].max()) + 1 :].any(), "texts that are not there are zeros"
 
 
-def test_a_view_counts_places_anew_and_keeps_something_of_each_text(rows: Rows) -> None:
-    texts = Moco().chosen(rows)
-    random, augment = Randomness(0, SLOTS), Augment(crop=0.3, deleted=0.4)
-    one, two = (view(rows, texts, augment.kept(texts, random, name)) for name in ("query", "key"))
+def test_a_view_restarts_positions_and_keeps_something_of_each_text(rows: Rows) -> None:
+    texts = Moco().select_texts(rows)
+    random, augment = Randomness(0, SAMPLES), CropAndDelete(min_crop_fraction=0.3, token_deletion=0.4)
+    one, two = (build_view(rows, texts, augment.sample_kept(texts, random, name)) for name in ("query", "key"))
     assert not np.array_equal(one["documents"], two["documents"])
-    found = [(row, number) for row in range(16) for number in range(texts.numbers[row].max() + 1)]
-    for row, number in found:
+    pairs = [(row, number) for row in range(16) for number in range(texts.indices[row].max() + 1)]
+    for row, number in pairs:
         places = np.flatnonzero(one["documents"][row] == number)
         assert len(places)
         assert one["positions"][row, places].tolist() == list(range(len(places)))
-        whole = np.flatnonzero(texts.numbers[row] == number)
+        whole = np.flatnonzero(texts.indices[row] == number)
         assert set(places.tolist()) <= set(whole.tolist())
-    everything = Augment(crop=1.0, deleted=0.0).kept(texts, random, "query")
-    assert everything[texts.numbers >= 0].all()
+    everything = CropAndDelete(min_crop_fraction=1.0, token_deletion=0.0).sample_kept(texts, random, "query")
+    assert everything[texts.indices >= 0].all()
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "modernbert", "electra"])
 def test_twins_differ_by_dropout_only_and_rows_do_not_share_it(rows: Rows, family: str) -> None:
-    learner = Simcse().learner(model_of(rows, family), rows.vocabulary, 0)
-    assert isinstance(learner, Embedder)
-    batch = tensors(Simcse().make(rows, Randomness(0, SLOTS)))
-    whole = learner.embedded(batch, 8, batch["seeds"][:, 0])
-    again = learner.embedded(batch, 8, batch["seeds"][:, 0])
+    learner = Simcse().build_learner(build_packed_model(rows, family), rows.vocabulary, 0)
+    assert isinstance(learner, EmbeddingLearner)
+    batch = as_tensors(Simcse().make_batch(rows, Randomness(0, SAMPLES)))
+    whole = learner.embed(batch, 8, batch["seeds"][:, 0])
+    again = learner.embed(batch, 8, batch["seeds"][:, 0])
     assert torch.equal(whole, again), "one seed, one noise"
-    twin = learner.embedded(batch, 8, batch["seeds"][:, 1])
+    twin = learner.embed(batch, 8, batch["seeds"][:, 1])
     there = whole.ne(0).any(-1)
     likeness = torch.cosine_similarity(whole[there], twin[there])
     assert 0.3 < likeness.min() < likeness.max() < 0.9999
     part = {name: tensor[4:] for name, tensor in batch.items()}
-    torch.testing.assert_close(learner.embedded(part, 8, part["seeds"][:, 0]), whole[4 * 8 :], atol=1e-5, rtol=1e-5)
-    Simcse().stepped(learner)
-    quiet = learner.embedded(batch, 8)
+    torch.testing.assert_close(learner.embed(part, 8, part["seeds"][:, 0]), whole[4 * 8 :], atol=1e-5, rtol=1e-5)
+    Simcse().after_step(learner)
+    quiet = learner.embed(batch, 8)
     assert not torch.allclose(quiet, whole)
-    assert torch.equal(quiet, learner.embedded(batch, 8))
+    assert torch.equal(quiet, learner.embed(batch, 8))
 
 
 def test_the_contrast_is_the_cross_entropy_over_cosines() -> None:
@@ -108,7 +109,7 @@ def test_the_contrast_is_the_cross_entropy_over_cosines() -> None:
     anchors, keys = torch.randn(5, 8), torch.randn(5, 8)
     anchors[3] = 0  # a text that is not there
     keys[3] = 0
-    total, count = matched(anchors, keys, 0.1)
+    total, count = match_texts(anchors, keys, 0.1)
     expected = 0.0
     there = [0, 1, 2, 4]
     for own in there:
@@ -120,14 +121,14 @@ def test_the_contrast_is_the_cross_entropy_over_cosines() -> None:
 
 def test_pooling_is_the_mean_of_each_text() -> None:
     states = torch.arange(8.0).view(1, 4, 2)
-    found = pooled(states, torch.tensor([[0, 0, -1, 1]]), 3)
-    assert found.tolist() == [[1.0, 2.0], [6.0, 7.0], [0.0, 0.0]]
+    pooled = mean_pool(states, torch.tensor([[0, 0, -1, 1]]), 3)
+    assert pooled.tolist() == [[1.0, 2.0], [6.0, 7.0], [0.0, 0.0]]
 
 
 def test_the_slow_encoder_follows_and_the_queue_forgets_the_oldest(rows: Rows) -> None:
-    objective = Moco(queue=24, momentum=0.9)
-    learner = objective.learner(model_of(rows), rows.vocabulary, seed=0)
-    assert isinstance(learner, Queued)
+    objective = Moco(queue_size=24, momentum=0.9)
+    learner = objective.build_learner(build_packed_model(rows), rows.vocabulary, seed=0)
+    assert isinstance(learner, MomentumLearner)
     before = learner.queue.clone()
     torch.testing.assert_close(before.norm(dim=-1), torch.ones(24))
     with torch.no_grad():
@@ -135,68 +136,68 @@ def test_the_slow_encoder_follows_and_the_queue_forgets_the_oldest(rows: Rows) -
             weight.add_(1.0)
     weight, slow = next(learner.module.parameters()), next(learner.slow.parameters())
     old = slow.clone()
-    number = int(objective.loss(learner, tensors(objective.make(rows, Randomness(0, SLOTS))))[1])
-    objective.stepped(learner)
+    number = int(objective.compute_loss(learner, as_tensors(objective.make_batch(rows, Randomness(0, SAMPLES))))[1])
+    objective.after_step(learner)
     torch.testing.assert_close(slow, old + 0.1 * (weight - old))
     assert 0 < number < 24
     assert int(learner.oldest) == number
     assert torch.equal(learner.queue[number:], before[number:])
     assert not learner.queue[:number].eq(before[:number]).any()
-    objective.loss(learner, tensors(objective.make(rows, Randomness(0, SLOTS))))
-    objective.stepped(learner)
+    objective.compute_loss(learner, as_tensors(objective.make_batch(rows, Randomness(0, SAMPLES))))
+    objective.after_step(learner)
     assert int(learner.oldest) == 2 * number % 24
-    assert {"queue", "oldest"} < learner.state().keys()
+    assert {"queue", "oldest"} < learner.state_tensors().keys()
     assert not any(weight.requires_grad for weight in learner.slow.parameters())
 
 
-def test_validation_and_undone_steps_leave_the_queue_alone(rows: Rows) -> None:
-    objective = Moco(queue=24)
-    learner = objective.learner(model_of(rows), rows.vocabulary, seed=0)
-    assert isinstance(learner, Queued)
-    batch = tensors(objective.make(rows, Randomness(0, SLOTS)))
-    objective.loss(learner.train(), batch)
-    objective.undone(learner)
-    objective.loss(learner.eval(), batch)
-    assert learner.fresh == []
+def test_validation_and_skipped_steps_leave_the_queue_alone(rows: Rows) -> None:
+    objective = Moco(queue_size=24)
+    learner = objective.build_learner(build_packed_model(rows), rows.vocabulary, seed=0)
+    assert isinstance(learner, MomentumLearner)
+    batch = as_tensors(objective.make_batch(rows, Randomness(0, SAMPLES)))
+    objective.compute_loss(learner.train(), batch)
+    objective.after_skipped_step(learner)
+    objective.compute_loss(learner.eval(), batch)
+    assert learner.new_keys == []
 
 
 def test_a_run_with_a_queue_goes_on_to_the_same_bits(training: Callable[..., Training]) -> None:
-    settings = small(family="bert", objective={"kind": "moco", "moco": {"queue": 16}}, steps=6)
+    settings = small(family="bert", objective={"kind": "moco", "moco": {"queue_size": 16}}, steps=6)
     whole = training(settings, "whole")
     finish(whole)
     finish(training(settings, "stopped"), until=3)
     resumed = training(settings, "stopped")
     assert resumed.resumed_at == 3
     finish(resumed)
-    state = resumed.learner.state()
-    assert all(torch.equal(tensor, state[name]) for name, tensor in whole.learner.state().items())
+    state = resumed.learner.state_tensors()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in whole.learner.state_tensors().items())
 
 
 def test_a_pair_is_the_first_sentence_and_the_rest(rows: Rows) -> None:
     assert rows.sentences is not None
     objective = TextPairs()
-    batch = objective.make(rows, Randomness(0, SLOTS))
-    chosen, pairs = objective.chosen(rows), 0
-    for row in range(len(SLOTS)):
-        for number in range(chosen.numbers[row].max() + 1):
+    batch = objective.make_batch(rows, Randomness(0, SAMPLES))
+    chosen, pairs = objective.select_texts(rows), 0
+    for row in range(len(SAMPLES)):
+        for number in range(chosen.indices[row].max() + 1):
             first, rest = (np.flatnonzero(batch["documents"][row] == 2 * number + half) for half in (0, 1))
-            whole = np.flatnonzero(chosen.numbers[row] == number)
+            whole = np.flatnonzero(chosen.indices[row] == number)
             assert np.array_equal(np.concatenate([first, rest]), whole)
             assert rows.sentences[row, first].sum() == 1
             assert not len(rest) or rows.sentences[row, rest[0]]
             pairs += bool(len(rest))
-    _, count = objective.loss(Embedder(model_of(rows), 0.0), tensors(batch))
+    _, count = objective.compute_loss(EmbeddingLearner(build_packed_model(rows), 0.0), as_tensors(batch))
     assert count == pairs > 3
 
 
 def test_each_view_is_told_from_all_others_but_not_from_itself(rows: Rows) -> None:
-    learner = Simclr().learner(model_of(rows), rows.vocabulary, seed=0)
-    assert isinstance(learner, Projected)
-    batch = tensors(Simclr().make(rows, Randomness(0, SLOTS)))
+    learner = Simclr().build_learner(build_packed_model(rows), rows.vocabulary, seed=0)
+    assert isinstance(learner, ProjectionLearner)
+    batch = as_tensors(Simclr().make_batch(rows, Randomness(0, SAMPLES)))
     seen: list[torch.Tensor] = []
     learner.projection.register_forward_hook(lambda _m, _a, out: seen.append(out.detach()))
-    total, count = Simclr().loss(learner, batch)
-    texts = Simclr().chosen(rows).numbers
+    total, count = Simclr().compute_loss(learner, batch)
+    texts = Simclr().select_texts(rows).indices
     there = np.array([number <= texts[row].max() for row in range(16) for number in range(8)])
     views = torch.nn.functional.normalize(seen[0], dim=-1)[np.tile(there, 2)]
     scores = (views @ views.T / 0.05).double()
@@ -204,8 +205,8 @@ def test_each_view_is_told_from_all_others_but_not_from_itself(rows: Rows) -> No
     twins = torch.arange(len(views)).roll(len(views) // 2)
     assert count == len(views) == 2 * there.sum()
     assert total.item() == pytest.approx(-scores.log_softmax(-1)[range(len(views)), twins].sum().item(), rel=1e-4)
-    assert "projection.0.weight" in learner.state()
-    assert not any("projection" in name for name in Simclr().exported(learner).state_dict())
+    assert "projection.0.weight" in learner.state_tensors()
+    assert not any("projection" in name for name in Simclr().export_model(learner).state_dict())
 
 
 @pytest.mark.parametrize(("kind", "margin"), [("simcse", 1.0), ("moco", None), ("simclr", 0.5), ("text_pairs", 0.5)])
@@ -213,25 +214,25 @@ def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], kind:
     """MoCo's first loss is next to 0, as its two encoders are equal at first: from then on the queue has real texts."""
     settings = small(
         family="bert",
-        objective={"kind": kind, "moco": {"queue": 128}},
+        objective={"kind": kind, "moco": {"queue_size": 128}},
         steps=60,
-        validate_every=20,
-        batch={"rows": 16},
+        eval_interval=20,
+        batch={"batch_size": 16},
         optimizer={"learning_rate": 0.01},
     )
     run = training(settings)
     finish(run)
-    lines = run.metrics.lines
+    lines = run.metrics.records
     judged = [line["validation_loss"] for line in lines if "validation_loss" in line]
     assert judged[-1] < (judged[0] - 0.4 if margin is None else lines[0]["loss"] - margin)
 
 
-def sentences_of(path: Path) -> list[tuple[float, str, str]]:
+def read_sts(path: Path) -> list[tuple[float, str, str]]:
     lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     return [(float(line[4]), line[5], line[6]) for line in lines]
 
 
-def tokens_of(texts: list[str], folder: Path) -> Tokenizer:
+def write_tokens(texts: list[str], folder: Path) -> Tokenizer:
     """A tokens artifact in which each text is a document."""
     table = Tokenizer(models.BPE(unk_token="<unk>"))
     table.normalizer, table.decoder = normalizers.Lowercase(), decoders.ByteLevel()
@@ -267,18 +268,18 @@ def test_simcse_raises_the_correlation_of_sts_b_over_the_mean_pooled_start(
     shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
     data = shared("stsb")
-    texts = sorted({text for _, *both in sentences_of(data / "sts-train.csv") for text in both})[::2]
-    table = tokens_of(texts, tmp_path / "tokens")
+    texts = sorted({text for _, *both in read_sts(data / "sts-train.csv") for text in both})[::2]
+    table = write_tokens(texts, tmp_path / "tokens")
     settings = small(
         architecture={"family": "bert", "layers": 2, "width": 64, "heads": 2, "context": 64},
         objective={"kind": "simcse", "simcse": {"text": "document"}},
-        batch={"rows": 32},
+        batch={"batch_size": 32},
         steps=30,
-        validate_every=30,
+        eval_interval=30,
         optimizer={"kind": "adamw", "learning_rate": 3e-3},
     )
     run = Training(settings, [tmp_path / "tokens"], tmp_path / "run", CPU)
-    pairs = sentences_of(data / "sts-dev.csv")[::2]
+    pairs = read_sts(data / "sts-dev.csv")[::2]
     start = correlation(run.learner.module, table, pairs)
     finish(run)
     assert start > 0.4

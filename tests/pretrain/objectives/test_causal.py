@@ -8,50 +8,52 @@ import pytest
 
 from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.corruption.fill_in_middle import infilled, marks
-from tasks.pretrain.data.arrays import IGNORED
+from tasks.pretrain.corruption.fill_in_middle import apply_fill_in_middle, read_fim_tokens
+from tasks.pretrain.data.arrays import IGNORE_INDEX
 from tasks.pretrain.data.randomness import Randomness
-from tasks.pretrain.data.rows import PackedRows, Rows
+from tasks.pretrain.data.rows import PackedDataset, Rows
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import forty_steps, learnt
 
-SLOTS = np.arange(64)
+SAMPLES = np.arange(64)
 
 
 @pytest.fixture(scope="module")
 def rows(tokens: Path) -> Rows:
-    return PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).at(SLOTS, seed=0)
+    return PackedDataset([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).read_samples(
+        SAMPLES, seed=0
+    )
 
 
-@pytest.mark.parametrize("infill", [0.0, 1.0])
-def test_targets_are_the_next_tokens_of_the_same_document(rows: Rows, infill: float) -> None:
-    batch = Causal(infill=infill).make(rows, Randomness(0, SLOTS))
+@pytest.mark.parametrize("fim_rate", [0.0, 1.0])
+def test_targets_are_the_next_tokens_of_the_same_document(rows: Rows, fim_rate: float) -> None:
+    batch = Causal(fim_rate=fim_rate).make_batch(rows, Randomness(0, SAMPLES))
     tokens, targets = batch["tokens"], batch["targets"]
-    assert np.array_equal(tokens, rows.tokens) == (not infill)
+    assert np.array_equal(tokens, rows.tokens) == (not fim_rate)
     for row, place in np.ndindex(tokens.shape):
         next_place = min(place + 1, 63)
         same = place < 63 and rows.documents[row, place] == rows.documents[row, next_place] != -1
-        assert targets[row, place] == (tokens[row, next_place] if same else IGNORED)
+        assert targets[row, place] == (tokens[row, next_place] if same else IGNORE_INDEX)
 
 
-def documents(rows: Rows, tokens: np.ndarray) -> list[tuple[list[int], list[int]]]:
+def read_documents(rows: Rows, tokens: np.ndarray) -> list[tuple[list[int], list[int]]]:
     """Each document before and after, without the start token."""
-    found = []
+    pairs = []
     for row in range(len(tokens)):
         for number in range(rows.documents[row].max() + 1):
             places = rows.documents[row] == number
             before, after = rows.tokens[row][places].tolist(), tokens[row][places].tolist()
             assert before[0] == after[0] == rows.vocabulary.start
-            found.append((before[1:], after[1:]))
-    return found
+            pairs.append((before[1:], after[1:]))
+    return pairs
 
 
-@pytest.mark.parametrize("suffix_first", [0.0, 1.0])
-def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(rows: Rows, suffix_first: float) -> None:
-    prefix, suffix, middle, end = marks(rows.vocabulary)
+@pytest.mark.parametrize("spm_rate", [0.0, 1.0])
+def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(rows: Rows, spm_rate: float) -> None:
+    prefix, suffix, middle, end = read_fim_tokens(rows.vocabulary)
     turned = 0
-    for before, after in documents(rows, infilled(rows, Randomness(0, SLOTS), 1.0, suffix_first)):
+    for before, after in read_documents(rows, apply_fill_in_middle(rows, Randomness(0, SAMPLES), 1.0, spm_rate)):
         if after == before:
             assert len(before) < 20, "only short ones stay"
             continue
@@ -59,7 +61,7 @@ def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(r
         assert (after[0], after[-1]) == (prefix, end)
         at, here = after.index(suffix), after.index(middle)
         first, second, third = after[1:at], after[at + 1 : here], after[here + 1 : -1]
-        assert not (first and suffix_first == 1)
+        assert not (first and spm_rate == 1)
         text = first + third + second
         assert text == before[: len(before) - 4]
     assert turned > 40
@@ -67,8 +69,8 @@ def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(r
 
 def test_cuts_fall_anywhere_and_shares_are_kept(rows: Rows) -> None:
     long = Rows(np.full((3000, 64), 99), np.tile(np.arange(64), (3000, 1)), np.zeros((3000, 64), int), rows.vocabulary)
-    prefix, suffix, middle, _ = marks(rows.vocabulary)
-    tokens = infilled(long, Randomness(0, np.arange(3000)), 0.5, 0.5)
+    prefix, suffix, middle, _ = read_fim_tokens(rows.vocabulary)
+    tokens = apply_fill_in_middle(long, Randomness(0, np.arange(3000)), 0.5, 0.5)
     turned = tokens[tokens[:, 0] == prefix]
     assert len(turned) / 3000 == pytest.approx(0.5, abs=0.03)
     at, here = np.argmax(turned == suffix, axis=1), np.argmax(turned == middle, axis=1)
@@ -81,11 +83,11 @@ def test_cuts_fall_anywhere_and_shares_are_kept(rows: Rows) -> None:
 
 def test_without_the_marks_it_is_refused() -> None:
     plain = Vocabulary(size=10, pad=0, start=2, end=3)
-    Causal().needs(plain)
-    with pytest.raises(StageFailure, match=r"<fim_prefix>, <fim_suffix>, <fim_middle>.*infill to 0"):
-        Causal(infill=0.5).needs(plain)
+    Causal().check_tokenizer(plain)
+    with pytest.raises(StageFailure, match=r"<fim_prefix>, <fim_suffix>, <fim_middle>.*fim_rate to 0"):
+        Causal(fim_rate=0.5).check_tokenizer(plain)
 
 
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training]) -> None:
-    chosen = {"kind": "causal", "causal": {"infill": 0.5}}
+    chosen = {"kind": "causal", "causal": {"fim_rate": 0.5}}
     assert learnt(training(forty_steps(objective=chosen))) > 1.0

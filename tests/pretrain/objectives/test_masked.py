@@ -9,42 +9,45 @@ import torch
 from pydantic import ValidationError
 
 from tasks.errors import StageFailure
-from tasks.model import words
+from tasks.model import word_boundaries
+from tasks.model.families import build_model
 from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary, read_vocabulary
-from tasks.pretrain.corruption.masking_units import first_places, span_begins, whole_units
-from tasks.pretrain.data.arrays import IGNORED
+from tasks.pretrain.corruption.masking_units import find_unit_starts, sample_span_starts, sample_whole_units
+from tasks.pretrain.data.arrays import IGNORE_INDEX
 from tasks.pretrain.data.randomness import Randomness
-from tasks.pretrain.data.rows import PackedRows, Rows
-from tasks.pretrain.learners.electra_generator import Generated, sampled
+from tasks.pretrain.data.rows import PackedDataset, Rows
+from tasks.pretrain.learners.electra_generator import ElectraLearner, sample_tokens
 from tasks.pretrain.objectives.masked import Masked
 from tasks.pretrain.objectives.replaced_token_detection import ReplacedTokenDetection
 from tasks.pretrain.training.loop import Training
 from tests.pretrain.conftest import forty_steps, learnt, small
 
-SLOTS = np.arange(8)
+SAMPLES = np.arange(8)
 WORDS = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))
 
 
 @pytest.fixture(scope="module")
 def rows(tokens: Path) -> Rows:
-    return PackedRows([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).at(SLOTS, seed=0)
+    return PackedDataset([tokens / "train"], read_vocabulary(tokens / "tokenizer"), 64, start=2).read_samples(
+        SAMPLES, seed=0
+    )
 
 
-def hidden_places(batch: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+def find_hidden(batch: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """Which places have a target."""
     hidden = np.zeros(shape, dtype=bool)
-    hidden.ravel()[batch["places"][batch["targets"] >= 0]] = True
+    hidden.ravel()[batch["predicted_indices"][batch["targets"] >= 0]] = True
     return hidden
 
 
 @pytest.mark.parametrize("units", ["tokens", "words", "spans"])
 def test_it_hides_a_fixed_number_a_row_and_never_special_tokens(rows: Rows, units: str) -> None:
-    batch = Masked(units=units).make(rows, Randomness(0, SLOTS))
-    places, targets = batch["places"].reshape(8, -1), batch["targets"].reshape(8, -1)
-    assert places.shape == (8, 10)  # 0.15 × 64
+    batch = Masked(units=units).make_batch(rows, Randomness(0, SAMPLES))
+    indices, targets = batch["predicted_indices"].reshape(8, -1), batch["targets"].reshape(8, -1)
+    assert indices.shape == (8, 10)  # 0.15 × 64
     for row in range(8):
-        within = places[row] - row * 64
+        within = indices[row] - row * 64
         assert len(set(within.tolist())) == 10
         assert ((within >= 0) & (within < 64)).all()
         used = targets[row] >= 0
@@ -53,7 +56,7 @@ def test_it_hides_a_fixed_number_a_row_and_never_special_tokens(rows: Rows, unit
     assert (targets >= 0).mean() > 0.98, "words of one token fill what longer ones leave"
     assert not rows.vocabulary.is_special[targets[targets >= 0]].any()
     untouched = np.ones(rows.tokens.size, dtype=bool)
-    untouched[places.ravel()] = False
+    untouched[indices.ravel()] = False
     assert np.array_equal(batch["tokens"].ravel()[untouched], rows.tokens.ravel()[untouched])
 
 
@@ -61,16 +64,16 @@ def test_rows_with_little_text_have_empty_slots(rows: Rows) -> None:
     documents = np.full_like(rows.documents, -1)
     documents[:, :3] = 0
     bare = Rows(np.where(documents < 0, 0, 99), rows.positions, documents, rows.vocabulary)
-    targets = Masked().make(bare, Randomness(0, SLOTS))["targets"].reshape(8, -1)
+    targets = Masked().make_batch(bare, Randomness(0, SAMPLES))["targets"].reshape(8, -1)
     assert ((targets == 99).sum(1) == 3).all()
-    assert ((targets == IGNORED).sum(1) == 7).all()
+    assert ((targets == IGNORE_INDEX).sum(1) == 7).all()
 
 
-def test_shares_are_those_of_the_paper() -> None:
+def test_fractions_are_those_of_the_paper() -> None:
     tokens = np.full((400, 100), 9)
     rows = Rows(tokens, np.zeros_like(tokens), np.zeros_like(tokens), WORDS)
-    batch = Masked(rate=0.2).make(rows, Randomness(0, np.arange(400)))
-    shown = batch["tokens"].ravel()[batch["places"]]
+    batch = Masked(mask_rate=0.2).make_batch(rows, Randomness(0, np.arange(400)))
+    shown = batch["tokens"].ravel()[batch["predicted_indices"]]
     assert len(shown) == 400 * 20
     assert (shown == 4).mean() == pytest.approx(0.8, abs=0.02)
     assert (shown == 9).mean() == pytest.approx(0.1, abs=0.015)
@@ -79,26 +82,26 @@ def test_shares_are_those_of_the_paper() -> None:
     assert len(np.unique(swapped)) > 400
 
 
-def test_shares_above_one_are_refused() -> None:
+def test_fractions_above_one_are_refused() -> None:
     with pytest.raises(ValidationError, match="must not exceed 1"):
-        Masked(masked=0.8, swapped=0.3)
+        Masked(mask_token_fraction=0.8, random_token_fraction=0.3)
 
 
-def test_it_is_hidden_anew_each_epoch_unless_static(rows: Rows) -> None:
-    later = SLOTS + 1000
+def test_masks_are_new_in_each_epoch_unless_static(rows: Rows) -> None:
+    later = SAMPLES + 1000
     for static in (False, True):
-        objective = Masked(static=static)
-        one, two = (objective.make(rows, Randomness(0, slots)) for slots in (SLOTS, later))
-        assert np.array_equal(one["places"], two["places"]) == static
+        objective = Masked(static_masking=static)
+        one, two = (objective.make_batch(rows, Randomness(0, slots)) for slots in (SAMPLES, later))
+        assert np.array_equal(one["predicted_indices"], two["predicted_indices"]) == static
         assert np.array_equal(one["tokens"], two["tokens"]) == static
-    other = Masked(static=True).make(rows, Randomness(1, SLOTS))
-    assert not np.array_equal(other["places"], two["places"]), "the seed still counts"
+    other = Masked(static_masking=True).make_batch(rows, Randomness(1, SAMPLES))
+    assert not np.array_equal(other["predicted_indices"], two["predicted_indices"]), "the seed still counts"
 
 
 def test_words_are_hidden_whole(rows: Rows) -> None:
-    batch = Masked(units="words").make(rows, Randomness(0, SLOTS))
-    hidden = hidden_places(batch, rows.tokens.shape)
-    goes_on = ~rows.vocabulary.words.begin(rows.tokens)
+    batch = Masked(units="words").make_batch(rows, Randomness(0, SAMPLES))
+    hidden = find_hidden(batch, rows.tokens.shape)
+    goes_on = ~rows.vocabulary.word_boundaries.find_starts(rows.tokens)
     goes_on[:, 1:] &= rows.documents[:, 1:] == rows.documents[:, :-1]
     inside = goes_on[:, 1:]
     assert np.array_equal(hidden[:, 1:][inside], hidden[:, :-1][inside])
@@ -107,15 +110,15 @@ def test_words_are_hidden_whole(rows: Rows) -> None:
 
 def test_spans_are_of_whole_words_with_one_fate_and_the_lengths_of_the_paper() -> None:
     begins = np.ones((2000, 100), dtype=bool)
-    spans = span_begins(begins, Randomness(0, np.arange(2000)).uniform("span", 100), 0.2, 10)
+    spans = sample_span_starts(begins, Randomness(0, np.arange(2000)).uniform("span", 100), 0.2, 10)
     lengths = np.concatenate([np.diff(np.flatnonzero(row)) for row in spans])
     assert lengths.max() == 10
     assert lengths.mean() == pytest.approx(3.8, abs=0.1)
     assert (lengths == 1).mean() == pytest.approx(0.2 / (1 - 0.8**10), abs=0.02)
     tokens = np.full((400, 100), 9)
-    plain = Rows(tokens, np.zeros_like(tokens), np.zeros_like(tokens), spelled_apart())
-    batch = Masked(units="spans").make(plain, Randomness(0, np.arange(400)))
-    hidden = hidden_places(batch, tokens.shape)
+    plain = Rows(tokens, np.zeros_like(tokens), np.zeros_like(tokens), make_vocabulary_of_words())
+    batch = Masked(units="spans").make_batch(plain, Randomness(0, np.arange(400)))
+    hidden = find_hidden(batch, tokens.shape)
     shown = batch["tokens"]
     pairs = hidden[:, 1:] & hidden[:, :-1]
     same = (shown[:, 1:] == 4) == (shown[:, :-1] == 4)
@@ -123,34 +126,34 @@ def test_spans_are_of_whole_words_with_one_fate_and_the_lengths_of_the_paper() -
     assert (shown[hidden] == 4).mean() == pytest.approx(0.8, abs=0.03)
 
 
-def spelled_apart() -> Vocabulary:
+def make_vocabulary_of_words() -> Vocabulary:
     """A vocabulary in which every token is a word."""
     apart = Vocabulary(size=1000, pad=0, start=2, end=3, mask=4, special=(1,))
-    apart.__dict__["words"] = words.Words([b" w"] * 1000)
+    apart.__dict__["word_boundaries"] = word_boundaries.WordBoundaries([b" w"] * 1000)
     return apart
 
 
 def test_units_that_do_not_fit_are_passed_over() -> None:
     """Of units of 3, 2, 1 and 2 places with rising lots, 4 places take the first and the third."""
     begins = np.array([[1, 0, 0, 1, 0, 1, 1, 0]], dtype=bool)
-    lots = np.array([[0.1, 0, 0, 0.2, 0, 0.3, 0.4, 0]])
-    chosen = whole_units(first_places(begins), np.ones_like(begins), lots, 4)
+    uniform = np.array([[0.1, 0, 0, 0.2, 0, 0.3, 0.4, 0]])
+    chosen = sample_whole_units(find_unit_starts(begins), np.ones_like(begins), uniform, 4)
     assert chosen.astype(int).tolist() == [[1, 1, 1, 0, 0, 1, 0, 0]]
-    none = whole_units(first_places(begins), np.zeros_like(begins), lots, 4)
+    none = sample_whole_units(find_unit_starts(begins), np.zeros_like(begins), uniform, 4)
     assert not none.any()
 
 
 def test_a_mask_token_is_needed(training: Callable[..., Training]) -> None:
     with pytest.raises(StageFailure, match="the tokenizer has no mask token"):
-        Masked().needs(Vocabulary(size=10, pad=0))
+        Masked().check_tokenizer(Vocabulary(size=10, pad=0))
 
 
 def test_without_the_segmenter_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rjieba", None)
-    words.segmenter.cache_clear()
+    word_boundaries.load_segmenter.cache_clear()
     with pytest.raises(StageFailure, match=r"rjieba.*textmill\[chinese\]"):
-        Masked(units="words", segmenter="jieba").needs(WORDS)
-    Masked(segmenter="jieba").needs(WORDS)
+        Masked(units="words", segmenter="jieba").check_tokenizer(WORDS)
+    Masked(segmenter="jieba").check_tokenizer(WORDS)
 
 
 @pytest.mark.parametrize(
@@ -158,36 +161,38 @@ def test_without_the_segmenter_its_package_is_named(monkeypatch: pytest.MonkeyPa
     [
         {"kind": "masked", "masked": {"units": "words"}},
         {"kind": "masked", "masked": {"units": "spans"}},
-        {"kind": "masked", "masked": {"static": True}},
+        {"kind": "masked", "masked": {"static_masking": True}},
     ],
 )
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], chosen: dict[str, object]) -> None:
     assert learnt(training(forty_steps(family="bert", objective=chosen))) > 0.5
 
 
-def electra(rows: Rows) -> Generated:
+def build_electra_learner(rows: Rows) -> ElectraLearner:
     settings = small(family="electra", objective={"kind": "replaced_token_detection"}).architecture
-    settings = settings.model_copy(update={"context": 64})
-    model = PackedModel(settings.build(rows.vocabulary, seed=0), settings.reads)
-    learner = ReplacedTokenDetection().learner(model, rows.vocabulary, seed=0)
-    assert isinstance(learner, Generated)
+    settings = settings.model_copy(update={"max_length": 64})
+    model = PackedModel(build_model(settings, rows.vocabulary, seed=0), settings.model_kind)
+    learner = ReplacedTokenDetection().build_learner(model, rows.vocabulary, seed=0)
+    assert isinstance(learner, ElectraLearner)
     return learner
 
 
 def test_the_generator_is_small_and_shares_the_embeddings(rows: Rows) -> None:
-    learner = electra(rows)
+    learner = build_electra_learner(rows)
     assert learner.generator.config.hidden_size == 16, "one of the two heads"
     embeddings = learner.module.get_submodule("electra.embeddings")
     assert learner.generator.get_submodule("electra.embeddings") is embeddings
     assert learner.generator_model.head is not None
     assert learner.generator_model.head.weight is embeddings.get_submodule("word_embeddings").weight
-    assert ReplacedTokenDetection().exported(learner) is learner.module
+    assert ReplacedTokenDetection().export_model(learner) is learner.module
 
 
-def test_detection_counts_every_place_and_what_was_guessed_right_is_original(rows: Rows) -> None:
-    learner, objective = electra(rows), ReplacedTokenDetection()
-    batch = {name: torch.from_numpy(array) for name, array in objective.make(rows, Randomness(0, SLOTS)).items()}
-    assert (batch["tokens"].flatten()[batch["places"]] == rows.vocabulary.mask).all()
+def test_detection_counts_every_position_and_right_predictions_are_original(rows: Rows) -> None:
+    learner, objective = build_electra_learner(rows), ReplacedTokenDetection()
+    batch = {
+        name: torch.from_numpy(array) for name, array in objective.make_batch(rows, Randomness(0, SAMPLES)).items()
+    }
+    assert (batch["tokens"].flatten()[batch["predicted_indices"]] == rows.vocabulary.mask).all()
     seen: list[torch.Tensor] = []
     head = learner.module.get_submodule("discriminator_predictions")
     trunk = learner.module.base_model
@@ -195,11 +200,11 @@ def test_detection_counts_every_place_and_what_was_guessed_right_is_original(row
         trunk.register_forward_hook(lambda _m, _a, given, _o: seen.append(given["input_ids"]), with_kwargs=True),
         head.register_forward_hook(lambda _m, _a, out: torch.zeros_like(out)),
     ]
-    _, detected = learner.losses(batch)
+    _, detected = learner.compute_losses(batch)
     for hook in hooks:
         hook.remove()
     places = torch.zeros(rows.tokens.size, dtype=torch.bool)
-    places[batch["places"]] = True
+    places[batch["predicted_indices"]] = True
     assert torch.equal(seen[0].flatten()[~places], batch["originals"].flatten()[~places])
     assert (seen[0].flatten()[places] != batch["originals"].flatten()[places]).float().mean() > 0.9
     # a logit of 0 costs ln 2 at each place that is not padding
@@ -207,24 +212,24 @@ def test_detection_counts_every_place_and_what_was_guessed_right_is_original(row
 
 
 def test_samples_follow_the_generators_probabilities(rows: Rows) -> None:
-    learner = electra(rows)
+    learner = build_electra_learner(rows)
     head = learner.generator_model.head
     assert head is not None
     with torch.no_grad():
         head.bias.fill_(-20.0)
         head.bias[[7, 9]] = torch.tensor([3.0, 3.0 + np.log(3)], dtype=head.bias.dtype)
         head.weight.zero_()
-    lots = torch.linspace(1e-4, 1 - 1e-4, 4001, dtype=torch.float64)
-    found = sampled(learner.generator_model, torch.zeros(4001, 16), lots)
-    assert set(found.tolist()) == {7, 9}
-    assert (found == 9).double().mean() == pytest.approx(0.75, abs=0.01)
+    uniform = torch.linspace(1e-4, 1 - 1e-4, 4001, dtype=torch.float64)
+    tokens = sample_tokens(learner.generator_model, torch.zeros(4001, 16), uniform)
+    assert set(tokens.tolist()) == {7, 9}
+    assert (tokens == 9).double().mean() == pytest.approx(0.75, abs=0.01)
 
 
 def test_another_family_than_electra_is_refused(rows: Rows) -> None:
     settings = small(family="bert").architecture
-    model = PackedModel(settings.build(rows.vocabulary, seed=0), settings.reads)
+    model = PackedModel(build_model(settings, rows.vocabulary, seed=0), settings.model_kind)
     with pytest.raises(StageFailure, match=r"Set pretrain\.architecture\.family to electra"):
-        ReplacedTokenDetection().learner(model, rows.vocabulary, seed=0)
+        ReplacedTokenDetection().build_learner(model, rows.vocabulary, seed=0)
 
 
 def test_electra_learns_from_real_text(training: Callable[..., Training]) -> None:

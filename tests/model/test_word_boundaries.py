@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from tasks.model.words import Words, spelling
+from tasks.model.word_boundaries import WordBoundaries, read_spellings
 
 TEXTS = ["unbelievable things don't happen, 2026 naïve façades", "我们在北京大学学习自然语言处理。", "они говорят"]
 
 
-def byte_level() -> Tokenizer:
+def train_byte_level() -> Tokenizer:
     table = Tokenizer(models.BPE())
     table.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     table.decoder = decoders.ByteLevel()
@@ -22,7 +22,7 @@ def byte_level() -> Tokenizer:
     return table
 
 
-def word_piece() -> Tokenizer:
+def train_word_piece() -> Tokenizer:
     table = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     table.normalizer = normalizers.BertNormalizer()
     table.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -32,7 +32,7 @@ def word_piece() -> Tokenizer:
     return table
 
 
-def unigram() -> Tokenizer:
+def train_unigram() -> Tokenizer:
     table = Tokenizer(models.Unigram())
     table.pre_tokenizer = pre_tokenizers.Metaspace()
     table.decoder = decoders.Metaspace()
@@ -41,41 +41,41 @@ def unigram() -> Tokenizer:
     return table
 
 
-def grouped(table: Tokenizer, text: str, segmented: bool = False) -> list[str]:
-    words = Words(spelling(table))
+def group_into_words(table: Tokenizer, text: str, segmented: bool = False) -> list[str]:
+    words = WordBoundaries(read_spellings(table))
     ids = np.array([table.encode(text).ids])
-    begins = (words.segmented if segmented else words.begin)(ids)[0]
-    pieces = [words.spelled[token] for token in ids[0]]
+    begins = (words.find_segmented_starts if segmented else words.find_starts)(ids)[0]
+    pieces = [words.spellings[token] for token in ids[0]]
     edges = [*np.flatnonzero(begins).tolist(), len(pieces)]
     assert edges[0] == 0
     return [b"".join(pieces[begin:end]).decode() for begin, end in pairwise(edges)]
 
 
 def test_byte_level_spelling_gives_the_text_back() -> None:
-    table = byte_level()
+    table = train_byte_level()
     for text in TEXTS:
-        assert b"".join(spelling(table)[token] for token in table.encode(text).ids).decode() == text
+        assert b"".join(read_spellings(table)[token] for token in table.encode(text).ids).decode() == text
 
 
-@pytest.mark.parametrize("make", [byte_level, word_piece, unigram])
+@pytest.mark.parametrize("make", [train_byte_level, train_word_piece, train_unigram])
 def test_letters_go_on_and_marks_stand_alone(make: object) -> None:
     assert callable(make)
-    found = [word.strip() for word in grouped(make(), "unbelievable things happen, 2026")]
-    assert [word for word in found if word] == ["unbelievable", "things", "happen", ",", "2026"]
+    words = [word.strip() for word in group_into_words(make(), "unbelievable things happen, 2026")]
+    assert [word for word in words if word] == ["unbelievable", "things", "happen", ",", "2026"]
 
 
-def test_characters_that_are_torn_over_tokens_stay_whole() -> None:
+def test_characters_split_over_tokens_stay_in_one_word() -> None:
     """grouped() decodes each word, so a torn character would raise."""
-    found = grouped(byte_level(), "бездна 語学 Ünï")
-    assert "".join(found) == "бездна 語学 Ünï"
-    assert [word.strip() for word in found if word.strip()] == ["бездна", "語", "学", "Ünï"]
+    words = group_into_words(train_byte_level(), "бездна 語学 Ünï")
+    assert "".join(words) == "бездна 語学 Ünï"
+    assert [word.strip() for word in words if word.strip()] == ["бездна", "語", "学", "Ünï"]
 
 
 def test_chinese_words_are_those_of_the_segmenter() -> None:
     pytest.importorskip("rjieba", reason="the extra `chinese` is not installed")
-    table = byte_level()
+    table = train_byte_level()
     text = "清华大学校长他说The校长didn't"
-    apart, whole = grouped(table, text), grouped(table, text, segmented=True)
+    apart, whole = group_into_words(table, text), group_into_words(table, text, segmented=True)
     assert len(whole) < len(apart)
     assert whole[:2] == ["清华大学", "校长"]
     assert "".join(whole) == text
@@ -83,8 +83,8 @@ def test_chinese_words_are_those_of_the_segmenter() -> None:
 
 def test_half_a_character_at_the_end_of_a_row_is_no_trouble() -> None:
     pytest.importorskip("rjieba", reason="the extra `chinese` is not installed")
-    table = byte_level()
-    words = Words(spelling(table))
+    table = train_byte_level()
+    words = WordBoundaries(read_spellings(table))
     ids = np.array([table.encode("鱻").ids[:2]])
-    assert words.segmented(ids).tolist() == words.begin(ids).tolist()
-    assert words.begin(ids)[0, 0]
+    assert words.find_segmented_starts(ids).tolist() == words.find_starts(ids).tolist()
+    assert words.find_starts(ids)[0, 0]
