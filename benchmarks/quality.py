@@ -69,7 +69,7 @@ def run_of(settings: dict[str, Any], family: str, length: int, tokens: Path, scr
     hardware = Hardware("cpu", "fp32", 1)
     hardware.configure_process()
     given = {
-        "architecture": {"family": family, "layers": 4, "width": 128, "heads": 4, "context": length},
+        "architecture": {"family": family, "num_layers": 4, "hidden_size": 128, "num_heads": 4, "max_length": length},
         "batch": {"batch_size": ROWS, "seq_length": length, "start_token": False},
         "eval_rows": 1 << 20,
         "eval_interval": settings["steps"],

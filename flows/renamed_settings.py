@@ -285,6 +285,9 @@ EVALUATE: Mapping[str, str] = {
     "evaluate.recipe.clip": "max_grad_norm",
     "evaluate.recipe.evaluations": "num_evaluations",
     "evaluate.recipe.by_length": "group_by_length",
+    # the evaluation
+    "evaluate.labels": "labels_per_class",
+    "evaluate.choice_seeds": "tuning_seeds",
 }
 
 RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {

@@ -1,1 +1,1 @@
-"""Stay once: exact copies and near-duplicates go, each checked against the document that stays."""
+"""Deduplication: drop exact copies and near-duplicates, each compared with the document that is kept."""

@@ -16,7 +16,7 @@ from tasks.dedup.minhash.bands import HASH_BITS, BandLayout
 
 
 class DocumentTable:
-    """Which file each row is in, and what is known of it. Small enough to be sent to a worker."""
+    """All documents, by row: finds the file, id, signature and keys of each. Small enough to be sent to a worker."""
 
     def __init__(self, shards: Sequence[DocumentShard], layout: BandLayout, num_perm: int) -> None:
         """Take the shards of previous results first; the sketches of the others have been written."""

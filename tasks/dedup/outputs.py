@@ -1,4 +1,4 @@
-"""What the dedup stage writes: kept documents, clusters, the index for the next snapshot, the counts."""
+"""The files that the dedup stage writes: kept documents, clusters, the index for the next snapshot, the counts."""
 
 from pathlib import Path
 from typing import Any

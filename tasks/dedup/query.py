@@ -46,7 +46,7 @@ def find_similar_in(folder: Path, texts: Sequence[str], min_similarity: float) -
     column = pa.array(texts, pa.large_string())
     sketches = sketch_texts(column, scheme["num_perm"], ngram_size, scheme["seed"])
     layout = BandLayout(scheme["bands"], scheme["rows"])
-    # only exact copies count for a text without words: all of its keys are that of its digest
+    # a text without words has no signature, and only exact copies are similar to it: its band keys become its digest's
     keys = compute_band_keys(sketches.signatures.astype(np.uint8), layout)
     wordless = sketches.num_words == 0
     keys[:, wordless] = compute_digest_keys(sketches.digests[wordless], layout)

@@ -36,7 +36,7 @@ class Decontaminate(Block):
 
 
 class Dedup(Block):
-    """What counts as a duplicate: of documents that are this similar, one is kept."""
+    """Deduplication: of documents that are this similar, one is kept."""
 
     threshold: float = Field(default=0.8, ge=0.3, le=1.0)
     """Jaccard similarity of the word n-grams from which a document is a near-duplicate of one that is kept."""
@@ -55,4 +55,4 @@ class Dedup(Block):
     min_passage_words: int = Field(default=13, ge=1)
     """Shortest repeated paragraph or line, in words, that is removed."""
     decontaminate: Decontaminate = Decontaminate()
-    """Which evaluation texts are cut out, because models are tested on them."""
+    """Evaluation texts that are cut out, because models are tested on them."""

@@ -54,11 +54,13 @@ def compute_attribution(head: Head, example: Example, answer: ExplainedAnswer, n
     The integral is a Gauss-Legendre sum, whose points lie closest at the path's ends; two more points are the ends.
     """
     nodes, weights = np.polynomial.legendre.leggauss(PATH_POINTS[head.task.kind])
+    # nodes in [-1, 1] become points in [0, 1]; the ends are evaluated too, with weight 0
     steps_S = torch.tensor([*(nodes + 1) / 2, 1.0, 0.0], dtype=torch.float32)
     weights_S = torch.tensor([*weights / 2, 0.0, 0.0], dtype=torch.float32)
     paths: list[tuple[Tensor, Tensor]] = []
 
     def replace_by_path(_: nn.Module, __: Any, embedded_STD: Tensor) -> Tensor:
+        # requires_grad_ makes a leaf of the points: gradients are needed for them, not for the embedding's weights
         change_TD = embedded_STD[0].detach() - neutral
         point_STD = (neutral + steps_S[:, None, None] * change_TD).requires_grad_()
         paths.append((point_STD, change_TD))

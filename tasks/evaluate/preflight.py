@@ -1,19 +1,15 @@
-"""What is looked at once before models are fitted, and what is made once for a task; every fit reads it."""
+"""Checks before models are fitted: whether the checkpoints can answer the tasks, and have what the recipe needs."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.downstream import zero_shot
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.finetuning.augmented_copies import SHARD_TEXTS, find_sampled_rows, write_copies
 from tasks.downstream.finetuning.back_translation import resolve_translator
-from tasks.downstream.finetuning.continued_pretraining import continue_pretraining
 from tasks.downstream.finetuning.lm_losses import find_objective
-from tasks.downstream.finetuning.shards import encode_task
-from tasks.downstream.finetuning.variants import VARIANTS, uses_augmentation, uses_continued_pretraining
+from tasks.downstream.finetuning.variants import uses_augmentation, uses_continued_pretraining
 from tasks.downstream.finetuning.word_operations import WordOperations
-from tasks.downstream.heads import Head, find_model_class
+from tasks.downstream.heads import find_model_class
 from tasks.downstream.models.encoder import CheckpointTokenizer, load_config
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation
@@ -21,100 +17,62 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
 from tasks.evaluate.settings import Evaluate
-from tasks.store import Draft
 
 log = logging.getLogger("textmill.evaluate")
 
-Missing = dict[str, dict[str, str]]
-"""For each kind of task the further checkpoints that cannot answer it, by name, and why"""
+UnsupportedReasons = dict[str, dict[str, str]]
+"""Task type → name of a further checkpoint that cannot answer tasks of this type → the reason."""
 
 
-def suited(settings: Evaluate, checkpoint: Path, data: list[Path]) -> Missing:
-    """Which tasks further checkpoints cannot answer, known now and not when their turn comes after hours.
+def find_unsupported(settings: Evaluate, checkpoint: Path, task_files: list[Path]) -> UnsupportedReasons:
+    """Find the tasks that further checkpoints cannot answer, now and not when their turn comes after hours.
 
-    Raises StageFailure when the checkpoint lacks what a task needs, or when a further one can answer none of them.
+    Raises StageFailure when the checkpoint itself lacks what a task needs, or when a further one can answer no task.
     """
-    tasks = [Task.load(path) for path in data]
-    kinds = {task.kind: task for task in tasks}
-    missing: Missing = {kind: {} for kind in kinds}
+    tasks = [Task.load(path) for path in task_files]
+    task_by_type = {task.kind: task for task in tasks}
+    unsupported: UnsupportedReasons = {task_type: {} for task_type in task_by_type}
     with use_one_thread():
         for task in tasks:
-            possible(settings.finetuning, task, checkpoint)
-        for task in kinds.values():
-            answerable(settings.finetuning, task, checkpoint)
-        for folder in settings.further():
-            for kind, task in kinds.items():
+            check_recipe_support(settings.finetuning, task, checkpoint)
+        for task in task_by_type.values():
+            check_task_support(settings.finetuning, task, checkpoint)
+        for folder in settings.checkpoint_folders():
+            for task_type, task in task_by_type.items():
                 try:
-                    answerable(settings.finetuning, task, folder)
+                    check_task_support(settings.finetuning, task, folder)
                 except StageFailure as error:
-                    if sum(folder.name in each for each in missing.values()) == len(kinds) - 1:
+                    num_unsupported = sum(folder.name in reasons for reasons in unsupported.values())
+                    if num_unsupported == len(task_by_type) - 1:  # this was the last type that it could have answered
                         raise
-                    missing[kind][folder.name] = error.what.replace(str(folder), folder.name)
-                    names = ", ".join(each.name for each in tasks if each.kind == kind)
+                    unsupported[task_type][folder.name] = error.what.replace(str(folder), folder.name)
+                    names = ", ".join(task.name for task in tasks if task.kind == task_type)
                     log.warning("%s is left out of %s: %s", folder.name, names, error.what)
-    return missing
+    return unsupported
 
 
-def answerable(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
-    """Raises StageFailure when a checkpoint cannot answer tasks of this kind, or not in this way."""
+def check_task_support(finetuning: FineTuning, task: Task, checkpoint: Path) -> None:
+    """Raise StageFailure when a checkpoint cannot answer tasks of this type, or cannot be fine-tuned in this way."""
     load_config(checkpoint)
     if load_task_type(task).is_fine_tuned:
-        find_model_class(task).check_support(checkpoint, recipe)
+        find_model_class(task).check_support(checkpoint, finetuning)
     else:
-        zero_shot.check_zero_shot(task, checkpoint, recipe)
+        zero_shot.check_zero_shot(task, checkpoint, finetuning)
 
 
-def possible(recipe: FineTuning, task: Task, checkpoint: Path) -> None:
-    """Raises StageFailure when what the recipe adds for a task lacks a file, a model, or a fitting head."""
-    if uses_augmentation(task, recipe):
-        check_augmentation(recipe.augmentation)
-    if uses_continued_pretraining(task, recipe):
-        tokens = CheckpointTokenizer(checkpoint, recipe.continued_pretraining.max_length)
-        find_objective(checkpoint)(checkpoint, tokens, recipe.continued_pretraining.mask_rate)
+def check_recipe_support(finetuning: FineTuning, task: Task, checkpoint: Path) -> None:
+    """Raise StageFailure when augmentation or continued pretraining lacks a file, a model, or a language-model head."""
+    if uses_augmentation(task, finetuning):
+        check_augmentation(finetuning.augmentation)
+    if uses_continued_pretraining(task, finetuning):
+        tokens = CheckpointTokenizer(checkpoint, finetuning.continued_pretraining.max_length)
+        find_objective(checkpoint)(checkpoint, tokens, finetuning.continued_pretraining.mask_rate)
 
 
 def check_augmentation(settings: Augmentation) -> None:
-    """Open what it needs, and forget it."""
+    """Raise StageFailure when the word list or a translation model of augmentation cannot be opened."""
     if settings.method == "words":
         WordOperations(settings)
     else:
         for translator in (settings.forward_model, settings.backward_model):
             resolve_translator(translator)
-
-
-def made_ready(
-    settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, counts: Sequence[int], models: Sequence[str]
-) -> None:
-    """Copies of labelled texts, a checkpoint that has read the task's, and what frozen encoders make of all texts."""
-    recipe, task = settings.finetuning, Task.load(data)
-    if "augmented" in models:
-        rows = find_sampled_rows(task, counts, settings.seeds)
-        parts = [rows[start : start + SHARD_TEXTS] for start in range(0, len(rows), SHARD_TEXTS)]
-        shards = {f"{data.stem}-{part[0]}": (data, recipe.augmentation, part) for part in parts}
-        found = draft.map(write_copies, shards, f"{task.name}: copies").values()
-        told = {name: sum(each[name] for each in found) for name in ("texts", "copies")}
-        draft.counts.setdefault("augmentation", {})[task.name] = told
-        log.info("%s: %s copies of %s labelled texts", task.name, f"{told['copies']:,}", f"{told['texts']:,}")
-    if "continued" in models:
-        (told,) = draft.map(
-            continue_pretraining, {data.stem: (data, checkpoint, recipe)}, f"{task.name}: continued pretraining"
-        ).values()
-        draft.counts.setdefault("continued", {})[task.name] = told
-        loss = f"{told['loss before']:.2f} to {told['loss after']:.2f}"
-        log.info("%s: %s texts brought the loss from %s", task.name, f"{told['texts']:,}", loss)
-    if recipe.method.chosen.freezes_encoder and load_task_type(task).is_fine_tuned and issubclass(find_model_class(task), Head):
-        encoded(settings, draft, checkpoint, data, models)
-
-
-def encoded(settings: Evaluate, draft: Draft, checkpoint: Path, data: Path, models: Sequence[str]) -> None:
-    """Let a frozen encoder read all texts once, and one of random weights once for every seed."""
-    runs = [
-        (weights, seed)
-        for weights in dict.fromkeys(VARIANTS[model].weights for model in models)
-        for seed in (range(settings.seeds) if weights == "random" else [0])
-    ]
-    shards = {
-        f"{data.stem}-{weights}-{seed}": (data, checkpoint, settings.finetuning, weights, seed)
-        for weights, seed in runs
-    }
-    draft.map(encode_task, shards, f"{data.stem}: encode")

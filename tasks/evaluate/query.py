@@ -1,4 +1,4 @@
-"""Looking at evaluations: a model's scores with intervals, and how much better it is than another one."""
+"""Read finished evaluations: a model's scores with intervals, and how much better it is than another model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,36 +12,36 @@ from tasks.downstream.metrics import Score
 from tasks.downstream.significance import NUM_DRAWS, Difference, bootstrap_interval, compute_paired_difference
 from tasks.store.manifest import Manifest
 
-FEWEST_TEXTS = 30  # fewer common test texts say nothing about two models
-MANY_DRAWS = 10_000  # of the bootstrap where many intervals are asked for at once, each of them a rare quantile
+MIN_COMMON_TEXTS = 30  # two models that share fewer test texts are not compared: the interval would be too wide
+JOINT_DRAWS = 10_000  # bootstrap draws where many intervals hold jointly, which asks for rare quantiles
 
-Task = tuple[str, int]
-"""A benchmark, and a label count of it, 0 for all."""
+TaskKey = tuple[str, int]
+"""A benchmark and one of its label counts, 0 for all."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """How the pretrained model of an evaluation answered in one task."""
+class TaskAnswers:
+    """The answers of an evaluation's pretrained model in one task."""
 
     budget: str
-    """what people call the label count: `8 labels a class`"""
+    """the label count in words: `8 labels a class`"""
     metric: str
-    """what people call the score: `accuracy`"""
+    """title of the score: `accuracy`"""
     data: str
-    """names the examples and their answers; where it is the same, so are the samples of each seed"""
+    """digest of the examples and their answers; if it is the same in two evaluations, so are the seeds' samples"""
     texts: NDArray[np.uint64]
     """a hash of each test example"""
     scores: list[Score]
     """by seed"""
 
-    def at(self, rows: NDArray[np.int64]) -> list[Score]:
-        """The scores of some of the examples."""
+    def select_scores(self, rows: NDArray[np.int64]) -> list[Score]:
+        """Return each seed's score on some of the examples."""
         return [replace(score, parts=score.parts[rows]) for score in self.scores]
 
-    def compares(self, other: "Answers") -> bool:
-        """Whether both are scored alike; not, say, by F1 over other classes."""
-        one, another = self.scores[0], other.scores[0]
-        return (one.function, one.parts.shape[1]) == (another.function, another.parts.shape[1])
+    def has_same_score(self, other: "TaskAnswers") -> bool:
+        """Tell whether both are scored by the same function; not, say, by F1 over other classes."""
+        score, other_score = self.scores[0], other.scores[0]
+        return (score.function, score.parts.shape[1]) == (other_score.function, other_score.parts.shape[1])
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Change:
-    """How much better a model is than another in one task, on the test texts that both were tried on."""
+    """Difference between two models in one task, on the test texts that both were tested on."""
 
     benchmark: str
     labels: int
@@ -71,31 +71,34 @@ class Change:
     difference: Difference
 
 
-def load_answers(folder: Path) -> dict[Task, Answers]:
-    """By task, from an evaluation's `answers.parquet`."""
+def load_answers(folder: Path) -> dict[TaskKey, TaskAnswers]:
+    """Load the answers by task from an evaluation's `answers.parquet`."""
     table = pl.read_parquet(folder / "answers.parquet")
     groups = table.group_by("benchmark", "labels", maintain_order=True)
-    return {(str(benchmark), int(labels)): _answers(rows) for (benchmark, labels), rows in groups}
+    return {(str(benchmark), int(labels)): _parse_answers(rows) for (benchmark, labels), rows in groups}
 
 
-def _answers(rows: pl.DataFrame) -> Answers:
+def _parse_answers(rows: pl.DataFrame) -> TaskAnswers:
     first = rows.row(0, named=True)
     seeds = len(first["parts"])
+    # a text's parts are a list over seeds of the sums that the score is computed from
     parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
     scores = [Score.restore(parts[:, seed], first["function"]) for seed in range(seeds)]
-    return Answers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
+    return TaskAnswers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
 
 
 def load_results(folder: Path) -> Iterator[Result]:
-    """The score in every task of an evaluation."""
-    for (benchmark, labels), found in load_answers(folder).items():
-        mean = float(np.mean([score.value for score in found.scores]))
-        counts = len(found.texts), len(found.scores)
-        yield Result(benchmark, labels, found.budget, found.metric, *counts, mean, *bootstrap_interval(found.scores))
+    """Yield the score in every task of an evaluation."""
+    for (benchmark, labels), answers in load_answers(folder).items():
+        mean = float(np.mean([score.value for score in answers.scores]))
+        counts = len(answers.texts), len(answers.scores)
+        yield Result(
+            benchmark, labels, answers.budget, answers.metric, *counts, mean, *bootstrap_interval(answers.scores)
+        )
 
 
 def why_not_comparable(one: Manifest, other: Manifest) -> str:
-    """Why two evaluations do not compare; empty when they do."""
+    """Return the reason why two evaluations cannot be compared; empty when they can."""
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
     if one.semantic["finetuning"] != other.semantic["finetuning"]:
@@ -104,33 +107,40 @@ def why_not_comparable(one: Manifest, other: Manifest) -> str:
 
 
 def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> list[Change]:
-    """The model of one evaluation against that of another, in the tasks that both have with enough common texts.
+    """Compare the model of one evaluation with that of another, in the tasks that both have with enough common texts.
 
-    Paired over the common test texts, of which one that repeats counts once. Where the data are the same to the last
-    text, every seed drew the same labelled sample for both models, and the bootstrap pairs the seeds too; otherwise it
-    draws them apart. The intervals hold 95 %; with `jointly` all of them together do, by Bonferroni's correction.
+    Paired over the common test texts; a text that repeats counts once. If the data of a task are identical, every seed
+    drew the same labelled sample for both models, and the bootstrap pairs the seeds too; otherwise it draws the seeds
+    of the two models separately. Each interval holds with 95 %; with `jointly` all of them together do, by Bonferroni's
+    correction.
     """
     first, second = load_answers(one), load_answers(other)
-    tasks = [task for task in first if task in second and first[task].compares(second[task])]
+    tasks = [task for task in first if task in second and first[task].has_same_score(second[task])]
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
-    enough = [task for task in tasks if len(common[task][0]) >= FEWEST_TEXTS]
-    level = 1 - 0.05 / max(1, len(enough)) if jointly else 0.95
+    tasks = [task for task in tasks if len(common[task][0]) >= MIN_COMMON_TEXTS]
+    # Bonferroni: with n intervals, each may miss with 5 % / n
+    level = 1 - 0.05 / max(1, len(tasks)) if jointly else 0.95
     return [
-        _change(task, first[task], second[task], common[task][1:], level, MANY_DRAWS if jointly else NUM_DRAWS)
-        for task in enough
+        _compare_task(task, first[task], second[task], common[task][1:], level, JOINT_DRAWS if jointly else NUM_DRAWS)
+        for task in tasks
     ]
 
 
-def _change(
-    task: Task,
-    first: Answers,
-    second: Answers,
-    places: tuple[NDArray[np.int64], NDArray[np.int64]],
+def _compare_task(
+    task: TaskKey,
+    first: TaskAnswers,
+    second: TaskAnswers,
+    common_rows: tuple[NDArray[np.int64], NDArray[np.int64]],
     level: float,
     draws: int,
 ) -> Change:
-    same = first.data == second.data
-    seeds = min(len(first.scores), len(second.scores)) if same else None
-    sides = (first.at(places[0])[:seeds], second.at(places[1])[:seeds])
-    gap = compute_paired_difference(*sides, draws=draws, same_samples=same, level=level)
-    return Change(*task, first.budget, len(places[0]), same, gap)
+    same_samples = first.data == second.data
+    # The evaluations may have different numbers of seeds: only those that both have can be paired.
+    num_paired = min(len(first.scores), len(second.scores)) if same_samples else None
+    first_scores, second_scores = (
+        answers.select_scores(rows)[:num_paired] for answers, rows in zip((first, second), common_rows, strict=True)
+    )
+    difference = compute_paired_difference(
+        first_scores, second_scores, draws=draws, same_samples=same_samples, level=level
+    )
+    return Change(*task, first.budget, len(common_rows[0]), same_samples, difference)

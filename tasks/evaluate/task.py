@@ -1,4 +1,4 @@
-"""The evaluate stage: whether the model is better than none, by how much, and whether that is sure."""
+"""The evaluate stage: whether pretraining made the model better, by how much, and how sure that is."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tasks.downstream.prepare_tasks import (
 )
 from tasks.downstream.readers.plain_text import read_lines
 from tasks.errors import BadSetting, StageFailure, explain_error
-from tasks.evaluate.settings import PARTS_OF_A_CHECKPOINT, Evaluate, Gate
+from tasks.evaluate.settings import CHECKPOINT_FILES, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
@@ -34,69 +34,80 @@ __all__ = [
 
 @stage("evaluate", version=6, shares=("downstream", "model"))
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
-    """Make the tasks, check that they are unseen, fit and score every model, write the report."""
+    """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
     from tasks.evaluate import steps  # noqa: PLC0415
-    from tasks.evaluate.preflight import suited  # noqa: PLC0415
+    from tasks.evaluate.preflight import find_unsupported  # noqa: PLC0415
 
-    folders = [each.folder for each in tokens]
+    folders = [artifact.folder for artifact in tokens]
     heldout = load_heldout_documents(folders)
-    data = steps.prepared(settings, draft, heldout)
-    missing = suited(settings, checkpoint.folder, data)
-    found = steps.unseen(folders, heldout, data, draft)
-    boards = [steps.scored(settings, draft, checkpoint.folder, path, missing) for path in data]
-    steps.write(settings, draft, checkpoint.folder, boards, found)
-    draft.counts = {"scores": steps.counted(boards)} | draft.counts
+    task_files = steps.prepare_tasks(settings, draft, heldout)
+    unsupported = find_unsupported(settings, checkpoint.folder, task_files)
+    # before the fits, which take hours: a held-out document in the pretraining text makes every score worthless
+    contamination = steps.record_contamination(folders, heldout, task_files, draft)
+    results = [
+        steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported) for task_file in task_files
+    ]
+    steps.write_outputs(settings, draft, checkpoint.folder, results, contamination)
+    draft.counts = {"scores": steps.average_scores(results)} | draft.counts
 
 
 def check_settings(settings: Evaluate, heldout: float) -> None:
-    """Raise StageFailure for what the settings alone tell: no task, no share held out, bad files of the user."""
-    for folder in settings.further():
-        for what, patterns in PARTS_OF_A_CHECKPOINT.items():
+    """Check what can be checked before any document is there; `heldout` is the fraction of documents held out.
+
+    Raises StageFailure when no benchmark is enabled, when a benchmark needs held-out documents and none are held out,
+    when a checkpoint lacks a file, or when a file of the user is missing or wrong.
+    """
+    for folder in settings.checkpoint_folders():
+        for part, patterns in CHECKPOINT_FILES.items():
             if not any(any(folder.glob(pattern)) for pattern in patterns):
-                raise BadSetting(f"evaluate.checkpoints: {folder} has no {what}", "Give a transformers folder")
-    own = [each for each in settings.enabled() if not each.from_heldout]
-    needing = [block_kind(type(each)) for each in settings.enabled() if each.from_heldout]
-    if needing and not heldout:
+                raise BadSetting(f"evaluate.checkpoints: {folder} has no {part}", "Give a transformers folder")
+    benchmarks = settings.enabled_benchmarks()
+    from_files = [benchmark for benchmark in benchmarks if not benchmark.from_heldout]
+    from_heldout = [block_kind(type(benchmark)) for benchmark in benchmarks if benchmark.from_heldout]
+    if from_heldout and not heldout:
         raise BadSetting(
-            f"evaluate: tokenize.heldout_fraction is 0, and the benchmark {needing[0]} is made of held-out pages",
+            f"evaluate: tokenize.heldout_fraction is 0, and the benchmark {from_heldout[0]} is made of held-out pages",
             "Raise tokenize.heldout_fraction, or switch it off with "
-            f"--set evaluate.benchmarks.{needing[0]}.enabled=false",
+            f"--set evaluate.benchmarks.{from_heldout[0]}.enabled=false",
         )
     try:
-        check_benchmarks(settings, own, pl.DataFrame(), alone=not needing)
-    except StageFailure as error:  # also for a file's row: what the settings name cannot be right
+        check_benchmarks(settings, from_files, pl.DataFrame(), need_task=not from_heldout)
+    except StageFailure as error:
+        # No document was read yet, so every failure here, even of a row of a file, is one of the settings.
         raise BadSetting(error.what, error.hint) from error
 
 
 def check_data(settings: Evaluate, *tokens: Artifact) -> None:
-    """Raise StageFailure when an evaluation on these held-out pages would end for want of classes or labels."""
-    check_benchmarks(settings, settings.enabled(), heldout_needed(settings, *tokens))
+    """Raise StageFailure when an evaluation on these held-out pages would fail for lack of classes or labels."""
+    check_benchmarks(settings, settings.enabled_benchmarks(), load_needed_heldout(settings, *tokens))
 
 
 def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:
-    """What settings of fine-tuning are chosen on: the enabled tasks that are learnt, without their test parts.
+    """Load the tasks that settings of fine-tuning are tuned on: the enabled ones with training data, without test part.
 
     Raises StageFailure when there is none.
     """
-    return make_fine_tuning_tasks(settings.enabled(), settings.labels, heldout_needed(settings, *tokens))
+    return make_fine_tuning_tasks(
+        settings.enabled_benchmarks(), settings.labels_per_class, load_needed_heldout(settings, *tokens)
+    )
 
 
-def heldout_needed(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
-    """The held-out documents; none where no enabled benchmark has texts of them."""
-    if not any(each.from_heldout for each in settings.enabled()):
+def load_needed_heldout(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
+    """Load the held-out documents, or an empty table when no enabled benchmark is made of them."""
+    if not any(benchmark.from_heldout for benchmark in settings.enabled_benchmarks()):
         return pl.DataFrame()
-    return load_heldout_documents([each.folder_with("heldout/") for each in tokens])
+    return load_heldout_documents([artifact.folder_with("heldout/") for artifact in tokens])
 
 
 def check_benchmarks(
-    settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, alone: bool = True
+    settings: Evaluate, benchmarks: list[Benchmark], heldout: pl.DataFrame, *, need_task: bool = True
 ) -> None:
-    """Make the data and forget it; `alone`: there are no other benchmarks, so these must have some."""
+    """Read the data of these benchmarks and forget it. With `need_task`, it is an error if they have no task."""
     try:
         for setting, path in settings.finetuning.files.items():
             read_lines(Path(path), setting)
-        if not list(make_tasks(benchmarks, settings.labels, heldout)) and alone:
+        if not list(make_tasks(benchmarks, settings.labels_per_class, heldout)) and need_task:
             raise no_benchmark_error()
     except StageFailure as error:
         raise explain_error("evaluate", error) from error

@@ -134,7 +134,8 @@ class Pretrain(Block):
     def _check_objective(self) -> Self:
         if self.seq_length > self.architecture.max_length:
             raise ValueError(
-                f"batch.seq_length {self.seq_length} is more than architecture.max_length {self.architecture.max_length}"
+                f"batch.seq_length {self.seq_length} is more than "
+                f"architecture.max_length {self.architecture.max_length}"
             )
         check_doubling("seq_length", self.batch.warmup_seq_length or self.seq_length, self.seq_length)
         if self.objective.chosen.model_kind != self.architecture.model_kind:

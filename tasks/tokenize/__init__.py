@@ -1,1 +1,1 @@
-"""Text becomes numbers: a vocabulary trained on the corpus, and Arrow shards of token ids."""
+"""Tokenization: a vocabulary trained on the corpus, and Arrow shards of token ids."""

@@ -1,4 +1,4 @@
-"""How often each document is trained on: the weights of languages and sources, as repeated rows.
+"""Document weights: documents of some languages and sources are trained on more or less often, as repeated rows.
 
 Rows are repeated, and no weights stand beside them, because then any reader of a shard trains on what it should.
 """

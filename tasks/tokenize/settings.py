@@ -11,7 +11,7 @@ NUM_BYTES = 256
 
 
 class Weight(Block):
-    """How often documents of a language, of a source, or of a language in a source are trained on."""
+    """The weight in training of documents of a language, of a source, or of a language in a source."""
 
     language: str = ""
     """Language code as in the documents' column, e.g. zh; empty: every language."""
@@ -27,7 +27,7 @@ class Weight(Block):
 
 
 class Tokenize(Block):
-    """The vocabulary, the fractions of the documents that are not trained on, and how often the rest is."""
+    """The vocabulary, the fractions of the documents that are not trained on, and the weights of the rest."""
 
     tokenizer: str = ""
     """Folder of an existing fast tokenizer (tokenizer.json) to use; empty: train one."""
@@ -46,7 +46,7 @@ class Tokenize(Block):
     language_alpha: float = Field(default=0.7, ge=0, le=1)
     """Exponent of language sampling: languages share the sample by bytes to this power; 1 as they come, 0 all equal."""
     weights: list[Weight] = Field(default=[])
-    """How often documents are trained on, by language and source; where several match, their product."""
+    """Weights of documents in training, by language and source; where several match, their product."""
     validation_fraction: float = Field(default=0.02, ge=0, lt=1)
     """Fraction of the documents on which pretraining measures the validation loss."""
     heldout_fraction: float = Field(default=0.05, ge=0, lt=1)

@@ -51,8 +51,8 @@ def make_clusters(seed: int, clusters: int = 20, alone: int = 40) -> list[list[s
         members = [words]
         for _ in range(draw.randrange(1, 5) if group < clusters else 0):
             copy = list(words)
-            for place in draw.sample(range(300), draw.randrange(0, 4)):
-                copy[place] = draw.choice(alphabet)
+            for position in draw.sample(range(300), draw.randrange(0, 4)):
+                copy[position] = draw.choice(alphabet)
             members.append(copy)
         glue = "" if group % 2 else " "
         groups.append([glue.join(words) + "!" * number for number, words in enumerate(members)])

@@ -38,7 +38,7 @@ def test_a_later_snapshot_changes_no_previous_decision(tmp_path: Path, make_draf
     stays = [text for result in results for text in read_documents(result.folder)]
     assert [len(set(group) & set(stays)) for group in groups] == [1] * len(groups)
     rows = pq.read_table(results[2].folder / "clusters.parquet").to_pylist()
-    in_order = {make_id(text): place for place, text in enumerate(stays)}
+    in_order = {make_id(text): position for position, text in enumerate(stays)}
     assert any(in_order[row["kept_id"]] < in_order[make_id(read_documents(results[2].folder)[0])] for row in rows)
     assert all(row["kept_id"] in in_order for row in rows)
     went = [row["id"] for row in rows if row["kind"] != "leader"]
@@ -75,7 +75,7 @@ def test_a_tenth_of_new_documents_is_a_tenth_of_the_work(tmp_path: Path, make_dr
 def test_documents_of_a_previous_result_are_read_only_where_a_signature_cannot_tell(
     tmp_path: Path, make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = [" ".join(f"w{text * 997 + place}" for place in range(60)) for text in range(3 * ROW_GROUP_DOCUMENTS)]
+    texts = [" ".join(f"w{text * 997 + position}" for position in range(60)) for text in range(3 * ROW_GROUP_DOCUMENTS)]
     previous = make_artifact(
         build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "old", texts)).path, "dedup"
     )

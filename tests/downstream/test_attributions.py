@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,9 +20,14 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.downstream.task_types.relations import SPANS, RelationTask
 from tasks.downstream.task_types.tags import TaggingTask
-from tasks.evaluate.report.attribution_texts import highlights, read
+from tasks.evaluate.report.attribution_texts import group_attributions, load_attributions
+from tasks.evaluate.report.rendering import render_template
 
 COMMON = ["the", "a", "of", "and", "many", "old"]
+
+
+def render_attributions(examples: list[dict[str, Any]]) -> str:
+    return render_template("attributions.html", section={"attributions": group_attributions(examples)})
 
 
 def make_task(*, second: bool) -> Task:
@@ -134,7 +140,7 @@ def test_of_relations_both_spans_are_marked(checkpoint: Path) -> None:
         assert sum(value for _, value, _ in text) == pytest.approx(
             explanation["probability"] - explanation["empty"], abs=1e-3
         )
-    assert "<u>" in highlights(attributions.explain_answers(head, tokenizer, answers))
+    assert "<u>" in render_attributions(attributions.explain_answers(head, tokenizer, answers))
 
 
 def test_the_most_confident_ones_are_chosen_right_ones_first() -> None:
@@ -151,7 +157,7 @@ def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     head, tokenizer = fit_head(task, checkpoint, FineTuning(min_steps=8, epochs=1, max_length=32))
     _, answers = head.evaluate(head.make_examples(tokenizer, task.test))
     attributions.write_attributions(tmp_path / "made" / "8.jsonl", head, tokenizer, answers)
-    html = highlights(read(tmp_path / "made" / "8.jsonl"))
+    html = render_attributions(load_attributions(tmp_path / "made" / "8.jsonl"))
     opened: list[str] = []
 
     class Tags(HTMLParser):
@@ -165,4 +171,4 @@ def test_what_was_written_is_shown(tmp_path: Path, checkpoint: Path) -> None:
     assert opened == []
     assert "&lt;" in html  # origins are escaped
     assert re.search(r'background:color-mix\(in srgb,var\(--(good|bad)\) 70%,transparent\)" title="[+-]\d', html)
-    assert highlights([]) == ""
+    assert render_attributions([]).strip() == ""

@@ -4,6 +4,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head
 from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.query import load_answers, load_results
-from tasks.evaluate.report.attribution_texts import read
+from tasks.evaluate.report.attribution_texts import load_attributions
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import check_settings, evaluate
 from tasks.store import Artifact, Draft
 
 SMALL = Evaluate.model_validate(
     {
-        "labels": [2, 6],
+        "labels_per_class": [2, 6],
         "finetuning": {"learning_rates": [0.003, 0.01], "epochs": 2, "min_steps": 8, "batch_size": 6, "max_length": 32},
         "benchmarks": {"site_section": {"passage_words": 12, "min_words": 6, "min_passages_per_class": 8}},
     }
@@ -35,6 +36,26 @@ LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts
 FILES = ["answers.parquet", "report.html", "scores.json", "scores.parquet", "summary.md"]
 
 Run = Callable[..., Draft]
+
+
+def read_scores(draft: Draft) -> dict[str, Any]:
+    """Return the benchmarks of an evaluation's `scores.json`."""
+    benchmarks: dict[str, Any] = read_json(draft)["benchmarks"]
+    return benchmarks
+
+
+def read_json(draft: Draft) -> Any:
+    return json.loads((draft.path / "scores.json").read_text())
+
+
+def rivals(benchmark: dict[str, Any]) -> set[str]:
+    """Return the models that the pretrained one is compared with."""
+    return {difference["second"] for difference in benchmark["differences"]}
+
+
+def write_lines(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
 
 
 @pytest.fixture
@@ -55,32 +76,33 @@ def run(
     return go
 
 
-def test_everything_is_scored_and_told(run: Run) -> None:
+def test_everything_is_scored_and_reported(run: Run) -> None:
     draft = run()
     scores = pl.read_parquet(draft.path / "scores.parquet")
     assert scores.columns == ["benchmark", "model", "labels", "seed", "metric", "value"]
-    assert len(scores) == 4 * 2 * 3 * 6
+    assert len(scores) == 4 * 2 * 3 * 6, "models, label counts, seeds, metrics"
     assert scores.filter(pl.col("metric") != "mcc")["value"].is_between(0, 1).all()
-    told = json.loads((draft.path / "scores.json").read_text())
-    assert told["contamination"]["shared_ids"] == 0
-    assert {each["second"] for each in told["benchmarks"]["site_section"]["differences"]} == {
-        "random",
-        "tfidf",
-        "majority",
-    }
-    assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
+    assert read_json(draft)["contamination"]["shared_ids"] == 0
+    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority"}
     assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
+    assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
     report = (draft.path / "report.html").read_text()
     assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
+
+
+def test_scores_are_those_of_the_answers(run: Run) -> None:
+    draft = run()
     test = Task.load(draft.scratch / "site_section.parquet").test
-    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "pretrained-6-0.parquet")
-    kept = load_answers(draft.path)["site_section", 6]
-    assert (test["label"] == guesses["predicted"]).to_list() == kept.scores[0].parts[:, 0].tolist()
-    looked = read(draft.path / "attributions" / "site_section" / "6.jsonl")
-    assert [test["origin"][each["row"]] for each in looked] == [each["origin"] for each in looked] != []
-    guesses = pl.read_parquet(draft.path / "fits" / "site_section" / "tfidf-6-0.parquet")
-    one = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
-    assert (test["label"] == guesses["predicted"]).mean() == one
+    fits = draft.path / "fits" / "site_section"
+    answers = load_answers(draft.path)["site_section", 6]
+    predicted = pl.read_parquet(fits / "pretrained-6-0.parquet")["predicted"]
+    assert (test["label"] == predicted).to_list() == answers.scores[0].parts[:, 0].tolist()
+    scores = pl.read_parquet(draft.path / "scores.parquet")
+    accuracy = scores.filter(model="tfidf", labels=6, seed=0, metric="accuracy")["value"].item()
+    assert (test["label"] == pl.read_parquet(fits / "tfidf-6-0.parquet")["predicted"]).mean() == accuracy
+    examples = load_attributions(draft.path / "attributions" / "site_section" / "6.jsonl")
+    origins = [test["origin"][example["row"]] for example in examples]
+    assert origins == [example["origin"] for example in examples] != []
 
 
 def test_the_same_inputs_give_the_same_bytes(run: Run) -> None:
@@ -97,48 +119,54 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     assert (run().path / "report.html").read_bytes() == before
 
 
-def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> None:
-    conll = tmp_path / "tags.txt"
-    conll.write_text("".join(f"the O\n{word} B-TREE\nsail O\n\n" for word in ("oak", "birch") * 12))
-    pairs = tmp_path / "pairs.jsonl"
-    pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
-    table = tmp_path / "pairs.tsv"
+@pytest.fixture
+def every_type(tmp_path: Path) -> dict[str, Any]:
+    """Settings of a small data set of each type of task."""
     words = ["oak", "birch", "sail", "mast", "tide"]
-    near = "".join(f"the {words[n % 5]} {words[n % 3]}\tof old {words[n % 4]}\t{n % 5}\n" for n in range(80))
-    table.write_text("text\tsecond_text\tscore\n" + near)
-    marked = tmp_path / "marked.jsonl"
+
+    def split(path: Path, name: str) -> dict[str, Any]:
+        """Use one file as every part."""
+        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+
+    trees = write_lines(tmp_path / "tags.txt", *(f"the O\n{word} B-TREE\nsail O\n" for word in ("oak", "birch") * 12))
+    order = write_lines(
+        tmp_path / "pairs.jsonl",
+        *(json.dumps({"sentence_good": f"the {word}", "sentence_bad": f"{word} the"}) for word in "abc"),
+    )
+    near = write_lines(
+        tmp_path / "pairs.tsv",
+        "text\tsecond_text\tscore",
+        *(f"the {words[n % 5]} {words[n % 3]}\tof old {words[n % 4]}\t{n % 5}" for n in range(80)),
+    )
     spans = [f"<e1>{words[n % 5]}</e1> {'of' if n % 2 else 'and'} <e2>{words[n % 3]}</e2>" for n in range(16)]
-    rows = [{"text": f"the {each} tide", "label": "ab"[n % 2]} for n, each in enumerate(spans)]
-    marked.write_text("\n".join(map(json.dumps, rows)))
-    asked = tmp_path / "asked.json"
-    told = [{"text": "old oak", "answer_start": 5}]
-    qas = [{"id": str(n), "question": f"which {n}", "answers": told} for n in range(20)]
-    asked.write_text(json.dumps({"data": [{"paragraphs": [{"context": "some old oak with many sails", "qas": qas}]}]}))
-    titles = tmp_path / "titles.tsv"
-    titles.write_text("source\ttarget\n" + "".join(f"the old {word} of\t{word}\n" for word in ("oak", "mast") * 6))
-
-    def same(path: Path, name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "train": str(path),
-            "validation": str(path),
-            "test": str(path),
-            "labels_per_class": [0, 2],
-        }
-
-    benchmarks = SMALL.model_dump()["benchmarks"] | {
-        "tagging": {"sets": [same(conll, "trees")]},
-        "similarity": {"sets": [same(table, "near")]},
-        "relation": {"sets": [same(marked, "marked")]},
-        "question_answering": {"sets": [same(asked, "asked")]},
-        "minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]},
+    marked = write_lines(
+        tmp_path / "marked.jsonl",
+        *(json.dumps({"text": f"the {span} tide", "label": "ab"[n % 2]}) for n, span in enumerate(spans)),
+    )
+    answers = [{"text": "old oak", "answer_start": 5}]
+    questions = [{"id": str(n), "question": f"which {n}", "answers": answers} for n in range(20)]
+    paragraph = {"context": "some old oak with many sails", "qas": questions}
+    asked = write_lines(tmp_path / "asked.json", json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    titles = write_lines(
+        tmp_path / "titles.tsv", "source\ttarget", *(f"the old {word} of\t{word}" for word in ("oak", "mast") * 6)
+    )
+    return {
+        "tagging": {"sets": [split(trees, "trees")]},
+        "similarity": {"sets": [split(near, "near")]},
+        "relation": {"sets": [split(marked, "marked")]},
+        "question_answering": {"sets": [split(asked, "asked")]},
+        "minimal_pairs": {"sets": [{"name": "order", "path": str(order)}]},
         "language_modelling": {"heldout": True, "max_texts": 6, "max_chars": 200},
-        "text_to_text": {"sets": [same(titles, "titles") | {"labels_per_class": [0], "metrics": ["rouge1", "chrf"]}]},
+        "text_to_text": {"sets": [split(titles, "titles") | {"labels_per_class": [0], "metrics": ["rouge1", "chrf"]}]},
     }
+
+
+def test_every_type_of_task_is_in_one_report(run: Run, every_type: dict[str, Any]) -> None:
+    benchmarks = SMALL.model_dump()["benchmarks"] | every_type
     finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "max_target_length": 6}
-    draft = run(Evaluate.model_validate({"labels": [2], "benchmarks": benchmarks, "finetuning": finetuning}))
-    boards = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
-    assert {name: each["metric"] for name, each in boards.items()} == {
+    draft = run(Evaluate.model_validate({"labels_per_class": [2], "benchmarks": benchmarks, "finetuning": finetuning}))
+    scores = read_scores(draft)
+    assert {name: benchmark["metric"] for name, benchmark in scores.items()} == {
         "asked": "f1",
         "heldout": "space_saving",
         "marked": "macro_f1",
@@ -149,28 +177,25 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "trees": "f1",
     }
     means = {
-        (name, each["labels"]): each["mean"]
-        for name, board in boards.items()
-        for each in board["means"]
-        if (each["model"], each["metric"]) == ("pretrained", board["metric"])
+        (name, mean["labels"]): mean["mean"]
+        for name, benchmark in scores.items()
+        for mean in benchmark["means"]
+        if (mean["model"], mean["metric"]) == ("pretrained", benchmark["metric"])
     }
-    kept = {(found.benchmark, found.labels): found.score for found in load_results(draft.path)}
-    overlaps = json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
-    assert {name: each["texts"] for name, each in overlaps.items()} == {
-        name: board["examples"]["test"] for name, board in boards.items()
+    results = {(result.benchmark, result.labels): result.score for result in load_results(draft.path)}
+    assert results == pytest.approx(means), "later models are compared by the same scores"
+    overlaps = read_json(draft)["contamination"]["sets"]
+    assert {name: overlap["texts"] for name, overlap in overlaps.items()} == {
+        name: benchmark["examples"]["test"] for name, benchmark in scores.items()
     }
-    assert {each.parent.name for each in draft.path.glob("attributions/*/*.jsonl")} == {
-        "marked",
-        "site_section",
-        "trees",
-    }
-    assert kept == pytest.approx(means), "later models are compared by the same scores"
+    attributed = {path.parent.name for path in draft.path.glob("attributions/*/*.jsonl")}
+    assert attributed == {"marked", "site_section", "trees"}
     text = (draft.path / "report.html").read_text() + (draft.path / "summary.md").read_text()
-    for said in (
+    for phrase in (
         "entity F1",
         "Spearman",
-        "the shortest text",
-        "entities of the sample",
+        "shortest text",
+        "entities seen in training",
         "answer F1",
         "no fine-tuning",
         "bits per byte",
@@ -178,10 +203,10 @@ def test_every_kind_of_task_stands_in_one_report(run: Run, tmp_path: Path) -> No
         "ROUGE-1",
         "chrF",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
 
 
-def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) -> None:
+def test_tasks_without_fine_tuning_are_in_the_report(run: Run, tmp_path: Path) -> None:
     def one(name: str, text: str, **fields: Any) -> dict[str, Any]:
         (tmp_path / name).write_text(text)
         return {"sets": [{"name": name.split(".", maxsplit=1)[0], "path": str(tmp_path / name), **fields}]}
@@ -200,39 +225,39 @@ def test_what_answers_as_it_is_stands_in_the_report(run: Run, tmp_path: Path) ->
     }
     benchmarks["multiple_choice"]["sets"][0]["name"] = "choose"
     draft = run(Evaluate.model_validate(SMALL.model_dump() | {"benchmarks": benchmarks}))
-    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]
-    assert {name: each["metric"] for name, each in told.items()} == {
+    scores = read_scores(draft)
+    assert {name: benchmark["metric"] for name, benchmark in scores.items()} == {
         "asked": "ndcg@10",
         "bias": "evenness",
         "choose": "accuracy",
         "near": "spearman",
         "prompts": "unlisted",
     }
-    assert {each["group"] for each in told["bias"]["groups"]} == {"", "age", "other"}
+    assert {group["group"] for group in scores["bias"]["groups"]} == {"", "age", "other"}
     text = (draft.path / "report.html").read_text()
-    assert "asked: documents" in json.loads((draft.path / "scores.json").read_text())["contamination"]["sets"]
+    assert "asked: documents" in read_json(draft)["contamination"]["sets"]
     for shown in ('<a href="#asked">', "BM25", "By group", "continuations without a listed word", "nDCG@10"):
         assert shown in text, shown
     page = Page()
     page.feed(text)
     assert page.open == []
-    assert sorted(page.loads) == [f"#{name}" for name in sorted(told)]
+    assert sorted(page.loads) == [f"#{name}" for name in sorted(scores)]
 
 
 def test_a_frozen_encoder_reads_every_text_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
+    counts: list[int] = []
     of = FrozenFeatures.compute.__func__  # type: ignore[attr-defined]
 
-    def counted(cls: type[FrozenFeatures], head: Head, examples: list[Example], *how: Any) -> FrozenFeatures:
-        read.append(len(examples))
+    def count_examples(cls: type[FrozenFeatures], head: Head, examples: list[Example], *how: Any) -> FrozenFeatures:
+        counts.append(len(examples))
         return of(cls, head, examples, *how)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(FrozenFeatures, "compute", classmethod(counted))
+    monkeypatch.setattr(FrozenFeatures, "compute", classmethod(count_examples))
     finetuning = SMALL.finetuning.model_dump() | {"method": {"kind": "head_only"}}
     draft = run(Evaluate.model_validate(SMALL.model_dump() | {"finetuning": finetuning}))
     task = Task.load(draft.scratch / "site_section.parquet")
-    assert len(read) == 3 * (1 + 3)  # of each part, with pretrained weights once, with random ones for every seed
-    assert sum(read) == 4 * sum(map(len, task.parts.values()))
+    assert len(counts) == 3 * (1 + 3)  # of each part, with pretrained weights once, with random ones for every seed
+    assert sum(counts) == 4 * sum(map(len, task.parts.values()))
     assert "pretrained" in (draft.path / "summary.md").read_text()
 
 
@@ -241,35 +266,35 @@ def test_unlabelled_texts_are_one_more_row(run: Run) -> None:
         "learning_rates": [0.01],
         "unlabelled": {"method": "consistency", "max_texts": 20},
     }
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "finetuning": finetuning}))
-    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
-    assert "unlabelled" in {each["second"] for each in told["differences"]}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels_per_class": [2], "finetuning": finetuning}))
+    benchmark = read_scores(draft)["site_section"]
+    assert "unlabelled" in rivals(benchmark)
     assert "| pretrained + unlabelled texts |" in (draft.path / "summary.md").read_text()
-    assert "Unlabelled texts add to it" in (draft.path / "report.html").read_text()
+    assert "Unlabelled texts add" in (draft.path / "report.html").read_text()
 
 
-@pytest.mark.parametrize("way", ["full", "head_only"])
-def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run) -> None:
+@pytest.mark.parametrize("method", ["full", "head_only"])
+def test_augmentation_and_continued_pretraining_are_a_row_each(method: str, run: Run) -> None:
     added = {
-        "method": {"kind": way},
+        "method": {"kind": method},
         "augmentation": {"method": "words", "max_copies": 2, "word_fraction": 0.3},
         "continued_pretraining": {"enabled": True, "epochs": 1},
     }
     finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]} | added
-    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels": [2], "finetuning": finetuning}))
-    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
-    assert {"augmented", "continued"} < {each["second"] for each in told["differences"]}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"labels_per_class": [2], "finetuning": finetuning}))
+    benchmark = read_scores(draft)["site_section"]
+    assert {"augmented", "continued"} < rivals(benchmark)
     assert list(draft.counts["scores"]["site_section"]["2"])[:3] == ["pretrained", "continued", "augmented"]
     assert draft.counts["continued"]["site_section"]["loss after"] < 6
     copies = draft.counts["augmentation"]["site_section"]
     assert 0 < copies["copies"] <= 2 * copies["texts"] <= 2 * 2 * 3 * 3
     summary = (draft.path / "summary.md").read_text()
-    assert "| pretrained + the task's text |" in summary
-    assert "| pretrained + altered copies |" in summary
-    report = (draft.path / "report.html").read_text()
+    assert "| pretrained + continued pretraining |" in summary
+    assert "| pretrained + augmented texts |" in summary
+    report = unescape((draft.path / "report.html").read_text())
     for sentence in (
-        "Pretraining that went on with the task's text adds to it",
-        "Altered copies of the labelled texts add",
+        "Continued pretraining on the task's texts adds",
+        "Augmented copies of the labelled texts add",
     ):
         assert sentence in report
     assert not [
@@ -277,7 +302,7 @@ def test_what_is_added_to_the_pretrained_model_is_a_row_each(way: str, run: Run)
     ]
 
 
-def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
+def test_a_missing_file_of_fine_tuning_is_reported_before_any_fit(tmp_path: Path) -> None:
     missing = {"finetuning": {"continued_pretraining": {"enabled": True, "file": str(tmp_path / "none")}}}
     with pytest.raises(
         BadSetting, match=r"evaluate: .* does not exist\. Correct .* evaluate\.finetuning\.continued_pretraining\.file"
@@ -285,28 +310,33 @@ def test_a_file_that_a_fit_will_read_is_missed_before(tmp_path: Path) -> None:
         check_settings(Evaluate.model_validate(SMALL.model_dump() | missing), heldout=0.1)
 
 
-@pytest.mark.parametrize("way", ["full", "head_only"])
-def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("method", ["full", "head_only"])
+def test_a_further_checkpoint_is_one_more_row(run: Run, masked: Path, tmp_path: Path, method: str) -> None:
     folder = tmp_path / "stock-bert"
     shutil.copytree(masked, folder)
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(f'{{"sentence_good": "the {word}", "sentence_bad": "{word} the"}}\n' for word in "abc"))
     benchmarks = SMALL.model_dump()["benchmarks"] | {"minimal_pairs": {"sets": [{"name": "order", "path": str(pairs)}]}}
-    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "method": {"kind": way}}
-    changed = {"labels": [2], "finetuning": finetuning, "benchmarks": benchmarks, "checkpoints": [str(folder)]}
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "method": {"kind": method}}
+    changed = {
+        "labels_per_class": [2],
+        "finetuning": finetuning,
+        "benchmarks": benchmarks,
+        "checkpoints": [str(folder)],
+    }
     draft = run(Evaluate.model_validate(changed))
     scores = pl.read_parquet(draft.path / "scores.parquet").filter(metric="accuracy")
     assert scores.filter(model="stock-bert").group_by("benchmark").len().sort("benchmark").rows() == [
         ("order", 3),
         ("site_section", 3),
     ]
-    values = {model: each["value"].to_list() for (model,), each in scores.group_by("model", maintain_order=True)}
+    values = {model: rows["value"].to_list() for (model,), rows in scores.group_by("model", maintain_order=True)}
     assert values["stock-bert"] != values["pretrained"], "of other weights"
-    told = json.loads((draft.path / "scores.json").read_text())["benchmarks"]["site_section"]
-    assert "stock-bert" in {each["second"] for each in told["differences"]}
+    benchmark = read_scores(draft)["site_section"]
+    assert "stock-bert" in rivals(benchmark)
     assert "| stock-bert |" in (draft.path / "summary.md").read_text()
     assert "The checkpoint stock-bert reaches" in (draft.path / "report.html").read_text()
-    assert {each.benchmark for each in load_results(draft.path)} == {"order", "site_section"}
+    assert {result.benchmark for result in load_results(draft.path)} == {"order", "site_section"}
 
 
 def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, masked: Path, tmp_path: Path) -> None:
@@ -318,15 +348,13 @@ def test_where_a_further_checkpoint_cannot_answer_the_table_says_why(run: Run, m
     sets = [{"name": "prompts", "path": str(prompts), "word_list": str(listed)}]
     toxicity = {"sets": sets, "num_continuations": 1, "max_new_tokens": 4}
     finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}
-    changed = {"labels": [2], "finetuning": finetuning, "checkpoints": [str(folder)]}
+    changed = {"labels_per_class": [2], "finetuning": finetuning, "checkpoints": [str(folder)]}
     benchmarks = SMALL.model_dump()["benchmarks"] | {"toxicity": toxicity}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     rows = pl.read_parquet(draft.path / "scores.parquet").filter(model="stock-bert")
     assert set(rows["benchmark"]) == {"site_section"}
     why = "the model in stock-bert is a masked language model, which cannot continue a text"
-    assert json.loads((draft.path / "scores.json").read_text())["benchmarks"]["prompts"]["left out"] == {
-        "stock-bert": why
-    }
+    assert read_scores(draft)["prompts"]["left out"] == {"stock-bert": why}
     for name in ("summary.md", "report.html"):
         assert f"The checkpoint stock-bert is left out: {why}." in (draft.path / name).read_text()
     alone = {"site_section": {"enabled": False}, "toxicity": toxicity}
@@ -338,16 +366,16 @@ def test_further_checkpoints_enter_the_key_by_what_they_hold(masked: Path, check
     first, moved = tmp_path / "here" / "bert", tmp_path / "there" / "bert"
     for folder in (first, moved):
         shutil.copytree(masked, folder)
-    here, there, other = (Evaluate(checkpoints=[str(folder)]).semantic() for folder in (first, moved, checkpoint))
-    assert here == there != other
-    assert str(tmp_path) not in json.dumps(here)
-    with pytest.raises(ValidationError, match="names of their own"):
+    before, after, other = (Evaluate(checkpoints=[str(folder)]).semantic() for folder in (first, moved, checkpoint))
+    assert before == after != other
+    assert str(tmp_path) not in json.dumps(before)
+    with pytest.raises(ValidationError, match="need different names"):
         Evaluate(checkpoints=[str(first), str(moved)])
-    with pytest.raises(ValidationError, match="names of their own"):
+    with pytest.raises(ValidationError, match="need different names"):
         Evaluate(checkpoints=["somewhere/tfidf"])
 
 
-def test_a_further_checkpoint_that_is_none_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_checkpoint_is_reported_before_anything_runs(tmp_path: Path) -> None:
     for what, file in (("config.json", "config.json"), ("weights", "model.safetensors"), ("tokenizer", "vocab.txt")):
         with pytest.raises(BadSetting, match=f"evaluate.checkpoints: {tmp_path} has no {what}"):
             check_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
@@ -361,7 +389,7 @@ def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -
     (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join([*rows[:3], "a calm day\tcalm\n"]))
     train, test = (str(tmp_path / f"{part}.tsv") for part in ("train", "test"))
     sets = [{"name": "mood", "train": train, "validation": train, "test": test}]
-    changed = {"labels": [2], "finetuning": SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}}
+    changed = {"labels_per_class": [2], "finetuning": SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}}
     benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
     assert "3 of its 4 test texts are training texts too." in (draft.path / "report.html").read_text()
@@ -399,24 +427,27 @@ def test_the_report_stands_alone(run: Run) -> None:
     assert page.loads == []
     assert "url(" not in text
     assert "@import" not in text
-    for words in ("random weights", "macro-F1", "Most confident mistakes", "What became of the pages", "nats a token"):
+    for words in (
+        "random weights",
+        "macro-F1",
+        "Most confident mistakes",
+        "From crawled pages to training documents",
+        "nats per token",
+    ):
         assert words in text
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": [500]}, "500 labels a class were asked for"),
+        ({"labels_per_class": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
         ({"benchmarks": {"site_section": {"url_pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],
 )
-def test_what_cannot_be_scored_is_said_before_any_fit(run: Run, change: dict[str, Any], message: str) -> None:
-    given = SMALL.model_dump()
-    for name, value in change.items():
-        given[name] = value
+def test_what_cannot_be_scored_is_reported_before_any_fit(run: Run, change: dict[str, Any], message: str) -> None:
     with pytest.raises(StageFailure, match=message):
-        run(Evaluate.model_validate(given))
+        run(Evaluate.model_validate(SMALL.model_dump() | change))
 
 
 def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: Path) -> None:
@@ -428,7 +459,7 @@ def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: 
 @pytest.mark.parametrize("counts", [[], [-1], [8, 8]])
 def test_label_counts_are_checked(counts: list[int]) -> None:
     with pytest.raises(ValidationError):
-        Evaluate(labels=counts)
+        Evaluate(labels_per_class=counts)
 
 
 def test_settings_of_a_benchmark_that_is_off_do_not_enter_the_key() -> None:

@@ -37,9 +37,12 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
         ("clean.pii.email=maybe", 'clean.pii.email = "maybe": give one of '),
         ("dedup.threshold=2", "dedup.threshold = 2: give at most 1"),
         ("crawl.snapshot=''", 'crawl.snapshot = "": it must not be empty'),
-        ("evaluate.labels=[8,x]", 'evaluate.labels[1] = "x": give a whole number'),
-        ("evaluate.labels=8", "evaluate.labels = 8: give a list"),
-        ("evaluate.labels=[-1]", "evaluate.labels = [-1]: give different whole numbers from 1, or 0 for all"),
+        ("evaluate.labels_per_class=[8,x]", 'evaluate.labels_per_class[1] = "x": give a whole number'),
+        ("evaluate.labels_per_class=8", "evaluate.labels_per_class = 8: give a list"),
+        (
+            "evaluate.labels_per_class=[-1]",
+            "evaluate.labels_per_class = [-1]: give different whole numbers from 1, or 0 for all",
+        ),
         (
             "evaluate.benchmarks.labelled_text.sets=[{name: x, colums: {}}]",
             "no setting evaluate.benchmarks.labelled_text.sets[0].colums: did you mean evaluate.",

@@ -157,7 +157,7 @@ def test_fine_tuning_is_searched_by_score_and_never_sees_the_test_part(
         "evaluate.finetuning.layer_decay=choice:1,0.8",
     ]
     words += ["--trials", "3", "--set", mood, "--set", "evaluate.benchmarks.site_section.enabled=false"]
-    words += ["--set", "evaluate.labels=[4]", "--set", "evaluate.finetuning.min_steps=4"]
+    words += ["--set", "evaluate.labels_per_class=[4]", "--set", "evaluate.finetuning.min_steps=4"]
     words += ["--set", "evaluate.finetuning.epochs=1", "--set", "evaluate.finetuning.learning_rates=[0.01]"]
     assert run_command_line(words) == 0
     printed = capsys.readouterr().out

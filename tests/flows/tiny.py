@@ -78,7 +78,7 @@ SETTINGS: dict[str, Any] = {
         "eval_rows": 8,
     },
     "evaluate": {
-        "labels": [4],
+        "labels_per_class": [4],
         "finetuning": {"learning_rates": [0.001], "epochs": 1, "min_steps": 2, "max_length": 64},
         "seeds": 3,
         "benchmarks": {"site_section": {"min_documents_per_class": 3, "min_passages_per_class": 4, "passage_words": 30,

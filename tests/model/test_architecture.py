@@ -47,7 +47,7 @@ def test_builds_the_transformers_class_of_the_family_without_dropout(family: str
     assert head is None or head.weight is built.get_input_embeddings().weight
 
 
-# electra guesses no tokens; T5's embeddings have a deviation of 1 and are tied, so that it first guesses its own input
+# electra predicts no tokens; T5's embeddings have a deviation of 1 and are tied, so it first predicts its own input
 @pytest.mark.parametrize("family", [family for family in MODEL_KINDS if family not in {"electra", "t5"}])
 def test_from_random_weights_every_token_is_about_as_likely(family: str) -> None:
     built = build_model(Architecture(family=family, size="tiny", max_length=16), VOCABULARY, seed=0)

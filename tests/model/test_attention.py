@@ -17,7 +17,7 @@ from tasks.model.packed import PackedModel
 from tasks.model.vocabulary import Vocabulary
 
 GPU = Hardware("cpu", "fp32", 1, attention="varlen")
-# two rows: documents of 5, 4 and 3 places with padding behind them; one document
+# two rows: documents of 5, 4 and 3 tokens, then padding; one document
 DOCUMENTS = torch.tensor([[0] * 5 + [1] * 4 + [2] * 3 + [-1] * 2, [0] * 14])
 POSITIONS = torch.tensor([[*range(5), *range(4), *range(3), 0, 0], [*range(14)]])
 TOKENS = torch.randint(5, 60, (2, 14), generator=torch.Generator().manual_seed(0))
@@ -27,7 +27,7 @@ BATCH = {"tokens": TOKENS, "positions": POSITIONS, "documents": DOCUMENTS}
 def attend_in_a_loop(
     query: Tensor, key: Tensor, value: Tensor, ends: Tensor, *_: Any, scale: float | None, **way: Any
 ) -> Tensor:
-    """What the kernel computes: places × heads × width in, the same out."""
+    """Compute what the kernel does, in a loop: takes and returns positions × heads × head size."""
     causal = way.get("window_size", (-1, -1))[1] == 0
     parts = []
     for begin, end in zip(ends.tolist(), ends.tolist()[1:], strict=False):

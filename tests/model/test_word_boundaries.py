@@ -1,4 +1,4 @@
-"""Which tokens make a word, in each kind of vocabulary."""
+"""Word boundaries in each kind of vocabulary."""
 
 from itertools import pairwise
 

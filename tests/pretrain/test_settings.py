@@ -20,7 +20,7 @@ def test_an_objective_that_does_not_fit_the_architecture_is_refused_with_a_hint(
 
 
 def test_rows_longer_than_the_model_reads_are_refused() -> None:
-    with pytest.raises(ValidationError, match=r"batch.seq_length 64 is more than architecture.context 32"):
+    with pytest.raises(ValidationError, match=r"batch.seq_length 64 is more than architecture.max_length 32"):
         small(batch={"seq_length": 64})
 
 

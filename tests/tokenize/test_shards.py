@@ -7,8 +7,8 @@ from tasks.tokenize.shards import RollingWriter
 SCHEMA = pa.schema({"id": pa.string(), "input_ids": pa.list_(pa.uint16())})
 
 
-def make_rows(lengths: list[int], begin: int = 0) -> pa.RecordBatch:
-    ids = [str(begin + number) for number in range(len(lengths))]
+def make_rows(lengths: list[int], start: int = 0) -> pa.RecordBatch:
+    ids = [str(start + number) for number in range(len(lengths))]
     return pa.RecordBatch.from_pydict({"id": ids, "input_ids": [[7] * length for length in lengths]}, SCHEMA)
 
 

@@ -76,10 +76,10 @@ def test_datasets_opens_the_shards(
         files = [str(path) for path in sorted((draft.path / split).glob("*.arrow"))]
         opened = datasets.load_dataset("arrow", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
         assert opened.features["input_ids"].feature.dtype == "uint16"
-        mine = {f"id {text}": text for text in TEXTS if choose_split(text, FRACTIONS) == split}
-        assert set(opened["id"]) == set(mine)
+        expected_texts = {f"id {text}": text for text in TEXTS if choose_split(text, FRACTIONS) == split}
+        assert set(opened["id"]) == set(expected_texts)
         for row in opened:
-            expected = tokenizer(mine[row["id"]], add_special_tokens=False)["input_ids"]
+            expected = tokenizer(expected_texts[row["id"]], add_special_tokens=False)["input_ids"]
             assert row["input_ids"] == [*expected, tokenizer.eos_token_id]
             assert len(row["sentences"]) == 2
         assert draft.counts["documents"][split] == len(opened)
@@ -96,19 +96,22 @@ def test_documents_held_out_are_in_no_shard_and_not_in_the_vocabulary(
     rows = [row for path in sorted((draft.path / "heldout").iterdir()) for row in pq.read_table(path).to_pylist()]
     assert sorted(row["text"] for row in rows) == sorted(heldout)
     assert set(rows[0]) == {"id", "url", "title", "text", "language"}
-    for part in ("train", "validation"):
-        for path in (draft.path / part).iterdir():
+    for split in ("train", "validation"):
+        for path in (draft.path / split).iterdir():
             assert not set(pa.ipc.open_file(path).read_all().column("id").to_pylist()) & {
                 f"id {text}" for text in heldout
             }
     # letters that only those documents have: a vocabulary that had seen them would know them
     marked = [text + " ЖЖЖЖ" if text in kept_out else text for text in TEXTS]
-    shares = {text: choose_split(text, FRACTIONS) for text in marked}
-    seen = [text for text in marked if not (text.endswith("ЖЖЖЖ") and shares[text] == "train")]
+    splits = {text: choose_split(text, FRACTIONS) for text in marked}
+    kept_texts = [text for text in marked if not (text.endswith("ЖЖЖЖ") and splits[text] == "train")]
     other = build_tokenize(
-        make_draft, "marked", as_artifact(write_dedup_folder(tmp_path / "marked", seen), "dedup"), algorithm="wordpiece"
+        make_draft,
+        "marked",
+        as_artifact(write_dedup_folder(tmp_path / "marked", kept_texts), "dedup"),
+        algorithm="wordpiece",
     )
-    assert any(text.endswith("ЖЖЖЖ") for text in seen)
+    assert any(text.endswith("ЖЖЖЖ") for text in kept_texts)
     assert "ж" not in (other.path / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8")
 
 

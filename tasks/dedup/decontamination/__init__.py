@@ -1,1 +1,1 @@
-"""Documents that hold passages of evaluation sets."""
+"""Find and cut out the passages of evaluation sets."""

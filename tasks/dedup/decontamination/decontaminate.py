@@ -130,7 +130,7 @@ def excise_shard(out: Path, documents: Path, draft: Path, settings: Decontaminat
             matches = [
                 match for match in find_matches(text, settings.ngram_size, ngrams) if match.ngram_hash not in phrases
             ]
-            excision = excise(
+            excision = excise_matches(
                 text, matches, settings.context_chars, settings.min_fragment_chars, settings.max_fragments
             )
             if excision.text is None:
@@ -145,7 +145,7 @@ def excise_shard(out: Path, documents: Path, draft: Path, settings: Decontaminat
     return {"cut": len(changed), "dropped": len(dropped)}
 
 
-def excise(
+def excise_matches(
     text: str, matches: list[NgramMatch], context_chars: int, min_fragment_chars: int, max_fragments: int
 ) -> Excision:
     """Cut the matches out of a text, with so many characters on either side; the text is unchanged without matches.

@@ -17,11 +17,11 @@ from tasks.runtime.text_kernels import mix_bits
 
 MAX_BANDS = 255  # what the top byte of a key can number beside the band of the digests
 HASH_BITS = 56  # of a key, below the number of its band
-KEYS_IN_MEMORY = 1 << 20  # keys that are sorted together, some 40 MB with what goes with them
+KEYS_IN_MEMORY = 1 << 20  # keys that are sorted together, some 40 MB with their rows and order
 
 
 class BandLayout(NamedTuple):
-    """How a signature is cut: the number of bands, and the rows (entries of the signature) of each."""
+    """The number of bands of a signature, and the rows (entries of the signature) of each."""
 
     bands: int
     rows: int

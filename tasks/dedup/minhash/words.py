@@ -1,4 +1,4 @@
-"""What a word is, and the hash of a shingle of words: the definition that the kernels in `signatures` compute fast.
+"""The definition of a word and of the hash of a shingle of words, which the kernels in `signatures` compute fast.
 
 A word is a run of letters, marks and digits, folded (NFKC and lower case, where one code point results); the rest
 separates. In scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Myanmar, Khmer) every code point

@@ -41,6 +41,7 @@ def insert_bottlenecks(body: Any, bottleneck_size: int, *, after_attention: bool
         for output_layer in [*attentions, feed_forward] if after_attention else [feed_forward]:
             output_layer.add_module("bottleneck", Bottleneck(hidden_size, bottleneck_size))
             output_layer.register_forward_hook(_apply_bottleneck)
+    # found by the class name, as families have norm classes of their own
     for module in body.modules():
         if "Norm" in type(module).__name__:
             module.requires_grad_(True)

@@ -64,6 +64,7 @@ def make_augmenter(settings: Augmentation) -> Callable[[list[str], int], list[st
     """Return the function that makes the copy of a number of all texts; an empty text stays empty."""
     if settings.method == "words":
         operations = WordOperations(settings)
+        # seeded by copy and text, so that a text's copies do not depend on the shard it is in
         return lambda texts, copy: [
             operations(text, copy, np.random.default_rng([copy, hash_text(text)])) for text in texts
         ]

@@ -68,6 +68,7 @@ def select_texts(settings: ContinuedPretraining, task: Task) -> tuple[list[str],
     """
     texts = read_lines(Path(settings.file), SETTING) if settings.file else list_texts(task, "train")
     evaluation_texts = {*list_texts(task, "validation"), *list_texts(task, "test")}
+    # dict.fromkeys: distinct texts in the order of the file; a set would order them by chance
     usable = [text for text in dict.fromkeys(texts) if text not in evaluation_texts]
     selected = sorted(usable, key=lambda text: (hash_text(text), text))[: settings.max_texts]
     return selected, len({*texts} & evaluation_texts)
@@ -81,7 +82,8 @@ def list_texts(task: Task, split: str) -> list[str]:
 def train_objective(objective: PretrainingObjective, ids: TokenIds, finetuning: FineTuning) -> int:
     """Train the model on the texts for the epochs of the settings; return the number of steps."""
     settings = finetuning.continued_pretraining
-    torch.manual_seed(0)  # for dropout
+    # for dropout
+    torch.manual_seed(0)
     objective.train()
     matrices = [weight for weight in objective.model.parameters() if weight.ndim > 1]
     others = [weight for weight in objective.model.parameters() if weight.ndim <= 1]
@@ -119,6 +121,7 @@ def save_checkpoint(objective: PretrainingObjective, checkpoint: Path, folder: P
     """Write the trained model as a transformers folder, with the checkpoint's own tokenizer files."""
     folder.mkdir()
     for path in checkpoint.iterdir():
+        # not the index of sharded weights: save_pretrained writes the weights and their index
         if path.suffix in {".json", ".txt", ".model", ".spm"} and not path.name.endswith(".index.json"):
             shutil.copy(path, folder)
     objective.model.save_pretrained(folder)

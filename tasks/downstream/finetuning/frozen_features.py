@@ -39,6 +39,7 @@ class FrozenFeatures(NamedTuple):
     ) -> "FrozenFeatures":
         """Run the encoder once over the examples, in batches of similar length."""
         counts = [head.count_units(example) for example in examples]
+        # an example's units are consecutive rows, so one file holds examples of different lengths
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         values: FeatureArray | None = None
         head.eval()

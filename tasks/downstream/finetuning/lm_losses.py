@@ -128,6 +128,7 @@ class SpanObjective(PretrainingObjective):
         """Return source and target: a sentinel for each span, and each sentinel with its span."""
         ordinary = self.find_ordinary_positions(ids)
         num_spans = min(max(1, round(self.mask_rate * len(ordinary) / self.span_length)), len(self.sentinels))
+        # sentinels are used in the order of the text, as in T5's pretraining
         removed = {
             position
             for start in rng.permutation(len(ordinary))[:num_spans]

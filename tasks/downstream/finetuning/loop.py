@@ -48,7 +48,8 @@ def fit_model(
 
     Call it inside `use_one_thread`. It reads no other data than these.
     """
-    torch.manual_seed(seed)  # for dropout, where the model has it
+    # for dropout, where the model has it
+    torch.manual_seed(seed)
     if isinstance(head, Head) and finetuning.method.chosen.freezes_encoder:
         train, validation = (attach_features(head, examples) for examples in (train, validation))
     head.prepare_training(train)
@@ -75,12 +76,14 @@ def fit_model(
         losses.append(_train_step(head, optimizer, batch, finetuning.max_grad_norm, consistency))
         if step in validation_steps:
             points.append(ValidationPoint(step, *head.validate(validation)))
+            # an equal point later does not replace the first best one unless its loss is lower
             if points[-1] == max(points, key=ranking_key):
                 best_weights = {name: weight.detach().clone() for name, weight in _trainable_weights(head)}
             elif is_out_of_patience(points, finetuning.patience):
                 break
             head.train()
-    head.load_state_dict(best_weights, strict=False)  # not strict: frozen weights never changed
+    # not strict: frozen weights never changed, and are not copied
+    head.load_state_dict(best_weights, strict=False)
     return FittedModel(head, max(points, key=ranking_key), points, losses)
 
 

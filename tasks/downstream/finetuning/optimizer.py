@@ -13,6 +13,7 @@ def make_optimizer(head: TaskModel, finetuning: FineTuning, rate: float) -> torc
 
     Every parameter group has a `rate_factor`, by which the caller multiplies the learning rate of each step.
     """
+    # norms and biases are vectors: decaying them would pull scales towards zero
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for weight, factor in compute_rate_factors(head, finetuning.layer_decay):
         if weight.requires_grad:

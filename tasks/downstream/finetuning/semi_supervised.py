@@ -58,6 +58,7 @@ class ConsistencyLoss:
     def __call__(self, head: Head) -> Tensor:
         """Return the loss of the next texts, times its weight. It leaves the head in training mode."""
         batch = [self.examples[row] for row in next(self.batches)]
+        # without dropout, so that the target does not depend on the random state
         head.eval()
         with torch.no_grad():
             confidences, predictions = torch.softmax(head.compute_outputs(batch), 1).max(1)

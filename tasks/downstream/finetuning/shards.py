@@ -97,7 +97,8 @@ def encode_task(
         assert isinstance(head, Head)
         (out / data.parent.name).mkdir()
         for split, rows in task.parts.items():
-            if rows.is_empty():  # a search of settings has no test part
+            # a search of settings has no test part
+            if rows.is_empty():
                 continue
             path = out / data.parent.name / features_file(data, weights, seed, split).name
             FrozenFeatures.write(head, head.make_examples(tokenizer, rows), path)

@@ -71,6 +71,7 @@ class WordOperations:
         return synonyms[rng.integers(len(synonyms))]
 
     def _replace_words(self, words: Words, times: int, rng: np.random.Generator) -> Words:
+        # punctuation stays around the synonym; astype: a permutation of no positions is of floats
         altered = list(words)
         for position in rng.permutation(self._find_known_words(words))[:times].astype(int):
             before, _, after = split_punctuation(words[position])

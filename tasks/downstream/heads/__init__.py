@@ -151,11 +151,13 @@ class Head(TaskModel):
         The states' scales differ by orders of magnitude, and by other ones in random weights. `NUM_SCALING_EXAMPLES`
         examples at equal distances estimate them as well as all examples do.
         """
+        # every n-th example: a sample's examples stand in order of their classes
         some = examples[:: -(-len(examples) // NUM_SCALING_EXAMPLES)]
         with torch.no_grad():
             self.encoder.eval()
             features = [self.get_features([some[row] for row in rows]) for rows in self._batch_by_length(some)]
         features_MF = torch.cat(features)
+        # buffers: part of the model, but not trained
         self.register_buffer("mean", features_MF.mean(0))
         self.register_buffer("deviation", features_MF.std(0, unbiased=False).clamp(min=1e-6))
         self.head = nn.Linear(features_MF.shape[1], self.num_outputs)
@@ -187,6 +189,7 @@ class Head(TaskModel):
             outputs = self.compute_outputs(batch)
             total += float(self.compute_output_loss(outputs, batch)) * len(batch)
             answers |= dict(zip(rows.tolist(), self.decode_answers(outputs, batch), strict=True))
+        # batches are by length; answers go back to the order of the rows
         ordered = [answers[row] for row in range(len(examples))]
         return total / len(examples), pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
 

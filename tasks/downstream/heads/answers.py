@@ -45,6 +45,7 @@ class AnswerHead(NeighbourHead):
         """Tokenize the question with each window of its context; the first answer with a position is the target."""
         examples = []
         for question, context, answers, starts in rows.select("question", "context", "answers", "starts").iter_rows():
+            # a start of -1: the position of an answer in the context is unknown
             spans = ((start, start + len(text)) for text, start in zip(answers, starts, strict=True) if text)
             answer = next((span for span in spans if span[0] >= 0), None)
             encoded = tokenizer.encode_in_windows(question, context, STRIDE_FRACTION)
@@ -77,7 +78,8 @@ class AnswerHead(NeighbourHead):
             for scores, window in self._split_by_window(outputs, batch)
             if window.start >= 0
         ]
-        return torch.stack(losses).mean() if losses else outputs.sum() * 0  # a zero that has a gradient
+        # without a window to train on: a zero that has a gradient, so that backward works
+        return torch.stack(losses).mean() if losses else outputs.sum() * 0
 
     def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
         """Return the text of the best span of all windows, and its score."""

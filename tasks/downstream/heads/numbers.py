@@ -30,6 +30,7 @@ class NumberHead(Head):
         """Make the layer, and compute the mean and the deviation of the targets."""
         super().prepare_training(examples)
         targets = torch.tensor([example.target for example in examples], dtype=torch.float64)
+        # scaled, so that one set of learning rates suits every unit of measurement
         self.target_mean = float(targets.mean())
         self.target_deviation = max(float(targets.std(unbiased=False)), 1e-6)
 

@@ -76,6 +76,7 @@ class TagHead(NeighbourHead):
         outside = self.task.names.index("O")
         answers: list[tuple[Any, ...]] = []
         log_probs_MK = torch.log_softmax(outputs.double(), 1)
+        # words after the truncation have no outputs: they get the tag O with confidence 0
         sentences = torch.split(log_probs_MK, [len(example.spans) for example in batch])
         for example, log_probs_NK in zip(batch, sentences, strict=True):
             tags = decode_tags(log_probs_NK.numpy(), self.transition_costs_KK, outside)
@@ -128,6 +129,7 @@ def decode_tags(log_probs_NK: NDArray[np.float64], transition_costs_KK: NDArray[
         candidates_KK = best_K[:, None] + transition_costs_KK
         back.append(candidates_KK.argmax(0))
         best_K = candidates_KK.max(0) + log_probs_K
+    # from the last word back to the first
     tags = [int((best_K + transition_costs_KK[:, outside]).argmax())]
     for previous_K in reversed(back):
         tags.append(int(previous_K[tags[-1]]))
@@ -150,6 +152,7 @@ def find_token_spans(spans: Sequence[tuple[int, int]], offsets: CharacterOffsets
         overlapping = [
             index for index, (token_start, token_end) in enumerate(offsets) if token_start < end and token_end > start
         ]
+        # the first span without a token was cut off, and so are all that follow
         if not overlapping:
             break
         token_spans.append((overlapping[0], overlapping[-1] + 1))

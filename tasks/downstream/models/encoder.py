@@ -79,6 +79,7 @@ def pad_batch(token_ids: TokenIds) -> PaddedBatch:
 
 def batch_by_length(token_ids: TokenIds, size: int) -> list[NDArray[np.int64]]:
     """Split rows into batches of texts of similar length, so that little is padding."""
+    # a stable sort: the same texts make the same batches, and so the same sums
     order = np.argsort([len(ids) for ids in token_ids], kind="stable")
     return [order[start : start + size] for start in range(0, len(order), size)]
 
@@ -89,7 +90,8 @@ def load_encoder(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
     Raises StageFailure when the folder holds no model that transformers can open.
     """
     config = load_config(checkpoint)
-    config.use_cache = False  # the cache of keys and values serves generation only
+    # the cache of keys and values serves generation only
+    config.use_cache = False
     model = open_model(checkpoint, AutoModel, config, random=random, seed=seed)
     encoder = Encoder(model.get_encoder() if config.is_encoder_decoder else model).float()
     fuse_activations(encoder)
@@ -176,6 +178,7 @@ class CheckpointTokenizer:
         if set(self.hf_tokenizer.get_vocab()) <= set(self.hf_tokenizer.all_special_tokens):
             # without the tokenizer's files transformers makes one that knows no word, and raises nothing
             raise StageFailure(f"{checkpoint} holds no tokenizer", "Give a folder with tokenizer.json")
+        # models with relative positions, such as T5, have no table and no limit
         limit = getattr(config, "max_position_embeddings", None) or max_length + reserved
         self.max_length = min(max_length, limit - reserved, self.hf_tokenizer.model_max_length)
         if self.max_length < 1:
@@ -224,6 +227,7 @@ class CheckpointTokenizer:
             return_offsets_mapping=True,
         )
         windows = []
+        # the line break before the second text is none of its characters, so offsets are shifted back
         for index, ids in enumerate(self._check_ids(encoding["input_ids"])):
             spans = zip(encoding["offset_mapping"][index], encoding.sequence_ids(index), strict=True)
             offsets = [
@@ -238,6 +242,7 @@ class CheckpointTokenizer:
 
         A window repeats half of the previous one.
         """
+        # with half a window repeated, every token but a text's first ones has half a window of context before it
         length = self.max_length - spare
         overlap = (length - self.hf_tokenizer.num_special_tokens_to_add()) // 2
         encoding = self.hf_tokenizer(
@@ -262,11 +267,13 @@ class CheckpointTokenizer:
 
     @functools.cached_property
     def lacks_pair_separator(self) -> bool:
-        """Whether the tokenizer puts nothing between two texts; a line break then separates them."""
+        """True where the tokenizer puts nothing between two texts; a line break then separates them."""
+        # a pair is longer than its two texts where the tokenizer separates them
         pair, one = (len(self.hf_tokenizer(*texts)["input_ids"]) for texts in ("ab", "a"))
         return bool(pair == one + len(self.hf_tokenizer("b", add_special_tokens=False)["input_ids"]))
 
     def _check_ids(self, token_ids: TokenIds) -> TokenIds:
+        # torch itself would only say that an index is out of range, and name neither file
         highest = max((max(ids) for ids in token_ids if ids), default=0)
         if highest >= self.vocab_size:
             raise StageFailure(

@@ -32,6 +32,7 @@ class TextGenerator(Backbone):
         super().__init__(body)
         self.end_id = end_id
         self.has_encoder = bool(body.config.is_encoder_decoder)
+        # what BART and T5 begin a target with differs, and some configurations name neither
         self.start_id = find_token_id(body.config, "decoder_start_token_id", "bos_token_id", default=end_id)
         padding_id = find_token_id(body.config, "pad_token_id", default=end_id)
         # the folder's own generation settings, such as beams or a minimum length, would decide without being seen
@@ -72,6 +73,7 @@ class TextGenerator(Backbone):
 
     def _compute_logits(self, sources: TokenIds, targets: TokenIds) -> tuple[list[int], Tensor]:
         """Return in each row the position that predicts the target's first token, and logits (B, T, V)."""
+        # a decoder predicts each token at the position before it, so inputs are the targets shifted by one
         if self.has_encoder:
             decoder_batch = pad_batch([[self.start_id, *target[:-1]] for target in targets])
             inputs = {"decoder_input_ids": decoder_batch.input_ids_BT, "use_cache": False}
@@ -100,6 +102,7 @@ class TextGenerator(Backbone):
             if self._has_soft_prompt:
                 body, inputs = body.get_base_model(), self._prepend_prompt(**inputs)
         settings = {"do_sample": False} | sampling
+        # a row begins with what the decoder was given: the start token, or the source
         rows = body.generate(**inputs, max_new_tokens=max_length, num_beams=num_beams, **settings)
         return [self._cut_after_end(ids) for ids in rows[:, prefix_length:].tolist()]
 
@@ -111,7 +114,7 @@ class TextGenerator(Backbone):
 
     @property
     def _has_soft_prompt(self) -> bool:
-        """Whether trained embeddings stand before a text."""
+        """True where trained embeddings stand before a text."""
         settings = getattr(self.body, "active_peft_config", None)
         return settings is not None and settings.peft_type == "PROMPT_TUNING"
 

@@ -59,6 +59,7 @@ class LanguageModel:
         An encoder without head and ELECTRA predict no tokens; an encoder–decoder predicts targets of another text.
         """
         config = load_config(checkpoint)
+        # the cache of keys and values serves generation only
         config.use_cache = False
         architecture = " ".join(config.architectures or [])
         self.masked = "MaskedLM" in architecture
@@ -106,6 +107,7 @@ class LanguageModel:
         """Return each text's likelihood, summed over its windows."""
         texts = np.array([window.text for window in windows], np.int64)
         window_nats = self._score_masked(windows) if self.masked else self._score_causal(windows)
+        # sums in double precision, in the order of the windows
         nats = np.bincount(texts, window_nats, num_texts)
         tokens = np.bincount(texts, [sum(window.scored) for window in windows], num_texts)
         return [Likelihood(total, int(count)) for total, count in zip(nats.tolist(), tokens.tolist(), strict=True)]
@@ -119,7 +121,8 @@ class LanguageModel:
             scored_BT = torch.zeros_like(batch.mask_BT, dtype=torch.bool)
             for index, row in enumerate(rows):
                 scored_BT[index, : len(ids[row])] = torch.tensor(windows[row].scored, dtype=torch.bool)
-            targets_BT = batch.input_ids_BT.masked_fill(~scored_BT, -100)[:, 1:]  # -100: ignored by cross_entropy
+            # the target -100 is ignored by cross_entropy; position t predicts the token at t + 1
+            targets_BT = batch.input_ids_BT.masked_fill(~scored_BT, -100)[:, 1:]
             losses_BT = cross_entropy(logits_BTV[:, :-1].transpose(1, 2), targets_BT, reduction="none")
             nats[rows] = losses_BT.double().sum(1).numpy()
         return nats
@@ -159,6 +162,7 @@ class LanguageModel:
             (hidden_BTD,) = inputs
             return (hidden_BTD[torch.arange(len(hidden_BTD)), positions_B][:, None],)
 
+        # a hook, because transformers has no argument for it in masked models
         hook = self.model.get_output_embeddings().register_forward_pre_hook(select_positions)
         try:
             logits_B1V: Tensor = self.model(input_ids=input_ids_BT, attention_mask=mask_BT.long()).logits
@@ -169,6 +173,7 @@ class LanguageModel:
     def _split_batches(self, ids: list[list[int]], *, all_positions: bool) -> Iterator[Any]:
         """Yield rows of similar length, as many at once as their logits have room, at all positions or at one a row."""
         for rows in batch_by_length(ids, MAX_BATCH_ROWS):
+            # rows are sorted by length, so the last one is the longest
             longest = max(1, len(ids[rows[-1]])) if all_positions else 1
             size = max(1, min(MAX_BATCH_ROWS, MAX_LOGITS // (self.vocab_size * longest)))
             yield from (rows[start : start + size] for start in range(0, len(rows), size))

@@ -13,7 +13,7 @@ from tasks.downstream.settings.unlabelled import UnlabelledTexts
 
 
 class FineTuning(Block):
-    """How a model is fine-tuned on labelled examples."""
+    """Fine-tuning of a model on labelled examples."""
 
     method: OneOf[AdaptationMethod] = OneOf[AdaptationMethod](kind="full")
     """the weights that are trained: all, or those of a parameter-efficient method"""

@@ -52,7 +52,7 @@ class TaskType(ABC):
     @property
     @abstractmethod
     def baselines(self) -> dict[str, Baseline]:
-        """The baselines that a model has to beat, by name (`tasks.evaluate.results.scoreboard.TITLES`)."""
+        """The baselines that a model has to beat, by name (`tasks.evaluate.results.model_titles.MODEL_TITLES`)."""
 
     @abstractmethod
     def format_question(self, row: Row) -> str:

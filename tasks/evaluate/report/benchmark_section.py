@@ -1,121 +1,209 @@
-"""What the report tells of one benchmark: the answer, the numbers, the pictures, the mistakes."""
+"""The report's section about one benchmark: the conclusion, the scores, the charts, the mistakes."""
 
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tasks.downstream.data.task_data import ORIGIN
 from tasks.downstream.metrics.classes import confusion_matrix
-from tasks.evaluate.report import charts
-from tasks.evaluate.report.attribution_texts import highlights
-from tasks.evaluate.report.conclusion import COLORS, answer, colors_of, percent, score_axes, score_series
-from tasks.evaluate.report.confusion import confusion_picture
-from tasks.evaluate.report.groups import group_table
-from tasks.evaluate.report.page import figure, quote, unbroken
-from tasks.evaluate.report.tables import difference_table, score_table
-from tasks.evaluate.results.scoreboard import Scoreboard, title_of
+from tasks.evaluate.report.attribution_texts import AttributedExample, group_attributions
+from tasks.evaluate.report.conclusion import (
+    COLORS,
+    assign_colors,
+    build_score_axes,
+    describe_result,
+    format_percent,
+    list_score_lines,
+)
+from tasks.evaluate.report.confusion import draw_confusion
+from tasks.evaluate.report.groups import GroupTable, build_group_table
+from tasks.evaluate.report.tables import DifferenceRow, ScoreTable, build_difference_table, build_score_table
+from tasks.evaluate.results.benchmark_results import BenchmarkResults
+from tasks.evaluate.results.model_titles import get_model_title
+from tasks.svg_charts import Axes, Marks, Scale, draw_line_chart
 
-NUM_MISTAKES = 6
-MOST_CLASSES = 20  # more do not fit into a picture
-MISTAKE_CHARACTERS = 320
+MAX_MISTAKES = 6
+MAX_CLASSES = 20  # a confusion matrix of more classes cannot be read
+MAX_MISTAKE_CHARACTERS = 320
+PAGE_COLORS = {name: f"var(--{name})" for name in COLORS}
+"""The colors as variables of report.css, which has a light and a dark value of each."""
 
 
-def told(board: Scoreboard, groups: list[dict[str, Any]], looked: list[dict[str, Any]]) -> list[str]:
-    """Parts of the page. `groups` are scores by group, `looked` examples with what the model looked at."""
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with its legend and its caption."""
+
+    svg: str
+    """empty where there is nothing to draw"""
+    legend: list[tuple[str, str]]
+    """color and name"""
+    caption: str
+
+
+@dataclass(frozen=True)
+class IntervalBar:
+    """A score with its interval; the numbers are positions in per cent of the bar's width."""
+
+    name: str
+    color: str
+    start: float
+    width: float
+    score_position: float
+    zero: float
+    score: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test example that the model answers wrongly."""
+
+    predicted: str
+    truth: str
+    origin: str
+    text: str
+
+
+@dataclass(frozen=True)
+class BenchmarkSection:
+    """Everything that the section shows."""
+
+    name: str
+    about: str
+    is_fine_tuned: bool
+    sizes: str
+    """the numbers of examples: `100 train, 20 validation, 30 test`"""
+    title: str
+    """of the compared score"""
+    conclusion: str
+    scores: ScoreTable
+    score_chart: Chart | None
+    """of several label counts"""
+    intervals: list[IntervalBar]
+    """of a single label count"""
+    differences: list[tuple[str, list[DifferenceRow]]]
+    groups: GroupTable
+    training_chart: Chart | None
+    """none where nothing is fitted"""
+    confusion: Chart | None
+    """none where the answer is no class, or there are too many"""
+    attributions: list[tuple[str, list[AttributedExample]]]
+    mistakes: list[Mistake]
+    """none where there are attributions, which show mistakes too"""
+    has_confidence: bool
+    """the mistakes are the most confident ones, else the first ones"""
+
+
+def build_section(
+    results: BenchmarkResults, scored_groups: list[dict[str, Any]], attributions: list[dict[str, Any]]
+) -> BenchmarkSection:
+    """Compute the section; `scored_groups` are scores by group, `attributions` examples with their attributions."""
+    has_curve = len(results.label_counts) > 1
+    return BenchmarkSection(
+        name=results.task.name,
+        about=results.task.about,
+        is_fine_tuned=results.task_type.is_fine_tuned,
+        sizes=", ".join(f"{len(part):,} {name}" for name, part in results.task.parts.items()),
+        title=results.title,
+        conclusion=describe_result(results),
+        scores=build_score_table(results),
+        score_chart=_build_score_chart(results) if has_curve else None,
+        intervals=[] if has_curve else _build_interval_bars(results),
+        differences=build_difference_table(results),
+        groups=build_group_table(results, scored_groups),
+        training_chart=_build_training_chart(results) if results.task_type.is_fine_tuned else None,
+        confusion=_build_confusion(results),
+        attributions=group_attributions(attributions),
+        mistakes=[] if attributions else list_mistakes(results),
+        has_confidence="confidence" in results.example_fit.answers,
+    )
+
+
+def draw_chart(lines: list[Marks], axes: Axes, caption: str) -> Chart:
+    """Draw lines with their legend."""
+    return Chart(draw_line_chart(lines, axes), [(marks.color, marks.name) for marks in lines], caption)
+
+
+def _build_score_chart(results: BenchmarkResults) -> Chart:
+    caption = "Mean over seeds; the bands are one standard deviation up and down."
+    return draw_chart(list_score_lines(results, PAGE_COLORS), build_score_axes(results), caption)
+
+
+def _build_interval_bars(results: BenchmarkResults) -> list[IntervalBar]:
+    (labels,), colors = results.label_counts, assign_colors(results)
+    rows = []
+    for model in results.models:
+        mean = results.score_spread(model, labels, results.metric).mean
+        low, high = results.score_interval(model, labels)
+        rows.append((get_model_title(model), PAGE_COLORS[colors[model]], low, mean, high))
+    return scale_intervals(rows)
+
+
+def scale_intervals(rows: Sequence[tuple[str, str, float, float, float]]) -> list[IntervalBar]:
+    """Place rows of name, color, low, score and high on one scale that includes zero."""
+    scale = Scale(min(0.0, *(low for _, _, low, _, _ in rows)), max(0.0, *(high for *_, high in rows)), 0, 100)
     return [
-        f'<p class="answer">{unbroken(answer(board))}</p>',
-        _method(board),
-        "<h3>Scores on test, %</h3>",
-        score_table(board),
-        _score_chart(board),
-        "<h3>Is the difference sure?</h3>",
-        difference_table(board),
-        group_table(board, groups),
-        _fit_curves(board),
-        _confusion(board),
-        highlights(looked) if looked else _mistakes(board),
+        IntervalBar(name, color, scale(low), scale(high) - scale(low), scale(score), scale(0), format_percent(score))
+        for name, color, low, score, high in rows
     ]
 
 
-def _method(board: Scoreboard) -> str:
-    if not board.kind.is_fine_tuned:
-        return f'<p class="soft">{escape(board.task.about)} The models are taken as they are.</p>'
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in board.task.parts.items())
-    return (
-        f'<p class="soft">{escape(board.task.about)} {sizes} examples. Every model gets the same '
-        "samples and is chosen on validation; the test part is read once, after the choice.</p>"
-    )
-
-
-def _score_chart(board: Scoreboard) -> str:
-    """Of one label count the intervals, of several the curve."""
-    colors = {color: f"var(--{color})" for color in COLORS}
-    if len(board.label_counts) > 1:
-        curve = charts.line_chart(score_series(board, colors), score_axes(board))
-        return figure(curve, "Mean over seeds; the bands are one standard deviation up and down.")
-    (labels,) = board.label_counts
-    rows, named = [], colors_of(board)
-    for model in board.models:
-        (low, high), found = board.interval(model, labels), board.spread(model, labels, board.metric)
-        rows.append(charts.Interval(title_of(model), colors[named[model]], low, found.mean, high, percent(found.mean)))
-    return figure(charts.intervals(rows), f"{board.title}, %, with its 95 % interval.")
-
-
-def _fit_curves(board: Scoreboard) -> str:
-    if not board.kind.is_fine_tuned:
-        return ""
-    most, series, chosen = board.label_counts[-1], [], []
+def _build_training_chart(results: BenchmarkResults) -> Chart:
+    max_labels, lines, rates = results.label_counts[-1], [], []
     for model in ("pretrained", "random"):
-        # fits that ended early have as many points over fewer steps
-        moments = zip(*(fit.curve for fit in board.of(model, most)), strict=False)
-        line = [(float(np.mean([step for step, _ in at])), sum(loss for _, loss in at) / len(at)) for at in moments]
-        series.append(charts.Series(title_of(model), f"var(--{model})", line))
-        rates = [f"{board.of(model, labels)[0].chosen['learning rate']:g}" for labels in board.label_counts]
-        chosen.append(f"{title_of(model)} {', '.join(rates)}")
-    counts = ", ".join(map(board.count, board.label_counts))
+        # All curves have as many points; those of fits that ended early cover fewer steps, so steps are averaged too.
+        points_by_seed = zip(*(fit.curve for fit in results.select_fits(model, max_labels)), strict=False)
+        curve = [
+            (float(np.mean([step for step, _ in points])), sum(loss for _, loss in points) / len(points))
+            for points in points_by_seed
+        ]
+        lines.append(Marks(get_model_title(model), PAGE_COLORS[model], curve))
+        chosen = [results.select_fits(model, labels)[0].chosen["learning rate"] for labels in results.label_counts]
+        rates.append(f"{get_model_title(model)} {', '.join(f'{rate:g}' for rate in chosen)}")
+    counts = ", ".join(map(results.format_label_count, results.label_counts))
     caption = (
-        f"Mean over seeds, {board.budget(most)}. Learning rates chosen on validation with {counts} labels: "
-        f"{'; '.join(chosen)}."
+        f"Mean over seeds, {results.describe_budget(max_labels)}. Learning rates chosen on validation with {counts} "
+        f"labels: {'; '.join(rates)}."
     )
-    return "<h3>Fine-tuning</h3>" + figure(charts.line_chart(series, charts.Axes("step", "training loss")), caption)
+    return draw_chart(lines, Axes("step", "training loss"), caption)
 
 
-def _confusion(board: Scoreboard) -> str:
-    most, names = board.label_counts[-1], board.task.names
-    if "label" not in board.task.test or len(names) > MOST_CLASSES:
-        return ""
-    truth, fits = board.task.test["label"].to_numpy().astype(np.int64), board.of("pretrained", most)
-    guesses = [fit.answers["predicted"].to_numpy().astype(np.int64) for fit in fits]
-    counts = sum(
-        (confusion_matrix(truth, each, len(names)) for each in guesses), np.zeros((len(names), len(names)), np.int64)
-    )
+def _build_confusion(results: BenchmarkResults) -> Chart | None:
+    max_labels, names = results.label_counts[-1], results.task.names
+    if "label" not in results.task.test or len(names) > MAX_CLASSES:
+        return None
+    truth = results.task.test["label"].to_numpy().astype(np.int64)
+    fits = results.select_fits("pretrained", max_labels)
+    counts = np.zeros((len(names), len(names)), np.int64)
+    for fit in fits:
+        counts += confusion_matrix(truth, fit.answers["predicted"].to_numpy().astype(np.int64), len(names))
     caption = (
-        f"Pretrained, {board.budget(most)}, all {len(fits)} seeds together. Row: true class; column: predicted class; "
-        "per cent of the row."
+        f"Pretrained, {results.describe_budget(max_labels)}, all {len(fits)} seeds together. Row: true class; column: "
+        "predicted class; per cent of the row."
     )
-    return "<h3>What is taken for what</h3>" + figure(confusion_picture(counts, names), caption)
+    return Chart(draw_confusion(counts, names), [], caption)
 
 
-def _mistakes(board: Scoreboard) -> str:
-    """The wrong answers that the model was surest of; where it does not say how sure it is, the first ones."""
-    answers = board.shown().answers
-    sure = "confidence" in answers
-    if sure:
+def list_mistakes(results: BenchmarkResults) -> list[Mistake]:
+    """List the most confident wrong answers; where the model gives no confidence, the first ones."""
+    answers = results.example_fit.answers
+    if "confidence" in answers:
         answers = answers.sort(["confidence", "row"], descending=[True, False])
-    shown: list[str] = []
-    for told in answers.iter_rows(named=True):
-        row = board.task.test.row(told["row"], named=True)
-        truth, given = board.kind.format_truth(board.task, row), board.kind.format_answer(board.task, told)
-        if truth != given and len(shown) < NUM_MISTAKES:
-            said = f"<b>{escape(given)}</b>, in truth <b>{escape(truth)}</b>"
-            text = escape(shortened(board.kind.format_question(row)))
-            shown.append(quote(f"{said} <small>{escape(row[ORIGIN])}</small>", text))
-    title = "Most confident mistakes" if sure else "Some mistakes"
-    return f"<h3>{title}</h3>{''.join(shown)}" if shown else ""
+    mistakes: list[Mistake] = []
+    for answer in answers.iter_rows(named=True):
+        row = results.task.test.row(answer["row"], named=True)
+        truth = results.task_type.format_truth(results.task, row)
+        predicted = results.task_type.format_answer(results.task, answer)
+        if predicted != truth:
+            text = shorten_text(results.task_type.format_question(row))
+            mistakes.append(Mistake(predicted, truth, row[ORIGIN], text))
+            if len(mistakes) == MAX_MISTAKES:
+                break
+    return mistakes
 
 
-def shortened(text: str) -> str:
-    """The beginning of a text, without empty lines."""
+def shorten_text(text: str) -> str:
+    """Return the beginning of a text without empty lines."""
     lines = "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
-    return lines if len(lines) <= MISTAKE_CHARACTERS else lines[:MISTAKE_CHARACTERS].rstrip() + "…"
+    return lines if len(lines) <= MAX_MISTAKE_CHARACTERS else lines[:MAX_MISTAKE_CHARACTERS].rstrip() + "…"

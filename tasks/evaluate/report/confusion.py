@@ -1,4 +1,4 @@
-"""What is taken for what, as SVG text."""
+"""The confusion matrix as SVG: how often each class is predicted as each other one."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,56 +7,68 @@ from unicodedata import east_asian_width
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.report.charts import svg
+from tasks.svg_charts import render_svg
 
-LONGEST = 18  # columns of a class's name
-START, TOP, ROOM = 214, 8, 400
-READABLE = 0.75  # from here on figures in the page's color are read better than those in the text's
+MAX_NAME_COLUMNS = 18
+LEFT, TOP, GRID_SIZE = 214, 8, 400
+DARK_FROM = 0.75  # from this ratio on, figures in the page's color are easier to read than those in the text's color
 
 
-def confusion_picture(counts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """A grid of counts (true class, predicted class) as shares of each true class in per cent; the darker, the more."""
-    shown = [cut(name) for name in names]
-    cell = ROOM / len(names)
-    body = [f'<g style="--cell:{cell:.1f}">']
-    for row, (name, short) in enumerate(zip(names, shown, strict=True)):
+def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
+    """Draw counts (true class, predicted class) as percentages of each true class; the darker, the more."""
+    short_names = [shorten_name(name) for name in names]
+    cell_size = GRID_SIZE / len(names)
+    parts = [f'<g style="--cell:{cell_size:.1f}">']
+    for row, (name, short_name) in enumerate(zip(names, short_names, strict=True)):
         total = int(counts[row].sum())
-        y = TOP + row * cell
-        body.append(f'<text class="tick end" x="{START - 8}" y="{y + cell / 2 + 4:.1f}">{escape(short)}</text>')
-        for column, value in enumerate(counts[row].tolist()):
-            told = f"{name} taken for {names[column]}: {value} of {total}"
-            place = (START + column * cell, y, cell)
-            body.append(_cell(place, value / max(1, total), told, right=row == column))
-    body.append("</g>")
-    for column, short in enumerate(shown):
-        turn = f"translate({START + (column + 0.5) * cell + 4:.1f} {TOP + ROOM + 10}) rotate(-55)"
-        body.append(f'<text class="tick end" transform="{turn}">{escape(short)}</text>')
-    below = 24 + 8 * max(map(width, shown))  # turned, and as large as a phone shows them
-    return svg(TOP + ROOM + below, body, "Confusion: true class by row, predicted class by column")
+        y = TOP + row * cell_size
+        parts.append(
+            f'<text class="tick end" x="{LEFT - 8}" y="{y + cell_size / 2 + 4:.1f}">{escape(short_name)}</text>'
+        )
+        for column, count in enumerate(counts[row].tolist()):
+            description = f"{name} predicted as {names[column]}: {count} of {total}"
+            parts.append(
+                _render_cell(
+                    (LEFT + column * cell_size, y, cell_size),
+                    count / max(1, total),
+                    description,
+                    is_right=row == column,
+                )
+            )
+    parts.append("</g>")
+    for column, short_name in enumerate(short_names):
+        position = f"translate({LEFT + (column + 0.5) * cell_size + 4:.1f} {TOP + GRID_SIZE + 10}) rotate(-55)"
+        parts.append(f'<text class="tick end" transform="{position}">{escape(short_name)}</text>')
+    names_height = 24 + 8 * max(map(count_columns, short_names))  # turned, and as large as a phone shows them
+    return render_svg(
+        TOP + GRID_SIZE + names_height, parts, "Confusion matrix: true class by row, predicted class by column"
+    )
 
 
-def _cell(place: tuple[float, float, float], share: float, told: str, *, right: bool) -> str:
-    x, y, size = place
-    kind, shade, percent = "right" if right else "wrong", "on" if share > READABLE else "off", f"{100 * share:.0f}"
-    drawn = (
-        f'<rect class="cell {kind}" x="{x:.1f}" y="{y:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}" '
-        f'style="fill-opacity:{0.04 + 0.96 * share:.2f}"><title>{escape(told)}</title></rect>'
+def _render_cell(square: tuple[float, float, float], ratio: float, description: str, *, is_right: bool) -> str:
+    x, y, size = square
+    percent = f"{100 * ratio:.0f}"
+    cell = (
+        f'<rect class="cell {"right" if is_right else "wrong"}" x="{x:.1f}" y="{y:.1f}" width="{size - 1:.1f}" '
+        f'height="{size - 1:.1f}" style="fill-opacity:{0.04 + 0.96 * ratio:.2f}"><title>{escape(description)}</title>'
+        "</rect>"
     )
     if percent == "0":
-        return drawn
-    return f'{drawn}<text class="cellcount {shade}" x="{x + size / 2:.1f}" y="{y + size / 2:.1f}">{percent}</text>'
+        return cell
+    ground = "on" if ratio > DARK_FROM else "off"
+    return f'{cell}<text class="cellcount {ground}" x="{x + size / 2:.1f}" y="{y + size / 2:.1f}">{percent}</text>'
 
 
-def width(name: str) -> int:
-    """Columns that a name takes: Chinese characters are twice as wide."""
-    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in name)
+def count_columns(name: str) -> int:
+    """Count the columns that a name takes: Chinese characters are twice as wide."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in name)
 
 
-def cut(name: str) -> str:
-    """A name that fits beside a picture; classes often differ at their ends, as `Cause-Effect(e2,e1)`."""
-    if width(name) <= LONGEST:
+def shorten_name(name: str) -> str:
+    """Cut the middle out of a long name; classes often differ at their ends, as `Cause-Effect(e2,e1)`."""
+    if count_columns(name) <= MAX_NAME_COLUMNS:
         return name
-    half = LONGEST // 2
-    head = next(name[:end] for end in range(len(name), -1, -1) if width(name[:end]) < half)
-    tail = next(name[start:] for start in range(len(name) + 1) if width(name[start:]) <= half)
+    half = MAX_NAME_COLUMNS // 2
+    head = next(name[:end] for end in range(len(name), -1, -1) if count_columns(name[:end]) < half)
+    tail = next(name[start:] for start in range(len(name) + 1) if count_columns(name[start:]) <= half)
     return f"{head}…{tail}"

@@ -1,58 +1,94 @@
-"""Scores of the groups that a test part falls into: phenomena, subjects, kinds of bias, files."""
+"""Scores of the groups that a test part consists of: linguistic phenomena, subjects, types of bias, files."""
 
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.downstream.significance import bootstrap_interval
-from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.results.scoreboard import Scoreboard, title_of
+from tasks.evaluate.results.benchmark_results import BenchmarkResults
 
 MODELS = ("pretrained", "random")
-DRAWS = 500  # there may be 67 groups, as in BLiMP
+DRAWS = 500  # fewer than elsewhere: there may be 67 groups, as in BLiMP
+MAX_SHOWN_METRICS = 2
+MAX_OPEN_ROWS = 20  # a longer table is folded
 
 
-def by_group(board: Scoreboard) -> list[dict[str, Any]]:
-    """Each group's scores with 95 % intervals, by name and, for all rows, under the empty name; or nothing.
+def score_groups(results: BenchmarkResults) -> list[dict[str, Any]]:
+    """Score each group with 95 % intervals; the rows are sorted by group, and the group "" is the whole test part.
 
-    Of the models' fits with most labels, for every score that the table shows.
+    Of the fits with most labels, for every score that the tables show. Empty where the test part has no groups.
     """
-    test = board.task.test
+    test = results.task.test
     if "group" not in test.columns or test["group"].n_unique() < 2:
         return []
-    groups = {"": test.with_row_index("row")["row"]} | {
-        group: rows["row"] for (group,), rows in test.with_row_index("row").group_by("group", maintain_order=True)
+    # answers are in the order of the test part, so a group's row numbers select both
+    indexed = test.with_row_index("row")
+    group_rows = {"": indexed["row"]} | {
+        group: rows["row"] for (group,), rows in indexed.group_by("group", maintain_order=True)
     }
-    found = []
-    for group, rows in sorted(groups.items()):
-        for model in (each for each in MODELS if each in board.models):
-            fits = board.of(model, board.label_counts[-1])
-            scored = [board.kind.score_answers(board.task, test[rows], fit.answers[rows]) for fit in fits]
-            for metric in board.kind.metrics:
-                scores = [each[metric] for each in scored]
+    scored_groups = []
+    for group, rows in sorted(group_rows.items()):
+        for model in (model for model in MODELS if model in results.models):
+            fits = results.select_fits(model, results.label_counts[-1])
+            scores_by_seed = [
+                results.task_type.score_answers(results.task, test[rows], fit.answers[rows]) for fit in fits
+            ]
+            for metric in results.task_type.metrics:
+                scores = [by_metric[metric] for by_metric in scores_by_seed]
                 low, high = bootstrap_interval(scores, draws=DRAWS)
-                value = sum(each.value for each in scores) / len(scores)
-                told = {"group": group, "model": model, "metric": metric, "examples": len(rows)}
-                found.append(told | {"value": value, "low": low, "high": high})
-    return found
+                scored_groups.append(
+                    {
+                        "group": group,
+                        "model": model,
+                        "metric": metric,
+                        "examples": len(rows),
+                        "value": sum(score.value for score in scores) / len(scores),
+                        "low": low,
+                        "high": high,
+                    }
+                )
+    return scored_groups
 
 
-def group_table(board: Scoreboard, groups: list[dict[str, Any]]) -> str:
-    """The pretrained model's scores, of what `by_group` found, as HTML; nothing where there are no groups."""
-    metrics = board.kind.metrics[:2]
-    found = {(each["group"], each["metric"]): each for each in groups if each["model"] == "pretrained"}
-    names = dict.fromkeys(group for group, _ in found)
-    head = ["group", "examples", *(escape(board.called(metric)) for metric in metrics)]
+@dataclass(frozen=True)
+class GroupRow:
+    """The pretrained model's scores in one group."""
+
+    name: str
+    """empty for all groups together"""
+    examples: int
+    scores: list[tuple[str, str]]
+    """score and interval, by metric"""
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """The pretrained model's scores by group."""
+
+    metrics: list[str]
+    rows: list[GroupRow]
+
+    @property
+    def is_folded(self) -> bool:
+        """Tell whether the table is too long to be shown at once."""
+        return len(self.rows) > MAX_OPEN_ROWS
+
+
+def build_group_table(results: BenchmarkResults, scored_groups: list[dict[str, Any]]) -> GroupTable:
+    """Return the pretrained model's rows of `score_groups`; without a row where there are no groups."""
+    metrics = results.task_type.metrics[:MAX_SHOWN_METRICS]
+    scores = {(score["group"], score["metric"]): score for score in scored_groups if score["model"] == "pretrained"}
+    names = dict.fromkeys(group for group, _ in scores)
     rows = [
-        [breakable(name) or "all", str(found[name, metrics[0]]["examples"])]
-        + [_cell(board, found[name, metric]) for metric in metrics]
+        GroupRow(
+            name,
+            scores[name, metrics[0]]["examples"],
+            [_format_score(results, scores[name, metric]) for metric in metrics],
+        )
         for name in names
     ]
-    if not rows:
-        return ""
-    shown = f"<h3>By group, {escape(title_of('pretrained'))}</h3>{table(head, rows)}"
-    return shown if len(rows) <= 20 else f"<details><summary>By group</summary>{shown}</details>"
+    return GroupTable([results.metric_title(metric) for metric in metrics], rows)
 
 
-def _cell(board: Scoreboard, told: dict[str, Any]) -> str:
-    value, low, high = (board.shown_as(told["metric"], told[name]) for name in ("value", "low", "high"))
-    return f"{value} <small>{low} … {high}</small>"
+def _format_score(results: BenchmarkResults, score: dict[str, Any]) -> tuple[str, str]:
+    value, low, high = (results.format_score(score["metric"], score[name]) for name in ("value", "low", "high"))
+    return value, f"{low} … {high}"

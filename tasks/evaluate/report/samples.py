@@ -1,4 +1,4 @@
-"""What clean left to look at: for every rule some documents that it dropped, and some that it barely kept."""
+"""Samples of the clean stage: for each rule some documents that it dropped, and some that it barely kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 
 import polars as pl
 
-from tasks.evaluate.report.provenance import Manifest, counted
+from tasks.evaluate.report.provenance import ManifestFields, sum_counts
 from tasks.store import Artifact
 
-MOST = 3  # of each verdict of a rule
-EXCERPT = 160  # characters
+MAX_SAMPLES = 3  # of each verdict of a rule
+EXCERPT_CHARACTERS = 160
 DROPPED = "dropped"
 COLUMNS = ["rule", "verdict", "score", "margin", "bounds", "id", "url", "excerpt"]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A document at a rule's bounds."""
+class DocumentSample:
+    """A document that a rule dropped, or barely kept."""
 
     verdict: str
     score: float
@@ -28,52 +28,63 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule: how many documents it was the first to drop, how many break it, and some of them."""
+class RuleSamples:
+    """A rule of clean, how many documents it dropped, and some of the documents."""
 
     name: str
     dropped: int
+    """documents that this rule was the first to drop"""
     failing: int
-    samples: Sequence[Sample]
+    """documents that break the rule, whichever rule dropped them"""
+    samples: Sequence[DocumentSample]
+
+    @property
+    def bounds(self) -> str:
+        """The bounds of the rule in words; there are several when snapshots were cleaned with different settings."""
+        return " or ".join(sorted({sample.bounds for sample in self.samples}))
 
 
-def sampled_folders(lineage: list[Manifest]) -> Iterator[Path]:
-    """The folders with samples of all snapshots. Of a clean artifact that is gone there is none."""
-    for each in lineage:
-        if each.get("stage") == "clean" and each.get("path"):
-            handle = Artifact.model_validate({name: each[name] for name in Artifact.model_fields})
-            yield handle.folder_with("samples/") / "samples"
+def find_sample_folders(lineage: list[ManifestFields]) -> Iterator[Path]:
+    """Yield the folders with samples of all snapshots; a clean artifact that is no longer stored has none."""
+    for manifest in lineage:
+        if manifest.get("stage") == "clean" and manifest.get("path"):
+            artifact = Artifact.model_validate({name: manifest[name] for name in Artifact.model_fields})
+            yield artifact.folder_with("samples/") / "samples"
 
 
-def rules(lineage: list[Manifest]) -> list[Rule]:
-    """Every rule with samples, the one that dropped most first; of several snapshots the counts are sums."""
-    files = [file for folder in sampled_folders(lineage) for file in sorted(folder.glob("*.parquet"))]
+def load_rule_samples(lineage: list[ManifestFields]) -> list[RuleSamples]:
+    """Load every rule with samples, the one that dropped most first; counts of several snapshots are summed."""
+    files = [file for folder in find_sample_folders(lineage) for file in sorted(folder.glob("*.parquet"))]
     if not files:
         return []
-    counts = counted(lineage, "clean")
+    counts = sum_counts(lineage, "clean")
     dropped, failing = counts.get("dropped", {}), counts.get("failing", {})
-    found = [
-        Rule(
-            str(name), dropped.get(name, 0), failing.get(name, 0), [_sample(row) for row in rows.iter_rows(named=True)]
+    rules = [
+        RuleSamples(
+            str(name),
+            dropped.get(name, 0),
+            failing.get(name, 0),
+            [_parse_sample(row) for row in rows.iter_rows(named=True)],
         )
-        for (name,), rows in nearest(files).group_by("rule", maintain_order=True)
+        for (name,), rows in select_nearest(files).group_by("rule", maintain_order=True)
     ]
-    return sorted(found, key=lambda rule: (-rule.dropped, -rule.failing, rule.name))
+    return sorted(rules, key=lambda rule: (-rule.dropped, -rule.failing, rule.name))
 
 
-def nearest(files: Sequence[Path]) -> pl.DataFrame:
-    """Of each rule's dropped documents those with the least ids, a fair draw; of the kept those nearest to its bounds.
+def select_nearest(files: Sequence[Path]) -> pl.DataFrame:
+    """Select each rule's dropped documents with the smallest ids, and its kept documents nearest to its bounds.
 
-    An id counts once, because a page may be in several snapshots.
+    Ids are hashes, so the smallest ones are a random sample. A page may be in several snapshots: its id counts once.
     """
-    every = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files])
-    nearness = pl.when(pl.col("verdict") == DROPPED).then(0.0).otherwise("margin")
-    once = every.sort(nearness, "id").unique(["rule", "verdict", "id"], keep="first", maintain_order=True)
-    few = once.group_by("rule", "verdict", maintain_order=True).head(MOST)
-    return few.sort("rule", pl.col("verdict") != DROPPED, nearness, "id")
+    rows = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files])
+    # dropped documents are equally distant, so that the id alone orders them
+    distance = pl.when(pl.col("verdict") == DROPPED).then(0.0).otherwise("margin")
+    unique = rows.sort(distance, "id").unique(["rule", "verdict", "id"], keep="first", maintain_order=True)
+    nearest = unique.group_by("rule", "verdict", maintain_order=True).head(MAX_SAMPLES)
+    return nearest.sort("rule", pl.col("verdict") != DROPPED, distance, "id")
 
 
-def _sample(row: dict[str, Any]) -> Sample:
+def _parse_sample(row: dict[str, Any]) -> DocumentSample:
     text = " ".join((row["excerpt"] or "").split())
-    short = text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + "…"
-    return Sample(row["verdict"], row["score"], row["bounds"], row["url"] or "", short)
+    excerpt = text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS].rstrip() + "…"
+    return DocumentSample(row["verdict"], row["score"], row["bounds"], row["url"] or "", excerpt)

@@ -1,109 +1,158 @@
-"""The numbers of one benchmark as tables that fit a phone: an interval stands below its score."""
+"""The numbers of a benchmark as tables that fit a phone: an interval stands below its score."""
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
 from tasks.downstream.data.contamination import Contamination
 from tasks.downstream.significance import Difference
-from tasks.evaluate.report.conclusion import percent, points, with_spread
-from tasks.evaluate.report.page import breakable, table
-from tasks.evaluate.results.scoreboard import Scoreboard, compared, title_of
+from tasks.evaluate.report.conclusion import format_mean, format_percent, format_points
+from tasks.evaluate.results.benchmark_results import BenchmarkResults
+from tasks.evaluate.results.model_titles import get_model_title
 
-MOST_METRICS = 3
+MAX_METRICS = 3
 
 
-def overview(boards: Sequence[Scoreboard], contamination: Contamination) -> str:
-    """A row per benchmark, each with most labels: the score, how much it is above its rivals, how much was seen."""
+@dataclass(frozen=True)
+class Gain:
+    """Points that the pretrained model is above another one."""
+
+    points: str
+    is_significant: bool
+    interval: str
+    rival: str
+    """title of the other model"""
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """A benchmark in the table of all benchmarks."""
+
+    name: str
+    metric: str
+    overlap: str
+    """test texts that overlap with the pretraining text: `3 of 120`"""
+    score: str
+    interval: str
+    over_random: Gain
+    over_baseline: Gain | None
+    """none where the task type has no baseline"""
+
+
+def build_overview(results: Sequence[BenchmarkResults], contamination: Contamination) -> list[OverviewRow]:
+    """Return a row per benchmark, each of the pretrained model with most labels."""
     rows = []
-    for board in boards:
-        most, name = board.label_counts[-1], board.task.name
-        seen = contamination.sets[name]
-        about = f"{escape(board.title)}, {seen.overlapping:,} of {seen.texts:,} texts seen"
-        score = percent(board.spread("pretrained", most, board.metric).mean)
-        interval = " … ".join(map(percent, board.interval("pretrained", most)))
+    for benchmark in results:
+        labels, overlap = benchmark.label_counts[-1], contamination.sets[benchmark.task.name]
+        baseline = find_best_baseline(benchmark)
         rows.append(
-            [
-                f'<a href="#{escape(name)}">{breakable(name)}</a><small class="name">{about}</small>',
-                f"{score}<small>{interval}</small>",
-                *(_gain(board, rival, most) for rival in ("random", best_baseline(board))),
-            ]
+            OverviewRow(
+                name=benchmark.task.name,
+                metric=benchmark.title,
+                overlap=f"{overlap.overlapping:,} of {overlap.texts:,}",
+                score=format_percent(benchmark.score_spread("pretrained", labels, benchmark.metric).mean),
+                interval=" … ".join(map(format_percent, benchmark.score_interval("pretrained", labels))),
+                over_random=_build_gain(benchmark, "random", labels),
+                over_baseline=_build_gain(benchmark, baseline, labels) if baseline else None,
+            )
         )
-    note = (
-        '<p class="soft">The pretrained model with most labels, per cent of the first score with its 95 % interval; '
-        "then how many points it is above others, bold where that is sure. A test text counts as seen when one of its "
-        "13-token runs is also in the pretraining text.</p>"
+    return rows
+
+
+def find_best_baseline(results: BenchmarkResults) -> str:
+    """Return the baseline with the highest score with most labels; empty where the task type has none."""
+    labels = results.label_counts[-1]
+    baselines = [model for model in results.models if model in results.task_type.baselines]
+    return max(baselines, key=lambda model: results.score_spread(model, labels, results.metric).mean, default="")
+
+
+def _build_gain(results: BenchmarkResults, rival: str, labels: int) -> Gain:
+    difference = results.compare_models("pretrained", rival, labels)
+    return Gain(
+        format_points(difference.mean), difference.sure, _format_point_interval(difference), get_model_title(rival)
     )
-    return table(["benchmark", "score", "above random weights", "above the best baseline"], rows) + note
 
 
-def best_baseline(board: Scoreboard) -> str:
-    """The one with the highest score with most labels; empty where the kind has none."""
-    most = board.label_counts[-1]
-    rivals = [model for model in board.models if model in board.kind.baselines]
-    return max(rivals, key=lambda model: board.spread(model, most, board.metric).mean, default="")
+@dataclass(frozen=True)
+class ScoreRow:
+    """A model's scores with one label count."""
+
+    model: str
+    scores: list[str]
+    interval: str
+    """of the first score"""
+    is_pretrained: bool
 
 
-def _gain(board: Scoreboard, rival: str, labels: int) -> str:
-    if not rival:
-        return "–"
-    gap = board.difference("pretrained", rival, labels)
-    told = f"<b>{points(gap.mean)}</b>" if gap.sure else points(gap.mean)
-    if rival == "random":
-        return f"{told}<small>{points(gap.low)} … {points(gap.high)}</small>"
-    return f'{told}<small class="name">{escape(title_of(rival))}</small>'
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores by label count and model."""
+
+    metrics: list[str]
+    groups: list[tuple[str, list[ScoreRow]]]
+    """label count in words, empty where nothing is fitted; a row per model"""
 
 
-def score_table(board: Scoreboard) -> str:
-    """A row per model under each label count; the first score with its interval."""
-    shown = board.kind.metrics[:MOST_METRICS]
-    rows: list[list[str]] = []
-    ours = []
-    for labels in board.label_counts:
-        rows += [[board.budget(labels)]] if board.kind.is_fine_tuned else []
-        ours.append(len(rows) + board.models.index("pretrained"))
-        for model in board.models:
-            cells = [_cell(board, model, labels, metric) for metric in shown]
-            cells[0] += f"<small>{' … '.join(map(percent, board.interval(model, labels)))}</small>"
-            rows.append([escape(title_of(model)), *cells])
-    note = (
-        '<p class="soft">Mean over seeds ± one standard deviation; below it the 95 % interval, a bootstrap over seeds '
-        "and test examples.</p>"
-    )
-    return table(["model", *(escape(board.called(metric)) for metric in shown)], rows, ours=ours) + note
+def build_score_table(results: BenchmarkResults) -> ScoreTable:
+    """Return a row per model under each label count; the first score with its interval."""
+    metrics = results.task_type.metrics[:MAX_METRICS]
+    groups = []
+    for labels in results.label_counts:
+        rows = [
+            ScoreRow(
+                get_model_title(model),
+                [_format_score(results, model, labels, metric) for metric in metrics],
+                " … ".join(map(format_percent, results.score_interval(model, labels))),
+                model == "pretrained",
+            )
+            for model in results.models
+        ]
+        groups.append((results.describe_budget(labels) if results.task_type.is_fine_tuned else "", rows))
+    return ScoreTable([results.metric_title(metric) for metric in metrics], groups)
 
 
-def _cell(board: Scoreboard, model: str, labels: int, metric: str) -> str:
-    found = board.spread(model, labels, metric)
-    if metric not in board.kind.unscaled_metrics:
-        return with_spread(found)
-    deviation = f" ± {board.shown_as(metric, found.deviation)}" if len(set(found.values)) > 1 else ""
-    return board.shown_as(metric, found.mean) + deviation
+def _format_score(results: BenchmarkResults, model: str, labels: int, metric: str) -> str:
+    score = results.score_spread(model, labels, metric)
+    if metric not in results.task_type.unscaled_metrics:
+        return format_mean(score)
+    mean = results.format_score(metric, score.mean)
+    return f"{mean} ± {results.format_score(metric, score.deviation)}" if len(set(score.values)) > 1 else mean
 
 
-def difference_table(board: Scoreboard) -> str:
-    """How much better the pretrained model is than each other one, and how sure that is."""
-    rows: list[list[str]] = []
-    before = None
-    for labels, other, gap in compared(board):
-        if labels != before and board.kind.is_fine_tuned:
-            rows.append([board.budget(labels)])
-        before = labels
-        chance = f"{gap.p:.3f}" if gap.p >= 0.001 else "&lt; 0.001"
-        rows.append([escape(title_of(other)), points_with_interval(gap), chance, _sure(gap)])
-    note = (
-        f'<p class="soft">Points of {escape(board.title)}, paired over samples and test examples. The interval is a '
-        "bootstrap over both, p is of a randomisation test; the last column says whether the mean exceeds each model's "
-        "standard deviation over seeds and the interval leaves zero out.</p>"
-    )
-    return table(["pretrained minus", "points", "p", "sure"], rows) + note
+@dataclass(frozen=True)
+class DifferenceRow:
+    """Difference between the pretrained model and another one, and its significance."""
+
+    model: str
+    points: str
+    interval: str
+    p: str
+    verdict: str
 
 
-def points_with_interval(gap: Difference) -> str:
-    """`+11.6`, and the interval below."""
-    return f"{points(gap.mean)}<small>{points(gap.low)} … {points(gap.high)}</small>"
+def build_difference_table(results: BenchmarkResults) -> list[tuple[str, list[DifferenceRow]]]:
+    """Return under each label count, in words, a row per other model; the words are empty where nothing is fitted."""
+    groups: dict[int, list[DifferenceRow]] = {labels: [] for labels in results.label_counts}
+    for labels, other, difference in results.list_differences():
+        groups[labels].append(
+            DifferenceRow(
+                get_model_title(other),
+                format_points(difference.mean),
+                _format_point_interval(difference),
+                f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001",
+                _format_verdict(difference),
+            )
+        )
+    return [
+        (results.describe_budget(labels) if results.task_type.is_fine_tuned else "", rows)
+        for labels, rows in groups.items()
+    ]
 
 
-def _sure(gap: Difference) -> str:
-    if not gap.sure:
+def _format_point_interval(difference: Difference) -> str:
+    return f"{format_points(difference.low)} … {format_points(difference.high)}"
+
+
+def _format_verdict(difference: Difference) -> str:
+    if not difference.sure:
         return "no"
-    return "yes" if gap.mean > 0 else "yes, worse"
+    return "yes" if difference.mean > 0 else "yes, worse"

@@ -1,1 +1,1 @@
-"""Scores of models on a benchmark, kept so that they can be compared later."""
+"""Scores of models on benchmarks, kept so that later evaluations can be compared with them."""

@@ -178,9 +178,9 @@ class PretokenEncoder:
             if row < len(offsets) - 1:  # no room for more pre-tokens
                 self.cache.clear()
                 self.num_encoded = self.num_ids = 1
-        is_end, span_ends = concatenate(indices, np.int32) == END, concatenate(ends, np.int64)
-        id_ends = np.cumsum(concatenate(lengths, np.int64))
-        return concatenate(ids, np.int32), id_ends[is_end], TokenUnits(span_ends - 1, np.r_[0, id_ends][:-1])
+        is_end, span_ends = concatenate_arrays(indices, np.int32) == END, concatenate_arrays(ends, np.int64)
+        id_ends = np.cumsum(concatenate_arrays(lengths, np.int64))
+        return concatenate_arrays(ids, np.int32), id_ends[is_end], TokenUnits(span_ends - 1, np.r_[0, id_ends][:-1])
 
     def _encode_new(self) -> None:
         """Encode the pre-tokens that were seen for the first time: single words here, the others by the library."""
@@ -212,7 +212,7 @@ class PretokenEncoder:
             self.encoded = self.encoded._replace(ids=np.r_[ids, np.empty(max(num_more, len(ids)), np.int32)])
 
 
-def concatenate(arrays: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
+def concatenate_arrays(arrays: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
     """Concatenate arrays, of which there may be none."""
     return np.concatenate([np.zeros(0, dtype), *arrays])
 

@@ -154,22 +154,22 @@ def fill_spans(
     num_spans = 0
     for current in range(row, offsets.size - 1):
         start, end = position if current == row else offsets[current], offsets[current + 1]
-        here, hashed, before_class = start, np.uint64(FNV_START), np.int64(-1)
+        at, hashed, before_class = start, np.uint64(FNV_START), np.int64(-1)
         while start < end:
             own_class, after = np.int64(0), end
-            if here < end:
-                code, after = decode_code_point(data, here)
+            if at < end:
+                code, after = decode_code_point(data, at)
                 own_class = np.int64(tables.classes[code])
-            if here == end or (before_class >= 0 and is_split_point(data, after, end, before_class, own_class, tables)):
-                index, count = find_or_add(data, start, here, hashed, known, count)
+            if at == end or (before_class >= 0 and is_split_point(data, after, end, before_class, own_class, tables)):
+                index, count = find_or_add(data, start, at, hashed, known, count)
                 if index == 0:
                     return num_spans, current, start, count
-                out.indices[num_spans], out.ends[num_spans] = index, here
+                out.indices[num_spans], out.ends[num_spans] = index, at
                 num_spans += 1
-                start, hashed = here, np.uint64(FNV_START)
-            while here < after:
-                hashed = (hashed ^ np.uint64(data[here])) * np.uint64(FNV_PRIME)
-                here += 1
+                start, hashed = at, np.uint64(FNV_START)
+            while at < after:
+                hashed = (hashed ^ np.uint64(data[at])) * np.uint64(FNV_PRIME)
+                at += 1
             before_class = own_class
         out.indices[num_spans], out.ends[num_spans] = END, end
         num_spans += 1

@@ -1,4 +1,4 @@
-"""Where sentences start: a plain rule that works in any language with these marks, and never inside a character.
+"""Find where sentences start: a plain rule that works in any language with these marks, and never inside a character.
 
 A full stop ends a sentence when space follows and then no small letter (`e.g. this` goes on); Chinese marks need no
 space; a line end always does.

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.dedup.decontamination.decontaminate import excise
+from tasks.dedup.decontamination.decontaminate import excise_matches
 from tasks.dedup.decontamination.ngrams import EvaluationNgrams, find_matches, hash_evaluation_set, index_ngrams
 from tasks.dedup.evaluation_sets import digest_evaluation_set, read_texts
 from tasks.dedup.minhash.words import split_words
@@ -95,7 +95,7 @@ def test_short_fragments_are_dropped_and_many_fragments_drop_the_document(tmp_pa
 
     def excise_leaks(text: str) -> str | None:
         matches = find_matches(text, 13, ngrams)
-        return excise(text, matches, context_chars=200, min_fragment_chars=200, max_fragments=10).text
+        return excise_matches(text, matches, context_chars=200, min_fragment_chars=200, max_fragments=10).text
 
     short_and_long = f"{make_filler(1, 40)} {LEAK} {make_filler(2, 300)}"
     fragment = excise_leaks(short_and_long)
@@ -104,7 +104,7 @@ def test_short_fragments_are_dropped_and_many_fragments_drop_the_document(tmp_pa
     assert excise_leaks(f" {LEAK} ".join(fragments[:10])) is not None
     assert excise_leaks(f" {LEAK} ".join(fragments)) is None
     assert excise_leaks(f"a {LEAK} b") is None
-    untouched = excise(LEAK, [], context_chars=200, min_fragment_chars=200, max_fragments=10)
+    untouched = excise_matches(LEAK, [], context_chars=200, min_fragment_chars=200, max_fragments=10)
     assert untouched == (LEAK, [])
 
 
@@ -144,8 +144,8 @@ def test_content_decides_the_key_and_not_the_path(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "set.txt").write_text(LEAK)
-    here, there = (Dedup(decontaminate={"sets": [str(tmp_path / folder)]}) for folder in ("one", "two"))
-    assert here.semantic() == there.semantic()
+    one, other = (Dedup(decontaminate={"sets": [str(tmp_path / folder)]}) for folder in ("one", "two"))
+    assert one.semantic() == other.semantic()
     before = digest_evaluation_set(str(tmp_path / "one"))
     (tmp_path / "one" / "set.txt").write_text(LEAK + "!")
     assert digest_evaluation_set(str(tmp_path / "one")) != before

@@ -30,8 +30,10 @@ def cluster_texts(texts: list[str], kept: list[int], previous: tuple[int, ...] =
     starts = np.r_[0, np.cumsum([len(hashes) for hashes in sets])]
     signatures = sketch_texts(pa.array(texts), 128, 5, 1).signatures.astype(np.uint8)
     groups = KeyGroups(np.arange(len(texts)), np.array([0, len(texts)]))
-    every = ShingleSets(np.concatenate(sets), starts)
-    return cluster_documents(signatures, every, groups, 0.8, np.array(kept), np.array(previous, np.int64)).tolist()
+    shingle_sets = ShingleSets(np.concatenate(sets), starts)
+    return cluster_documents(
+        signatures, shingle_sets, groups, 0.8, np.array(kept), np.array(previous, np.int64)
+    ).tolist()
 
 
 def test_stars_that_repeat_each_other_are_one_cluster() -> None:

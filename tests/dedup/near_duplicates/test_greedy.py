@@ -24,7 +24,7 @@ def select_texts(
     sets = [
         compute_shingle_set(data, ends[row], ends[row + 1], build_character_table(), 5) for row in range(len(texts))
     ]
-    starts = np.r_[0, np.cumsum([len(each) for each in sets])]
+    starts = np.r_[0, np.cumsum([len(hashes) for hashes in sets])]
     signatures = sketches.signatures.astype(np.uint8)
     default_groups = group_equal_keys(compute_band_keys(signatures, choose_layout(threshold, 128, 0.995)).ravel())
     default_groups = groups or default_groups._replace(members=default_groups.members % len(texts))
@@ -36,8 +36,8 @@ def compute_true_jaccard(one: str, other: str) -> float:
     return len(left & right) / len(left | right)
 
 
-def change_words(words: list[str], places: range, mark: str) -> str:
-    return " ".join(f"{mark}{place}" if place in places else word for place, word in enumerate(words))
+def change_words(words: list[str], positions: range, mark: str) -> str:
+    return " ".join(f"{mark}{position}" if position in positions else word for position, word in enumerate(words))
 
 
 def make_families(seed: int) -> list[str]:
@@ -47,8 +47,8 @@ def make_families(seed: int) -> list[str]:
     for family in range(12):
         words = [f"f{family}w{number}" for number in range(300)]
         for member in range(8):
-            begin, length = int(draw.integers(0, 200)), int(draw.integers(1, 90))
-            texts.append(change_words(words, range(begin, begin + length), f"m{member}x"))
+            start, length = int(draw.integers(0, 200)), int(draw.integers(1, 90))
+            texts.append(change_words(words, range(start, start + length), f"m{member}x"))
     return texts
 
 

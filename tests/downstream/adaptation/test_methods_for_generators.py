@@ -27,7 +27,7 @@ from tasks.downstream.models.generator import TextGenerator
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import suited
+from tasks.evaluate.preflight import find_unsupported
 from tasks.evaluate.settings import Evaluate
 from tests.downstream.heads.test_texts import SPECIAL, copy_tokenizer, make_task
 
@@ -282,7 +282,7 @@ def test_what_cannot_be_is_refused_before_any_fit(
         finetuning=make_finetuning("full").model_copy(update={"method": OneOf[AdaptationMethod].model_validate(method)})
     )
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
-        suited(settings, folders[family], [tmp_path / "ships.parquet"])
+        find_unsupported(settings, folders[family], [tmp_path / "ships.parquet"])
     assert "evaluate.finetuning." in raised.value.hint
 
 
@@ -290,7 +290,7 @@ def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], t
     """A frozen encoder's features are read from files; a model that writes has none."""
     make_task().save(tmp_path / "ships.parquet")
     finetuning = make_finetuning("head_only", steps=2)
-    suited(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"])
+    find_unsupported(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"])
     (tmp_path / "out").mkdir()
     counts = fit_and_score(
         tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], finetuning, "pretrained", 0, 0, 0.01

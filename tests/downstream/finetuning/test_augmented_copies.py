@@ -24,7 +24,7 @@ from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import possible
+from tasks.evaluate.preflight import check_recipe_support
 
 TREES, SHIPS = ["oak", "birch", "leaf", "root"], ["sail", "mast", "deck", "tide"]
 OTHER = dict(zip(TREES + SHIPS, SHIPS + TREES, strict=True))
@@ -193,8 +193,8 @@ def iterate_unusable_models(masked: Path, checkpoint: Path, tmp_path: Path) -> I
 def test_what_cannot_translate_is_said_before_any_fit(masked: Path, checkpoint: Path, tmp_path: Path) -> None:
     for folder, message in iterate_unusable_models(masked, checkpoint, tmp_path):
         with pytest.raises(StageFailure, match=message):
-            possible(FineTuning(augmentation=make_augmentation(folder)), make_task(), checkpoint)
-    possible(FineTuning(augmentation=make_augmentation(checkpoint)), make_task(), checkpoint)
+            check_recipe_support(FineTuning(augmentation=make_augmentation(folder)), make_task(), checkpoint)
+    check_recipe_support(FineTuning(augmentation=make_augmentation(checkpoint)), make_task(), checkpoint)
 
 
 def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_a_tokenizer_that_needs_a_package(checkpoint: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("tasks.downstream.finetuning.back_translation.CheckpointTokenizer", absent)
     with pytest.raises(StageFailure, match="needs a package that is not installed: MarianTokenizer requires"):
-        possible(FineTuning(augmentation=make_augmentation(checkpoint)), make_task(), checkpoint)
+        check_recipe_support(FineTuning(augmentation=make_augmentation(checkpoint)), make_task(), checkpoint)
 
 
 def test_the_translators_content_enters_the_key(checkpoint: Path, translator: Path, tmp_path: Path) -> None:

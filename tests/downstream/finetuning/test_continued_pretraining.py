@@ -30,7 +30,7 @@ from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import possible
+from tasks.evaluate.preflight import check_recipe_support
 
 FINETUNING = FineTuning(
     epochs=1,
@@ -174,7 +174,7 @@ def test_what_has_no_objective_is_refused(
     BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1)).save_pretrained(bare)
     AutoTokenizer.from_pretrained(checkpoint).save_pretrained(bare)
     with pytest.raises(StageFailure, match="is BertModel, whose head predicts no token"):
-        possible(FINETUNING, task, bare)
+        check_recipe_support(FINETUNING, task, bare)
     for folder, message in ((masked, "has no mask token"), (spans, "has no sentinel <extra_id_0>")):
         poor = tmp_path / folder.name
         poor.mkdir()
@@ -183,8 +183,8 @@ def test_what_has_no_objective_is_refused(
         plain = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
         PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<eos>").save_pretrained(poor)
         with pytest.raises(StageFailure, match=message):
-            possible(FINETUNING, task, poor)
-        possible(FINETUNING, task, folder)
+            check_recipe_support(FINETUNING, task, poor)
+        check_recipe_support(FINETUNING, task, folder)
 
 
 def test_texts_that_are_not_read_do_not_enter_the_key(tmp_path: Path) -> None:

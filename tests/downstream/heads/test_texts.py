@@ -29,7 +29,7 @@ from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.downstream.task_types.texts import GenerationTask, choose_bleu_tokenizer
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import suited
+from tasks.evaluate.preflight import find_unsupported
 from tasks.evaluate.settings import Evaluate
 
 TREES = ["oak", "birch", "leaf", "root"]
@@ -89,7 +89,9 @@ def make_task(num: int = 64, longest: int = 3) -> Task:
     rng = np.random.default_rng(0)
     drawn = [[str(rng.choice(TREES)) for _ in range(int(rng.integers(1, longest + 1)))] for _ in range(num)]
     rows = [{"text": " ".join(words), "wanted": [" ".join(SHIPS[word] for word in words)]} for words in drawn]
-    examples = build_table([row | {"origin": f"row {number}"} for number, row in enumerate(rows)], GenerationTask.columns)
+    examples = build_table(
+        [row | {"origin": f"row {number}"} for number, row in enumerate(rows)], GenerationTask.columns
+    )
     return Task("ships", "", "texts", [], examples[: num // 2], examples[num // 2 :], examples[num // 2 :], [])
 
 
@@ -208,10 +210,10 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
     make_task().save(tmp_path / "ships.parquet")
     settings = Evaluate(finetuning=FINETUNING)
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
-        suited(settings, tmp_path, [tmp_path / "ships.parquet"])
+        find_unsupported(settings, tmp_path, [tmp_path / "ships.parquet"])
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
         load_model(tmp_path)
-    suited(settings, checkpoint, [tmp_path / "ships.parquet"])
+    find_unsupported(settings, checkpoint, [tmp_path / "ships.parquet"])
 
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:
@@ -243,5 +245,7 @@ def test_scores_are_shares_and_chinese_is_compared_by_character() -> None:
     assert {name: score.value for name, score in scores.items()} == dict.fromkeys(scores, 0.0)
     exact = GenerationTask().score_answers(make_task(), rows, rows.select(written=rows["wanted"].list.first()))
     assert [exact[name].value for name in GenerationTask.metrics] == [pytest.approx(1.0)] * 5
-    half = GenerationTask().score_answers(make_task(), rows, rows.select(written=rows["wanted"].list.first().str.head(3)))
+    half = GenerationTask().score_answers(
+        make_task(), rows, rows.select(written=rows["wanted"].list.first().str.head(3))
+    )
     assert half["rouge1"].value == pytest.approx(2 * 3 / 9)

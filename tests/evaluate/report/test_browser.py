@@ -20,11 +20,11 @@ from tasks.downstream.task_types import load_task_type
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.downstream.task_types.documents import DocumentLikelihoodTask
-from tasks.evaluate.report.groups import by_group
-from tasks.evaluate.report.html_report import Story, render
-from tasks.evaluate.report.provenance import LossCurve, run_picture
-from tasks.evaluate.report.samples import Rule, Sample
-from tasks.evaluate.results.scoreboard import Fit, Scoreboard
+from tasks.evaluate.report.groups import score_groups
+from tasks.evaluate.report.html_report import ReportData, render_report
+from tasks.evaluate.report.provenance import FunnelStep, LossCurve, draw_training_curves
+from tasks.evaluate.report.samples import DocumentSample, RuleSamples
+from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -33,7 +33,7 @@ ORIGIN = "http://127.0.0.1:8000/a/long/address/without/any/blank/at/which/a/line
 NAMES = [f"a_class_of_many_{number:02}" for number in range(19)] + ["财经新闻和股票市场消息"]
 MEASURE = """
 onload = () => {
-  const found = {}
+  const measures = {}
   for (const frame of document.querySelectorAll('iframe')) {
     const inside = frame.contentDocument, width = frame.clientWidth
     const all = (chosen) => [...inside.querySelectorAll(chosen)]
@@ -43,7 +43,7 @@ onload = () => {
       range.selectNodeContents(each.firstChild)
       return new Set([...range.getClientRects()].map((line) => line.top)).size
     }
-    found[width] = {
+    measures[width] = {
       page: inside.documentElement.scrollWidth,
       scrolled: all('.wide').filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent),
       outside: all('main *').filter((each) => box(each).right > width + 1).map((each) => each.outerHTML),
@@ -56,20 +56,20 @@ onload = () => {
         .map((each) => each.textContent),
     }
   }
-  document.body.textContent = 'measured' + JSON.stringify(found) + 'measured'
+  document.body.textContent = 'measured' + JSON.stringify(measures) + 'measured'
 }
 """
 
 
-def classes() -> Scoreboard:
+def classes() -> BenchmarkResults:
     """Many classes with long names, and a curve over label counts."""
     rng = np.random.default_rng(0)
     train, test = (
         build_table(
-            [{"text": f"a text {n} " * 9, "second": "", "label": n % 20, "origin": ORIGIN} for n in range(number)],
+            [{"text": f"a text {n} " * 9, "second": "", "label": n % 20, "origin": ORIGIN} for n in range(num_rows)],
             ClassificationTask.columns,
         )
-        for number in (600, 60)
+        for num_rows in (600, 60)
     )
     task = Task("topics_of_an_unbroken_and_long_name", "Topics.", "classes", NAMES, train, test, test, [2, 8, 0])
 
@@ -79,7 +79,7 @@ def classes() -> Scoreboard:
         return pl.DataFrame({"predicted": predicted.astype(np.int32), "confidence": rng.random(60)})
 
     shares = {"pretrained": 0.99, "random": 0.6, "tfidf": 0.8, "majority": 0.0}
-    return Scoreboard(task, [fit(task, *run, answers) for run in runs(shares, task.labels)])
+    return BenchmarkResults(task, [fit(task, *run, answers) for run in runs(shares, task.labels)])
 
 
 def runs(shares: dict[str, float], labels: list[int]) -> list[tuple[str, float, int, int]]:
@@ -87,14 +87,16 @@ def runs(shares: dict[str, float], labels: list[int]) -> list[tuple[str, float, 
 
 
 def fit(task: Task, model: str, share: float, labels: int, seed: int, answers: Callable[[float], pl.DataFrame]) -> Fit:
-    given = answers(share)
-    metrics = {name: score.value for name, score in load_task_type(task).score_answers(task, task.test, given).items()}
+    predictions = answers(share)
+    metrics = {
+        name: score.value for name, score in load_task_type(task).score_answers(task, task.test, predictions).items()
+    }
     chosen = {"learning rate": 0.001}
     curve = [(step, 1.3 + 1 / step) for step in range(1, 9)]
-    return Fit(task.name, model, labels, seed, metrics, chosen, 0.5, curve, given.with_row_index("row"))
+    return Fit(task.name, model, labels, seed, metrics, chosen, 0.5, curve, predictions.with_row_index("row"))
 
 
-def choices() -> Scoreboard:
+def choices() -> BenchmarkResults:
     """Answered as it is, with groups of long names."""
     rows = [{"prompt": "", "options": ["a", "b"], "right": 0, "group": g, "origin": ORIGIN} for g in ("x_" * 30, "y")]
     test = build_table(rows, ChoiceTask.columns)
@@ -104,10 +106,10 @@ def choices() -> Scoreboard:
         return pl.DataFrame({"likelihoods": [[-1.0, -2.0], [-share, -0.5]]})
 
     shares = dict.fromkeys(("pretrained", "random", "shortest", "chance"), 0.4)
-    return Scoreboard(task, [fit(task, *run, answers) for run in runs(shares, [0])])
+    return BenchmarkResults(task, [fit(task, *run, answers) for run in runs(shares, [0])])
 
 
-def documents() -> Scoreboard:
+def documents() -> BenchmarkResults:
     """Scores that are no shares, some of them long."""
     test = build_table([{"text": "abcd" * 9, "group": "a", "origin": ORIGIN}] * 3, DocumentLikelihoodTask.columns)
     task = Task("texts", "", "documents", [], test.clear(), test.clear(), test, [0])
@@ -117,28 +119,36 @@ def documents() -> Scoreboard:
         return pl.DataFrame({"nats": rng.normal(170 * share, 1, 3), "tokens": [20] * 3})
 
     shares = dict.fromkeys(("pretrained", "random", "lzma", "bytes"), 1.0)
-    return Scoreboard(task, [fit(task, *run, answers) for run in runs(shares, [0])])
+    return BenchmarkResults(task, [fit(task, *run, answers) for run in runs(shares, [0])])
 
 
-def story(folder: Path) -> Story:
-    boards = [classes(), choices(), documents()]
-    lines = [{"step": n, "gradient_norm": 1.0 * n, "learning_rate_factor": 0.1 * n} for n in range(9)]
-    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+def report_data(folder: Path) -> ReportData:
+    results = [classes(), choices(), documents()]
+    metrics = [{"step": n, "gradient_norm": 1.0 * n, "learning_rate_factor": 0.1 * n} for n in range(9)]
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, metrics)))
     pieces = [[" piece", 0.5, False], [" of", -0.2, True], [" " + "w" * 90, 0.1, False]] * 9
-    looked = {"predicted": NAMES[0], "truth": NAMES[-1], "probability": 0.9, "empty": 0.1, "origin": ORIGIN}
+    example = {"predicted": NAMES[0], "truth": NAMES[-1], "probability": 0.9, "empty": 0.1, "origin": ORIGIN}
     curve = [(step, 2.1 + 1 / step) for step in range(1, 90)]
-    return Story(
-        boards=boards,
-        groups={board.task.name: by_group(board) for board in boards},
-        looked={boards[0].task.name: [looked | {"texts": [pieces]}]},
+    return ReportData(
+        results=results,
+        groups={benchmark.task.name: score_groups(benchmark) for benchmark in results},
+        attributions={results[0].task.name: [example | {"texts": [pieces]}]},
         contamination=Contamination(
-            639, 123_456, 123_456_789, 0, 600, {board.task.name: TextOverlap(1234, 56, 789, 0.1) for board in boards}
+            639,
+            123_456,
+            123_456_789,
+            0,
+            600,
+            {benchmark.task.name: TextOverlap(1234, 56, 789, 0.1) for benchmark in results},
         ),
-        crawl=[("answers by status", "200 41, unchanged 39, 404 2")],
-        funnel=[("pages fetched", 123_456, ""), ("after clean", 23_456, "dropped: word count 15, stop words 5")],
-        rules=[Rule("length", 3, 4, [Sample("dropped", 1.5, "at most 2", ORIGIN, "y" * 160)])],
+        crawl=[("responses by status", "200 41, unchanged 39, 404 2")],
+        funnel=[
+            FunnelStep("pages fetched", 123_456, ""),
+            FunnelStep("after clean", 23_456, "dropped: word count 15, stop words 5"),
+        ],
+        rules=[RuleSamples("length", 3, 4, [DocumentSample("dropped", 1.5, "at most 2", ORIGIN, "y" * 160)])],
         loss=LossCurve([(float(step), loss) for step, loss in curve], []),
-        run=run_picture(folder),
+        training_curves=draw_training_curves(folder),
         ancestors=[],
         settings=["evaluate.a.setting = " + "z" * 120],
         versions={"torch": "2.9.1"},
@@ -149,7 +159,7 @@ def story(folder: Path) -> Story:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("browser")
-    report = escape(render(story(folder)))
+    report = escape(render_report(report_data(folder)))
     frames = "".join(f'<iframe style="width:{width}px;height:900px;border:0" srcdoc="{report}"></iframe>'
                      for width in (1280, 390))  # fmt: skip
     page = folder / "frames.html"
@@ -161,21 +171,21 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "--disable-gpu",
         f"--user-data-dir={folder / 'profile'}",
     ]
-    done = subprocess.run(
+    browser = subprocess.run(
         [str(CHROMIUM), *flags, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=240, check=True
     )
-    (told,) = re.findall(r"measured(\{.*\})measured", unescape(done.stdout))
-    found: dict[str, Any] = json.loads(told)
-    return found
+    (measures,) = re.findall(r"measured(\{.*\})measured", unescape(browser.stdout))
+    by_width: dict[str, Any] = json.loads(measures)
+    return by_width
 
 
 @pytest.mark.parametrize("width", ["1280", "390"])
 def test_nothing_sticks_out_is_missing_or_too_small(measured: dict[str, Any], width: str) -> None:
-    found = measured[width]
-    assert found["page"] == int(width)
-    assert found["outside"] == found["clipped"] == found["scrolled"] == []
-    assert found["broken"] == []
-    assert found["small"] == []
-    assert found["pictures"] == [True] * 2
-    assert len(found["drawings"]) == 4
-    assert min(found["drawings"]) > 0.8 * min(860, int(width))
+    page = measured[width]
+    assert page["page"] == int(width)
+    assert page["outside"] == page["clipped"] == page["scrolled"] == []
+    assert page["broken"] == []
+    assert page["small"] == []
+    assert page["pictures"] == [True] * 2
+    assert len(page["drawings"]) == 4
+    assert min(page["drawings"]) > 0.8 * min(860, int(width))

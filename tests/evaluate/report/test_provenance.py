@@ -1,6 +1,13 @@
 from pathlib import Path
 
-from tasks.evaluate.report.provenance import ancestors, crawl_figures, funnel_steps, loss_curve, run_picture, words
+from tasks.evaluate.report.provenance import (
+    describe_crawl,
+    draw_training_curves,
+    format_counts,
+    list_ancestors,
+    list_funnel_steps,
+    load_loss_curve,
+)
 
 LINEAGE = [
     {"stage": "crawl", "key": "c1", "digest": "d" * 64, "settings": {"seed": 1}, "counts": {"pages": 50}},
@@ -20,19 +27,19 @@ LINEAGE = [
 
 
 def test_the_funnel_sums_snapshots_and_names_what_was_lost() -> None:
-    assert funnel_steps(LINEAGE) == [
+    assert list_funnel_steps(LINEAGE) == [
         ("pages fetched", 100, ""),
         ("documents", 90, "no text: empty 10"),
         ("after clean", 70, "dropped: word count 15, stop words 5"),
-        ("after dedup", 60, "copies: near 6, exact 4"),
-        ("to train on", 50, "kept apart: heldout 6, validation 4"),
+        ("after dedup", 60, "duplicates: near 6, exact 4"),
+        ("training documents", 50, "set aside: heldout 6, validation 4"),
     ]
 
 
 def test_missing_counts_are_left_out() -> None:
-    assert funnel_steps([]) == []
-    assert [name for name, _, _ in funnel_steps(LINEAGE[3:4])] == ["after dedup"]
-    assert funnel_steps([{"stage": "tokenize", "counts": {}}]) == []
+    assert list_funnel_steps([]) == []
+    assert [name for name, _, _ in list_funnel_steps(LINEAGE[3:4])] == ["after dedup"]
+    assert list_funnel_steps([{"stage": "tokenize", "counts": {}}]) == []
 
 
 def test_what_the_crawls_met() -> None:
@@ -47,20 +54,20 @@ def test_what_the_crawls_met() -> None:
     }
     second = {"statuses": {"200": 1, "unchanged": 39}, "changes": {"unchanged": 39, "gone": 1}, "bytes": 0}
     lineage = [{"stage": "crawl", "counts": first}, {"stage": "crawl", "counts": second}, *LINEAGE[2:]]
-    assert crawl_figures(lineage) == [
-        ("answers by status", "200 41, unchanged 39, 404 2"),
+    assert describe_crawl(lineage) == [
+        ("responses by status", "200 41, unchanged 39, 404 2"),
         ("not stored", "refused by robots.txt 3"),
-        ("since the snapshot before", "new 40, unchanged 39, gone 1"),
+        ("since the previous snapshot", "new 40, unchanged 39, gone 1"),
         ("pages by host", "a.org 30, b.org 10"),
-        ("still waiting by host", "a.org 7"),
+        ("waiting URLs by host", "a.org 7"),
         ("payload", "2.5 MB"),
-        ("pages a second", "12.5"),
+        ("pages per second", "12.5"),
     ]
-    assert crawl_figures([]) == []
+    assert describe_crawl([]) == []
 
 
 def test_small_counts_are_summed_up() -> None:
-    assert words({"a": 9, "b": 8, "c": 1, "d": 2, "zero": 0}, most=2) == "a 9, b 8, other 3"
+    assert format_counts({"a": 9, "b": 8, "c": 1, "d": 2, "zero": 0}, max_names=2) == "a 9, b 8, other 3"
 
 
 def test_a_broken_line_does_not_spoil_the_curve(tmp_path: Path) -> None:
@@ -68,29 +75,29 @@ def test_a_broken_line_does_not_spoil_the_curve(tmp_path: Path) -> None:
     path.write_text(
         '{"step": 1, "loss": 3}\nnot json\n[1]\n{"loss": 1}\n{"step": 2, "loss": 2, "validation_loss": 2.5}\n'
     )
-    curve = loss_curve(path)
+    curve = load_loss_curve(path)
     assert curve.training == [(1.0, 3.0), (2.0, 2.0)]
     assert curve.validation == [(2.0, 2.5)]
-    assert loss_curve(tmp_path / "none").training == []
+    assert load_loss_curve(tmp_path / "none").training == []
 
 
 def test_long_curves_are_averaged(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(f'{{"step": {step}, "loss": {step % 2}}}\n' for step in range(1, 1001)))
-    curve = loss_curve(path, max_points=100)
+    curve = load_loss_curve(path, max_points=100)
     assert len(curve.training) == 100
     assert curve.training[-1] == (1000.0, 0.5)
 
 
 def test_lineage_rows_name_what_decided() -> None:
-    rows = ancestors(LINEAGE)
+    rows = list_ancestors(LINEAGE)
     assert (rows[0].stage, rows[0].key, rows[0].digest, rows[0].settings) == ("crawl", "c1", "d" * 16, "seed = 1")
 
 
-def test_the_run_is_drawn_from_what_was_measured(tmp_path: Path) -> None:
-    assert run_picture(tmp_path) == ""
+def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
+    assert draw_training_curves(tmp_path) == []
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "gradient_norm": 2.0, "learning_rate_factor": 0.5}\ntorn')
-    few = run_picture(tmp_path)
+    two = draw_training_curves(tmp_path)
     (tmp_path / "speed.jsonl").write_text('{"step": 1, "tokens_per_second": 10.0, "mfu": 0.1}\n')
-    assert few.count("<img") == 2
-    assert len(run_picture(tmp_path)) > len(few)
+    assert [image.startswith("<img ") for image in two] == [True, True]
+    assert len(draw_training_curves(tmp_path)) == 3

@@ -40,7 +40,7 @@ def test_a_hand_counted_text() -> None:
     training = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 3]])
     model = KneserNeyModel(training, 6)
     discount = 1 / (1 + 2 * 1)
-    # below, c and d follow b in one context each; so their shares are equal
+    # below, c and d follow b in one context each; so their probabilities are equal
     lower_discount = 1.0
     unigram = (1 - lower_discount) / 2 + lower_discount * 2 / 2 / 6
     bigram = (1 - lower_discount) / 2 + lower_discount * 2 / 2 * unigram
@@ -57,7 +57,7 @@ def test_it_knows_more_of_real_text_than_frequencies_do(tokens: Path) -> None:
     seen, other = (extract_ngrams(rows.read_rows(np.arange(len(rows)))) for rows in (training, held))
     counts = np.bincount(seen[:, -1], minlength=500) + 1.0
     frequencies = -np.log(counts / counts.sum())[other[:, -1]].mean()
-    assert NGram(seen, 500).loss(other) < frequencies - 1
+    assert KneserNeyModel(seen, 500).compute_loss(other) < frequencies - 1
     settings = small(batch={"batch_size": 4, "seq_length": 32}, eval_rows=1000)
     corpus = TrainingData(settings, [tokens])
     few, all_of_it, repeated = (compute_trigram_loss(corpus, rows) for rows in (50, len(corpus), 3 * len(corpus)))

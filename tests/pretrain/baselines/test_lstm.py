@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.pretrain.baselines.lstm import compute_lstm_loss
+from tasks.pretrain.baselines.kneser_ney import extract_ngrams
+from tasks.pretrain.baselines.lstm import LstmModel, compute_lstm_loss, split_into_documents
 from tasks.pretrain.training.training_data import TrainingData
 from tests.pretrain.conftest import CPU, small
 
@@ -15,14 +16,14 @@ def corpus(tokens: Path) -> TrainingData:
 
 
 def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) -> None:
-    rows = corpus.at(np.arange(40))
+    rows = corpus.load_rows(np.arange(40))
     documents = split_into_documents(rows)
     assert sum(map(len, documents)) == (rows.documents >= 0).sum()
     assert all(document[0] == corpus.start for document in documents)
     torch.manual_seed(0)
     model = LstmModel(500, 16)
     loss, count = model.compute_loss(rows)
-    assert count == len(extract_ngrams(rows)), "the same tokens are guessed as by a causal model"
+    assert count == len(extract_ngrams(rows)), "the same tokens are predicted as by a causal model"
     assert loss.item() / count == pytest.approx(np.log(500), rel=0.02)
     alone = 0.0
     for document in map(torch.from_numpy, documents):

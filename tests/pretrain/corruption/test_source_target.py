@@ -68,7 +68,7 @@ def test_spans_put_back_for_their_sentinels_give_the_text(rows: Rows) -> None:
             assert fill_sentinels(source, target, words) == original_text(rows, row, document)
             if target:
                 named = [token for token in target if token in words.sentinels]
-                assert named == list(words.sentinels[: len(named)]), "they begin anew in each document"
+                assert named == list(words.sentinels[: len(named)]), "sentinels restart in each document"
                 assert named == [token for token in source if token in words.sentinels]
                 assert target[-1] == words.end
                 hidden += len(target) - len(named) - 1
@@ -109,14 +109,14 @@ def test_infilling_puts_one_mask_for_each_span_and_none_besides() -> None:
     rows = make_rows()
     batch = make_batch(Denoising(sentence_permutation=False), rows)
     assert np.array_equal(batch["targets"], rows.tokens)
-    shares, masks = [], []
+    fractions, masks = [], []
     for row in range(60):
         source, _ = read_document(batch, row, 0)
         kept = [token for token in source if token != 4]
         assert kept == [token for token in rows.tokens[row].tolist() if token in set(kept)], "the order stays"
-        shares.append(1 - (len(kept) - 2) / 398)
+        fractions.append(1 - (len(kept) - 2) / 398)
         masks.append(source.count(4))
-    assert np.mean(shares) == pytest.approx(0.3, abs=0.005)
+    assert np.mean(fractions) == pytest.approx(0.3, abs=0.005)
     assert np.mean(masks) == pytest.approx(0.3 * 398 / 3, rel=0.1)  # spans of no tokens have a mask too
 
 
@@ -216,5 +216,11 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
     [("t5", "span_corruption", 2.3), ("bart", "span_corruption", 1.7), ("bart", "denoising", 1.7)],
 )
 def test_it_learns_real_text(training: Callable[..., Training], family: str, kind: str, margin: float) -> None:
-    shape = {"family": family, "layers": 1, "width": 64, "heads": 2, "context": 64}
+    shape = {
+        "family": family,
+        "num_layers": 1,
+        "hidden_size": 64,
+        "num_heads": 2,
+        "max_length": 64,
+    }
     assert learnt(training(forty_steps(architecture=shape, objective={"kind": kind}, eval_rows=64))) > margin

@@ -108,6 +108,6 @@ def test_spans_that_do_not_fit_are_not_placed_twice() -> None:
     usable = np.ones((300, 4), dtype=bool)
     lengths = SpanLengths(
         np.ones((300, 3), dtype=np.int64), np.full(300, 3)
-    )  # three spans need five places to stand apart
+    )  # three spans need five positions to be apart
     spans = place_spans(lengths, usable, np.zeros((300, 4), dtype=np.int64), RANDOM)
     assert (spans.starts.sum(1) == 2).all()

@@ -18,9 +18,9 @@ def unpack(packed: PackedDataset, rows: Rows) -> list[list[int]]:
     for row in range(len(packed)):
         first = packed.plan.row_starts[row]
         for number in range(packed.plan.row_starts[row + 1] - first):
-            place = rows.documents[row] == number
-            tokens = rows.tokens[row][place].tolist()
-            assert rows.positions[row][place].tolist() == list(range(len(tokens)))
+            in_piece = rows.documents[row] == number
+            tokens = rows.tokens[row][in_piece].tolist()
+            assert rows.positions[row][in_piece].tolist() == list(range(len(tokens)))
             if packed.start is not None:
                 assert tokens.pop(0) == packed.start
             begin = int(packed.plan.start[first + number])

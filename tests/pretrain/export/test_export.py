@@ -87,7 +87,7 @@ def exports(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         settings = small(family=family, objective={"kind": kind}, steps=2, eval_interval=2)
         run = Training(settings, [tokens], tmp_path_factory.mktemp(name), CPU)
         finish_and_export(run, tokens, root / name)
-        module = run.objective.exported(run.learner)
+        module = run.objective.export_model(run.learner)
         sums[name] = sum(parameter.detach().double().sum().item() for parameter in module.parameters())
     return root, sums
 
@@ -138,7 +138,7 @@ def test_a_causal_run_is_compared_with_what_came_before(
     training: Callable[..., Training], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tasks.pretrain.export.export.recurrent_loss", functools.partial(compute_lstm_loss, each_step=lambda: None)
+        "tasks.pretrain.export.export.compute_lstm_loss", functools.partial(compute_lstm_loss, on_step=lambda: None)
     )
     folder = finish_and_export(training(small(lstm_baseline=True)), tokens, tmp_path / "out")
     for name in ("README.md", "summary.md"):

@@ -56,7 +56,7 @@ def test_a_causal_model_has_the_loss_of_its_texts(
     onnx: None, training: Callable[..., Training], tmp_path: Path
 ) -> None:
     run = training(small(architecture={**SHAPE, "family": "gpt2"}, onnx="float"))
-    run.objective.exported(run.learner).save_pretrained(tmp_path / "out")
+    run.objective.export_model(run.learner).save_pretrained(tmp_path / "out")
     original, portable = export_portable_models(run, tmp_path / "out")
     assert original.file == "model.safetensors"
     assert portable.loss == pytest.approx(original.loss, rel=1e-5)
@@ -67,7 +67,7 @@ def test_a_causal_model_has_the_loss_of_its_texts(
 
 def test_an_encoder_decoder_is_two_files(onnx: None, training: Callable[..., Training], tmp_path: Path) -> None:
     run = training(small(architecture={**SHAPE, "family": "t5"}, objective=SHORT_SPANS, onnx="int8"))
-    run.objective.exported(run.learner).save_pretrained(tmp_path)
+    run.objective.export_model(run.learner).save_pretrained(tmp_path)
     original, portable, small_one = export_portable_models(run, tmp_path)
     files = [tmp_path / name for name in portable.file.split(" + ")]
     assert [path.name for path in files] == ["encoder_model.onnx", "decoder_model.onnx"]

@@ -62,7 +62,7 @@ def test_the_picture_has_a_panel_for_all_that_was_measured() -> None:
 @pytest.mark.parametrize("kind", discover_blocks(Objective))
 def test_a_perplexity_is_told_only_where_tokens_are_guessed(kind: str) -> None:
     objective = discover_blocks(Objective)[kind]
-    family = {"left": "gpt2", "both": "bert", "pairs": "t5"}[objective().reads]
+    family = {"decoder": "gpt2", "encoder": "bert", "encoder_decoder": "t5"}[objective().model_kind]
     text = render_summary(small(family=family, objective={"kind": kind}), LINES, 1)
     guesses = kind in ("causal", "masked", "denoising", "span_corruption")
     assert ("perplexity" in text) == guesses

@@ -21,7 +21,7 @@ def test_flops_are_six_a_weight_and_token_and_those_of_attention(training: Start
     layers, width, length, vocabulary = 2, 32, 32, run.vocabulary.size
     weights = 12 * layers * width**2
     a_token = 6 * weights + 12 * layers * width * length
-    assert TrainingFlops(run.model, length).of(100, 10) == 100 * a_token + 10 * 6 * vocabulary * width
+    assert TrainingFlops(run.model, length).count_step(100, 10) == 100 * a_token + 10 * 6 * vocabulary * width
 
 
 @pytest.mark.parametrize("family", ["t5", "bart"])
@@ -41,7 +41,7 @@ def test_what_is_counted_is_near_what_torch_counts(training: Start) -> None:
     )
     with FlopCounterMode(display=False) as counter:
         _, num_tokens = run.gradients.accumulate(*run.draw_samples(0))
-    ours = Flops(run.model, 32).of(num_tokens, run.num_predictions)
+    ours = TrainingFlops(run.model, 32).count_step(num_tokens, run.num_predictions)
     assert counter.get_total_flops() == pytest.approx(ours, rel=0.15)
 
 

@@ -1,4 +1,4 @@
-"""Next tokens (GPT-2), and documents turned round to fill in the middle (arXiv:2207.14255)."""
+"""Next tokens (GPT-2), and documents reordered to fill in the middle (arXiv:2207.14255)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +31,10 @@ def test_targets_are_the_next_tokens_of_the_same_document(rows: Rows, fim_rate: 
     batch = Causal(fim_rate=fim_rate).make_batch(rows, Randomness(0, SAMPLES))
     tokens, targets = batch["tokens"], batch["targets"]
     assert np.array_equal(tokens, rows.tokens) == (not fim_rate)
-    for row, place in np.ndindex(tokens.shape):
-        next_place = min(place + 1, 63)
-        same = place < 63 and rows.documents[row, place] == rows.documents[row, next_place] != -1
-        assert targets[row, place] == (tokens[row, next_place] if same else IGNORE_INDEX)
+    for row, position in np.ndindex(tokens.shape):
+        next_position = min(position + 1, 63)
+        same = position < 63 and rows.documents[row, position] == rows.documents[row, next_position] != -1
+        assert targets[row, position] == (tokens[row, next_position] if same else IGNORE_INDEX)
 
 
 def read_documents(rows: Rows, tokens: np.ndarray) -> list[tuple[list[int], list[int]]]:
@@ -42,8 +42,8 @@ def read_documents(rows: Rows, tokens: np.ndarray) -> list[tuple[list[int], list
     pairs = []
     for row in range(len(tokens)):
         for number in range(rows.documents[row].max() + 1):
-            places = rows.documents[row] == number
-            before, after = rows.tokens[row][places].tolist(), tokens[row][places].tolist()
+            in_document = rows.documents[row] == number
+            before, after = rows.tokens[row][in_document].tolist(), tokens[row][in_document].tolist()
             assert before[0] == after[0] == rows.vocabulary.start
             pairs.append((before[1:], after[1:]))
     return pairs
@@ -55,7 +55,7 @@ def test_put_together_again_the_parts_are_the_document_without_its_last_tokens(r
     turned = 0
     for before, after in read_documents(rows, apply_fill_in_middle(rows, Randomness(0, SAMPLES), 1.0, spm_rate)):
         if after == before:
-            assert len(before) < 20, "only short ones stay"
+            assert len(before) < 20, "only short ones are left as they are"
             continue
         turned += 1
         assert (after[0], after[-1]) == (prefix, end)
@@ -75,7 +75,7 @@ def test_cuts_fall_anywhere_and_shares_are_kept(rows: Rows) -> None:
     assert len(turned) / 3000 == pytest.approx(0.5, abs=0.03)
     at, here = np.argmax(turned == suffix, axis=1), np.argmax(turned == middle, axis=1)
     assert (at == 1).mean() == pytest.approx(0.5, abs=0.05)
-    # with the prefix first, its end is the smaller of two even lots: a third of the way on average
+    # with the prefix first, its end is the smaller of two uniform numbers: a third of the way on average
     assert (at[at > 1] - 1).mean() / 60 == pytest.approx(1 / 3, abs=0.03)
     assert (63 - here).min() == 1
     assert (here - at).min() == 1

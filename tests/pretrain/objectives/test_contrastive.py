@@ -1,4 +1,4 @@
-"""Embeddings: SimCSE, MoCo, text pairs, and what they share."""
+"""Embeddings: SimCSE, MoCo, text pairs, and their common functions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +49,11 @@ def test_texts_are_the_first_sentences_that_are_long_enough(rows: Rows) -> None:
     for row in range(len(SAMPLES)):
         kept = [np.flatnonzero(texts.indices[row] == number) for number in range(texts.indices[row].max() + 1)]
         assert len(kept) <= 2
-        for places in kept:
-            assert len(places) >= 4
-            assert np.array_equal(places, np.arange(places[0], places[-1] + 1))
-            assert len(set(rows.documents[row, places].tolist())) == 1
-            assert not rows.sentences[row, places[1:]].any() or rows.tokens[row, places[0]] == 2
+        for positions in kept:
+            assert len(positions) >= 4
+            assert np.array_equal(positions, np.arange(positions[0], positions[-1] + 1))
+            assert len(set(rows.documents[row, positions].tolist())) == 1
+            assert not rows.sentences[row, positions[1:]].any() or rows.tokens[row, positions[0]] == 2
     assert (texts.indices == 1).any()
 
 
@@ -62,8 +62,8 @@ def test_an_embedding_is_the_mean_of_its_text_read_alone(rows: Rows) -> None:
     batch = as_tensors(build_view(rows, Simcse().select_texts(rows), np.ones(rows.tokens.shape, bool)))
     with torch.no_grad():
         embeddings = learner.embed(batch, 8).view(16, 8, -1)
-        places = batch["documents"][3] == 0
-        alone = learner.module(batch["tokens"][3:4, places]).last_hidden_state.mean(1)[0]
+        positions = batch["documents"][3] == 0
+        alone = learner.module(batch["tokens"][3:4, positions]).last_hidden_state.mean(1)[0]
     torch.testing.assert_close(embeddings[3, 0], alone, atol=1e-5, rtol=1e-5)
     assert not embeddings[3, int(batch["documents"][3].max()) + 1 :].any(), "texts that are not there are zeros"
 
@@ -75,11 +75,11 @@ def test_a_view_restarts_positions_and_keeps_something_of_each_text(rows: Rows) 
     assert not np.array_equal(one["documents"], two["documents"])
     pairs = [(row, number) for row in range(16) for number in range(texts.indices[row].max() + 1)]
     for row, number in pairs:
-        places = np.flatnonzero(one["documents"][row] == number)
-        assert len(places)
-        assert one["positions"][row, places].tolist() == list(range(len(places)))
+        positions = np.flatnonzero(one["documents"][row] == number)
+        assert len(positions)
+        assert one["positions"][row, positions].tolist() == list(range(len(positions)))
         whole = np.flatnonzero(texts.indices[row] == number)
-        assert set(places.tolist()) <= set(whole.tolist())
+        assert set(positions.tolist()) <= set(whole.tolist())
     everything = CropAndDelete(min_crop_fraction=1.0, token_deletion=0.0).sample_kept(texts, random, "query")
     assert everything[texts.indices >= 0].all()
 
@@ -271,8 +271,8 @@ def test_simcse_raises_the_correlation_of_sts_b_over_the_mean_pooled_start(
     texts = sorted({text for _, *both in read_sts(data / "sts-train.csv") for text in both})[::2]
     table = write_tokens(texts, tmp_path / "tokens")
     settings = small(
-        architecture={"family": "bert", "layers": 2, "width": 64, "heads": 2, "context": 64},
-        objective={"kind": "simcse", "simcse": {"text": "document"}},
+        architecture={"family": "bert", "num_layers": 2, "hidden_size": 64, "num_heads": 2, "max_length": 64},
+        objective={"kind": "simcse", "simcse": {"text_unit": "document"}},
         batch={"batch_size": 32},
         steps=30,
         eval_interval=30,

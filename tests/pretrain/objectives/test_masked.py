@@ -35,7 +35,7 @@ def rows(tokens: Path) -> Rows:
 
 
 def find_hidden(batch: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Which places have a target."""
+    """Return flags of the positions that have a target."""
     hidden = np.zeros(shape, dtype=bool)
     hidden.ravel()[batch["predicted_indices"][batch["targets"] >= 0]] = True
     return hidden
@@ -134,7 +134,7 @@ def make_vocabulary_of_words() -> Vocabulary:
 
 
 def test_units_that_do_not_fit_are_passed_over() -> None:
-    """Of units of 3, 2, 1 and 2 places with rising lots, 4 places take the first and the third."""
+    """Of units of 3, 2, 1 and 2 positions with rising random numbers, a budget of 4 takes the first and the third."""
     begins = np.array([[1, 0, 0, 1, 0, 1, 1, 0]], dtype=bool)
     uniform = np.array([[0.1, 0, 0, 0.2, 0, 0.3, 0.4, 0]])
     chosen = sample_whole_units(find_unit_starts(begins), np.ones_like(begins), uniform, 4)
@@ -203,11 +203,11 @@ def test_detection_counts_every_position_and_right_predictions_are_original(rows
     _, detected = learner.compute_losses(batch)
     for hook in hooks:
         hook.remove()
-    places = torch.zeros(rows.tokens.size, dtype=torch.bool)
-    places[batch["predicted_indices"]] = True
-    assert torch.equal(seen[0].flatten()[~places], batch["originals"].flatten()[~places])
-    assert (seen[0].flatten()[places] != batch["originals"].flatten()[places]).float().mean() > 0.9
-    # a logit of 0 costs ln 2 at each place that is not padding
+    is_masked = torch.zeros(rows.tokens.size, dtype=torch.bool)
+    is_masked[batch["predicted_indices"]] = True
+    assert torch.equal(seen[0].flatten()[~is_masked], batch["originals"].flatten()[~is_masked])
+    assert (seen[0].flatten()[is_masked] != batch["originals"].flatten()[is_masked]).float().mean() > 0.9
+    # a logit of 0 costs ln 2 at each position that is not padding
     assert detected.item() == pytest.approx(np.log(2) * (rows.documents >= 0).sum(), rel=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Several objectives by weights in one run."""
+"""Several objectives in one run, each for a part of the rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +33,8 @@ def rows(tokens: Path) -> Rows:
 
 def test_rows_go_to_the_parts_by_weight_and_are_what_each_part_makes(rows: Rows) -> None:
     batch = Mixture(weights=ENCODERS).make_batch(rows, Randomness(0, SAMPLES))
-    shares = {name: len(array) for name, array in batch.items() if name.endswith(".tokens")}
-    assert shares == {"masked.tokens": 4, "masked_spans.tokens": 2, "sentence_order.tokens": 2}
+    num_rows = {name: len(array) for name, array in batch.items() if name.endswith(".tokens")}
+    assert num_rows == {"masked.tokens": 4, "masked_spans.tokens": 2, "sentence_order.tokens": 2}
     whole = Masked().make_batch(rows, Randomness(0, SAMPLES))
     assert np.array_equal(batch["masked.tokens"], whole["tokens"][[0, 1, 4, 5]])
     assert np.array_equal(batch["masked.targets"].reshape(4, -1), whole["targets"].reshape(8, -1)[[0, 1, 4, 5]])

@@ -31,9 +31,9 @@ def rows(tokens: Path) -> Rows:
 
 def read_pair(batch: dict[str, np.ndarray], number: int) -> tuple[list[int], list[int]]:
     """First and second segment of a pair, without the special tokens."""
-    place = int(batch["pair_indices"][number])
-    row, at = divmod(place, 64)
-    inside = batch["documents"][row] == batch["documents"][row, at]
+    index = int(batch["pair_indices"][number])
+    row, start = divmod(index, 64)
+    inside = batch["documents"][row] == batch["documents"][row, start]
     tokens, types = batch["tokens"][row][inside].tolist(), batch["types"][row][inside].tolist()
     assert batch["positions"][row][inside].tolist() == list(range(len(tokens)))
     assert tokens[0] == START

@@ -69,7 +69,7 @@ def test_a_step_is_decay_and_then_the_direction_of_the_looked_ahead_momentum() -
 
 
 def model(family: str) -> nn.Module:
-    settings = Architecture(family=family, layers=2, width=16, heads=2, context=8)
+    settings = Architecture(family=family, num_layers=2, hidden_size=16, num_heads=2, max_length=8)
     return build_model(settings, Vocabulary(size=40, pad=0, mask=4), seed=0)
 
 

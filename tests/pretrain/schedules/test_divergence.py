@@ -59,13 +59,13 @@ def test_a_logged_spike_is_in_the_metrics_and_the_notes(training: Start) -> None
 def test_a_skipped_batch_is_left_out_and_no_other(training: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     run = spoil_losses(training(settings_of(non_finite="skip")), {3, 4}, loss=math.nan)
     called: list[str] = []
-    for hook in ("stepped", "undone"):
+    for hook in ("after_step", "after_skipped_step"):
         monkeypatch.setattr(type(run.objective), hook, lambda _, learner, hook=hook: called.append(hook))
     finish(run)
     assert [line["step"] for line in run.metrics.records] == list(range(1, 9))
     assert run.metrics.records[3]["skipped"] == run.metrics.records[3]["non_finite"] == 2
     assert run.next_sample == (8 + 2) * ROWS
-    assert called == ["stepped"] * 3 + ["undone"] * 2 + ["stepped"] * 5
+    assert called == ["after_step"] * 3 + ["after_skipped_step"] * 2 + ["after_step"] * 5
     assert len(run.notes) == 2
     assert all(torch.isfinite(tensor).all() for tensor in weights(run))
 
@@ -105,7 +105,7 @@ def test_a_run_killed_right_after_going_back_meets_the_same_batch_again(training
     killed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     finish(killed, until=4, seconds=0)
     killed.advance()  # goes back to 3 and takes step 4 again, without a checkpoint
-    assert (killed.step, killed.checkpoints.steps()[-1]) == (4, 3)
+    assert (killed.step, killed.checkpoints.list_steps()[-1]) == (4, 3)
     resumed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     assert resumed.resumed_at == 3
     finish(resumed)

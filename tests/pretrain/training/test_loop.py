@@ -119,7 +119,7 @@ def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkey
     weights_by_step: dict[int, dict[str, torch.Tensor]] = {}
     train(run, report=lambda at, _: weights_by_step.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
     assert (run.step, run.best_loss, run.best_step, run.is_done) == (8, 4.0, 4, True)
-    assert run.checkpoints.steps() == [4, 7, 8]
+    assert run.checkpoints.list_steps() == [4, 7, 8]
     again = training(settings)
     assert (again.is_done, again.best_loss, again.best_step, again.validations_since_best) == (True, 4.0, 4, 2)
     load_final_weights(again)

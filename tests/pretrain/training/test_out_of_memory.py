@@ -17,7 +17,7 @@ ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nan
 def with_room_for(run: Training, rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let the run's device have room for so many rows. Returns the numbers that were tried."""
     tried: list[int] = []
-    loss = type(run.objective).loss
+    loss = type(run.objective).compute_loss
 
     def limited(objective: Any, learner: Any, batch: Mapping[str, torch.Tensor]) -> Any:
         tried.append(len(batch["tokens"]))
@@ -25,7 +25,7 @@ def with_room_for(run: Training, rows: int, monkeypatch: pytest.MonkeyPatch) -> 
             raise ERROR
         return loss(objective, learner, batch)
 
-    monkeypatch.setattr(type(run.objective), "loss", limited)
+    monkeypatch.setattr(type(run.objective), "compute_loss", limited)
     return tried
 
 

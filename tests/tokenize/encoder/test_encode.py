@@ -39,7 +39,7 @@ def copy_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def encode_by_library(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
-    """What the library says of whole texts."""
+    """Encode whole texts by the library."""
     reference = copy_tokenizer(tokenizer)
     reference.encode_special_tokens = True
     return [[*encoding.ids, END] for encoding in reference.encode_batch(list(texts), add_special_tokens=False)]
@@ -98,9 +98,9 @@ def test_sentences_start_at_their_tokens(tokenizer: Tokenizer) -> None:
         assert all(position < len(tokens) - 1 for position in positions)
         assert text or not positions
     english, chinese = (
-        [tokenizer.decode(row["input_ids"][a:b], skip_special_tokens=False) for a, b in pairwise(places)]
+        [tokenizer.decode(row["input_ids"][a:b], skip_special_tokens=False) for a, b in pairwise(positions)]
         for row in rows[:2]
-        for places in [[*row["sentences"], -1]]
+        for positions in [[*row["sentences"], -1]]
     )
     # a small vocabulary need not know every word
     firsts = zip(english, ("one", "another", "and", "def", "return"), strict=True)

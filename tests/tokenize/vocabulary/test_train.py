@@ -80,7 +80,7 @@ def test_training_gives_the_same_in_another_process(tokenizers: dict[str, Tokeni
     # hash tables of the library are seeded anew in every process
     code = f"from tests.tokenize.samples import train_small; print(train_small({algorithm!r}).to_str())"
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == tokenizers[algorithm].to_str()
 
