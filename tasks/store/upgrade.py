@@ -20,7 +20,8 @@ from tasks.store.manifest import MANIFEST_NAME, Manifest
 from tasks.store.s3 import S3Backend
 from tasks.store.s3_lock import LEASE_NAME
 from tasks.store.s3_upload import object_name
-from tasks.store.upgrade_plan import DEMO_RECIPE, Move, UpgradePlan, Vocabulary, make_format_marker, make_upgrade_plan
+from tasks.store.store_format import make_format_marker
+from tasks.store.upgrade_plan import DEMO_RECIPE, Move, UpgradePlan, Vocabulary, make_upgrade_plan
 
 LOCK = ("upgrade", "store")
 
@@ -56,7 +57,7 @@ class StoreUpgrade:
         return not plan.is_empty
 
     def _apply(self, plan: UpgradePlan) -> Iterator[str]:
-        self.backend.write(FORMAT_MARKER, make_format_marker(unfinished=True))
+        self.backend.write(FORMAT_MARKER, make_format_marker(unfinished_upgrade=True))
         for name, data in plan.records.items():
             kind, _, slug = name.removesuffix(".json").partition("/")
             with ExitStack() as locks:

@@ -1,6 +1,5 @@
 """The plan of a store's upgrade from format 1: which manifests and records change, and how."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -8,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tasks.errors import StageFailure
 from tasks.store.local import FORMAT_MARKER, LocalBackend
 from tasks.store.manifest import STORE_FORMAT, ArtifactRef, BestModel, Manifest, RunRecord
 from tasks.store.s3 import S3Backend
+from tasks.store.store_format import make_format_marker, parse_format
 
 DEMO_RECIPE = "demo.yaml"  # the demo writes it beside the artifacts
 ArtifactId = tuple[str, str]
@@ -88,7 +87,7 @@ class UpgradePlan:
 def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: Vocabulary) -> UpgradePlan:
     """Find out what has to change. Raises StageFailure for a store of a newer format."""
     marker = backend.read(FORMAT_MARKER)
-    check_not_newer(marker, backend.address)
+    parse_format(marker, backend.address)  # refuses a newer one
     plan = UpgradePlan(is_marked=marker in (None, make_format_marker()))
     manifests = read_manifests(backend, plan)
     # keys depend on the digests of inputs, which stay the same, and not on their keys: all are known beforehand
@@ -180,19 +179,3 @@ def rename_record(
 def follow_ref(ref: ArtifactRef, new_keys: Mapping[ArtifactId, str]) -> ArtifactRef:
     """Return a reference with the new key; as it is when its artifact is no longer in the store."""
     return ref.model_copy(update={"key": new_keys.get((ref.stage, ref.key), ref.key)})
-
-
-def make_format_marker(*, unfinished: bool = False) -> bytes:
-    return json.dumps({"format": STORE_FORMAT} | ({"upgrade": "unfinished"} if unfinished else {})).encode()
-
-
-def check_not_newer(marker: bytes | None, address: str) -> None:
-    try:
-        written = int(json.loads(marker)["format"]) if marker is not None else STORE_FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise StageFailure(f"{address}/{FORMAT_MARKER} does not name its format", "Restore or remove it") from error
-    if written > STORE_FORMAT:
-        raise StageFailure(
-            f"the store {address} was written by a newer version (format {written}, this one reads {STORE_FORMAT})",
-            "Upgrade Textmill itself",
-        )

@@ -144,14 +144,14 @@ def test_there_are_enough_modules_and_no_package_dominates(modules: dict[str, li
 
 
 def test_a_second_call_renders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"json": ["json"]})
+    monkeypatch.setattr("flows.demo_site.render.select_modules", lambda: {"json": ["json"]})
     folder = tmp_path / "site"
     assert render_site(folder, workers=1) == 1
     written = (folder / "index.html").stat().st_mtime_ns
     assert render_site(folder, workers=1) == 1
     assert (folder / "index.html").stat().st_mtime_ns == written
-    monkeypatch.setattr("flows.demo_site.render.environment", lambda: "another Python")
-    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"python": ["textwrap", "calendar"]})
+    monkeypatch.setattr("flows.demo_site.render.hash_environment", lambda: "another Python")
+    monkeypatch.setattr("flows.demo_site.render.select_modules", lambda: {"python": ["textwrap", "calendar"]})
     assert render_site(folder, workers=1) == 2
     assert not (folder / "json").exists()
 

@@ -60,7 +60,7 @@ class Nights:
         version, epochs = other.pop("version", 4), other.pop("epochs", 1)
         pages = publish_artifact(self.store, "crawl", (), snapshot=snapshot)
         model = publish_artifact(self.store, "pretrain", (pages.ref,), ability=ability)
-        tried = publish_artifact(self.store, "evaluate", (model.ref,), version, recipe={"epochs": epochs},
+        tried = publish_artifact(self.store, "evaluate", (model.ref,), version, finetuning={"epochs": epochs},
                           answers=make_answers(ability, texts))  # fmt: skip
         dated = make_recipe(snapshot, corpus=corpus)
         self.store.record_run(dated.model_dump(mode="json"), [pages, model, tried])

@@ -46,7 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     ("path", "messages"),
     [
         ("argparse/0.html", ["crawl     status 200", "extract   document ", "clean     kept", "dedup     kept"]),
-        ("index.html", ["clean     dropped by ", " stays: at least "]),
+        ("index.html", ["clean     dropped by ", " kept: at least "]),
         ("logging/0.html", ["the same bytes as http://tiny.test/logging/0-copy.html, which is traced instead:"]),
         ("logging/0-copy.html", ["near duplicate of http://tiny.test/logging/near.html (similarity 0.9"]),
     ],
