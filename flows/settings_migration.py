@@ -77,20 +77,20 @@ class Renames:
                 old_path, new_path = self._follow(old_path, new_path, str(part))
         return new_path
 
-    def _walk(self, value: Any, given: Path, old: Path, new: Path) -> Iterator[Translation]:
+    def _walk(self, value: Any, actual: Path, old: Path, new: Path) -> Iterator[Translation]:
         """Yield the settings below a value.
 
-        `given` is its path as it stands there, in which old and new names may be mixed; `old` and `new` are the same
+        `actual` is its path as it stands there, in which old and new names may be mixed; `old` and `new` are the same
         path in old names alone and in new names alone.
         """
-        if isinstance(value, dict) and (value or not given):
+        if isinstance(value, dict) and (value or not actual):
             for name, inner in value.items():
-                yield from self._walk(inner, (*given, name), *self._follow(old, new, name))
+                yield from self._walk(inner, (*actual, name), *self._follow(old, new, name))
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for index, item in enumerate(value):
-                yield from self._walk(item, (*given, index), (*old, index), (*new, index))
+                yield from self._walk(item, (*actual, index), (*old, index), (*new, index))
         else:
-            yield Translation(given, new, value, self._translate_value(old, value))
+            yield Translation(actual, new, value, self._translate_value(old, value))
 
     def _follow(self, old: Path, new: Path, name: str) -> tuple[Path, Path]:
         """Return the old and the new path of a name in a group."""

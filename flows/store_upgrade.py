@@ -10,7 +10,7 @@ from flows.settings_migration import load_renames
 from tasks.store.manifest import code_fingerprint
 from tasks.store.store import open_backend
 from tasks.store.upgrade import StoreUpgrade
-from tasks.store.upgrade_plan import Vocabulary
+from tasks.store.upgrade_plan import NameTranslation
 
 OLD_FINGERPRINTS = {
     # by Python 3.11, 3.12, 3.13, whose syntax trees differ
@@ -43,7 +43,7 @@ def upgrade_store(address: str, *, dry_run: bool) -> Generator[str, None, None]:
         renamed = renames.rename(recipe) if isinstance(recipe, dict) else recipe
         return text if renamed == recipe else yaml.safe_dump(renamed, sort_keys=False).encode()
 
-    vocabulary = Vocabulary(rename_settings, renames.rename, rename_recipe_file, update_fingerprint)
+    vocabulary = NameTranslation(rename_settings, renames.rename, rename_recipe_file, update_fingerprint)
     if not (yield from StoreUpgrade(backend, vocabulary).run(dry_run=dry_run)):
         return
     drafts = sorted(path for path in backend.root.glob("*/.draft-*") if path.parent.name in STAGES)

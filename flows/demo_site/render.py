@@ -112,13 +112,13 @@ class RenderPool:
                 try:
                     while rest and not self.stopped.is_set() and (line := _read_line(worker, self.seconds)):
                         report = json.loads(line)
-                        self._done(rest.pop(0), report.get("error"))
+                        self._count_module(rest.pop(0), report.get("error"))
                         if report["words"]:
                             pages[report["module"]] = report
                 finally:
                     worker.kill()
             if rest and not self.stopped.is_set():
-                self._done(rest.pop(0), "it hung or crashed")
+                self._count_module(rest.pop(0), "it hung or crashed")
         return pages
 
     def _worker(self, modules: list[str]) -> "subprocess.Popen[bytes]":
@@ -129,7 +129,7 @@ class RenderPool:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _done(self, module: str, error: str | None) -> None:
+    def _count_module(self, module: str, error: str | None) -> None:
         if error:
             log.debug("%s is left out: %s", module, error)
         with self.counting:

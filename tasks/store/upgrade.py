@@ -21,7 +21,7 @@ from tasks.store.s3 import S3Backend
 from tasks.store.s3_lock import LEASE_NAME
 from tasks.store.s3_upload import object_name
 from tasks.store.store_format import make_format_marker
-from tasks.store.upgrade_plan import DEMO_RECIPE, Move, UpgradePlan, Vocabulary, make_upgrade_plan
+from tasks.store.upgrade_plan import DEMO_RECIPE, Move, NameTranslation, UpgradePlan, make_upgrade_plan
 
 LOCK = ("upgrade", "store")
 
@@ -29,7 +29,7 @@ LOCK = ("upgrade", "store")
 class StoreUpgrade:
     """Upgrades one store, on either backend."""
 
-    def __init__(self, backend: LocalBackend | S3Backend, vocabulary: Vocabulary) -> None:
+    def __init__(self, backend: LocalBackend | S3Backend, vocabulary: NameTranslation) -> None:
         self.backend, self.vocabulary = backend, vocabulary
 
     def run(self, *, dry_run: bool) -> Generator[str, None, bool]:
@@ -40,7 +40,7 @@ class StoreUpgrade:
         Raises StageFailure when the store is of a newer format, or was written to meanwhile.
         """
         plan = make_upgrade_plan(self.backend, self.vocabulary)
-        yield from plan.left
+        yield from plan.kept_as_is
         if plan.is_empty:
             yield f"nothing to do: the store {self.backend.address} has the names of this version"
         elif dry_run:

@@ -18,7 +18,7 @@ ArtifactId = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class NameTranslation:
     """The functions that translate an old store's contents; all but the last can be applied twice without harm."""
 
     rename_settings: Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -57,7 +57,7 @@ class UpgradePlan:
     records: dict[str, bytes] = field(default_factory=dict)
     """name of a record → its new contents"""
     demo_recipe: bytes | None = None
-    left: list[str] = field(default_factory=list)
+    kept_as_is: list[str] = field(default_factory=list)
     """sentences on what cannot be upgraded"""
     is_marked: bool = True
     """the format marker is that of the new format already"""
@@ -84,7 +84,7 @@ class UpgradePlan:
         )
 
 
-def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: Vocabulary) -> UpgradePlan:
+def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: NameTranslation) -> UpgradePlan:
     """Find out what has to change. Raises StageFailure for a store of a newer format."""
     marker = backend.read(FORMAT_MARKER)
     parse_format(marker, backend.address)  # refuses a newer one
@@ -125,15 +125,15 @@ def read_manifests(backend: LocalBackend | S3Backend, plan: UpgradePlan) -> dict
         stage, key, _ = name.split("/")
         manifest = Manifest.read(data)
         if manifest is None:
-            plan.left.append(f"left as it is: {name} cannot be read, so it does not count as an artifact")
+            plan.kept_as_is.append(f"left as it is: {name} cannot be read, so it does not count as an artifact")
         elif manifest.format < STORE_FORMAT and (manifest.key, manifest.expected_key) != (key, key):
-            plan.left.append(f"left as it is: {name} does not have the key that follows from its settings")
+            plan.kept_as_is.append(f"left as it is: {name} does not have the key that follows from its settings")
         else:
             manifests[stage, key] = (manifest, data)
     return manifests
 
 
-def rename_manifest(manifest: Manifest, vocabulary: Vocabulary) -> Manifest:
+def rename_manifest(manifest: Manifest, vocabulary: NameTranslation) -> Manifest:
     """Return a manifest with new names, but with its old key and the old keys of its inputs."""
     stage = manifest.stage
     changes = {
@@ -146,7 +146,10 @@ def rename_manifest(manifest: Manifest, vocabulary: Vocabulary) -> Manifest:
 
 
 def plan_records(
-    backend: LocalBackend | S3Backend, vocabulary: Vocabulary, plan: UpgradePlan, new_keys: Mapping[ArtifactId, str]
+    backend: LocalBackend | S3Backend,
+    vocabulary: NameTranslation,
+    plan: UpgradePlan,
+    new_keys: Mapping[ArtifactId, str],
 ) -> None:
     """Add to the plan what changes beside manifests: records of runs, best models, and the demo's recipe."""
     names = [*backend.records("runs"), *backend.records("best")]
@@ -162,7 +165,7 @@ def plan_records(
 
 
 def rename_record(
-    vocabulary: Vocabulary, name: str, data: bytes, new_keys: Mapping[ArtifactId, str]
+    vocabulary: NameTranslation, name: str, data: bytes, new_keys: Mapping[ArtifactId, str]
 ) -> tuple[BaseModel, BaseModel]:
     """Return a record of a run or a best model, and the same with new names and keys."""
     if name.startswith("runs/"):

@@ -23,7 +23,7 @@ from tasks.store.s3_client import S3Client
 from tasks.store.s3_upload import object_name
 from tasks.store.store import open_backend
 from tasks.store.upgrade import StoreUpgrade
-from tasks.store.upgrade_plan import Vocabulary
+from tasks.store.upgrade_plan import NameTranslation
 
 ARCHIVE = Path(__file__).parent / "old_store" / "store.tar.xz"
 Say = pytest.CaptureFixture[str]
@@ -36,7 +36,7 @@ def rename_settings(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
     return RENAMES.rename(settings, STAGES[stage].section)
 
 
-VOCABULARY = Vocabulary(
+VOCABULARY = NameTranslation(
     rename_settings,
     RENAMES.rename,
     lambda text: text.replace(b"shards", b"parts"),
