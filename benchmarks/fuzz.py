@@ -27,7 +27,7 @@ from benchmarks import mutations
 from benchmarks.pages import make_html_pages
 from benchmarks.report import Scale, print_result, print_table, print_versions, read_scale
 from flows.demo_site.render import render_modules
-from flows.demo_site.select_modules import STDLIB, chosen
+from flows.demo_site.select_modules import STDLIB, select_modules
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
 from tasks.crawl.settings import Crawl
@@ -74,7 +74,7 @@ def real_pages(folder: Path) -> list[Path]:
     """HTML files to start from."""
     if given := os.environ.get("TEXTMILL_HTML_CORPUS"):
         return sorted(Path(given, "html").rglob("*.html"))[::97]
-    render_modules(folder, {STDLIB: chosen()[STDLIB][::2]}, num_workers())
+    render_modules(folder, {STDLIB: select_modules()[STDLIB][::2]}, num_workers())
     return sorted(folder.rglob("*.html"))
 
 

@@ -35,9 +35,9 @@ def main() -> None:
     scale = read_scale(__doc__)
     from prefect.testing.utilities import prefect_test_harness
 
-    from flows.cli.demo import write_recipe
-    from flows.demo_site import render, serve
-    from flows.recipe import recipe_of
+    from flows.cli.commands.demo import write_demo_recipe
+    from flows.demo_site import render_site, serve_site
+    from flows.recipe import load_recipe
     from tasks.runtime.executor import num_workers
     from tests.flows import tiny
 
@@ -45,10 +45,10 @@ def main() -> None:
         folder = Path(name)
         os.environ["TEXTMILL_STORE"] = str(folder / "store")
         site = folder / "site"
-        render(site, num_workers()) if scale is Scale.FULL else tiny.build(site)
-        with serve(site, 0) as url:
+        render_site(site, num_workers()) if scale is Scale.FULL else tiny.build(site)
+        with serve_site(site, 0) as url:
             recipe = (
-                recipe_of(write_recipe(folder / "demo.yaml", url))
+                load_recipe(write_demo_recipe(folder / "demo.yaml", url))
                 if scale is Scale.FULL
                 else tiny.recipe(tiny.settings_at(url))
             )
@@ -77,14 +77,14 @@ def main() -> None:
 
 def measured(recipe: "Recipe", server: float, reruns: int) -> Seconds:
     """Run once and then again with everything cached."""
-    from flows.cli.run import run_pipeline
-    from flows.graph import Choice
+    from flows.cli.start_flows import run_pipeline
+    from flows.graph import StageSelection
     from tasks.store import Store
 
     runs = []
     for _ in range(reruns + 1):
         began = time.perf_counter()
-        run_pipeline(recipe, Choice())
+        run_pipeline(recipe, StageSelection())
         runs.append(time.perf_counter() - began)
     return Seconds(server, runs[0], sum(each.seconds for each in Store.current().manifests()), runs[1:])
 
