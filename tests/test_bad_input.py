@@ -69,6 +69,7 @@ def run(make_draft: MakeDraft, as_artifact: AsArtifact) -> Callable[..., tuple[D
     return build
 
 
+@pytest.mark.slow
 def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
     lines = (json.dumps({"text": text, "url": url_of(name), "title": "\ud800"}) for name, text in ROWS.items())
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
@@ -102,6 +103,7 @@ def rows_of(draft: Draft, part: str) -> list[dict[str, Any]]:
     return [row for file in sorted((draft.path / part).glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
 
 
+@pytest.mark.slow
 def test_a_hundred_megabytes_on_one_line(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
     page = Page("http://x.test/large", 200, (("Content-Type", "text/html"),), b"<p>" + b"x" * 100_000_000, 1)
     small = Page("http://x.test/small", 200, (("Content-Type", "text/html"),), b"<p>" + PROSE.encode() * 5, 1)
@@ -179,6 +181,7 @@ def test_a_table_of_another_kind_is_named(
         stage.build(settings, make_draft(stage.name), inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cut", "lost"), [(100, 9), (-100, 1)])
 def test_pages_of_a_cut_archive_are_named(
     tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]], make_draft: MakeDraft, cut: int, lost: int

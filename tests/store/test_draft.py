@@ -39,12 +39,14 @@ def slow(out: Path, number: int) -> dict[str, Any]:
     return square(out, number)
 
 
+@pytest.mark.slow
 def test_map_gives_every_shards_counts_in_order(make_draft: MakeDraft) -> None:
     draft = make_draft()
     assert draft.map(square, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
     assert (draft.path / "squares" / "5.txt").read_text() == "25"
 
 
+@pytest.mark.slow
 def test_finished_shards_do_not_run_again(make_draft: MakeDraft) -> None:
     draft = make_draft()
     with pytest.raises(ValueError, match="three"):
@@ -57,6 +59,7 @@ def test_finished_shards_do_not_run_again(make_draft: MakeDraft) -> None:
     assert sorted(ran) == sorted(set(ran)), "no shard ran twice"
 
 
+@pytest.mark.slow
 def test_a_torn_journal_line_costs_one_shard(make_draft: MakeDraft) -> None:
     draft = make_draft()
     draft.map(square, {"00000": (0,)})
@@ -96,6 +99,7 @@ def test_a_worker_that_does_not_see_the_draft_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "nothing is written where nobody looks"
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; from tasks.store import Draft; from tests.store.test_draft import SHARDS, slow\n"

@@ -187,6 +187,7 @@ def test_a_draft_that_nobody_went_on_with_goes_at_last(store: Store) -> None:
     assert not draft.path.exists()
 
 
+@pytest.mark.slow
 def test_the_lock_goes_with_its_holder(store: Store) -> None:
     holder = (
         "import sys, time; from tasks.store.store import Store\n"
