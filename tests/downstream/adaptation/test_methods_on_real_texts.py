@@ -22,6 +22,8 @@ from tasks.downstream.heads.texts import TextGenerationModel
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 
+pytestmark = pytest.mark.slow
+
 TRAIN, TEST = 5000, 600
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "eos_token": "[SEP]", "mask_token": "[MASK]"}
 SYNONYMS = "film, movie, picture\nfunny, comic, amusing\ngood, fine, solid\nbad, poor, weak\ndull, boring, tedious\n"

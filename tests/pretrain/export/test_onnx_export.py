@@ -21,6 +21,7 @@ SHAPE = {"num_layers": 1, "hidden_size": 32, "num_heads": 2, "max_length": 32}
 
 # torch's exporter and onnx warn about themselves
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]

@@ -264,6 +264,7 @@ def correlation(model: torch.nn.Module, table: Tokenizer, pairs: list[tuple[floa
     return float(spearmanr(torch.cosine_similarity(*sides), [score for score, _, _ in pairs]).statistic)
 
 
+@pytest.mark.slow
 def test_simcse_raises_the_correlation_of_sts_b_over_the_mean_pooled_start(
     shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
