@@ -4,12 +4,12 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks.crawl.page import REPEATED, Row
+from tasks.crawl.page import REVISIT_STATUS, IndexRow
 
-MOST_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
-SHOWN_QUEUES = 3  # in the line that is shown while a crawl runs
-OTHERS = "(other hosts)"
-REPEATS, UNCHANGED = "repeated", "unchanged"
+MAX_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
+NUM_SHOWN_QUEUES = 3  # in the line that is shown while a crawl runs
+OTHER_HOSTS = "(other hosts)"
+REPEATED, UNCHANGED = "repeated", "unchanged"
 
 
 class Tally:
@@ -33,12 +33,12 @@ class Tally:
     @property
     def answers(self) -> int:
         """Pages, with those whose payload was fetched before: what a page limit counts, or a trap would have no end."""
-        return self.statuses["200"] + self.statuses[REPEATS] + self.statuses[UNCHANGED]
+        return self.statuses["200"] + self.statuses[REPEATED] + self.statuses[UNCHANGED]
 
-    def add(self, row: Row, num_bytes: int) -> None:
+    def add(self, row: IndexRow, num_bytes: int) -> None:
         """A page was stored, with a payload of so many bytes."""
-        repeats = UNCHANGED if row["change"] == UNCHANGED else REPEATS
-        self.statuses[repeats if row["status"] == REPEATED else str(row["status"])] += 1
+        repeats = UNCHANGED if row["change"] == UNCHANGED else REPEATED
+        self.statuses[repeats if row["status"] == REVISIT_STATUS else str(row["status"])] += 1
         if row["change"]:
             self.changes[row["change"]] += 1
         if row["status"] == 200:
@@ -53,11 +53,11 @@ class Tally:
 
     def line(self) -> str:
         """How it goes, in a line: `200: 90, 404: 3; 1.2 MB; refused by robots.txt: 4; 12 wait (x.org: 12)`."""
-        parts = [spoken(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
+        parts = [format_counts(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
         if self.skipped:
-            parts.append(spoken(dict(self.skipped.most_common())))
-        longest = {host: count for host, count in self.queues.most_common(SHOWN_QUEUES) if count}
-        parts.append(f"{self.queues.total():,} wait" + (f" ({spoken(longest)})" if longest else ""))
+            parts.append(format_counts(dict(self.skipped.most_common())))
+        longest = {host: count for host, count in self.queues.most_common(NUM_SHOWN_QUEUES) if count}
+        parts.append(f"{self.queues.total():,} wait" + (f" ({format_counts(longest)})" if longest else ""))
         return "; ".join(parts)
 
     def merge(self, counts: dict[str, Any]) -> None:
@@ -72,11 +72,11 @@ class Tally:
 
     def counts(self) -> dict[str, Any]:
         """As JSON, the largest first."""
-        ranked = sorted(self.hosts, key=lambda host: (host == OTHERS, -self.hosts[host], host))
-        shown, rest = ranked[:MOST_HOSTS], ranked[MOST_HOSTS:]
+        ranked = sorted(self.hosts, key=lambda host: (host == OTHER_HOSTS, -self.hosts[host], host))
+        shown, rest = ranked[:MAX_HOSTS], ranked[MAX_HOSTS:]
         hosts = {host: {"pages": self.hosts[host], "bytes": self.host_bytes[host]} for host in shown}
         if rest:
-            hosts[OTHERS] = {
+            hosts[OTHER_HOSTS] = {
                 "pages": sum(self.hosts[host] for host in rest),
                 "bytes": sum(self.host_bytes[host] for host in rest),
             }
@@ -88,10 +88,10 @@ class Tally:
             "skipped": dict(sorted(self.skipped.items(), key=lambda entry: (-entry[1], entry[0]))),
             "links": dict(sorted(self.links.items(), key=lambda entry: (-entry[1], entry[0]))),
             "hosts": hosts,
-            "queues": {host: count for host, count in self.queues.most_common(MOST_HOSTS) if count},
+            "queues": {host: count for host, count in self.queues.most_common(MAX_HOSTS) if count},
         }
 
 
-def spoken(counts: dict[str, int]) -> str:
+def format_counts(counts: dict[str, int]) -> str:
     """`{"404": 3, "robots": 2}` → `404: 3, robots: 2`."""
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items()) or "nothing"

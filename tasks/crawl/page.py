@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 HTML = "text/html"
-READABLE = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
+PAGE_TYPES = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
 # Status of an index row whose payload lies elsewhere: a page that did not change since the snapshot before, or one that
 # repeats another page of the same crawl. Its record is a revisit without a payload, so there is nothing to clean; the
 # record keeps the status that the server sent.
-REPEATED = 304
-Change = Literal["new", "changed", "unchanged", "gone", "moved"]
+REVISIT_STATUS = 304
+PageChange = Literal["new", "changed", "unchanged", "gone", "moved"]
 
 
-class Row(TypedDict):
+class IndexRow(TypedDict):
     """One row of the index: where a page's record lies, and what a later crawl needs to ask whether it changed."""
 
     url: str
@@ -27,14 +27,16 @@ class Row(TypedDict):
     warc: str  # relative to the artifact: warc/00000.warc.gz
     offset: int  # of the gzip member, bytes
     length: int
-    change: Change | None  # since the snapshot before: gone is 404 or 410, moved redirects; None when it was no page
+    change: (
+        PageChange | None
+    )  # since the snapshot before: gone is 404 or 410, moved redirects; None when it was no page
     refers_to: str | None  # url of the page that has the payload, when this record has none
     refers_to_at: int | None  # when that was fetched
     num_links: int | None  # in the metadata record that follows; None when there is none
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CrawledPage:
     """A response with its payload decoded: neither chunked nor compressed any more."""
 
     url: str
@@ -56,12 +58,12 @@ class Page:
         return hashlib.blake2b(self.body, digest_size=16).hexdigest()
 
 
-def media_type(content_type: str | None) -> str:
+def parse_media_type(content_type: str | None) -> str:
     """`Text/HTML; charset=utf-8` → `text/html`; empty when there is none."""
     return (content_type or "").split(";")[0].strip().lower()
 
 
-def looks_like(body: bytes) -> str:
+def guess_media_type(body: bytes) -> str:
     """The media type of a payload that came without one: HTML if it begins like it."""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return HTML if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) else ""
@@ -74,13 +76,13 @@ def is_binary(body: bytes) -> bool:
     )
 
 
-def iso(milliseconds: int) -> str:
+def format_warc_date(milliseconds: int) -> str:
     """The date as WARC 1.1 writes it."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
-def milliseconds(date: object) -> int | None:
+def parse_date_ms(date: object) -> int | None:
     """A date, or one as ISO 8601 writes it, in milliseconds since 1970 (UTC unless it says otherwise); else None."""
     if isinstance(date, str):
         try:

@@ -6,58 +6,60 @@ from typing import Any
 
 from tasks.svg_charts import chart_as_image
 
-WIDTH, ROW, LABEL = 640, 22, 230
-MOST_BARS = 12
-BAR = "#2a7f62"
+WIDTH, ROW_HEIGHT, LABEL_WIDTH = 640, 22, 230
+MAX_BARS = 12
+BAR_COLOUR = "#2a7f62"
 
 
-def summary(counts: dict[str, Any], snapshot: str) -> str:
+def render_summary(counts: dict[str, Any], snapshot: str) -> str:
     """The counts as tables, and the largest of them as bars."""
     hosts = counts["hosts"]
     said = f"{counts['pages']:,} pages, {counts['bytes'] / 1e6:,.1f} MB of payload, {counts['pages_per_second']:,}/s."
     parts = [f"# Crawl of {snapshot}", said]
     parts.append(
-        chart_as_image(bars(counts["statuses"] | counts["skipped"]), "Answers by status, and what was not stored")
+        chart_as_image(draw_bars(counts["statuses"] | counts["skipped"]), "Answers by status, and what was not stored")
     )
-    parts.append(table(("status", "answers"), figures(counts["statuses"])))
+    parts.append(render_table(("status", "answers"), format_rows(counts["statuses"])))
     if counts["skipped"]:
-        parts.append(table(("not stored because", "URLs"), figures(counts["skipped"])))
+        parts.append(render_table(("not stored because", "URLs"), format_rows(counts["skipped"])))
     if counts["links"]:
-        parts.append(table(("links left out or rewritten", "links"), figures(counts["links"])))
+        parts.append(render_table(("links left out or rewritten", "links"), format_rows(counts["links"])))
     if set(counts["changes"]) - {"new"}:
-        parts.append(table(("since the snapshot before", "pages"), figures(counts["changes"])))
+        parts.append(render_table(("since the snapshot before", "pages"), format_rows(counts["changes"])))
     if len(hosts) > 1:
-        parts.append(chart_as_image(bars({host: of_host["pages"] for host, of_host in hosts.items()}), "Pages by host"))
+        parts.append(
+            chart_as_image(draw_bars({host: of_host["pages"] for host, of_host in hosts.items()}), "Pages by host")
+        )
     rows = [(host, f"{n['pages']:,}", f"{n['bytes'] / 1e6:,.2f}") for host, n in hosts.items()]
-    parts.append(table(("host", "pages", "MB"), rows))
+    parts.append(render_table(("host", "pages", "MB"), rows))
     if counts["queues"]:
-        parts.append(table(("host", "URLs that still wait"), figures(counts["queues"])))
+        parts.append(render_table(("host", "URLs that still wait"), format_rows(counts["queues"])))
     return "\n\n".join(parts) + "\n"
 
 
-def figures(counts: dict[str, int]) -> list[tuple[str, str]]:
+def format_rows(counts: dict[str, int]) -> list[tuple[str, str]]:
     return [(name, f"{count:,}") for name, count in counts.items()]
 
 
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def render_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table, first column left, the others right."""
     rule = ("---",) + ("---:",) * (len(head) - 1)
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [head, rule, *rows])
 
 
-def bars(values: dict[str, int]) -> str:
+def draw_bars(values: dict[str, int]) -> str:
     """The largest values as SVG: a name, a bar as long as its value, the value."""
-    largest = sorted(values.items(), key=lambda entry: -entry[1])[:MOST_BARS]
+    largest = sorted(values.items(), key=lambda entry: -entry[1])[:MAX_BARS]
     longest = max([value for _, value in largest], default=0) or 1
     lines = []
     for number, (name, value) in enumerate(largest):
-        top, width = number * ROW, (WIDTH - LABEL - 80) * value / longest
+        top, width = number * ROW_HEIGHT, (WIDTH - LABEL_WIDTH - 80) * value / longest
         lines.append(
-            f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">{escape(name[-34:])}</text>'
-            f'<rect x="{LABEL}" y="{top + 3}" width="{width:.1f}" height="{ROW - 6}" fill="{BAR}"/>'
-            f'<text x="{LABEL + width + 6:.1f}" y="{top + 15}">{value:,}</text>'
+            f'<text x="{LABEL_WIDTH - 8}" y="{top + 15}" text-anchor="end">{escape(name[-34:])}</text>'
+            f'<rect x="{LABEL_WIDTH}" y="{top + 3}" width="{width:.1f}" height="{ROW_HEIGHT - 6}" fill="{BAR_COLOUR}"/>'
+            f'<text x="{LABEL_WIDTH + width + 6:.1f}" y="{top + 15}">{value:,}</text>'
         )
-    height = len(largest) * ROW + 4
+    height = len(largest) * ROW_HEIGHT + 4
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         # a ground of its own, or the words vanish on the dark pages of the Prefect UI

@@ -3,7 +3,7 @@
 import time
 
 from tasks.crawl.settings import Crawl
-from tasks.crawl.summary import summary
+from tasks.crawl.summary import render_summary
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
@@ -17,4 +17,4 @@ def crawl(settings: Crawl, draft: Draft, *earlier: Artifact) -> None:
     pace = (tally.answers - tally.resumed) / max(seconds, 1e-6)
     draft.counts.update(tally.counts(), seconds=round(seconds, 2), pages_per_second=round(pace, 1))
     with draft.write("summary.md") as path:
-        path.write_text(summary(draft.counts, settings.snapshot))
+        path.write_text(render_summary(draft.counts, settings.snapshot))

@@ -19,7 +19,12 @@ MODEL = "pretrained"
 
 
 def score_finetuning(
-    finetuning: FineTuning, checkpoint: Path, tasks: Sequence[Task], seeds: int, scratch: Path, should_stop: PruneCallback
+    finetuning: FineTuning,
+    checkpoint: Path,
+    tasks: Sequence[Task],
+    seeds: int,
+    scratch: Path,
+    should_stop: PruneCallback,
 ) -> float | None:
     """Fine-tune a checkpoint on each task with each of its label counts, and return the mean score on validation.
 

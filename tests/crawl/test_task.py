@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tasks.block import discover_blocks
-from tasks.crawl.counters import MOST_HOSTS, OTHERS, Tally
+from tasks.crawl.counters import MAX_HOSTS, OTHER_HOSTS, Tally
 from tasks.crawl.settings import Crawl
 from tasks.crawl.sources import Source
-from tasks.crawl.summary import summary
+from tasks.crawl.summary import render_summary
 
 
 def test_today_becomes_a_date():
@@ -33,16 +33,16 @@ def test_source(kind):
 
 def test_many_hosts_are_summed_up():
     tally = Tally()
-    for n in range(MOST_HOSTS + 20):
+    for n in range(MAX_HOSTS + 20):
         tally.hosts[f"h{n}"], tally.host_bytes[f"h{n}"] = n + 1, 10
     tally.statuses["200"] = tally.hosts.total()
     counts = tally.counts()
-    assert len(counts["hosts"]) == MOST_HOSTS + 1
+    assert len(counts["hosts"]) == MAX_HOSTS + 1
     assert sum(host["pages"] for host in counts["hosts"].values()) == counts["pages"]
     merged = Tally()
     merged.merge(counts)
     assert merged.counts() == counts
-    assert OTHERS in summary(counts | {"pages_per_second": 1.0}, "first")
+    assert OTHER_HOSTS in render_summary(counts | {"pages_per_second": 1.0}, "first")
 
 
 def test_summary_shows_what_changed_and_pictures_that_can_be_drawn():
@@ -52,7 +52,7 @@ def test_summary_shows_what_changed_and_pictures_that_can_be_drawn():
     tally.skip("refused <by> robots.txt", 7)
     tally.hosts.update({"a.org": 30, "b.org": 10})
     tally.queues.update({"a.org": 5, "b.org": 0})
-    text = summary(tally.counts() | {"pages_per_second": 12.5}, "monday")
+    text = render_summary(tally.counts() | {"pages_per_second": 12.5}, "monday")
     assert "12.5/s" in text
     for row in ("| unchanged | 50 |", "| gone | 3 |", "| refused <by> robots.txt | 7 |", "| a.org | 5 |"):
         assert row in text

@@ -15,7 +15,7 @@ def is_stream(rows: Any) -> bool:
     return not hasattr(rows, "num_rows")
 
 
-def rows_of(rows: Any, origin: DatasetOrigin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
+def read_dataset_rows(rows: Any, origin: DatasetOrigin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
     """Rows with the columns that are meant. Raises StageFailure and Transient."""
     try:
         if rows.column_names:  # a stream may not know them before its first row

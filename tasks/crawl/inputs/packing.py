@@ -6,50 +6,52 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-PACKED = (".gz", ".zst")
-GZIP, ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
-DICTIONARY = b"\x5d\x2a\x4d\x18"  # a skippable zstd frame of this kind heads a .warc.zst file (IIPC, warc-zstd 1.0)
+PACKED_SUFFIXES = (".gz", ".zst")
+GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+DICTIONARY_MAGIC = (
+    b"\x5d\x2a\x4d\x18"  # a skippable zstd frame of this kind heads a .warc.zst file (IIPC, warc-zstd 1.0)
+)
 # Fed to the unpacker at once. Four bytes of zstd can stand for 128 KiB, so a bomb grows to 128 MB here, and no further.
-PIECE = 4096
+CHUNK_BYTES = 4096
 
 
-class Damaged(Exception):
+class DamagedData(Exception):
     """Packed bytes that cannot be unpacked, or that end too early."""
 
 
-def bare(name: str) -> str:
+def strip_packed_suffix(name: str) -> str:
     """`a.jsonl.gz` → `a.jsonl`."""
-    return name.rpartition(".")[0] if name.lower().endswith(PACKED) else name
+    return name.rpartition(".")[0] if name.lower().endswith(PACKED_SUFFIXES) else name
 
 
-def unpacked(file: BinaryIO) -> io.BufferedReader:
+def open_unpacked(file: BinaryIO) -> io.BufferedReader:
     """The bytes of a seekable file, unpacked when its first bytes say that it is packed. Reading raises Damaged."""
     start = file.read(4)
     file.seek(0)
-    if start.startswith(GZIP):
-        return buffered(Members(file, GZIP))
-    if start == ZSTD or is_skippable(start):
-        return buffered(Members(file, ZSTD))
+    if start.startswith(GZIP_MAGIC):
+        return buffer_members(PackedMembers(file, GZIP_MAGIC))
+    if start == ZSTD_MAGIC or is_skippable_frame(start):
+        return buffer_members(PackedMembers(file, ZSTD_MAGIC))
     return cast("io.BufferedReader", file)
 
 
-def buffered(members: "Members") -> io.BufferedReader:
+def buffer_members(members: "PackedMembers") -> io.BufferedReader:
     """A stream whose buffer never holds bytes of two members."""
-    return io.BufferedReader(members, 16 * PIECE)
+    return io.BufferedReader(members, 16 * CHUNK_BYTES)
 
 
-def members_of(stream: io.BufferedReader) -> "Members | None":
+def get_members(stream: io.BufferedReader) -> "PackedMembers | None":
     """What a stream unpacks; None when the file was not packed."""
     raw = getattr(stream, "raw", None)
-    return raw if isinstance(raw, Members) else None
+    return raw if isinstance(raw, PackedMembers) else None
 
 
-def is_skippable(start: bytes) -> bool:
+def is_skippable_frame(start: bytes) -> bool:
     """Whether a zstd frame holds something else than data (RFC 8878, 3.1.2)."""
-    return len(start) >= 4 and start[0] & 0xF0 == 0x50 and start[1:4] == DICTIONARY[1:]
+    return len(start) >= 4 and start[0] & 0xF0 == 0x50 and start[1:4] == DICTIONARY_MAGIC[1:]
 
 
-class Members(io.RawIOBase):
+class PackedMembers(io.RawIOBase):
     """Unpacks gzip members or zstd frames one after another.
 
     `start` is where in the file the member begins that was read last, `opening` are its first bytes, unpacked. After
@@ -76,7 +78,7 @@ class Members(io.RawIOBase):
                 self._unpack()
             except (zlib.error, zstandard.ZstdError, EOFError) as error:
                 self.go_past(self.start)
-                raise Damaged(f"it ends or breaks in the middle ({error})") from error
+                raise DamagedData(f"it ends or breaks in the middle ({error})") from error
         size = min(len(buffer), len(self.ready))
         buffer[:size], self.ready = self.ready[:size], self.ready[size:]
         return size
@@ -86,7 +88,7 @@ class Members(io.RawIOBase):
         self.unpacker, self.ready = None, memoryview(b"")
         position, tail = start + 1, b""
         self.file.seek(position)
-        while block := self.file.read(PIECE):
+        while block := self.file.read(CHUNK_BYTES):
             if (found := (tail + block).find(self.magic)) >= 0:
                 self.file.seek(position - len(tail) + found)
                 break
@@ -96,40 +98,40 @@ class Members(io.RawIOBase):
     def _begin(self) -> bool:
         """Find the next member; False at the end of the file."""
         self._read_head()
-        while self.magic == ZSTD and is_skippable(self.rest):
+        while self.magic == ZSTD_MAGIC and is_skippable_frame(self.rest):
             self._skip()
             self._read_head()
         if self.rest and not self.rest.startswith(self.magic):
             self.go_past(self.start)
-            raise Damaged("there is something else between its packed members")
-        self.unpacker = zlib.decompressobj(31) if self.magic == GZIP else self.zstd.decompressobj()
+            raise DamagedData("there is something else between its packed members")
+        self.unpacker = zlib.decompressobj(31) if self.magic == GZIP_MAGIC else self.zstd.decompressobj()
         self.opening = b""
         return bool(self.rest)
 
     def _read_head(self) -> None:
-        self.rest = self.rest.lstrip(b"\0") or self.file.read(PIECE).lstrip(b"\0")  # gzip files may be padded
+        self.rest = self.rest.lstrip(b"\0") or self.file.read(CHUNK_BYTES).lstrip(b"\0")  # gzip files may be padded
         if 0 < len(self.rest) < 8:
-            self.rest += self.file.read(PIECE)
+            self.rest += self.file.read(CHUNK_BYTES)
         self.start = self.file.tell() - len(self.rest)
 
     def _skip(self) -> None:
         """Leave out a skippable frame; the first of the file may hold the dictionary of all others."""
         length = int.from_bytes(self.rest[4:8], "little")
-        is_dictionary = self.start == 0 and self.rest.startswith(DICTIONARY)
+        is_dictionary = self.start == 0 and self.rest.startswith(DICTIONARY_MAGIC)
         begin, self.rest = self.start + 8, b""
         self.file.seek(begin)
         content = self.file.read(length) if is_dictionary else b""
         self.file.seek(begin + length - 1)
         if not self.file.read(1):
-            raise Damaged("it ends in the middle of a skippable frame")
+            raise DamagedData("it ends in the middle of a skippable frame")
         if is_dictionary:
-            if content.startswith(ZSTD):
+            if content.startswith(ZSTD_MAGIC):
                 content = self.zstd.decompressobj().decompress(content)
             # frames that need no dictionary may be given one, too
             self.zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
 
     def _unpack(self) -> None:
-        piece, self.rest = self.rest or self.file.read(PIECE), b""
+        piece, self.rest = self.rest or self.file.read(CHUNK_BYTES), b""
         if not piece:
             raise EOFError("the last member is cut off")
         self.ready = memoryview(self.unpacker.decompress(piece))

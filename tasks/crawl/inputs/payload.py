@@ -8,43 +8,43 @@ from fastwarc.warc import HeaderMap
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.packing import GZIP, ZSTD, Damaged, unpacked
-from tasks.crawl.page import Page
+from tasks.crawl.inputs.packing import GZIP_MAGIC, ZSTD_MAGIC, DamagedData, open_unpacked
+from tasks.crawl.page import CrawledPage
 
 TOO_LARGE = "too large"
-UNREADABLE = "unreadable response"
+UNREADABLE_RESPONSE = "unreadable response"
 
 
-def of_http(url: str, fetched_at: int, block: bytes, most_bytes: int, tally: Tally) -> Page | None:
+def parse_http_page(url: str, fetched_at: int, block: bytes, most_bytes: int, tally: Tally) -> CrawledPage | None:
     """A page from a response with its HTTP head; None, and counted, if that cannot be read."""
     head = HeaderMap("latin1")
     try:
         start = head.parse(io.BytesIO(block))
-        body = decoded(block[start:], head, most_bytes)
-    except (OSError, ValueError, zlib.error, Damaged):
-        tally.skip(UNREADABLE)
+        body = decode_body(block[start:], head, most_bytes)
+    except (OSError, ValueError, zlib.error, DamagedData):
+        tally.skip(UNREADABLE_RESPONSE)
         return None
     if body is None:
         tally.skip(TOO_LARGE)
         return None
-    return Page(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
+    return CrawledPage(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
 
 
-def decoded(body: bytes, head: HeaderMap, most_bytes: int) -> bytes | None:
+def decode_body(body: bytes, head: HeaderMap, most_bytes: int) -> bytes | None:
     """The payload without its transfer and content encodings; None if it becomes larger than `most_bytes`.
 
     Many archives keep the headers of an encoding that they have undone already: then the bytes stay as they are.
     """
     if "chunked" in (head.get("Transfer-Encoding") or "").lower():
-        body = dechunked(body)
+        body = dechunk_body(body)
     encodings = [each.strip().lower() for each in (head.get("Content-Encoding") or "").split(",")]
     for encoding in reversed(encodings):
-        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP[:2]):
-            body = inflated(body, 31, most_bytes)
-        elif encoding == "zstd" and body.startswith(ZSTD):
-            body = unpacked(io.BytesIO(body)).read(most_bytes + 1)
+        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP_MAGIC[:2]):
+            body = inflate_body(body, 31, most_bytes)
+        elif encoding == "zstd" and body.startswith(ZSTD_MAGIC):
+            body = open_unpacked(io.BytesIO(body)).read(most_bytes + 1)
         elif encoding == "deflate":
-            body = inflated(body, 15 if body[:1] == b"\x78" else -15, most_bytes)
+            body = inflate_body(body, 15 if body[:1] == b"\x78" else -15, most_bytes)
         elif encoding == "br":
             body = BrotliReader(io.BytesIO(body)).read(most_bytes + 1)
         if len(body) > most_bytes:
@@ -52,7 +52,7 @@ def decoded(body: bytes, head: HeaderMap, most_bytes: int) -> bytes | None:
     return body
 
 
-def inflated(body: bytes, window: int, most_bytes: int) -> bytes:
+def inflate_body(body: bytes, window: int, most_bytes: int) -> bytes:
     """At most one byte more than allowed, so that a bomb does not explode. Raises zlib.error when it is cut off."""
     unpacker = zlib.decompressobj(window)
     content = unpacker.decompress(body, most_bytes + 1)
@@ -61,7 +61,7 @@ def inflated(body: bytes, window: int, most_bytes: int) -> bytes:
     return content
 
 
-def dechunked(body: bytes) -> bytes:
+def dechunk_body(body: bytes) -> bytes:
     """Undo chunked transfer; a body that is not chunked is returned as it is."""
     parts: list[bytes] = []
     position = 0

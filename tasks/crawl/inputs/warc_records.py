@@ -7,85 +7,85 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from tasks.crawl.inputs.packing import Damaged, buffered, members_of, unpacked
+from tasks.crawl.inputs.packing import DamagedData, buffer_members, get_members, open_unpacked
 
-LONGEST_LINE = 1 << 16
-MOST_HEADERS = 1000
-PIECE = 1 << 20
-NO_PAGE = ("warcinfo", "request", "metadata")  # types of records whose loss is no loss
-VERSION = re.compile(rb"WARC/\d\.\d+\s*")
-ONCE = ("warc-type", "content-length")
-HEAD_BEGINS = b"WARC/"
+MAX_LINE_BYTES = 1 << 16
+MAX_HEADERS = 1000
+CHUNK_BYTES = 1 << 20
+PAGELESS_TYPES = ("warcinfo", "request", "metadata")  # types of records whose loss is no loss
+VERSION_LINE = re.compile(rb"WARC/\d\.\d+\s*")
+UNIQUE_HEADERS = ("warc-type", "content-length")
+HEAD_START = b"WARC/"
 # Pages may show a record, but hardly with the line ends of one.
-INNER = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
+INNER_HEAD = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
 HEAD = re.compile(rb"WARC/\d\.\d+\s*\Z")  # a record that was cut off leaves no line end before it
 
 
-class Record(NamedTuple):
+class WarcRecord(NamedTuple):
     """One record. `block` is None when it is longer than the caller takes."""
 
     headers: dict[str, str]  # names in lower case
     block: bytes | None
 
 
-class Damage(NamedTuple):
+class RecordDamage(NamedTuple):
     """Where no whole record is, and why. Reading goes on behind it."""
 
     what: str
 
 
-def warc_records(file: BinaryIO, most_bytes: int) -> Iterator[Record | Damage]:
+def read_warc_records(file: BinaryIO, most_bytes: int) -> Iterator[WarcRecord | RecordDamage]:
     """The records of a seekable file, packed or not. After damage it goes on with the next member or the next head."""
-    reader = Reader(file)
+    reader = WarcReader(file)
     while True:
         try:
             record = reader.next(most_bytes)
-        except Damaged as error:
+        except DamagedData as error:
             reader.recover()
-            yield Damage(str(error))
+            yield RecordDamage(str(error))
         else:
             if record is None:
                 return
             yield record
 
 
-class Reader:
+class WarcReader:
     """Reads records, and knows where the last one began: where its member does, if the file is packed."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.stream = unpacked(file)
-        self.members = members_of(self.stream)
+        self.stream = open_unpacked(file)
+        self.members = get_members(self.stream)
         self.start = self.before = -1
         self.searching = False  # for the next head, behind damage
         self.head = b""  # the first line of the next record, read already
 
-    def next(self, most_bytes: int) -> Record | None:
+    def next(self, most_bytes: int) -> WarcRecord | None:
         """The next record; None at the end. Raises Damaged."""
         self.before = self.start
         line = self._first_line()
         if not line:
             return None
-        if VERSION.fullmatch(line) is None:
+        if VERSION_LINE.fullmatch(line) is None:
             found = HEAD.search(line)
             self.head = found[0] if found else b""
-            raise Damaged(f"{line[:60]!r} is not the head of a record")
+            raise DamagedData(f"{line[:60]!r} is not the head of a record")
         headers = self._headers()
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdecimal()):
-            raise Damaged(f"a record has no length but {length[:60]!r}")
+            raise DamagedData(f"a record has no length but {length[:60]!r}")
         if "warc-type" not in headers:
-            raise Damaged("a record has no type")
+            raise DamagedData("a record has no type")
         block = read_block(self.stream, int(length[:20]), most_bytes)
-        end = self.stream.readline(LONGEST_LINE)
-        if VERSION.fullmatch(end):  # the empty lines between two records are forgotten now and then
+        end = self.stream.readline(MAX_LINE_BYTES)
+        if VERSION_LINE.fullmatch(end):  # the empty lines between two records are forgotten now and then
             self.head = end
         elif end.strip(b"\r\n"):
-            if headers["warc-type"].lower() not in NO_PAGE:
-                raise Damaged("a record is longer than it says")
+            if headers["warc-type"].lower() not in PAGELESS_TYPES:
+                raise DamagedData("a record is longer than it says")
             self.recover()  # some crawlers miscount what they say of themselves, and nothing is lost by it
         elif self._runs_on(block):
-            raise Damaged("a record is shorter than it says")
-        return Record(headers, block)
+            raise DamagedData("a record is shorter than it says")
+        return WarcRecord(headers, block)
 
     def recover(self) -> None:
         """Leave the record that was begun.
@@ -101,19 +101,19 @@ class Reader:
         elif self.start != self.before:
             self.stream.detach()
             self.members.go_past(self.start)
-            self.stream = buffered(self.members)
+            self.stream = buffer_members(self.members)
 
     def _runs_on(self, block: bytes | None) -> bool:
         """Whether a record was cut off, and its length reaches into the next one and, by chance, to a line's end."""
         if self.members is not None and self.start != self.before:
-            return self.members.start != self.start and self.members.opening == HEAD_BEGINS
-        return block is not None and INNER.search(block) is not None
+            return self.members.start != self.start and self.members.opening == HEAD_START
+        return block is not None and INNER_HEAD.search(block) is not None
 
     def _first_line(self) -> bytes:
         """The next line that is not empty; behind damage the next that ends as a head does."""
         line, self.head = self.head, b""
         while not line:
-            line = self.stream.readline(LONGEST_LINE)
+            line = self.stream.readline(MAX_LINE_BYTES)
             if not line:
                 return b""
             if self.searching:
@@ -128,10 +128,12 @@ class Reader:
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
         name = ""
-        for _ in range(MOST_HEADERS):
-            line = self.stream.readline(LONGEST_LINE)
+        for _ in range(MAX_HEADERS):
+            line = self.stream.readline(MAX_LINE_BYTES)
             if not line.endswith(b"\n"):
-                raise Damaged("it ends in the middle of a record" if len(line) < LONGEST_LINE else "a line has no end")
+                raise DamagedData(
+                    "it ends in the middle of a record" if len(line) < MAX_LINE_BYTES else "a line has no end"
+                )
             if not line.strip():
                 return headers
             if line[:1] in b" \t" and name:  # goes on from the line before (RFC 822)
@@ -139,10 +141,10 @@ class Reader:
                 continue
             name, colon, value = line.decode("utf-8", "replace").partition(":")
             name = name.strip().lower()
-            if not colon or (name in ONCE and name in headers):  # the head of another record
-                raise Damaged("a record breaks off in its headers")
+            if not colon or (name in UNIQUE_HEADERS and name in headers):  # the head of another record
+                raise DamagedData("a record breaks off in its headers")
             headers[name] = value.strip()
-        raise Damaged("a record has no end of its headers")
+        raise DamagedData("a record has no end of its headers")
 
 
 def read_block(stream: BinaryIO, length: int, most_bytes: int) -> bytes | None:
@@ -150,11 +152,11 @@ def read_block(stream: BinaryIO, length: int, most_bytes: int) -> bytes | None:
     if length <= most_bytes:
         block = stream.read(length)
         if len(block) < length:
-            raise Damaged("it ends in the middle of a record")
+            raise DamagedData("it ends in the middle of a record")
         return block
     while length > 0:
-        piece = stream.read(min(length, PIECE))
+        piece = stream.read(min(length, CHUNK_BYTES))
         if not piece:
-            raise Damaged("it ends in the middle of a record")
+            raise DamagedData("it ends in the middle of a record")
         length -= len(piece)
     return None

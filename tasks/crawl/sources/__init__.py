@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.block import Block
-from tasks.crawl.counters import Tally, spoken
+from tasks.crawl.counters import Tally, format_counts
 from tasks.crawl.sizes import ShardSize
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
@@ -34,7 +34,7 @@ class Source(Block, ABC):
         return ""
 
 
-def gathered(
+def collect_shards(
     draft: Draft,
     function: Callable[..., dict[str, Any]],
     shards: Mapping[str, tuple[Any, ...]],
@@ -47,5 +47,5 @@ def gathered(
     for counts in draft.map(function, shards, label).values():
         tally.merge(counts)
     if not tally.pages:
-        raise StageFailure(f"{what} holds no page ({spoken(tally.skipped)})", f"Choose another {setting}")
+        raise StageFailure(f"{what} holds no page ({format_counts(tally.skipped)})", f"Choose another {setting}")
     return tally

@@ -9,13 +9,13 @@ from pydantic import Field
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import content_digest, listing
-from tasks.crawl.inputs.hub import SECTION, is_stream, rows_of
-from tasks.crawl.inputs.rows import Columns, columns_of, of_row
-from tasks.crawl.page import Page
-from tasks.crawl.shard import fill
+from tasks.crawl.inputs.folder import compute_content_digest, list_files
+from tasks.crawl.inputs.hub import SECTION, is_stream, read_dataset_rows
+from tasks.crawl.inputs.rows import Columns, convert_row, read_columns
+from tasks.crawl.page import CrawledPage
+from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source, gathered
+from tasks.crawl.sources import Source, collect_shards
 from tasks.runtime.datasets_hub import DatasetOrigin, find_local_folder, load_split
 from tasks.store import Artifact, Draft
 
@@ -55,18 +55,21 @@ class Dataset(Source):
     def semantic(self) -> dict[str, Any]:
         """A folder's path is where the dataset lies; what counts is the names and contents of its files."""
         folder = find_local_folder(self.name, SECTION)
-        return {**super().semantic(), "name": content_digest(*listing(str(folder), SECTION)) if folder else self.name}
+        return {
+            **super().semantic(),
+            "name": compute_content_digest(*list_files(str(folder), SECTION)) if folder else self.name,
+        }
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Wrap each row as a page, shard by shard."""
         del earlier  # rows have no date of change to ask for
         origin = DatasetOrigin(self.name, self.config, self.split, self.revision, self.streaming, SECTION)
-        columns, address = columns_of(self, SECTION), safe_url_string(self.url_prefix) + quote(self.split)
+        columns, address = read_columns(self, SECTION), safe_url_string(self.url_prefix) + quote(self.split)
         shards = {
             f"{number:05d}": (number, origin, part, self.max_rows, columns, address)
             for number, part in enumerate(self._parts(load_split(origin), size))
         }
-        return gathered(draft, wrapped, shards, "rows", Tally(), self.name, f"{SECTION}.name")
+        return collect_shards(draft, write_dataset_shard, shards, "rows", Tally(), self.name, f"{SECTION}.name")
 
     def _parts(self, rows: Any, size: ShardSize) -> list[tuple[int, int]]:
         """For each shard the first row and the one after the last; of a stream the file, and how many there are."""
@@ -76,18 +79,18 @@ class Dataset(Source):
         return [(start, min(start + size.pages, stop)) for start in range(0, stop, size.pages)]
 
 
-def wrapped(
+def write_dataset_shard(
     out: Path, number: int, origin: DatasetOrigin, part: tuple[int, int], max_rows: int, columns: Columns, address: str
 ) -> dict[str, Any]:
     """One shard."""
     tally = Tally()
-    fill(out, number, pages(origin, part, max_rows, columns, address, tally), tally)
+    write_shard(out, number, read_dataset_pages(origin, part, max_rows, columns, address, tally), tally)
     return tally.counts()
 
 
-def pages(
+def read_dataset_pages(
     origin: DatasetOrigin, part: tuple[int, int], max_rows: int, columns: Columns, address: str, tally: Tally
-) -> Iterator[Page]:
+) -> Iterator[CrawledPage]:
     """The pages of one part of a dataset, named by split and row, in a stream also by file."""
     rows = load_split(origin)
     if is_stream(rows):
@@ -96,6 +99,6 @@ def pages(
     else:
         first = part[0]
         rows = rows.select(range(*part))
-    for number, row in enumerate(rows_of(rows, origin, columns, max_rows), start=first):
-        if page := of_row(row, number, f"the dataset {origin.name}", address, 0, columns, tally):
+    for number, row in enumerate(read_dataset_rows(rows, origin, columns, max_rows), start=first):
+        if page := convert_row(row, number, f"the dataset {origin.name}", address, 0, columns, tally):
             yield page

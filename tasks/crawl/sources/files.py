@@ -7,19 +7,19 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.documents import KNOWN, is_whole, pages, readable, url_of
-from tasks.crawl.inputs.folder import content_digest, joined, listing
-from tasks.crawl.inputs.rows import Columns, columns_of
-from tasks.crawl.inputs.slices import Slice, grouped, slices
-from tasks.crawl.shard import fill
+from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
+from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files
+from tasks.crawl.inputs.rows import Columns, read_columns
+from tasks.crawl.inputs.slices import FileSlice, group_slices, split_file
+from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source, gathered
+from tasks.crawl.sources import Source, collect_shards
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 
 SECTION = "crawl.source.files"
 SETTING = f"{SECTION}.path"
-UNKNOWN = "unknown kind of file"
+UNKNOWN_KIND = "unknown kind of file"
 
 
 class Files(Source):
@@ -46,49 +46,51 @@ class Files(Source):
 
     def semantic(self) -> dict[str, Any]:
         """The path is where the files lie; what counts is their names and contents."""
-        root, names = listing(self.path, SETTING)
-        return {**super().semantic(), "path": content_digest(root, readable(names))}
+        root, names = list_files(self.path, SETTING)
+        return {**super().semantic(), "path": compute_content_digest(root, select_readable(names))}
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Wrap each file or row as a page, shard by shard."""
         del earlier  # nobody is asked whether a file changed: it is read
-        root, names = listing(self.path, SETTING)
-        known, columns, tally = readable(names), columns_of(self, SECTION), Tally()
+        root, names = list_files(self.path, SETTING)
+        known, columns, tally = select_readable(names), read_columns(self, SECTION), Tally()
         if not known:
-            raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN)}")
-        tally.skip(UNKNOWN, len(names) - len(known))
-        parts = grouped((part for name in known for part in slices(root, name, size, columns, tally)), size)
+            raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN_SUFFIXES)}")
+        tally.skip(UNKNOWN_KIND, len(names) - len(known))
+        parts = group_slices((part for name in known for part in split_file(root, name, size, columns, tally)), size)
         shards = {f"{number:05d}": (number, root, part, columns, self.url_prefix) for number, part in enumerate(parts)}
-        return gathered(draft, wrapped, shards, "files", tally, self.path, SETTING)
+        return collect_shards(draft, write_files_shard, shards, "files", tally, self.path, SETTING)
 
     def address(self, given: str) -> str:
         """The URL of a file's page, for its path from here or within the folder too."""
         _, name = self._file(given)
-        return url_of(self.url_prefix, name) if name else given
+        return build_url(self.url_prefix, name) if name else given
 
     def why_left_out(self, given: str) -> str:
         """Looks at the file as a crawl does. Tables are not looked through: each row is a page."""
         root, name = self._file(given)
-        if not name or (readable([name]) and not is_whole(name)):
+        if not name or (select_readable([name]) and not is_single_page(name)):
             return ""
-        if not readable([name]):
-            return UNKNOWN
-        tally, columns = Tally(), replace(columns_of(self, SECTION), skips=True)
-        for _ in pages(root, [Slice(name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
+        if not select_readable([name]):
+            return UNKNOWN_KIND
+        tally, columns = Tally(), replace(read_columns(self, SECTION), skips=True)
+        for _ in read_pages(root, [FileSlice(name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
             pass
         return ", ".join(tally.skipped)
 
     def _file(self, given: str) -> tuple[str, str]:
         """The folder and which of its files is meant by a path or URL; no name when it is none of them."""
-        root, names = listing(self.path, SETTING)
+        root, names = list_files(self.path, SETTING)
         folder, path = Path(root).resolve(), Path(given.removeprefix("file://")).resolve()
         meant = {given, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else given}
-        found = (name for name in names if meant & {name, joined(root, name), url_of(self.url_prefix, name)})
+        found = (name for name in names if meant & {name, join_path(root, name), build_url(self.url_prefix, name)})
         return root, next(found, "")
 
 
-def wrapped(out: Path, number: int, root: str, parts: list[Slice], columns: Columns, url_prefix: str) -> dict[str, Any]:
+def write_files_shard(
+    out: Path, number: int, root: str, parts: list[FileSlice], columns: Columns, url_prefix: str
+) -> dict[str, Any]:
     """One shard."""
     tally = Tally()
-    fill(out, number, pages(root, parts, columns, url_prefix, tally), tally)
+    write_shard(out, number, read_pages(root, parts, columns, url_prefix, tally), tally)
     return tally.counts()

@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.archives import Broken, pages
-from tasks.crawl.inputs.folder import content_digest, joined, listing, opened
-from tasks.crawl.inputs.packing import Damaged, bare, unpacked
-from tasks.crawl.page import READABLE, Page
-from tasks.crawl.shard import fill
+from tasks.crawl.inputs.archives import BrokenArchive, read_archive_pages
+from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files, open_file
+from tasks.crawl.inputs.packing import DamagedData, open_unpacked, strip_packed_suffix
+from tasks.crawl.page import PAGE_TYPES, CrawledPage
+from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source, gathered
+from tasks.crawl.sources import Source, collect_shards
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.crawl")
 
 SETTING = "crawl.source.warc.path"
-KINDS = (".warc", ".wet", ".arc")  # each also as .gz and .zst
-LIST = ".paths"
-BROKEN = "broken archive"
+ARCHIVE_SUFFIXES = (".warc", ".wet", ".arc")  # each also as .gz and .zst
+PATH_LIST_SUFFIX = ".paths"
+BROKEN_ARCHIVE = "broken archive"
 
 
-class Archives(NamedTuple):
+class ArchiveList(NamedTuple):
     """Which archives are meant. Those of a path list never change: whoever publishes one gives new ones new names."""
 
     root: str
@@ -44,7 +44,7 @@ class Warc(Source):
     """where the archives of a path list lie: a URL or a folder; it stands before each line"""
     max_archives: int = Field(0, ge=0)
     """archives at most, the first ones; 0: all"""
-    content_types: list[str] = Field(list(READABLE))
+    content_types: list[str] = Field(list(PAGE_TYPES))
     """media types that are pages; others are skipped"""
     max_megabytes: float = Field(10.0, gt=0)
     """megabytes of a page at most; larger ones are skipped"""
@@ -56,58 +56,60 @@ class Warc(Source):
         root, names, listed = self._archives()
         content = hashlib.blake2b("\n".join(names).encode(), digest_size=16).hexdigest() if listed else ""
         what = {name: value for name, value in super().semantic().items() if name not in ("prefix", "max_archives")}
-        return {**what, "path": content or content_digest(root, names)}
+        return {**what, "path": content or compute_content_digest(root, names)}
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Copy the pages of each archive into a WARC file of ours, whatever its size."""
         del size, earlier  # an archive is a shard: it was rolled by whoever wrote it, and never changes
         root, names, _ = self._archives()
         if not names:
-            known = ", ".join(f"{kind}, {kind}.gz, {kind}.zst" for kind in (*KINDS, LIST))
+            known = ", ".join(f"{kind}, {kind}.gz, {kind}.zst" for kind in (*ARCHIVE_SUFFIXES, PATH_LIST_SUFFIX))
             raise StageFailure(f"{self.path} holds no web archive", f"Known are {known}")
         most_bytes = int(self.max_megabytes * 1e6)
         shards = {
-            f"{number:05d}": (joined(root, name), number, self.content_types, most_bytes, self.skip_broken)
+            f"{number:05d}": (join_path(root, name), number, self.content_types, most_bytes, self.skip_broken)
             for number, name in enumerate(names)
         }
-        return gathered(draft, copied, shards, "archives", Tally(), self.path, SETTING)
+        return collect_shards(draft, copy_archive, shards, "archives", Tally(), self.path, SETTING)
 
-    def _archives(self) -> Archives:
-        root, names = listing(self.path, SETTING)
-        found = [name for name in names if bare(name.lower()).endswith(KINDS)]
-        lists = [joined(root, name) for name in names if bare(name.lower()).endswith(LIST)]
+    def _archives(self) -> ArchiveList:
+        root, names = list_files(self.path, SETTING)
+        found = [name for name in names if strip_packed_suffix(name.lower()).endswith(ARCHIVE_SUFFIXES)]
+        lists = [
+            join_path(root, name) for name in names if strip_packed_suffix(name.lower()).endswith(PATH_LIST_SUFFIX)
+        ]
         listed = bool(lists) and not found
         if listed:
-            root, found = self.prefix, list(dict.fromkeys(line for path in lists for line in lines(path)))
-        return Archives(root, found[: self.max_archives or None], listed)
+            root, found = self.prefix, list(dict.fromkeys(line for path in lists for line in read_path_list(path)))
+        return ArchiveList(root, found[: self.max_archives or None], listed)
 
 
-def lines(path: str) -> Iterator[str]:
+def read_path_list(path: str) -> Iterator[str]:
     """The lines of a path list that are not empty. Raises StageFailure."""
-    with opened(path) as file:
+    with open_file(path) as file:
         try:
-            yield from (line for raw in unpacked(file) if (line := raw.decode("utf-8", "replace").strip()))
-        except Damaged as error:
+            yield from (line for raw in open_unpacked(file) if (line := raw.decode("utf-8", "replace").strip()))
+        except DamagedData as error:
             raise StageFailure(f"{path} cannot be read: {error}", "Get it again") from error
 
 
-def copied(
+def copy_archive(
     out: Path, path: str, number: int, content_types: list[str], most_bytes: int, skip_broken: bool
 ) -> dict[str, Any]:
     """One archive. Raises StageFailure that names it when it is damaged, and Transient when its server is."""
     tally = Tally()
 
-    def until_broken() -> Iterator[Page]:
-        arc = bare(path.lower()).endswith(".arc")
+    def until_broken() -> Iterator[CrawledPage]:
+        arc = strip_packed_suffix(path.lower()).endswith(".arc")
         try:
-            with opened(path) as file:
-                yield from pages(file, content_types, most_bytes, tally, arc=arc, skips=skip_broken)
-        except Broken as error:
+            with open_file(path) as file:
+                yield from read_archive_pages(file, content_types, most_bytes, tally, arc=arc, skips=skip_broken)
+        except BrokenArchive as error:
             if not skip_broken:
                 mend = "Get it again, or set crawl.source.warc.skip_broken to leave out and count what is damaged"
                 raise StageFailure(f"{path} cannot be read: {error}", mend) from error
             log.warning("%s is broken: %s", path, error)
-            tally.skip(BROKEN)
+            tally.skip(BROKEN_ARCHIVE)
 
-    fill(out, number, until_broken(), tally)
+    write_shard(out, number, until_broken(), tally)
     return tally.counts()

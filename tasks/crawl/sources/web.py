@@ -9,23 +9,23 @@ from tasks.crawl.counters import Tally
 from tasks.crawl.page import HTML
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
-from tasks.crawl.web.addresses import Gate, is_loopback, is_private
+from tasks.crawl.web.addresses import AddressGate, is_loopback, is_private
 from tasks.crawl.web.budgets import Budget
-from tasks.crawl.web.directives import has_contact, product
-from tasks.crawl.web.journal import Ledger
+from tasks.crawl.web.directives import has_contact, parse_product_name
+from tasks.crawl.web.journal import CrawlJournal
 from tasks.crawl.web.parameters import Parameters
-from tasks.crawl.web.previous_snapshot import Earlier
-from tasks.crawl.web.session import Limits, Session
+from tasks.crawl.web.previous_snapshot import PreviousSnapshot
+from tasks.crawl.web.session import CrawlLimits, CrawlState
 from tasks.crawl.web.sitemaps import Sitemaps
 from tasks.crawl.web.traps import Traps
-from tasks.crawl.web.urls import Scope, host_of, normalised
+from tasks.crawl.web.urls import Scope, get_host, normalise_url
 from tasks.errors import BadSetting
 from tasks.runtime.progress import progress
 from tasks.store import Artifact, Draft
 
-PLACEHOLDER = "docs.example.org"  # the seed of a shipped recipe, a name that is nobody's (RFC 2606)
+PLACEHOLDER_HOST = "docs.example.org"  # the seed of a shipped recipe, a name that is nobody's (RFC 2606)
 # How fast, not what: these change no page, so a crawl is not repeated for them.
-PACE = {"delay", "throttle", "per_host", "at_once", "retries", "retry_wait", "longest_wait", "timeout"}
+PACE_SETTINGS = {"delay", "throttle", "per_host", "at_once", "retries", "retry_wait", "longest_wait", "timeout"}
 
 
 class Web(Source):
@@ -96,25 +96,25 @@ class Web(Source):
     def semantic(self) -> dict[str, Any]:
         """Everything but the pace. Raises StageFailure for seeds and a user agent that no crawl can begin with."""
         self._check_contact(self._seeds())
-        return {name: value for name, value in super().semantic().items() if name not in PACE}
+        return {name: value for name, value in super().semantic().items() if name not in PACE_SETTINGS}
 
     def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
         """Crawl, or go on with a crawl that was killed."""
-        from tasks.crawl.web.markup import Rules  # noqa: PLC0415 - as below
-        from tasks.crawl.web.spider import run  # noqa: PLC0415 - Scrapy takes a second to import
+        from tasks.crawl.web.markup import MarkupRules  # noqa: PLC0415 - as below
+        from tasks.crawl.web.spider import run_crawl  # noqa: PLC0415 - Scrapy takes a second to import
 
         seeds = self._seeds()
         self._check_contact(seeds)
-        hosts = {host.lower() for host in self.hosts} or {host_of(seed) for seed in seeds}
+        hosts = {host.lower() for host in self.hosts} or {get_host(seed) for seed in seeds}
         budget = Budget(pages=self.max_pages, megabytes=self.max_total_megabytes, minutes=self.max_minutes)
-        limits = Limits(seeds, self.content_types, not self.hosts, budget, self.each_host)
-        before = Earlier(earlier.folder if earlier else None)
-        ledger = Ledger(draft, size)
+        limits = CrawlLimits(seeds, self.content_types, not self.hosts, budget, self.each_host)
+        before = PreviousSnapshot(earlier.folder if earlier else None)
+        ledger = CrawlJournal(draft, size)
         with progress(label="crawl", unit="answers", done=ledger.num_stored) as bar:
             scope = Scope(hosts, self.allow, self.deny, self.max_depth, self.traps)
-            session = Session(limits, scope, self.per_host, ledger, before, bar)
-            rules = Rules(product(self.user_agent), self.parameters, self.traps)
-            run(session, self._scrapy(seeds), rules, self.sitemaps)
+            session = CrawlState(limits, scope, self.per_host, ledger, before, bar)
+            rules = MarkupRules(parse_product_name(self.user_agent), self.parameters, self.traps)
+            run_crawl(session, self._scrapy(seeds), rules, self.sitemaps)
         return session.finish(draft)
 
     def _seeds(self) -> list[str]:
@@ -124,15 +124,15 @@ class Web(Source):
                 "Set crawl.source.web.seeds, choose another source, or name a recipe that does: --recipe FILE "
                 "(textmill demo leaves its own in the store, as demo.yaml)",
             )
-        seeds = {seed: normalised(seed) for seed in self.seeds}
+        seeds = {seed: normalise_url(seed) for seed in self.seeds}
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
             raise BadSetting(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
-        if any(url is not None and host_of(url) == PLACEHOLDER for url in seeds.values()):
+        if any(url is not None and get_host(url) == PLACEHOLDER_HOST for url in seeds.values()):
             raise BadSetting(
-                f"the seed {PLACEHOLDER} only stands for one", "Put your own seed into crawl.source.web.seeds"
+                f"the seed {PLACEHOLDER_HOST} only stands for one", "Put your own seed into crawl.source.web.seeds"
             )
-        private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(host_of(url))]
+        private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(get_host(url))]
         if private:
             raise BadSetting(
                 f"{', '.join(private)}: not a public address",
@@ -142,7 +142,7 @@ class Web(Source):
 
     def _check_contact(self, seeds: list[str]) -> None:
         urls = [*seeds, *(f"//{host}" for host in self.hosts)]
-        if not all(is_loopback(host_of(url)) for url in urls) and not has_contact(self.user_agent):
+        if not all(is_loopback(get_host(url)) for url in urls) and not has_contact(self.user_agent):
             raise BadSetting(
                 f'the user agent "{self.user_agent}" does not say how to reach you',
                 "Set crawl.source.web.user_agent to a name and an address of yours, such as "
@@ -151,9 +151,9 @@ class Web(Source):
 
     def _scrapy(self, seeds: list[str]) -> dict[str, Any]:
         return {
-            "GATE": Gate(
+            "GATE": AddressGate(
                 private=self.private_addresses,
-                loopback=self.private_addresses or any(is_loopback(host_of(seed)) for seed in seeds),
+                loopback=self.private_addresses or any(is_loopback(get_host(seed)) for seed in seeds),
                 named=has_contact(self.user_agent),
             ),
             "CONCURRENT_REQUESTS": self.at_once,

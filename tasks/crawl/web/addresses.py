@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from typing import Any
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052, 2.1: the last 32 bits are an IPv4 address
 LOCALHOST = "localhost"
 
@@ -13,11 +13,11 @@ class PrivateAddress(OSError):
     """A connection to an address that is not public was refused."""
 
 
-class Nameless(OSError):
+class MissingContact(OSError):
     """A connection to another machine was refused, since the user agent does not say who asks."""
 
 
-def literal(host: str) -> Address | None:
+def parse_address(host: str) -> IpAddress | None:
     """The address that a host is written as; None for a name."""
     try:
         return ipaddress.ip_address(host.strip("[]"))
@@ -25,7 +25,7 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def reached(address: Address) -> Address:
+def resolve_embedded(address: IpAddress) -> IpAddress:
     """The address that is reached: some IPv6 addresses stand for an IPv4 one (RFC 4291, RFC 3056, RFC 6052)."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -34,27 +34,27 @@ def reached(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IpAddress) -> bool:
     """Whether the address belongs to the internet: neither private, link-local, loopback, reserved nor multicast."""
-    end = reached(address)
+    end = resolve_embedded(address)
     return end.is_global and not end.is_multicast
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host, as it is written, is this machine."""
-    address = literal(host)
+    address = parse_address(host)
     if address is not None:
-        return reached(address).is_loopback
+        return resolve_embedded(address).is_loopback
     return host == LOCALHOST or host.endswith(f".{LOCALHOST}")
 
 
 def is_private(host: str) -> bool:
     """Whether a host, as it is written, is an address that is neither public nor this machine."""
-    address = literal(host)
-    return address is not None and not is_public(address) and not reached(address).is_loopback
+    address = parse_address(host)
+    return address is not None and not is_public(address) and not resolve_embedded(address).is_loopback
 
 
-class Gate:
+class AddressGate:
     """Opens sockets to permitted addresses only.
 
     It sees the address that is about to be connected to, whatever URL, redirect or DNS answer led there: a name that
@@ -69,8 +69,8 @@ class Gate:
         if self.loopback and is_loopback(host):
             return
         if not self.named:
-            raise Nameless("the user agent names no contact")
-        address = literal("127.0.0.1" if is_loopback(host) else host)
+            raise MissingContact("the user agent names no contact")
+        address = parse_address("127.0.0.1" if is_loopback(host) else host)
         if address is not None and not self.private and not is_public(address):
             raise PrivateAddress("not a public address")
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tasks.block import Block
 
-PAGES, BYTES, TIME = "page limit", "byte limit", "time limit"
+PAGE_LIMIT, BYTE_LIMIT, TIME_LIMIT = "page limit", "byte limit", "time limit"
 
 
 class Budget(Block):
@@ -23,7 +23,7 @@ class Budget(Block):
 
 
 @dataclass
-class Spent:
+class BudgetUsage:
     """What was taken of a budget."""
 
     budget: Budget
@@ -45,25 +45,25 @@ class Spent:
     def reached(self, now: int) -> str | None:
         """The limit that is reached, or None."""
         if self.room <= 0:
-            return PAGES
+            return PAGE_LIMIT
         if self.budget.megabytes and self.bytes >= self.budget.megabytes * 1e6:
-            return BYTES
+            return BYTE_LIMIT
         if self.budget.minutes and self.since and now - self.since >= self.budget.minutes * 60_000:
-            return TIME
+            return TIME_LIMIT
         return None
 
 
 @dataclass
-class Budgets:
+class BudgetTracker:
     """The budget of the crawl, and the same one for each host."""
 
-    whole: Spent
+    whole: BudgetUsage
     each_host: Budget
-    hosts: dict[str, Spent] = field(default_factory=dict)
+    hosts: dict[str, BudgetUsage] = field(default_factory=dict)
 
-    def host(self, name: str) -> Spent:
+    def host(self, name: str) -> BudgetUsage:
         """What was taken from a host."""
-        return self.hosts.setdefault(name, Spent(self.each_host))
+        return self.hosts.setdefault(name, BudgetUsage(self.each_host))
 
     def add(self, host: str, num_bytes: int, at: int) -> None:
         """A page came from a host."""

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tasks.crawl.web.urls import Scope, host_of
+from tasks.crawl.web.urls import Scope, get_host
 
-REDIRECTS = "too many redirects"
+TOO_MANY_REDIRECTS = "too many redirects"
 
 
-class Entry(NamedTuple):
+class FrontierEntry(NamedTuple):
     """A URL, how many links it is away from a seed, how many redirects led to it, and the page that was the last."""
 
     url: str
@@ -26,10 +26,10 @@ class Entry(NamedTuple):
 
 
 @dataclass
-class Host:
+class HostQueue:
     """One host's URLs that wait, and the depths of those being fetched."""
 
-    waiting: list[tuple[int, bytes, Entry]] = field(default_factory=list)
+    waiting: list[tuple[int, bytes, FrontierEntry]] = field(default_factory=list)
     fetching: Counter[int] = field(default_factory=Counter)
     ready: bool = False
     closed: str | None = None  # why nothing more is asked of it
@@ -49,7 +49,7 @@ class Frontier:
     def __init__(self, scope: Scope, per_host: int, room: Callable[[str], int] | None = None) -> None:
         self.scope, self.per_host, self.room = scope, per_host, room
         self.seen: set[str] = set()
-        self.hosts: dict[str, Host] = {}
+        self.hosts: dict[str, HostQueue] = {}
         self.turn: deque[str] = deque()
         self.num_waiting = 0
         self.num_fetching = 0
@@ -60,12 +60,14 @@ class Frontier:
         new = [url for url in dict.fromkeys(urls) if url not in self.seen]
         for url in new:
             self.seen.add(url)
-            closed = self.hosts.get(host_of(url), Host()).closed
-            refusal = REDIRECTS if hops > self.scope.traps.redirects else self.scope.refuses(url, depth) or closed
+            closed = self.hosts.get(get_host(url), HostQueue()).closed
+            refusal = (
+                TOO_MANY_REDIRECTS if hops > self.scope.traps.redirects else self.scope.refuses(url, depth) or closed
+            )
             if refusal:
                 self.refused[refusal] += 1
             else:
-                self._wait(Entry(url, depth, hops, via))
+                self._wait(FrontierEntry(url, depth, hops, via))
         return new
 
     def refuse(self, url: str, reason: str) -> None:
@@ -74,9 +76,9 @@ class Frontier:
             self.seen.add(url)
             self.refused[reason] += 1
 
-    def _wait(self, entry: Entry) -> None:
-        name = host_of(entry.url)
-        host = self.hosts.setdefault(name, Host())
+    def _wait(self, entry: FrontierEntry) -> None:
+        name = get_host(entry.url)
+        host = self.hosts.setdefault(name, HostQueue())
         order = hashlib.blake2b(entry.url.encode(), digest_size=8).digest()
         heapq.heappush(host.waiting, (entry.depth, order, entry))
         self.num_waiting += 1
@@ -91,7 +93,7 @@ class Frontier:
     def _limit(self, name: str) -> int:
         return self.per_host if self.room is None else min(self.per_host, self.room(name))
 
-    def take(self) -> Entry | None:
+    def take(self) -> FrontierEntry | None:
         """The next URL to fetch; None when every host is busy or nothing waits."""
         while self.turn:
             name = self.turn.popleft()
@@ -107,9 +109,9 @@ class Frontier:
             return entry
         return None
 
-    def settle(self, entry: Entry) -> None:
+    def settle(self, entry: FrontierEntry) -> None:
         """The URL was fetched, or given up. Discover its links before."""
-        name = host_of(entry.url)
+        name = get_host(entry.url)
         host = self.hosts[name]
         host.fetching[entry.depth] -= 1
         host.fetching += Counter()  # drops the zeros

@@ -11,17 +11,17 @@ from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from tasks.crawl.web.addresses import Gate
+from tasks.crawl.web.addresses import AddressGate
 
-PROXIED: ContextVar[bool] = ContextVar("PROXIED", default=False)
+IS_PROXIED: ContextVar[bool] = ContextVar("PROXIED", default=False)
 
 
-class Guarded(AiohttpDownloadHandler):
+class GuardedDownloadHandler(AiohttpDownloadHandler):
     """Downloads over HTTP; raises PrivateAddress, or a connection error with it as the reason."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self.gate: Gate = crawler.settings["GATE"]
+        self.gate: AddressGate = crawler.settings["GATE"]
         connector = self._session.connector
         assert isinstance(connector, TCPConnector)
         # aiohttp's public argument `socket_factory`, set afterwards because Scrapy makes the connector
@@ -29,10 +29,10 @@ class Guarded(AiohttpDownloadHandler):
 
     def gated(self, target: tuple[Any, ...]) -> socket.socket:
         """A socket to a permitted address, or to the proxy that the environment names, wherever that is."""
-        return socket.socket(*target[:3]) if PROXIED.get() else self.gate(target)
+        return socket.socket(*target[:3]) if IS_PROXIED.get() else self.gate(target)
 
     async def download_request(self, request: Request) -> Response:
         """Scrapy's hook, called in a task of its own for each request."""
-        PROXIED.set(bool(request.meta.get("proxy")))
+        IS_PROXIED.set(bool(request.meta.get("proxy")))
         self.gate.check(urlsplit(request.url).hostname or "")  # a proxy would resolve names itself
         return await super().download_request(request)

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from tasks.crawl.page import Page, Row
-from tasks.crawl.records import Payload
-from tasks.crawl.shard import Firsts, Shard, index_name, write_index
+from tasks.crawl.page import CrawledPage, IndexRow
+from tasks.crawl.records import PayloadOrigin
+from tasks.crawl.shard import PayloadOrigins, WarcShard, make_index_name, write_index
 from tasks.crawl.sizes import ShardSize
 from tasks.store.draft import Draft, fsync_path
 
-BATCH = 32  # pages at most that a kill makes the crawl fetch again
+BATCH_LINES = 32  # pages at most that a kill makes the crawl fetch again
 
 
-class Line(TypedDict):
+class JournalLine(TypedDict):
     """One journal line: a URL that is done with, or the pages that a sitemap lists."""
 
     url: str
@@ -28,23 +28,23 @@ class Line(TypedDict):
     hops: int
     redirect: bool  # its links are where it moved to
     links: list[str]  # seen for the first time on this page
-    row: NotRequired[Row]  # its index row, when it was stored
+    row: NotRequired[IndexRow]  # its index row, when it was stored
     bytes: NotRequired[int]  # of its payload
     end: NotRequired[int]  # of the WARC file behind its records
     skipped: NotRequired[str]  # why it was not stored
     noted: NotRequired[dict[str, int]]  # links of the page that were left out or rewritten, by rule
 
 
-class Ledger:
+class CrawlJournal:
     """The WARC files and the journal of one crawl."""
 
     def __init__(self, draft: Draft, size: ShardSize) -> None:
         self.folder, self.limits = draft.path, size
         self.journal = draft.scratch / "frontier.jsonl"
-        self.pending: list[Line] = []
-        self.firsts: Firsts = {}
+        self.pending: list[JournalLine] = []
+        self.firsts: PayloadOrigins = {}
         self.in_shard = 0
-        self.last: Row | None = None
+        self.last: IndexRow | None = None
         self.end = 0  # of the WARC file behind the records of the last row
         self.num_stored = 0  # answers
         self._cut_torn_line()
@@ -52,7 +52,7 @@ class Ledger:
             self._known(line)
         self._remove_uncommitted()
         number = int(Path(self.last["warc"]).name.split(".")[0]) if self.last else 0
-        self.shard = Shard(self.folder, number, self.firsts, self.end)
+        self.shard = WarcShard(self.folder, number, self.firsts, self.end)
         self.file = self.journal.open("ab")
         fsync_path(self.journal.parent)
         fsync_path(self.folder / "warc")
@@ -63,27 +63,29 @@ class Ledger:
                 whole = sum(len(line) for line in journal if line.endswith(b"\n"))
             os.truncate(self.journal, whole)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[JournalLine]:
         """All that is committed."""
         if self.journal.exists():
             with self.journal.open("rb") as journal:
                 for line in journal:
                     yield json.loads(line)
 
-    def _known(self, line: Line) -> None:
+    def _known(self, line: JournalLine) -> None:
         if (row := line.get("row")) is not None:
             self.in_shard = self.in_shard + 1 if self.last and self.last["warc"] == row["warc"] else 1
             self.last, self.end = row, line["end"]
             self.num_stored += 1
             if line["bytes"] and row["refers_to"] is None:
-                self.firsts[row["digest"]] = Payload(row["url"], row["fetched_at"])
+                self.firsts[row["digest"]] = PayloadOrigin(row["url"], row["fetched_at"])
 
     def _remove_uncommitted(self) -> None:
         for path in (self.folder / "warc").glob("*.warc.gz"):
             if self.last is None or path.name > Path(self.last["warc"]).name:
                 path.unlink()
 
-    def store(self, page: Page, line: Line, known: Row | None, links: list[str], via: str) -> Row:
+    def store(
+        self, page: CrawledPage, line: JournalLine, known: IndexRow | None, links: list[str], via: str
+    ) -> IndexRow:
         """Append a page; it counts when it is committed. The arguments after the line are those of `Shard.add`."""
         if self.in_shard >= self.limits.pages or self.shard.size >= self.limits.megabytes << 20:
             self._roll()
@@ -92,10 +94,10 @@ class Ledger:
         self.note({**line, "row": row, "bytes": len(page.body), "end": self.shard.size})
         return row
 
-    def note(self, line: Line) -> None:
+    def note(self, line: JournalLine) -> None:
         """Append a line; commits when a batch is full."""
         self.pending.append(line)
-        if len(self.pending) >= BATCH:
+        if len(self.pending) >= BATCH_LINES:
             self.commit()
 
     def commit(self) -> None:
@@ -110,7 +112,7 @@ class Ledger:
     def _roll(self) -> None:
         self.commit()
         self.shard.file.close()
-        self.shard = Shard(self.folder, self.shard.number + 1, self.firsts)
+        self.shard = WarcShard(self.folder, self.shard.number + 1, self.firsts)
         self.in_shard = 0
         fsync_path(self.folder / "warc")
 
@@ -118,7 +120,7 @@ class Ledger:
         """Write the index of each WARC file."""
         self.commit()
         self.close()
-        rows: list[Row] = []
+        rows: list[IndexRow] = []
         for line in self.lines():
             if (row := line.get("row")) is not None:
                 if rows and rows[-1]["warc"] != row["warc"]:
@@ -127,9 +129,9 @@ class Ledger:
                 rows.append(row)
         self._write_index(draft, rows)
 
-    def _write_index(self, draft: Draft, rows: list[Row]) -> None:
+    def _write_index(self, draft: Draft, rows: list[IndexRow]) -> None:
         number = int(Path(rows[0]["warc"]).name.split(".")[0])
-        with draft.write(index_name(number)) as path:
+        with draft.write(make_index_name(number)) as path:
             write_index(path, rows)
 
     def close(self) -> None:

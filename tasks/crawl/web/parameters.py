@@ -9,11 +9,11 @@ from pydantic import Field
 
 from tasks.block import Block
 
-TRACKING, SESSION = "tracking parameters removed", "session ids removed"
+TRACKING_REMOVED, SESSION_REMOVED = "tracking parameters removed", "session ids removed"
 # A value that is too long for the number of a thing, for names that may mean one (a session of a conference).
-TOKEN = re.compile(r"[0-9A-Za-z_.!-]{16,}")
-CERTAIN = re.compile(r"(php|j|asp)sess|oscsid|cftoken", re.IGNORECASE)
-IN_PATH = re.compile(
+SESSION_TOKEN = re.compile(r"[0-9A-Za-z_.!-]{16,}")
+SESSION_NAME = re.compile(r"(php|j|asp)sess|oscsid|cftoken", re.IGNORECASE)
+SESSION_IN_PATH = re.compile(
     r";(?:jsessionid|phpsessid|sid)=[^/;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE
 )  # the latter: ASP.NET
 
@@ -39,31 +39,31 @@ class Parameters(Block):
 
     @functools.cached_property
     def patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return any_of(self.tracking), any_of(self.sessions)
+        return compile_names(self.tracking), compile_names(self.sessions)
 
     def removes(self, parameter: str) -> str | None:
         """The rule by which `name=value` is removed, or None when it stays."""
         name, _, value = parameter.partition("=")
         tracking, sessions = self.patterns
         if tracking.match(name):
-            return TRACKING
-        if sessions.match(name) and (CERTAIN.match(name) or TOKEN.fullmatch(value)):
-            return SESSION
+            return TRACKING_REMOVED
+        if sessions.match(name) and (SESSION_NAME.match(name) or SESSION_TOKEN.fullmatch(value)):
+            return SESSION_REMOVED
         return None
 
     def stripped(self, url: str) -> tuple[str, set[str]]:
         """The URL without them, and the rules that removed something."""
         path, _, query = url.partition("?")
-        clean = IN_PATH.sub("", path) if self.sessions else path
+        clean = SESSION_IN_PATH.sub("", path) if self.sessions else path
         parts = [part for part in query.split("&") if part]
         rules = {part: self.removes(part) for part in parts}
         kept = [part for part in parts if rules[part] is None]
         if self.sort:
             kept.sort(key=lambda part: part.partition("=")[0])  # stable: values of one name stay in their order
-        applied = {rule for rule in rules.values() if rule} | ({SESSION} if clean != path else set())
+        applied = {rule for rule in rules.values() if rule} | ({SESSION_REMOVED} if clean != path else set())
         return clean + ("?" + "&".join(kept) if kept else ""), applied
 
 
-def any_of(names: Iterable[str]) -> re.Pattern[str]:
+def compile_names(names: Iterable[str]) -> re.Pattern[str]:
     """One pattern for names with `*` in them, in any case."""
     return re.compile("|".join(translate(name) for name in names) or r"(?!)", re.IGNORECASE)

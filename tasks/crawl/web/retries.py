@@ -24,22 +24,22 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 
 from tasks.crawl.web import reasons
-from tasks.crawl.web.addresses import Nameless, PrivateAddress
-from tasks.crawl.web.robots import AskedToWait, NoRules, Refused
-from tasks.crawl.web.unpacking import Bomb, Packed
+from tasks.crawl.web.addresses import MissingContact, PrivateAddress
+from tasks.crawl.web.robots import RefusedByRobots, RobotsUnavailable, WaitTooLong
+from tasks.crawl.web.unpacking import DecompressionBomb, UndecodableBody
 
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504, 522, 524}
-LONGEST_BACKOFF = 60.0  # seconds, when the host does not say how long
+MAX_BACKOFF_SECONDS = 60.0  # seconds, when the host does not say how long
 
 
 # In this order: Refused and AskedToWait are IgnoreRequests too.
-REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+REASONS_BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (PrivateAddress, reasons.PRIVATE),
-    (Nameless, reasons.NAMELESS),
-    (Refused, reasons.ROBOTS),
-    (AskedToWait, reasons.LATER),
-    (Bomb, reasons.BOMB),
-    (Packed, reasons.PACKED),
+    (MissingContact, reasons.NO_CONTACT),
+    (RefusedByRobots, reasons.ROBOTS),
+    (WaitTooLong, reasons.WAIT_TOO_LONG),
+    (DecompressionBomb, reasons.UNPACKS_TOO_LARGE),
+    (UndecodableBody, reasons.NOT_UNPACKABLE),
     ((UnsupportedURLSchemeError, UnicodeError), reasons.NO_HOST),  # a host that cannot be looked up, such as a..b
     (DownloadTimeoutError, reasons.TIMEOUT),
     (DownloadCancelledError, reasons.TOO_LARGE),
@@ -47,38 +47,38 @@ REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
 )
 
 
-def why(error: BaseException) -> str:
+def classify_error(error: BaseException) -> str:
     """The reason for which a URL could not be fetched, in the words of `reasons`."""
     cause = error.__cause__
-    if isinstance(error, NoRules) and cause is not None:
-        return why(cause)
+    if isinstance(error, RobotsUnavailable) and cause is not None:
+        return classify_error(cause)
     if isinstance(error, CannotResolveHostError):
         number = getattr(getattr(cause, "os_error", None), "errno", None)
         return reasons.NAME_SERVICE if number == socket.EAI_AGAIN else reasons.NO_HOST
     if isinstance(error, DownloadConnectionRefusedError):
-        return unconnected(cause)
-    named = (reason for kinds, reason in REASONS if isinstance(error, kinds))
+        return classify_connection_error(cause)
+    named = (reason for kinds, reason in REASONS_BY_ERROR if isinstance(error, kinds))
     return next(named, f"error ({type(error).__name__})")
 
 
-def unconnected(cause: BaseException | None) -> str:
+def classify_connection_error(cause: BaseException | None) -> str:
     """Why there is no connection, from aiohttp's error."""
     refused = getattr(cause, "os_error", None)
-    if isinstance(refused, (PrivateAddress, Nameless)):
-        return why(refused)
+    if isinstance(refused, (PrivateAddress, MissingContact)):
+        return classify_error(refused)
     if isinstance(cause, (ssl.SSLError, ssl.CertificateError)):
         return reasons.CERTIFICATE
     return reasons.REFUSED if getattr(cause, "errno", None) == errno.ECONNREFUSED else reasons.UNREACHABLE
 
 
-def why_page(error: BaseException, request: Request) -> str:
+def classify_page_error(error: BaseException, request: Request) -> str:
     """The same for a page: one whose head came in time and whose end did not is slow, its host is not silent."""
-    reason = why(error)
+    reason = classify_error(error)
     begun = "download_latency" in request.meta
     return reasons.TOO_SLOW if reason == reasons.TIMEOUT and begun else reason
 
 
-class Patience:
+class RetryMiddleware:
     """Tries again what may heal, after a delay that doubles each time.
 
     Retry-After (RFC 9110, 10.2.3) holds for the whole host: nothing is asked of it until then. One that is longer than
@@ -105,29 +105,29 @@ class Patience:
         """Scrapy's hook. Raises AskedToWait."""
         if response.status not in RETRIED_STATUSES:
             return response
-        asked = retry_after(response)
+        asked = parse_retry_after(response)
         if asked > self.longest_wait:
-            raise AskedToWait(f"{request.url} asks to wait for {asked:.0f} s")
+            raise WaitTooLong(f"{request.url} asks to wait for {asked:.0f} s")
         host = urlsplit(request.url).hostname or ""
         self.quiet_until[host] = max(self.quiet_until.get(host, 0.0), time.monotonic() + asked)
         return await self._again(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """Scrapy's hook; None lets the exception go on."""
-        reason = why_page(exception, request)
-        heals = not isinstance(exception, NoRules) and reason in (*reasons.HEALS, reasons.REFUSED)
+        reason = classify_page_error(exception, request)
+        heals = not isinstance(exception, RobotsUnavailable) and reason in (*reasons.TRANSIENT, reasons.REFUSED)
         return await self._again(request) if heals else None
 
     async def _again(self, request: Request) -> Request | None:
         attempt = request.meta.get("attempt", 0)
         if attempt >= self.retries:
             return None
-        await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), LONGEST_BACKOFF))
+        await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), MAX_BACKOFF_SECONDS))
         meta = {name: value for name, value in request.meta.items() if name != "download_latency"}
         return request.replace(meta={**meta, "attempt": attempt + 1})
 
 
-def retry_after(response: Response) -> float:
+def parse_retry_after(response: Response) -> float:
     """Seconds that the host asks to wait, given as such or as a date; 0 when it does not."""
     asked = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
     if asked.isdecimal():

@@ -6,25 +6,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from tasks.crawl.counters import Tally, spoken
-from tasks.crawl.page import REPEATED, Page, Row, media_type
-from tasks.crawl.web.budgets import PAGES, Budget, Budgets, Spent
-from tasks.crawl.web.frontier import Entry, Frontier
-from tasks.crawl.web.journal import Ledger, Line
-from tasks.crawl.web.previous_snapshot import Earlier
-from tasks.crawl.web.reasons import FETCHED, GAVE_UP, HEALS, LATER, MENDS, NETWORK, ROBOTS, UNASKED
-from tasks.crawl.web.urls import Scope, host_of
+from tasks.crawl.counters import Tally, format_counts
+from tasks.crawl.page import REVISIT_STATUS, CrawledPage, IndexRow, parse_media_type
+from tasks.crawl.web.budgets import PAGE_LIMIT, Budget, BudgetTracker, BudgetUsage
+from tasks.crawl.web.frontier import Frontier, FrontierEntry
+from tasks.crawl.web.journal import CrawlJournal, JournalLine
+from tasks.crawl.web.previous_snapshot import PreviousSnapshot
+from tasks.crawl.web.reasons import (
+    FETCHED_NOT_STORED,
+    GAVE_UP,
+    HINTS,
+    NETWORK,
+    NOT_MODIFIED_UNKNOWN,
+    ROBOTS,
+    TRANSIENT,
+    WAIT_TOO_LONG,
+)
+from tasks.crawl.web.urls import Scope, get_host
 from tasks.errors import StageFailure, Transient
 from tasks.runtime.progress import progress
 from tasks.store import Draft
 
-SITEMAP = "sitemap"  # stands for its address where a page's journal line names the page
-BUSY = (429, 503)
-GIVE_UP_AFTER = 5  # URLs of a host in a row that failed in spite of their retries
+SITEMAP_LINE = "sitemap"  # stands for its address where a page's journal line names the page
+BUSY_STATUSES = (429, 503)
+MAX_FAILURES = 5  # URLs of a host in a row that failed in spite of their retries
 
 
 @dataclass(frozen=True)
-class Limits:
+class CrawlLimits:
     """What ends a crawl, and what it keeps."""
 
     seeds: list[str]
@@ -34,14 +43,20 @@ class Limits:
     host_budget: Budget
 
 
-class Session:
+class CrawlState:
     """The state of one crawl. A restart gives it a ledger with lines, and it goes on from them."""
 
     def __init__(
-        self, limits: Limits, scope: Scope, per_host: int, ledger: Ledger, earlier: Earlier, bar: progress
+        self,
+        limits: CrawlLimits,
+        scope: Scope,
+        per_host: int,
+        ledger: CrawlJournal,
+        earlier: PreviousSnapshot,
+        bar: progress,
     ) -> None:
         self.limits, self.ledger, self.earlier, self.bar = limits, ledger, earlier, bar
-        self.budgets = Budgets(Spent(limits.budget), limits.host_budget)
+        self.budgets = BudgetTracker(BudgetUsage(limits.budget), limits.host_budget)
         self.frontier = Frontier(scope, per_host, self.budgets.room)
         self.tally = Tally()
         self.streak: Counter[str] = Counter()
@@ -59,7 +74,9 @@ class Session:
         done: set[str] = set()
         for line in self.ledger.lines():
             done.add(line["url"])
-            self._discover(Entry(line["url"], line["depth"], line["hops"]), line["links"], redirect=line["redirect"])
+            self._discover(
+                FrontierEntry(line["url"], line["depth"], line["hops"]), line["links"], redirect=line["redirect"]
+            )
             if (row := line.get("row")) is not None:
                 self._count(row, line["bytes"])
             elif "skipped" in line:
@@ -70,9 +87,9 @@ class Session:
             self._close_if_spent(host)
         self.tally.resumed = self.tally.answers
 
-    def _discover(self, entry: Entry, links: list[str], *, redirect: bool) -> list[str]:
+    def _discover(self, entry: FrontierEntry, links: list[str], *, redirect: bool) -> list[str]:
         if redirect and not entry.depth and self.limits.follow_seed_redirects:
-            self.frontier.scope.hosts.update(host_of(link) for link in links)
+            self.frontier.scope.hosts.update(get_host(link) for link in links)
         depth, hops = (entry.depth, entry.hops + 1) if redirect else (entry.depth + 1, 0)
         return self.frontier.discover(links, depth, hops, entry.url)
 
@@ -82,25 +99,25 @@ class Session:
         The journal has them too: when a crawl goes on, the sitemap may not be there any more.
         """
         if new := self.frontier.discover(urls, 1):
-            self.ledger.note(Line(url=SITEMAP, depth=0, hops=0, redirect=False, links=new))
+            self.ledger.note(JournalLine(url=SITEMAP_LINE, depth=0, hops=0, redirect=False, links=new))
 
-    def _count(self, row: Row, num_bytes: int) -> None:
+    def _count(self, row: IndexRow, num_bytes: int) -> None:
         self.tally.add(row, num_bytes)
         if row["change"]:
             self.earlier.settle(row["url"])
-        if row["status"] in (200, REPEATED):
+        if row["status"] in (200, REVISIT_STATUS):
             self.kept.add(row["url"])
-            self.budgets.add(host_of(row["url"]), num_bytes, row["fetched_at"])
+            self.budgets.add(get_host(row["url"]), num_bytes, row["fetched_at"])
 
     def _drop(self, url: str, reason: str) -> None:
         self.tally.skip(reason)
-        if reason in FETCHED:
-            self.budgets.add(host_of(url), 0, now())
+        if reason in FETCHED_NOT_STORED:
+            self.budgets.add(get_host(url), 0, get_time_ms())
             if self.earlier.settle(url):
                 self.tally.changes["withdrawn"] += 1
 
     def _close_if_spent(self, host: str) -> None:
-        if reason := self.budgets.host(host).reached(now()):
+        if reason := self.budgets.host(host).reached(get_time_ms()):
             self.frontier.close(host, f"{reason} of a host")
 
     def _ask_for_unlinked(self) -> None:
@@ -118,9 +135,9 @@ class Session:
     def pending(self) -> bool:
         """Whether there is something left to fetch."""
         left = self.frontier.num_waiting > 0 or self.unlinked is None
-        return left and not self.stopping and self.budgets.whole.reached(now()) is None
+        return left and not self.stopping and self.budgets.whole.reached(get_time_ms()) is None
 
-    def next(self) -> Entry | None:
+    def next(self) -> FrontierEntry | None:
         """The URL to fetch now. Those in flight count as pages until they turn out not to be: no limit is passed."""
         if self.held or not self.pending:
             return None
@@ -130,28 +147,34 @@ class Session:
 
     def wants(self, status: int, content_type: str | None) -> bool:
         """Whether a body is worth reading: an answer that is not a page is kept whatever it is."""
-        return status != 200 or not content_type or media_type(content_type) in self.limits.content_types
+        return status != 200 or not content_type or parse_media_type(content_type) in self.limits.content_types
 
     def store(
-        self, entry: Entry, page: Page, links: list[str], *, redirect: bool, noted: Mapping[str, int] | None = None
+        self,
+        entry: FrontierEntry,
+        page: CrawledPage,
+        links: list[str],
+        *,
+        redirect: bool,
+        noted: Mapping[str, int] | None = None,
     ) -> None:
         """The answer goes into the WARC file, its links into the frontier. `noted` is `Reading.noted`."""
         known = self.earlier.find(entry.url)
-        if page.status == REPEATED:
+        if page.status == REVISIT_STATUS:
             if known is None or known["num_links"] is None:
-                self.skip(entry, UNASKED)
+                self.skip(entry, NOT_MODIFIED_UNKNOWN)
                 return
             links = self.earlier.links(known)
         line = self._line(entry, links, noted, redirect=redirect)
         row = self.ledger.store(page, line, known, links, entry.via)
         self._count(row, len(page.body))
-        self._strike(entry, strikes=int(page.status in BUSY))
+        self._strike(entry, strikes=int(page.status in BUSY_STATUSES))
         self.bar.update()
         self._settle(entry)
 
     def skip(
         self,
-        entry: Entry,
+        entry: FrontierEntry,
         reason: str,
         links: Sequence[str] = (),
         *,
@@ -163,30 +186,32 @@ class Session:
         if reason in NETWORK:
             self._strike(entry, strikes=1)
             self.seed_lost |= not entry.depth and self.limits.follow_seed_redirects
-            if reason == LATER:
-                self.frontier.close(host_of(entry.url), LATER)
+            if reason == WAIT_TOO_LONG:
+                self.frontier.close(get_host(entry.url), WAIT_TOO_LONG)
         elif reason != ROBOTS:  # robots.txt is read again anyway, and may allow by then
             self._strike(entry, strikes=0)
             self.ledger.note({**self._line(entry, list(links), noted, redirect=redirect), "skipped": reason})
         self._settle(entry)
 
-    def _line(self, entry: Entry, links: list[str], noted: Mapping[str, int] | None, *, redirect: bool) -> Line:
+    def _line(
+        self, entry: FrontierEntry, links: list[str], noted: Mapping[str, int] | None, *, redirect: bool
+    ) -> JournalLine:
         """The journal line of a URL, its links put into the frontier."""
         follows = redirect or entry.url not in (self.unlinked or ())
         new = self._discover(entry, links, redirect=redirect) if follows else []
         self.tally.links.update(noted or {})
-        line = Line(url=entry.url, depth=entry.depth, hops=entry.hops, redirect=redirect, links=new)
+        line = JournalLine(url=entry.url, depth=entry.depth, hops=entry.hops, redirect=redirect, links=new)
         return {**line, "noted": dict(noted)} if noted else line
 
-    def _strike(self, entry: Entry, *, strikes: int) -> None:
+    def _strike(self, entry: FrontierEntry, *, strikes: int) -> None:
         """Count failures of a host in a row, and give it up at last; an answer makes good for all."""
-        host = host_of(entry.url)
+        host = get_host(entry.url)
         self.streak[host] = self.streak[host] + strikes if strikes else 0
-        if self.streak[host] >= GIVE_UP_AFTER:
+        if self.streak[host] >= MAX_FAILURES:
             self.tally.skip(GAVE_UP, self.frontier.give_up(host))
 
-    def _settle(self, entry: Entry) -> None:
-        self._close_if_spent(host_of(entry.url))
+    def _settle(self, entry: FrontierEntry) -> None:
+        self._close_if_spent(get_host(entry.url))
         self.frontier.settle(entry)
 
     def show(self) -> None:
@@ -221,11 +246,11 @@ class Session:
             self.ledger.close()
             raise Transient(
                 f"the network went away: {self.tally.answers:,} pages were fetched, {lost:,} URLs were not "
-                f"({spoken(dict(skipped))})",
+                f"({format_counts(dict(skipped))})",
                 "Start the same command again when the hosts answer: it goes on from the pages that it has",
             )
         self.tally.skipped.update(self.frontier.refused)
-        self.tally.skip(self.budgets.whole.reached(now()) or PAGES, self.frontier.num_waiting)
+        self.tally.skip(self.budgets.whole.reached(get_time_ms()) or PAGE_LIMIT, self.frontier.num_waiting)
         self.ledger.finish(draft)
         if unanswered := self._unanswered():
             self.earlier.carry(draft, unanswered)
@@ -237,11 +262,11 @@ class Session:
         skipped = dict(self.tally.skipped.most_common())
         refused = dict(self.frontier.refused)
         reasons = {**{f"status {status}": count for status, count in answers.items()}, **skipped, **refused}
-        what = f"no page was fetched from {', '.join(self.limits.seeds)} ({spoken(reasons)})"
+        what = f"no page was fetched from {', '.join(self.limits.seeds)} ({format_counts(reasons)})"
         network = {reason for reason in skipped if reason in NETWORK}
-        if network and network <= set(HEALS) and not answers:
+        if network and network <= set(TRANSIENT) and not answers:
             return Transient(what, "Check the network: the hosts cannot be reached from here")
-        mends = [mend for reason, mend in MENDS.items() if reason in skipped]
+        mends = [mend for reason, mend in HINTS.items() if reason in skipped]
         if answers:
             mends.append("Open the seeds in a browser and correct them: the server answers, but with no page")
         if refused:
@@ -249,6 +274,6 @@ class Session:
         return StageFailure(what, "; ".join(mends) or "Choose other seeds")
 
 
-def now() -> int:
+def get_time_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000

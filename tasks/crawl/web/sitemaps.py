@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 
 from tasks.block import Block
 
-MOST_BYTES, MOST_URLS = 50 << 20, 50_000  # of one sitemap, by the protocol
-GZIP = b"\x1f\x8b"
+MAX_SITEMAP_BYTES, MAX_SITEMAP_URLS = 50 << 20, 50_000  # of one sitemap, by the protocol
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Sitemaps(Block):
@@ -50,57 +50,57 @@ class Sitemap:
     sitemaps: list[str] = field(default_factory=list)
 
 
-class Unreadable(Exception):
+class UnreadableSitemap(Exception):
     """Not a sitemap."""
 
 
-def parse(body: bytes) -> Sitemap:
+def parse_sitemap(body: bytes) -> Sitemap:
     """Read a sitemap as it came. Raises Unreadable when it is none; what a broken one lists until it breaks counts."""
-    text = unpacked(body) if body.startswith(GZIP) else body[:MOST_BYTES]
+    text = unpack_sitemap(body) if body.startswith(GZIP_MAGIC) else body[:MAX_SITEMAP_BYTES]
     start = text[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start.startswith(b"<"):
-        return plain(text)
+        return parse_plain_sitemap(text)
     found = Sitemap()
-    for kind, url, lastmod in entries(text):
+    for kind, url, lastmod in iterate_entries(text):
         if kind == "sitemap":
             found.sitemaps.append(url)
-        elif len(found.pages) < MOST_URLS:
-            found.pages.setdefault(url, moment(lastmod))
+        elif len(found.pages) < MAX_SITEMAP_URLS:
+            found.pages.setdefault(url, parse_lastmod(lastmod))
     if not found.pages and not found.sitemaps:
-        raise Unreadable("no <url> and no <sitemap> with a <loc>")
+        raise UnreadableSitemap("no <url> and no <sitemap> with a <loc>")
     return found
 
 
-def unpacked(body: bytes) -> bytes:
+def unpack_sitemap(body: bytes) -> bytes:
     """A gzipped sitemap, as far as the protocol's limit: a bomb stops there."""
     try:
-        return zlib.decompressobj(31).decompress(body, MOST_BYTES)
+        return zlib.decompressobj(31).decompress(body, MAX_SITEMAP_BYTES)
     except zlib.error as error:
-        raise Unreadable(f"not gzip ({error})") from error
+        raise UnreadableSitemap(f"not gzip ({error})") from error
 
 
-def plain(text: bytes) -> Sitemap:
+def parse_plain_sitemap(text: bytes) -> Sitemap:
     """One URL a line."""
     lines = (line.strip() for line in text.decode("utf-8-sig", "replace").splitlines())
     urls = [line for line in lines if line.startswith(("http://", "https://"))]
     if not urls:
-        raise Unreadable("neither XML nor a list of URLs")
-    return Sitemap(dict.fromkeys(urls[:MOST_URLS]))
+        raise UnreadableSitemap("neither XML nor a list of URLs")
+    return Sitemap(dict.fromkeys(urls[:MAX_SITEMAP_URLS]))
 
 
-def entries(text: bytes) -> Iterator[tuple[str, str, str]]:
+def iterate_entries(text: bytes) -> Iterator[tuple[str, str, str]]:
     """Each `<url>` and `<sitemap>`, with its loc and lastmod. Entities are not resolved: no bomb, no file, no net."""
     try:
         parsed = etree.fromstring(text, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        raise Unreadable(f"not XML ({error})") from error
+        raise UnreadableSitemap(f"not XML ({error})") from error
     for element in parsed.iter("{*}url", "{*}sitemap") if parsed is not None else ():
         loc, lastmod = ((element.findtext(f"{{*}}{name}") or "").strip() for name in ("loc", "lastmod"))
         if loc:
             yield etree.QName(element).localname, loc, lastmod
 
 
-def moment(text: str) -> datetime | None:
+def parse_lastmod(text: str) -> datetime | None:
     """A date as W3C writes it (2026, 2026-01, 2026-01-31, 2026-01-31T12:00Z); None for anything else."""
     whole = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
     try:

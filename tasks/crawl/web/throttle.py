@@ -8,7 +8,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 
-class Throttle:
+class LatencyThrottle:
     """Widens a host's delay to its latency, by the rule of Scrapy's AutoThrottle.
 
     The delay goes to latency / target: at once when that is longer, by half the way when it is shorter, and not at
@@ -38,12 +38,12 @@ class Throttle:
         floor = downloader.per_slot_settings.get(host, {}).get(
             "delay", self.crawler.settings.getfloat("DOWNLOAD_DELAY")
         )
-        delay = adjusted(slot.delay, request.meta["download_latency"] / self.target)
+        delay = compute_delay(slot.delay, request.meta["download_latency"] / self.target)
         delay = max(floor, min(delay, self.longest))
         if response.status == 200 or delay > slot.delay:
             slot.delay = delay
 
 
-def adjusted(delay: float, target: float) -> float:
+def compute_delay(delay: float, target: float) -> float:
     """The next delay on the way from one to the other, in seconds."""
     return max(target, (delay + target) / 2)

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from tasks.block import Block
 
-TOO_LONG, REPEATS, CALENDAR = "URL too long", "path repeats itself", "calendar without end"
+TOO_LONG, PATH_REPEATS, ENDLESS_CALENDAR = "URL too long", "path repeats itself", "calendar without end"
 # A path that ends in a date: /2031/05/12, /2031-05-12 or /2031-05, and /2031/5 where the path speaks of a calendar.
 # The latter two parts alone are as often the number of a thing and of its page.
-DATED = re.compile(r"/(\d{4})(?:/\d{1,2}/\d{1,2}|-\d{2}(?:-\d{2})?)/?$")
-MONTH = re.compile(r"/(\d{4})/\d{1,2}/?$")
-CALENDARS = re.compile(r"calend|kalend|event|agenda|schedule|archive|month|week", re.IGNORECASE)
+DATED_PATH = re.compile(r"/(\d{4})(?:/\d{1,2}/\d{1,2}|-\d{2}(?:-\d{2})?)/?$")
+MONTH_PATH = re.compile(r"/(\d{4})/\d{1,2}/?$")
+CALENDAR_PATH = re.compile(r"calend|kalend|event|agenda|schedule|archive|month|week", re.IGNORECASE)
 DATE_NAMES = re.compile(r"date|(?:^|[_-])(?:day|month|week|ym)", re.IGNORECASE)
 DATE = re.compile(r"(\d{4})-?\d{2}(?:-?\d{2})?$")
 YEAR_NAMES, MONTH_NAMES = {"year", "yr", "y"}, {"month", "mon", "m"}
@@ -48,16 +48,16 @@ class Traps(Block):
         parts = urlsplit(url)
         segments = Counter(part for part in parts.path.split("/") if part)
         if segments and max(segments.values()) > self.repeats:
-            return REPEATS
-        year = year_of(parts.path, parts.query)
+            return PATH_REPEATS
+        year = find_year(parts.path, parts.query)
         if year is not None and not self.earliest_year <= year <= datetime.now(UTC).year + self.years_ahead:
-            return CALENDAR
+            return ENDLESS_CALENDAR
         return None
 
 
-def year_of(path: str, query: str) -> int | None:
+def find_year(path: str, query: str) -> int | None:
     """The year of an address that is a date; None for one that is not."""
-    if found := DATED.search(path) or (CALENDARS.search(path) and MONTH.search(path)):
+    if found := DATED_PATH.search(path) or (CALENDAR_PATH.search(path) and MONTH_PATH.search(path)):
         return int(found[1])
     years: list[str] = []
     parameters = parse_qsl(query)

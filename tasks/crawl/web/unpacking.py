@@ -6,15 +6,15 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 
 
-class Packed(Exception):
+class UndecodableBody(Exception):
     """The body is not what its Content-Encoding says."""
 
 
-class Bomb(Exception):
+class DecompressionBomb(Exception):
     """The body unpacks to more than is read."""
 
 
-class Unpacking(HttpCompressionMiddleware):
+class UnpackingMiddleware(HttpCompressionMiddleware):
     """Scrapy's own, with errors that tell a bomb from a broken body."""
 
     def process_response(
@@ -28,6 +28,6 @@ class Unpacking(HttpCompressionMiddleware):
         try:
             return super().process_response(request, response)
         except IgnoreRequest as error:
-            raise Bomb(str(error)) from error
+            raise DecompressionBomb(str(error)) from error
         except Exception as error:  # each codec has its own
-            raise Packed(str(error)) from error
+            raise UndecodableBody(str(error)) from error

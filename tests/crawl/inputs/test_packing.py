@@ -7,7 +7,14 @@ import struct
 import pytest
 import zstandard
 
-from tasks.crawl.inputs.packing import PIECE, Damaged, Members, bare, members_of, unpacked
+from tasks.crawl.inputs.packing import (
+    CHUNK_BYTES,
+    DamagedData,
+    PackedMembers,
+    get_members,
+    open_unpacked,
+    strip_packed_suffix,
+)
 
 RECORDS = [f"record {n} ".encode() * (n % 40 + 1) for n in range(200)]
 WHOLE = b"".join(RECORDS)
@@ -39,9 +46,9 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_unpacked(form: str) -> None:
-    stream = unpacked(io.BytesIO(FORMS[form]))
+    stream = open_unpacked(io.BytesIO(FORMS[form]))
     assert stream.read() == WHOLE
-    assert (members_of(stream) is None) == (form == "not packed")
+    assert (get_members(stream) is None) == (form == "not packed")
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "not packed"])
@@ -49,8 +56,8 @@ def test_a_cut_is_never_taken_for_the_end(form: str) -> None:
     packed = FORMS[form]
     for cut in range(5, len(packed), max(len(packed) // 150, 1)):
         try:
-            content = unpacked(io.BytesIO(packed[:cut])).read()
-        except Damaged:
+            content = open_unpacked(io.BytesIO(packed[:cut])).read()
+        except DamagedData:
             continue
         assert content == WHOLE or (WHOLE.startswith(content) and ends_a_member(packed, cut)), cut
 
@@ -62,7 +69,7 @@ def ends_a_member(packed: bytes, cut: int) -> bool:
 
 @pytest.mark.parametrize("form", ["gzip", "zstd", "zstd with a dictionary"])
 def test_reading_goes_on_behind_damage(form: str) -> None:
-    members = Members(
+    members = PackedMembers(
         io.BytesIO(FORMS[form]), FORMS[form][-4:] and {"gzip": b"\x1f\x8b\x08"}.get(form, b"\x28\xb5\x2f\xfd")
     )
     starts = {}
@@ -71,18 +78,22 @@ def test_reading_goes_on_behind_damage(form: str) -> None:
     damaged = bytearray(FORMS[form])
     begin = list(starts)[100]
     damaged[begin + 5 : begin + 12] = b"\xff" * 7
-    stream = unpacked(io.BytesIO(bytes(damaged)))
-    with pytest.raises(Damaged, match="ends or breaks in the middle"):
+    stream = open_unpacked(io.BytesIO(bytes(damaged)))
+    with pytest.raises(DamagedData, match="ends or breaks in the middle"):
         stream.read()
     assert stream.read() == b"".join(RECORDS[101:])
 
 
 def test_a_bomb_grows_piece_by_piece() -> None:
     bomb = zstandard.compress(bytes(1 << 28))
-    stream = unpacked(io.BytesIO(bomb))
+    stream = open_unpacked(io.BytesIO(bomb))
     assert len(stream.read(1000)) == 1000
-    assert len(members_of(stream).ready) <= PIECE // 4 * (128 << 10)
+    assert len(get_members(stream).ready) <= CHUNK_BYTES // 4 * (128 << 10)
 
 
 def test_kind_of_a_packed_name() -> None:
-    assert [bare(name) for name in ("a.warc.gz", "b.JSONL.ZST", "c.txt")] == ["a.warc", "b.JSONL", "c.txt"]
+    assert [strip_packed_suffix(name) for name in ("a.warc.gz", "b.JSONL.ZST", "c.txt")] == [
+        "a.warc",
+        "b.JSONL",
+        "c.txt",
+    ]

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.crawl import records
 from tasks.crawl.inputs import remote
-from tasks.crawl.page import Page
+from tasks.crawl.page import CrawledPage
 from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.files import Files
 from tasks.crawl.sources.warc import Warc
@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    monkeypatch.setattr(remote, "WAITS", [0.01, 0.01])
+    monkeypatch.setattr(remote, "RETRY_WAITS", [0.01, 0.01])
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     files = Shelf()
     serving = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"files": files}))
@@ -95,8 +95,8 @@ def collected(make_draft: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def archive(*names: str) -> bytes:
-    pages = [Page(f"http://x.org/{name}", 200, (), b"<html>" + name.encode() * 9, 1) for name in names]
-    return b"".join(records.compressed(records.response(page)) for page in pages)
+    pages = [CrawledPage(f"http://x.org/{name}", 200, (), b"<html>" + name.encode() * 9, 1) for name in names]
+    return b"".join(records.compress_record(records.build_response(page)) for page in pages)
 
 
 def urls(rows: list[dict[str, Any]]) -> list[str]:
@@ -133,7 +133,7 @@ def test_a_local_path_list_of_archives_in_a_folder(server: Shelf, collected: Any
 def test_what_goes_by_is_asked_again(
     server: Shelf, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(remote, "BLOCK", 100)
+    monkeypatch.setattr(remote, "RANGE_BYTES", 100)
     server["/x.warc.gz"] = archive(*(f"page{n}" for n in range(9)))
     for name, value in trouble.items():
         setattr(server, name, value)
@@ -163,7 +163,7 @@ def test_a_server_without_ranges(server: Shelf, collected: Any, index: Any, monk
     server.ranges = False
     server["/x.warc.gz"] = archive("one")
     assert urls(index(collected("warc", path=f"{server.address}/x.warc.gz").path)) == ["one"]
-    monkeypatch.setattr(remote, "BLOCK", 100)
+    monkeypatch.setattr(remote, "RANGE_BYTES", 100)
     with pytest.raises(StageFailure, match="sends no parts of a file: download it"):
         collected("warc", path=f"{server.address}/x.warc.gz")
 
@@ -180,7 +180,7 @@ def test_a_scheme_that_nobody_knows(collected: Any) -> None:
 
 def test_ranges_are_a_file(server: Shelf) -> None:
     server["/x"] = content = bytes(range(256)) * 10
-    file = io.BufferedReader(remote.Ranges(f"{server.address}/x"), 300)
+    file = io.BufferedReader(remote.RangeReader(f"{server.address}/x"), 300)
     assert file.read() == content
     file.seek(-6, io.SEEK_END)
     assert (file.read(3), file.tell(), file.read(), file.read()) == (b"\xfa\xfb\xfc", 2557, b"\xfd\xfe\xff", b"")
@@ -204,7 +204,7 @@ def test_files_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch
 
 def test_archives_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, s3: Callable[..., None]) -> None:
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-    monkeypatch.setattr(remote, "BLOCK", 1000)
+    monkeypatch.setattr(remote, "RANGE_BYTES", 1000)
     s3("cc/a.warc.gz", archive(*(f"page{n}" for n in range(99))))
     assert len(index(collected("warc", path="s3://textmill-sources/cc/*.warc.gz").path)) == 99
     with pytest.raises(StageFailure, match="cannot be read"):

@@ -9,11 +9,11 @@ from fastwarc.warc import ArchiveIterator
 
 from tasks.crawl import records
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.archives import Broken, pages
-from tasks.crawl.inputs.payload import dechunked
-from tasks.crawl.page import READABLE, Page
+from tasks.crawl.inputs.archives import BrokenArchive, read_archive_pages
+from tasks.crawl.inputs.payload import dechunk_body
+from tasks.crawl.page import PAGE_TYPES, CrawledPage
 from tasks.crawl.settings import Crawl
-from tasks.crawl.shard import Shard
+from tasks.crawl.shard import WarcShard
 from tasks.crawl.sources.warc import Warc
 from tasks.crawl.task import crawl
 from tasks.errors import StageFailure
@@ -32,26 +32,26 @@ def collected(make_draft, monkeypatch):
 
 
 def page(body=b"<html>x", **headers):
-    return Page("http://x.org/", 200, tuple(headers.items()), body, 1_700_000_000_123)
+    return CrawledPage("http://x.org/", 200, tuple(headers.items()), body, 1_700_000_000_123)
 
 
 def archive(path, *made):
     with path.open("wb") as file:
         for record in made:
-            file.write(records.compressed(record))
+            file.write(records.compress_record(record))
     return path
 
 
 def raw(head, body):
     block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" + head + b"\r\n" + body
     named = [("WARC-Target-URI", "http://x.org/a b")]
-    return records.record("response", 1_700_000_000_123, named, block, "application/http; msgtype=response")
+    return records.build_record("response", 1_700_000_000_123, named, block, "application/http; msgtype=response")
 
 
 def read(path, most_bytes=10**6, skips=False):
     tally = Tally()
     with path.open("rb") as file:
-        return list(pages(file, list(READABLE), most_bytes, tally, skips=skips)), tally.skipped
+        return list(read_archive_pages(file, list(PAGE_TYPES), most_bytes, tally, skips=skips)), tally.skipped
 
 
 def test_payloads_are_decoded(tmp_path):
@@ -72,20 +72,20 @@ def test_payloads_are_decoded(tmp_path):
 
 def test_round_trip_keeps_status_headers_and_time(tmp_path):
     first = page(b"<html>caf\xe9", Etag='"1"', X="caf\xe9")
-    with Shard(tmp_path, 0, {}) as shard:
+    with WarcShard(tmp_path, 0, {}) as shard:
         row = shard.add(first)
     [back], _ = read(tmp_path / row["warc"])
     assert (back.url, back.body, back.fetched_at, back.header("x")) == (first.url, first.body, first.fetched_at, "café")
-    with Shard(tmp_path, 1, {}) as again:
+    with WarcShard(tmp_path, 1, {}) as again:
         again.add(first)
     assert (tmp_path / again.name).read_bytes() == (tmp_path / shard.name).read_bytes()
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_every_cut_but_between_records_is_found(tmp_path, packed):
-    answer = records.response(page(b"<html>" + b"x" * 99))
-    made = [records.info(page()), records.request(page(), answer), answer]
-    parts = [records.compressed(record) if packed else record.content for record in made]
+    answer = records.build_response(page(b"<html>" + b"x" * 99))
+    made = [records.build_warcinfo(page()), records.build_request(page(), answer), answer]
+    parts = [records.compress_record(record) if packed else record.content for record in made]
     whole, ends = b"".join(parts), {len(b"".join(parts[: n + 1])) for n in range(3)}
     path = tmp_path / ("x.warc.gz" if packed else "x.warc")
     for cut in sorted({*range(0, len(whole), 3), *ends}):
@@ -93,7 +93,7 @@ def test_every_cut_but_between_records_is_found(tmp_path, packed):
         if cut in ends:
             assert len(read(path)[0]) == (cut == len(whole))
         elif packed or all(cut + 4 < end or cut > end for end in ends):  # else only the empty lines after it are lost
-            with pytest.raises(Broken):
+            with pytest.raises(BrokenArchive):
                 read(path)
 
 
@@ -106,15 +106,15 @@ def test_what_is_no_archive(tmp_path, collected, content):
 
 
 def test_header_that_would_break_its_line():
-    record = records.response(page(X="a\r\nInjected: b"))
+    record = records.build_response(page(X="a\r\nInjected: b"))
     [parsed] = ArchiveIterator(io.BytesIO(record.content))
     assert parsed.http_headers.get("Injected") is None
 
 
 def test_chunks():
-    assert dechunked(b"not chunked") == b"not chunked"
-    assert dechunked(b"2\r\nab\r\n5\r\ncut") == b"abcut"
-    assert dechunked(b"0\r\n\r\n") == b""
+    assert dechunk_body(b"not chunked") == b"not chunked"
+    assert dechunk_body(b"2\r\nab\r\n5\r\ncut") == b"abcut"
+    assert dechunk_body(b"0\r\n\r\n") == b""
 
 
 def test_iana(shared, collected, index):
@@ -145,31 +145,34 @@ def test_arc(shared, collected, index, tmp_path):
 
 
 def test_key_follows_the_archive(tmp_path):
-    path = archive(tmp_path / "x.warc.gz", records.response(page()))
+    path = archive(tmp_path / "x.warc.gz", records.build_response(page()))
     before = Warc(path=str(path)).semantic()
     assert Warc(path=f"{tmp_path}/*.warc.gz").semantic() == before
-    archive(path, records.response(page(b"<html>other")))
+    archive(path, records.build_response(page(b"<html>other")))
     assert Warc(path=str(path)).semantic() != before
 
 
 def test_nothing_to_read(tmp_path, collected):
     with pytest.raises(StageFailure, match="no web archive"):
         collected(tmp_path)
-    archive(tmp_path / "x.warc.gz", records.request(page(), records.response(page())))
+    archive(tmp_path / "x.warc.gz", records.build_request(page(), records.build_response(page())))
     with pytest.raises(StageFailure, match="holds no page"):
         collected(tmp_path)
 
 
 PACKERS = {
     ".warc": lambda record: record.content,
-    ".warc.gz": records.compressed,
+    ".warc.gz": records.compress_record,
     ".warc.zst": lambda record: zstandard.compress(record.content),
 }
 
 
 @pytest.mark.parametrize("kind", PACKERS)
 def test_reading_goes_on_behind_a_damaged_record(tmp_path, collected, index, kind):
-    made = [records.response(Page(f"http://x.org/{n}", 200, (), b"<html>" + b"%d" % n * 99, n)) for n in range(9)]
+    made = [
+        records.build_response(CrawledPage(f"http://x.org/{n}", 200, (), b"<html>" + b"%d" % n * 99, n))
+        for n in range(9)
+    ]
     parts = [PACKERS[kind](record) for record in made]
     lies = {
         2: (b"Content-Length: 1", b"Content-Length: 9"),  # swallows what follows
@@ -231,7 +234,7 @@ def test_every_record_that_gives_no_page_is_counted(tmp_path):
 
 
 def test_crawlers_that_miscount_what_they_say_of_themselves_lose_no_page(tmp_path):
-    info = records.info(page()).content.replace(b"Content-Length: 5", b"Content-Length: 2")
-    (tmp_path / "x.warc").write_bytes(info + records.response(page()).content)
+    info = records.build_warcinfo(page()).content.replace(b"Content-Length: 5", b"Content-Length: 2")
+    (tmp_path / "x.warc").write_bytes(info + records.build_response(page()).content)
     found, skipped = read(tmp_path / "x.warc")
     assert ([each.url for each in found], skipped) == (["http://x.org/"], {})

@@ -1,4 +1,4 @@
-from tasks.crawl.web.frontier import REDIRECTS, Frontier
+from tasks.crawl.web.frontier import TOO_MANY_REDIRECTS, Frontier
 from tasks.crawl.web.urls import Scope
 
 
@@ -45,7 +45,7 @@ def test_refusals_are_counted_once():
     known.discover(["http://c.org/"], 1)
     assert known.refused == {"other host": 1, "too deep": 1}
     known.discover(["http://a.org/round"], 0, known.scope.traps.redirects + 1)
-    assert known.refused[REDIRECTS] == 1
+    assert known.refused[TOO_MANY_REDIRECTS] == 1
 
 
 def test_giving_up_a_host_leaves_the_others():

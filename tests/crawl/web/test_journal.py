@@ -8,9 +8,9 @@ import shutil
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from tasks.crawl.page import Page
+from tasks.crawl.page import CrawledPage
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.web.journal import Ledger, Line
+from tasks.crawl.web.journal import CrawlJournal, JournalLine
 from tasks.store import Draft
 
 PAGES = 60
@@ -20,11 +20,13 @@ BODIES = WarcRecordType.response | WarcRecordType.revisit
 
 def page(n):
     body = f"page {n % 40}".encode() * 20  # the last twenty repeat others
-    return Page(f"http://x.org/{n}", 200, (("Content-Type", "text/html"),), body, 1_700_000_000_000 + n, (("A", "b"),))
+    return CrawledPage(
+        f"http://x.org/{n}", 200, (("Content-Type", "text/html"),), body, 1_700_000_000_000 + n, (("A", "b"),)
+    )
 
 
 def store(ledger, n):
-    line = Line(url=page(n).url, depth=0, hops=0, redirect=False, links=[f"http://x.org/{n + 1}"])
+    line = JournalLine(url=page(n).url, depth=0, hops=0, redirect=False, links=[f"http://x.org/{n + 1}"])
     return ledger.store(page(n), line, None, [f"http://x.org/{m}" for m in range(n)], "http://x.org/")
 
 
@@ -40,7 +42,7 @@ def records(folder):
 def whole(make_draft):
     """The draft of a crawl that stored all pages, not finished."""
     draft = make_draft("whole")
-    ledger = Ledger(draft, SIZE)
+    ledger = CrawlJournal(draft, SIZE)
     for n in range(PAGES):
         store(ledger, n)
     ledger.commit()
@@ -62,7 +64,7 @@ def test_goes_on_after_any_cut(whole, tmp_path, seed):
     if last:  # bytes behind the last line are there whole, in part or not at all
         warc = folder / last["row"]["warc"]
         warc.write_bytes(warc.read_bytes()[: rng.randrange(last["end"], warc.stat().st_size + 1)])
-    ledger = Ledger(draft, SIZE)
+    ledger = CrawlJournal(draft, SIZE)
     assert list(ledger.lines()) == lines
     assert ledger.num_stored == len(lines)
     assert records(folder) == records(whole.path)[: len(lines)]
@@ -75,7 +77,7 @@ def test_goes_on_after_any_cut(whole, tmp_path, seed):
 
 
 def test_index_says_where_each_record_lies(whole, index):
-    ledger = Ledger(whole, SIZE)
+    ledger = CrawlJournal(whole, SIZE)
     ledger.finish(whole)
     rows = index(whole.path)
     assert [row["url"] for row in rows] == [page(n).url for n in range(PAGES)]
@@ -92,11 +94,13 @@ def test_index_says_where_each_record_lies(whole, index):
 
 def test_files_roll_at_their_size(make_draft):
     draft = make_draft("rolled")
-    ledger = Ledger(draft, ShardSize(pages=10_000, megabytes=1))
+    ledger = CrawlJournal(draft, ShardSize(pages=10_000, megabytes=1))
     noise = random.Random(0)
     for n in range(40):
-        bytes_left = Page(f"http://x.org/{n}", 200, (), noise.randbytes(100_000), n)
-        ledger.store(bytes_left, Line(url=bytes_left.url, depth=0, hops=0, redirect=False, links=[]), None, [], "")
+        bytes_left = CrawledPage(f"http://x.org/{n}", 200, (), noise.randbytes(100_000), n)
+        ledger.store(
+            bytes_left, JournalLine(url=bytes_left.url, depth=0, hops=0, redirect=False, links=[]), None, [], ""
+        )
     ledger.finish(draft)
     sizes = [path.stat().st_size for path in sorted(draft.path.glob("warc/*"))]
     assert len(sizes) == 4

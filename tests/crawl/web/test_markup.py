@@ -1,14 +1,14 @@
 import pytest
 
-from tasks.crawl.web.markup import NO_FOLLOW, TOO_MANY, Rules, read
-from tasks.crawl.web.parameters import SESSION, TRACKING
+from tasks.crawl.web.markup import NO_FOLLOW, TOO_MANY_LINKS, MarkupRules, parse_page
+from tasks.crawl.web.parameters import SESSION_REMOVED, TRACKING_REMOVED
 from tasks.crawl.web.traps import TOO_LONG, Traps
 
 URL = "http://x.org/a/"
 
 
 def said(html, headers=None, url=URL, **traps):
-    return read(html, url, headers or {}, Rules("textmill", traps=Traps(**traps)))
+    return parse_page(html, url, headers or {}, MarkupRules("textmill", traps=Traps(**traps)))
 
 
 def test_links_in_order_each_once():
@@ -39,13 +39,13 @@ def test_one_spelling_of_links_and_what_was_done_to_them():
     html = '<a href="?b=1&amp;a=2&amp;utm_source=x">1</a><a href="?a=2&b=1">2</a><a href="?PHPSESSID=1">3</a>'
     reading = said(html)
     assert reading.links == ["http://x.org/a/?a=2&b=1", "http://x.org/a/"]
-    assert reading.noted == {TRACKING: 1, SESSION: 1}
+    assert reading.noted == {TRACKING_REMOVED: 1, SESSION_REMOVED: 1}
 
 
 def test_links_that_are_too_many_or_too_long():
     html = "".join(f"<a href={n}>" for n in range(5)) + f"<a href={'x' * 3000}>"
     assert said(html, links=3).links == [f"http://x.org/a/{n}" for n in range(3)]
-    assert said(html, links=3).noted == {TOO_MANY: 3}
+    assert said(html, links=3).noted == {TOO_MANY_LINKS: 3}
     assert said(html).noted == {TOO_LONG: 1}
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.crawl.web.previous_snapshot import Earlier
+from tasks.crawl.web.previous_snapshot import PreviousSnapshot
 from tasks.errors import StageFailure
 
 
@@ -45,7 +45,7 @@ def test_a_snapshot_that_cannot_be_read(site, snapshot, broken):
 
 
 def test_the_first_snapshot_knows_nothing():
-    nothing = Earlier(None)
+    nothing = PreviousSnapshot(None)
     assert nothing.find("http://x/") is None
     assert nothing.conditions("http://x/") == {}
     assert not list(nothing.unanswered())

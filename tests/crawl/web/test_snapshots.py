@@ -11,8 +11,8 @@ from tasks.clean.extract.crawl_reader import list_index_files
 from tasks.clean.extract.crawl_reader import load_page_rows as rows_with_body
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
-from tasks.crawl.shard import INDEX
-from tasks.crawl.web.previous_snapshot import UNANSWERED
+from tasks.crawl.shard import INDEX_SCHEMA
+from tasks.crawl.web.previous_snapshot import UNANSWERED_FILE
 from tasks.errors import StageFailure
 
 
@@ -149,15 +149,15 @@ def test_pages_that_give_no_answer_are_asked_for_by_the_next_snapshot(site, snap
     else:
         asked = {"max_pages": 1}
     second, two = snapshot("two", one, **asked)
-    left = pq.read_table(second.path / UNANSWERED)
-    assert left.schema == INDEX
+    left = pq.read_table(second.path / UNANSWERED_FILE)
+    assert left.schema == INDEX_SCHEMA
     assert second.counts["changes"]["unanswered"] == left.num_rows == (9 if how == "page limit" else 1)
     assert sum(second.counts["changes"].values()) == 10
     site.pages["/tagged"], site.pages["/robots.txt"] = good, site.Answer(status=404)
     third, _ = snapshot("three", two)
     assert "/tagged" in changes(third)["unchanged"]
     assert third.counts["changes"] == {"unchanged": 10}
-    assert not (third.path / UNANSWERED).exists()
+    assert not (third.path / UNANSWERED_FILE).exists()
 
 
 def test_pages_behind_a_seed_that_does_not_answer_are_not_lost(site, snapshot):
@@ -192,7 +192,7 @@ def test_pages_that_ask_not_to_be_kept_any_more_are_forgotten(site, snapshot):
     site.pages["/plain"] = site.page(text="plain", head='<meta name="robots" content="noindex">')
     second, two = snapshot("two", one)
     assert second.counts["changes"] == {"unchanged": 9, "withdrawn": 1}
-    assert not (second.path / UNANSWERED).exists()
+    assert not (second.path / UNANSWERED_FILE).exists()
     site.pages["/plain"] = site.page(text="plain")
     third, _ = snapshot("three", two)
     assert third.counts["changes"] == {"unchanged": 9, "new": 1}

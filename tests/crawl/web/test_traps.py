@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.crawl.web.traps import CALENDAR, REPEATS, TOO_LONG, Traps
+from tasks.crawl.web.traps import ENDLESS_CALENDAR, PATH_REPEATS, TOO_LONG, Traps
 
 NEXT = datetime.now(UTC).year + 1
 LATER = NEXT + 1
@@ -23,7 +23,7 @@ LATER = NEXT + 1
     ],
 )
 def test_calendars_without_end(url):
-    assert Traps().refuses(url) == CALENDAR
+    assert Traps().refuses(url) == ENDLESS_CALENDAR
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_years_are_settings():
 
 @pytest.mark.parametrize("path", ["/a/a/a/a/a", "/a/b/a/b/a/b/a/b/a", "/x/a/y/a/z/a/a/w/a/end"])
 def test_paths_that_repeat_themselves(path):
-    assert Traps().refuses(f"http://x{path}") == REPEATS
+    assert Traps().refuses(f"http://x{path}") == PATH_REPEATS
     assert Traps(repeats=9).refuses(f"http://x{path}") is None
 
 

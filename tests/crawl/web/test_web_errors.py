@@ -83,7 +83,7 @@ def test_a_full_disk_is_reported(site, crawled, monkeypatch):
     def full(self, *page):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tasks.crawl.shard.Shard.add", full)
+    monkeypatch.setattr("tasks.crawl.shard.WarcShard.add", full)
     with pytest.raises(OSError, match="No space left"):
         crawled()
 

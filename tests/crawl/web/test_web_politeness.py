@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.crawl.sources.web import Web
-from tasks.crawl.web.robots import MOST_BYTES
+from tasks.crawl.web.robots import MAX_ROBOTS_BYTES
 from tasks.errors import StageFailure, Transient
 
 CONTACT = "Textmill-test/1 (us@textmill.dev)"
@@ -34,7 +34,7 @@ def test_robots_txt_without_end_is_read_as_far_as_it_must(site, crawled, index):
     rules = b"User-agent: *\nDisallow: /a\n"
     filler = b"# " + b"x" * 1022
     site.pages |= {"/": site.page("/a", "/b"), "/a": site.page(text="a"), "/b": site.page(text="b")}
-    site.pages["/robots.txt"] = site.Answer(rules + filler * (2 * MOST_BYTES // 1024), chunks=20)
+    site.pages["/robots.txt"] = site.Answer(rules + filler * (2 * MAX_ROBOTS_BYTES // 1024), chunks=20)
     draft = crawled()
     assert paths(index(draft.path)) == ["/", "/b"]
     assert draft.counts["skipped"] == {"refused by robots.txt": 1}
