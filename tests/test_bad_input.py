@@ -72,7 +72,7 @@ def run(make_draft: MakeDraft, as_artifact: AsArtifact) -> Callable[..., tuple[D
 def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
     lines = (json.dumps({"text": text, "url": url_of(name), "title": "\ud800"}) for name, text in ROWS.items())
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
-    block = {"path": str(tmp_path / "rows.jsonl"), "text_is": "html"}
+    block = {"path": str(tmp_path / "rows.jsonl"), "content": "html"}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "files", "files": block}}))
     counts = crawled.counts
     assert counts["skipped"] == {"empty": 3, "text column holds no text": 1}

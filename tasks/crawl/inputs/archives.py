@@ -1,4 +1,4 @@
-"""Pages out of WARC, WET and ARC files."""
+"""Read pages out of WARC, WET and ARC files."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,76 +20,89 @@ from tasks.crawl.inputs.warc_records import (
 from tasks.crawl.page import CrawledPage, guess_media_type, parse_date_ms, parse_media_type
 
 PAYLOAD_TYPES = ("response", "resource", "conversion")
-COUNTED_TYPES = ("revisit", "continuation")
+COUNTED_TYPES = ("revisit", "continuation")  # types without a payload of their own, counted by their name
 DAMAGED_RECORD = "damaged record"
 
 
 class BrokenArchive(Exception):
-    """An archive that ends too early, is damaged, or is none."""
+    """An archive ends too early, is damaged, or is none."""
 
 
 def read_archive_pages(
-    file: BinaryIO, content_types: list[str], most_bytes: int, tally: Tally, *, arc: bool = False, skips: bool = False
+    file: BinaryIO,
+    content_types: list[str],
+    max_bytes: int,
+    tally: Tally,
+    *,
+    is_arc: bool = False,
+    skip_broken: bool = False,
 ) -> Iterator[CrawledPage]:
-    """The pages of a seekable archive: status 200 and one of the media types; what else it holds is counted as skipped.
+    """Yield the pages of a seekable archive: status 200 and one of the media types. Everything else is counted.
 
-    Damaged WARC records are counted and left out when `skips`, else Broken is raised.
+    Damaged WARC records are counted and left out when `skip_broken`, else BrokenArchive is raised.
     """
-    found = read_arc_pages(file, most_bytes, tally) if arc else read_warc_pages(file, most_bytes, tally, skips=skips)
-    for page in found:
-        kind = parse_media_type(page.header("content-type")) or guess_media_type(page.body)
+    pages = (
+        read_arc_pages(file, max_bytes, tally)
+        if is_arc
+        else read_warc_pages(file, max_bytes, tally, skip_broken=skip_broken)
+    )
+    for page in pages:
+        media_type = parse_media_type(page.get_header("content-type")) or guess_media_type(page.body)
         if page.status != 200:
-            tally.skip(f"status {page.status}")
-        elif kind not in content_types:
-            tally.skip("content type")
+            tally.count_skipped(f"status {page.status}")
+        elif media_type not in content_types:
+            tally.count_skipped("content type")
         elif not page.body:
-            tally.skip("empty")
+            tally.count_skipped("empty")
         else:
             yield page
 
 
-def read_warc_pages(file: BinaryIO, most_bytes: int, tally: Tally, *, skips: bool) -> Iterator[CrawledPage]:
+def read_warc_pages(file: BinaryIO, max_bytes: int, tally: Tally, *, skip_broken: bool) -> Iterator[CrawledPage]:
     number = 0
-    for number, record in enumerate(read_warc_records(file, most_bytes), start=1):
+    for number, record in enumerate(read_warc_records(file, max_bytes), start=1):
         if isinstance(record, RecordDamage):
-            if not skips:
-                raise BrokenArchive(f"record {number}: {record.what}")
-            tally.skip(DAMAGED_RECORD)
-        elif page := parse_record(record, most_bytes, tally):
+            if not skip_broken:
+                raise BrokenArchive(f"record {number}: {record.reason}")
+            tally.count_skipped(DAMAGED_RECORD)
+        elif page := parse_record(record, max_bytes, tally):
             yield page
     if not number:
         raise BrokenArchive("it is empty")
 
 
-def parse_record(record: WarcRecord, most_bytes: int, tally: Tally) -> CrawledPage | None:
-    """The page of a record; None when it has none, counted unless none is lost."""
+def parse_record(record: WarcRecord, max_bytes: int, tally: Tally) -> CrawledPage | None:
+    """Return the page of a record; None when it has none, which is counted if that loses a page."""
     headers, block = record.headers, record.block
     kind, url = headers["warc-type"].lower(), headers.get("warc-target-uri", "").strip("<>")
     fetched_at = parse_date_ms(headers.get("warc-date"))
     if kind in PAGELESS_TYPES:
         return None
     if kind not in PAYLOAD_TYPES:
-        tally.skip(kind if kind in COUNTED_TYPES else "unknown type of record")
+        tally.count_skipped(kind if kind in COUNTED_TYPES else "unknown type of record")
     elif "warc-segment-number" in headers:
-        tally.skip("segmented")
+        tally.count_skipped("segmented")
     elif block is None:
-        tally.skip(TOO_LARGE)
+        tally.count_skipped(TOO_LARGE)
     elif fetched_at is None:
-        tally.skip("no date")
+        tally.count_skipped("no date")
     elif not url:
-        tally.skip("no address")
+        tally.count_skipped("no address")
     elif kind == "response":
-        return parse_http_page(url, fetched_at, block, most_bytes, tally)
+        return parse_http_page(url, fetched_at, block, max_bytes, tally)
     elif not url.startswith(("http://", "https://")):
-        tally.skip("not from the web")  # logs and manifests of the crawler that wrote the archive
+        tally.count_skipped("not from the web")  # logs and manifests of the crawler that wrote the archive
     else:
         content_type = headers.get("content-type") or "text/plain"
         return CrawledPage(safe_url_string(url), 200, (("Content-Type", content_type),), block, fetched_at)
     return None
 
 
-def read_arc_pages(file: BinaryIO, most_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
-    """ARC version 1, as the Internet Archive wrote it before WARC: a line that ends in a length, then so many bytes."""
+def read_arc_pages(file: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
+    """Yield the pages of an ARC file, version 1, as the Internet Archive wrote it before WARC.
+
+    A record is a line that ends in a length, and then that many bytes.
+    """
     stream = open_unpacked(file)
     try:
         line = stream.readline(MAX_LINE_BYTES)
@@ -97,29 +110,30 @@ def read_arc_pages(file: BinaryIO, most_bytes: int, tally: Tally) -> Iterator[Cr
             raise BrokenArchive("it is empty")
         while line:
             if line.strip():
-                yield from read_arc_record(line, stream, most_bytes, tally)
+                yield from read_arc_record(line, stream, max_bytes, tally)
             line = stream.readline(MAX_LINE_BYTES)
     except DamagedData as error:
         raise BrokenArchive(str(error)) from error
 
 
-def read_arc_record(line: bytes, stream: BinaryIO, most_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
+def read_arc_record(line: bytes, stream: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
+    # split from the right: URLs of old archives may hold blanks
     fields = line.decode("latin-1").rstrip("\r\n").rsplit(" ", 4)
     if len(fields) != 5 or not (fields[4].isascii() and fields[4].isdecimal()):
         raise BrokenArchive(f"{line[:80]!r} is not the head of an ARC record")
     url, _, date, _, length = fields
-    block = read_block(stream, int(length[:20]), most_bytes)
+    block = read_block(stream, int(length[:20]), max_bytes)
     if block is None:
-        tally.skip(TOO_LARGE)
+        tally.count_skipped(TOO_LARGE)
     elif not block.startswith(b"HTTP/"):
         if not url.startswith("filedesc:"):
-            tally.skip("no HTTP response")
-    elif page := parse_http_page(url, parse_arc_date(date), block, most_bytes, tally):
+            tally.count_skipped("no HTTP response")
+    elif page := parse_http_page(url, parse_arc_date(date), block, max_bytes, tally):
         yield page
 
 
 def parse_arc_date(digits: str) -> int:
-    """`20140216050221` in milliseconds since 1970."""
+    """Convert a date such as `20140216050221` to milliseconds since 1970."""
     try:
         return int(datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Pages out of files: one a file (HTML, text, Markdown), or one a row of a table."""
+"""Read pages out of files: a file is one page (HTML, text, Markdown) or a table with one page a row."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -27,51 +27,56 @@ KNOWN_SUFFIXES = (*SINGLE_PAGE_TYPES, *TABLE_SUFFIXES)  # all but Parquet, which
 
 
 def select_readable(names: list[str]) -> list[str]:
-    """Those whose kind is known."""
+    """Return the names of files whose kind is known."""
     return [name for name in names if strip_packed_suffix(name.lower()).endswith(KNOWN_SUFFIXES)]
 
 
 def read_pages(
-    root: str, parts: list[FileSlice], columns: Columns, url_prefix: str, tally: Tally
+    root: str, slices: list[FileSlice], columns: Columns, url_prefix: str, tally: Tally
 ) -> Iterator[CrawledPage]:
-    """The pages of some slices; what holds nothing, too much, or is broken and may be skipped, is counted."""
-    for part in parts:
-        path = join_path(root, part.name)
+    """Yield the pages of file slices; empty, too large and broken ones are counted.
+
+    Raises StageFailure for broken ones unless the settings skip them.
+    """
+    for file_slice in slices:
+        path = join_path(root, file_slice.name)
         try:
-            yield from read_slice(path, part, build_url(url_prefix, part.name), columns, tally)
+            yield from read_slice(path, file_slice, build_url(url_prefix, file_slice.name), columns, tally)
         except DamagedData as error:
             fail_or_count(columns, tally, f"{path} cannot be unpacked: {error}", "Get it again", BROKEN_FILE)
 
 
 def is_single_page(name: str) -> bool:
-    """Whether a file is a page, and no table of them."""
+    """Return whether a file is one page, and not a table of pages."""
     return strip_packed_suffix(name.lower()).endswith(tuple(SINGLE_PAGE_TYPES))
 
 
 def build_url(url_prefix: str, name: str) -> str:
-    """The URL of a file's page, or what the URLs of a table's rows begin with."""
+    """Return the URL of a file's page, or the start of the URLs of a table's rows."""
     url = safe_url_string(url_prefix) + quote(name, errors="replace")
     return strip_packed_suffix(url) if is_single_page(name) else url
 
 
-def read_slice(path: str, part: FileSlice, address: str, columns: Columns, tally: Tally) -> Iterator[CrawledPage]:
+def read_slice(path: str, file_slice: FileSlice, url: str, columns: Columns, tally: Tally) -> Iterator[CrawledPage]:
+    # the date of the file stands for the time of fetching
     fetched_at = get_modified_ms(path)
     with open_file(path) as file:
         stream = unpack_by_name(path, file)
         suffix = "." + strip_packed_suffix(path.lower()).rpartition(".")[2]
         if (content_type := SINGLE_PAGE_TYPES.get(suffix)) is not None:
-            body = stream.read(columns.most_bytes + 1)
-            page = CrawledPage(address, 200, (("Content-Type", content_type),), body, fetched_at)
-            if check_size(page, columns.most_bytes, tally):
+            # one byte more than allowed shows that the page is too large, without reading all of it
+            body = stream.read(columns.max_bytes + 1)
+            page = CrawledPage(url, 200, (("Content-Type", content_type),), body, fetched_at)
+            if check_size(page, columns.max_bytes, tally):
                 yield page
             return
-        for number, row in read_rows(stream, path, suffix, part, columns, tally):
-            if found := convert_row(row, number, path, address, fetched_at, columns, tally):
-                yield found
+        for number, row in read_rows(stream, path, suffix, file_slice, columns, tally):
+            if row_page := convert_row(row, number, path, url, fetched_at, columns, tally):
+                yield row_page
 
 
 def unpack_by_name(path: str, file: BinaryIO) -> BinaryIO:
-    """A file unpacked as its name says. Raises Damaged when it is not packed."""
+    """Return a file's stream, unpacked if its name says that it is packed. Raises DamagedData when it is not."""
     if not path.lower().endswith(PACKED_SUFFIXES):
         return file
     stream = open_unpacked(file)
@@ -81,10 +86,10 @@ def unpack_by_name(path: str, file: BinaryIO) -> BinaryIO:
 
 
 def read_rows(
-    stream: BinaryIO, path: str, suffix: str, part: FileSlice, columns: Columns, tally: Tally
+    stream: BinaryIO, path: str, suffix: str, file_slice: FileSlice, columns: Columns, tally: Tally
 ) -> NumberedRows:
     if suffix in LINE_SUFFIXES:
-        return read_json_rows(stream, path, part, columns, tally)
+        return read_json_rows(stream, path, file_slice, columns, tally)
     if suffix in PARQUET_SUFFIXES:
-        return read_parquet_rows(stream, path, part, columns, tally)
+        return read_parquet_rows(stream, path, file_slice, columns, tally)
     return read_separated_rows(stream, path, "," if suffix == ".csv" else "\t", columns, tally)

@@ -1,4 +1,4 @@
-"""What a page says to a crawler: its links, where it moved, what its right address is, whether it may be kept."""
+"""Parse what a page tells a crawler: its links, redirects, canonical URL and directives for robots."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ FOLLOWED_LINKS = (
 )
 NUM_UNFOLLOWED_LINKS = f"count(//a[@href][contains({REL}, ' nofollow ')])"
 CANONICAL_LINKS = f"//link[contains({REL}, ' canonical ')]/@href"
-# What stands in <noscript> is for readers without scripts, who are often sent to a page that says so.
+# Not those in <noscript>: they often send readers without scripts to a page that says they need them.
 REFRESH_CONTENTS = f"//meta[{LOWER_CASE.format('@http-equiv')}='refresh'][not(ancestor::noscript)]/@content"
 WAIT_AND_URL = re.compile(r"\s*(\d+(?:\.\d*)?)\s*[;,]?\s*(?:url\s*=)?\s*['\"]?\s*([^'\"]*)", re.IGNORECASE)
 LINK_HEADER = re.compile(r"<([^>]*)>[^,<]*;\s*rel\s*=\s*\"?canonical\b", re.IGNORECASE)
@@ -29,20 +29,20 @@ LINK_HEADER = re.compile(r"<([^>]*)>[^,<]*;\s*rel\s*=\s*\"?canonical\b", re.IGNO
 
 @dataclass(frozen=True)
 class MarkupRules:
-    """By which settings a page is read. `agent` is the product name, in lower case."""
+    """Settings by which a page is parsed."""
 
-    agent: str = ""
+    agent: str = ""  # the product name of the user agent, in lower case
     parameters: Parameters = field(default_factory=Parameters)
     traps: Traps = field(default_factory=Traps)
 
 
 @dataclass(frozen=True)
 class PageMarkup:
-    """What a page says. `noted` counts the links that were left out or rewritten, by rule."""
+    """The parts of a page that matter to a crawler."""
 
-    links: list[str]
-    noted: Counter[str]
-    asks: RobotsDirectives
+    links: list[str]  # one spelling each, in the order of the page
+    link_counts: Counter[str]  # links that were left out or rewritten, by rule
+    directives: RobotsDirectives
     canonical: str | None = None
     refresh: str | None = None
 
@@ -51,55 +51,60 @@ HeaderValues = dict[str, list[str]]  # by lower-case name
 
 
 def parse_page(html: str, url: str, headers: HeaderValues, rules: MarkupRules, encoding: str = "utf-8") -> PageMarkup:
-    """Read a page of that URL. The encoding is the page's own: browsers write its query parameters in it."""
+    """Parse a page of a URL. `encoding` is the page's own: browsers encode the query parameters of its links in it."""
     page = Selector(html if "<" in html else "<p>", type="html")
     base = urljoin(url, page.xpath("string(//base/@href)").get(default="").strip())
     metas = [(meta.attrib.get("name", ""), meta.attrib.get("content", "")) for meta in page.xpath("//meta[@name]")]
-    asks = parse_directives(headers.get("x-robots-tag", []), metas, rules.agent)
-    noted: Counter[str] = Counter()
-    found = page.xpath(FOLLOWED_LINKS).getall()
-    noted[TOO_MANY_LINKS] = max(0, len(found) - rules.traps.links)
-    noted[NO_FOLLOW] = len(found) if asks.nofollow else int(float(page.xpath(NUM_UNFOLLOWED_LINKS).get(default="0")))
-    kept = [] if asks.nofollow else found[: rules.traps.links]
-    unlike = dict.fromkeys(each.partition("#")[0] for each in kept)
-    links = [link for each in unlike if (link := normalise_link(each, base, rules, noted, encoding)) is not None]
+    directives = parse_directives(headers.get("x-robots-tag", []), metas, rules.agent)
+    link_counts: Counter[str] = Counter()
+    hrefs = page.xpath(FOLLOWED_LINKS).getall()
+    link_counts[TOO_MANY_LINKS] = max(0, len(hrefs) - rules.traps.max_links)
+    num_unfollowed = int(float(page.xpath(NUM_UNFOLLOWED_LINKS).get(default="0")))
+    link_counts[NO_FOLLOW] = len(hrefs) if directives.nofollow else num_unfollowed
+    kept = [] if directives.nofollow else hrefs[: rules.traps.max_links]
+    # each spelling once before it is normalised: menus repeat their links
+    distinct = dict.fromkeys(href.partition("#")[0] for href in kept)
+    links = [
+        link for href in distinct if (link := normalise_link(href, base, rules, link_counts, encoding)) is not None
+    ]
     return PageMarkup(
         links=list(dict.fromkeys(links)),
-        noted=+noted,
-        asks=asks,
+        link_counts=+link_counts,
+        directives=directives,
         canonical=find_canonical(page, base, url, headers, rules),
         refresh=find_refresh(page, base, url, headers, rules),
     )
 
 
 def normalise_link(
-    link: str, base: str, rules: MarkupRules, noted: Counter[str], encoding: str = "utf-8"
+    link: str, base: str, rules: MarkupRules, link_counts: Counter[str], encoding: str = "utf-8"
 ) -> str | None:
-    """The one spelling of a link; None, and a note, when it is none that can be followed."""
-    if len(link) > rules.traps.url_length:
-        noted[TOO_LONG] += 1
+    """Return the one spelling of a link; None when it cannot be followed. Counts what was done to it."""
+    if len(link) > rules.traps.max_url_length:
+        link_counts[TOO_LONG] += 1
         return None
-    plain = normalise_url(link, base, encoding)
-    if plain is None:
+    normalised = normalise_url(link, base, encoding)
+    if normalised is None:
         return None
-    stripped, applied = rules.parameters.stripped(plain)
-    noted.update(applied)
+    stripped, applied_rules = rules.parameters.strip_url(normalised)
+    link_counts.update(applied_rules)
     return stripped
 
 
 def find_canonical(page: Selector, base: str, url: str, headers: HeaderValues, rules: MarkupRules) -> str | None:
-    """The address that the page calls its right one, when that is another."""
+    """Return the URL that a page names as its canonical one, when that is another."""
     in_headers = [match[1] for value in headers.get("link", []) if (match := LINK_HEADER.search(value))]
-    named = [*in_headers, *page.xpath(CANONICAL_LINKS).getall()]
-    target = normalise_link(named[0], base, rules, Counter()) if named and rules.traps.canonical else None
+    candidates = [*in_headers, *page.xpath(CANONICAL_LINKS).getall()]
+    follows = bool(candidates) and rules.traps.canonical
+    target = normalise_link(candidates[0], base, rules, Counter()) if follows else None
     return target if target != url else None
 
 
 def find_refresh(page: Selector, base: str, url: str, headers: HeaderValues, rules: MarkupRules) -> str | None:
-    """Where the page goes by itself, when that is soon, and another page."""
+    """Return the URL that a page goes on to by itself, when it does so soon, and the URL is another."""
     for value in [*headers.get("refresh", []), *page.xpath(REFRESH_CONTENTS).getall()]:
-        found = WAIT_AND_URL.match(value)
-        if found and found[2] and float(found[1]) <= rules.traps.refresh_seconds:
-            moved = normalise_link(found[2], base, rules, Counter())
-            return moved if moved != url else None
+        match = WAIT_AND_URL.match(value)
+        if match and match[2] and float(match[1]) <= rules.traps.max_refresh_seconds:
+            target = normalise_link(match[2], base, rules, Counter())
+            return target if target != url else None
     return None

@@ -1,6 +1,9 @@
-"""Why a URL was not fetched or not stored, in the words of the summary, and what to do when nothing else came."""
+"""Reasons why URLs were not fetched or not stored, and hints for a crawl that got no page.
 
-# These may heal by waiting, so a run that goes on tries those URLs again.
+The texts are stored in counts, summaries and journals: they must not change.
+"""
+
+# These may be gone after a while, so a resumed run tries those URLs again.
 TIMEOUT, UNREACHABLE, NAME_SERVICE, BROKEN = "timeout", "unreachable", "name service is silent", "connection broke"
 TRANSIENT = (TIMEOUT, UNREACHABLE, NAME_SERVICE, BROKEN)
 REFUSED, NO_HOST, CERTIFICATE = "connection refused", "no such host", "bad certificate"
@@ -17,16 +20,20 @@ TOO_LARGE, UNPACKS_TOO_LARGE, NOT_UNPACKABLE, WRONG_TYPE = (
 )
 NOT_MODIFIED_UNKNOWN = "not modified, though nothing was known of it"
 NOINDEX, NOT_CANONICAL, META_REFRESH = "noindex", "not canonical", "meta refresh"
-FETCHED_NOT_STORED = (NOINDEX, NOT_CANONICAL, META_REFRESH)  # a page came, so budgets count it
+FETCHED_NOT_STORED = (
+    NOINDEX,
+    NOT_CANONICAL,
+    META_REFRESH,
+)  # a page came, so budgets count it although it is not stored
 
 HINTS = {
     ROBOTS: "The site does not want to be crawled by this user agent: ask its owner, or choose other seeds",
     NOINDEX: "The pages ask not to be kept: ask their owner, or choose other seeds",
     NO_HOST: "Check the spelling of the seeds",
     REFUSED: "Check that the server runs, and the port in the seeds",
-    CERTIFICATE: "Mend the certificate, or set verify_certificates to false if you trust the host",
+    CERTIFICATE: "Renew the certificate, or set verify_certificates to false if you trust the host",
     TOO_SLOW: "Raise timeout",
-    WAIT_TOO_LONG: "Start the same command again later, or raise longest_wait",
+    WAIT_TOO_LONG: "Start the same command again later, or raise max_retry_after",
     NO_CONTACT: "Say in user_agent how to reach you: the seeds lead to other machines",
     PRIVATE: "Set private_addresses to true if the hosts are yours",
     TOO_LARGE: "Raise max_megabytes",

@@ -1,4 +1,4 @@
-"""robots.txt, asked of each site once a day (RFC 9309): what may be fetched, how fast, and where its sitemaps are."""
+"""Obey robots.txt (RFC 9309), fetched once a day from each site: permitted URLs, Crawl-delay, sitemaps."""
 
 import asyncio
 import time
@@ -22,87 +22,91 @@ ALLOW_ALL = b""
 
 
 class RefusedByRobots(IgnoreRequest):
-    """robots.txt does not allow the URL."""
+    """A URL is not allowed by robots.txt."""
 
 
 class WaitTooLong(IgnoreRequest):
-    """The host wants to be left alone for longer than this crawl waits."""
+    """A host asks to wait longer than this crawl does, by Retry-After or Crawl-delay."""
 
 
 class RobotsUnavailable(IgnoreRequest):
-    """The host gave no answer when it was asked for robots.txt; the cause says why."""
+    """A host gave no answer to the request for robots.txt; the cause says why."""
 
 
 def make_proxy_meta(url: str) -> dict[str, None]:
-    """Request meta that keeps this machine's own servers away from a proxy that the environment names."""
+    """Return request meta that keeps requests to this machine from going through the environment's proxy."""
     host = urlsplit(url).hostname or ""
     return {"proxy": None} if host in ("localhost", "::1") or host.startswith("127.") else {}
 
 
 class RobotsMiddleware:
-    """Keeps to each site's robots.txt and to its Crawl-delay."""
+    """Scrapy middleware that obeys each site's robots.txt and Crawl-delay."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self.agent = parse_product_name(crawler.settings["USER_AGENT"])
-        self.longest_wait = crawler.settings.getfloat("LONGEST_WAIT")
+        self.max_retry_after = crawler.settings.getfloat("MAX_RETRY_AFTER")
         self.read_at: dict[str, float] = {}
         self.rules: dict[str, asyncio.Task[Protego]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        made = cls(crawler)
-        crawler.signals.connect(made.bytes_received, signals.bytes_received)
-        return made
+        middleware = cls(crawler)
+        crawler.signals.connect(middleware.bytes_received, signals.bytes_received)
+        return middleware
 
     def bytes_received(self, data: bytes, request: Request) -> None:
-        """Scrapy's signal: a robots.txt without end is cut off."""
+        """Cut off an endless robots.txt (Scrapy's signal)."""
         if "robots" in request.meta:
             request.meta["robots"] += len(data)
             if request.meta["robots"] > MAX_ROBOTS_BYTES:
                 raise StopDownload(fail=False)
 
     async def process_request(self, request: Request) -> None:
-        """Scrapy's hook. Raises Refused or AskedToWait, or NoRules for all pages of a host that gave no answer."""
+        """Check a request against robots.txt (Scrapy's hook).
+
+        Raises RefusedByRobots, WaitTooLong, or RobotsUnavailable for all pages of a host that gave no answer.
+        """
         if "robots" in request.meta:
             return
         site = get_site(request.url)
-        rules = await self.of(site)
+        rules = await self.get_rules(site)
         if not rules.can_fetch(request.url, self.agent):
             raise RefusedByRobots(f"robots.txt of {site} refuses {request.url}")
-        if (rules.crawl_delay(self.agent) or 0) > self.longest_wait:
+        if (rules.crawl_delay(self.agent) or 0) > self.max_retry_after:
             raise WaitTooLong(f"robots.txt of {site} asks for a longer Crawl-delay")
 
-    async def of(self, site: str) -> Protego:
-        """The rules of a site such as `https://example.org`. Raises NoRules."""
+    async def get_rules(self, site: str) -> Protego:
+        """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable."""
         if site not in self.rules or time.monotonic() - self.read_at[site] > CACHE_SECONDS:
             self.read_at[site] = time.monotonic()
-            self.rules[site] = asyncio.create_task(self._read(site))
+            # a task, not its result: pages that ask meanwhile wait for the same request
+            self.rules[site] = asyncio.create_task(self._load_rules(site))
         return await self.rules[site]
 
-    async def _read(self, site: str) -> Protego:
-        body = await self._fetched(f"{site}/robots.txt")
+    async def _load_rules(self, site: str) -> Protego:
+        body = await self._fetch(f"{site}/robots.txt")
         rules = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
         if delay := rules.crawl_delay(self.agent):
-            self._slow_down(urlsplit(site).hostname or "", min(delay, self.longest_wait))
+            self._slow_down(urlsplit(site).hostname or "", min(delay, self.max_retry_after))
         return rules
 
-    async def _fetched(self, url: str) -> bytes:
+    async def _fetch(self, url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 request = Request(url, meta={"robots": 0, **make_proxy_meta(url)})
                 answer = await self.crawler.engine.download_async(request)
             except (DownloadCancelledError, DecompressionBomb):
-                return DISALLOW_ALL  # rules that cannot be read forbid everything, too
-            except Exception as error:  # it was tried again often enough; the host's pages need not be
+                return DISALLOW_ALL  # rules that cannot be read forbid everything as well
+            except Exception as error:  # after its retries; the host's pages are not tried then
                 raise RobotsUnavailable(f"{url} cannot be fetched") from error
             if answer.status == 429 or answer.status >= 500:
                 return DISALLOW_ALL  # RFC 9309, 2.3.1.4: unreachable rules forbid everything
-            target = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
-            if not 300 <= answer.status < 400 or not (moved := normalise_url(target, url)):
+            location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
+            if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break
-            url = moved
-        return answer.body if answer.status == 200 else ALLOW_ALL
+            url = target
+        return answer.body if answer.status == 200 else ALLOW_ALL  # RFC 9309, 2.3.1.3: 4xx allows everything
 
     def _slow_down(self, host: str, seconds: float) -> None:
         downloader = self.crawler.engine.downloader
@@ -111,11 +115,11 @@ class RobotsMiddleware:
             "concurrency": 1,
         }
         slot = downloader.slots.get(host)
-        if slot is not None:  # made for robots.txt itself, with the delay from before
+        if slot is not None:  # created for robots.txt itself, with the default delay
             slot.delay, slot.concurrency = downloader.per_slot_settings[host].values()
 
 
 def get_site(url: str) -> str:
-    """What a robots.txt holds for: scheme, host and port."""
+    """Return the part of a URL that a robots.txt holds for: scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""Sitemaps (sitemaps.org protocol 0.9): the pages that a site lists, and when each was last modified."""
+"""Parse sitemaps (sitemaps.org protocol 0.9): the pages that a site lists, and when each was last modified."""
 
 import zlib
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Sitemaps(Block):
-    """Which sitemaps are read before the crawl begins."""
+    """Sitemaps that are read before the crawl starts."""
 
     urls: list[str] = Field([])
-    """sitemaps, or indexes of sitemaps, in XML, in plain text, gzipped or not"""
-    of_robots: bool = True
-    """also those that the robots.txt of the seeds' hosts names"""
+    """URLs of sitemaps or of indexes of sitemaps, in XML or plain text, gzipped or not"""
+    from_robots: bool = True
+    """read also the sitemaps that the robots.txt of the seeds' hosts names"""
     max_urls: int = Field(100_000, ge=1)
-    """pages that are taken from the sitemaps of one site at most"""
+    """maximum number of pages from the sitemaps of one site"""
     modified_since: str = ""
-    """a date such as 2026-01-31: pages whose lastmod is earlier are left out; those without a lastmod stay"""
+    """a date such as 2026-01-31: pages whose lastmod is earlier are left out; those without a lastmod are kept"""
 
     @field_validator("modified_since")
     @classmethod
-    def is_date(cls, value: str) -> str:
-        """A wrong date is refused at once."""
+    def check_date(cls, value: str) -> str:
+        """Refuse an invalid date when the settings are read."""
         if value:
             try:
                 date.fromisoformat(value)
@@ -38,41 +38,44 @@ class Sitemaps(Block):
         return value
 
     def is_old(self, lastmod: datetime | None) -> bool:
-        """Whether a page is left out for its date."""
+        """Return whether a page is left out because of its date."""
         return bool(self.modified_since) and lastmod is not None and lastmod.date().isoformat() < self.modified_since
 
 
 @dataclass
 class Sitemap:
-    """What one sitemap lists."""
+    """The pages and further sitemaps that one sitemap lists."""
 
     pages: dict[str, datetime | None] = field(default_factory=dict)  # URL → lastmod
     sitemaps: list[str] = field(default_factory=list)
 
 
 class UnreadableSitemap(Exception):
-    """Not a sitemap."""
+    """A file is no sitemap."""
 
 
 def parse_sitemap(body: bytes) -> Sitemap:
-    """Read a sitemap as it came. Raises Unreadable when it is none; what a broken one lists until it breaks counts."""
+    """Parse the bytes of a sitemap. A broken one gives what it lists until it breaks.
+
+    Raises UnreadableSitemap when it is none.
+    """
     text = unpack_sitemap(body) if body.startswith(GZIP_MAGIC) else body[:MAX_SITEMAP_BYTES]
     start = text[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start.startswith(b"<"):
         return parse_plain_sitemap(text)
-    found = Sitemap()
+    sitemap = Sitemap()
     for kind, url, lastmod in iterate_entries(text):
         if kind == "sitemap":
-            found.sitemaps.append(url)
-        elif len(found.pages) < MAX_SITEMAP_URLS:
-            found.pages.setdefault(url, parse_lastmod(lastmod))
-    if not found.pages and not found.sitemaps:
+            sitemap.sitemaps.append(url)
+        elif len(sitemap.pages) < MAX_SITEMAP_URLS:
+            sitemap.pages.setdefault(url, parse_lastmod(lastmod))
+    if not sitemap.pages and not sitemap.sitemaps:
         raise UnreadableSitemap("no <url> and no <sitemap> with a <loc>")
-    return found
+    return sitemap
 
 
 def unpack_sitemap(body: bytes) -> bytes:
-    """A gzipped sitemap, as far as the protocol's limit: a bomb stops there."""
+    """Unpack a gzipped sitemap up to the protocol's limit: a bomb stops there."""
     try:
         return zlib.decompressobj(31).decompress(body, MAX_SITEMAP_BYTES)
     except zlib.error as error:
@@ -80,7 +83,7 @@ def unpack_sitemap(body: bytes) -> bytes:
 
 
 def parse_plain_sitemap(text: bytes) -> Sitemap:
-    """One URL a line."""
+    """Parse a sitemap in plain text: one URL a line."""
     lines = (line.strip() for line in text.decode("utf-8-sig", "replace").splitlines())
     urls = [line for line in lines if line.startswith(("http://", "https://"))]
     if not urls:
@@ -89,8 +92,9 @@ def parse_plain_sitemap(text: bytes) -> Sitemap:
 
 
 def iterate_entries(text: bytes) -> Iterator[tuple[str, str, str]]:
-    """Each `<url>` and `<sitemap>`, with its loc and lastmod. Entities are not resolved: no bomb, no file, no net."""
+    """Yield each `<url>` and `<sitemap>` as (tag, loc, lastmod). Raises UnreadableSitemap."""
     try:
+        # entities are not resolved: they could be a bomb, a file of this machine or a request
         parsed = etree.fromstring(text, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise UnreadableSitemap(f"not XML ({error})") from error
@@ -101,10 +105,10 @@ def iterate_entries(text: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def parse_lastmod(text: str) -> datetime | None:
-    """A date as W3C writes it (2026, 2026-01, 2026-01-31, 2026-01-31T12:00Z); None for anything else."""
-    whole = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
+    """Parse a date as W3C writes it (2026, 2026-01, 2026-01-31, 2026-01-31T12:00Z); None for anything else."""
+    complete = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
     try:
-        found = datetime.fromisoformat(whole)
+        date_time = datetime.fromisoformat(complete)
     except ValueError:
         return None
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    return date_time.replace(tzinfo=date_time.tzinfo or UTC).astimezone(UTC)

@@ -50,21 +50,21 @@ def target(address):
 @pytest.mark.parametrize("address", [*PRIVATE, *LOOPBACK])
 def test_gate_is_shut(address):
     with pytest.raises(PrivateAddress):
-        AddressGate(private=False, loopback=False, named=True)(target(address))
+        AddressGate(allow_private=False, allow_loopback=False, has_contact=True)(target(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_gate_is_open_to_public_addresses(address):
-    with AddressGate(private=False, loopback=False, named=True)(target(address)) as opened:
+    with AddressGate(allow_private=False, allow_loopback=False, has_contact=True)(target(address)) as opened:
         assert opened.type == socket.SOCK_STREAM
 
 
 def test_what_opens_the_gate():
-    AddressGate(private=True, loopback=False, named=True)(target("10.0.0.1")).close()
-    AddressGate(private=False, loopback=True, named=False)(target("127.0.0.1")).close()
+    AddressGate(allow_private=True, allow_loopback=False, has_contact=True)(target("10.0.0.1")).close()
+    AddressGate(allow_private=False, allow_loopback=True, has_contact=False)(target("127.0.0.1")).close()
     with pytest.raises(PrivateAddress):
-        AddressGate(private=False, loopback=True, named=True)(target("10.0.0.1"))
+        AddressGate(allow_private=False, allow_loopback=True, has_contact=True)(target("10.0.0.1"))
     with pytest.raises(MissingContact):
-        AddressGate(private=True, loopback=True, named=False)(target("10.0.0.1"))
+        AddressGate(allow_private=True, allow_loopback=True, has_contact=False)(target("10.0.0.1"))
     with pytest.raises(MissingContact):
-        AddressGate(private=False, loopback=True, named=False).check("example.org")
+        AddressGate(allow_private=False, allow_loopback=True, has_contact=False).check("example.org")

@@ -25,14 +25,14 @@ TOKEN = "0123456789abcdef0123"
 )
 def test_stripped(url, stripped, rules):
     parameters = Parameters()
-    assert parameters.stripped(url) == (stripped, rules)
-    assert parameters.stripped(stripped) == (stripped, set())
+    assert parameters.strip_url(url) == (stripped, rules)
+    assert parameters.strip_url(stripped) == (stripped, set())
 
 
 def test_each_rule_can_be_turned_off():
     url = f"http://x/a;sid={TOKEN}?utm_source=1&sid={TOKEN}&a=1"
-    assert Parameters(tracking=[], sessions=[], sort=False).stripped(url) == (url, set())
-    assert Parameters(tracking=["a"], sessions=[], sort=False).stripped("http://x/?a=1&b=2") == (
+    assert Parameters(tracking=[], sessions=[], sort=False).strip_url(url) == (url, set())
+    assert Parameters(tracking=["a"], sessions=[], sort=False).strip_url("http://x/?a=1&b=2") == (
         "http://x/?b=2",
         {TRACKING_REMOVED},
     )

@@ -33,9 +33,9 @@ def test_plain_text():
 
 
 def test_what_a_broken_one_lists_counts():
-    whole = f"{HEAD}<url><loc>http://x.org/a</loc></url><url><loc>http://x.org/b</loc></url></urlset>".encode()
-    assert list(parse_sitemap(whole[:-40]).pages) == ["http://x.org/a"]
-    assert list(parse_sitemap(gzip.compress(whole)[:-12]).pages)[:1] == ["http://x.org/a"]
+    complete = f"{HEAD}<url><loc>http://x.org/a</loc></url><url><loc>http://x.org/b</loc></url></urlset>".encode()
+    assert list(parse_sitemap(complete[:-40]).pages) == ["http://x.org/a"]
+    assert list(parse_sitemap(gzip.compress(complete)[:-12]).pages)[:1] == ["http://x.org/a"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_bombs():
     ],
 )
 def test_dates(text, day):
-    found = parse_lastmod(text)
-    assert (found and (found.year, found.month, found.day)) == day
+    date = parse_lastmod(text)
+    assert (date and (date.year, date.month, date.day)) == day
 
 
 def test_what_is_old():

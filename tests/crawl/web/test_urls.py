@@ -34,15 +34,15 @@ def test_one_spelling(url, spelled):
 
 def test_scope():
     scope = Scope({"x.org", "y.org:81"}, allow=["/docs/"], deny=["private"], max_depth=2)
-    assert scope.refuses("http://x.org/", 0) is None
-    assert scope.refuses("http://x.org/", 1) == "not allowed"
-    assert scope.refuses("http://x.org:8080/docs/", 1) is None
-    assert scope.refuses("http://x.org/docs/private", 1) == "denied"
-    assert scope.refuses("http://x.org/docs/", 3) == "too deep"
-    assert scope.refuses("http://y.org/docs/", 1) == "other host"
-    assert scope.refuses("http://y.org:81/docs/", 1) is None
-    assert scope.refuses("http://x.org/docs/2999/01/01", 1) == ENDLESS_CALENDAR
-    assert scope.refuses("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
+    assert scope.find_refusal("http://x.org/", 0) is None
+    assert scope.find_refusal("http://x.org/", 1) == "not allowed"
+    assert scope.find_refusal("http://x.org:8080/docs/", 1) is None
+    assert scope.find_refusal("http://x.org/docs/private", 1) == "denied"
+    assert scope.find_refusal("http://x.org/docs/", 3) == "too deep"
+    assert scope.find_refusal("http://y.org/docs/", 1) == "other host"
+    assert scope.find_refusal("http://y.org:81/docs/", 1) is None
+    assert scope.find_refusal("http://x.org/docs/2999/01/01", 1) == ENDLESS_CALENDAR
+    assert scope.find_refusal("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
 
 
 def test_query_in_the_encoding_of_the_page():
