@@ -63,7 +63,7 @@ class Site:
 
     @staticmethod
     def hang_up(_before: int = 0) -> Answer:
-        """As a page: the connection ends without an answer, and the server goes on."""
+        """Stand for a page whose connection ends without an answer; the server goes on."""
         raise ConnectionAbortedError
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Site:
         return self.address + path
 
     def asked(self) -> Counter[str]:
-        """How often each path was asked for, robots.txt apart."""
+        """Return the number of requests for each path, without robots.txt."""
         with self._lock:
             return Counter(path for _, path in self.log if path != "/robots.txt")
 
@@ -162,7 +162,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def settings(site: Site) -> Callable[..., Crawl]:
-    """Settings for a crawl of the site from its front page, without delays; named ones differ."""
+    """Make settings for a crawl of the site from its front page, without delays; keywords override them."""
 
     def make(**web: Any) -> Crawl:
         fast = {"seeds": [site.url("/")], "delay": 0, "autothrottle_target": 0, "retry_wait": 0.01, "timeout": 60}
@@ -173,7 +173,7 @@ def settings(site: Site) -> Callable[..., Crawl]:
 
 @pytest.fixture
 def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) -> Callable[..., Draft]:
-    """Crawl the site and give the draft."""
+    """Crawl the site and return the draft."""
 
     def run(**web: Any) -> Draft:
         draft = make_draft(f"crawl-{time.monotonic_ns()}")
@@ -187,7 +187,7 @@ def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) ->
 def snapshot(
     settings: Callable[..., Crawl], make_draft: Callable[..., Draft], as_artifact: Callable[[Path, str], Artifact]
 ) -> Callable[..., tuple[Draft, Artifact]]:
-    """Crawl the site as a snapshot of that name, after the one before."""
+    """Crawl the site as a snapshot of that name, after the previous one."""
 
     def run(name: str, *previous: Artifact, **web: Any) -> tuple[Draft, Artifact]:
         draft = make_draft(name)
@@ -200,7 +200,7 @@ def snapshot(
 
 @pytest.fixture
 def index() -> Callable[[Path], list[dict[str, Any]]]:
-    """All rows of the index under a folder."""
+    """Read all rows of the index under a folder."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
         return [row for path in sorted(folder.glob("index/*.parquet")) for row in pq.read_table(path).to_pylist()]
@@ -210,9 +210,9 @@ def index() -> Callable[[Path], list[dict[str, Any]]]:
 
 @pytest.fixture
 def killed_after() -> Callable[..., None]:
-    """Crawl in a process of its own, and kill -9 it when the sites were asked for so many more pages.
+    """Crawl in a process of its own, and kill -9 it after `asked` more requests for pages.
 
-    `below` counts only those whose path begins so.
+    Only paths that begin with `below` count.
     """
     program = (
         "import sys; from pathlib import Path; from tasks.crawl.task import Crawl, crawl;"
@@ -244,7 +244,7 @@ def killed_after() -> Callable[..., None]:
 
 @pytest.fixture
 def committed() -> Callable[[Draft], list[dict[str, Any]]]:
-    """The complete journal lines that a killed crawl left."""
+    """Read the complete journal lines that a killed crawl left."""
 
     def read(draft: Draft) -> list[dict[str, Any]]:
         journal = (draft.scratch / "frontier.jsonl").read_bytes().splitlines(keepends=True)

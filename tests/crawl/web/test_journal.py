@@ -1,4 +1,4 @@
-"""The journal after a kill: whatever of its files had reached the disk, it goes on behind the last complete line."""
+"""The journal after a kill: whatever reached the disk, it continues behind the last complete line."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a crawl: it goes on, no page is lost, none that was committed is fetched again."""
+"""kill -9 in the middle of a crawl: it resumes, no page is lost, and no committed page is fetched again."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tasks.crawl.task import crawl
 
 
 def add_pages(site, pages, wait=0.0):
-    """A site whose pages are found a few at a time; some links lead nowhere, one page in ten has moved."""
+    """Add pages that are found a few at a time; some links lead nowhere, one page in ten has moved."""
     for n in range(pages):
         links = [f"/{m}" for m in (2 * n + 1, 2 * n + 2) if m < pages]
         site.pages[f"/{n}"] = site.page(*links, f"/gone{n}" if n % 20 == 3 else "/", text=f"{n}" * 50, wait=wait)
@@ -156,7 +156,7 @@ def test_a_sitemap_that_is_gone_when_the_crawl_goes_on(site, settings, make_draf
 
 
 def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft, index, request):
-    """Neither for an answer nor for a host that wants quiet."""
+    """It waits neither for an answer nor for a host that wants quiet."""
     site.pages["/"] = site.page("/slow", "/quiet")
     site.pages["/slow"] = site.page(text="slow", wait=200)
     site.pages["/quiet"] = site.Answer(status=429, headers={"Retry-After": "200"})

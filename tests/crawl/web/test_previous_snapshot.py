@@ -1,4 +1,4 @@
-"""What is read of the snapshot before, and what is said when it cannot be read."""
+"""Reading the previous snapshot, and the errors when it cannot be read."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""Snapshots that build on each other: what did not change is asked about and not fetched, what is gone is seen."""
+"""Snapshots that build on each other: unchanged pages are not fetched again, and pages that are gone are noticed."""
 
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from tasks.errors import StageFailure
 
 @pytest.fixture
 def changes(index):
-    """The paths of a snapshot's rows by their change."""
+    """Group the paths of a snapshot's rows by their change."""
 
     def read(draft):
         paths: dict[str | None, set[str]] = {}
@@ -51,7 +51,7 @@ def add_pages(site):
 
 
 def edit(site):
-    """What the site's owner does between two snapshots."""
+    """Change the site as its owner does between two snapshots."""
     site.pages["/edited"] = add_tag(site.page("/added", text="second edition"), "e2")
     site.pages["/added"] = site.page(text="added")
     site.pages["/"] = site.page("/tagged", "/dated", "/plain", "/edited", "/moves", "/missing")  # links to two no more

@@ -69,7 +69,7 @@ def flaky(site, answer, status):
 
 
 class Anchors(HTMLParser):
-    """Where a page leads to, as the standard library reads it."""
+    """The links of a page, as the standard library's parser finds them."""
 
     def __init__(self, html):
         super().__init__()
@@ -87,7 +87,7 @@ class Anchors(HTMLParser):
 
 
 def expected_statuses(servers):
-    """What must be stored, by walking the servers' own tables: URL → status."""
+    """Walk the servers' own tables, and return what must be stored: URL → status."""
     by_netloc = {urlsplit(server.address).netloc: server for server in servers}
     waiting, statuses = deque([(servers[0].url("/"), 0)]), {}
     seen = {waiting[0][0]}
@@ -114,7 +114,7 @@ def expected_statuses(servers):
 
 
 def stored_statuses(rows):
-    """URL → status; a page that repeats another's bytes was a 200."""
+    """Return URL → status; a page that repeats another's bytes was a 200."""
     return {row["url"]: 200 if row["status"] == 304 else row["status"] for row in rows}
 
 
@@ -165,7 +165,7 @@ def test_exactly_the_expected_pages(servers, settings, make_draft, index, killed
 
 
 def edit(servers):
-    """What happens until the next snapshot: a page goes, two change, one comes, and no link leads to Japanese."""
+    """Change the sites before the next snapshot: remove a page, edit two, add one, and link to no Japanese page."""
     handbook, guide, reference = servers
     handbook.pages["/"].body = handbook.pages["/"].body.replace(b"/ja-JP/index.html", b"/de-DE/index.html")
     del guide.pages["/de/ch02s01.html"], guide.pages["/silent"]

@@ -1,4 +1,4 @@
-"""Which machines a crawl connects to, against a real server on loopback."""
+"""The machines that a crawl connects to, against a real server on loopback."""
 
 import socket
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What a crawl takes from a host and in all, against a real server on loopback."""
+"""Limits of a crawl, per host and in total, against a real server on loopback."""
 
 from collections import Counter
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from tasks.crawl.task import crawl
 
 @pytest.fixture
 def two_hosts(site):
-    """The same server under two names, with twenty pages each."""
+    """Two names of one server, with twenty pages each."""
     links = [f"/{n}" for n in range(20)]
     elsewhere = site.address.replace("127.0.0.1", "localhost")
     site.pages |= {link: site.page(text=link * 500) for link in links}

@@ -1,4 +1,4 @@
-"""What goes wrong with a crawl of the web, and what it says then."""
+"""Failures of a crawl of the web, and their messages."""
 
 import gzip
 import socket

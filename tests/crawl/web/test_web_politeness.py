@@ -1,4 +1,4 @@
-"""What a site may ask of a crawl, against a real server on loopback."""
+"""Requests of a site to a crawler (robots.txt, Retry-After, noindex), against a real server on loopback."""
 
 import itertools
 import time

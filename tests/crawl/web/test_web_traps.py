@@ -149,7 +149,7 @@ def test_bombs_and_bodies_that_are_not_what_they_say(site, crawled, index):
     twice = {"Content-Type": "text/html", "Content-Encoding": "gzip, gzip"}
     site.pages["/bomb-twice"] = site.Answer(gzip.compress(PACKED["gzip"]), headers=twice)
     site.pages["/"] = site.page(*site.pages)
-    draft = crawled(max_max_megabytes=1)
+    draft = crawled(max_megabytes=1)
     assert paths(index(draft.path)) == ["/"]
     assert draft.counts["skipped"] == {"unpacks to too much": 4, "cannot be unpacked": 3}
 
