@@ -1,4 +1,4 @@
-"""A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of what was asked."""
+"""A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of the requests."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from tasks.store import Artifact, Draft
 
 @dataclass
 class Answer:
-    """What the server sends for a path."""
+    """The answer of the server for a path."""
 
     body: bytes = b""
     status: int = 200
@@ -42,7 +42,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is no news."""
+        """Stay silent: a client that was killed is expected."""
 
     request_queue_size = 128
 
@@ -70,7 +70,7 @@ class Site:
         self.pages: dict[str, Answer | Callable[[int], Answer]] = {}
         self.log: list[tuple[float, str]] = []
         self.agents: set[str] = set()
-        self.most_at_once = 0
+        self.max_at_once = 0
         self._busy = 0
         self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), self._handler())
@@ -87,11 +87,11 @@ class Site:
 
     def answer(self, path: str, agent: str) -> Answer:
         with self._lock:
-            before = sum(1 for _, each in self.log if each == path) if callable(self.pages.get(path)) else 0
+            before = sum(1 for _, asked_path in self.log if asked_path == path) if callable(self.pages.get(path)) else 0
             self.log.append((time.monotonic(), path))
             self.agents.add(agent)
-            found = self.pages.get(path, Answer(b"<html>not here</html>", 404))
-        return found if isinstance(found, Answer) else found(before)
+            answer = self.pages.get(path, Answer(b"<html>not here</html>", 404))
+        return answer if isinstance(answer, Answer) else answer(before)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         site = self
@@ -102,7 +102,7 @@ class Site:
             def do_GET(self) -> None:
                 with site._lock:
                     site._busy += 1
-                    site.most_at_once = max(site.most_at_once, site._busy)
+                    site.max_at_once = max(site.max_at_once, site._busy)
                 try:
                     self.reply(site.answer(self.path, self.headers.get("User-Agent", "")))
                 finally:
@@ -165,7 +165,7 @@ def settings(site: Site) -> Callable[..., Crawl]:
     """Settings for a crawl of the site from its front page, without delays; named ones differ."""
 
     def make(**web: Any) -> Crawl:
-        fast = {"seeds": [site.url("/")], "delay": 0, "throttle": 0, "retry_wait": 0.01, "timeout": 60}
+        fast = {"seeds": [site.url("/")], "delay": 0, "autothrottle_target": 0, "retry_wait": 0.01, "timeout": 60}
         return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
 
     return make
@@ -189,9 +189,9 @@ def snapshot(
 ) -> Callable[..., tuple[Draft, Artifact]]:
     """Crawl the site as a snapshot of that name, after the one before."""
 
-    def run(name: str, *earlier: Artifact, **web: Any) -> tuple[Draft, Artifact]:
+    def run(name: str, *previous: Artifact, **web: Any) -> tuple[Draft, Artifact]:
         draft = make_draft(name)
-        crawl.build(settings(**web), draft, *earlier)
+        crawl.build(settings(**web), draft, *previous)
         shutil.rmtree(draft.scratch)
         return draft, as_artifact(draft.path, "crawl")
 
@@ -217,18 +217,18 @@ def killed_after() -> Callable[..., None]:
     program = (
         "import sys; from pathlib import Path; from tasks.crawl.task import Crawl, crawl;"
         "from tasks.store.draft import Draft; from tasks.store.store import Artifact;"
-        "earlier = [Artifact.model_validate_json(each) for each in sys.argv[3:]];"
-        "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *earlier)"
+        "previous = [Artifact.model_validate_json(text) for text in sys.argv[3:]];"
+        "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *previous)"
     )
 
     def run(
-        settings: Crawl, folder: Path, asked: int, *sites: Site, earlier: tuple[Artifact, ...] = (), below: str = "/"
+        settings: Crawl, folder: Path, asked: int, *sites: Site, previous: tuple[Artifact, ...] = (), below: str = "/"
     ) -> None:
         def num_asked() -> int:
             return sum(n for site in sites for path, n in site.asked().items() if path.startswith(below))
 
         enough = num_asked() + asked
-        arguments = [settings.model_dump_json(), str(folder), *(each.model_dump_json() for each in earlier)]
+        arguments = [settings.model_dump_json(), str(folder), *(artifact.model_dump_json() for artifact in previous)]
         process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=Path(__file__).parents[2])
         deadline = time.monotonic() + 120
         while num_asked() < enough:  # looked at more often than wait_until does: a crawl is quick
@@ -244,7 +244,7 @@ def killed_after() -> Callable[..., None]:
 
 @pytest.fixture
 def committed() -> Callable[[Draft], list[dict[str, Any]]]:
-    """The journal lines that a killed crawl left whole."""
+    """The complete journal lines that a killed crawl left."""
 
     def read(draft: Draft) -> list[dict[str, Any]]:
         journal = (draft.scratch / "frontier.jsonl").read_bytes().splitlines(keepends=True)
