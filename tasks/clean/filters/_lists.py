@@ -1,9 +1,9 @@
 """Files that the user gives a filter: lists of words or addresses, folders of examples."""
 
-import hashlib
 from pathlib import Path
 
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import combine_digests, hash_files_cached
 
 
 def list_files(path: str, setting: str) -> list[Path]:
@@ -25,10 +25,7 @@ def list_files(path: str, setting: str) -> list[Path]:
 
 def digest_files(path: str, setting: str) -> str:
     """Return a digest of the files' content; names and places do not count. Raises StageFailure."""
-    digest = hashlib.blake2b(digest_size=16)
-    for file in list_files(path, setting):
-        digest.update(hashlib.blake2b(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return combine_digests(hash_files_cached(list_files(path, setting), "blake2b-512"))
 
 
 def read_entries(path: str, setting: str) -> list[str]:

@@ -1,14 +1,13 @@
 """Inputs given as a file, a folder, a pattern or a URL: which files they are, how to open them, what they hold."""
 
-import hashlib
 import itertools
 import os
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from tasks.crawl.inputs import remote
-from tasks.crawl.inputs.digests import digests
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.content_digest import combine_digests, hash_files_cached
 
 
 def listing(path: str, setting: str) -> tuple[str, list[str]]:
@@ -76,13 +75,11 @@ def content_digest(root: str, names: list[str]) -> str:
         if remote.is_remote(root):
             own = [remote.version_of(joined(root, name)).encode() for name in names]
         else:
-            own = digests([Path(root, name) for name in names])
+            own = hash_files_cached([Path(root, name) for name in names], "blake2b-128")
     except OSError as error:
         unreadable(error)
-    whole = hashlib.blake2b(digest_size=16)
-    for name, each in zip(names, own, strict=True):
-        whole.update(name.encode("utf-8", "surrogateescape") + b"\0" + each)
-    return whole.hexdigest()
+    pairs = zip(names, own, strict=True)
+    return combine_digests(name.encode("utf-8", "surrogateescape") + b"\0" + digest for name, digest in pairs)
 
 
 def modified(path: str) -> int:
