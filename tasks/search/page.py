@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from tasks.runtime.markdown import render_markdown_table
 from tasks.search.settings import Search
 from tasks.search.space import Dimension
 from tasks.search.study import Tried
@@ -73,12 +74,11 @@ def page(trials: Sequence[Tried], search: Search, recipe: str, about: str) -> st
 def _table(trials: Sequence[Tried], search: Search) -> str:
     paths = [each.path for each in search.dimensions()]
     others = [each for each in trials if each.value is None]
-    rows = [("trial", search.metric, *paths), tuple("---" for _ in range(len(paths) + 2))]
-    rows += [
+    rows = [
         (str(each.number), outcome(each), *(_value(each.params[path]) for path in paths))
         for each in [*ranked(trials, search), *others][:MOST_ROWS]
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return render_markdown_table(("trial", search.metric, *paths), rows, alignment="l")
 
 
 def outcome(trial: Tried) -> str:
@@ -86,7 +86,7 @@ def outcome(trial: Tried) -> str:
     if trial.value is not None:
         return f"{trial.value:.4f}"
     if trial.failure:
-        return f"failed: {trial.failure}".replace("|", "/").replace("\n", " ")
+        return f"failed: {trial.failure}".replace("\n", " ")
     return f"ended early at {trial.curve[-1][0]:g} %, {trial.curve[-1][1]:.4f}"
 
 
