@@ -8,18 +8,6 @@ from tasks.svg_charts import chart_as_image, draw_bars
 COUNT_WIDTH = 70  # pixels
 
 
-def add_counts(shards: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sum of the shards' counts, nested ones too."""
-    total: dict[str, Any] = {}
-    for counts in shards:
-        for name, value in counts.items():
-            if isinstance(value, dict):
-                total[name] = add_counts([total.get(name, {}), value])
-            else:
-                total[name] = total.get(name, 0) + value
-    return total
-
-
 def list_steps(counts: dict[str, Any]) -> list[tuple[str, int]]:
     """Return (name, remaining) from all pages with a body to the kept documents, for each rule that dropped any."""
     remaining = counts["documents"]
