@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test lint types bench ui-check docs
+.PHONY: help setup lock demo test check-long lint types bench ui-check docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,8 +27,11 @@ lock: $(READY) ## write what is installed into constraints.txt
 demo: $(READY) ## from this Python's documentation to an evaluated model, offline, in some minutes
 	@$(BIN)/textmill demo
 
-test: lint types ## lint, types and tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: lint types ## lint, types and all tests but the long ones
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+
+check-long: $(READY) ## the long tests: kills, whole pipelines, every benchmark on a tiny input
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
