@@ -43,10 +43,10 @@ def pages(count: int) -> list[bytes]:
     if script.exists() and not (corpus / "manifest.csv").exists():
         subprocess.run([sys.executable, str(script), str(corpus), "--small"], check=True, stdout=subprocess.DEVNULL)
     if not (corpus / "manifest.csv").exists():
-        from flows.demo_site import render
+        from flows.demo_site import render_site
 
         corpus = Path(tempfile.gettempdir()) / "textmill-benchmark-site"
-        render(corpus, os.cpu_count() or 1)
+        render_site(corpus, os.cpu_count() or 1)
     files = [path for path in corpus.rglob("*") if path.suffix in {".html", ".htm", ".xhtml"} and path.is_file()]
     names = sorted((path.relative_to(corpus).as_posix() for path in files), key=drawn)
     return [(corpus / name).read_bytes() for name in names[:count]]

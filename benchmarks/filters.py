@@ -64,10 +64,10 @@ FAMILIES: dict[str, dict[str, dict[str, float]]] = {
 def html_files(quick: bool) -> Iterator[Path]:
     """HTML files, English ones where that is known; a fair part of every package."""
     if not SCRIPT.exists() and "TEXTMILL_HTML_CORPUS" not in os.environ:
-        from flows.demo_site import render
+        from flows.demo_site import render_site
 
         site = Path(tempfile.gettempdir()) / "textmill-benchmark-site"
-        render(site, os.cpu_count() or 1)
+        render_site(site, os.cpu_count() or 1)
         yield from sorted(site.rglob("*.html"))
         return
     default = Path(tempfile.gettempdir()) / f"textmill-html-corpus{'-small' * quick}"

@@ -26,7 +26,7 @@ import zstandard
 from benchmarks import mutations
 from benchmarks.report import is_quick, print_result, print_table, print_versions
 from flows.demo_site.render import render_modules
-from flows.demo_site.select_modules import STDLIB, chosen
+from flows.demo_site.select_modules import STDLIB, select_modules
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
 from tasks.crawl.settings import Crawl
@@ -72,7 +72,7 @@ def real_pages(folder: Path) -> list[Path]:
     """HTML files to start from."""
     if given := os.environ.get("TEXTMILL_HTML_CORPUS"):
         return sorted(Path(given, "html").rglob("*.html"))[::97]
-    render_modules(folder, {STDLIB: chosen()[STDLIB][::2]}, num_workers())
+    render_modules(folder, {STDLIB: select_modules()[STDLIB][::2]}, num_workers())
     return sorted(folder.rglob("*.html"))
 
 

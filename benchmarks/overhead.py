@@ -35,9 +35,9 @@ def main() -> None:
     quick = is_quick(__doc__)
     from prefect.testing.utilities import prefect_test_harness
 
-    from flows.cli.demo import RECIPE, at
-    from flows.demo_site import render, serve
-    from flows.recipe import recipe_of
+    from flows.cli.commands.demo import write_demo_recipe
+    from flows.demo_site import render_site, serve_site
+    from flows.recipe import load_recipe
     from tasks.runtime.executor import num_workers
     from tests.flows import tiny
 
@@ -45,9 +45,13 @@ def main() -> None:
         folder = Path(name)
         os.environ["TEXTMILL_STORE"] = str(folder / "store")
         site = folder / "site"
-        tiny.build(site) if quick else render(site, num_workers())
-        with serve(site, 0) as url:
-            recipe = tiny.recipe(tiny.settings_at(url)) if quick else recipe_of(RECIPE, at(url))
+        tiny.build(site) if quick else render_site(site, num_workers())
+        with serve_site(site, 0) as url:
+            recipe = (
+                tiny.recipe(tiny.settings_at(url))
+                if quick
+                else load_recipe(write_demo_recipe(folder / "demo.yaml", url))
+            )
             began = time.perf_counter()
             with prefect_test_harness(server_startup_timeout=120):
                 seconds = measured(recipe, time.perf_counter() - began)
@@ -73,14 +77,14 @@ def main() -> None:
 
 def measured(recipe: "Recipe", server: float) -> Seconds:
     """Run once and then again with everything cached."""
-    from flows.cli.run import run_pipeline
-    from flows.graph import Choice
+    from flows.cli.start_flows import run_pipeline
+    from flows.graph import StageSelection
     from tasks.store import Store
 
     runs = []
     for _ in range(RERUNS + 1):
         began = time.perf_counter()
-        run_pipeline(recipe, Choice())
+        run_pipeline(recipe, StageSelection())
         runs.append(time.perf_counter() - began)
     return Seconds(server, runs[0], sum(each.seconds for each in Store.current().manifests()), runs[1:])
 

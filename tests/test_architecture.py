@@ -11,7 +11,7 @@ TORCH_FOLDERS = {"model", "pretrain", "downstream", "inference", "evaluate"}
 SHARED_FOLDERS = {
     # a folder of tasks/ that is no stage → who may import it
     "model": {"model", "pretrain", "downstream", "inference", "evaluate"},
-    "downstream": {"downstream", "inference", "evaluate", "search"},
+    "downstream": {"downstream", "inference", "evaluate", "tuning"},
     "inference": {"inference", "downstream", "clean", "evaluate"},
 }
 STAGE_FACES = {"task", "settings", "query"}

@@ -15,7 +15,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
-STORE_FORMAT = 1  # of the store's layout; a store written by a newer version is refused
+# of the store's layout and names; a store of another format is refused. 2: settings were renamed, see upgrade.py
+STORE_FORMAT = 2
 MANIFEST_NAME = "manifest.json"
 # Files that explain an artifact to people. No later stage reads them, so they do not enter the digest: another reason
 # for the same dropped page, or a chart in another colour, must not retrain a model.

@@ -78,7 +78,7 @@ class Store:
         self.backend = open_backend(str(address))
         self.address = self.backend.address
         self.root = self.backend.root
-        """local folder for drafts and, with S3, for fetched copies"""
+        """the folder of this machine where drafts, and the copies of what an object store holds, are"""
         self._check_format()
 
     @classmethod
@@ -87,9 +87,11 @@ class Store:
         return cls(os.environ.get("TEXTMILL_STORE") or "store")
 
     def _check_format(self) -> None:
-        mark = self.backend.read(FORMAT_MARKER)
+        """Raise StageFailure for a store of another format, or whose upgrade is unfinished."""
+        marker = self.backend.read(FORMAT_MARKER)
         try:
-            written = int(json.loads(mark)["format"]) if mark is not None else STORE_FORMAT
+            record = json.loads(marker) if marker is not None else {"format": STORE_FORMAT}
+            written = int(record["format"])
         except (ValueError, KeyError, TypeError) as error:
             raise StageFailure(
                 f"{self.address}/{FORMAT_MARKER} does not name its format", "Restore or remove it"
@@ -99,6 +101,16 @@ class Store:
                 f"the store {self.address} was written by a newer version "
                 f"(format {written}, this one reads {STORE_FORMAT})",
                 "Upgrade Textmill, or choose another folder with --store",
+            )
+        if written < STORE_FORMAT:
+            raise StageFailure(
+                f"the store {self.address} was written by an earlier version (format {written}, this one reads "
+                f"{STORE_FORMAT}), in which settings had other names",
+                "Run textmill upgrade: it renames what is there, so that nothing is built again",
+            )
+        if "upgrade" in record:
+            raise StageFailure(
+                f"the upgrade of the store {self.address} was interrupted", "Run textmill upgrade again: it continues"
             )
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
