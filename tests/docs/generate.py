@@ -51,9 +51,7 @@ def find_stale_files() -> dict[Path, str]:
         text = wanted.get(path) or path.read_text(encoding="utf-8")
         wanted[path] = SECTION.sub(lambda match: f"{match[1]}{SECTIONS[match[2]]()}\n{match[3]}", text)
     return {
-        path: text
-        for path, text in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
+        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
     }
 
 
@@ -99,7 +97,9 @@ def render_commands() -> str:
         "Every command takes `--store ADDRESS`, a folder or `s3://bucket/prefix`. Without it, the environment variable "
         "`TEXTMILL_STORE` names the store, and else it is the folder `store` in the working directory.",
         "",
-        *render_table(("command", "what it does"), ((f"[{name}](#{name})", text.HELP) for name, text in commands.items())),
+        *render_table(
+            ("command", "what it does"), ((f"[{name}](#{name})", text.HELP) for name, text in commands.items())
+        ),
     ]
     for name in commands:
         command_parser = subparsers.choices[name]
