@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test lint types bench ui-check docs
+.PHONY: help setup lock demo test check-long lint types bench ui-check docs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -15,7 +15,7 @@ $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Textmill needs Python 3.11 to 3.13: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt -e '.[dev,dask,s3,chinese,search,wandb,onnx]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -c constraints.txt -e '.[dev,dask,s3,chinese,tune,wandb,onnx]'
 	@touch $@
 
 lock: $(READY) ## write what is installed into constraints.txt
@@ -27,8 +27,11 @@ lock: $(READY) ## write what is installed into constraints.txt
 demo: $(READY) ## from this Python's documentation to an evaluated model, offline, in some minutes
 	@$(BIN)/textmill demo
 
-test: lint types ## lint, types and tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: lint types ## lint, types and all tests but the long ones
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+
+check-long: $(READY) ## the long tests: kills, whole pipelines, every benchmark on a tiny input
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -36,6 +39,9 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+docs: $(READY) ## write the generated parts of docs/
+	@$(BIN)/python -m tests.docs.generate
 
 bench: $(READY) ## every benchmark, against its peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary rouge-score,seqeval \

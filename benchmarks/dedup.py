@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,16 @@ from scipy.sparse import csr_matrix
 
 from benchmarks.minhash import split
 from benchmarks.pages import texts as real_texts
-from benchmarks.report import interleaved, print_result, print_table, print_versions, spread
+from benchmarks.report import (
+    Scale,
+    add_scale_options,
+    installed,
+    interleaved,
+    print_result,
+    print_table,
+    print_versions,
+    spread,
+)
 from tasks.dedup.minhash.signatures import sketch_texts
 from tasks.dedup.minhash.words import iterate_shingles
 from tasks.dedup.settings import Dedup
@@ -41,9 +51,9 @@ from tasks.dedup.task import dedup
 from tasks.store import Artifact, Draft
 
 Clusters = tuple[list[int], list[int]]  # which document stays for each, and the first of its cluster
-TOOLS = ("ours", "datatrove", "rensa")
-DOCUMENTS, QUICK = 20_000, 1_000
-OF_SIGNATURES, TIMES = 400, 40  # ours is called so often a round, or the clock would be too coarse
+DOCUMENTS = {Scale.FULL: 20_000, Scale.QUICK: 1_000, Scale.SMOKE: 60}
+OF_SIGNATURES = {Scale.FULL: 400, Scale.QUICK: 100, Scale.SMOKE: 20}
+TIMES = 40  # ours is called so often a round, or the clock would be too coarse
 
 
 def let_datatrove_hash() -> None:
@@ -55,23 +65,23 @@ def let_datatrove_hash() -> None:
 
 
 def signatures(texts: list[str]) -> dict[str, list[float]]:
-    """Documents per CPU-second in each round."""
-    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
-    from rensa import RMinHash
-
-    let_datatrove_hash()
+    """Documents per CPU-second in each round, by every tool that is installed."""
     column = pa.array(texts)
+    works: dict[str, Callable[[], object]] = {"ours": lambda: [sketch_texts(column, 128, 5, 1) for _ in range(TIMES)]}
     with tempfile.TemporaryDirectory() as folder:
-        step = MinhashDedupSignature(folder)
-        step.get_shingles("load the tokenizer")
-        seconds = interleaved(
-            5,
-            {
-                "ours": lambda: [sketch_texts(column, 128, 5, 1) for _ in range(TIMES)],
-                "datatrove": lambda: [step.get_signature(step.get_shingles(text)) for text in texts],
-                "rensa": lambda: RMinHash.digest_matrix_from_token_byte_sets([split(text) for text in texts], 128, 1),
-            },
-        )
+        if installed("datatrove"):
+            from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+
+            let_datatrove_hash()
+            step = MinhashDedupSignature(folder)
+            step.get_shingles("load the tokenizer")
+            works["datatrove"] = lambda: [step.get_signature(step.get_shingles(text)) for text in texts]
+        if installed("rensa"):
+            from rensa import RMinHash
+
+            digest = RMinHash.digest_matrix_from_token_byte_sets
+            works["rensa"] = lambda: digest([split(text) for text in texts], 128, 1)
+        seconds = interleaved(5, works)
     return {name: [len(texts) * (TIMES if name == "ours" else 1) / each for each in of] for name, of in seconds.items()}
 
 
@@ -208,28 +218,28 @@ def judged(kept: list[int], cluster: list[int], similar: dict[tuple[int, int], f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} documents instead of {DOCUMENTS:,}")
+    add_scale_options(parser, f"{DOCUMENTS[Scale.QUICK]:,} documents instead of {DOCUMENTS[Scale.FULL]:,}")
     parser.add_argument("--documents", type=int, help="so many documents instead")
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         measure(*given.measure)
         return
-    quick = given.quick
-    where, texts = real_texts(given.documents or (QUICK if quick else DOCUMENTS))
-    rates = signatures(texts[: OF_SIGNATURES // 4 if quick else OF_SIGNATURES])
+    where, texts = real_texts(given.documents or DOCUMENTS[given.scale])
+    rates = signatures(texts[: OF_SIGNATURES[given.scale]])
+    tools = list(rates)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         warm, all_of_them = write(folder / "warm", chains(texts[:50])), write(folder / "in", texts)
-        found = {tool: decided(tool, warm, all_of_them, folder / tool) for tool in TOOLS}
+        found = {tool: decided(tool, warm, all_of_them, folder / tool) for tool in tools}
     similar = truth(texts)
-    verdicts = {tool: judged(found[tool]["kept"], found[tool]["cluster"], similar) for tool in TOOLS}
+    verdicts = {tool: judged(found[tool]["kept"], found[tool]["cluster"], similar) for tool in tools}
 
     print_versions("datatrove", "rensa", "spacy", "numba", "numpy", "pyarrow")
     words = sum(len(re.findall(r"\w+", text)) for text in texts) / len(texts)
     print(f"{len(texts):,} {where} of {words:,.0f} words on average\n")
-    ratios = {tool: [a / b for a, b in zip(rates["ours"], rates[tool], strict=True)] for tool in TOOLS}
-    rows = [(tool, spread(rates[tool]), spread(ratios[tool])) for tool in TOOLS]
+    ratios = {tool: [a / b for a, b in zip(rates["ours"], rates[tool], strict=True)] for tool in tools}
+    rows = [(tool, spread(rates[tool]), spread(ratios[tool])) for tool in tools]
     print_table(["signatures", "documents per CPU-second", "ours is so many times faster"], rows)
     ours_seconds = found["ours"]["seconds"]
     header = ["end to end", "CPU-s", "ours is faster", "peak MB", "stay", "precision", "recall", "removed", "pairs"]
@@ -247,10 +257,11 @@ def main() -> None:
     print()
     print_table(header, rows_of_tools)
     print(f"precision and recall by brute force over all {len(texts) * (len(texts) - 1) // 2:,} pairs")
-    compared = {f"signatures/{tool}": spread(ratios[tool]).median for tool in ("datatrove", "rensa")}
-    compared["end-to-end/datatrove"] = found["datatrove"]["seconds"] / ours_seconds
+    compared = {f"signatures/{tool}": spread(ratios[tool]).median for tool in tools[1:]}
+    if "datatrove" in found:
+        compared["end-to-end/datatrove"] = found["datatrove"]["seconds"] / ours_seconds
     figures = {name: verdicts["ours"][name] for name in ("precision", "recall", "removed")}
-    figures |= {f"{name}/{tool}": verdicts[tool][name] for tool in TOOLS[1:] for name in ("precision", "recall")}
+    figures |= {f"{name}/{tool}": verdicts[tool][name] for tool in tools[1:] for name in ("precision", "recall")}
     print_result("dedup", compared, figures | {"peak_mb": found["ours"]["peak_mb"]})
 
 

@@ -1,6 +1,6 @@
 """HTML to text: pages per CPU-second and F1, ours against trafilatura and datatrove's block, on the same pages.
 
-    python -m benchmarks.extract [--quick]
+    python -m benchmarks.extract [--quick | --smoke]
 
 Equal work: the bytes of a page to its text. trafilatura's `extract` with its defaults, datatrove's `Trafilatura` block
 as shipped, with the process that it reads pages in; ours decodes, extracts and tidies. What it does with a page beyond
@@ -26,13 +26,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.report import is_quick, print_result, print_table, print_versions, spread
+from benchmarks.pages import make_html_pages
+from benchmarks.report import Scale, installed, print_result, print_table, print_versions, read_scale, spread
 from tasks.clean.extract.encoding import decode_page
 from tasks.clean.extract.html.markup import HtmlExtraction, extract_content
 from tasks.clean.extract.page_process import FetchedPage, try_extract_page
 
 SHARED = Path(__file__).parents[2] / "shared"
-COUNT, QUICK_COUNT, ROUNDS, QUICK_ROUNDS = 400, 60, 5, 3
+COUNT = {Scale.FULL: 400, Scale.QUICK: 60, Scale.SMOKE: 8}
+ROUNDS = {Scale.FULL: 5, Scale.QUICK: 3, Scale.SMOKE: 1}
 SHINGLE = 4  # words
 
 
@@ -43,10 +45,10 @@ def pages(count: int) -> list[bytes]:
     if script.exists() and not (corpus / "manifest.csv").exists():
         subprocess.run([sys.executable, str(script), str(corpus), "--small"], check=True, stdout=subprocess.DEVNULL)
     if not (corpus / "manifest.csv").exists():
-        from flows.demo_site import render
+        from flows.demo_site import render_site
 
         corpus = Path(tempfile.gettempdir()) / "textmill-benchmark-site"
-        render(corpus, os.cpu_count() or 1)
+        render_site(corpus, os.cpu_count() or 1)
     files = [path for path in corpus.rglob("*") if path.suffix in {".html", ".htm", ".xhtml"} and path.is_file()]
     names = sorted((path.relative_to(corpus).as_posix() for path in files), key=drawn)
     return [(corpus / name).read_bytes() for name in names[:count]]
@@ -67,10 +69,10 @@ def ours(body: bytes, settings: HtmlExtraction) -> str:
     return extract_content(decode_page(body, "text/html"), settings).text
 
 
-def by_trafilatura(body: bytes, **options: bool) -> str:
+def by_trafilatura(body: bytes, include_comments: bool = True) -> str:
     import trafilatura
 
-    return trafilatura.extract(body, **options) or ""
+    return trafilatura.extract(body, include_comments=include_comments) or ""
 
 
 def by_datatrove(bodies: Iterable[bytes], timeout: float = 1) -> dict[str, str]:
@@ -122,10 +124,16 @@ def articles() -> tuple[dict[str, bytes], dict[str, str]]:
     return bodies, {key: truth[key].get("articleBody", "") for key in truth}
 
 
-def scores(quick: bool) -> dict[str, Score]:
+def made_articles() -> tuple[dict[str, bytes], dict[str, str]]:
+    """Pages and gold texts of our own making."""
+    made = [(str(number), *each) for number, each in enumerate(make_html_pages(COUNT[Scale.SMOKE]).items())]
+    return {name: page.encode() for name, _, page in made}, {name: text for name, text, _ in made}
+
+
+def scores(scale: Scale) -> dict[str, Score]:
     """How well each extractor finds the articles."""
-    bodies, gold = articles()
-    if quick:
+    bodies, gold = made_articles() if scale is Scale.SMOKE else articles()
+    if scale is Scale.QUICK:
         gold = dict(list(gold.items())[:40])
     if not gold:
         print("F1 left out: article-extraction-benchmark is not in ../shared/data")
@@ -137,8 +145,9 @@ def scores(quick: bool) -> dict[str, Score]:
     ways["trafilatura"] = by_trafilatura
     ways["trafilatura without comments"] = lambda body: by_trafilatura(body, include_comments=False)
     found = {name: score(gold, {key: way(bodies[key]) for key in gold}) for name, way in ways.items()}
-    texts = by_datatrove((bodies[key] for key in gold), timeout=60)
-    found["datatrove"] = score(gold, {key: texts.get(str(number), "") for number, key in enumerate(gold)})
+    if installed("datatrove"):
+        texts = by_datatrove((bodies[key] for key in gold), timeout=60)
+        found["datatrove"] = score(gold, {key: texts.get(str(number), "") for number, key in enumerate(gold)})
     return found
 
 
@@ -153,8 +162,9 @@ def measured(bodies: list[bytes], rounds: int) -> dict[str, list[float]]:
         "ours, whole page": lambda: [try_extract_page(FetchedPage(body, "text/html", ""), settings) for body in bodies],
         "ours, resiliparse": lambda: [ours(body, HtmlExtraction(extractor="resiliparse")) for body in bodies],
         "trafilatura": lambda: [by_trafilatura(body) for body in bodies],
-        "datatrove": lambda: by_datatrove(bodies),
     }
+    if installed("datatrove"):
+        ways["datatrove"] = lambda: by_datatrove(bodies)
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -166,22 +176,23 @@ def measured(bodies: list[bytes], rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Print both tables and the figures."""
-    quick = is_quick(__doc__)
-    bodies = pages(QUICK_COUNT if quick else COUNT)
+    scale = read_scale(__doc__)
+    bodies = list(made_articles()[0].values()) if scale is Scale.SMOKE else pages(COUNT[scale])
     print_versions("trafilatura", "datatrove", "resiliparse", "numba")
     sizes = sorted(map(len, bodies))
     print(f"{len(bodies)} pages, {sum(sizes) / len(sizes):,.0f} bytes on average, median {sizes[len(sizes) // 2]:,}\n")
-    rates = measured(bodies, QUICK_ROUNDS if quick else ROUNDS)
+    rates = measured(bodies, ROUNDS[scale])
     ratios = {name: [a / b for a, b in zip(rates["ours"], rates[name], strict=True)] for name in rates}
     rows = [(name, spread(rates[name]), spread(ratios[name])) for name in rates]
     print_table(["extraction", "pages per CPU-second", "ours is so many times faster"], rows)
-    found = scores(quick)
+    found = scores(scale)
     print()
     table = [(name, f"{each.f1:.4f}", f"{each.precision:.4f}", f"{each.recall:.4f}") for name, each in found.items()]
     print_table(["extractor", "F1", "precision", "recall"], table)
     best = max((found[name].f1 for name in found if name.startswith("trafilatura")), default=None)
     figures = {"f1": found["ours, textmill"].f1, "f1/trafilatura": best} if best else {}
-    print_result("extract", {name: spread(ratios[name]).median for name in ("trafilatura", "datatrove")}, figures)
+    peers = [name for name in ("trafilatura", "datatrove") if name in ratios]
+    print_result("extract", {name: spread(ratios[name]).median for name in peers}, figures)
 
 
 if __name__ == "__main__":

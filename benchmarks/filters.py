@@ -14,13 +14,23 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from benchmarks.report import installed, interleaved, is_quick, print_result, print_table, print_versions, spread
+from benchmarks.pages import make_html_pages
+from benchmarks.report import (
+    Scale,
+    installed,
+    interleaved,
+    print_result,
+    print_table,
+    print_versions,
+    read_scale,
+    spread,
+)
 from tasks.clean.decide.apply_filters import build_failure_masks, list_failed_rules
 from tasks.clean.extract.html.markup import HtmlExtraction
 from tasks.clean.extract.page import extract_page
@@ -30,7 +40,8 @@ from tasks.clean.filters._scores import add_scores
 from tasks.clean.settings import Clean
 
 SCRIPT = Path(__file__).parents[2] / "shared" / "tools" / "html_corpus.py"
-COUNT, QUICK_COUNT, ROUNDS = 5_000, 400, 3
+COUNT = {Scale.FULL: 5_000, Scale.QUICK: 400, Scale.SMOKE: 20}
+ROUNDS = {Scale.FULL: 3, Scale.QUICK: 3, Scale.SMOKE: 1}
 EVERY = 50  # one page in so many for datatrove's own split, which is slow
 REPEATS = 5  # of ours in a round: a fifth of a second is too short to measure beside eight
 SENTENCE = re.compile(r"""\S.*?(?:[.!?]+["'”’)\]]*(?=\s|$)|$)""", re.MULTILINE)
@@ -64,10 +75,10 @@ FAMILIES: dict[str, dict[str, dict[str, float]]] = {
 def html_files(quick: bool) -> Iterator[Path]:
     """HTML files, English ones where that is known; a fair part of every package."""
     if not SCRIPT.exists() and "TEXTMILL_HTML_CORPUS" not in os.environ:
-        from flows.demo_site import render
+        from flows.demo_site import render_site
 
         site = Path(tempfile.gettempdir()) / "textmill-benchmark-site"
-        render(site, os.cpu_count() or 1)
+        render_site(site, os.cpu_count() or 1)
         yield from sorted(site.rglob("*.html"))
         return
     default = Path(tempfile.gettempdir()) / f"textmill-html-corpus{'-small' * quick}"
@@ -83,15 +94,20 @@ def html_files(quick: bool) -> Iterator[Path]:
 
 def hash_of(name: str) -> int:
     """A number that is the same on every run."""
-    return pl.Series([name]).hash(seed=0)[0]
+    return int(pl.Series([name]).hash(seed=0)[0])
 
 
-def documents(count: int, quick: bool) -> pl.DataFrame:
+def documents(scale: Scale) -> pl.DataFrame:
     """English pages as our extract gives them."""
     rows: list[dict[str, Any]] = []
-    for file in html_files(quick):
+    count = COUNT[scale]
+    if scale is Scale.SMOKE:
+        pages: Iterable[bytes] = (page.encode() for page in make_html_pages(count).values())
+    else:
+        pages = (path.read_bytes() for path in html_files(scale is Scale.QUICK))
+    for page in pages:
         try:
-            found = extract_page(file.read_bytes(), "text/html", HtmlExtraction())
+            found = extract_page(page, "text/html", HtmlExtraction())
         except UnusablePage:
             continue
         if found.language == "en":
@@ -129,7 +145,7 @@ def datatrove_filters(*, same_split: bool) -> dict[str, Any]:
     )
     from datatrove.utils.word_tokenizers import WordTokenizer
 
-    class SameSplit(WordTokenizer):  # type: ignore[misc]
+    class SameSplit(WordTokenizer):  # type: ignore[misc]  # mypy does not look into peers
         def word_tokenize(self, text: str) -> list[str]:
             return text.split()
 
@@ -176,31 +192,33 @@ def differences(family: str, rules: list[list[str]], reasons: list[dict[str, str
 
 def main() -> None:
     """Print the rates, the agreement and every kind of difference."""
-    quick = is_quick(__doc__)
-    frame = documents(QUICK_COUNT if quick else COUNT, quick)
-    families, peers, texts = blocks(), datatrove_filters(same_split=True), frame["text"].to_list()
-    judged, reasons = ours(frame, families), theirs(texts, peers)
-    works: dict[str, Callable[[], object]] = {
-        "ours": lambda: [ours(frame, families) for _ in range(REPEATS)],
-        "datatrove": lambda: theirs(texts, peers),
-    }
-    done = {"ours": REPEATS * len(texts), "datatrove": len(texts)}
-    if installed("spacy"):
+    scale = read_scale(__doc__)
+    frame = documents(scale)
+    families, texts = blocks(), frame["text"].to_list()
+    judged = ours(frame, families)
+    works: dict[str, Callable[[], object]] = {"ours": lambda: [ours(frame, families) for _ in range(REPEATS)]}
+    done = {"ours": REPEATS * len(texts)}
+    reasons: list[dict[str, str]] = []
+    if installed("datatrove"):
+        peers = datatrove_filters(same_split=True)
+        reasons = theirs(texts, peers)
+        works["datatrove"], done["datatrove"] = lambda: theirs(texts, peers), len(texts)
+    if installed("datatrove") and installed("spacy"):
         as_it_comes, few = datatrove_filters(same_split=False), texts[::EVERY]
         theirs(few[:1], as_it_comes)  # loads spaCy
         works["datatrove/own_split"], done["datatrove/own_split"] = lambda: theirs(few, as_it_comes), len(few)
-    seconds = interleaved(ROUNDS, works)
+    seconds = interleaved(ROUNDS[scale], works)
     rates = {name: [done[name] / each for each in seconds[name]] for name in works}
     ratios = {name: [a / b for a, b in zip(rates["ours"], rates[name], strict=True)] for name in works}
 
     print_versions("datatrove", "spacy", "numba", "polars")
     words = sum(len(text.split()) for text in texts) / len(texts)
-    print(f"{len(texts):,} English pages of {words:,.0f} words on average, {ROUNDS} rounds: median (range)\n")
+    print(f"{len(texts):,} English pages of {words:,.0f} words on average, {ROUNDS[scale]} rounds: median (range)\n")
     table = [(name, spread(rates[name]), spread(ratios[name])) for name in works]
     print_table(["filters", "documents per CPU-second", "ours is so many times faster"], table)
     print()
     agreement, rows = {}, []
-    for family in families:
+    for family in families if reasons else {}:
         found = differences(family, judged[family].to_list(), reasons)
         agreement[family] = 1 - found.total() / len(texts)
         dropped = sum(family in each for each in reasons)
@@ -211,7 +229,7 @@ def main() -> None:
     print_result(
         "filters",
         {name: spread(ratios[name]).median for name in works if name != "ours"},
-        {"agreement": min(agreement.values())}
+        ({"agreement": min(agreement.values())} if agreement else {})
         | {f"agreement/{family}": share for family, share in agreement.items()}
         | {name: spread(rates[name]).median for name in works}
         | {"documents": len(texts), "words_per_document": words},

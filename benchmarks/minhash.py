@@ -13,11 +13,14 @@ import pyarrow as pa
 from datasketch import MinHash
 
 from benchmarks.pages import texts as real_texts
-from benchmarks.report import interleaved, is_quick, print_result, print_table, print_versions, spread
+from benchmarks.report import Scale, interleaved, print_result, print_table, print_versions, read_scale, spread
 from tasks.dedup.minhash.signatures import sketch_texts
 from tasks.dedup.minhash.words import hash_shingle, iterate_shingles
 
-NUM_PERM, SIZE, SEED, ROUNDS = 128, 5, 1, 7
+NUM_PERM, SIZE, SEED = 128, 5, 1
+DOCUMENTS = {Scale.FULL: 1_000, Scale.QUICK: 200, Scale.SMOKE: 20}
+ROUNDS = {Scale.FULL: 7, Scale.QUICK: 5, Scale.SMOKE: 2}
+CALLS = {Scale.FULL: 20, Scale.QUICK: 50, Scale.SMOKE: 1}  # of ours a round, or the clock would be too coarse
 
 
 def split(text: str) -> list[bytes]:
@@ -44,20 +47,19 @@ def check(texts: list[str]) -> None:
 
 
 def main() -> None:
-    quick = is_quick(__doc__)
-    where, texts = real_texts(200 if quick else 1_000)
+    scale = read_scale(__doc__)
+    where, texts = real_texts(DOCUMENTS[scale])
     column, ready = pa.array(texts), [split(text) for text in texts]
     few = texts[::10]  # `update` is too slow for all of them
     check(texts[::25])
-    many = 50 if quick else 20  # calls of ours a round, or the clock would be too coarse
     works: dict[str, Callable[[], object]] = {
-        "ours": lambda: [sketch_texts(column, NUM_PERM, SIZE, SEED) for _ in range(many)],
+        "ours": lambda: [sketch_texts(column, NUM_PERM, SIZE, SEED) for _ in range(CALLS[scale])],
         "bulk": lambda: MinHash.bulk((split(text) for text in texts), num_perm=NUM_PERM, seed=SEED),
         "ready": lambda: MinHash.bulk(ready, num_perm=NUM_PERM, seed=SEED),
         "update": lambda: list(update(few)),
     }
-    done = {"ours": many * len(texts), "bulk": len(texts), "ready": len(texts), "update": len(few)}
-    seconds = interleaved(5 if quick else ROUNDS, works)
+    done = {"ours": CALLS[scale] * len(texts), "bulk": len(texts), "ready": len(texts), "update": len(few)}
+    seconds = interleaved(ROUNDS[scale], works)
     rates = {name: [done[name] / each for each in seconds[name]] for name in works}
     ratios = {name: [a / b for a, b in zip(rates["ours"], rates[name], strict=True)] for name in works}
 

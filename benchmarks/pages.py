@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import html
 import itertools
 import os
 import random
@@ -27,6 +28,22 @@ def texts(count: int) -> tuple[str, list[str]]:
     roots = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")]
     files = sorted({path for root in roots for path in root.rglob("*.py") if path.stat().st_size > 4_000})
     return "docstrings of installed modules", spread_out(files, count, docstrings)
+
+
+def make_html_pages(count: int) -> dict[str, str]:
+    """HTML pages with a menu and a footer around a real text each, by that text."""
+    _, found = texts(count)
+    menu = "".join(f'<li><a href="/{number}.html">Page {number}</a></li>' for number in range(len(found)))
+    return {text: _make_html_page(number, text, menu) for number, text in enumerate(found)}
+
+
+def _make_html_page(number: int, text: str, menu: str) -> str:
+    paragraphs = "".join(f"<p>{html.escape(' '.join(part.split()))}</p>" for part in text.split("\n\n"))
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page {number}</title></head><body>'
+        f"<nav><ul>{menu}</ul></nav><main><h1>Page {number}</h1>{paragraphs}</main>"
+        "<footer>All rights reserved.</footer></body></html>"
+    )
 
 
 def spread_out(files: list[Path], count: int, read: Callable[[Path], str]) -> list[str]:

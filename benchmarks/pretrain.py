@@ -11,7 +11,7 @@ On a GPU one after the other in bf16; seconds, and the peak of the GPU's memory.
 tokens a step, and speed by tokens that are no padding. Model FLOPs utilisation (MFU) as in PaLM, arXiv:2204.02311
 appendix B, with the vocabulary projection counted where tokens are predicted only, whoever computes more.
 
-    python -m benchmarks.pretrain --device cpu|cuda [--quick]
+    python -m benchmarks.pretrain --device cpu|cuda [--quick | --smoke]
 """
 
 import argparse
@@ -22,15 +22,26 @@ import re
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.report import Spread, print_result, print_table, print_versions, spread
+from benchmarks.report import (
+    Scale,
+    Spread,
+    add_scale_options,
+    installed,
+    print_result,
+    print_table,
+    print_versions,
+    spread,
+)
 from benchmarks.trainers import CONTENDERS, IN_FP32, MASKED, OURS, PLAIN, TRAINER, Cost, Work, contend, model_of
 from tasks.model.hardware import detect_hardware
 
 SPECIAL = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "mask_token": "<mask>"}
 LONGEST = 256
+SMOKE_VOCABULARY = 1_000
 
 # name: the work, and the size of the vocabulary
 Works = dict[str, tuple[Work, int]]
@@ -54,7 +65,7 @@ def words() -> Iterator[list[str]]:
             yield re.findall(r"\w+|[^\w\s]", paragraph)
 
 
-def write_tokens(folder: Path, vocabulary: int, length: int, even: bool) -> float:
+def write_tokens(folder: Path, vocabulary: int, length: int, even: bool, max_documents: int | None = None) -> float:
     """A tokens artifact: all text in rows of one length, or a document a paragraph. Mean length of a document.
 
     The more frequent a word, the lower its number; words beyond the vocabulary's size share numbers.
@@ -63,7 +74,7 @@ def write_tokens(folder: Path, vocabulary: int, length: int, even: bool) -> floa
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    texts = [found[:LONGEST] for found in words() if found]
+    texts = [found[:LONGEST] for found in islice(words(), max_documents) if found]
     counts = collections.Counter(word for text in texts for word in text).most_common()
     first = len(SPECIAL)
     number = {word: first + rank % (vocabulary - first) for rank, (word, _) in enumerate(counts)}
@@ -73,7 +84,8 @@ def write_tokens(folder: Path, vocabulary: int, length: int, even: bool) -> floa
         documents = [flat[begin : begin + length] for begin in range(0, len(flat) - length, length)]
     symbols = [*SPECIAL.values(), *(f"word {rank}" for rank in range(first, vocabulary))]
     table = Tokenizer(models.WordLevel({symbol: rank for rank, symbol in enumerate(symbols)}, unk_token="<pad>"))  # noqa: S106 - no password
-    PreTrainedTokenizerFast(tokenizer_object=table, **SPECIAL).save_pretrained(folder / "tokenizer")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=table, **SPECIAL)  # type: ignore[no-untyped-call]
+    tokenizer.save_pretrained(folder / "tokenizer")
     schema = pa.schema([("input_ids", pa.list_(pa.uint16()))])
     for part, chosen in {"train": documents[100:], "validation": documents[:100]}.items():
         (folder / part).mkdir()
@@ -111,18 +123,21 @@ def utilisation(work: Work, tokens: Path, rate: float) -> float:
     return rate * needed / find_peak_flops(hardware.device, hardware.precision)
 
 
-def arguments() -> tuple[bool, bool]:
-    """Whether on a GPU, and whether quick."""
+def arguments() -> tuple[bool, Scale]:
+    """Whether on a GPU, and how much."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--quick", action="store_true", help="smaller models, within a minute or two")
+    add_scale_options(parser, "smaller models, within a minute or two")
     given = parser.parse_args()
-    return given.device == "cuda", given.quick
+    return given.device == "cuda", given.scale
 
 
-def smaller(work: Work) -> Work:
+def smaller(work: Work, scale: Scale) -> Work:
     """The same kind of work, for a look."""
-    return dataclasses.replace(work, size="tiny", rows=max(work.rows // 4, 2 * bool(work.rows)), steps=4)
+    if scale is Scale.FULL:
+        return work
+    steps = 4 if scale is Scale.QUICK else 1
+    return dataclasses.replace(work, size="tiny", rows=max(work.rows // 4, 2 * bool(work.rows)), steps=steps)
 
 
 def over(ours: Cost, its: Cost) -> Spread:
@@ -133,7 +148,7 @@ def over(ours: Cost, its: Cost) -> Spread:
 def told(name: str, costs: dict[str, Cost]) -> tuple[list[tuple[object, ...]], dict[str, Spread]]:
     """Rows of the table, and how many times as fast as each peer ours is, step by step."""
     times = {peer: over(costs[OURS], cost) for peer, cost in costs.items() if peer != OURS}
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (name, peer, spread(cost.rates), f"{cost.memory / 2**20:,.0f}", times.get(peer, ""))
         for peer, cost in costs.items()
     ]
@@ -141,20 +156,25 @@ def told(name: str, costs: dict[str, Cost]) -> tuple[list[tuple[object, ...]], d
 
 
 def main() -> None:
-    cuda, quick = arguments()
+    cuda, scale = arguments()
+    smoke = scale is Scale.SMOKE
     print_versions("torch", "transformers", "accelerate")
     precision = detect_hardware().precision
     # on a CPU the plain loop is as fast as Trainer: one look is enough
-    names = [name for name in CONTENDERS if cuda or quick or name != PLAIN]
+    names = [name for name in CONTENDERS if cuda or scale is not Scale.FULL or name != PLAIN]
     names += IN_FP32 if precision == "bf16" and not cuda else ()
+    if not installed("accelerate"):  # Trainer needs it
+        names = [name for name in names if not name.startswith(TRAINER)]
     rows: list[tuple[object, ...]] = []
     ratios: dict[str, float] = {}
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (full, vocabulary) in (CUDA if cuda else CPU).items():
-            work, tokens = smaller(full) if quick else full, Path(folder) / name
+            work, tokens = smaller(full, scale), Path(folder) / name
             work = dataclasses.replace(work, precision=precision)
-            mean = write_tokens(tokens, vocabulary, work.length, even=work.documents is None)
+            even = work.documents is None
+            vocab_size, max_documents = (SMOKE_VOCABULARY, 2_000) if smoke else (vocabulary, None)
+            mean = write_tokens(tokens, vocab_size, work.length, even, max_documents)
             if work.documents is not None:  # as many tokens a step as the peers have
                 work = dataclasses.replace(work, rows=max(1, round(work.documents * mean / work.length)))
             groups = [[each] for each in names] if cuda else [names]  # a GPU is one contender's at a time
@@ -165,11 +185,13 @@ def main() -> None:
             figures |= {f"{name} over {peer}": of.median for peer, of in times.items() if peer != TRAINER}
             if cuda:
                 figures[f"{name} mfu"] = utilisation(work, tokens, figures[f"{name} tokens/s"])
-            ratios[name] = times[TRAINER].median
+            if TRAINER in times:
+                ratios[name] = times[TRAINER].median
             if IN_FP32[1] in costs:
                 figures[f"{name} both fp32"] = over(costs[IN_FP32[0]], costs[IN_FP32[1]]).median
-    if cuda:  # the bar of this one is the share of the GPU that it uses
+    if "mfu-causal" in ratios:  # the bar of this one is the share of the GPU that it uses
         figures["mfu-causal over Trainer"] = ratios.pop("mfu-causal")
+    if cuda:
         figures["mfu-causal"] = figures.pop("mfu-causal mfu")
     second = "tokens/s" if cuda else "tokens/CPU-s"
     print_table(("work", "loop", second, "peak MiB", "ours is so many times as fast"), rows)

@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -27,11 +28,31 @@ def spread(samples: Sequence[float]) -> Spread:
     return Spread(statistics.median(samples), min(samples), max(samples))
 
 
-def is_quick(about: str | None) -> bool:
-    """Read the command line: whether `--quick` was given (a smaller input, within a minute)."""
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--quick", action="store_true", help="a smaller input, within a minute")
-    return bool(parser.parse_args().quick)
+class Scale(StrEnum):
+    """How large an input a benchmark takes.
+
+    A smoke run makes its input itself, takes seconds and measures nothing of worth: a test runs it, so that a benchmark
+    cannot break unnoticed.
+    """
+
+    FULL = "full"
+    QUICK = "quick"
+    SMOKE = "smoke"
+
+
+def add_scale_options(parser: argparse.ArgumentParser, quick: str = "a smaller input, within a minute") -> None:
+    """Add `--quick` and `--smoke`, of which at most one may be given, as `scale`."""
+    group = parser.add_mutually_exclusive_group()
+    for scale, text in ((Scale.QUICK, quick), (Scale.SMOKE, "a tiny made input, to see that everything still runs")):
+        group.add_argument(f"--{scale}", dest="scale", action="store_const", const=scale, default=Scale.FULL, help=text)
+
+
+def read_scale(about: str | None) -> Scale:
+    """Read the command line of a benchmark that has no other options."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_scale_options(parser)
+    scale: Scale = parser.parse_args().scale
+    return scale
 
 
 def installed(package: str) -> str | None:

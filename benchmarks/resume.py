@@ -4,7 +4,7 @@ Of each objective two runs are made: one without a stop, and one that is killed 
 Their metrics are compared line by line and their last checkpoints (weights, optimizer, MoCo's queue and momentum
 encoder) byte by byte. On a CPU, with one thread.
 
-    python -m benchmarks.resume [--quick]
+    python -m benchmarks.resume [--quick | --smoke]
 """
 
 import functools
@@ -18,9 +18,10 @@ import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from benchmarks.report import is_quick, print_result, print_table, print_versions
+from benchmarks.report import Scale, print_result, print_table, print_versions, read_scale
 
-KILLS, QUICK_KILLS = 20, 4
+KILLS = {Scale.FULL: 20, Scale.QUICK: 4, Scale.SMOKE: 1}
+SOURCES = {Scale.FULL: "[a-d]*.py", Scale.QUICK: "[a-d]*.py", Scale.SMOKE: "ab*.py"}
 STEPS_A_KILL = 12
 RUNS = {
     "masked": ("bert", {}),
@@ -29,8 +30,8 @@ RUNS = {
 }
 
 
-def write_tokens(folder: Path) -> None:
-    """A tokens artifact of the standard library's text, a token a byte."""
+def write_tokens(folder: Path, sources_pattern: str) -> None:
+    """A tokens artifact of some of the standard library's files, a token a byte."""
     import pyarrow as pa
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -40,8 +41,9 @@ def write_tokens(folder: Path) -> None:
     table = Tokenizer(models.BPE({symbol: number for number, symbol in enumerate(symbols)}, []))
     table.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     table.add_special_tokens(list(special.values()))
-    PreTrainedTokenizerFast(tokenizer_object=table, **special).save_pretrained(folder / "tokenizer")
-    sources = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("[a-d]*.py"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=table, **special)  # type: ignore[no-untyped-call]
+    tokenizer.save_pretrained(folder / "tokenizer")
+    sources = sorted(Path(sysconfig.get_paths()["stdlib"]).glob(sources_pattern))
     texts = [text for path in sources for text in path.read_text(encoding="utf-8").split("\n\n")]
     schema = pa.schema([("input_ids", pa.list_(pa.uint16())), ("sentences", pa.list_(pa.uint32()))])
     for part, chosen in {"train": texts[:-100], "validation": texts[-100:]}.items():
@@ -120,13 +122,14 @@ def compared(kind: str, kills: int, tokens: Path, scratch: Path) -> tuple[int, i
 
 
 def main() -> None:
-    kills = QUICK_KILLS if is_quick(__doc__) else KILLS
+    scale = read_scale(__doc__)
+    kills = KILLS[scale]
     random.seed(0)
     print_versions("torch", "transformers")
     rows, total, differing = [], 0, 0
     with tempfile.TemporaryDirectory() as name:
         tokens = Path(name) / "tokens"
-        write_tokens(tokens)
+        write_tokens(tokens, SOURCES[scale])
         for kind in RUNS:
             count, number, word = compared(kind, kills, tokens, Path(name))
             rows.append((kind, kills * STEPS_A_KILL, count, number, word))

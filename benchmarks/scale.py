@@ -30,21 +30,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.pages import texts
-from benchmarks.report import print_result, print_table, print_versions
+from benchmarks.report import Scale, add_scale_options, print_result, print_table, print_versions
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup
 from tasks.store import Artifact, Draft
 
 A_SHARD = 10_000
 EXACT, NEAR = 0.05, 0.2
-SMALL, LARGE, QUICK = 10_000, 1_000_000, 50_000
-SMALL_RUNS = 5
+SMALL = {Scale.FULL: 10_000, Scale.QUICK: 10_000, Scale.SMOKE: 200}
+LARGE = {Scale.FULL: 1_000_000, Scale.QUICK: 50_000, Scale.SMOKE: 1_000}
+SMALL_RUNS = {Scale.FULL: 5, Scale.QUICK: 5, Scale.SMOKE: 1}
 NEW = 1 << 20  # seeds from here on are of later snapshots
 
 
-def paragraphs() -> list[list[str]]:
-    """The words of every paragraph of real texts, of 8 to 150 words."""
-    _, pages = texts(600)
+def paragraphs(num_texts: int) -> list[list[str]]:
+    """The words of every paragraph of so many real texts, of 8 to 150 words."""
+    _, pages = texts(num_texts)
     found = [line.split() for page in pages for line in page.split("\n")]
     return [words for words in found if 8 <= len(words) <= 150]
 
@@ -80,12 +81,14 @@ def later(seed: int, pool: list[list[str]], count: int) -> list[str]:
     return copies + old[len(copies) : len(copies) + int(count * EXACT)] + new[: count - int(count * (EXACT + NEAR))]
 
 
-def write(folder: Path, pool: list[list[str]], count: int, kind: Callable[..., list[str]] = made) -> Artifact:
+def write(
+    folder: Path, pool: list[list[str]], count: int, kind: Callable[..., list[str]] = made, a_shard: int = A_SHARD
+) -> Artifact:
     """The artifact of a clean stage with so many documents."""
     (folder / "documents").mkdir(parents=True)
-    for shard in range(-(-count // A_SHARD)):
-        column = kind(shard, pool, min(A_SHARD, count - shard * A_SHARD))
-        ids = [f"{kind.__name__}{shard * A_SHARD + row:028x}" for row in range(len(column))]
+    for shard in range(-(-count // a_shard)):
+        column = kind(shard, pool, min(a_shard, count - shard * a_shard))
+        ids = [f"{kind.__name__}{shard * a_shard + row:028x}" for row in range(len(column))]
         table = pa.table({"id": ids, "url": [f"http://site/{each}" for each in ids], "text": column})
         pq.write_table(table, folder / "documents" / f"{shard:05d}.parquet", compression="zstd", row_group_size=2_000)
     return artifact(folder, "clean")
@@ -167,18 +170,20 @@ def in_a_process(warm: Path, out: Path, *inputs: Artifact) -> dict[str, Any]:
     return figures
 
 
-def runs(small: int, large: int, folder: Path) -> dict[str, tuple[int, dict[str, Any]]]:
+def runs(scale: Scale, large: int, folder: Path) -> dict[str, tuple[int, dict[str, Any]]]:
     """The figures of both sizes, and of a tenth as many documents added to the larger."""
-    pool = paragraphs()
-    warm = folder / "warm"
-    write(warm / "old", pool, A_SHARD + 1_000)
-    write(warm / "new", pool, A_SHARD + 1_000, later)
+    small, repeats = SMALL[scale], SMALL_RUNS[scale]
+    pool = paragraphs(20 if scale is Scale.SMOKE else 600)
+    warm, a_shard = folder / "warm", 200 if scale is Scale.SMOKE else A_SHARD
+    write(warm / "old", pool, a_shard * 11 // 10, a_shard=a_shard)
+    write(warm / "new", pool, a_shard * 11 // 10, later, a_shard)
     found = {}
-    few = write(folder / "few", pool, small)
-    again = [in_a_process(warm, folder / f"out{small}-{number}", few) for number in range(SMALL_RUNS)]
-    found[f"{small:,}"] = small, sorted(again, key=lambda each: each["cpu_seconds"])[SMALL_RUNS // 2]
-    found[f"{large:,}"] = large, in_a_process(warm, folder / f"out{large}", write(folder / "many", pool, large))
-    new = write(folder / "new", pool, large // 10, later)
+    few = write(folder / "few", pool, small, a_shard=a_shard)
+    again = [in_a_process(warm, folder / f"out{small}-{number}", few) for number in range(repeats)]
+    found[f"{small:,}"] = small, sorted(again, key=lambda each: each["cpu_seconds"])[repeats // 2]
+    many = write(folder / "many", pool, large, a_shard=a_shard)
+    found[f"{large:,}"] = large, in_a_process(warm, folder / f"out{large}", many)
+    new = write(folder / "new", pool, large // 10, later, a_shard)
     result = artifact(folder / f"out{large}", "dedup")
     found[f"+ {large // 10:,}"] = large // 10, in_a_process(warm, folder / "added", result, new)
     return found
@@ -186,7 +191,7 @@ def runs(small: int, large: int, folder: Path) -> dict[str, tuple[int, dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} documents instead of {LARGE:,}")
+    add_scale_options(parser, f"{LARGE[Scale.QUICK]:,} documents instead of {LARGE[Scale.FULL]:,}")
     parser.add_argument("--documents", type=int, help="so many documents instead")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -194,9 +199,9 @@ def main() -> None:
         warm, out, inputs = json.loads(given.measure)
         print(json.dumps(measure(Path(warm), Path(out), [Artifact(**each) for each in inputs])))
         return
-    large = given.documents or (QUICK if given.quick else LARGE)
+    large = given.documents or LARGE[given.scale]
     with tempfile.TemporaryDirectory() as folder:
-        found = runs(SMALL, large, Path(folder))
+        found = runs(given.scale, large, Path(folder))
     print_versions("numba", "numpy", "pyarrow")
     header = ["documents", "CPU-s", "µs each", "wall s", "driver MB", "largest worker MB", "all MB (PSS)", "stay"]
     rows = [

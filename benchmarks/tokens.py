@@ -21,15 +21,16 @@ import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
 from benchmarks.pages import texts as pages
-from benchmarks.report import installed, is_quick, print_result, print_table, print_versions, spread
+from benchmarks.report import Scale, installed, print_result, print_table, print_versions, read_scale, spread
 from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.steps import encode_shard, load_encoder
 from tasks.tokenize.vocabulary.special_tokens import EOS, SPECIAL, save_trained_tokenizer
 from tasks.tokenize.vocabulary.train import train_tokenizer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-VOCABULARY, ROUNDS = 32_768, 3
-MEGABYTES = {True: 3, False: 8}
+VOCABULARY = {Scale.FULL: 32_768, Scale.QUICK: 32_768, Scale.SMOKE: 1_000}
+ROUNDS = {Scale.FULL: 3, Scale.QUICK: 1, Scale.SMOKE: 1}
+MEGABYTES = {Scale.FULL: 8, Scale.QUICK: 3, Scale.SMOKE: 0.05}
 PARAGRAPHS = 20  # of a novel, to a document
 
 
@@ -58,8 +59,11 @@ def articles(folder: Path) -> Iterator[str]:
                 yield text.strip()
 
 
-def corpora(folder: Path, num_bytes: int) -> dict[str, list[str]]:
+def corpora(folder: Path, scale: Scale) -> dict[str, list[str]]:
     """Texts by language, about so much of each."""
+    num_bytes = int(MEGABYTES[scale] * 1_000_000)
+    if scale is Scale.SMOKE:
+        return {"en": list(until(iter(pages(20)[1]), num_bytes))}
     english, chinese = unpacked("eltec-eng", folder), unpacked("zhwiki-a", folder)
     found: dict[str, Iterator[str]] = {"en": novels(english) if english else iter(pages(4_000)[1])}
     if chinese:
@@ -157,7 +161,7 @@ def measured(way: str, source: Path, tokenizer: Path) -> tuple[float, np.ndarray
         return cpu_seconds() - began, ids(Path(folder))
 
 
-def prepared(folder: Path, language: str, texts: list[str]) -> tuple[Path, Path]:
+def prepared(folder: Path, language: str, texts: list[str], vocab_size: int) -> tuple[Path, Path]:
     """A Parquet file of the documents and a tokenizer trained on a part of them."""
     source, tokenizer = folder / language / "documents.parquet", folder / language / "tokenizer"
     source.parent.mkdir()
@@ -166,13 +170,14 @@ def prepared(folder: Path, language: str, texts: list[str]) -> tuple[Path, Path]
     table = pa.table({"id": names, "url": urls, "text": texts, "language": [language] * len(texts)})
     pq.write_table(table, source, compression="zstd")
     sample = texts[:: max(len(texts) // 1_000, 1)]
-    made: Tokenizer = train_tokenizer(lambda: iter([sample]), "bpe", VOCABULARY, lowercase=False, sentinels=100)
+    made: Tokenizer = train_tokenizer(lambda: iter([sample]), "bpe", vocab_size, lowercase=False, sentinels=100)
     save_trained_tokenizer(made, tokenizer, 100)
     return source, tokenizer
 
 
 def main() -> None:
-    quick = is_quick(__doc__)
+    scale = read_scale(__doc__)
+    vocab_size = VOCABULARY[scale]
     os.environ["LOGURU_LEVEL"] = "ERROR"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads cost more CPU time than they save; the same for all
     folder = Path(tempfile.mkdtemp())
@@ -180,13 +185,13 @@ def main() -> None:
     rates: dict[str, dict[str, list[float]]] = {}
     bytes_a_token = {}
     try:
-        for language, texts in corpora(folder, MEGABYTES[quick] * 1_000_000).items():
-            source, tokenizer = prepared(folder, language, texts)
-            small, _ = prepared(folder, f"{language}-warm", texts[:20])
+        for language, texts in corpora(folder, scale).items():
+            source, tokenizer = prepared(folder, language, texts, vocab_size)
+            small, _ = prepared(folder, f"{language}-warm", texts[:20], vocab_size)
             for way in ways:  # imports, machine code
                 measured(way, small, tokenizer)
             rates[language] = {way: [] for way in ways}
-            for _ in range(1 if quick else ROUNDS):
+            for _ in range(ROUNDS[scale]):
                 wrote = {}
                 for way in ways:
                     seconds, wrote[way] = measured(way, source, tokenizer)
@@ -197,7 +202,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     print_versions("tokenizers", "datasets", "datatrove", "numba", "pyarrow")
-    print(f"{MEGABYTES[quick]} MB of each language, vocabulary {VOCABULARY:,}; median (range); all ids are the same\n")
+    print(f"{MEGABYTES[scale]} MB of each language, vocabulary {vocab_size:,}; median (range); all ids are the same\n")
     peers = [way for way in ways if way != "ours"]
     ratios = {
         language: {way: [a / b for a, b in zip(of["ours"], of[way], strict=True)] for way in peers}

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from torch import nn
 from transformers import (
     DataCollatorForLanguageModeling,
     PreTrainedModel,
@@ -195,12 +196,12 @@ def trainer(work: Work, tokens: Path, scratch: Path, turn: Connection, dropout: 
     )
     collator, model = _collator(work, tokens), model_of(work, tokens)
     for layer in model.modules():
-        if isinstance(layer, torch.nn.Dropout):
+        if isinstance(layer, nn.Dropout):
             layer.p = dropout
     made = Trainer(
         model=model,
         args=arguments,
-        train_dataset=_examples(tokens),  # type: ignore[arg-type]
+        train_dataset=_examples(tokens),
         data_collator=collator,
         callbacks=[_Told(watch)],
     )
@@ -220,7 +221,7 @@ def plain(work: Work, tokens: Path, _: Path, turn: Connection) -> Cost:
     torch.set_num_threads(1 if not work.cuda else torch.get_num_threads())
     torch.set_float32_matmul_precision("high" if work.cuda else "highest")
     watch, collator = Watch(work, turn), _collator(work, tokens)
-    model = model_of(work, tokens).to(work.device).train()
+    model = nn.Module.to(model_of(work, tokens), work.device).train()
     scored: Callable[..., Any] = torch.compile(model) if work.cuda else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, fused=True)
     examples = cycle(_examples(tokens))
@@ -229,7 +230,7 @@ def plain(work: Work, tokens: Path, _: Path, turn: Connection) -> Cost:
         given = {name: tensor.to(work.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(work.device, torch.bfloat16, enabled=work.bf16):
             scored(**given).loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         watch.step()

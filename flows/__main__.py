@@ -1,27 +1,27 @@
 """The command line: `textmill`, or `python -m flows`.
 
-Nothing heavy is imported here: every shard worker reads this file when it starts.
+Nothing heavy is imported here: every shard worker imports this file when it starts.
 """
 
 import sys
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
-    from flows.cli.signals import Interruption  # noqa: PLC0415 - see above
+    """Run the command line and exit with its exit code."""
+    from flows.cli.signals import SignalHandler  # noqa: PLC0415 - see above
 
-    interruption = Interruption(sys.argv[1:])
+    signal_handler = SignalHandler(sys.argv[1:])
     try:
-        from flows.cli.commands import run  # noqa: PLC0415
+        from flows.cli.command_line import run_command_line  # noqa: PLC0415
 
-        code = run(sys.argv[1:])
+        code = run_command_line(sys.argv[1:])
     except BaseException as error:
-        if not interruption.caused(error):
+        if not signal_handler.is_cause_of(error):
             raise
-        interruption.leave()
-        print(interruption.line(error), file=sys.stderr, flush=True)
-        code = interruption.code
-    interruption.ended = True
+        signal_handler.prepare_exit()
+        print(signal_handler.describe(error), file=sys.stderr, flush=True)
+        code = signal_handler.exit_code
+    signal_handler.is_done = True
     sys.exit(code)
 
 

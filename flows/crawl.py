@@ -1,26 +1,31 @@
 """The crawl stage alone."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from prefect import flow, runtime
 
+from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
 from tasks.store import Artifact
 
 
 @flow(name="crawl")
-def crawl(settings: Crawl = Crawl(), force: bool = False) -> Artifact:  # noqa: B008 - frozen
+def crawl(
+    settings: Annotated[Crawl, refuse_old_names(Crawl, "crawl")] = Crawl(),  # noqa: B008 - frozen
+    force: bool = False,
+) -> Artifact:
     """Fetch pages.
 
     Args:
         settings: where the pages come from
         force: crawl again though it is cached
     """
-    return crawl_stage(settings.dated(today()), force=force)
+    return crawl_stage(settings.with_date(get_planned_date()), force=force)
 
 
-def today() -> str:
-    """The date that this run was planned for, which stays the same when it is retried a day later."""
+def get_planned_date() -> str:
+    """Return the date that this flow run was planned for, which stays the same when it is retried a day later."""
     planned = runtime.flow_run.scheduled_start_time
     return (planned or datetime.now(UTC)).astimezone(UTC).date().isoformat()

@@ -1,10 +1,10 @@
-"""What runs after what, and which of it is asked for. The pipeline runs the chain; `plan` walks it without running."""
+"""The graph of stages, and the selection of stages to run. `pipeline` runs it, `plan` walks it without running."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
-from flows.growing_corpus import Earlier
+from flows.growing_corpus import PreviousArtifacts
 from flows.recipe import Recipe
 from tasks.clean.task import clean, extract
 from tasks.crawl.task import crawl
@@ -15,30 +15,45 @@ from tasks.stage import Stage
 from tasks.tokenize.task import tokenize
 
 StageName = Literal["crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate"]
-NAMES: tuple[StageName, ...] = get_args(StageName)
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
 FirstStage = Literal["", "crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate"]
+STAGES: dict[str, Stage[Any]] = {
+    stage.name: stage for stage in (crawl, extract, clean, dedup, tokenize, pretrain, evaluate)
+}
 
-H = TypeVar("H")
+Handle = TypeVar("Handle")
+"""The type that stands for an artifact: the artifact itself, or what `plan` knows of it"""
+
+Policy = Literal["run", "force", "from store", "not selected"]
 
 
-def chain(recipe: Recipe, step: Callable[..., H], earlier: Earlier[H], is_empty: Callable[[H], bool]) -> None:
-    """Call `step(stage, settings, *inputs)` for each stage in order; what it returns is handed on as an input.
+def walk_stages(
+    recipe: Recipe,
+    step: Callable[..., Handle],
+    previous: PreviousArtifacts[Handle],
+    is_empty: Callable[[Handle], bool],
+) -> None:
+    """Call `step(stage, settings, *inputs)` for each stage in order; its result becomes an input of later stages.
 
-    `earlier` are the snapshots that this one adds to, `is_empty` tells whether one of tokens brought nothing.
+    Args:
+        recipe: the settings of every stage
+        step: runs or plans one stage
+        previous: the snapshots of the corpus that this run adds to
+        is_empty: tells whether a tokenize result holds no document, so that no model is trained on it
     """
-    pages = step(crawl, recipe.crawl, *earlier.pages[-1:])
+    pages = step(crawl, recipe.crawl, *previous.pages[-1:])
     scored = step(extract, recipe.clean.extract_settings(), pages)
     documents = step(clean, recipe.clean, scored)
-    unique = step(dedup, recipe.dedup, documents, *earlier.unique)
-    tokens = step(tokenize, recipe.tokenize, unique, *earlier.tokens)
-    corpus = [each for each in (*earlier.tokens, tokens) if not is_empty(each)]
+    unique = step(dedup, recipe.dedup, documents, *previous.unique)
+    tokens = step(tokenize, recipe.tokenize, unique, *previous.tokens)
+    corpus = [snapshot for snapshot in (*previous.tokens, tokens) if not is_empty(snapshot)]
     checkpoint = step(pretrain, recipe.pretrain, *corpus)
     step(evaluate, recipe.evaluate, checkpoint, *corpus)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which stages may run: all, those from one on, or only some; and which are built again though cached."""
+class StageSelection:
+    """The stages that may run: all, those from one on, or only some; and those to build again though cached."""
 
     from_stage: FirstStage = ""
     only: tuple[StageName, ...] = ()
@@ -48,12 +63,13 @@ class Choice:
         if self.from_stage and self.only:
             raise ValueError("give either a stage to start from or the only stages to run, not both")
 
-    def mode(self, stage: Stage[Any]) -> Literal["run", "force", "stored", "skip"]:
-        """How a stage is treated: run when needed, built in any case, taken from the store, or left out."""
-        place = NAMES.index(stage.name)
-        first = NAMES.index(self.from_stage) if self.from_stage else 0
+    def policy_for(self, stage: Stage[Any]) -> Policy:
+        """Decide how to treat a stage: build when needed, build anyway, take from the store, or leave out."""
+        position = STAGE_NAMES.index(stage.name)
+        first = STAGE_NAMES.index(self.from_stage) if self.from_stage else 0
         if self.only and stage.name not in self.only:
-            return "skip" if place > max(NAMES.index(name) for name in self.only) else "stored"
-        if place < first:
-            return "stored"
+            last = max(STAGE_NAMES.index(name) for name in self.only)
+            return "not selected" if position > last else "from store"
+        if position < first:
+            return "from store"
         return "force" if stage.name in self.force or self.from_stage else "run"

@@ -1,4 +1,4 @@
-"""A corpus that grows: which earlier snapshots a run adds to."""
+"""A growing corpus: find the previous snapshots that a run adds to."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,76 +8,77 @@ from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tasks.store.manifest import ArtifactRef, RunRecord
 
-H_co = TypeVar("H_co", covariant=True)
+Handle_co = TypeVar("Handle_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Earlier(Generic[H_co]):
-    """What stands for the artifacts of the snapshots before a run's own, oldest first."""
+class PreviousArtifacts(Generic[Handle_co]):
+    """The artifacts of the snapshots before a run's own, oldest first, or what stands for them."""
 
-    pages: tuple[H_co, ...] = ()
-    unique: tuple[H_co, ...] = ()
-    tokens: tuple[H_co, ...] = ()
+    pages: tuple[Handle_co, ...] = ()
+    unique: tuple[Handle_co, ...] = ()
+    tokens: tuple[Handle_co, ...] = ()
 
 
-def earlier(recipe: Recipe, store: Store) -> Earlier[ArtifactRef]:
-    """What a run of this recipe, its snapshot dated, adds to; nothing for a recipe without a corpus.
+def find_previous_artifacts(recipe: Recipe, store: Store) -> PreviousArtifacts[ArtifactRef]:
+    """Find the snapshots that a run of this recipe adds to; none for a recipe without a corpus.
 
-    A snapshot that was built before is built on the same ones again, so a rerun finds its artifacts cached.
+    The recipe's snapshot must be a date already, not "today". A snapshot that was built before is built on the same
+    previous ones again, so that a rerun finds its artifacts cached.
     """
-    before: list[RunRecord] = []
-    for run in runs_of(recipe.corpus, store):
+    previous_runs: list[RunRecord] = []
+    for run in list_complete_runs(recipe.corpus, store):
         if run.recipe["crawl"]["snapshot"] == recipe.crawl.snapshot:
             break
-        before.append(run)
-    return line(before[-1], store) if before else Earlier()
+        previous_runs.append(run)
+    return list_snapshots(previous_runs[-1], store) if previous_runs else PreviousArtifacts()
 
 
-def runs_of(corpus: str, store: Store) -> list[RunRecord]:
-    """The whole runs that added to a corpus, oldest first."""
+def list_complete_runs(corpus: str, store: Store) -> list[RunRecord]:
+    """List the runs that added a snapshot to a corpus, oldest first; runs of only some stages do not count."""
     runs = [run for run in store.runs() if corpus and run.recipe.get("corpus") == corpus]
-    return [run for run in runs if {"crawl", "dedup", "tokenize"} <= {each.stage for each in run.artifacts}]
+    return [run for run in runs if {"crawl", "dedup", "tokenize"} <= {artifact.stage for artifact in run.artifacts}]
 
 
-def line(run: RunRecord, store: Store) -> Earlier[ArtifactRef]:
-    """All snapshots of a run's corpus, its own the last."""
+def list_snapshots(run: RunRecord, store: Store) -> PreviousArtifacts[ArtifactRef]:
+    """List all snapshots of a run's corpus; the run's own is the last."""
 
-    def snapshots(stage: str) -> tuple[ArtifactRef, ...]:
-        own = next(each for each in run.artifacts if each.stage == stage)
+    def list_artifacts(stage: str) -> tuple[ArtifactRef, ...]:
+        own = next(artifact for artifact in run.artifacts if artifact.stage == stage)
         manifest = store.manifest(own.stage, own.key)
         inputs = manifest.inputs if manifest else ()
-        return (*(each for each in inputs if each.stage == stage), own)
+        return (*(artifact for artifact in inputs if artifact.stage == stage), own)
 
-    return Earlier(snapshots("crawl"), snapshots("dedup"), snapshots("tokenize"))
-
-
-def fetched(found: Earlier[ArtifactRef], store: Store) -> Earlier[Artifact]:
-    """The same as artifacts. Raises StageFailure that names one that is not in the store any more."""
-
-    def there(inputs: tuple[ArtifactRef, ...]) -> tuple[Artifact, ...]:
-        return tuple(artifact(each, store) for each in inputs)
-
-    return Earlier(there(found.pages), there(found.unique), there(found.tokens))
+    return PreviousArtifacts(list_artifacts("crawl"), list_artifacts("dedup"), list_artifacts("tokenize"))
 
 
-def artifact(wanted: ArtifactRef, store: Store) -> Artifact:
-    """One artifact of an earlier snapshot."""
-    found = store.get_valid(wanted.stage, wanted.key)
-    if found is None:
+def load_previous_artifacts(refs: PreviousArtifacts[ArtifactRef], store: Store) -> PreviousArtifacts[Artifact]:
+    """Return the artifacts behind references. Raises StageFailure that names one which is no longer in the store."""
+
+    def load(stage_refs: tuple[ArtifactRef, ...]) -> tuple[Artifact, ...]:
+        return tuple(require_artifact(ref, store) for ref in stage_refs)
+
+    return PreviousArtifacts(load(refs.pages), load(refs.unique), load(refs.tokens))
+
+
+def require_artifact(ref: ArtifactRef, store: Store) -> Artifact:
+    """Return one artifact of a previous snapshot. Raises StageFailure when the store does not hold all of its files."""
+    artifact = store.get_valid(ref.stage, ref.key)
+    if artifact is None:
         raise StageFailure(
-            f"the corpus needs {wanted.stage} {wanted.key} of an earlier snapshot, which {store.address} does not hold "
-            "whole any more",
+            f"the corpus needs {ref.stage} {ref.key} of a previous snapshot, which {store.address} no longer holds "
+            "completely",
             "Restore it, or begin another corpus with --set corpus=NAME",
         )
-    return found
+    return artifact
 
 
-def is_empty(tokens: ArtifactRef, store: Store) -> bool:
-    """Whether a snapshot brought no document at all, so that no model changes for it."""
+def is_empty_snapshot(tokens: ArtifactRef, store: Store) -> bool:
+    """Tell whether a snapshot brought no document at all, so that no model changes for it."""
     manifest = store.manifest(tokens.stage, tokens.key)
     return manifest is not None and not any(manifest.counts["documents"].values())
 
 
-def newest_runs(store: Store) -> list[RunRecord]:
-    """The newest run without a corpus, and the newest of each corpus: what clearing up keeps."""
+def find_newest_runs(store: Store) -> list[RunRecord]:
+    """Return the newest run without a corpus and the newest of each corpus: the runs that `gc` keeps."""
     return list({run.recipe.get("corpus", ""): run for run in store.runs()}.values())

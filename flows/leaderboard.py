@@ -1,4 +1,4 @@
-"""The leaderboard: every evaluated model of a store, and how it compares with that of the snapshot before."""
+"""The leaderboard: every evaluated model of a store, and how it compares with that of the previous snapshot."""
 
 import json
 import math
@@ -7,22 +7,22 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from flows.text_table import table
+from flows.text_table import format_table
 from tasks.evaluate.query import Change, Result, compare_evaluations, load_results, why_not_comparable
 from tasks.store import Store
 from tasks.store.manifest import BestModel, Manifest, RunRecord
 
-TOO_FEW = "too few common texts"
-ANSWERS_SINCE = 4  # the version of evaluate that first kept what each example brings to the score of every kind
+TOO_FEW_COMMON_TEXTS = "too few common texts"
+ANSWERS_SINCE = 4  # the first version of evaluate that kept what each example contributes to the score of every kind
 NOTE = """\
-Score: mean over seeds, with the 95 % bootstrap interval over seeds and test texts. Change: against the snapshot
-before of the same corpus, paired over the test texts that both models were tried on, and over seeds where the labelled
-samples are the same. Sure: the interval leaves zero out, and the mean exceeds both deviations over seeds.
-Models that were tried on different test texts do not compare by their scores."""
+Score: mean over seeds, with the 95 % bootstrap interval over seeds and test texts. Change: against the previous
+snapshot of the same corpus, paired over the test texts that both models were tested on, and over seeds where the
+labelled samples are the same. Sure: the interval excludes zero, and the mean exceeds both deviations over seeds.
+Scores of models that were tested on different texts are not comparable."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class LeaderboardEntry:
     """One evaluated model."""
 
     evaluation: Manifest
@@ -33,185 +33,197 @@ class Standing:
     mark: str
     """best, or by how much it is worse than the best; else empty"""
     results: tuple[Result, ...]
-    before: str
+    previous: str
     """key of the evaluation that the changes are against, or why there is none"""
     changes: tuple[Change, ...]
 
-    def change(self, result: Result) -> Change | None:
-        """The change in the task of a result."""
-        tasks = {(each.benchmark, each.labels): each for each in self.changes}
-        return tasks.get((result.benchmark, result.labels))
+    def find_change(self, result: Result) -> Change | None:
+        """Find the change in the task of a result."""
+        changes = {(change.benchmark, change.labels): change for change in self.changes}
+        return changes.get((result.benchmark, result.labels))
 
 
-def standings(store: Store, last: int) -> list[Standing]:
-    """The evaluations that were built last, at most so many, oldest first."""
-    found = [each for each in store.manifests("evaluate") if each.version >= ANSWERS_SINCE]
+def load_leaderboard(store: Store, last: int) -> list[LeaderboardEntry]:
+    """Load the `last` evaluations that were built most recently, oldest first."""
+    evaluations = [manifest for manifest in store.manifests("evaluate") if manifest.version >= ANSWERS_SINCE]
     runs = store.runs()
-    corpus, earlier = corpora(runs), before_each(runs)
+    corpora, previous = map_corpora(runs), map_previous_evaluations(runs)
     marks = {key: f"worse: {how}" for best in store.best_models() for key, how in best.worse.items()}
     marks |= {best.evaluation.key: "best" for best in store.best_models()}
-    return [standing(store, each, corpus.get(each.key, ""), earlier.get(each.key, ""), marks) for each in found[-last:]]
+    return [
+        load_entry(store, manifest, corpora.get(manifest.key, ""), previous.get(manifest.key, ""), marks)
+        for manifest in evaluations[-last:]
+    ]
 
 
-def standing(store: Store, evaluation: Manifest, corpus: str, earlier: str, marks: dict[str, str]) -> Standing:
-    """One of them, with its scores read and its changes computed."""
-    behind = store.lineage(evaluation.inputs)
-    model = next(each for each in evaluation.inputs if each.stage == "pretrain")
-    snapshots = [each.settings["snapshot"] for each in behind if each.stage == "crawl"]
-    trained = next((each.finished for each in behind if each.key == model.key), evaluation.finished)
-    before, found = against(store, evaluation, earlier)
-    answered = store.artifact(evaluation).folder_with("answers.parquet")
-    return Standing(
+def load_entry(
+    store: Store, evaluation: Manifest, corpus: str, previous_key: str, marks: dict[str, str]
+) -> LeaderboardEntry:
+    """Load the scores of one evaluation and compute its changes."""
+    lineage = store.lineage(evaluation.inputs)
+    model = next(source for source in evaluation.inputs if source.stage == "pretrain")
+    snapshots = [manifest.settings["snapshot"] for manifest in lineage if manifest.stage == "crawl"]
+    trained = next((manifest.finished for manifest in lineage if manifest.key == model.key), evaluation.finished)
+    previous, changes = compare_with_previous(store, evaluation, previous_key)
+    answers = store.artifact(evaluation).folder_with("answers.parquet")
+    return LeaderboardEntry(
         evaluation=evaluation,
         model=model.key,
         corpus=corpus,
         snapshot=snapshots[-1] if snapshots else "",
         trained=trained,
         mark=marks.get(evaluation.key, ""),
-        results=tuple(load_results(answered)),
-        before=before,
-        changes=tuple(found),
+        results=tuple(load_results(answers)),
+        previous=previous,
+        changes=tuple(changes),
     )
 
 
-def corpora(runs: list[RunRecord]) -> dict[str, str]:
-    """The corpus of each evaluation that a run ended with."""
+def map_corpora(runs: list[RunRecord]) -> dict[str, str]:
+    """Return the corpus of each evaluation that a run ended with, by key."""
     return {
-        each.key: str(run.recipe.get("corpus", ""))
+        artifact.key: str(run.recipe.get("corpus", ""))
         for run in runs
-        for each in run.artifacts
-        if each.stage == "evaluate"
+        for artifact in run.artifacts
+        if artifact.stage == "evaluate"
     }
 
 
-def before_each(runs: list[RunRecord]) -> dict[str, str]:
-    """Each evaluation of a corpus → that of the snapshot before it, as it stood then. Runs come oldest first."""
-    found: dict[str, str] = {}
+def map_previous_evaluations(runs: list[RunRecord]) -> dict[str, str]:
+    """Map each evaluation of a corpus to that of the snapshot before it, as it was then. Runs come oldest first."""
+    previous: dict[str, str] = {}
     newest: dict[tuple[str, str], str] = {}  # by corpus and snapshot, in the order in which they were first built
     known = set()
     for run in runs:
         corpus, snapshot = str(run.recipe.get("corpus", "")), str(run.recipe["crawl"]["snapshot"])
-        for each in run.artifacts:
-            # a night without news ends with an evaluation that is known
-            if each.stage == "evaluate" and corpus and each.key not in known:
-                known.add(each.key)
-                line = [place for place in newest if place[0] == corpus]
-                earlier = line[: line.index((corpus, snapshot))] if (corpus, snapshot) in newest else line
-                if earlier:
-                    found[each.key] = newest[earlier[-1]]
-                newest[corpus, snapshot] = each.key
-    return found
+        for artifact in run.artifacts:
+            # a snapshot without news ends with an evaluation that is known
+            if artifact.stage == "evaluate" and corpus and artifact.key not in known:
+                known.add(artifact.key)
+                snapshots = [key for key in newest if key[0] == corpus]
+                if (corpus, snapshot) in newest:
+                    snapshots = snapshots[: snapshots.index((corpus, snapshot))]
+                if snapshots:
+                    previous[artifact.key] = newest[snapshots[-1]]
+                newest[corpus, snapshot] = artifact.key
+    return previous
 
 
-def against(store: Store, evaluation: Manifest, before: str) -> tuple[str, list[Change]]:
-    """The key of the evaluation before, and the changes since; without changes, why there are none."""
-    other = store.manifest("evaluate", before) if before else None
-    if other is None:
-        return ("gone" if before else "the first"), []
-    why = why_not_comparable(evaluation, other)
-    found = [] if why else compared(store, evaluation, other, jointly=False)
-    return (before if found else why or TOO_FEW), found
+def compare_with_previous(store: Store, evaluation: Manifest, previous_key: str) -> tuple[str, list[Change]]:
+    """Return the key of the previous evaluation and the changes since; without changes, why there are none."""
+    previous = store.manifest("evaluate", previous_key) if previous_key else None
+    if previous is None:
+        return ("gone" if previous_key else "the first"), []
+    obstacle = why_not_comparable(evaluation, previous)
+    changes = [] if obstacle else compare_models(store, evaluation, previous, jointly=False)
+    return (previous_key if changes else obstacle or TOO_FEW_COMMON_TEXTS), changes
 
 
-def compared(store: Store, one: Manifest, other: Manifest, *, jointly: bool) -> list[Change]:
-    """One evaluation's model against another's."""
-    folders = [store.artifact(each).folder_with("answers.parquet") for each in (one, other)]
+def compare_models(store: Store, one: Manifest, other: Manifest, *, jointly: bool) -> list[Change]:
+    """Compare one evaluation's model with another's, task by task."""
+    folders = [store.artifact(manifest).folder_with("answers.parquet") for manifest in (one, other)]
     return compare_evaluations(folders[0], folders[1], jointly=jointly)
 
 
-def rows(found: list[Standing]) -> list[dict[str, str]]:
-    """A row per task and model, task by task, the best score first; for people."""
-    pairs = [(result, each) for each in found for result in each.results]
-    pairs.sort(key=lambda pair: (*order(pair[0]), -pair[0].score, pair[1].trained))
+def list_leaderboard_rows(entries: list[LeaderboardEntry]) -> list[dict[str, str]]:
+    """Return a row for each task and model as text, task by task, the best score first."""
+    pairs = [(result, entry) for entry in entries for result in entry.results]
+    pairs.sort(key=lambda pair: (*task_sort_key(pair[0]), -pair[0].score, pair[1].trained))
     return [
         {
             "task": f"{result.benchmark}, {result.budget} ({result.metric})",
-            "model": each.model,
-            "corpus": each.corpus or "-",
-            "snapshot": each.snapshot,
-            "trained": each.trained[:16].replace("T", " "),
+            "model": entry.model,
+            "corpus": entry.corpus or "-",
+            "snapshot": entry.snapshot,
+            "trained": entry.trained[:16].replace("T", " "),
             "texts": str(result.texts),
             "score, %": f"{100 * result.score:.1f} ({100 * result.low:.1f} … {100 * result.high:.1f})",
-            **changed(each, each.change(result)),
-            "mark": each.mark.partition(":")[0],
+            **format_change_columns(entry, entry.find_change(result)),
+            "mark": entry.mark.partition(":")[0],
         }
-        for result, each in pairs
+        for result, entry in pairs
     ]
 
 
-def order(result: Result) -> tuple[str, float, str]:
-    """Where a task stands in the table: by its benchmark, the most labels first."""
+def task_sort_key(result: Result) -> tuple[str, float, str]:
+    """Return the position of a task in the table: by its benchmark, the most labels first."""
     return result.benchmark, -(result.labels or math.inf), result.metric
 
 
-def changed(each: Standing, change: Change | None) -> dict[str, str]:
-    """The columns about the change."""
+def format_change_columns(entry: LeaderboardEntry, change: Change | None) -> dict[str, str]:
+    """Return the columns about the change of one task."""
     if change is None:
-        return {"change": each.before if not each.changes else "not scored before", "sure": "-"}
-    gap = change.difference
-    said = f"{100 * gap.mean:+.1f} ({100 * gap.low:+.1f} … {100 * gap.high:+.1f})"
-    return {"change": said, "sure": "yes" if gap.sure else "no"}
+        return {"change": entry.previous if not entry.changes else "not scored before", "sure": "-"}
+    difference = change.difference
+    interval = f"{100 * difference.low:+.1f} … {100 * difference.high:+.1f}"
+    return {"change": f"{100 * difference.mean:+.1f} ({interval})", "sure": "yes" if difference.sure else "no"}
 
 
-def text(store: Store, last: int) -> str:
-    """The leaderboard for a terminal."""
-    found = standings(store, last)
-    if not found:
-        said = f"{store.address} holds no evaluation of this version: textmill run ends with one"
-        return "\n".join([said, *older_said(store)])
-    parts = []
-    for task, group in groupby(rows(found), key=itemgetter("task")):
-        lines = list(group)
-        head = [name.upper() for name in lines[0]]
-        lines_text = table(tuple(line)[1:] for line in (head, *(row.values() for row in lines)))
-        parts.append(f"{task}\n{lines_text}")
-    marks = [f"{each.model} is {each.mark}" for each in found if each.mark.startswith("worse")]
+def format_leaderboard(store: Store, last: int) -> str:
+    """Return the leaderboard for a terminal."""
+    entries = load_leaderboard(store, last)
+    if not entries:
+        empty = f"{store.address} holds no evaluation of this version: textmill run ends with one"
+        return "\n".join([empty, *describe_outdated(store)])
+    sections = []
+    for task, group in groupby(list_leaderboard_rows(entries), key=itemgetter("task")):
+        rows = list(group)
+        head = [name.upper() for name in rows[0]]
+        table = format_table(tuple(cells)[1:] for cells in (head, *(row.values() for row in rows)))
+        sections.append(f"{task}\n{table}")
+    marks = [f"{entry.model} is {entry.mark}" for entry in entries if entry.mark.startswith("worse")]
     marks += [
-        f"best{f' of {each.corpus}' if each.corpus else ''}: {folder(store, each)}" for each in store.best_models()
+        f"best{f' of {best.corpus}' if best.corpus else ''}: {format_checkpoint_address(store, best)}"
+        for best in store.best_models()
     ]
-    marks += older_said(store)
-    return "\n\n".join([*parts, *(["\n".join(marks)] if marks else []), NOTE])
+    marks += describe_outdated(store)
+    return "\n\n".join([*sections, *(["\n".join(marks)] if marks else []), NOTE])
 
 
-def older(store: Store) -> list[str]:
-    """The keys of evaluations that were made before what they are compared by was kept."""
-    return [each.key for each in store.manifests("evaluate") if each.version < ANSWERS_SINCE]
+def list_outdated(store: Store) -> list[str]:
+    """List the keys of evaluations by versions that did not keep what models are compared by."""
+    return [manifest.key for manifest in store.manifests("evaluate") if manifest.version < ANSWERS_SINCE]
 
 
-def older_said(store: Store) -> list[str]:
-    """A line about them, when there are such."""
-    keys = ", ".join(older(store))
-    why = "made by an earlier version, which kept less; textmill run evaluates a model again"
-    return [f"left out: evaluate {keys} ({why})"] if keys else []
+def describe_outdated(store: Store) -> list[str]:
+    """Return a line about outdated evaluations, when there are any."""
+    keys = ", ".join(list_outdated(store))
+    reason = "made by an earlier version, which kept less; textmill run evaluates a model again"
+    return [f"left out: evaluate {keys} ({reason})"] if keys else []
 
 
-def folder(store: Store, best: BestModel) -> str:
-    """Where the checkpoint of a best model lies."""
+def format_checkpoint_address(store: Store, best: BestModel) -> str:
+    """Return the folder or address of a best model's checkpoint."""
     return f"{store.address}/{best.model.stage}/{best.model.key}"
 
 
-def as_json(store: Store, last: int) -> str:
-    """The same for programs, with every figure; scores and differences are shares of 1."""
-    listed = [
+def leaderboard_as_json(store: Store, last: int) -> str:
+    """Return the leaderboard for programs, with every number; scores and differences are fractions of 1."""
+    models = [
         {
-            "evaluation": each.evaluation.key,
-            "model": each.model,
-            "corpus": each.corpus,
-            "snapshot": each.snapshot,
-            "trained": each.trained,
-            "mark": each.mark,
-            "before": each.before,
-            "scores": [asdict(result) | {"change": told(each.change(result))} for result in each.results],
+            "evaluation": entry.evaluation.key,
+            "model": entry.model,
+            "corpus": entry.corpus,
+            "snapshot": entry.snapshot,
+            "trained": entry.trained,
+            "mark": entry.mark,
+            "before": entry.previous,
+            "scores": [
+                asdict(result) | {"change": change_as_dict(entry.find_change(result))} for result in entry.results
+            ],
         }
-        for each in standings(store, last)
+        for entry in load_leaderboard(store, last)
     ]
-    best = [each.model_dump(exclude={"worse"}) | {"folder": folder(store, each)} for each in store.best_models()]
-    told_all = {"best": best, "models": listed, "left_out": older(store)}
-    return json.dumps(told_all, indent=1, ensure_ascii=False)
+    best_models = [
+        best.model_dump(exclude={"worse"}) | {"folder": format_checkpoint_address(store, best)}
+        for best in store.best_models()
+    ]
+    leaderboard = {"best": best_models, "models": models, "left_out": list_outdated(store)}
+    return json.dumps(leaderboard, indent=1, ensure_ascii=False)
 
 
-def told(change: Change | None) -> dict[str, Any] | None:
-    """A change as JSON."""
+def change_as_dict(change: Change | None) -> dict[str, Any] | None:
+    """Return a change as JSON types."""
     if change is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""Crawl → clean → dedup → tokenize → pretrain → evaluate."""
+"""The pipeline: crawl → extract → clean → dedup → tokenize → pretrain → evaluate."""
 
 import logging
 from typing import Any
@@ -6,11 +6,16 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.crawl import today
-from flows.graph import Choice, FirstStage, StageName, chain
-from flows.growing_corpus import Earlier, earlier, fetched, is_empty
-from flows.preflight import before_training, check_evaluation
-from flows.promotion import conclude
+from flows.crawl import get_planned_date
+from flows.graph import FirstStage, StageName, StageSelection, walk_stages
+from flows.growing_corpus import (
+    PreviousArtifacts,
+    find_previous_artifacts,
+    is_empty_snapshot,
+    load_previous_artifacts,
+)
+from flows.preflight import check_evaluation, check_evaluation_data
+from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.errors import StageFailure
@@ -36,66 +41,69 @@ def pipeline(
         only: run only these stages; what they need comes from the store
         force: build these stages again though they are cached
     """
-    dated = recipe.dated(today())
-    artifacts = run_chain(dated, Choice(from_stage, only, force))
+    dated_recipe = recipe.with_date(get_planned_date())
+    artifacts = run_stages(dated_recipe, StageSelection(from_stage, only, force))
     store = Store.current()
-    store.record_run(dated.model_dump(mode="json"), artifacts)
-    create_table_artifact(overview(store, artifacts), key="pipeline", description="What this run ended with")
-    conclude(store, dated, artifacts)
+    store.record_run(dated_recipe.model_dump(mode="json"), artifacts)
+    create_table_artifact(summarize_run(store, artifacts), key="pipeline", description="The artifacts of this run")
+    finish_evaluated_run(store, dated_recipe, artifacts)
     return artifacts
 
 
-def overview(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
-    """A row per stage for the Prefect UI."""
-    manifests = [store.manifest(each.stage, each.key) for each in artifacts]
+def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
+    """Return a row for each stage, for the Prefect UI."""
+    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
     return [
         {
-            "stage": each.stage,
-            "key": each.key,
-            "digest": each.digest[:8],
-            "built": each.finished[:19],
-            "seconds": f"{each.seconds:.1f}",
-            "folder": store.artifact(each).path,
+            "stage": manifest.stage,
+            "key": manifest.key,
+            "digest": manifest.digest[:8],
+            "built": manifest.finished[:19],
+            "seconds": f"{manifest.seconds:.1f}",
+            "folder": store.artifact(manifest).path,
         }
-        for each in manifests
-        if each is not None
+        for manifest in manifests
+        if manifest is not None
     ]
 
 
-def run_chain(recipe: Recipe, choice: Choice) -> list[Artifact]:
-    """Run the chosen stages; their artifacts, sources first."""
+def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
+    """Run the selected stages and return their artifacts, sources first."""
     store = Store.current()
-    check_evaluation(recipe, choice)
+    check_evaluation(recipe, selection)
     artifacts: list[Artifact] = []
 
-    def step(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
-        mode = choice.mode(stage)
-        if mode == "skip":
+    def run_stage(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
+        policy = selection.policy_for(stage)
+        if policy == "not selected":
             return None
-        before_training(recipe, choice, store, stage, settings, *inputs)
-        artifact = (
-            stored(stage, settings, *inputs) if mode == "stored" else stage(settings, *inputs, force=mode == "force")
-        )
+        check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
+        if policy == "from store":
+            artifact = take_from_store(stage, settings, *inputs)
+        else:
+            artifact = stage(settings, *inputs, force=policy == "force")
         artifacts.append(artifact)
         return artifact
 
-    def brought_nothing(tokens: Artifact | None) -> bool:
-        return tokens is not None and is_empty(tokens.ref, store)
+    def is_empty(tokens: Artifact | None) -> bool:
+        return tokens is not None and is_empty_snapshot(tokens.ref, store)
 
-    before: Earlier[Artifact | None] = fetched(earlier(recipe, store), store)
-    chain(recipe, step, before, brought_nothing)
+    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
+        find_previous_artifacts(recipe, store), store
+    )
+    walk_stages(recipe, run_stage, previous, is_empty)
     return artifacts
 
 
-def stored(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:
-    """A stage's artifact as it is in the store. Raises StageFailure that says why there is none."""
+def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:
+    """Return a stage's artifact from the store. Raises StageFailure that says why there is none."""
     store = Store.current()
-    wanted = stage.build_spec(settings, *inputs)
-    artifact = store.get_valid(stage.name, wanted.expected_key)
+    spec = stage.build_spec(settings, *inputs)
+    artifact = store.get_valid(stage.name, spec.expected_key)
     if artifact is None:
-        why = explain_rebuild(wanted, store.manifests(stage.name), stage.section)
+        reason = explain_rebuild(spec, store.manifests(stage.name), stage.section)
         raise StageFailure(
-            f"{stage.name}: there is no artifact {wanted.expected_key} in {store.address} ({why})",
+            f"{stage.name}: there is no artifact {spec.expected_key} in {store.address} ({reason})",
             f"Run {stage.name} too, or give the settings that it was built with",
         )
     log.info("%s %s: taken from the store", stage.name, artifact.key)

@@ -1,10 +1,10 @@
-"""What a run would do, and why: the chain walked without running it."""
+"""The plan of a run: what each stage would do, and why. Nothing is run."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from flows.graph import Choice, chain
-from flows.growing_corpus import Earlier, earlier, is_empty
+from flows.graph import StageSelection, walk_stages
+from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
@@ -13,74 +13,91 @@ from tasks.store import Store
 from tasks.store.manifest import ArtifactRef
 from tasks.store.rebuild_reason import explain_rebuild
 
+STATES = {
+    "cached": "nothing to do",
+    "run": "will be built",
+    "waiting": "depends on the result of a previous stage",
+    "from store": "taken from the store, as asked",
+    "missing": "asked from the store, and not there",
+    "not selected": "not asked for",
+}
+"""The states of a stage in a plan → what they mean"""
+
 
 @dataclass(frozen=True)
-class Row:
-    """One stage of a plan. `state` is cached, run, depends (on what an earlier stage gives), stored or skip."""
+class PlanRow:
+    """One stage of a plan; `state` is one of STATES."""
 
     stage: str
     key: str
     state: str
-    why: str
+    reason: str
     warning: str = ""
 
 
 @dataclass(frozen=True)
-class Unbuilt:
-    """What stands for an artifact that is not there yet: its digest is not known."""
+class PendingInput:
+    """Stands for an artifact that is not built yet, so that its digest is unknown."""
 
     stage: str
 
 
-def plan(recipe: Recipe, choice: Choice, store: Store) -> list[Row]:
-    """A row per stage, in order."""
-    rows: list[Row] = []
+def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[PlanRow]:
+    """Return a row for each stage, in order."""
+    rows: list[PlanRow] = []
 
-    def step(stage: Stage[Any], settings: Block, *inputs: ArtifactRef | Unbuilt) -> ArtifactRef | Unbuilt:
-        row, result = planned(stage, settings, inputs, choice, store)
+    def plan_next(
+        stage: Stage[Any], settings: Block, *inputs: ArtifactRef | PendingInput
+    ) -> ArtifactRef | PendingInput:
+        row, result = plan_stage(stage, settings, inputs, selection, store)
         rows.append(row)
         return result
 
-    def brought_nothing(tokens: ArtifactRef | Unbuilt) -> bool:
-        return isinstance(tokens, ArtifactRef) and is_empty(tokens, store)
+    def is_empty(tokens: ArtifactRef | PendingInput) -> bool:
+        return isinstance(tokens, ArtifactRef) and is_empty_snapshot(tokens, store)
 
-    before: Earlier[ArtifactRef | Unbuilt] = earlier(recipe, store)
-    chain(recipe, step, before, brought_nothing)
+    previous: PreviousArtifacts[ArtifactRef | PendingInput] = find_previous_artifacts(recipe, store)
+    walk_stages(recipe, plan_next, previous, is_empty)
     return rows
 
 
-def planned(
-    stage: Stage[Any], settings: Block, inputs: tuple[ArtifactRef | Unbuilt, ...], choice: Choice, store: Store
-) -> tuple[Row, ArtifactRef | Unbuilt]:
-    """One stage's row, and what stands for its artifact."""
-    mode = choice.mode(stage)
-    unbuilt = Unbuilt(stage.name)
-    if mode == "skip":
-        return Row(stage.name, "", "skip", "not asked for"), unbuilt
-    waits = sorted({each.stage for each in inputs if isinstance(each, Unbuilt)})
-    if waits:
-        return Row(stage.name, "", "depends", f"on what {' and '.join(waits)} will give"), unbuilt
+def plan_stage(
+    stage: Stage[Any],
+    settings: Block,
+    inputs: tuple[ArtifactRef | PendingInput, ...],
+    selection: StageSelection,
+    store: Store,
+) -> tuple[PlanRow, ArtifactRef | PendingInput]:
+    """Return one stage's row, and what stands for its artifact in the rows of later stages."""
+    policy = selection.policy_for(stage)
+    pending = PendingInput(stage.name)
+    if policy == "not selected":
+        return PlanRow(stage.name, "", "not selected", "not asked for"), pending
+    waits_for = sorted({source.stage for source in inputs if isinstance(source, PendingInput)})
+    if waits_for:
+        return PlanRow(stage.name, "", "waiting", f"for the result of {' and '.join(waits_for)}"), pending
     try:
-        wanted = stage.build_spec_from(settings, tuple(each for each in inputs if isinstance(each, ArtifactRef)))
+        spec = stage.build_spec_from(settings, tuple(source for source in inputs if isinstance(source, ArtifactRef)))
     except StageFailure as error:
         raise explain_error(stage.name, error) from error
-    key = wanted.expected_key
+    key = spec.expected_key
     manifest = store.manifest(stage.name, key)
     if manifest is None:
-        state = "missing" if mode == "stored" else "run"
-        return Row(stage.name, key, state, explain_rebuild(wanted, store.manifests(stage.name), stage.section)), unbuilt
+        state = "missing" if policy == "from store" else "run"
+        reason = explain_rebuild(spec, store.manifests(stage.name), stage.section)
+        return PlanRow(stage.name, key, state, reason), pending
     result = ArtifactRef(stage=stage.name, key=key, digest=manifest.digest)
     warning = ""
-    if manifest.fingerprint != wanted.fingerprint:
+    if manifest.fingerprint != spec.fingerprint:
         warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
     if problems := store.find_problems(manifest):
-        return Row(stage.name, key, "run", "; ".join(problems), warning), result
-    if mode == "force":
-        return Row(stage.name, key, "run", "forced", warning), result
-    return Row(stage.name, key, "stored" if mode == "stored" else "cached", "", warning), result
+        return PlanRow(stage.name, key, "run", "; ".join(problems), warning), result
+    if policy == "force":
+        return PlanRow(stage.name, key, "run", "forced", warning), result
+    return PlanRow(stage.name, key, "from store" if policy == "from store" else "cached", "", warning), result
 
 
-def cached_inputs(recipe: Recipe, store: Store) -> list[ArtifactRef]:
-    """The artifacts of a recipe that are in the store."""
-    rows = plan(recipe, Choice(), store)
+def list_cached_artifacts(recipe: Recipe, store: Store) -> list[ArtifactRef]:
+    """List the artifacts of a recipe that are in the store."""
+    rows = make_plan(recipe, StageSelection(), store)
     return [ArtifactRef(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]

@@ -1,19 +1,19 @@
-"""What would end a run is looked for before it costs anything: before Prefect starts, and before a model is trained."""
+"""Checks before anything expensive: before Prefect starts, and before a model is trained."""
 
 import contextlib
 
-from flows.graph import Choice
-from flows.plan import plan
-from flows.recipe import Recipe, Unfit, changed
+from flows.graph import StageSelection
+from flows.plan import make_plan
+from flows.recipe import InconsistentSettings, Recipe, change_recipe
 from tasks.block import Block
 from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.pretrain.task import pretrain
-from tasks.search.settings import Search
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.tuning.settings import Tuning
 
-# what each stage takes when it is run alone
-INPUTS = {
+# the stage whose artifact each stage takes when it is run alone
+INPUT_STAGES = {
     "extract": "crawl",
     "clean": "crawl",
     "dedup": "clean",
@@ -23,61 +23,61 @@ INPUTS = {
 }
 
 
-def check(recipe: Recipe, choice: Choice, store: Store) -> None:
-    """Raise StageFailure when the store, or the settings of a stage that is asked for, cannot work."""
+def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
+    """Raise StageFailure when the store, or the settings of a selected stage, cannot work."""
     store.prepare()
-    plan(recipe, choice, store)  # asks every stage for its key as far as the inputs are known
-    check_evaluation(recipe, choice)
+    make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    check_evaluation(recipe, selection)
 
 
 def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
-    """The same for a stage that is run alone, on the artifact with this key."""
+    """Raise StageFailure when a stage that is run alone, on the artifact with this key, cannot work."""
     store.prepare()
     if name == "crawl":
-        plan(recipe, Choice(only=("crawl",)), store)
+        make_plan(recipe, StageSelection(only=("crawl",)), store)
     else:
-        store.find(INPUTS[name], key)
+        store.find(INPUT_STAGES[name], key)
     if name == "evaluate":
         check_settings(recipe.evaluate, heldout=1.0)
 
 
-def check_search(recipe: Recipe, search: Search, store: Store) -> None:
-    """The same for a search; raises UnknownSetting for settings that are not there or cannot have these values."""
-    check_space(recipe, search)
-    if not search.is_of_fits:
+def check_tuning(recipe: Recipe, tuning: Tuning, store: Store) -> None:
+    """Raise UnknownSetting for a search space, or StageFailure for a store or an evaluation, that cannot work."""
+    check_space(recipe, tuning)
+    if not tuning.is_finetuning:
         store.prepare()
-    elif search.checkpoint == "recipe":
-        check(recipe, Choice(), store)
+    elif tuning.checkpoint == "recipe":
+        check_run(recipe, StageSelection(), store)
     else:
-        check_stage(recipe, "evaluate", search.checkpoint, store)
+        check_stage(recipe, "evaluate", tuning.checkpoint, store)
 
 
-def check_space(recipe: Recipe, search: Search) -> None:
-    """Raise UnknownSetting for searched settings that are not there, or cannot have these values."""
-    for dimension in search.dimensions():
+def check_space(recipe: Recipe, tuning: Tuning) -> None:
+    """Raise UnknownSetting for tuned settings that do not exist, or cannot have one of these values."""
+    for dimension in tuning.dimensions():
         for value in dimension.values:
-            with contextlib.suppress(Unfit):  # with other values of a trial it may be possible
-                changed(recipe, {dimension.path: value})
+            with contextlib.suppress(InconsistentSettings):  # with other values of a trial it may be possible
+                change_recipe(recipe, {dimension.path: value})
 
 
-def check_evaluation(recipe: Recipe, choice: Choice) -> None:
-    """Raise StageFailure when the settings leave an evaluation that is asked for without a task."""
-    if is_built(evaluate, choice):
-        # earlier snapshots of a corpus may have held pages out
+def check_evaluation(recipe: Recipe, selection: StageSelection) -> None:
+    """Raise StageFailure when the settings leave a selected evaluation without a task."""
+    if may_build(evaluate, selection):
+        # previous snapshots of a corpus may have held pages out
         check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
 
 
-def before_training(
-    recipe: Recipe, choice: Choice, store: Store, stage: Stage[Block], settings: Block, *tokens: Artifact
+def check_evaluation_data(
+    recipe: Recipe, selection: StageSelection, store: Store, stage: Stage[Block], settings: Block, *tokens: Artifact
 ) -> None:
-    """Raise StageFailure when a model is about to be trained that could not be evaluated for want of held-out pages."""
-    if stage is not pretrain or not (is_built(pretrain, choice) and is_built(evaluate, choice)):
+    """Raise StageFailure when a model is about to be trained that could not be evaluated for lack of held-out pages."""
+    if stage is not pretrain or not (may_build(pretrain, selection) and may_build(evaluate, selection)):
         return
-    is_there = store.manifest(stage.name, stage.build_spec(settings, *tokens).expected_key) is not None
-    if choice.mode(pretrain) == "force" or not is_there:
+    is_built = store.manifest(stage.name, stage.build_spec(settings, *tokens).expected_key) is not None
+    if selection.policy_for(pretrain) == "force" or not is_built:
         check_data(recipe.evaluate, *tokens)
 
 
-def is_built(stage: Stage[Block], choice: Choice) -> bool:
-    """Whether a stage may be built in this run."""
-    return choice.mode(stage) in ("run", "force")
+def may_build(stage: Stage[Block], selection: StageSelection) -> bool:
+    """Tell whether a stage may be built in this run."""
+    return selection.policy_for(stage) in ("run", "force")

@@ -1,11 +1,11 @@
-"""The gate: whether a new model becomes the best one of its corpus, or is marked as worse than it."""
+"""The gate: a new model becomes the best one of its corpus, or is marked as worse than it."""
 
 import logging
 from typing import NamedTuple
 
 from prefect.artifacts import create_table_artifact
 
-from flows.leaderboard import TOO_FEW, compared, rows, standings
+from flows.leaderboard import TOO_FEW_COMMON_TEXTS, compare_models, list_leaderboard_rows, load_leaderboard
 from flows.recipe import Recipe
 from tasks.errors import StageFailure
 from tasks.evaluate.query import Change, why_not_comparable
@@ -13,91 +13,98 @@ from tasks.evaluate.settings import Gate
 from tasks.store.manifest import ArtifactRef, BestModel
 from tasks.store.store import Artifact, Store, corpus_slug
 
-LAST = 10  # evaluations in the UI's table
+MAX_TABLE_EVALUATIONS = 10  # in the UI's table
 log = logging.getLogger("textmill.gate")
 
 
-class Verdict(NamedTuple):
-    """What becomes of a model."""
+class GateResult(NamedTuple):
+    """The best model after the gate, and what the gate says of the new one."""
 
     best: BestModel
-    said: str
-    worse: bool = False
+    message: str
+    is_worse: bool = False
 
 
-def conclude(store: Store, recipe: Recipe, artifacts: list[Artifact]) -> None:
-    """What a run ends with that evaluated a model: the gate, and the leaderboard in the Prefect UI.
+def finish_evaluated_run(store: Store, recipe: Recipe, artifacts: list[Artifact]) -> None:
+    """Apply the gate to a run's evaluation, if it has one, and show the leaderboard in the Prefect UI.
 
     Raises StageFailure when the model is significantly worse than the best one and `evaluate.gate.fail` is set.
     """
-    evaluations = [each for each in artifacts if each.stage == "evaluate"]
+    evaluations = [artifact for artifact in artifacts if artifact.stage == "evaluate"]
     if not evaluations:
         return
-    verdict = gate(store, recipe, evaluations[-1])
-    create_table_artifact(rows(standings(store, LAST)), key="scores", description=verdict.said)
-    if verdict.worse and recipe.evaluate.gate.fail:
+    result = apply_gate(store, recipe, evaluations[-1])
+    rows = list_leaderboard_rows(load_leaderboard(store, MAX_TABLE_EVALUATIONS))
+    create_table_artifact(rows, key="leaderboard", description=result.message)
+    if result.is_worse and recipe.evaluate.gate.fail:
         raise StageFailure(
-            verdict.said,
-            "All is stored: see textmill scores. Change what made it worse, or let it pass with "
+            result.message,
+            "All artifacts are kept: see textmill leaderboard. Change what made the model worse, or let it pass with "
             "--set evaluate.gate.enabled=false",
         )
 
 
-def gate(store: Store, recipe: Recipe, evaluation: Artifact) -> Verdict:
-    """Let the name `best` of the recipe's corpus stand for an evaluation's model, unless that is worse or older."""
+def apply_gate(store: Store, recipe: Recipe, evaluation: Artifact) -> GateResult:
+    """Make an evaluation's model the best of the recipe's corpus, unless it is worse or older than the best so far."""
     with store.lock("best", corpus_slug(recipe.corpus)):
-        before = store.best(recipe.corpus)
-        verdict = judged(store, recipe.evaluate.gate, recipe.corpus, before, evaluation)
-        if verdict.best != before:
-            store.set_best(verdict.best)
-    log.log(logging.WARNING if verdict.worse else logging.INFO, "%s", verdict.said)
-    return verdict
+        best = store.best(recipe.corpus)
+        result = evaluate_gate(store, recipe.evaluate.gate, recipe.corpus, best, evaluation)
+        if result.best != best:
+            store.set_best(result.best)
+    log.log(logging.WARNING if result.is_worse else logging.INFO, "%s", result.message)
+    return result
 
 
-def judged(store: Store, settings: Gate, corpus: str, best: BestModel | None, evaluation: Artifact) -> Verdict:
-    """Against the best model so far. Where two evaluations do not compare, nothing speaks against the newer model."""
+def evaluate_gate(
+    store: Store, settings: Gate, corpus: str, best: BestModel | None, evaluation: Artifact
+) -> GateResult:
+    """Compare an evaluated model with the best so far. It passes where their evaluations are not comparable."""
     manifest = store.manifest(evaluation.stage, evaluation.key)
     assert manifest is not None, "the run has just ended with it"
-    model = next(each for each in manifest.inputs if each.stage == "pretrain")
+    model = next(source for source in manifest.inputs if source.stage == "pretrain")
     name = f"pretrain {model.key}"
     if best is None:
-        return Verdict(BestModel(corpus=corpus, model=model, evaluation=evaluation.ref), f"{name} is the first model")
+        first = BestModel(corpus=corpus, model=model, evaluation=evaluation.ref)
+        return GateResult(first, f"{name} is the first model")
     if best.evaluation.key == evaluation.key:
-        return Verdict(best, f"{name} is the best model")
-    marks = {key: how for key, how in best.worse.items() if key != evaluation.key}
+        return GateResult(best, f"{name} is the best model")
+    marks = {key: mark for key, mark in best.worse.items() if key != evaluation.key}
     promoted = best.model_copy(update={"model": model, "evaluation": evaluation.ref, "worse": marks})
-    holder = store.manifest(best.evaluation.stage, best.evaluation.key)
-    if best.model.key == model.key or holder is None:
-        return Verdict(promoted, f"{name} is the best model")
-    if trained(store, model) < trained(store, best.model):
-        return Verdict(best, f"{name} is not promoted: the best model, pretrain {best.model.key}, is newer")
-    why = why_not_comparable(manifest, holder)
-    found = [] if why else compared(store, manifest, holder, jointly=True)
-    lost = [each for each in found if each.difference.sure and each.difference.high < -settings.tolerance]
-    if lost and settings.enabled:
-        how = ", ".join(map(spoken, lost))
-        marked = best.model_copy(update={"worse": best.worse | {evaluation.key: how}})
-        said = f"NOT PROMOTED: {name} is significantly worse than the best model, pretrain {best.model.key}: {how}"
-        return Verdict(marked, said, worse=True)
-    how = ("worse, but the gate is off" if lost else "not significantly worse") if found else why or TOO_FEW
-    return Verdict(promoted, f"{name} is the best model now, in the place of pretrain {best.model.key} ({how})")
+    best_manifest = store.manifest(best.evaluation.stage, best.evaluation.key)
+    if best.model.key == model.key or best_manifest is None:
+        return GateResult(promoted, f"{name} is the best model")
+    if find_training_time(store, model) < find_training_time(store, best.model):
+        return GateResult(best, f"{name} is not promoted: the best model, pretrain {best.model.key}, is newer")
+    obstacle = why_not_comparable(manifest, best_manifest)
+    changes = [] if obstacle else compare_models(store, manifest, best_manifest, jointly=True)
+    losses = [change for change in changes if change.difference.sure and change.difference.high < -settings.tolerance]
+    if losses and settings.enabled:
+        mark = ", ".join(map(format_change, losses))
+        marked = best.model_copy(update={"worse": best.worse | {evaluation.key: mark}})
+        message = f"NOT PROMOTED: {name} is significantly worse than the best model, pretrain {best.model.key}: {mark}"
+        return GateResult(marked, message, is_worse=True)
+    if changes:
+        reason = "worse, but the gate is off" if losses else "not significantly worse"
+    else:
+        reason = obstacle or TOO_FEW_COMMON_TEXTS
+    return GateResult(promoted, f"{name} is the best model now and replaces pretrain {best.model.key} ({reason})")
 
 
-def trained(store: Store, model: ArtifactRef) -> str:
-    """When; the empty text, which is before all, of a model that is gone."""
+def find_training_time(store: Store, model: ArtifactRef) -> str:
+    """Return when a model was trained, as text that sorts; empty, which sorts first, for one that is gone."""
     manifest = store.manifest(model.stage, model.key)
     return manifest.finished if manifest else ""
 
 
-def spoken(change: Change) -> str:
-    """`site_section with 32 labels a class: -4.1 points (-6.2 … -2.0)`."""
-    gap = change.difference
-    interval = f"{100 * gap.low:+.1f} … {100 * gap.high:+.1f}"
-    return f"{change.benchmark} with {change.budget}: {100 * gap.mean:+.1f} points ({interval})"
+def format_change(change: Change) -> str:
+    """Return a text such as `site_section with 32 labels a class: -4.1 points (-6.2 … -2.0)`."""
+    difference = change.difference
+    interval = f"{100 * difference.low:+.1f} … {100 * difference.high:+.1f}"
+    return f"{change.benchmark} with {change.budget}: {100 * difference.mean:+.1f} points ({interval})"
 
 
-def ended_with(store: Store, evaluation: str) -> str:
-    """What the gate said of an evaluation, in a line; empty when it is neither the best nor marked."""
+def describe_gate_result(store: Store, evaluation: str) -> str:
+    """Return the gate's line on an evaluation; empty when it is neither the best nor marked as worse."""
     for best in store.best_models():
         if best.evaluation.key == evaluation:
             return f"best: pretrain {best.model.key}"

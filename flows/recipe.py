@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
-from flows.recipe_errors import items, misnamed, refusal, unreadable
+from flows.recipe_errors import (
+    describe_error,
+    describe_yaml_error,
+    find_misnamed,
+    find_renamed,
+    list_item_blocks,
+)
 from tasks.block import Block
 from tasks.clean.settings import Clean
 from tasks.crawl.settings import Crawl
@@ -19,27 +25,35 @@ from tasks.tokenize.settings import Tokenize
 
 
 class Recipe(Block):
-    """Everything that decides a run, stage by stage. Recipe files name only what differs from these defaults."""
+    """The settings of a run, stage by stage. Recipe files name only what differs from these defaults."""
 
     corpus: str = ""
-    """name of a corpus that grows: each whole run (not one of only some stages) with another crawl.snapshot adds what
-    is new; empty: runs stand alone"""
+    """name of a corpus that grows: each complete run (not one of only some stages) with another crawl.snapshot adds
+    what is new; empty: runs stand alone"""
     crawl: Crawl = Crawl()
-    """Where the pages come from, and how politely they are fetched."""
+    """The source of pages, and how politely they are fetched."""
     clean: Clean = Clean()
-    """How text is taken out of pages, and which documents stay."""
+    """Extraction of text from pages, and the documents that are kept."""
     dedup: Dedup = Dedup()
-    """How near is a duplicate."""
+    """Removal of near-duplicates."""
     tokenize: Tokenize = Tokenize()
-    """The vocabulary, and what is kept out of training."""
+    """The vocabulary, and what is held out of training."""
     pretrain: Pretrain = Pretrain()
-    """The model, what it learns from, and for how long."""
+    """The model, its training objective, and for how long it is trained."""
     evaluate: Evaluate = Evaluate()
-    """What the model is tried on, and against what."""
+    """The benchmarks, and the baselines that the model is compared with."""
 
-    def dated(self, today: str) -> "Recipe":
-        """The same with the snapshot "today" replaced by the date."""
-        return self.model_copy(update={"crawl": self.crawl.dated(today)})
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_names(cls, settings: Any) -> Any:
+        """Name the new names, also to those who give settings through the Prefect UI or API."""
+        if isinstance(settings, dict) and (sentences := list(find_renamed(cls, settings))):
+            raise ValueError("\n".join(sentences))
+        return settings
+
+    def with_date(self, today: str) -> "Recipe":
+        """Return the recipe with the snapshot name "today" replaced by the date."""
+        return self.model_copy(update={"crawl": self.crawl.with_date(today)})
 
 
 MUST_BE_GIVEN = "(must be given)"
@@ -49,87 +63,91 @@ class UnknownSetting(Exception):
     """A recipe or `--set` names what does not exist, or gives it a value that it cannot have."""
 
 
-class Unfit(UnknownSetting):
+class InconsistentSettings(UnknownSetting):
     """Each value is possible, but not all of them together."""
 
 
-def recipe_of(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe:
-    """The defaults, changed by a recipe file and then by `path.to.setting=value` lines. Raises UnknownSetting."""
-    layers = [loaded(file)] if file is not None else []
-    layers += [parsed(change) for change in changes]
-    refuse(sentence for layer in layers for sentence in misnamed(Recipe, layer))
+def load_recipe(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe:
+    """Return the defaults, changed by a recipe file and then by `path.to.setting=value` lines.
+
+    Raises UnknownSetting, which lists every misnamed and every renamed setting.
+    """
+    layers = [load_recipe_file(file)] if file is not None else []
+    layers += [parse_change(change) for change in changes]
+    raise_unknown(sentence for layer in layers for sentence in find_misnamed(Recipe, layer))
     settings: dict[str, Any] = Recipe().model_dump(mode="json")
     for layer in layers:
-        settings = overlaid(Recipe, settings, layer)
-    return checked(settings)
+        settings = merge_settings(Recipe, settings, layer)
+    return validate_recipe(settings)
 
 
-def parsed(change: str) -> dict[str, Any]:
+def parse_change(change: str) -> dict[str, Any]:
     """`a.b=1` → `{"a": {"b": 1}}`. Raises UnknownSetting."""
     path, sign, value = change.partition("=")
     if not sign:
         raise UnknownSetting(f"{change!r} is not of the form path.to.setting=value")
     try:
-        return dict(nested(path, yaml.safe_load(value)))
+        return dict(nest_value(path, yaml.safe_load(value)))
     except yaml.YAMLError as error:
         raise UnknownSetting(f"the value of {path} is not YAML: {value}") from error
 
 
-def refuse(sentences: Iterable[str]) -> None:
-    """Raise UnknownSetting that says all of them, a line each; without any, do nothing."""
-    if said := "\n  ".join(sentences):
-        raise UnknownSetting(said)
+def raise_unknown(sentences: Iterable[str]) -> None:
+    """Raise UnknownSetting with all sentences, a line each; without any, do nothing."""
+    if message := "\n  ".join(sentences):
+        raise UnknownSetting(message)
 
 
-def named(paths: Iterable[str]) -> None:
+def require_known(paths: Iterable[str]) -> None:
     """Raise UnknownSetting for paths that name no setting."""
-    refuse(sentence for path in paths for sentence in misnamed(Recipe, nested(path, None)))
+    raise_unknown(sentence for path in paths for sentence in find_misnamed(Recipe, nest_value(path, None)))
 
 
-def value_of(recipe: Recipe, path: str) -> Any:
-    """A setting by its path; None where there is none."""
+def get_setting(recipe: Recipe, path: str) -> Any:
+    """Return a setting by its path; None where there is none."""
     value: Any = recipe
     for name in path.split("."):
         value = getattr(value, name, None)
     return value
 
 
-def as_given(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the settings' paths, each that stands for a list as a list of one."""
+def wrap_lists(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by the settings' paths, each value of a setting that takes a list as a list of one."""
     return {
-        path: [value] if isinstance(value_of(recipe, path), list | tuple) else value for path, value in values.items()
+        path: [value] if isinstance(get_setting(recipe, path), list | tuple) else value
+        for path, value in values.items()
     }
 
 
-def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values, by the settings' paths; of a list the only one. Raises UnknownSetting."""
+def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with other values, by the settings' paths; of a list the only one. Raises UnknownSetting."""
     settings: dict[str, Any] = recipe.model_dump(mode="json")
-    for path, value in as_given(recipe, values).items():
-        layer = nested(path, value)
-        refuse(misnamed(Recipe, layer))
-        settings = overlaid(Recipe, settings, layer)
-    return checked(settings)
+    for path, value in wrap_lists(recipe, values).items():
+        layer = nest_value(path, value)
+        raise_unknown(find_misnamed(Recipe, layer))
+        settings = merge_settings(Recipe, settings, layer)
+    return validate_recipe(settings)
 
 
-def nested(path: str, value: Any) -> Any:
+def nest_value(path: str, value: Any) -> Any:
     """`a.b` and 1 → `{"a": {"b": 1}}`."""
     for name in reversed(path.split(".")):
         value = {name: value}
     return value
 
 
-def checked(settings: dict[str, Any]) -> Recipe:
-    """The settings as a recipe. Raises UnknownSetting."""
+def validate_recipe(settings: dict[str, Any]) -> Recipe:
+    """Return the settings as a recipe. Raises UnknownSetting."""
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
         errors = error.errors()
-        kind = Unfit if all(each["type"] == "value_error" for each in errors) else UnknownSetting
-        raise kind("\n  ".join(map(refusal, errors))) from error
+        kind = InconsistentSettings if all(detail["type"] == "value_error" for detail in errors) else UnknownSetting
+        raise kind("\n  ".join(map(describe_error, errors))) from error
 
 
-def loaded(file: Path) -> dict[str, Any]:
-    """The nested settings of a YAML file. Raises UnknownSetting when it is not one."""
+def load_recipe_file(file: Path) -> dict[str, Any]:
+    """Return the nested settings of a YAML file. Raises UnknownSetting when it cannot be read as one."""
     try:
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -137,39 +155,40 @@ def loaded(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UnknownSetting(f"recipe {file} is not UTF-8 text: {error}") from error
     except yaml.YAMLError as error:
-        raise UnknownSetting(unreadable(file, error)) from error
+        raise UnknownSetting(describe_yaml_error(file, error)) from error
     if settings is not None and not isinstance(settings, dict):
         raise UnknownSetting(f"recipe {file} must name stages and their settings")
     return settings or {}
 
 
-def overlaid(block: type[Block], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`settings` with the changes laid over them, field by field. Look for misnamed ones before."""
-    result = dict(settings)
+def merge_settings(block: type[Block], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `settings` with the changes laid over them, field by field. Look for misnamed ones before."""
+    merged = dict(settings)
     for name, value in changes.items():
         inner = block.model_fields[name].annotation
         is_group = isinstance(inner, type) and issubclass(inner, Block)
-        result[name] = overlaid(inner, result[name], value) if is_group else value  # type: ignore[arg-type]
-    return result
+        merged[name] = merge_settings(inner, merged[name], value) if is_group else value  # type: ignore[arg-type]
+    return merged
 
 
-def described(settings: Block, path: str = "") -> Iterable[tuple[str, str, str]]:
-    """Every setting below a block: its path, its value as JSON and what it is for; of lists of blocks those of an item.
+def list_settings(settings: Block, path: str = "") -> Iterable[tuple[str, str, str]]:
+    """Yield every setting below a block: its path, its value as JSON and its help text.
 
-    An item stands behind `[]`, as in evaluate.benchmarks.labelled_text.sets[].train.
+    Settings of the items of a list follow behind `[]`, as in evaluate.benchmarks.labelled_text.sets[].train.
     """
     for name, field in type(settings).model_fields.items():
-        here = f"{path}.{name}" if path else name
+        inner_path = f"{path}.{name}" if path else name
         value = getattr(settings, name, MUST_BE_GIVEN)
         if isinstance(value, Block):
-            yield from described(value, here)
+            yield from list_settings(value, inner_path)
             continue
-        written = value if value is MUST_BE_GIVEN else json.dumps(value, ensure_ascii=False)
-        yield here, written, " ".join([*(field.description or "").split(), *choices(field.annotation)])
-        for item in items(field.annotation):
-            yield from described(item.model_construct(), f"{here}[]")
+        value_text = value if value is MUST_BE_GIVEN else json.dumps(value, ensure_ascii=False)
+        help_text = [*(field.description or "").split(), *describe_choices(field.annotation)]
+        yield inner_path, value_text, " ".join(help_text)
+        for item in list_item_blocks(field.annotation):
+            yield from list_settings(item.model_construct(), f"{inner_path}[]")
 
 
-def choices(annotation: Any) -> list[str]:
-    """What a choice may be, for its help text."""
+def describe_choices(annotation: Any) -> list[str]:
+    """Return the possible values of a choice, for its help text; nothing for other settings."""
     return [f"(one of {', '.join(map(str, get_args(annotation)))})"] if get_origin(annotation) is Literal else []

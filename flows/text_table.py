@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-def size(num_bytes: int) -> str:
+def format_size(num_bytes: int) -> str:
     """`1234567` → `1.2 MB`."""
     value = float(num_bytes)
     for unit in ("B", "kB", "MB", "GB"):
@@ -13,10 +13,10 @@ def size(num_bytes: int) -> str:
     return f"{value:.1f} TB"
 
 
-def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows as aligned columns."""
-    listed = [tuple(map(str, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
+def format_table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Return rows as lines with aligned columns."""
+    cells = [tuple(map(str, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in listed
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )

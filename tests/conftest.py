@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,37 @@ from tests import object_store
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM"] = "ext://sys.__stderr__"
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# fixture → the marker of every test that uses it
+MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "cluster": "long"}
+NOT_QUICK = ("slow", "prefect", "long")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of fixtures that start processes or servers."""
+    for item in items:
+        for fixture, marker in MARKER_OF_FIXTURE.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@pytest.fixture(autouse=True)
+def refuse_unmarked_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a quick test that starts a Python process: `pytest -m "not slow and not prefect"` has to stay quick."""
+    if any(request.node.get_closest_marker(marker) for marker in NOT_QUICK):
+        return
+    start = subprocess.Popen.__init__
+
+    def refuse(*_: object) -> None:
+        pytest.fail("this test starts a process: mark it slow")
+
+    def start_other_programs(process: Any, command: Any, *args: Any, **named: Any) -> None:
+        if not isinstance(command, str) and command and str(command[0]) == sys.executable:
+            refuse()
+        start(process, command, *args, **named)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", start_other_programs)
+    monkeypatch.setattr(BaseProcess, "start", refuse)
 
 
 @pytest.fixture

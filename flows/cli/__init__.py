@@ -1,1 +1,1 @@
-"""The command line: one module a command, and what they share."""
+"""The command line. Each file of commands/ is one command; the files beside that folder are what commands share."""

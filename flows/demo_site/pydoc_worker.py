@@ -18,13 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FEWEST_WORDS = 100
+MIN_WORDS = 100
 """Pages with fewer words of documentation are left out: a list of names is not text."""
 
-MOST_WORDS = 60_000
+MAX_WORDS = 60_000
 """Longer pages repeat one class's text for each of its aliases."""
 
-LONGEST_DEFAULT = 60
+MAX_DEFAULT_CHARS = 60
 """Characters of an argument's default value that a signature shows."""
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -38,7 +38,7 @@ Attribute = tuple[str, str, type, Any]
 _classified: Callable[[type], list[Attribute]] = vars(pydoc)["classify_class_attrs"]
 
 
-class Page(pydoc.HTMLDoc):
+class DocumentationPage(pydoc.HTMLDoc):
     """pydoc's own HTML, but docstrings become paragraphs and code blocks instead of hard spaces and line breaks."""
 
     def __init__(self) -> None:
@@ -58,18 +58,20 @@ class Page(pydoc.HTMLDoc):
         return f"<strong>{name}</strong>" if name else ""
 
     def bigsection(self, title: str, *args: str) -> str:
-        return "" if title == "Data" else super().bigsection(title, *args)  # values are no text; here only __all__
+        return (
+            "" if title == "Data" else super().bigsection(title, *args)
+        )  # values are no text; it would list only __all__
 
     def filelink(self, url: str, path: str) -> str:  # noqa: ARG002 - pydoc's
         return path
 
 
-def rendered(module: types.ModuleType) -> tuple[str, int]:
-    """The page's inner HTML, and its words of documentation."""
-    page = Page()
+def render_module(module: types.ModuleType) -> tuple[str, int]:
+    """Return a module's page as inner HTML, and its number of words of documentation."""
+    page = DocumentationPage()
     everything = module.__dict__.get("__all__")
-    # pydoc believes __all__: with it each thing is on the page of the module that defines it, and on no other
-    module.__dict__["__all__"] = [name for name in sorted(vars(module)) if _at_home(name, module, everything)]
+    # pydoc follows __all__: with it each object is on the page of the module that defines it, and on no other
+    module.__dict__["__all__"] = [name for name in sorted(vars(module)) if _is_defined_here(name, module, everything)]
     try:
         html = page.document(module, module.__name__)
     finally:
@@ -80,11 +82,11 @@ def rendered(module: types.ModuleType) -> tuple[str, int]:
     return html, page.words
 
 
-def _at_home(name: str, module: types.ModuleType, everything: Any) -> bool:
+def _is_defined_here(name: str, module: types.ModuleType, everything: Any) -> bool:
     thing = vars(module)[name]
     if name.startswith("_") or not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return False
-    file = _file(thing)
+    file = _find_defining_file(thing)
     if file and getattr(module, "__file__", None):
         return os.path.realpath(file) == os.path.realpath(str(module.__file__))
     owner = getattr(thing, "__module__", None) or module.__name__
@@ -95,8 +97,8 @@ def _at_home(name: str, module: types.ModuleType, everything: Any) -> bool:
     return everything is not None and name in everything and not elsewhere
 
 
-def _file(thing: Any) -> str | None:
-    """The file whose code defines a function or class; libraries overwrite `__module__`, code objects do not lie."""
+def _find_defining_file(thing: Any) -> str | None:
+    """Find the file that defines a function or class, by its code: libraries overwrite `__module__`."""
     owner = getattr(thing, "__module__", None)
     parts = [thing]
     if inspect.isclass(thing):
@@ -108,22 +110,22 @@ def _file(thing: Any) -> str | None:
     return None
 
 
-def _own_attributes(thing: type) -> list[Attribute]:
-    """What a class adds to its bases; inherited text stands on the page of the class it comes from."""
+def _list_own_attributes(thing: type) -> list[Attribute]:
+    """List what a class adds to its bases; inherited text is on the page of the class that it comes from."""
     return [
         (name, kind, owner, value)
         for name, kind, owner, value in _classified(thing)
-        if owner is thing and kind != "data" and (not name.startswith("_") or _says_something(value))
+        if owner is thing and kind != "data" and (not name.startswith("_") or _has_docstring(value))
     ]
 
 
-def _says_something(value: Any) -> bool:
+def _has_docstring(value: Any) -> bool:
     function = getattr(value, "__func__", value)
     return isinstance(function, types.FunctionType) and bool(function.__doc__)
 
 
-def _signature(thing: Any) -> inspect.Signature:
-    """A signature whose long defaults are cut: they are dumps of tables, of sets without order, of the environment."""
+def _shorten_signature(thing: Any) -> inspect.Signature:
+    """Return a signature without its long defaults: dumps of tables, of unordered sets, of the environment."""
     signature = inspect.signature(thing)
     short = [
         parameter
@@ -135,11 +137,11 @@ def _signature(thing: Any) -> inspect.Signature:
 
 
 def _is_short(default: Any) -> bool:
-    return not isinstance(default, (set, frozenset)) and len(repr(default)) <= LONGEST_DEFAULT
+    return not isinstance(default, (set, frozenset)) and len(repr(default)) <= MAX_DEFAULT_CHARS
 
 
-def scrubbed(html: str, scratch: str) -> str:
-    """Without memory addresses and without this machine's folders, so that two machines render the same bytes."""
+def remove_machine_details(html: str, scratch: str) -> str:
+    """Remove memory addresses and this machine's folders, so that two machines render the same bytes."""
     html = ADDRESS.sub("", html)
     folders = {os.path.realpath(path) for path in sys.path if path} | set(sys.path)
     for folder in sorted(folders, key=len, reverse=True):
@@ -151,36 +153,40 @@ def scrubbed(html: str, scratch: str) -> str:
     return html
 
 
-def _refuse(event: str, _: tuple[Any, ...]) -> None:
+def _refuse_side_effects(event: str, _: tuple[Any, ...]) -> None:
     if event in FORBIDDEN:
         raise PermissionError(f"{event} while importing")
 
 
-def _prepare() -> None:
+def _prepare_process() -> None:
     """Make imports harmless and pydoc brief; this process does nothing else."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     warnings.simplefilter("ignore")
-    sys.addaudithook(_refuse)
-    vars(os)["getpid"] = lambda: 1  # some take their process's number as a default value, which stands in a signature
+    sys.addaudithook(_refuse_side_effects)
+    vars(os)["getpid"] = lambda: 1  # some modules have their process id as a default value in a signature
     # for what has no docstring pydoc looks for comments, and parses the whole file each time: half of all the time
-    brief = {"getcomments": lambda _: None, "signature": _signature}
-    vars(pydoc).update(inspect=types.SimpleNamespace(**vars(inspect) | brief), classify_class_attrs=_own_attributes)
+    brief = {"getcomments": lambda _: None, "signature": _shorten_signature}
+    vars(pydoc).update(
+        inspect=types.SimpleNamespace(**vars(inspect) | brief), classify_class_attrs=_list_own_attributes
+    )
 
 
 def main(folder: Path, scratch: str, modules: list[str]) -> None:
     """Render the modules in order; one line of JSON each on what was standard output."""
     channel = os.fdopen(os.dup(1), "w")
-    _prepare()
+    _prepare_process()
     for name in modules:
         line: dict[str, object] = {"module": name, "words": 0}
         try:
             module = importlib.import_module(name)
-            html, words = rendered(module)
-            if FEWEST_WORDS <= words <= MOST_WORDS:
-                (folder / f"{name}.html").write_text(scrubbed(html, scratch), encoding="utf-8", errors="replace")
+            html, words = render_module(module)
+            if MIN_WORDS <= words <= MAX_WORDS:
+                (folder / f"{name}.html").write_text(
+                    remove_machine_details(html, scratch), encoding="utf-8", errors="replace"
+                )
                 line |= {"words": words, "about": pydoc.splitdoc(pydoc.getdoc(module))[0]}
         except BaseException as error:  # noqa: BLE001 - foreign code at import may raise anything, SystemExit too
             line["error"] = f"{type(error).__name__}: {error}"[:200]

@@ -1,4 +1,4 @@
-"""Which modules of this Python and its packages become pages: chosen by reading files, nothing is imported."""
+"""Selects the modules of this Python and its packages that become pages, by reading files: nothing is imported."""
 
 import hashlib
 import json
@@ -12,16 +12,16 @@ from pathlib import Path
 STDLIB = "python"
 """The standard library's folder on the site; every other package's folder is its import name."""
 
-MOST = 70
+MAX_PAGES_PER_PACKAGE = 70
 """Pages a package at most, so that the largest packages do not drown the others."""
 
-FEWEST = 30
+MIN_MODULES = 30
 """Packages with fewer documented modules cost a slow import for hardly any text."""
 
-FEWEST_CHARACTERS = 600
-"""Docstring characters below which a module has no hope of 100 words."""
+MIN_DOCSTRING_CHARS = 600
+"""Docstring characters of a module; with fewer it cannot have 100 words."""
 
-MOST_CHARACTERS = 40_000
+MAX_DOCSTRING_CHARS = 40_000
 """Longer pages take most of the time and are not read to their end by anyone."""
 
 # build tools, this project, and what rewires the interpreter when imported
@@ -49,54 +49,62 @@ LEFT_OUT_PARTS = re.compile(
 DOCSTRING = re.compile(rb'"""(.*?)"""|\'\'\'(.*?)\'\'\'', re.DOTALL)
 
 
-def chosen(most: int = MOST) -> dict[str, list[str]]:
-    """Site folder → names of the modules to render, both sorted; the modules with the most docstring text stay."""
-    folders = {STDLIB: dict(_stdlib())} | _installed()
+def select_modules(max_pages: int = MAX_PAGES_PER_PACKAGE) -> dict[str, list[str]]:
+    """Return site folder → names of the modules to render, both sorted: those with the most docstring text."""
+    folders = {STDLIB: dict(_list_stdlib_modules())} | _list_installed_modules()
     result = {}
     for folder, modules in sorted(folders.items()):
         documented = {
             name: size
             for name, file in modules.items()
-            if FEWEST_CHARACTERS <= (size := _docstrings(file)) <= MOST_CHARACTERS
+            if MIN_DOCSTRING_CHARS <= (size := _count_docstring_chars(file)) <= MAX_DOCSTRING_CHARS
         }
-        if len(documented) >= FEWEST:
+        if len(documented) >= MIN_MODULES:
             result[folder] = sorted(
-                sorted(documented, key=lambda name: (-documented[name], name))[: most * 2 if folder == STDLIB else most]
+                sorted(documented, key=lambda name: (-documented[name], name))[
+                    : max_pages * 2 if folder == STDLIB else max_pages
+                ]
             )
     return result
 
 
-def environment() -> str:
-    """A digest of Python's version and of every installed package's: the same digest means the same site."""
-    packages = sorted({(found.name, found.version) for found in metadata.distributions() if found.name != "textmill"})
+def hash_environment() -> str:
+    """Return a digest of the versions of Python and of every installed package: the same digest, the same site."""
+    packages = sorted(
+        {
+            (distribution.name, distribution.version)
+            for distribution in metadata.distributions()
+            if distribution.name != "textmill"
+        }
+    )
     return hashlib.blake2b(json.dumps([sys.version, packages]).encode(), digest_size=16).hexdigest()
 
 
-def _stdlib() -> Iterator[tuple[str, Path]]:
+def _list_stdlib_modules() -> Iterator[tuple[str, Path]]:
     root = Path(sysconfig.get_path("stdlib"))
     for file in sorted(root.rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts
         top = parts[0]
-        if top in sys.stdlib_module_names and top not in LEFT_OUT_STDLIB and (name := _module(parts)):
+        if top in sys.stdlib_module_names and top not in LEFT_OUT_STDLIB and (name := _module_name(parts)):
             yield name, file
     for name in sorted(sys.builtin_module_names):
         if not name.startswith("_"):
             yield name, Path()
 
 
-def _installed() -> dict[str, dict[str, Path]]:
+def _list_installed_modules() -> dict[str, dict[str, Path]]:
     packages: dict[str, dict[str, Path]] = {}
     for distribution in metadata.distributions():
         for file in distribution.files or ():
             if file.suffix != ".py" or file.parts[0].startswith(("_", "..")) or file.parts[0] in LEFT_OUT_PACKAGES:
                 continue
-            if name := _module(file.with_suffix("").parts):
+            if name := _module_name(file.with_suffix("").parts):
                 packages.setdefault(file.parts[0], {})[name] = Path(str(distribution.locate_file(file)))
     return packages
 
 
-def _module(parts: tuple[str, ...]) -> str | None:
-    """The dotted name for a file's path without its ending, or None when the module stays out."""
+def _module_name(parts: tuple[str, ...]) -> str | None:
+    """Return the dotted name for a file's path without its suffix, or None when the module is left out."""
     parts = parts[:-1] if parts[-1] == "__init__" else parts
     if not parts or any(LEFT_OUT_PARTS.fullmatch(part) or not part.isidentifier() for part in parts):
         return None
@@ -104,10 +112,10 @@ def _module(parts: tuple[str, ...]) -> str | None:
     return None if name in LEFT_OUT_MODULES else name
 
 
-def _docstrings(file: Path) -> int:
-    """About how many characters of documentation a source file holds; built-in modules always have enough."""
+def _count_docstring_chars(file: Path) -> int:
+    """Estimate the characters of documentation in a source file; built-in modules always have enough."""
     if file == Path():
-        return FEWEST_CHARACTERS
+        return MIN_DOCSTRING_CHARS
     try:
         source = file.read_bytes()
     except OSError:

@@ -21,7 +21,7 @@ PORT = 8420
 
 
 @contextmanager
-def serve(folder: Path, port: int | None = None) -> Iterator[str]:
+def serve_site(folder: Path, port: int | None = None) -> Iterator[str]:
     """Serve the folder while the block runs, and give the base URL, such as `http://127.0.0.1:8420/`.
 
     The port is TEXTMILL_DEMO_PORT, or 8420; 0 is any free one. Raises StageFailure when the port is taken.
@@ -29,7 +29,7 @@ def serve(folder: Path, port: int | None = None) -> Iterator[str]:
     if port is None:
         port = int(os.environ.get("TEXTMILL_DEMO_PORT", PORT))
     try:
-        server = Site(folder.resolve(), port)
+        server = SiteServer(folder.resolve(), port)
     except OSError as error:
         if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
@@ -47,25 +47,25 @@ def serve(folder: Path, port: int | None = None) -> Iterator[str]:
         server.server_close()
 
 
-class Site(ThreadingHTTPServer):
-    """A server that knows its folder; a thread for each connection."""
+class SiteServer(ThreadingHTTPServer):
+    """An HTTP server of one folder, with a thread for each connection."""
 
     def __init__(self, root: Path, port: int) -> None:
         self.root = root
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), SiteRequestHandler)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD with files, and 304 to a browser or crawler that has the same bytes already."""
+class SiteRequestHandler(BaseHTTPRequestHandler):
+    """Answers GET and HEAD with files, and with 304 when the client has the same bytes already."""
 
-    server: Site
+    server: SiteServer
     protocol_version = "HTTP/1.1"  # connections are kept open between pages
     timeout = 30.0
     wbufsize = -1  # head and body leave in one packet; two would wait 40 ms for each other
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        file = _file(self.server.root, self.path)
+        file = _find_file(self.server.root, self.path)
         if file is None:
             missing = b"<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page.</p>\n"
             self._send(HTTPStatus.NOT_FOUND, {"Content-Type": "text/html; charset=utf-8"}, missing)
@@ -101,11 +101,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's
-        """Say nothing: the crawl shows the progress."""
+        """Log nothing: the crawl shows the progress."""
 
 
-def _file(root: Path, address: str) -> Path | None:
-    """The file for a request's path; None outside the folder, for hidden names and for what is not there."""
+def _find_file(root: Path, address: str) -> Path | None:
+    """Find the file for a request's path; None outside the folder, for hidden names and for missing files."""
     parts = [part for part in unquote(urlsplit(address).path).split("/") if part]
     if any(part.startswith(".") or "\0" in part for part in parts):
         return None

@@ -19,6 +19,6 @@ class Crawl(Block):
     shards: ShardSize = ShardSize()
     """size of one WARC file"""
 
-    def dated(self, today: str) -> "Crawl":
+    def with_date(self, today: str) -> "Crawl":
         """Return the settings with the snapshot name "today" replaced by the date, which the key needs."""
         return self.model_copy(update={"snapshot": today}) if self.snapshot == TODAY else self

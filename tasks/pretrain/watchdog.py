@@ -1,4 +1,4 @@
-"""What ends a trainer from outside: SIGTERM, the death of its parent, a second trainer, a stall."""
+"""Guards that end a trainer from outside: SIGTERM, the death of its parent, a second trainer, a stall."""
 
 import contextlib
 import faulthandler

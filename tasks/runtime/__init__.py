@@ -1,1 +1,1 @@
-"""Where work runs, and what is shown meanwhile."""
+"""The runtime of stages: executors, compiled kernels, progress, caches, network errors."""

@@ -136,6 +136,11 @@ class S3Client:
         with self._translated_errors():
             self._s3.put_file(str(path), self._path(name))
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object on the server: the copy is complete or absent."""
+        with self._translated_errors():
+            self._s3.cp_file(self._path(source), self._path(target))
+
     def download(self, name: str, path: Path) -> bool:
         """Download an object to a path; return whether the object exists."""
         with contextlib.suppress(ObjectNotFound), self._translated_errors():

@@ -3,7 +3,6 @@
 How files are written and read is up to the two back ends, `local.py` and `s3.py`.
 """
 
-import json
 import os
 import re
 import socket
@@ -24,7 +23,6 @@ from tasks.store.draft import Draft
 from tasks.store.local import FORMAT_MARKER, GarbageCandidate, LocalBackend
 from tasks.store.manifest import (
     MANIFEST_NAME,
-    STORE_FORMAT,
     ArtifactRef,
     BestModel,
     BuildSpec,
@@ -36,6 +34,7 @@ from tasks.store.manifest import (
 )
 from tasks.store.s3 import S3Backend
 from tasks.store.s3_client import SCHEME
+from tasks.store.store_format import check_format, make_format_marker
 
 
 class Artifact(Block):
@@ -78,28 +77,13 @@ class Store:
         self.backend = open_backend(str(address))
         self.address = self.backend.address
         self.root = self.backend.root
-        """local folder for drafts and, with S3, for fetched copies"""
-        self._check_format()
+        """the folder of this machine where drafts, and the copies of what an object store holds, are"""
+        check_format(self.backend.read(FORMAT_MARKER), self.address)
 
     @classmethod
     def current(cls) -> "Store":
         """Open the store that `TEXTMILL_STORE` names, else the folder `store` in the working directory."""
         return cls(os.environ.get("TEXTMILL_STORE") or "store")
-
-    def _check_format(self) -> None:
-        mark = self.backend.read(FORMAT_MARKER)
-        try:
-            written = int(json.loads(mark)["format"]) if mark is not None else STORE_FORMAT
-        except (ValueError, KeyError, TypeError) as error:
-            raise StageFailure(
-                f"{self.address}/{FORMAT_MARKER} does not name its format", "Restore or remove it"
-            ) from error
-        if written > STORE_FORMAT:
-            raise StageFailure(
-                f"the store {self.address} was written by a newer version "
-                f"(format {written}, this one reads {STORE_FORMAT})",
-                "Upgrade Textmill, or choose another folder with --store",
-            )
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """Read an artifact's manifest; None when the artifact does not exist or its manifest is corrupt."""
@@ -192,7 +176,7 @@ class Store:
             raise StageFailure(f"the store {self.address} cannot be written to ({error})", hint) from error
 
     def _write_format_marker(self) -> None:
-        self.backend.write_format_marker(json.dumps({"format": STORE_FORMAT}).encode())
+        self.backend.write_format_marker(make_format_marker())
 
     def publish(self, spec: BuildSpec, draft: Draft, started: float) -> Artifact:
         """Turn a finished draft into the artifact. Hold the lock."""

@@ -12,8 +12,8 @@ from tasks.crawl.summary import render_summary
 
 
 def test_today_becomes_a_date():
-    assert Crawl(snapshot="today").dated("2026-02-03").snapshot == "2026-02-03"
-    assert Crawl(snapshot="first").dated("2026-02-03").snapshot == "first"
+    assert Crawl(snapshot="today").with_date("2026-02-03").snapshot == "2026-02-03"
+    assert Crawl(snapshot="first").with_date("2026-02-03").snapshot == "first"
 
 
 def test_only_the_chosen_source_enters_the_key():

@@ -24,7 +24,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def environment(home: Path, api: str, store: Path) -> dict[str, str]:
+def make_environment(home: Path, api: str, store: Path) -> dict[str, str]:
     """What the commands need: a Prefect home of their own, the server's address, the store, where the code is."""
     return {
         **os.environ,
@@ -38,7 +38,7 @@ def environment(home: Path, api: str, store: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def run_program(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a process group of its own, ended with all its children when the block ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True)
@@ -54,22 +54,22 @@ def running(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subp
 
 
 @contextlib.contextmanager
-def server(folder: Path, store: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def run_server(folder: Path, store: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A Prefect server; its address without /api, and the environment for commands against it."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    env = environment(folder / "prefect", f"{address}/api", store)
+    env = make_environment(folder / "prefect", f"{address}/api", store)
     command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with running(command, folder / "server.log", env) as process:
+    with run_program(command, folder / "server.log", env) as process:
         deadline = time.monotonic() + 120
-        while not answers(f"{address}/api/health"):
+        while not is_answering(f"{address}/api/health"):
             assert process.poll() is None, (folder / "server.log").read_text()
             assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.3)
         yield address, env
 
 
-def answers(address: str) -> bool:
+def is_answering(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as response:
             return bool(response.status == 200)
@@ -77,7 +77,7 @@ def answers(address: str) -> bool:
         return False
 
 
-def prefect(env: dict[str, str], *words: str) -> str:
+def run_prefect(env: dict[str, str], *words: str) -> str:
     """Run a prefect command; what it prints."""
     done = subprocess.run(
         [str(BIN / "prefect"), *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
@@ -86,17 +86,17 @@ def prefect(env: dict[str, str], *words: str) -> str:
     return done.stdout
 
 
-def deployed(env: dict[str, str]) -> None:
+def deploy_all(env: dict[str, str]) -> None:
     """Pools, the GPU slot and all deployments, as the README says."""
-    prefect(env, "work-pool", "create", "cpu", "--type", "process")
-    prefect(env, "work-pool", "create", "gpu", "--type", "process")
-    prefect(env, "gcl", "create", "gpu", "--limit", "1")
-    prefect(env, "--no-prompt", "deploy", "--prefect-file", PREFECT_FILE, "--all")
+    run_prefect(env, "work-pool", "create", "cpu", "--type", "process")
+    run_prefect(env, "work-pool", "create", "gpu", "--type", "process")
+    run_prefect(env, "gcl", "create", "gpu", "--limit", "1")
+    run_prefect(env, "--no-prompt", "deploy", "--prefect-file", PREFECT_FILE, "--all")
 
 
 @contextlib.contextmanager
-def worker(folder: Path, env: dict[str, str], pool: str = "cpu") -> Iterator[None]:
+def run_worker(folder: Path, env: dict[str, str], pool: str = "cpu") -> Iterator[None]:
     """A worker that polls a pool."""
     command = [str(BIN / "prefect"), "worker", "start", "--pool", pool, "--type", "process"]
-    with running(command, folder / f"worker-{pool}.log", env):
+    with run_program(command, folder / f"worker-{pool}.log", env):
         yield

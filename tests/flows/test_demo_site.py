@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo_site import render, serve
+from flows.demo_site import render_site, serve_site
 from flows.demo_site.render import render_modules
-from flows.demo_site.select_modules import LEFT_OUT_STDLIB, chosen
+from flows.demo_site.select_modules import LEFT_OUT_STDLIB, select_modules
 from tasks.errors import StageFailure
 
 MODULES = {"python": ["_pyio", "asyncio.locks", "calendar", "email.header", "functools", "textwrap"], "json": ["json"]}
@@ -24,21 +24,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, list[str]]:
-    return chosen()
+    return select_modules()
 
 
 @pytest.fixture
 def base(site: Path) -> Iterator[str]:
-    with serve(site, port=0) as url:
+    with serve_site(site, port=0) as url:
         yield url
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 def test_pages_lie_where_their_module_says(site: Path) -> None:
-    assert list(files(site)) == sorted(
+    assert list(read_files(site)) == sorted(
         ["index.html", "robots.txt", "json/__init__.html", "json/index.html", "private/_pyio.html", "python/index.html"]
         + [f"python/{name}.html" for name in ("asyncio/locks", "calendar", "email/header", "functools", "textwrap")]
     )
@@ -46,14 +46,14 @@ def test_pages_lie_where_their_module_says(site: Path) -> None:
 
 def test_two_renderings_are_the_same_bytes(site: Path, tmp_path: Path) -> None:
     render_modules(tmp_path, MODULES, workers=1)
-    assert files(tmp_path) == files(site)
+    assert read_files(tmp_path) == read_files(site)
 
 
 def test_pages_hold_docstrings_and_nothing_of_this_machine(site: Path) -> None:
     page = (site / "python/textwrap.html").read_text()
     assert "Wrap a single paragraph of text" in page.replace("\n", " ")
     assert "textwrap.py" in page
-    for text in map(bytes.decode, files(site).values()):
+    for text in map(bytes.decode, read_files(site).values()):
         assert not re.search(r"at 0x[0-9a-f]+|file:/|/site-packages|/lib/python", text)
 
 
@@ -64,7 +64,7 @@ def test_inherited_text_is_not_repeated(site: Path) -> None:
 
 
 def test_each_link_within_the_site_leads_to_a_file(site: Path) -> None:
-    links = {link for text in files(site).values() for link in re.findall(r'href="(/[^"#]*)', text.decode())}
+    links = {link for text in read_files(site).values() for link in re.findall(r'href="(/[^"#]*)', text.decode())}
     assert len(links) >= 10
     assert [link for link in links if not (site / link[1:]).exists()] == []
 
@@ -78,7 +78,7 @@ def test_every_page_is_reached_from_the_first(site: Path) -> None:
         file = site / address[1:]
         text = (file / "index.html" if file.is_dir() else file).read_text()
         ahead |= set(re.findall(r'href="(/[^"#]*)', text)) - reached
-    assert {f"/{name}" for name in files(site) if not name.endswith(("index.html", ".txt"))} <= reached
+    assert {f"/{name}" for name in read_files(site) if not name.endswith(("index.html", ".txt"))} <= reached
 
 
 WORDS = '"""' + "Useful words about this module. " * 30 + '"""\n'
@@ -144,22 +144,22 @@ def test_there_are_enough_modules_and_no_package_dominates(modules: dict[str, li
 
 
 def test_a_second_call_renders_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"json": ["json"]})
+    monkeypatch.setattr("flows.demo_site.render.select_modules", lambda: {"json": ["json"]})
     folder = tmp_path / "site"
-    assert render(folder, workers=1) == 1
+    assert render_site(folder, workers=1) == 1
     written = (folder / "index.html").stat().st_mtime_ns
-    assert render(folder, workers=1) == 1
+    assert render_site(folder, workers=1) == 1
     assert (folder / "index.html").stat().st_mtime_ns == written
-    monkeypatch.setattr("flows.demo_site.render.environment", lambda: "another Python")
-    monkeypatch.setattr("flows.demo_site.render.chosen", lambda: {"python": ["textwrap", "calendar"]})
-    assert render(folder, workers=1) == 2
+    monkeypatch.setattr("flows.demo_site.render.hash_environment", lambda: "another Python")
+    monkeypatch.setattr("flows.demo_site.render.select_modules", lambda: {"python": ["textwrap", "calendar"]})
+    assert render_site(folder, workers=1) == 2
     assert not (folder / "json").exists()
 
 
 def test_a_folder_with_something_else_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="not a demo site"):
-        render(tmp_path, workers=1)
+        render_site(tmp_path, workers=1)
     assert (tmp_path / "thesis.txt").exists()
 
 
@@ -211,5 +211,5 @@ def test_nothing_outside_the_site_is_served(base: str, site: Path) -> None:
 
 def test_a_taken_port_names_the_setting(site: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTMILL_DEMO_PORT", base.rstrip("/").rpartition(":")[2])
-    with pytest.raises(StageFailure, match="TEXTMILL_DEMO_PORT"), serve(site):
+    with pytest.raises(StageFailure, match="TEXTMILL_DEMO_PORT"), serve_site(site):
         pass

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.graph import Choice
-from flows.growing_corpus import Earlier, earlier, newest_runs
+from flows.graph import StageSelection
+from flows.growing_corpus import PreviousArtifacts, find_newest_runs, find_previous_artifacts
 from flows.recipe import Recipe
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
@@ -17,16 +17,16 @@ from tests.flows import tiny
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
 
-def snapshot(site: Path, name: str) -> Recipe:
+def make_snapshot_recipe(site: Path, name: str) -> Recipe:
     settings = tiny.settings_from(site)
     settings["crawl"]["snapshot"] = name
     return tiny.recipe(settings | {"corpus": "tiny"})
 
 
-def run(recipe: Recipe) -> dict[str, Artifact]:
-    from flows.cli.run import run_pipeline
+def run_recipe(recipe: Recipe) -> dict[str, Artifact]:
+    from flows.cli.start_flows import run_pipeline
 
-    return {each.stage: each for each in run_pipeline(recipe, Choice())}
+    return {artifact.stage: artifact for artifact in run_pipeline(recipe, StageSelection())}
 
 
 @pytest.fixture(scope="module")
@@ -40,38 +40,38 @@ def night(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Any
         shutil.move(site / section, later / section)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTMILL_STORE", str(folder / "store"))
-        first = run(snapshot(site, "monday"))
+        first = run_recipe(make_snapshot_recipe(site, "monday"))
         shutil.copytree(later, site, dirs_exist_ok=True)
-        second = run(snapshot(site, "tuesday"))
-        third = run(snapshot(site, "wednesday"))
+        second = run_recipe(make_snapshot_recipe(site, "tuesday"))
+        third = run_recipe(make_snapshot_recipe(site, "wednesday"))
         yield site, Store.current(), first, second, third
 
 
-def urls(artifact: Artifact) -> set[str]:
-    found: list[str] = pl.read_parquet(artifact.folder / "documents" / "*.parquet")["url"].to_list()
-    return set(found)
+def list_urls(artifact: Artifact) -> set[str]:
+    addresses: list[str] = pl.read_parquet(artifact.folder / "documents" / "*.parquet")["url"].to_list()
+    return set(addresses)
 
 
-def stages_of(store: Store, artifact: Artifact) -> list[str]:
+def list_input_stages(store: Store, artifact: Artifact) -> list[str]:
     manifest = store.manifest(artifact.stage, artifact.key)
     assert manifest is not None
-    return [each.stage for each in manifest.inputs]
+    return [source.stage for source in manifest.inputs]
 
 
 def test_a_snapshot_holds_only_what_is_new(night: Any) -> None:
     _, store, first, second, _ = night
-    assert len(urls(second["clean"])) > len(urls(second["dedup"]))
-    assert not urls(first["dedup"]) & urls(second["dedup"])
-    assert {url.split("/")[3] for url in urls(second["dedup"])} == {"threading", "statistics"}
-    assert stages_of(store, second["dedup"]) == ["clean", "dedup"]
+    assert len(list_urls(second["clean"])) > len(list_urls(second["dedup"]))
+    assert not list_urls(first["dedup"]) & list_urls(second["dedup"])
+    assert {url.split("/")[3] for url in list_urls(second["dedup"])} == {"threading", "statistics"}
+    assert list_input_stages(store, second["dedup"]) == ["clean", "dedup"]
 
 
 def test_all_snapshots_have_one_vocabulary_and_one_model(night: Any) -> None:
     _, store, first, second, _ = night
-    tokenizers = [(each["tokenize"].folder / "tokenizer" / "tokenizer.json").read_bytes() for each in (first, second)]
+    tokenizers = [(night["tokenize"].folder / "tokenizer" / "tokenizer.json").read_bytes() for night in (first, second)]
     assert tokenizers[0] == tokenizers[1]
-    assert stages_of(store, second["pretrain"]) == ["tokenize", "tokenize"]
-    assert stages_of(store, second["evaluate"]) == ["pretrain", "tokenize", "tokenize"]
+    assert list_input_stages(store, second["pretrain"]) == ["tokenize", "tokenize"]
+    assert list_input_stages(store, second["evaluate"]) == ["pretrain", "tokenize", "tokenize"]
     assert first["pretrain"] != second["pretrain"]
 
 
@@ -83,30 +83,33 @@ def test_a_night_without_news_trains_nothing(night: Any) -> None:
 
 
 def test_a_rerun_is_cached_and_plan_knows_it(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
     site, store, _, _, third = night
-    rows = plan(snapshot(site, "wednesday"), Choice(), store)
+    rows = make_plan(make_snapshot_recipe(site, "wednesday"), StageSelection(), store)
     assert {row.state for row in rows} == {"cached"}
     assert {row.stage: row.key for row in rows} == {stage: artifact.key for stage, artifact in third.items()}
 
 
 def test_what_a_snapshot_adds_to(night: Any) -> None:
     site, store, first, second, third = night
-    found = earlier(snapshot(site, "thursday"), store)
-    assert [each.key for each in found.unique] == [night["dedup"].key for night in (first, second, third)]
-    assert [each.key for each in found.pages][-1] == third["crawl"].key
-    assert earlier(snapshot(site, "monday"), store) == Earlier()
-    assert earlier(snapshot(site, "thursday").model_copy(update={"corpus": ""}), store) == Earlier()
-    assert [each.artifacts[-1] for each in newest_runs(store)] == [third["evaluate"].ref]
+    previous = find_previous_artifacts(make_snapshot_recipe(site, "thursday"), store)
+    assert [ref.key for ref in previous.unique] == [night["dedup"].key for night in (first, second, third)]
+    assert [ref.key for ref in previous.pages][-1] == third["crawl"].key
+    assert find_previous_artifacts(make_snapshot_recipe(site, "monday"), store) == PreviousArtifacts()
+    assert (
+        find_previous_artifacts(make_snapshot_recipe(site, "thursday").model_copy(update={"corpus": ""}), store)
+        == PreviousArtifacts()
+    )
+    assert [record.artifacts[-1] for record in find_newest_runs(store)] == [third["evaluate"].ref]
 
 
 def test_a_lost_snapshot_is_named(night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.cli.run import run_pipeline
+    from flows.cli.start_flows import run_pipeline
 
     site, store, first, _, _ = night
     shutil.copytree(store.root, tmp_path / "store")
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     shutil.rmtree(tmp_path / "store" / "dedup" / first["dedup"].key)
-    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of an earlier snapshot"):
-        run_pipeline(snapshot(site, "thursday"), Choice())
+    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of a previous snapshot"):
+        run_pipeline(make_snapshot_recipe(site, "thursday"), StageSelection())

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.cli.commands import run
-from flows.leaderboard import before_each, standings
-from flows.promotion import conclude, ended_with, gate
-from flows.recipe import Recipe, recipe_of
+from flows.cli.command_line import run_command_line
+from flows.leaderboard import load_leaderboard, map_previous_evaluations
+from flows.promotion import apply_gate, describe_gate_result, finish_evaluated_run
+from flows.recipe import Recipe, load_recipe
 from tasks.errors import StageFailure
 from tasks.store.manifest import ArtifactRef, BuildSpec
 from tasks.store.store import Artifact, Store, corpus_slug
@@ -23,7 +23,9 @@ HARDNESS = np.random.default_rng(0).random(TEXTS)
 Say = pytest.CaptureFixture[str]
 
 
-def published(store: Store, stage: str, inputs: tuple[ArtifactRef, ...], version: int = 1, **fields: Any) -> Artifact:
+def publish_artifact(
+    store: Store, stage: str, inputs: tuple[ArtifactRef, ...], version: int = 1, **fields: Any
+) -> Artifact:
     answers = fields.pop("answers", None)
     wanted = BuildSpec(stage=stage, version=version, settings=fields, semantic=fields, inputs=inputs, fingerprint="f")
     draft = store.draft(stage, wanted.expected_key, inputs)
@@ -35,13 +37,13 @@ def published(store: Store, stage: str, inputs: tuple[ArtifactRef, ...], version
     return store.publish(wanted, draft, time.time())
 
 
-def answered(ability: float, texts: range) -> pl.DataFrame:
+def make_answers(ability: float, texts: range) -> pl.DataFrame:
     rng = np.random.default_rng(int(ability * 100))
     right = rng.normal(ability, 0.1, (len(texts), 3)) > HARDNESS[: len(texts), None]
     parts = [[[float(hit), 1.0] for hit in row] for row in right]
     table = pl.DataFrame({"text": list(texts), "parts": parts}, schema_overrides={"text": pl.UInt64})
-    told = {"benchmark": "news", "budget": "8 labels a class", "metric": "accuracy", "function": "mean"}
-    named = {name: pl.lit(value) for name, value in (told | {"data": str(texts)}).items()}
+    columns = {"benchmark": "news", "budget": "8 labels a class", "metric": "accuracy", "function": "mean"}
+    named = {name: pl.lit(value) for name, value in (columns | {"data": str(texts)}).items()}
     return table.with_columns(labels=pl.lit(8, pl.Int32), **named)
 
 
@@ -56,11 +58,11 @@ class Nights:
     ) -> Artifact:
         """One run, whose model is right in this share of the test texts. What it ends with: the evaluation."""
         version, epochs = other.pop("version", 4), other.pop("epochs", 1)
-        pages = published(self.store, "crawl", (), snapshot=snapshot)
-        model = published(self.store, "pretrain", (pages.ref,), ability=ability)
-        tried = published(self.store, "evaluate", (model.ref,), version, finetuning={"epochs": epochs},
-                          answers=answered(ability, texts))  # fmt: skip
-        dated = recipe(snapshot, corpus=corpus)
+        pages = publish_artifact(self.store, "crawl", (), snapshot=snapshot)
+        model = publish_artifact(self.store, "pretrain", (pages.ref,), ability=ability)
+        tried = publish_artifact(self.store, "evaluate", (model.ref,), version, finetuning={"epochs": epochs},
+                          answers=make_answers(ability, texts))  # fmt: skip
+        dated = make_recipe(snapshot, corpus=corpus)
         self.store.record_run(dated.model_dump(mode="json"), [pages, model, tried])
         return tried
 
@@ -68,11 +70,11 @@ class Nights:
         """The same, and what the gate says of it."""
         changes = other.pop("changes", [])
         tried = self(snapshot, ability, texts, **other)
-        return gate(self.store, recipe(snapshot, *changes), tried).said
+        return apply_gate(self.store, make_recipe(snapshot, *changes), tried).message
 
 
-def recipe(snapshot: str, *changes: str, corpus: str = "tiny") -> Recipe:
-    return recipe_of(None, [f"corpus={json.dumps(corpus)}", f"crawl.snapshot={snapshot}", *changes])
+def make_recipe(snapshot: str, *changes: str, corpus: str = "tiny") -> Recipe:
+    return load_recipe(None, [f"corpus={json.dumps(corpus)}", f"crawl.snapshot={snapshot}", *changes])
 
 
 @pytest.fixture
@@ -81,39 +83,44 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     return Nights(Store.current())
 
 
-def best_of(store: Store, corpus: str = "tiny") -> str:
-    found = store.best(corpus)
-    assert found is not None
-    return found.model.key
+def find_best_key(store: Store, corpus: str = "tiny") -> str:
+    best = store.best(corpus)
+    assert best is not None
+    return best.model.key
 
 
 def test_better_and_equal_models_become_the_best_and_worse_ones_do_not(night: Nights) -> None:
     assert night.gated("monday", 0.6).endswith("is the first model")
-    first = best_of(night.store)
-    assert re.search("is the best model now, .*not significantly worse", night.gated("tuesday", 0.61))
-    second = best_of(night.store)
+    first = find_best_key(night.store)
+    assert re.search("is the best model now .*not significantly worse", night.gated("tuesday", 0.61))
+    second = find_best_key(night.store)
     assert second != first
-    said = night.gated("wednesday", 0.4)
-    assert re.search(rf"NOT PROMOTED: .* worse than the best model, pretrain {second}: news with 8 labels", said)
-    assert best_of(night.store) == second
+    message = night.gated("wednesday", 0.4)
+    assert re.search(rf"NOT PROMOTED: .* worse than the best model, pretrain {second}: news with 8 labels", message)
+    assert find_best_key(night.store) == second
     worse = night.store.find("evaluate").key
-    assert ended_with(night.store, worse).startswith("NOT PROMOTED")
+    assert describe_gate_result(night.store, worse).startswith("NOT PROMOTED")
     assert "is the best model now" in night.gated("thursday", 0.7)
-    assert ended_with(night.store, night.store.find("evaluate").key) == f"best: pretrain {best_of(night.store)}"
-    assert ended_with(night.store, worse).startswith("NOT PROMOTED"), "the mark stays"
+    assert (
+        describe_gate_result(night.store, night.store.find("evaluate").key)
+        == f"best: pretrain {find_best_key(night.store)}"
+    )
+    assert describe_gate_result(night.store, worse).startswith("NOT PROMOTED"), "the mark stays"
 
 
 def test_a_rerun_says_the_same_and_an_older_model_takes_no_place(night: Nights) -> None:
     older = night("sunday", 0.6)
     night.gated("monday", 0.6001)
     assert night.gated("monday", 0.6001).endswith("is the best model")
-    kept = best_of(night.store)
-    assert gate(night.store, recipe("sunday"), older).said.endswith(f"the best model, pretrain {kept}, is newer")
-    assert best_of(night.store) == kept
+    kept = find_best_key(night.store)
+    assert apply_gate(night.store, make_recipe("sunday"), older).message.endswith(
+        f"the best model, pretrain {kept}, is newer"
+    )
+    assert find_best_key(night.store) == kept
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"changes": ["evaluate.gate.tolerance=0.5"]}, "not significantly worse"),
         ({"changes": ["evaluate.gate.enabled=false"]}, "worse, but the gate is off"),
@@ -122,9 +129,9 @@ def test_a_rerun_says_the_same_and_an_older_model_takes_no_place(night: Nights) 
         ({"texts": range(1000, 1400)}, "too few common texts"),
     ],
 )
-def test_what_lets_a_worse_model_past_is_said(night: Nights, change: dict[str, Any], said: str) -> None:
+def test_what_lets_a_worse_model_past_is_said(night: Nights, change: dict[str, Any], message: str) -> None:
     night.gated("monday", 0.6)
-    assert re.search(rf"is the best model now, .*{said}", night.gated("tuesday", 0.4, **change))
+    assert re.search(rf"is the best model now .*{message}", night.gated("tuesday", 0.4, **change))
 
 
 def test_a_model_that_is_let_past_later_loses_its_mark(night: Nights) -> None:
@@ -132,34 +139,34 @@ def test_a_model_that_is_let_past_later_loses_its_mark(night: Nights) -> None:
     assert night.gated("tuesday", 0.4).startswith("NOT PROMOTED")
     night.gated("tuesday", 0.4, changes=["evaluate.gate.enabled=false"])
     night.gated("wednesday", 0.7)
-    assert [each.mark for each in standings(night.store, 9)] == ["", "", "best"]
+    assert [entry.mark for entry in load_leaderboard(night.store, 9)] == ["", "", "best"]
 
 
 def test_another_evaluation_of_the_best_model_stands_for_it(night: Nights) -> None:
     night.gated("monday", 0.6)
     again = night("monday", 0.6, epochs=2)
-    assert gate(night.store, recipe("monday"), again).said.endswith("is the best model")
-    found = night.store.best("tiny")
-    assert found is not None
-    assert found.evaluation == again.ref
+    assert apply_gate(night.store, make_recipe("monday"), again).message.endswith("is the best model")
+    best = night.store.best("tiny")
+    assert best is not None
+    assert best.evaluation == again.ref
 
 
 def test_every_corpus_has_its_own_best_model_whatever_it_is_called(night: Nights) -> None:
     for name in ("a/b", "", "@alone", ".."):
         tried = night("monday", 0.5 + len(name) / 100, corpus=name)
-        gate(night.store, recipe("monday", corpus=name), tried)
-    assert {each.corpus for each in night.store.best_models()} == {"a/b", "", "@alone", ".."}
+        apply_gate(night.store, make_recipe("monday", corpus=name), tried)
+    assert {best.corpus for best in night.store.best_models()} == {"a/b", "", "@alone", ".."}
     assert corpus_slug("a/b") == "a%2Fb"
-    assert [each.stage for each in night.store.manifests()].count("evaluate") == 4
+    assert [manifest.stage for manifest in night.store.manifests()].count("evaluate") == 4
 
 
 def test_clearing_up_keeps_the_best_model(night: Nights, capsys: Say) -> None:
     night.gated("monday", 0.6)
-    kept = best_of(night.store)
+    kept = find_best_key(night.store)
     night.gated("tuesday", 0.4)
     night.gated("wednesday", 0.3)
-    assert run(["gc", "--yes"]) == 0
-    assert kept in {each.key for each in night.store.manifests("pretrain")}
+    assert run_command_line(["gc", "--yes"]) == 0
+    assert kept in {manifest.key for manifest in night.store.manifests("pretrain")}
     assert len(night.store.manifests("pretrain")) == 2, "the best and the newest"
 
 
@@ -168,7 +175,7 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
         night.gated(name, ability)
     night("elsewhere", 0.9, range(1000, 1400), corpus="other")
     old = night("old", 0.9, corpus="other", version=3)
-    assert run(["scores"]) == 0
+    assert run_command_line(["leaderboard"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "news, 8 labels a class (accuracy)"
     assert printed[1].split()[:4] == ["MODEL", "CORPUS", "SNAPSHOT", "TRAINED"]
@@ -180,7 +187,7 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
     assert re.search(r"\+[23]\d\.\d \(\+2\d\.\d … \+3\d\.\d\) +yes +best$", table[1])
     assert re.search(r"-[12]\d\.\d \(.*\) +yes +worse$", table[2])
     assert re.search(r"the first +-$", table[3])
-    assert f"best of tiny: {night.store.root}/pretrain/{best_of(night.store)}" in printed
+    assert f"best of tiny: {night.store.root}/pretrain/{find_best_key(night.store)}" in printed
     assert any("is worse: news with 8 labels a class: -" in line for line in printed[6:])
     assert any(line.startswith(f"left out: evaluate {old.key} (made by an earlier version") for line in printed)
 
@@ -188,11 +195,11 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
 def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
     night.gated("monday", 0.5)
     last = night("tuesday", 0.8, range(50, 450))
-    assert run(["scores", "--json", "--last", "1"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["best"][0]["corpus"] == "tiny"
-    assert Path(told["best"][0]["folder"]) == night.store.find("pretrain", best_of(night.store)).folder
-    (model,) = told["models"]
+    assert run_command_line(["leaderboard", "--json", "--last", "1"]) == 0
+    leaderboard = json.loads(capsys.readouterr().out)
+    assert leaderboard["best"][0]["corpus"] == "tiny"
+    assert Path(leaderboard["best"][0]["folder"]) == night.store.find("pretrain", find_best_key(night.store)).folder
+    (model,) = leaderboard["models"]
     assert (model["evaluation"], model["snapshot"], model["mark"]) == (last.key, "tuesday", "")
     (score,) = model["scores"]
     assert score["low"] < score["score"] < score["high"]
@@ -201,14 +208,14 @@ def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
 
 
 def test_an_empty_store_has_no_leaderboard(night: Nights, capsys: Say) -> None:
-    assert run(["scores"]) == 0
+    assert run_command_line(["leaderboard"]) == 0
     assert "holds no evaluation" in capsys.readouterr().out
     old = night("monday", 0.5, version=3)
-    assert run(["scores"]) == 0
+    assert run_command_line(["leaderboard"]) == 0
     assert f"left out: evaluate {old.key}" in capsys.readouterr().out
-    assert run(["scores", "--json"]) == 0
+    assert run_command_line(["leaderboard", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"best": [], "models": [], "left_out": [old.key]}
-    assert run(["scores", "--last", "0"]) == 2
+    assert run_command_line(["leaderboard", "--last", "0"]) == 2
 
 
 def test_the_snapshot_before_is_the_one_that_the_run_added_to(night: Nights) -> None:
@@ -217,15 +224,15 @@ def test_the_snapshot_before_is_the_one_that_the_run_added_to(night: Nights) -> 
     three = night("thursday", 0.7)
     again = night("tuesday", 0.65)  # other settings, later
     night("monday", 0.9, corpus="")
-    assert before_each(night.store.runs()) == {two.key: one.key, three.key: two.key, again.key: one.key}
+    assert map_previous_evaluations(night.store.runs()) == {two.key: one.key, three.key: two.key, again.key: one.key}
 
 
 def test_an_evaluation_that_is_gone_is_said(night: Nights) -> None:
     first = night("monday", 0.5)
     night("tuesday", 0.6)
     (night.store.root / "evaluate" / first.key / "manifest.json").unlink()
-    (only,) = standings(night.store, 9)
-    assert (only.before, only.changes) == ("gone", ())
+    (only,) = load_leaderboard(night.store, 9)
+    assert (only.previous, only.changes) == ("gone", ())
 
 
 def test_a_run_ends_with_the_leaderboard_and_may_fail(night: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,23 +240,25 @@ def test_a_run_ends_with_the_leaderboard_and_may_fail(night: Nights, monkeypatch
     monkeypatch.setattr(
         "flows.promotion.create_table_artifact", lambda table, **words: shown.append(words | {"rows": table})
     )
-    conclude(night.store, recipe("monday"), [night("monday", 0.6)])
+    finish_evaluated_run(night.store, make_recipe("monday"), [night("monday", 0.6)])
     tried = night("tuesday", 0.4)
-    conclude(night.store, recipe("tuesday"), [tried])
+    finish_evaluated_run(night.store, make_recipe("tuesday"), [tried])
     assert [row["mark"] for row in shown[-1]["rows"]] == ["best", "worse"]
-    assert shown[-1]["key"] == "scores"
+    assert shown[-1]["key"] == "leaderboard"
     assert shown[-1]["description"].startswith("NOT PROMOTED")
-    with pytest.raises(StageFailure, match=r"NOT PROMOTED.*see textmill scores.*evaluate.gate.enabled=false"):
-        conclude(night.store, recipe("tuesday", "evaluate.gate.fail=true"), [tried])
-    conclude(night.store, recipe("tuesday"), [night.store.find("crawl")])  # a run that evaluated nothing
+    with pytest.raises(StageFailure, match=r"NOT PROMOTED.*see textmill leaderboard.*evaluate.gate.enabled=false"):
+        finish_evaluated_run(night.store, make_recipe("tuesday", "evaluate.gate.fail=true"), [tried])
+    finish_evaluated_run(
+        night.store, make_recipe("tuesday"), [night.store.find("crawl")]
+    )  # a run that evaluated nothing
     assert len(shown) == 3
 
 
 def test_the_best_model_of_an_object_store(s3_address: str) -> None:
     night = Nights(Store(s3_address))
     night.gated("monday", 0.6)
-    kept = best_of(night.store)
+    kept = find_best_key(night.store)
     assert night.gated("tuesday", 0.4).startswith("NOT PROMOTED")
-    assert best_of(Store(s3_address)) == kept
-    assert {each.stage for each in night.store.manifests()} == {"crawl", "pretrain", "evaluate"}
-    assert [each.mark.partition(":")[0] for each in standings(night.store, 9)] == ["best", "worse"]
+    assert find_best_key(Store(s3_address)) == kept
+    assert {manifest.stage for manifest in night.store.manifests()} == {"crawl", "pretrain", "evaluate"}
+    assert [entry.mark.partition(":")[0] for entry in load_leaderboard(night.store, 9)] == ["best", "worse"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flows.cli import inspect_store
-from flows.graph import NAMES, Choice
-from flows.recipe import Recipe, overlaid
+from flows.cli.commands.lineage import format_lineage
+from flows.graph import STAGE_NAMES, StageSelection
+from flows.recipe import Recipe, merge_settings
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tests.flows import tiny
@@ -23,20 +23,20 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 ROOT = Path(__file__).parents[2]
 
 
-def changed(recipe: Recipe, **changes: Any) -> Recipe:
-    return Recipe.model_validate(overlaid(Recipe, recipe.model_dump(mode="json"), changes))
+def change_groups(recipe: Recipe, **changes: Any) -> Recipe:
+    return Recipe.model_validate(merge_settings(Recipe, recipe.model_dump(mode="json"), changes))
 
 
-def run(recipe: Recipe, **choice: Any) -> list[Artifact]:
-    from flows.cli.run import run_pipeline
+def run_recipe(recipe: Recipe, **choice: Any) -> list[Artifact]:
+    from flows.cli.start_flows import run_pipeline
 
-    return run_pipeline(recipe, Choice(**choice))
+    return run_pipeline(recipe, StageSelection(**choice))
 
 
-def states(store: Store, recipe: Recipe, **choice: Any) -> dict[str, str]:
-    from flows.plan import plan
+def list_states(store: Store, recipe: Recipe, **choice: Any) -> dict[str, str]:
+    from flows.plan import make_plan
 
-    return {row.stage: row.state for row in plan(recipe, Choice(**choice), store)}
+    return {row.stage: row.state for row in make_plan(recipe, StageSelection(**choice), store)}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, prefect_s
     root = tmp_path_factory.mktemp("finished") / "store"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTMILL_STORE", str(root))
-        run(recipe)
+        run_recipe(recipe)
     return Store(root)
 
 
@@ -68,20 +68,20 @@ def store(finished: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     return Store.current()
 
 
-def digests(store: Store) -> dict[str, str]:
+def map_digests(store: Store) -> dict[str, str]:
     return {manifest.stage: manifest.digest for manifest in store.manifests()}
 
 
-def built_since(store: Store, began: str) -> list[str]:
+def list_built_since(store: Store, began: str) -> list[str]:
     return [manifest.stage for manifest in store.manifests() if manifest.finished > began]
 
 
-def newest(store: Store) -> str:
+def find_newest_time(store: Store) -> str:
     return max(manifest.finished for manifest in store.manifests())
 
 
 def test_the_chain_ends_with_a_report(finished: Store) -> None:
-    assert sorted(digests(finished)) == sorted(NAMES)
+    assert sorted(map_digests(finished)) == sorted(STAGE_NAMES)
     report = finished.find("evaluate").folder / "report.html"
     text = report.read_text()
     assert "TF-IDF" in text
@@ -90,55 +90,55 @@ def test_the_chain_ends_with_a_report(finished: Store) -> None:
 
 
 def test_an_evaluation_ends_with_its_scores(store: Store) -> None:
-    from flows.cli.run import ended
+    from flows.cli.start_flows import format_run_summary
 
     evaluation = store.find("evaluate")
-    printed = ended([evaluation], 0.0)
+    printed = format_run_summary([evaluation], 0.0)
     assert f"report: {evaluation.folder / 'report.html'}" in printed
     assert "| TF-IDF + logistic regression |" in printed
     assert "![" not in printed
-    assert "scores.site_section.4.pretrained 0." in inspect_store.why(store, evaluation.key, pages=False)
+    assert "scores.site_section.4.pretrained 0." in format_lineage(store, evaluation.key, pages=False)
 
 
 def test_second_run_builds_nothing(store: Store, recipe: Recipe) -> None:
-    before = newest(store)
-    artifacts = run(recipe)
-    assert built_since(store, before) == []
-    assert [artifact.stage for artifact in artifacts] == list(NAMES)
-    assert set(states(store, recipe).values()) == {"cached"}
+    before = find_newest_time(store)
+    artifacts = run_recipe(recipe)
+    assert list_built_since(store, before) == []
+    assert [artifact.stage for artifact in artifacts] == list(STAGE_NAMES)
+    assert set(list_states(store, recipe).values()) == {"cached"}
 
 
 def test_changed_threshold_that_changes_no_document_rebuilds_clean_only(store: Store, recipe: Recipe) -> None:
-    before = newest(store)
-    run(changed(recipe, clean={"filters": {"length": {"min": 101}}}))
-    rebuilt = built_since(store, before)
+    before = find_newest_time(store)
+    run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 101}}}))
+    rebuilt = list_built_since(store, before)
     assert rebuilt == ["clean"], "the same documents stay, so all that follows is cached"
 
 
 def test_changed_threshold_that_drops_documents_rebuilds_what_follows(store: Store, recipe: Recipe) -> None:
-    before = newest(store)
-    run(changed(recipe, clean={"filters": {"length": {"min": 950}}}), only=("clean", "dedup"))
-    assert built_since(store, before) == ["clean", "dedup"]
+    before = find_newest_time(store)
+    run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 950}}}), only=("clean", "dedup"))
+    assert list_built_since(store, before) == ["clean", "dedup"]
 
 
 def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
-    rows = plan(changed(recipe, clean={"filters": {"length": {"min": 60}}}), Choice(), store)
-    assert [row.state for row in rows] == ["cached", "cached", "run", "depends", "depends", "depends", "depends"]
-    assert rows[2].why == "setting clean.filters.length.min: 100 → 60"
+    rows = make_plan(change_groups(recipe, clean={"filters": {"length": {"min": 60}}}), StageSelection(), store)
+    assert [row.state for row in rows] == ["cached", "cached", "run", "waiting", "waiting", "waiting", "waiting"]
+    assert rows[2].reason == "setting clean.filters.length.min: 100 → 60"
 
 
 def test_plan_names_missing_files_and_changed_code(
     store: Store, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.plan import plan
+    from flows.plan import make_plan
 
     missing = next(store.find("dedup").folder.glob("documents/*.parquet"))
     missing.unlink()
-    monkeypatch.setattr("tasks.stage.fingerprint", lambda *folders: "other")
-    rows = {row.stage: row for row in plan(recipe, Choice(), store)}
-    assert (rows["dedup"].state, rows["dedup"].why) == ("run", f"{missing} is missing")
+    monkeypatch.setattr("tasks.stage.code_fingerprint", lambda *folders: "other")
+    rows = {row.stage: row for row in make_plan(recipe, StageSelection(), store)}
+    assert (rows["dedup"].state, rows["dedup"].reason) == ("run", f"{missing} is missing")
     assert rows["tokenize"].state == "cached", "the same bytes are expected again"
     assert "code of crawl changed" in rows["crawl"].warning
 
@@ -146,50 +146,50 @@ def test_plan_names_missing_files_and_changed_code(
 def test_corrupt_file_is_rebuilt_and_what_follows_stays(
     store: Store, recipe: Recipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reference, before = digests(store), newest(store)
+    reference, before = map_digests(store), find_newest_time(store)
     damaged = next(store.find("extract").folder.glob("documents/*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-7])
-    run(recipe)
-    assert built_since(store, before) == ["extract"]
-    assert digests(store) == reference
+    run_recipe(recipe)
+    assert list_built_since(store, before) == ["extract"]
+    assert map_digests(store) == reference
     assert f"{damaged} is corrupt" in caplog.text
 
 
 def test_from_stage_builds_the_rest_again(store: Store, recipe: Recipe) -> None:
-    reference, before = digests(store), newest(store)
-    run(recipe, from_stage="tokenize")
-    assert built_since(store, before) == ["tokenize", "pretrain", "evaluate"]
-    assert digests(store) == reference, "the same inputs and settings give the same bytes"
+    reference, before = map_digests(store), find_newest_time(store)
+    run_recipe(recipe, from_stage="tokenize")
+    assert list_built_since(store, before) == ["tokenize", "pretrain", "evaluate"]
+    assert map_digests(store) == reference, "the same inputs and settings give the same bytes"
 
 
 def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> None:
-    before = newest(store)
-    artifacts = run(changed(recipe, dedup={"threshold": 0.7}), only=("dedup",))
+    before = find_newest_time(store)
+    artifacts = run_recipe(change_groups(recipe, dedup={"threshold": 0.7}), only=("dedup",))
     assert [artifact.stage for artifact in artifacts] == ["crawl", "extract", "clean", "dedup"]
-    assert built_since(store, before) == ["dedup"]
+    assert list_built_since(store, before) == ["dedup"]
 
 
 def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
     with pytest.raises(StageFailure, match=r"clean: there is no artifact .* \(setting clean.filters.length.min"):
-        run(changed(recipe, clean={"filters": {"length": {"min": 60}}}), only=("dedup",))
+        run_recipe(change_groups(recipe, clean={"filters": {"length": {"min": 60}}}), only=("dedup",))
 
 
 def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store: Store, recipe: Recipe) -> None:
-    few = changed(
+    few = change_groups(
         recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"min_passages_per_class": 9999}}}
     )
-    before = newest(store)
+    before = find_newest_time(store)
     with pytest.raises(StageFailure, match="evaluate: the held-out pages make 0 classes"):
-        run(few)
-    assert built_since(store, before) == []
-    run(few, only=("pretrain",))
-    assert built_since(store, before) == ["pretrain"], "who asks for no evaluation gets the model"
+        run_recipe(few)
+    assert list_built_since(store, before) == []
+    run_recipe(few, only=("pretrain",))
+    assert list_built_since(store, before) == ["pretrain"], "who asks for no evaluation gets the model"
 
 
 def test_force_builds_one_stage_again(store: Store, recipe: Recipe) -> None:
-    before = newest(store)
-    run(recipe, force=("dedup",))
-    assert built_since(store, before) == ["dedup"]
+    before = find_newest_time(store)
+    run_recipe(recipe, force=("dedup",))
+    assert list_built_since(store, before) == ["dedup"]
 
 
 def test_single_stage_flows_take_a_key_or_the_newest(store: Store, recipe: Recipe) -> None:
@@ -203,7 +203,7 @@ def test_single_stage_flows_take_a_key_or_the_newest(store: Store, recipe: Recip
         dedup(recipe.dedup, "0123abc")
 
 
-def command(recipe: Recipe, store: Store, folder: Path) -> subprocess.Popen[bytes]:
+def start_command(recipe: Recipe, store: Store, folder: Path) -> subprocess.Popen[bytes]:
     """The pipeline as a process of its own, on the test's Prefect server."""
     from prefect.settings import PREFECT_API_URL
 
@@ -214,13 +214,13 @@ def command(recipe: Recipe, store: Store, folder: Path) -> subprocess.Popen[byte
     return subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-@pytest.mark.parametrize("stage", NAMES)
+@pytest.mark.parametrize("stage", STAGE_NAMES)
 def test_killed_in_a_stage_and_run_again_gives_the_same_bytes(
     store: Store, recipe: Recipe, tmp_path: Path, stage: str
 ) -> None:
-    reference = digests(store)
+    reference = map_digests(store)
     shutil.rmtree(store.root / stage)  # what follows stays, and is cached when this comes out the same
-    first = command(recipe, store, tmp_path)
+    first = start_command(recipe, store, tmp_path)
     deadline = time.monotonic() + 200
     while not list((store.root / stage).glob(".draft-*/.*")):  # looked at more often than wait_until does
         assert first.poll() is None, first.stdout.read().decode() if first.stdout else ""
@@ -229,23 +229,23 @@ def test_killed_in_a_stage_and_run_again_gives_the_same_bytes(
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert not list((store.root / stage).glob("*/manifest.json")), "nothing half-published"
-    before = newest(store)
-    run(recipe)  # in this process: a new one would load all libraries once more
-    assert digests(store) == reference
-    assert built_since(store, before) == [stage]
+    before = find_newest_time(store)
+    run_recipe(recipe)  # in this process: a new one would load all libraries once more
+    assert map_digests(store) == reference
+    assert list_built_since(store, before) == [stage]
 
 
 def test_two_runs_at_once_build_each_artifact_once(store: Store, recipe: Recipe, tmp_path: Path) -> None:
-    reference = digests(store)
+    reference = map_digests(store)
     rebuilt = ("clean", "dedup", "tokenize")
     for name in rebuilt:
         shutil.rmtree(store.root / name)
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
-    runs = [command(recipe, store, folder) for folder in folders]
-    outputs = [each.communicate(timeout=280)[0].decode() for each in runs]
-    assert [each.returncode for each in runs] == [0, 0], outputs
-    assert digests(store) == reference
+    runs = [start_command(recipe, store, folder) for folder in folders]
+    outputs = [process.communicate(timeout=280)[0].decode() for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], outputs
+    assert map_digests(store) == reference
     for name in rebuilt:
         assert sum(output.count(f"{name} {store.find(name).key}: built in") for output in outputs) == 1, outputs

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.recipe import Recipe, UnknownSetting, described, recipe_of
-from flows.recipe_errors import refusal
+from flows.recipe import Recipe, UnknownSetting, list_settings, load_recipe
+from flows.recipe_errors import describe_error
 from tasks.block import Block
 
 RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*.yaml"))
@@ -16,7 +16,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*
 def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("clean: {filters: {length: {min: 70, max: 900}}}\n")
-    recipe = recipe_of(file, ["clean.filters.length.min=80", "crawl.source.web.seeds=[https://example.org/]"])
+    recipe = load_recipe(file, ["clean.filters.length.min=80", "crawl.source.web.seeds=[https://example.org/]"])
     length = recipe.clean.filters.length  # type: ignore[attr-defined]
     assert (length.min, length.max) == (80, 900)
     assert recipe.crawl.source.chosen.seeds == ["https://example.org/"]
@@ -24,7 +24,7 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("clean.filters.lenght.min=5", "no setting clean.filters.lenght: did you mean clean.filters.length?"),
         ("claen.filters=5", "no setting claen: did you mean clean?"),
@@ -56,17 +56,17 @@ def test_file_then_changes_over_defaults(tmp_path: Path) -> None:
         ("dedup.threshold=[", "the value of dedup.threshold is not YAML: ["),
     ],
 )
-def test_wrong_settings_are_refused_by_name(change: str, said: str) -> None:
+def test_wrong_settings_are_refused_by_name(change: str, message: str) -> None:
     with pytest.raises(UnknownSetting) as raised:
-        recipe_of(None, [change])
-    assert said in str(raised.value)
+        load_recipe(None, [change])
+    assert message in str(raised.value)
 
 
 def test_all_that_is_misnamed_is_said_at_once(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("crawl: {sorce: {kind: web}}\ndedup: {treshold: 0.5}\n")
     with pytest.raises(UnknownSetting) as raised:
-        recipe_of(file, ["clean.filters.lenght.min=5"])
+        load_recipe(file, ["clean.filters.lenght.min=5"])
     assert str(raised.value).splitlines() == [
         "no setting crawl.sorce: did you mean crawl.source?",
         "  no setting dedup.treshold: did you mean dedup.threshold?",
@@ -78,46 +78,46 @@ def test_broken_yaml_is_shown_by_line_and_column(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("crawl:\n  source: {kind: web}\n  snapshot: a: b\n")
     with pytest.raises(UnknownSetting, match=r"recipe .*recipe\.yaml is not YAML at line 3, column 14: mapping values"):
-        recipe_of(file)
+        load_recipe(file)
     file.write_bytes(b"corpus: \xff\n")
     with pytest.raises(UnknownSetting, match=r"recipe\.yaml is not UTF-8 text"):
-        recipe_of(file)
+        load_recipe(file)
 
 
-def blocks_in(block: type[Block]) -> Iterator[type[Block]]:
+def list_blocks(block: type[Block]) -> Iterator[type[Block]]:
     yield block
     for field in block.model_fields.values():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Block):
-            yield from blocks_in(field.annotation)
+            yield from list_blocks(field.annotation)
 
 
 def test_every_bound_of_a_setting_is_refused_in_our_words() -> None:
     """None of the bounds that settings have today is answered in pydantic's words."""
-    for block in set(blocks_in(Recipe)):
+    for block in set(list_blocks(Recipe)):
         for name in block.model_fields:
             for wrong in (-1e9, 1e12, "", "many", [], {"x": 1}, [{}], None, float("nan")):
                 try:
                     block.model_validate({name: wrong})
                 except ValidationError as error:
-                    said = "; ".join(map(refusal, error.errors()))
-                    assert "Input should" not in said, (block, name, wrong)
-                    assert "Value error" not in said, (block, name, wrong)
+                    message = "; ".join(map(describe_error, error.errors()))
+                    assert "Input should" not in message, (block, name, wrong)
+                    assert "Value error" not in message, (block, name, wrong)
 
 
 @pytest.mark.parametrize("text", ["- a list", "{"])
 def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "recipe.yaml").write_text(text)
     with pytest.raises(UnknownSetting, match=r"recipe\.yaml"):
-        recipe_of(tmp_path / "recipe.yaml")
+        load_recipe(tmp_path / "recipe.yaml")
     with pytest.raises(UnknownSetting, match=r"missing\.yaml: No such file"):
-        recipe_of(tmp_path / "missing.yaml")
+        load_recipe(tmp_path / "missing.yaml")
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_are_valid(file: Path) -> None:
-    assert recipe_of(file) != Recipe()
+    assert load_recipe(file) != Recipe()
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    silent = [path for path, _, text in described(Recipe()) if not text.strip()]
+    silent = [path for path, _, text in list_settings(Recipe()) if not text.strip()]
     assert silent == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.commands import run
+from flows.cli.command_line import run_command_line
 from tasks.store import Store
 from tests.flows import tiny
 
@@ -31,7 +31,7 @@ def words(tmp_path: Path, prefect_server: None) -> list[str]:
     return ["run", "--recipe", str(recipe), *(word for name in ONLY for word in ("--only", name))]
 
 
-def process(words: list[str], address: str, cache: Path) -> subprocess.Popen[bytes]:
+def start_command(words: list[str], address: str, cache: Path) -> subprocess.Popen[bytes]:
     """A command on a machine of its own, that is with its own cache, on the test's Prefect server."""
     from prefect.settings import PREFECT_API_URL
 
@@ -53,7 +53,7 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     monkeypatch.setenv("TEXTMILL_STORE", s3_address)
     store = Store.current()
     objects = store.backend.objects  # type: ignore[union-attr]
-    first = process(words, s3_address, tmp_path / "a")
+    first = start_command(words, s3_address, tmp_path / "a")
     deadline = time.monotonic() + 120
     while not [name for name in objects.listed("extract/") if "/.finished/" in name]:
         assert first.poll() is None, first.stdout.read().decode() if first.stdout else ""
@@ -61,41 +61,41 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    assert [each.stage for each in store.manifests()] == ["crawl"], "nothing half-published"
+    assert [manifest.stage for manifest in store.manifests()] == ["crawl"], "nothing half-published"
 
-    assert run(words) == 0  # here, on another machine
+    assert run_command_line(words) == 0  # here, on another machine
     assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:]] == ["cached", *["built"] * 3]
-    assert [each.stage for each in store.manifests()] == list(ONLY)
+    assert [manifest.stage for manifest in store.manifests()] == list(ONLY)
     key = store.find("dedup").key
 
     with monkeypatch.context() as patch:
         patch.setenv("TEXTMILL_CACHE", str(tmp_path / "c"))
-        assert run(words) == 0
+        assert run_command_line(words) == 0
         assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:]] == ["cached"] * 4
         assert not list((tmp_path / "c").rglob("*.parquet")), "what is cached is not fetched"
 
-    for command, said in (
+    for command, message in (
         (["ls"], key),
         (["show", key[:7]], f"folder    {s3_address}/dedup/{key}"),
-        (["why", key], f"from      clean {store.find('clean').key}"),
-        (["why", key, "--pages"], "http://tiny.test/argparse/0.html"),
-        (["why", "http://tiny.test/index.html"], "clean     dropped by "),
+        (["lineage", key], f"from      clean {store.find('clean').key}"),
+        (["lineage", key, "--pages"], "http://tiny.test/argparse/0.html"),
+        (["trace", "http://tiny.test/index.html"], "clean     dropped by "),
         (["verify", "--full"], "4 artifacts, 0 problems"),
         (["plan", "--recipe", words[2]], "tokenize"),
         (["run", "dedup", "--recipe", words[2]], "cached"),
-        (["query", "words that stand nowhere on these pages"], "no document is that near"),
+        (["similar", "words that stand nowhere on these pages"], "no document is that similar"),
         (["gc"], "nothing to remove"),
     ):
-        assert run(command) == 0
-        assert said in capsys.readouterr().out
+        assert run_command_line(command) == 0
+        assert message in capsys.readouterr().out
     damaged = next(name for name in objects.listed("clean/") if "/documents/" in name)
     objects.write(damaged, b"")
-    assert run(["verify"]) == 1
+    assert run_command_line(["verify"]) == 1
     assert f"{s3_address}/{damaged} is corrupt: 0 bytes" in capsys.readouterr().out
-    assert run(words) == 0
-    assert run(["verify", "--full"]) == 0
+    assert run_command_line(words) == 0
+    assert run_command_line(["verify", "--full"]) == 0
 
 
 def test_a_store_that_cannot_be_reached_exits_with_1(s3_address: str, capsys: Say) -> None:
-    assert run(["ls", "--store", "s3://nowhere/at/all"]) == 1
+    assert run_command_line(["ls", "--store", "s3://nowhere/at/all"]) == 1
     assert "there is no bucket nowhere. Make it, or correct --store" in capsys.readouterr().err

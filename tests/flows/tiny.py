@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.recipe import Recipe, overlaid
+from flows.recipe import Recipe, merge_settings
 
 SECTIONS = (
     "argparse",
@@ -106,4 +106,4 @@ def settings_from(folder: Path) -> dict[str, Any]:
 
 def recipe(settings: dict[str, Any]) -> Recipe:
     """The same as a recipe."""
-    return Recipe.model_validate(overlaid(Recipe, Recipe().model_dump(mode="json"), settings))
+    return Recipe.model_validate(merge_settings(Recipe, Recipe().model_dump(mode="json"), settings))

@@ -135,7 +135,7 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
     parent.wait()
     assert len(children) == 1
     wait_until(lambda: not Path(f"/proc/{children[0]}").exists())
-    (step,) = Checkpoints(draft.scratch / "checkpoints").steps()
+    (step,) = Checkpoints(draft.scratch / "checkpoints").list_steps()
     assert step == len(read_metrics(draft.scratch / "metrics.jsonl"))
 
 
@@ -246,6 +246,6 @@ def test_leaving_the_stage_stops_the_trainer(
         run_trainer(build_job(draft, tokens, small(steps=100000)), 100000)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
-    step = Checkpoints(draft.scratch / "checkpoints").steps()[-1]
+    step = Checkpoints(draft.scratch / "checkpoints").list_steps()[-1]
     assert step >= 3
     assert raised.value.__notes__ == [f"the checkpoint of step {step:,} is kept"]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from flows.demo_site import serve
+from flows.demo_site import serve_site
 from tests.flows import tiny
-from tests.flows.server import BIN, ROOT, deployed, prefect, server, worker
+from tests.flows.server import BIN, ROOT, deploy_all, run_prefect, run_server, run_worker
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -27,13 +27,13 @@ MINUTES = 6
 
 def field(page: Page, *path: str) -> Locator:
     """The part of the form that is labelled by the last name, inside those of the names before it."""
-    found: Locator | Page = page
+    scope: Locator | Page = page
     for name in path:
         label = page.locator(":scope > .p-label__header .schema-form-property__label")
         named = label.filter(has_text=re.compile(rf"^{re.escape(name)}( \(Optional\))?$"))
-        found = found.locator(".schema-form-property", has=named).first
-    assert isinstance(found, Locator)
-    return found
+        scope = scope.locator(".schema-form-property", has=named).first
+    assert isinstance(scope, Locator)
+    return scope
 
 
 def run_form(page: Page, address: str, deployment: str) -> str:
@@ -62,7 +62,7 @@ def check(page: Page, address: str, deployment: str, env: dict[str, str], store:
         time.sleep(3)
     page.wait_for_timeout(3000)
     page.screenshot(path=OUT / "3-run.png")
-    assert state == "COMPLETED", prefect(env, "flow-run", "logs", run)
+    assert state == "COMPLETED", run_prefect(env, "flow-run", "logs", run)
     manifest = json.loads(next(store.glob("clean/*/manifest.json")).read_text())
     assert manifest["semantic"]["filters"]["length"]["fewest"] == 120, "the form's value reached the stage"
     page.goto(f"{address}/runs/flow-run/{run}?tab=Artifacts", wait_until="domcontentloaded")
@@ -94,12 +94,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tiny.build(folder / "site")
-        with serve(folder / "site", 0) as site, server(folder, folder / "store") as (address, env):
-            deployed(env)
+        with serve_site(folder / "site", 0) as site, run_server(folder, folder / "store") as (address, env):
+            deploy_all(env)
             parameters = folder / "parameters.yaml"
             parameters.write_text(json.dumps({"recipe": tiny.settings_at(site)}))
             deployment = tiny_deployment(env, parameters)
-            with worker(folder, env), sync_playwright() as play:
+            with run_worker(folder, env), sync_playwright() as play:
                 browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 page = browser.new_page(viewport={"width": 1400, "height": 1000})
                 check(page, address, deployment, env, folder / "store")

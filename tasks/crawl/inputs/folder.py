@@ -1,14 +1,13 @@
 """Inputs given as a file, a folder, a pattern or a URL: list the files, open them, hash their contents."""
 
-import hashlib
 import itertools
 import os
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from tasks.crawl.inputs import remote
-from tasks.crawl.inputs.digests import digests
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.content_digest import combine_digests, hash_files_cached
 
 
 def list_files(path: str, setting: str) -> tuple[str, list[str]]:
@@ -75,13 +74,11 @@ def compute_content_digest(root: str, names: list[str]) -> str:
         if remote.is_remote(root):
             file_digests = [remote.fetch_version(join_path(root, name)).encode() for name in names]
         else:
-            file_digests = digests([Path(root, name) for name in names])
+            file_digests = hash_files_cached([Path(root, name) for name in names], "blake2b-128")
     except OSError as error:
         raise_unreadable(error)
-    total = hashlib.blake2b(digest_size=16)
-    for name, file_digest in zip(names, file_digests, strict=True):
-        total.update(name.encode("utf-8", "surrogateescape") + b"\0" + file_digest)
-    return total.hexdigest()
+    pairs = zip(names, file_digests, strict=True)
+    return combine_digests(name.encode("utf-8", "surrogateescape") + b"\0" + digest for name, digest in pairs)
 
 
 def get_modified_ms(path: str) -> int:

@@ -34,7 +34,7 @@ class WeightAverage:
             average.copy_(weights)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def use_average(self) -> Iterator[None]:
         """Give the model the averages as its weights inside the block."""
         self.swap()
         try:

@@ -160,7 +160,7 @@ class Training:
 
     def _validate(self) -> StepMetrics:
         """Measure the validation loss, of the averaged weights if there are any, and remember the best."""
-        with self.average.applied():
+        with self.average.use_average():
             loss = self.gradients.compute_validation_loss()
         if loss is None:
             return {}

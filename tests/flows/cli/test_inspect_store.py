@@ -1,23 +1,24 @@
-"""Looking at a store: what is said of an artifact."""
+"""Lines about an artifact."""
 
-from flows.cli.inspect_store import MOST_FIGURES, figures, without_pictures
+from flows.cli.inspect_store import MAX_COUNTS, format_counts
+from flows.cli.start_flows import remove_images
 from tasks.store.manifest import Manifest
 
 
-def counted(**counts: object) -> str:
-    return figures(Manifest.model_construct(key="0123", counts=counts))
+def format_given_counts(**counts: object) -> str:
+    return format_counts(Manifest.model_construct(key="0123", counts=counts))
 
 
-def test_counts_are_said_in_a_line_also_those_of_groups() -> None:
+def test_counts_are_given_in_one_line_also_those_of_groups() -> None:
     scores = {"mood": {"8": {"pretrained": 0.61803}}}
-    assert counted(pages=2_700, scores=scores) == "pages 2,700, scores.mood.8.pretrained 0.618"
-    assert counted(named="x", none={}) == ""
+    assert format_given_counts(pages=2_700, scores=scores) == "pages 2,700, scores.mood.8.pretrained 0.618"
+    assert format_given_counts(named="x", none={}) == ""
 
 
 def test_many_counts_are_cut_short() -> None:
-    told = counted(of={str(number): number for number in range(MOST_FIGURES + 3)})
-    assert told.endswith(f"of.{MOST_FIGURES - 1} {MOST_FIGURES - 1}, and 3 more (textmill show 0123)")
+    line = format_given_counts(of={str(number): number for number in range(MAX_COUNTS + 3)})
+    assert line.endswith(f"of.{MAX_COUNTS - 1} {MAX_COUNTS - 1}, and 3 more (textmill show 0123)")
 
 
 def test_a_terminal_shows_no_pictures() -> None:
-    assert without_pictures("### news\n\n| a |\n![x](data:y)\n") == "### news\n\n| a |"
+    assert remove_images("### news\n\n| a |\n![x](data:y)\n") == "### news\n\n| a |"

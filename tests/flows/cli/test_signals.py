@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.recipe import recipe_of
+from flows.recipe import load_recipe
 from tasks.crawl.task import crawl
 from tasks.store import Draft
 from tests.crawl.conftest import Site
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = 60
 Started = Callable[..., subprocess.Popen[str]]
 
@@ -55,7 +55,7 @@ def start(site: Site, tmp_path: Path) -> Iterator[Started]:
         process.communicate()
 
 
-def under_way(process: subprocess.Popen[str], site: Site, pages: int) -> list[psutil.Process]:
+def wait_until_under_way(process: subprocess.Popen[str], site: Site, pages: int) -> list[psutil.Process]:
     """Wait until the site was asked for so many pages; what the command has started by then."""
 
     def asked_enough() -> bool:
@@ -66,37 +66,37 @@ def under_way(process: subprocess.Popen[str], site: Site, pages: int) -> list[ps
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def running(processes: list[psutil.Process]) -> list[psutil.Process]:
+def list_still_running(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that do not end."""
-    left = psutil.wait_procs(processes, timeout=60)[1]
-    return [each for each in left if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    alive = psutil.wait_procs(processes, timeout=60)[1]
+    return [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_an_interrupted_crawl_goes_on_and_leaves_nothing_behind(start: Started, site: Site, tmp_path: Path) -> None:
     """Ctrl-C in a terminal, which all processes of the command's group get; the Prefect server is its own."""
     process = start(PREFECT_API_URL="")
-    children = under_way(process, site, 12)
-    assert any("temporary_server.py" in " ".join(each.cmdline()) for each in children)
+    children = wait_until_under_way(process, site, 12)
+    assert any("prefect_server.py" in " ".join(child.cmdline()) for child in children)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1]  # a few seconds, on a machine that has nothing else to do
-    assert process.returncode == 130, said
-    assert running(children) == []
-    assert_clear(said)
+    stderr = process.communicate(timeout=60)[1]  # a few seconds, on a machine that has nothing else to do
+    assert process.returncode == 130, stderr
+    assert list_still_running(children) == []
+    assert_clear_message(stderr)
     before = site.asked()
     [draft] = (tmp_path / "store" / "crawl").glob(".draft-*")
-    settings = recipe_of(tmp_path / "recipe.json").crawl
+    settings = load_recipe(tmp_path / "recipe.json").crawl
     crawl.build(settings, Draft(draft))
     again = [path for path, count in site.asked().items() if path.startswith("/a/") and count > before[path] > 0]
     assert len(again) <= settings.source.chosen.max_concurrency_per_host, "only what was under way is asked for again"
     assert len([path for path in site.asked() if path.startswith("/a/")]) == PAGES
 
 
-def assert_clear(said: str) -> None:
+def assert_clear_message(stderr: str) -> None:
     """One line says what was kept and how to go on, and there is no traceback."""
-    [line] = [each for each in said.splitlines() if each.startswith("textmill:")]
+    [line] = [text for text in stderr.splitlines() if text.startswith("textmill:")]
     assert line.startswith("textmill: interrupted; crawl: ")
-    assert re.search(r" answers kept: \d+, known URLs that wait: \d+\. To go on: textmill --store ", line)
-    assert "Traceback" not in said
+    assert re.search(r" answers kept: \d+, known URLs that wait: \d+\. To continue: textmill --store ", line)
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.prefect
@@ -105,85 +105,85 @@ def test_sigterm_is_as_clean(prefect_server: None, start: Started, site: Site) -
     from prefect.settings import PREFECT_API_URL
 
     process = start(PREFECT_API_URL=str(PREFECT_API_URL.value()))
-    under_way(process, site, 8)
+    wait_until_under_way(process, site, 8)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 143, said
-    assert_clear(said)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, stderr
+    assert_clear_message(stderr)
 
 
 def test_a_killed_command_leaves_no_server(start: Started, site: Site) -> None:
     process = start(PREFECT_API_URL="")
-    children = under_way(process, site, 1)
+    children = wait_until_under_way(process, site, 1)
     process.kill()
     process.communicate(timeout=60)
-    assert running(children) == []
+    assert list_still_running(children) == []
 
 
-def listening(program: str) -> subprocess.Popen[str]:
+def start_listener(program: str) -> subprocess.Popen[str]:
     """A program that listens for signals as `textmill run` does; it says when it is ready for one."""
-    head = "import hashlib, time; from flows import interruption; interruption.SECONDS_TO_HEAR = 0.5\n"
-    listen = "heard = interruption.Interruption(['run', '--only', 'crawl'])\n"
+    head = "import hashlib, time; from flows.cli import signals; signals.SECONDS_TO_REACT = 0.5\n"
+    listen = "handler = signals.SignalHandler(['run', '--only', 'crawl'])\n"
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-c", head + listen + program], cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe
     )
-    says(process, "ready")
+    expect_line(process, "ready")
     return process
 
 
-def says(process: subprocess.Popen[str], word: str) -> None:
+def expect_line(process: subprocess.Popen[str], word: str) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == f"{word}\n"
 
 
 def test_a_library_that_does_not_come_back_is_not_waited_for() -> None:
-    process = listening("print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2_000_000_000)")
+    process = start_listener("print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2_000_000_000)")
     spent = psutil.Process(process.pid).cpu_times
     before = spent().user
     wait_until(lambda: spent().user > before + 0.3)  # it is in there
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=90)[1]
+    stderr = process.communicate(timeout=90)[1]
     assert process.returncode == 143
-    assert said.strip() == "textmill: interrupted; what was finished is kept. To go on: textmill run --only crawl"
+    assert stderr.strip() == "textmill: interrupted; what was finished is kept. To continue: textmill run --only crawl"
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    process = listening("""
+    process = start_listener("""
 try:
     print('ready', flush=True)
     time.sleep(600)
 finally:
-    interruption.TOGETHER = 600
+    signals.SAME_SIGNAL_SECONDS = 600
     print('clean', flush=True)
     input()
-    interruption.TOGETHER = 0
+    signals.SAME_SIGNAL_SECONDS = 0
     print('alive', flush=True)
     time.sleep(600)
 """)
     process.send_signal(signal.SIGINT)
-    says(process, "clean")
+    expect_line(process, "clean")
     process.send_signal(signal.SIGINT)  # so soon it counts as the same one
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
-    says(process, "alive")
+    expect_line(process, "alive")
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=90)[1]
+    stderr = process.communicate(timeout=90)[1]
     assert process.returncode == 130
-    assert "To go on: textmill run --only crawl" in said
+    assert "To continue: textmill run --only crawl" in stderr
 
 
 def test_what_is_shared_is_given_back_in_silence() -> None:
-    process = listening("""
+    process = start_listener("""
 import multiprocessing
 lock = multiprocessing.get_context("spawn").Lock()
 try:
     print("ready", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
-    heard.leave()
+    handler.prepare_exit()
 """)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=90)[1]
-    assert (process.returncode, said) == (130, "")
+    stderr = process.communicate(timeout=90)[1]
+    assert (process.returncode, stderr) == (130, "")

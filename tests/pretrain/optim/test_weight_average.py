@@ -24,7 +24,7 @@ def test_at_first_it_is_the_mean_of_all_steps_and_then_follows() -> None:
     nn.init.constant_(model.weight, 8.0)
     average.update(5)
     assert average.averages[0].tolist() == [[5.0, 5.0]]  # three quarters of 4, and one of 8
-    with average.applied():
+    with average.use_average():
         assert model.weight.tolist() == [[5.0, 5.0]]
     assert model.weight.tolist() == [[8.0, 8.0]]
 

@@ -104,4 +104,4 @@ def test_muon_shared_by_two_ranks_takes_the_steps_of_one(
     as_two_ranks(muon_steps, tmp_path, tokens)
     results = [json.loads((tmp_path / f"{number}.json").read_text()) for number in (0, 1)]
     assert results[0] == results[1]
-    check_same(results[0], take_steps(training(MUON)))
+    check_same(results[0], take_steps(training(MUON, "one rank")))

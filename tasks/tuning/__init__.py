@@ -1,0 +1,1 @@
+"""Tuning: search for better settings by many trials."""

@@ -1,0 +1,46 @@
+"""What the project relies on in Prefect beyond its documentation. When this fails, see flows/prefect_internals.py."""
+
+import inspect
+from pathlib import Path
+
+import prefect
+import pytest
+from prefect import flow_engine
+from prefect.server.api.server import SubprocessASGIServer, create_app
+from prefect.settings import get_current_settings
+
+from flows.failure_logs import INTERRUPTED
+
+SOURCE = Path(prefect.__file__).parent
+
+
+def test_prefect_is_the_version_that_this_was_written_for() -> None:
+    assert prefect.__version__.startswith("3.8."), "check flows/prefect_internals.py and flows/failure_logs.py"
+
+
+def test_the_ephemeral_server_is_started_by_a_method_that_can_be_replaced() -> None:
+    assert list(inspect.signature(SubprocessASGIServer._run_uvicorn_command).parameters) == ["self"]
+    assert "_run_uvicorn_command()" in inspect.getsource(SubprocessASGIServer.start)
+    assert "cls._instances[port]" in inspect.getsource(SubprocessASGIServer.__new__), "one instance for each port"
+    assert "PREFECT__SERVER_EPHEMERAL" in inspect.getsource(SubprocessASGIServer._run_uvicorn_command)
+    assert callable(create_app)
+    assert "exclude_unset" in inspect.signature(get_current_settings().to_environment_variables).parameters
+
+
+def test_flows_take_sigterm_by_a_function_that_can_be_replaced() -> None:
+    assert not inspect.signature(flow_engine.capture_sigterm).parameters
+    assert "capture_sigterm()" in inspect.getsource(flow_engine)
+
+
+@pytest.mark.parametrize(
+    ("file", "wording"),
+    [
+        ("states.py", INTERRUPTED[0]),
+        ("states.py", INTERRUPTED[1]),
+        ("task_engine.py", "Finished in state "),
+        ("flow_engine.py", "Finished in state "),
+        ("utilities/engine/__init__.py", "Failed to reach API"),
+    ],
+)
+def test_messages_that_are_recognised_are_still_worded_so(file: str, wording: str) -> None:
+    assert wording in (SOURCE / file).read_text()
