@@ -35,8 +35,8 @@ SMOKE_STEPS = 20
 
 # family: steps of a run, and its optimizer
 CAUSAL: dict[str, tuple[int, dict[str, Any]]] = {
-    "llama": (340, {"matrix_learning_rate": 0.03, "learning_rate": 0.01, "momentum": 0.8, "clip": 0}),
-    "gpt2": (460, {"matrix_learning_rate": 0.04, "learning_rate": 0.01, "momentum": 0.7, "clip": 0}),
+    "llama": (340, {"matrix_learning_rate": 0.03, "learning_rate": 0.01, "momentum": 0.8, "max_grad_norm": 0}),
+    "gpt2": (460, {"matrix_learning_rate": 0.04, "learning_rate": 0.01, "momentum": 0.7, "max_grad_norm": 0}),
 }
 
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from benchmarks.report import Scale, print_result, print_table, print_versions, read_scale
 
 KILLS = {Scale.FULL: 20, Scale.QUICK: 4, Scale.SMOKE: 1}
-SOURCES = {Scale.FULL: "[a-d]*.py", Scale.QUICK: "[a-d]*.py", Scale.SMOKE: "ab*.py"}
+SOURCES = {Scale.FULL: "[a-d]*.py", Scale.QUICK: "[a-d]*.py", Scale.SMOKE: "a*.py"}
 STEPS_A_KILL = 12
 RUNS = {
     "masked": ("bert", {}),
     "causal": ("gpt2", {}),
-    "moco": ("bert", {"queue": 256}),
+    "moco": ("bert", {"queue_size": 256}),
 }
 
 

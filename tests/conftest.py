@@ -20,7 +20,7 @@ os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM"] = "ext://sys.__stderr__"
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # fixture → the marker of every test that uses it
-MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "cluster": "long"}
+MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "killed_after": "long"}
 NOT_QUICK = ("slow", "prefect", "long")
 
 

@@ -23,6 +23,8 @@ from tests.flows import tiny
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 SECONDS = 180  # a busy machine starts a worker slowly
 Process = subprocess.Popen[str]

@@ -25,6 +25,8 @@ from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import check_settings, evaluate
 from tasks.store import Artifact, Draft
 
+pytestmark = pytest.mark.slow
+
 SMALL = Evaluate.model_validate(
     {
         "labels_per_class": [2, 6],

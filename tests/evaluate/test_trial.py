@@ -19,6 +19,8 @@ from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import load_validation_tasks
 from tasks.evaluate.trial import average_best_scores, describe_metric, score_finetuning
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"learning_rates": [0.01], "epochs": 1, "min_steps": 4, "max_length": 32}
 
 

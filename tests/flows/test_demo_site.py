@@ -12,6 +12,8 @@ from flows.demo_site.render import render_modules
 from flows.demo_site.select_modules import LEFT_OUT_STDLIB, select_modules
 from tasks.errors import StageFailure
 
+pytestmark = pytest.mark.slow
+
 MODULES = {"python": ["_pyio", "asyncio.locks", "calendar", "email.header", "functools", "textwrap"], "json": ["json"]}
 
 

@@ -12,7 +12,7 @@ from tasks.store import Store
 from tests.flows import tiny
 from tests.flows.server import deploy_all, run_prefect, run_server, run_worker
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("deployment"), pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("deployment"), pytest.mark.timeout(420)]
 
 
 def request_api(address: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -14,7 +14,7 @@ from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tests.flows import tiny
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
 
 def make_snapshot_recipe(site: Path, name: str) -> Recipe:

@@ -18,7 +18,7 @@ from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
 from tests.flows import tiny
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
 ROOT = Path(__file__).parents[2]
 

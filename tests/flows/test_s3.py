@@ -14,7 +14,7 @@ from flows.cli.command_line import run_command_line
 from tasks.store import Store
 from tests.flows import tiny
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
 ROOT = Path(__file__).parents[2]
 ONLY = ("crawl", "extract", "clean", "dedup")

@@ -22,7 +22,7 @@ from tasks.store.manifest import BuildSpec
 from tasks.tuning.settings import Tuning
 from tests.downstream import conftest as small
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("pipeline")]
 
 checkpoint = small.checkpoint
 RATE, STEPS = "pretrain.optimizer.learning_rate", "pretrain.steps"

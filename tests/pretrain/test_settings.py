@@ -35,6 +35,7 @@ def test_a_budget_in_tokens_is_turned_into_steps() -> None:
     assert small(tokens=1025).num_steps == 9
 
 
+@pytest.mark.slow
 def test_settings_are_read_without_torch() -> None:
     code = "import sys, tasks.pretrain.task; print(sorted({'torch', 'transformers', 'prefect'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -81,6 +81,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for path, name in names.items() if name[0] != "." and not name.startswith(timed)}
 
 
+@pytest.mark.long
 def test_killed_and_stopped_it_ends_with_the_same_bytes(
     make_draft: Callable[[str], Draft],
     as_artifact: Callable[[Path, str], Artifact],
@@ -121,6 +122,7 @@ run_trainer(json.load(open(sys.argv[1])), 100000)
 """
 
 
+@pytest.mark.slow
 def test_it_saves_and_ends_when_its_parent_is_killed(
     make_draft: Callable[[str], Draft], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +141,7 @@ def test_it_saves_and_ends_when_its_parent_is_killed(
     assert step == len(read_metrics(draft.scratch / "metrics.jsonl"))
 
 
+@pytest.mark.slow
 def test_clear_failures_cross_the_process_border(make_draft: Callable[[str], Draft], tokens: Path) -> None:
     draft = make_draft("few")
     with pytest.raises(StageFailure, match="one batch needs 100000") as failure:
@@ -148,6 +151,7 @@ def test_clear_failures_cross_the_process_border(make_draft: Callable[[str], Dra
     assert not read_files(draft.path)
 
 
+@pytest.mark.slow
 def test_a_stalled_run_shows_where_it_stands(
     make_draft: Callable[[str], Draft], tokens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +161,7 @@ def test_a_stalled_run_shows_where_it_stands(
     assert not isinstance(failure.value, Transient)
 
 
+@pytest.mark.slow
 def test_the_clock_shows_where_a_process_stands() -> None:
     code = "import time; from tasks.pretrain import watchdog; watchdog.reset_watchdog(); time.sleep(600)"
     environment = {**os.environ, "TEXTMILL_STALL_SECONDS": "0.5"}
@@ -167,6 +172,7 @@ def test_the_clock_shows_where_a_process_stands() -> None:
     assert re.search(r'File "<string>", line 1 in <module>', ended.stderr)
 
 
+@pytest.mark.slow
 def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -> None:
     from tasks.pretrain import watchdog
 
@@ -227,6 +233,7 @@ def test_a_bug_is_not_dressed_up() -> None:
     assert as_known_failure(KeyError("x")) is None
 
 
+@pytest.mark.slow
 def test_leaving_the_stage_stops_the_trainer(
     make_draft: Callable[[str], Draft], tokens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def test_one_shard_runs_here() -> None:
         assert pool.submit(os.getpid).result() == os.getpid()
 
 
+@pytest.mark.slow
 def test_workers_are_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -46,6 +47,7 @@ def gone(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_whoever_interrupts_does_not_wait_for_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They end, and what they started too; the terminal's Ctrl-C, which reaches them first, they do not hear."""
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
@@ -81,6 +83,7 @@ def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_shards_run_on_a_dask_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     with distributed.LocalCluster(
@@ -96,6 +99,7 @@ def test_shards_run_on_a_dask_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
             assert [future.result() for future in [pool.submit(abs, -number) for number in range(3)]] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     monkeypatch.setenv("TEXTMILL_ENGINE", "dask://127.0.0.1:9")

@@ -9,6 +9,8 @@ import pytest
 from tasks.runtime.process_tree import find_descendants, kill_tree
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PARENT = "import subprocess, sys; print(subprocess.Popen(['sleep', '600']).pid, flush=True); sys.stdin.read()"
 
 

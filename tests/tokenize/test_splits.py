@@ -69,24 +69,53 @@ def test_a_column_of_texts_falls_to_the_same_splits() -> None:
     assert [SPLITS[number] for number in numbers] == [choose_split(text, SplitFractions(0.1, 0.2)) for text in texts]
 
 
-def test_the_survey_counts_and_the_sample_reads_the_training_split_only(tmp_path: Path) -> None:
-    texts = [f"字 {number}" for number in range(1_200)]
+FRACTIONS = SplitFractions(0.1, 0.1)
+ENGLISH = [f"en {number}" for number in range(900)]
+CHINESE = [f"字 {number}" for number in range(300)]
+
+
+@pytest.fixture
+def two_languages(tmp_path: Path) -> Path:
+    """A shard of the English and the Chinese texts."""
     path = tmp_path / "00000.parquet"
-    language = ["zh" if number % 4 == 0 else "en" for number in range(1_200)]
+    texts, language = [*ENGLISH, *CHINESE], ["en"] * len(ENGLISH) + ["zh"] * len(CHINESE)
     pq.write_table(pa.table({"id": texts, "text": texts, "language": language}), path)
-    shares, rules = SplitFractions(0.1, 0.1), [Weight(language="zh", weight=2)]
-    counts = survey_shard(tmp_path, path, shares, rules)
-    train = {text: lang for text, lang in zip(texts, language, strict=True) if choose_split(text, shares) == "train"}
-    sizes = {lang: sum(len(text.encode()) for text in train if train[text] == lang) for lang in ("en", "zh")}
-    assert counts["documents"]["train"] == len(train)
-    assert sum(counts["documents"].values()) == len(texts)
-    assert counts["bytes"] == {"en": sizes["en"], "zh": 2 * sizes["zh"]}
-    once = [text for batch in sample_texts([path], shares, [], {"en": 1, "zh": 1}) for text in batch]
-    assert sorted(once) == sorted(train)
-    mixed = [text for batch in sample_texts([path], shares, [], {"en": 0.5, "zh": 3}) for text in batch]
-    english = [text for text in mixed if train[text] == "en"]
-    assert 0.4 < len(english) / sum(lang == "en" for lang in train.values()) < 0.6
-    assert len(mixed) - len(english) == 3 * sum(lang == "zh" for lang in train.values())
+    return path
+
+
+def select_training(texts: list[str]) -> list[str]:
+    return [text for text in texts if choose_split(text, FRACTIONS) == "train"]
+
+
+def count_bytes(texts: list[str]) -> int:
+    return sum(len(text.encode()) for text in texts)
+
+
+def test_the_survey_counts_documents_by_split_and_weighted_bytes_by_language(
+    tmp_path: Path, two_languages: Path
+) -> None:
+    english, chinese = select_training(ENGLISH), select_training(CHINESE)
+
+    counts = survey_shard(tmp_path, two_languages, FRACTIONS, [Weight(language="zh", weight=2)])
+
+    assert counts["documents"]["train"] == len(english) + len(chinese)
+    assert sum(counts["documents"].values()) == len(ENGLISH) + len(CHINESE)
+    assert counts["bytes"] == {"en": count_bytes(english), "zh": 2 * count_bytes(chinese)}
+
+
+def test_the_sample_reads_the_training_split_only(two_languages: Path) -> None:
+    sample = [text for batch in sample_texts([two_languages], FRACTIONS, [], {"en": 1, "zh": 1}) for text in batch]
+
+    assert sorted(sample) == sorted(select_training([*ENGLISH, *CHINESE]))
+
+
+def test_the_sample_takes_a_language_as_often_as_its_rate_says(two_languages: Path) -> None:
+    batches = sample_texts([two_languages], FRACTIONS, [], {"en": 0.5, "zh": 3})
+    sample = [text for batch in batches for text in batch]
+
+    num_english = sum(text.startswith("en") for text in sample)
+    assert 0.4 < num_english / len(select_training(ENGLISH)) < 0.6
+    assert len(sample) - num_english == 3 * len(select_training(CHINESE))
 
 
 def test_languages_share_the_sample_by_a_power_of_their_size() -> None:

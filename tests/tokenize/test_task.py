@@ -115,6 +115,7 @@ def test_documents_held_out_are_in_no_shard_and_not_in_the_vocabulary(
     assert "ж" not in (other.path / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_two_runs_and_workers_give_the_same_bytes(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:

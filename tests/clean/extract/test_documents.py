@@ -26,12 +26,20 @@ def make_html(text: str) -> bytes:
 Make = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
 
+# pages are read in this process: that is quicker, and a test can reach them
+IN_THIS_PROCESS = Extract(extract=HtmlExtraction(timeout_seconds=0))
+
+
+@pytest.fixture(autouse=True)
+def _one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+
 
 def run_extract(
-    folder: Path, make_draft: Make, as_artifact: AsArtifact, settings: Extract | None = None, name: str = "x"
+    folder: Path, make_draft: Make, as_artifact: AsArtifact, settings: Extract = IN_THIS_PROCESS, name: str = "x"
 ) -> Draft:
     draft = make_draft(name)
-    extract.build(settings or Clean().extract_settings(), draft, as_artifact(folder, "crawl"))
+    extract.build(settings, draft, as_artifact(folder, "crawl"))
     return draft
 
 
@@ -55,10 +63,6 @@ def test_one_shard_of_documents_for_each_of_pages(tmp_path: Path, make_draft: Ma
     assert failed.rows() == [("http://a/3.pdf", "media type application/pdf")]
 
 
-# pages are read in this process, where a test can reach them
-IN_THIS_PROCESS = Extract(extract=HtmlExtraction(timeout_seconds=0))
-
-
 def test_identical_payloads_are_parsed_once(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,21 +79,26 @@ def test_identical_payloads_are_parsed_once(
         CrawledPage("http://a/other", make_html(TEXT * 2)),
         *same[2:],
     ]  # more than one message to the reader
-    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, IN_THIS_PROCESS)
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
     documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
     assert documents["url"].to_list() == [page.url for page in pages]
     assert documents["id"].n_unique() == 81
     assert len(calls) == 2
 
 
-def test_the_same_pages_give_the_same_bytes(tmp_path: Path, make_draft: Make, as_artifact: AsArtifact) -> None:
+@pytest.mark.slow
+def test_the_same_pages_give_the_same_bytes_here_and_in_processes(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_pages(
-        tmp_path / "pages", [CrawledPage(f"http://a/{n}", make_html(TEXT * (n + 1))) for n in range(20)]
+        tmp_path / "pages",
+        *([CrawledPage(f"http://a/{n}", make_html(TEXT * (n + 1))) for n in range(start, 20, 2)] for start in (0, 1)),
     )
-    first, second = (run_extract(folder, make_draft, as_artifact, name=name) for name in ("one", "two"))
-    for part in ("documents", "failed"):
-        name = f"{part}/00000.parquet"
-        assert (first.path / name).read_bytes() == (second.path / name).read_bytes()
+    here = run_extract(folder, make_draft, as_artifact, name="here")
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+    elsewhere = run_extract(folder, make_draft, as_artifact, Clean().extract_settings(), name="elsewhere")
+    for name in ("documents/00000.parquet", "documents/00001.parquet", "failed/00000.parquet"):
+        assert (here.path / name).read_bytes() == (elsewhere.path / name).read_bytes()
 
 
 def test_a_page_that_breaks_the_parser_is_counted_and_named(
@@ -102,7 +111,7 @@ def test_a_page_that_breaks_the_parser_is_counted_and_named(
 
     monkeypatch.setattr(markup, "extract_by_textmill", breaks)
     pages = [CrawledPage("http://a/1", make_html(TEXT)), CrawledPage("http://a/2", make_html("fragile"))]
-    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact, IN_THIS_PROCESS)
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
     assert draft.counts["failed"] == {"error ValueError": 1}
     assert pl.read_parquet(draft.path / "failed" / "*.parquet")["url"].to_list() == ["http://a/2"]
 
@@ -177,9 +186,7 @@ def test_real_pages_come_out_as_text(
     pages = [
         CrawledPage(f"http://handbook/{path.name}{n}", path.read_bytes(), "text/html") for n, path in enumerate(files)
     ]
-    draft = run_extract(
-        write_pages(tmp_path / "pages", pages), make_draft, as_artifact, Extract(extract=HtmlExtraction())
-    )
+    draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
     documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
     assert draft.counts["failed"] == {}
     assert {"en", "de", "fr", "zh", "ja"} <= set(documents["language"])
@@ -201,6 +208,7 @@ def test_a_row_without_a_title_gets_the_one_that_the_crawl_was_given(
     assert documents["title"].to_list() == ["Boats 港", "Boats 港", "T", TEXT.strip()]
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
@@ -227,7 +235,7 @@ def test_lines_that_recur_over_the_shards_of_a_host_go_before_scores_are_taken(
     shards = [[page(number) for number in range(start, start + 12)] for start in (0, 12)]
     folder = write_pages(tmp_path / "pages", *shards)
     keep_lines = Extract(extract=HtmlExtraction.model_validate({"recurring_lines": {"enabled": False}}))
-    removed = run_extract(folder, make_draft, as_artifact, None, "removed")
+    removed = run_extract(folder, make_draft, as_artifact, name="removed")
     kept = run_extract(folder, make_draft, as_artifact, keep_lines, "kept")
     shorter = pl.read_parquet(removed.path / "documents" / "*.parquet")
     longer = pl.read_parquet(kept.path / "documents" / "*.parquet")

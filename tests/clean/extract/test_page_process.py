@@ -10,6 +10,8 @@ from tasks.clean.extract.page_process import FetchedPage, PageReader
 from tasks.clean.extract.unusable import UnusablePage
 from tasks.errors import StageFailure
 
+pytestmark = pytest.mark.slow
+
 TWO_SECONDS = HtmlExtraction(timeout_seconds=2)
 GOOD = FetchedPage(b"<p>The harbour master keeps a list of every boat.", "text/html", "")
 

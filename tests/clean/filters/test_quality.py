@@ -29,8 +29,12 @@ CHINESE = (
 
 
 def test_word_count_at_both_ends() -> None:
-    assert keep_texts(WordCount(), " ".join(WORDS[:49]), "\n".join(WORDS[:50])) == [False, True]
-    assert keep_texts(WordCount(max=60), " ".join(WORDS[:60]), " ".join(WORDS[:61])) == [True, False]
+    too_short, long_enough = " ".join(WORDS[:49]), "\n".join(WORDS[:50])
+    short_enough, too_long = " ".join(WORDS[:60]), " ".join(WORDS[:61])
+
+    assert keep_texts(WordCount(min=50), too_short, long_enough) == [False, True]
+    assert WordCount().min == 50
+    assert keep_texts(WordCount(max=60), short_enough, too_long) == [True, False]
 
 
 def test_every_chinese_character_is_a_word_and_its_punctuation_none() -> None:
@@ -54,9 +58,13 @@ def test_mean_word_length_says_nothing_about_chinese() -> None:
 
 
 def test_symbol_ratio_takes_the_worse_symbol() -> None:
-    nine, ten = " ".join(WORDS[:9]), " ".join(WORDS[:10])
-    assert keep_texts(SymbolRatio(), ten + "#", nine + "#", ten + "...", nine + "…") == [True, False, True, False]
-    assert score_texts(SymbolRatio(), " ".join(WORDS[:20]) + "# ... …") == [pytest.approx(2 / 22)]
+    nine, ten, twenty = (" ".join(WORDS[:count]) for count in (9, 10, 20))
+
+    assert keep_texts(SymbolRatio(), f"{ten}#", f"{nine}#") == [True, False]
+    assert keep_texts(SymbolRatio(), f"{ten}...", f"{nine}…") == [True, False]
+
+    two_ellipses_and_one_hash = f"{twenty}# ... …"
+    assert score_texts(SymbolRatio(), two_ellipses_and_one_hash) == [pytest.approx(2 / 22)]
 
 
 def test_bullet_lines() -> None:

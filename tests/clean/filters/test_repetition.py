@@ -12,8 +12,12 @@ LINES = [f"Boat number {number} left the pier at dawn." for number in range(10)]
 
 
 def test_duplicate_lines() -> None:
-    seven, six = [*LINES[:7], *LINES[:3]], [*LINES[:6], *LINES[:4]]
-    assert keep_texts(DuplicateLines(), "\n".join(seven), "\n\n".join(seven), "\n".join(six)) == [True, True, False]
+    three_of_ten_repeat = [*LINES[:7], *LINES[:3]]
+    four_of_ten_repeat = [*LINES[:6], *LINES[:4]]
+
+    assert keep_texts(DuplicateLines(), "\n".join(three_of_ten_repeat)) == [True]
+    assert keep_texts(DuplicateLines(), "\n\n".join(three_of_ten_repeat)) == [True]
+    assert keep_texts(DuplicateLines(), "\n".join(four_of_ten_repeat)) == [False]
 
 
 def test_duplicate_paragraphs_are_not_lines() -> None:
@@ -27,6 +31,10 @@ def test_duplicate_paragraphs_are_not_lines() -> None:
     ("block", "between"), [(DuplicateLineCharacters(), "\n"), (DuplicateParagraphCharacters(), "\n\n")]
 )
 def test_duplicate_characters_weigh_by_length(block, between: str) -> None:
-    assert score_texts(block, between.join(["long " * 10, "a", "a", "a"]))[0] < 0.05
-    assert keep_texts(block, between.join(["x" * 20, "y" * 20, "z" * 40, "x" * 20])) == [True]
-    assert keep_texts(block, between.join(["x" * 21, "y" * 20, "z" * 40, "x" * 21])) == [False]
+    short_ones_repeat = between.join(["long " * 10, "a", "a", "a"])
+    a_fifth_repeats = between.join(["x" * 20, "y" * 20, "z" * 40, "x" * 20])
+    more_than_a_fifth_repeats = between.join(["x" * 21, "y" * 20, "z" * 40, "x" * 21])
+
+    assert score_texts(block, short_ones_repeat)[0] < 0.05
+    assert keep_texts(block, a_fifth_repeats) == [True]
+    assert keep_texts(block, more_than_a_fifth_repeats) == [False]

@@ -83,9 +83,12 @@ def test_ngrams() -> None:
 
 
 def test_lines_and_paragraphs() -> None:
-    # spaces at the end of lines are what extraction takes away, and other spaces make no other line
-    for text in (re.sub(r" +(?=\n|$)", "", re.sub(r"\n{3,}", "\n\n", raw)).strip() for raw in make_texts(300)):
+    for raw in make_texts(300):
+        # extraction takes spaces at the end of lines away, and a third line break
+        text = re.sub(r" +(?=\n|$)", "", re.sub(r"\n{3,}", "\n\n", raw)).strip()
+
         counts = measure(text)
+
         lines = [line for line in text.split("\n") if line.strip()]
         paragraphs = [part for part in text.split("\n\n") if part.strip()]
         assert counts["num_lines"] == len(lines)

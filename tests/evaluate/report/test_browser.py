@@ -27,7 +27,7 @@ from tasks.evaluate.report.samples import DocumentSample, RuleSamples
 from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 
 ORIGIN = "http://127.0.0.1:8000/a/long/address/without/any/blank/at/which/a/line/could/end/" + "x" * 60
 NAMES = [f"a_class_of_many_{number:02}" for number in range(19)] + ["财经新闻和股票市场消息"]

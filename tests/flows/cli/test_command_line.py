@@ -158,6 +158,7 @@ def test_one_stage_without_its_input_is_refused_before_prefect_starts(
     assert "no clean artifact in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_refusal_loads_nothing_that_is_slow(store: Store) -> None:
     refused = [["plan"], ["run", "--set", "crawl.sed=1"], ["run", "evaluate"], ["tune", "evaluate.seeds=int:1..9"]]
     slow = {"pandas", "prefect", "sacrebleu", "scipy", "sklearn", "torch", "transformers"}

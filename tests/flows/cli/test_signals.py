@@ -72,6 +72,7 @@ def list_still_running(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.long
 def test_an_interrupted_crawl_goes_on_and_leaves_nothing_behind(start: Started, site: Site, tmp_path: Path) -> None:
     """Ctrl-C in a terminal, which all processes of the command's group get; the Prefect server is its own."""
     process = start(PREFECT_API_URL="")
@@ -99,6 +100,7 @@ def assert_clear_message(stderr: str) -> None:
     assert "Traceback" not in stderr
 
 
+@pytest.mark.long
 @pytest.mark.prefect
 @pytest.mark.xdist_group("pipeline")
 def test_sigterm_is_as_clean(prefect_server: None, start: Started, site: Site) -> None:
@@ -112,6 +114,7 @@ def test_sigterm_is_as_clean(prefect_server: None, start: Started, site: Site) -
     assert_clear_message(stderr)
 
 
+@pytest.mark.long
 def test_a_killed_command_leaves_no_server(start: Started, site: Site) -> None:
     process = start(PREFECT_API_URL="")
     children = wait_until_under_way(process, site, 1)
@@ -137,6 +140,7 @@ def expect_line(process: subprocess.Popen[str], word: str) -> None:
     assert process.stdout.readline() == f"{word}\n"
 
 
+@pytest.mark.slow
 def test_a_library_that_does_not_come_back_is_not_waited_for() -> None:
     process = start_listener("print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2_000_000_000)")
     spent = psutil.Process(process.pid).cpu_times
@@ -148,6 +152,7 @@ def test_a_library_that_does_not_come_back_is_not_waited_for() -> None:
     assert stderr.strip() == "textmill: interrupted; what was finished is kept. To continue: textmill run --only crawl"
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_at_once() -> None:
     process = start_listener("""
 try:
@@ -174,6 +179,7 @@ finally:
     assert "To continue: textmill run --only crawl" in stderr
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_given_back_in_silence() -> None:
     process = start_listener("""
 import multiprocessing

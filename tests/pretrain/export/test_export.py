@@ -92,6 +92,7 @@ def exports(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return root, sums
 
 
+@pytest.mark.slow
 def test_every_family_opens_without_our_code(exports: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
     root, sums = exports
     arguments = [sys.executable, "-c", STOCK, str(root)]

@@ -55,10 +55,15 @@ def take_muon_steps(
 
 
 def test_a_fused_matrix_moves_as_its_parts_would() -> None:
-    fused, gradients = random(8, 24), [random(8, 24, seed=seed) for seed in (1, 2)]
-    together = take_muon_steps(3, [fused], [[gradient] for gradient in gradients])[0]
-    separate = take_muon_steps(1, list(fused.chunk(3, 1)), [list(gradient.chunk(3, 1)) for gradient in gradients])
-    torch.testing.assert_close(together, torch.cat(separate, 1), atol=1e-5, rtol=1e-5)
+    fused, first_gradient, second_gradient = (random(8, 24, seed=seed) for seed in (0, 1, 2))
+    parts, first_gradients, second_gradients = (
+        list(matrix.chunk(3, dim=1)) for matrix in (fused, first_gradient, second_gradient)
+    )
+
+    (moved,) = take_muon_steps(3, [fused], [[first_gradient], [second_gradient]])
+    moved_parts = take_muon_steps(1, parts, [first_gradients, second_gradients])
+
+    torch.testing.assert_close(moved, torch.cat(moved_parts, dim=1), atol=1e-5, rtol=1e-5)
 
 
 def test_a_step_is_decay_and_then_the_direction_of_the_looked_ahead_momentum() -> None:

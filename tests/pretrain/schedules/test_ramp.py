@@ -23,7 +23,10 @@ def test_it_doubles_in_equal_stages() -> None:
 
 @pytest.mark.parametrize("ramp", [Ramp(2, 16, 30), Ramp(2, 16, 7), Ramp(4, 4, 10), Ramp(4, 8, 0), Ramp(1, 64, 3)])
 def test_the_sum_before_a_step_is_that_of_its_steps(ramp: Ramp) -> None:
-    assert [ramp.sum_before(step) for step in range(40)] == [sum(map(ramp.value_at, range(step))) for step in range(40)]
+    total = 0
+    for step in range(40):
+        assert ramp.sum_before(step) == total
+        total += ramp.value_at(step)
 
 
 def test_only_doubling_is_taken() -> None:

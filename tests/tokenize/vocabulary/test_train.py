@@ -75,6 +75,7 @@ def test_transformers_opens_it_without_our_code(
         assert opened.decode(ids) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_gives_the_same_in_another_process(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
     # hash tables of the library are seeded anew in every process
