@@ -67,7 +67,7 @@ def render_settings() -> str:
         "",
         f"{HOW}; `textmill settings clean.filters` prints the same in a terminal.",
         "",
-        "A recipe is a YAML file that names only the settings that differ from these defaults. "
+        "A recipe is a YAML file that names only the settings that differ from these defaults.",
         "`--set path.to.setting=value` changes one more. `[]` stands for the items of a list.",
     ]
     stage = ""
@@ -94,7 +94,7 @@ def render_commands() -> str:
         "",
         f"{HOW}; `textmill COMMAND --help` prints the same in a terminal.",
         "",
-        "Every command takes `--store ADDRESS`, a folder or `s3://bucket/prefix`. Without it, the environment variable "
+        "Every command takes `--store ADDRESS`, a folder or `s3://bucket/prefix`. Without it, the environment variable",
         "`TEXTMILL_STORE` names the store, and else it is the folder `store` in the working directory.",
         "",
         *render_table(

@@ -15,7 +15,20 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE_SITE = "https://docs.example.org/"
 EXAMPLE_PAGE = f"{EXAMPLE_SITE}guide/install.html"
 EXAMPLE_FOLDER = "/data/pages"
-WORDS = "river stone cloud garden winter letter bridge candle forest window mirror kitchen".split()
+WORDS = (
+    "river",
+    "stone",
+    "cloud",
+    "garden",
+    "winter",
+    "letter",
+    "bridge",
+    "candle",
+    "forest",
+    "window",
+    "mirror",
+    "tree",
+)
 
 
 def write_workplace(folder: Path, site: str, pages: Path) -> None:
@@ -111,15 +124,21 @@ def write_data_sets(folder: Path) -> None:
             write(
                 f"owners/{part}/{n}.ann",
                 f"T1\tPerson 0 {len(owner)}\t{owner}\nT2\tFarm {begin} {begin + len(farm)}\t{farm}\n"
-                "R1\tOwns Arg1:T1 Arg2:T2\n",
+                f"R1\t{'Owns' if n % 2 else 'Sold'} Arg1:T1 Arg2:T2\n",
             )
         questions = [
             {
                 "context": f"The bridge was built in {1900 + n} by a mason.",
-                "qas": [{"id": str(n), "question": "When was it built?", "answers": [{"text": str(1900 + n), "answer_start": 24}]}],
+                "qas": [
+                    {
+                        "id": str(n),
+                        "question": "When was it built?",
+                        "answers": [{"text": str(1900 + n), "answer_start": 24}],
+                    }
+                ],
             }
             for n in numbers
-        ]  # fmt: skip
+        ]
         squad = {"data": [{"title": "bridges", "paragraphs": questions}]}
         write(f"questions/{'dev' if part == 'test' else part}.json", json.dumps(squad))
         titles = [{"body": f"A text about a {t}.", "title": t} for t in texts]
