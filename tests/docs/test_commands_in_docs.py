@@ -23,7 +23,7 @@ from flows.growing_corpus import PreviousArtifacts
 from tasks.block import Block
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
-from tests.docs.blocks import PAGES, CodeBlock, read_blocks
+from tests.docs.blocks import PAGES, ROOT, CodeBlock, read_blocks
 from tests.docs.workplace import make_small, replace_examples, split_command, write_workplace
 from tests.flows import tiny
 
@@ -62,7 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, site: str) -> Path:
     return store.root
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_commands_of_a_page_run(
     page: Path,
     finished: Path,
