@@ -25,11 +25,11 @@ class Source(Block, ABC):
         again may help.
         """
 
-    def address(self, name: str) -> str:
+    def resolve_url(self, name: str) -> str:
         """Return the URL of a page that a user names by its URL or otherwise, such as by its file."""
         return name
 
-    def why_left_out(self, name: str) -> str:
+    def explain_omission(self, name: str) -> str:
         """Return the reason why a page that a user names was not stored; empty where that is not known."""
         del name
         return ""

@@ -51,12 +51,12 @@ class Files(RowSource):
         }
         return collect_shards(draft, write_files_shard, shards, "files", tally, self.path, SETTING)
 
-    def address(self, name: str) -> str:
+    def resolve_url(self, name: str) -> str:
         """Return the URL of a file's page; `name` is that URL, or the file's path from here or within the folder."""
         _, file_name = self._find_file(name)
         return build_url(self.url_prefix, file_name) if file_name else name
 
-    def why_left_out(self, name: str) -> str:
+    def explain_omission(self, name: str) -> str:
         """Read the file as a crawl does, and return why it gives no page; empty for tables, whose rows are pages."""
         root, file_name = self._find_file(name)
         if not file_name or (select_readable([file_name]) and not is_single_page(file_name)):
