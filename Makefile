@@ -40,6 +40,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+docs: $(READY) ## write the generated parts of docs/
+	@$(BIN)/python -m tests.docs.generate
+
 bench: $(READY) ## every benchmark, against its peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary rouge-score,seqeval \
 		-c constraints.txt -e '.[peers]'

@@ -1,7 +1,7 @@
 """What 100,000 mutated pages and 10,000 mutated WARC records do to crawl, extract and clean.
 
-They go the way of all pages: archives on disk, the `warc` source with `skip_broken`, the stages' build functions with
-their worker processes. The pages come from the documentation of the installed Python, or from the folder that
+They go the way of all pages: archives on disk, the `warc` source with `on_error: skip`, the stages' build functions
+with their worker processes. The pages come from the documentation of the installed Python, or from the folder that
 TEXTMILL_HTML_CORPUS names.
 
 - crashes: stages that failed, pages that ended the process that read them, errors that nobody foresaw
@@ -144,7 +144,7 @@ class Run:
     """The stages over a folder of archives, and what became of its pages."""
 
     def __init__(self, archives: Path, folder: Path) -> None:
-        source = {"kind": "warc", "warc": {"path": str(archives), "skip_broken": True}}
+        source = {"kind": "warc", "warc": {"path": str(archives), "on_error": "skip"}}
         settings = Clean.model_validate({"extract": {"timeout_seconds": LIMIT}})
         self.crashes: list[str] = []
         self.slow = 0

@@ -22,7 +22,7 @@ def crawl(
         settings: where the pages come from
         force: crawl again though it is cached
     """
-    return crawl_stage(settings.dated(get_planned_date()), force=force)
+    return crawl_stage(settings.with_date(get_planned_date()), force=force)
 
 
 def get_planned_date() -> str:

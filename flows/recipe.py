@@ -53,7 +53,7 @@ class Recipe(Block):
 
     def with_date(self, today: str) -> "Recipe":
         """Return the recipe with the snapshot name "today" replaced by the date."""
-        return self.model_copy(update={"crawl": self.crawl.dated(today)})
+        return self.model_copy(update={"crawl": self.crawl.with_date(today)})
 
 
 MUST_BE_GIVEN = "(must be given)"

@@ -8,7 +8,29 @@ recorded in a store by the same tables.
 from collections.abc import Mapping
 from typing import Any
 
-CRAWL: Mapping[str, str] = {}
+CRAWL: Mapping[str, str] = {
+    "crawl.shards.pages": "max_pages",
+    "crawl.shards.megabytes": "max_megabytes",
+    "crawl.source.*.text_is": "content",
+    "crawl.source.*.skip_broken": "on_error",
+    "crawl.source.web.throttle": "autothrottle_target",
+    "crawl.source.web.per_host": "max_concurrency_per_host",
+    "crawl.source.web.at_once": "max_concurrency",
+    "crawl.source.web.retries": "max_retries",
+    "crawl.source.web.longest_wait": "max_retry_after",
+    "crawl.source.web.each_host": "per_host_limits",
+    "crawl.source.web.each_host.pages": "max_pages",
+    "crawl.source.web.each_host.megabytes": "max_total_megabytes",
+    "crawl.source.web.each_host.minutes": "max_minutes",
+    "crawl.source.web.sitemaps.of_robots": "from_robots",
+    "crawl.source.web.traps.url_length": "max_url_length",
+    "crawl.source.web.traps.repeats": "max_path_repeats",
+    "crawl.source.web.traps.earliest_year": "min_year",
+    "crawl.source.web.traps.years_ahead": "max_years_ahead",
+    "crawl.source.web.traps.redirects": "max_redirects",
+    "crawl.source.web.traps.refresh_seconds": "max_refresh_seconds",
+    "crawl.source.web.traps.links": "max_links",
+}
 
 CLEAN: Mapping[str, str] = {
     "clean.extract.image_texts": "alt_texts",
@@ -293,6 +315,7 @@ EVALUATE: Mapping[str, str] = {
 RENAMED_VALUES: Mapping[str, Mapping[Any, Any]] = {
     # old path → {old value: new value}
     # crawl
+    "crawl.source.*.skip_broken": {False: "fail", True: "skip"},
     # clean
     # dedup
     # tokenize

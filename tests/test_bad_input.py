@@ -13,7 +13,7 @@ import pytest
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
 from tasks.crawl import records
-from tasks.crawl.page import Page
+from tasks.crawl.page import CrawledPage
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl
 from tasks.dedup.settings import Dedup
@@ -73,7 +73,7 @@ def run(make_draft: MakeDraft, as_artifact: AsArtifact) -> Callable[..., tuple[D
 def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
     lines = (json.dumps({"text": text, "url": url_of(name), "title": "\ud800"}) for name, text in ROWS.items())
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
-    block = {"path": str(tmp_path / "rows.jsonl"), "text_is": "html"}
+    block = {"path": str(tmp_path / "rows.jsonl"), "content": "html"}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "files", "files": block}}))
     counts = crawled.counts
     assert counts["skipped"] == {"empty": 3, "text column holds no text": 1}
@@ -105,9 +105,11 @@ def rows_of(draft: Draft, part: str) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_a_hundred_megabytes_on_one_line(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
-    page = Page("http://x.test/large", 200, (("Content-Type", "text/html"),), b"<p>" + b"x" * 100_000_000, 1)
-    small = Page("http://x.test/small", 200, (("Content-Type", "text/html"),), b"<p>" + PROSE.encode() * 5, 1)
-    (tmp_path / "x.warc.gz").write_bytes(b"".join(records.compressed(records.response(each)) for each in (page, small)))
+    page = CrawledPage("http://x.test/large", 200, (("Content-Type", "text/html"),), b"<p>" + b"x" * 100_000_000, 1)
+    small = CrawledPage("http://x.test/small", 200, (("Content-Type", "text/html"),), b"<p>" + PROSE.encode() * 5, 1)
+    (tmp_path / "x.warc.gz").write_bytes(
+        b"".join(records.compress_record(records.build_response(each)) for each in (page, small))
+    )
     block = {"path": str(tmp_path / "x.warc.gz"), "max_megabytes": 200}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "warc", "warc": block}}))
     assert crawled.counts["pages"] == 2

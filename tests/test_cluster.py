@@ -85,7 +85,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of the small site, some a shard."""
     folder = tmp_path_factory.mktemp("pages")
     tiny.build(folder / "site")
-    settings = tiny.settings_from(folder / "site")["crawl"] | {"shards": {"pages": 4}}
+    settings = tiny.settings_from(folder / "site")["crawl"] | {"shards": {"max_pages": 4}}
     draft = Draft(folder / "crawl")
     crawl.build(tiny.recipe({"crawl": settings}).crawl, draft)
     return draft.path

@@ -40,7 +40,7 @@ def resolve_page(store: Store, crawl: Artifact, name: str) -> tuple[str, str]:
     manifest = store.manifest(crawl.stage, crawl.key)
     try:
         source = Crawl.model_validate(manifest.settings if manifest else {}).source.chosen
-        return source.address(name), source.why_left_out(name)
+        return source.resolve_url(name), source.explain_omission(name)
     except (ValidationError, StageFailure):  # built by another version; the crawled files are gone
         return name, ""
 

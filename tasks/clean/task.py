@@ -8,11 +8,12 @@ import logging
 from typing import Any
 
 from tasks.clean.decide.apply_filters import BAD_LINES_RULE, PII_RULE, clean_shard
-from tasks.clean.decide.funnel import add_counts, render_summary
+from tasks.clean.decide.funnel import render_summary
 from tasks.clean.decide.samples import merge_samples, render_samples
 from tasks.clean.extract.crawl_reader import list_index_files
 from tasks.clean.settings import Clean, Extract
 from tasks.errors import StageFailure
+from tasks.runtime.counts import add_counts
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
@@ -37,7 +38,7 @@ def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
         find_recurring_lines(line_counts, settings.extract.recurring_lines).write_parquet(lines_file)
     filters = settings.select_scoring_filters()
     shards = {index.stem: (index.name, draft.path, filters, lines_file) for index in index_files}
-    counts = add_counts(list(draft.map(score_shard, shards, "extract").values()))
+    counts = add_counts(draft.map(score_shard, shards, "extract").values())
     draft.counts.update(counts)
     if not counts["documents"] and _is_first_snapshot(draft):
         raise StageFailure(
@@ -54,7 +55,7 @@ def clean(settings: Clean, draft: Draft, scored: Artifact) -> None:
         raise StageFailure(f"{scored.folder} has no documents/*.parquet", "Give the artifact of extract")
     filters = {kind: block.prepare(draft) if block.enabled else block for kind, block in settings.filters.blocks()}
     shards = {path.stem: (path, filters, settings.remove_bad_lines, settings.pii) for path in files}
-    counts = add_counts(list(draft.map(clean_shard, shards, "clean").values()))
+    counts = add_counts(draft.map(clean_shard, shards, "clean").values())
     extractions = [entry["counts"] for entry in draft.lineage if entry["stage"] == "extract"]
     counts["failed"] = extractions[-1].get("failed", {}) if extractions else {}
     draft.counts.update(counts)

@@ -1,44 +1,47 @@
-"""What a crawl counts."""
+"""Counters of a crawl: pages, bytes, status codes, hosts, and reasons for what was not stored."""
 
 from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks.crawl.page import REPEATED, Row
+from tasks.crawl.page import REVISIT_STATUS, IndexRow
 
-MOST_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
-SHOWN_QUEUES = 3  # in the line that is shown while a crawl runs
-OTHERS = "(other hosts)"
-REPEATS, UNCHANGED = "repeated", "unchanged"
+MAX_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
+NUM_SHOWN_QUEUES = 3  # in the progress line of a running crawl
+OTHER_HOSTS = "(other hosts)"
+REPEATED, UNCHANGED = "repeated", "unchanged"
 
 
 class Tally:
-    """Counts pages, bytes, status codes, hosts, and what was skipped by reason."""
+    """Counts pages, bytes, status codes, hosts, and skipped URLs by reason."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
-        self.links: Counter[str] = Counter()  # that pages have and that were left out or rewritten, by rule
+        self.links: Counter[str] = Counter()  # links of pages that were left out or rewritten, by rule
         self.hosts: Counter[str] = Counter()
         self.host_bytes: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
-        self.queues: Counter[str] = Counter()  # URLs that wait, by host
+        self.queues: Counter[str] = Counter()  # waiting URLs by host
         self.resumed = 0  # answers that a killed run had stored
 
     @property
     def pages(self) -> int:
-        """Pages with a payload of their own: what can be cleaned."""
+        """Number of pages with a payload of their own: those that can be cleaned."""
         return self.statuses["200"]
 
     @property
     def answers(self) -> int:
-        """Pages, with those whose payload was fetched before: what a page limit counts, or a trap would have no end."""
-        return self.statuses["200"] + self.statuses[REPEATS] + self.statuses[UNCHANGED]
+        """Number of pages, including those whose payload was fetched before.
 
-    def add(self, row: Row, num_bytes: int) -> None:
-        """A page was stored, with a payload of so many bytes."""
-        repeats = UNCHANGED if row["change"] == UNCHANGED else REPEATS
-        self.statuses[repeats if row["status"] == REPEATED else str(row["status"])] += 1
+        A page limit counts these: a trap that serves one payload under endless URLs would never reach it otherwise.
+        """
+        return self.statuses["200"] + self.statuses[REPEATED] + self.statuses[UNCHANGED]
+
+    def count_page(self, row: IndexRow, num_bytes: int) -> None:
+        """Count a stored page by its index row and the size of its payload."""
+        revisit = UNCHANGED if row["change"] == UNCHANGED else REPEATED
+        self.statuses[revisit if row["status"] == REVISIT_STATUS else str(row["status"])] += 1
         if row["change"]:
             self.changes[row["change"]] += 1
         if row["status"] == 200:
@@ -46,18 +49,18 @@ class Tally:
             self.hosts[host] += 1
             self.host_bytes[host] += num_bytes
 
-    def skip(self, reason: str, count: int = 1) -> None:
-        """So many were not stored."""
+    def count_skipped(self, reason: str, count: int = 1) -> None:
+        """Count URLs, records or rows that were not stored, by the reason."""
         if count:
             self.skipped[reason] += count
 
-    def line(self) -> str:
-        """How it goes, in a line: `200: 90, 404: 3; 1.2 MB; refused by robots.txt: 4; 12 wait (x.org: 12)`."""
-        parts = [spoken(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
+    def format_line(self) -> str:
+        """Return the counts in one line: `200: 90, 404: 3; 1.2 MB; refused by robots.txt: 4; 12 wait (x.org: 12)`."""
+        parts = [format_counts(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
         if self.skipped:
-            parts.append(spoken(dict(self.skipped.most_common())))
-        longest = {host: count for host, count in self.queues.most_common(SHOWN_QUEUES) if count}
-        parts.append(f"{self.queues.total():,} wait" + (f" ({spoken(longest)})" if longest else ""))
+            parts.append(format_counts(dict(self.skipped.most_common())))
+        longest = {host: count for host, count in self.queues.most_common(NUM_SHOWN_QUEUES) if count}
+        parts.append(f"{self.queues.total():,} wait" + (f" ({format_counts(longest)})" if longest else ""))
         return "; ".join(parts)
 
     def merge(self, counts: dict[str, Any]) -> None:
@@ -66,17 +69,17 @@ class Tally:
         self.changes.update(counts["changes"])
         self.skipped.update(counts["skipped"])
         self.links.update(counts["links"])
-        for host, of_host in counts["hosts"].items():
-            self.hosts[host] += of_host["pages"]
-            self.host_bytes[host] += of_host["bytes"]
+        for host, host_counts in counts["hosts"].items():
+            self.hosts[host] += host_counts["pages"]
+            self.host_bytes[host] += host_counts["bytes"]
 
-    def counts(self) -> dict[str, Any]:
-        """As JSON, the largest first."""
-        ranked = sorted(self.hosts, key=lambda host: (host == OTHERS, -self.hosts[host], host))
-        shown, rest = ranked[:MOST_HOSTS], ranked[MOST_HOSTS:]
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON types, the largest first; hosts beyond MAX_HOSTS are summed up."""
+        ranked = sorted(self.hosts, key=lambda host: (host == OTHER_HOSTS, -self.hosts[host], host))
+        shown, rest = ranked[:MAX_HOSTS], ranked[MAX_HOSTS:]
         hosts = {host: {"pages": self.hosts[host], "bytes": self.host_bytes[host]} for host in shown}
         if rest:
-            hosts[OTHERS] = {
+            hosts[OTHER_HOSTS] = {
                 "pages": sum(self.hosts[host] for host in rest),
                 "bytes": sum(self.host_bytes[host] for host in rest),
             }
@@ -85,13 +88,13 @@ class Tally:
             "bytes": self.host_bytes.total(),
             "statuses": dict(sorted(self.statuses.items())),
             "changes": dict(sorted(self.changes.items())),
-            "skipped": dict(sorted(self.skipped.items(), key=lambda entry: (-entry[1], entry[0]))),
-            "links": dict(sorted(self.links.items(), key=lambda entry: (-entry[1], entry[0]))),
+            "skipped": dict(sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))),
+            "links": dict(sorted(self.links.items(), key=lambda item: (-item[1], item[0]))),
             "hosts": hosts,
-            "queues": {host: count for host, count in self.queues.most_common(MOST_HOSTS) if count},
+            "queues": {host: count for host, count in self.queues.most_common(MAX_HOSTS) if count},
         }
 
 
-def spoken(counts: dict[str, int]) -> str:
-    """`{"404": 3, "robots": 2}` → `404: 3, robots: 2`."""
+def format_counts(counts: dict[str, int]) -> str:
+    """Format counts in one line: `{"404": 3, "robots": 2}` → `404: 3, robots: 2`."""
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items()) or "nothing"

@@ -1,4 +1,4 @@
-"""One fetched page, whatever it came from."""
+"""A page as the crawl stores it, and its row in the index."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 HTML = "text/html"
-READABLE = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
-# Status of an index row whose payload lies elsewhere: a page that did not change since the snapshot before, or one that
-# repeats another page of the same crawl. Its record is a revisit without a payload, so there is nothing to clean; the
-# record keeps the status that the server sent.
-REPEATED = 304
-Change = Literal["new", "changed", "unchanged", "gone", "moved"]
+PAGE_TYPES = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
+# Status of an index row whose payload lies elsewhere: a page that did not change since the previous snapshot, or one
+# that repeats another page of the same crawl. Its record is a revisit without a payload, so there is nothing to clean;
+# the record itself keeps the status that the server sent.
+REVISIT_STATUS = 304
+# Since the previous snapshot: gone is 404 or 410, moved redirects.
+PageChange = Literal["new", "changed", "unchanged", "gone", "moved"]
 
 
-class Row(TypedDict):
-    """One row of the index: where a page's record lies, and what a later crawl needs to ask whether it changed."""
+class IndexRow(TypedDict):
+    """A row of the index: where a page's record lies, and what a later crawl needs to ask whether the page changed."""
 
     url: str
     status: int
@@ -27,61 +28,67 @@ class Row(TypedDict):
     warc: str  # relative to the artifact: warc/00000.warc.gz
     offset: int  # of the gzip member, bytes
     length: int
-    change: Change | None  # since the snapshot before: gone is 404 or 410, moved redirects; None when it was no page
-    refers_to: str | None  # url of the page that has the payload, when this record has none
-    refers_to_at: int | None  # when that was fetched
-    num_links: int | None  # in the metadata record that follows; None when there is none
+    change: PageChange | None  # None when it is no page and was none
+    refers_to: str | None  # URL of the page that has the payload, when this record has none
+    refers_to_at: int | None  # when that page was fetched, milliseconds since 1970, UTC
+    num_links: int | None  # in the metadata record that follows; None when there is no such record
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A response with its payload decoded: neither chunked nor compressed any more."""
+class CrawledPage:
+    """A response with its payload decoded: chunking and compression are undone."""
 
     url: str
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     fetched_at: int  # milliseconds since 1970, UTC
-    request: tuple[tuple[str, str], ...] | None = None  # headers that were sent; None when nothing was asked
-    address: str | None = None
-    fetch_ms: int | None = None  # milliseconds from the request to the answer's head
+    request_headers: tuple[tuple[str, str], ...] | None = None  # None when no request was sent
+    ip_address: str | None = None  # of the server
+    fetch_ms: int | None = None  # from the request to the head of the response
 
-    def header(self, name: str) -> str | None:
-        """The first header of that name, in any case."""
+    def get_header(self, name: str) -> str | None:
+        """Return the first header with a name (in lower case); None when there is none."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
     def digest(self) -> str:
-        """blake2b-128 of the decoded payload, hex."""
+        """The blake2b-128 digest of the decoded payload, hex."""
         return hashlib.blake2b(self.body, digest_size=16).hexdigest()
 
 
-def media_type(content_type: str | None) -> str:
-    """`Text/HTML; charset=utf-8` → `text/html`; empty when there is none."""
+def parse_media_type(content_type: str | None) -> str:
+    """Return the media type in a Content-Type header: `Text/HTML; charset=utf-8` → `text/html`; empty without one."""
     return (content_type or "").split(";")[0].strip().lower()
 
 
-def looks_like(body: bytes) -> str:
-    """The media type of a payload that came without one: HTML if it begins like it."""
+def guess_media_type(body: bytes) -> str:
+    """Guess the media type of a payload that came without one: HTML if it begins like HTML, else empty."""
     start = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return HTML if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) else ""
 
 
 def is_binary(body: bytes) -> bool:
-    """Whether a payload is no text, whatever its type says: PDF, PNG, GIF, JPEG, zip, gzip, RIFF, ELF."""
+    """Tell by its first bytes whether a payload is a binary file: PDF, PNG, GIF, JPEG, zip, gzip, RIFF, ELF.
+
+    Servers often send such files as text/html.
+    """
     return body.startswith(
         (b"%PDF-", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"PK\x03\x04", b"\x1f\x8b", b"RIFF", b"\x7fELF")
     )
 
 
-def iso(milliseconds: int) -> str:
-    """The date as WARC 1.1 writes it."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+def format_warc_date(milliseconds: int) -> str:
+    """Format milliseconds since 1970 as WARC 1.1 writes dates: `2026-01-31T12:00:00.123Z`."""
+    date = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return date.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
-def milliseconds(date: object) -> int | None:
-    """A date, or one as ISO 8601 writes it, in milliseconds since 1970 (UTC unless it says otherwise); else None."""
+def parse_date_ms(date: object) -> int | None:
+    """Convert a datetime or an ISO 8601 string to milliseconds since 1970; None for anything else.
+
+    Dates without a time zone count as UTC.
+    """
     if isinstance(date, str):
         try:
             date = datetime.fromisoformat(date)

@@ -1,4 +1,4 @@
-"""WARC 1.1 records (ISO 28500:2017) as bytes, one gzip member each.
+"""Write WARC 1.1 records (ISO 28500:2017) as bytes, one gzip member each.
 
 Payloads are written decoded, so a reader needs no decompression of its own: the headers that described the transfer
 are kept under an `X-Crawler-` name, as Common Crawl does.
@@ -12,136 +12,152 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tasks.crawl.page import Page, iso
+from tasks.crawl.page import CrawledPage, format_warc_date
 
-TRANSFER = ("content-encoding", "transfer-encoding", "content-length")
-IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
-NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
-FIELDS = "application/warc-fields"
+TRANSFER_HEADERS = ("content-encoding", "transfer-encoding", "content-length")
+PROFILE_IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+PROFILE_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+WARC_FIELDS = "application/warc-fields"
 OUTLINK = "outlink"  # as Heritrix names it
 Headers = list[tuple[str, str]]
 
 
-class Record(NamedTuple):
-    """A WARC record, not yet compressed, and the id by which others refer to it."""
+class EncodedRecord(NamedTuple):
+    """A WARC record, not yet compressed, and the id by which other records refer to it."""
 
-    identity: str
+    record_id: str
     content: bytes
 
 
-class Payload(NamedTuple):
-    """Where and when (milliseconds since 1970, UTC) a payload was fetched first."""
+class PayloadOrigin(NamedTuple):
+    """The page from which a payload was first fetched: its URL, and the time in milliseconds since 1970, UTC."""
 
     url: str
     fetched_at: int
 
 
-def compressed(record: Record) -> bytes:
-    """One gzip member, without a time in its header: the same record gives the same bytes."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(record.content) + packer.flush()
+def compress_record(record: EncodedRecord) -> bytes:
+    """Compress a record to one gzip member, without a time in its header: equal records give equal bytes."""
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: the largest window, with a gzip header
+    return compressor.compress(record.content) + compressor.flush()
 
 
-def sha1(payload: bytes) -> str:
-    """The digest in the form that WARC readers check."""
+def compute_sha1(payload: bytes) -> str:
+    """Return the SHA-1 digest in the form that WARC readers check: `sha1:` and base 32."""
     return "sha1:" + base64.b32encode(hashlib.sha1(payload, usedforsecurity=False).digest()).decode()
 
 
-def identity(*parts: str) -> str:
-    """A record id made of what the record says, so that it does not differ between two runs."""
+def make_record_id(*parts: str) -> str:
+    """Derive a record id from what the record says, so that two runs give equal bytes."""
     return f"<{uuid.uuid5(uuid.NAMESPACE_URL, ' '.join(parts)).urn}>"
 
 
-def record(kind: str, fetched_at: int, named: Headers, block: bytes, content_type: str) -> Record:
-    """A record of a kind, with the headers that are special to it."""
-    digest = sha1(block)
-    name = identity(kind, dict(named).get("WARC-Target-URI", ""), str(fetched_at), digest)
+def build_record(kind: str, fetched_at: int, extra_headers: Headers, block: bytes, content_type: str) -> EncodedRecord:
+    """Build a WARC record of a type (`kind`), with the headers that are special to it."""
+    digest = compute_sha1(block)
+    record_id = make_record_id(kind, dict(extra_headers).get("WARC-Target-URI", ""), str(fetched_at), digest)
     headers = [
         ("WARC-Type", kind),
-        ("WARC-Record-ID", name),
-        ("WARC-Date", iso(fetched_at)),
-        *named,
+        ("WARC-Record-ID", record_id),
+        ("WARC-Date", format_warc_date(fetched_at)),
+        *extra_headers,
         ("WARC-Block-Digest", digest),
         ("Content-Type", content_type),
         ("Content-Length", str(len(block))),
     ]
-    return Record(name, b"WARC/1.1\r\n" + lines(headers) + b"\r\n" + block + b"\r\n\r\n")
+    return EncodedRecord(record_id, b"WARC/1.1\r\n" + format_headers(headers) + b"\r\n" + block + b"\r\n\r\n")
 
 
-def lines(headers: Headers) -> bytes:
-    """Header lines. URLs are ASCII here, and servers' headers were read as Latin-1, which gives back their bytes."""
-    return "".join(f"{name}: {line(value)}\r\n" for name, value in headers).encode("latin-1", "replace")
+def format_headers(headers: Headers) -> bytes:
+    """Format header lines as bytes.
+
+    Latin-1 loses nothing: URLs are ASCII here, and servers' headers were decoded as Latin-1, so their bytes come back.
+    """
+    return "".join(f"{name}: {fold_line_breaks(value)}\r\n" for name, value in headers).encode("latin-1", "replace")
 
 
-def line(value: str) -> str:
-    """A header value must stay on its line."""
+def fold_line_breaks(value: str) -> str:
+    """Replace line breaks by spaces: a header value that held one could forge further headers."""
     return value.replace("\r", " ").replace("\n", " ")
 
 
-def about(page: Page) -> Headers:
-    address = [("WARC-IP-Address", page.address)] if page.address else []
-    return [("WARC-Target-URI", page.url), *address]
+def build_target_headers(page: CrawledPage) -> Headers:
+    ip_address = [("WARC-IP-Address", page.ip_address)] if page.ip_address else []
+    return [("WARC-Target-URI", page.url), *ip_address]
 
 
-def http_head(page: Page) -> bytes:
-    """Status line and headers of the response, for its decoded payload."""
+def format_http_head(page: CrawledPage) -> bytes:
+    """Format the status line and headers of a response, with the length of its decoded payload."""
     try:
         phrase = HTTPStatus(page.status).phrase
     except ValueError:
         phrase = "Unknown"
-    kept = [(f"X-Crawler-{name}" if name.lower() in TRANSFER else name, value) for name, value in page.headers]
-    head = lines([*kept, ("Content-Length", str(len(page.body)))])
+    headers = [
+        (f"X-Crawler-{name}" if name.lower() in TRANSFER_HEADERS else name, value) for name, value in page.headers
+    ]
+    head = format_headers([*headers, ("Content-Length", str(len(page.body)))])
     return f"HTTP/1.1 {page.status} {phrase}\r\n".encode() + head + b"\r\n"
 
 
-def info(page: Page) -> Record:
-    """What stands at the head of a WARC file: who wrote it, and as whom it asked for its first page."""
-    agent = [("http-header-user-agent", value) for name, value in page.request or () if name.lower() == "user-agent"]
-    # no version: another one would change the bytes of the same crawl; the manifest has it
-    block = lines([("software", "Textmill"), ("format", "WARC File Format 1.1"), *agent])
-    return record("warcinfo", page.fetched_at, [], block, FIELDS)
+def build_warcinfo(page: CrawledPage) -> EncodedRecord:
+    """Build the record at the head of a WARC file: the software, and the user agent that asked for the first page."""
+    agent = [
+        ("http-header-user-agent", value) for name, value in page.request_headers or () if name.lower() == "user-agent"
+    ]
+    # without a version: a new one would change the bytes of an equal crawl; the manifest records it
+    block = format_headers([("software", "Textmill"), ("format", "WARC File Format 1.1"), *agent])
+    return build_record("warcinfo", page.fetched_at, [], block, WARC_FIELDS)
 
 
-def request(page: Page, answer: Record) -> Record:
-    """The request that was sent for the page."""
+def build_request(page: CrawledPage, answer: EncodedRecord) -> EncodedRecord:
+    """Build the record of the request that was sent for a page; `answer` is the record of its response."""
     parts = urlsplit(page.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    block = f"GET {target} HTTP/1.1\r\n".encode() + lines([("Host", parts.netloc), *(page.request or ())]) + b"\r\n"
-    named = [*about(page), ("WARC-Concurrent-To", answer.identity)]
-    return record("request", page.fetched_at, named, block, "application/http; msgtype=request")
+    block = (
+        f"GET {target} HTTP/1.1\r\n".encode()
+        + format_headers([("Host", parts.netloc), *(page.request_headers or ())])
+        + b"\r\n"
+    )
+    extra_headers = [*build_target_headers(page), ("WARC-Concurrent-To", answer.record_id)]
+    return build_record("request", page.fetched_at, extra_headers, block, "application/http; msgtype=request")
 
 
-def response(page: Page) -> Record:
-    """The page itself."""
-    named = [*about(page), ("WARC-Payload-Digest", sha1(page.body))]
-    block = http_head(page) + page.body
-    return record("response", page.fetched_at, named, block, "application/http; msgtype=response")
+def build_response(page: CrawledPage) -> EncodedRecord:
+    """Build the record of a response with its payload."""
+    extra_headers = [*build_target_headers(page), ("WARC-Payload-Digest", compute_sha1(page.body))]
+    block = format_http_head(page) + page.body
+    return build_record("response", page.fetched_at, extra_headers, block, "application/http; msgtype=response")
 
 
-def revisit(page: Page, first: Payload) -> Record:
-    """A page whose payload was fetched before: only its headers. The server said so (304), or the bytes are equal."""
-    unseen = page.status == 304
-    named = [
-        *about(page),
-        ("WARC-Profile", NOT_MODIFIED if unseen else IDENTICAL),
-        ("WARC-Refers-To-Target-URI", first.url),
-        ("WARC-Refers-To-Date", iso(first.fetched_at)),
-        *([] if unseen else [("WARC-Payload-Digest", sha1(page.body))]),
+def build_revisit(page: CrawledPage, origin: PayloadOrigin) -> EncodedRecord:
+    """Build a record without a payload, for a page whose payload was fetched before.
+
+    Either the server said so (status 304), or the bytes are equal to those of `origin`.
+    """
+    is_not_modified = page.status == 304
+    extra_headers = [
+        *build_target_headers(page),
+        ("WARC-Profile", PROFILE_NOT_MODIFIED if is_not_modified else PROFILE_IDENTICAL),
+        ("WARC-Refers-To-Target-URI", origin.url),
+        ("WARC-Refers-To-Date", format_warc_date(origin.fetched_at)),
+        *([] if is_not_modified else [("WARC-Payload-Digest", compute_sha1(page.body))]),
     ]
-    return record("revisit", page.fetched_at, named, http_head(page), "application/http; msgtype=response")
+    return build_record(
+        "revisit", page.fetched_at, extra_headers, format_http_head(page), "application/http; msgtype=response"
+    )
 
 
-def metadata(page: Page, links: list[str], via: str, answer: Record) -> Record:
-    """What the crawl knows of the page beside its bytes: the page that led to it, how long it took, where it leads."""
+def build_metadata(page: CrawledPage, links: list[str], via: str, answer: EncodedRecord) -> EncodedRecord:
+    """Build the record of what the crawl knows of a page: the page that led to it, the time it took, its links."""
     fields = [("via", via)] if via else []
     if page.fetch_ms is not None:
         fields.append(("fetchTimeMs", str(page.fetch_ms)))
-    block = lines([*fields, *((OUTLINK, link) for link in links)])
-    named = [("WARC-Target-URI", page.url), ("WARC-Concurrent-To", answer.identity)]
-    return record("metadata", page.fetched_at, named, block, FIELDS)
+    block = format_headers([*fields, *((OUTLINK, link) for link in links)])
+    extra_headers = [("WARC-Target-URI", page.url), ("WARC-Concurrent-To", answer.record_id)]
+    return build_record("metadata", page.fetched_at, extra_headers, block, WARC_FIELDS)
 
 
-def outlinks(block: bytes) -> list[str]:
-    """The links that a metadata record names."""
-    start = f"{OUTLINK}: "
-    return [line.removeprefix(start) for line in block.decode("latin-1").split("\r\n") if line.startswith(start)]
+def parse_outlinks(block: bytes) -> list[str]:
+    """Return the links that the block of a metadata record names."""
+    prefix = f"{OUTLINK}: "
+    return [line.removeprefix(prefix) for line in block.decode("latin-1").split("\r\n") if line.startswith(prefix)]

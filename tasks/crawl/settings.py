@@ -10,15 +10,15 @@ TODAY = "today"
 
 
 class Crawl(Block):
-    """Where pages come from. Each snapshot is a crawl of its own; the same snapshot is not crawled again."""
+    """Settings of a crawl: the source of pages and the snapshot's name; a stored snapshot is not crawled again."""
 
     snapshot: str = Field("first", min_length=1)
-    """name of this crawl, such as a date; "today" becomes the date, so that there is a new crawl every day"""
+    """name of this crawl, such as a date; "today" stands for the date of the run: a new crawl every day"""
     source: OneOf[Source] = OneOf[Source](kind="web")
-    """where pages come from"""
+    """where the pages come from: the web, files, web archives or a dataset"""
     shards: ShardSize = ShardSize()
-    """how large one WARC file becomes"""
+    """size of one WARC file"""
 
-    def dated(self, today: str) -> "Crawl":
-        """The same with "today" replaced by the date, as the key needs it."""
+    def with_date(self, today: str) -> "Crawl":
+        """Return the settings with the snapshot name "today" replaced by the date, which the key needs."""
         return self.model_copy(update={"snapshot": today}) if self.snapshot == TODAY else self

@@ -1,4 +1,4 @@
-"""One WARC file being written, and the index that goes with it."""
+"""Write one WARC file, and the index that goes with it."""
 
 import os
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 
 from tasks.crawl import records
 from tasks.crawl.counters import Tally
-from tasks.crawl.page import REPEATED, Change, Page, Row
-from tasks.crawl.records import Payload, Record
+from tasks.crawl.page import REVISIT_STATUS, CrawledPage, IndexRow, PageChange
+from tasks.crawl.records import EncodedRecord, PayloadOrigin
 
-TIME = pa.timestamp("ms", "UTC")
-INDEX = pa.schema(
+TIMESTAMP = pa.timestamp("ms", "UTC")
+INDEX_SCHEMA = pa.schema(
     [
         ("url", pa.string()),
         ("status", pa.int32()),
         ("digest", pa.string()),
-        ("fetched_at", TIME),
+        ("fetched_at", TIMESTAMP),
         ("content_type", pa.string()),
         ("etag", pa.string()),
         ("last_modified", pa.string()),
@@ -29,82 +29,92 @@ INDEX = pa.schema(
         ("length", pa.int64()),
         ("change", pa.string()),
         ("refers_to", pa.string()),
-        ("refers_to_at", TIME),
+        ("refers_to_at", TIMESTAMP),
         ("num_links", pa.int32()),
     ]
 )
-Firsts = dict[str, Payload]  # by payload digest: the page of this crawl that had it first
+PayloadOrigins = dict[str, PayloadOrigin]  # by payload digest: the page of this crawl that had the payload first
 
 
-def warc_name(number: int) -> str:
+def make_warc_name(number: int) -> str:
     return f"warc/{number:05d}.warc.gz"
 
 
-def index_name(number: int) -> str:
+def make_index_name(number: int) -> str:
     return f"index/{number:05d}.parquet"
 
 
-class Shard:
-    """Appends pages to `folder/warc/NNNNN.warc.gz`. One whose payload was fetched before becomes a revisit record."""
+class WarcShard:
+    """Appends pages to `folder/warc/NNNNN.warc.gz`. A page whose payload was fetched before becomes a revisit record.
 
-    def __init__(self, folder: Path, number: int, firsts: Firsts, size: int = 0) -> None:
-        self.number, self.name, self.firsts = number, warc_name(number), firsts
+    `size` is the length in bytes that is known to be complete: whatever a killed run wrote behind it is cut off.
+    """
+
+    def __init__(self, folder: Path, number: int, origins: PayloadOrigins, size: int = 0) -> None:
+        self.number, self.name, self.origins = number, make_warc_name(number), origins
         path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = path.open("r+b" if path.exists() else "w+b")
-        self.file.truncate(size)  # what a killed run wrote after its last commit
+        self.file.truncate(size)
         self.file.seek(size)
         self.size = size
 
-    def add(self, page: Page, known: Row | None = None, links: list[str] | None = None, via: str = "") -> Row:
-        """Write the page's records and return its index row. Not yet on disk: see `sync`.
+    def add(
+        self, page: CrawledPage, previous: IndexRow | None = None, links: list[str] | None = None, via: str = ""
+    ) -> IndexRow:
+        """Write the page's records and return its index row. They are on disk only after `sync`.
 
-        `known` is its row of the snapshot before. `links` are where it leads to; None writes no metadata record.
+        `previous` is the page's row in the previous snapshot. `links` are the URLs that it links to; None writes no
+        metadata record. `via` is the page that led to it.
         """
         if not self.size:
-            self._write(records.info(page))
-        digest = known["digest"] if known and page.status == REPEATED else page.digest
-        payload = self._payload(page, digest, known)
-        answer = records.revisit(page, payload) if payload else records.response(page)
-        if page.request is not None:
-            self._write(records.request(page, answer))
+            self._write(records.build_warcinfo(page))
+        digest = previous["digest"] if previous and page.status == REVISIT_STATUS else page.digest
+        origin = self._find_origin(page, digest, previous)
+        answer = records.build_revisit(page, origin) if origin else records.build_response(page)
+        if page.request_headers is not None:
+            self._write(records.build_request(page, answer))
         offset, length = self.size, self._write(answer)
         if links is not None:
-            self._write(records.metadata(page, links, via, answer))
-        earlier = known if known and digest == known["digest"] else None  # headers that a 304 may leave out
-        return Row(
+            self._write(records.build_metadata(page, links, via, answer))
+        # a 304 may leave out headers of the page: those of the previous snapshot still hold
+        unchanged = previous if previous and digest == previous["digest"] else None
+        return IndexRow(
             url=page.url,
-            status=REPEATED if payload and page.status == 200 else page.status,
+            status=REVISIT_STATUS if origin and page.status == 200 else page.status,
             digest=digest,
             fetched_at=page.fetched_at,
-            content_type=page.header("content-type") or (earlier and earlier["content_type"]),
-            etag=page.header("etag") or (earlier and earlier["etag"]),
-            last_modified=page.header("last-modified") or (earlier and earlier["last_modified"]),
+            content_type=page.get_header("content-type") or (unchanged and unchanged["content_type"]),
+            etag=page.get_header("etag") or (unchanged and unchanged["etag"]),
+            last_modified=page.get_header("last-modified") or (unchanged and unchanged["last_modified"]),
             warc=self.name,
             offset=offset,
             length=length,
-            change=change(page.status, digest, known),
-            refers_to=payload and payload.url,
-            refers_to_at=payload and payload.fetched_at,
+            change=classify_change(page.status, digest, previous),
+            refers_to=origin and origin.url,
+            refers_to_at=origin and origin.fetched_at,
             num_links=None if links is None else len(links),
         )
 
-    def _payload(self, page: Page, digest: str, known: Row | None) -> Payload | None:
-        """Where the payload was fetched before; else None, and this page is remembered as the first that had it."""
-        if known and digest == known["digest"] and page.status in (200, REPEATED):
-            return Payload(known["refers_to"] or known["url"], known["refers_to_at"] or known["fetched_at"])
-        if page.body and digest not in self.firsts:
-            self.firsts[digest] = Payload(page.url, page.fetched_at)
+    def _find_origin(self, page: CrawledPage, digest: str, previous: IndexRow | None) -> PayloadOrigin | None:
+        """Return where the payload was fetched before; else None, and remember this page as its origin."""
+        if previous and digest == previous["digest"] and page.status in (200, REVISIT_STATUS):
+            # never a revisit of a revisit: it refers to the record that has the payload
+            return PayloadOrigin(
+                previous["refers_to"] or previous["url"], previous["refers_to_at"] or previous["fetched_at"]
+            )
+        if page.body and digest not in self.origins:
+            self.origins[digest] = PayloadOrigin(page.url, page.fetched_at)
             return None
-        return self.firsts[digest] if page.body else None
+        return self.origins[digest] if page.body else None
 
-    def _write(self, record: Record) -> int:
-        length = self.file.write(records.compressed(record))
+    def _write(self, record: EncodedRecord) -> int:
+        length = self.file.write(records.compress_record(record))
         self.size += length
         return length
 
     def sync(self) -> None:
-        """Force all that was added to disk."""
+        """Force everything that was added to disk."""
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -117,29 +127,29 @@ class Shard:
         self.file.close()
 
 
-def change(status: int, digest: str, known: Row | None) -> Change | None:
-    """What an answer says of a page since the snapshot before; None of what was no page and is none."""
-    if status in (200, REPEATED):
-        return "new" if known is None else "unchanged" if digest == known["digest"] else "changed"
-    if known is None:
+def classify_change(status: int, digest: str, previous: IndexRow | None) -> PageChange | None:
+    """Classify what an answer says of a page since the previous snapshot; None for what was no page and is none."""
+    if status in (200, REVISIT_STATUS):
+        return "new" if previous is None else "unchanged" if digest == previous["digest"] else "changed"
+    if previous is None:
         return None
     return "gone" if status in (404, 410) else "moved" if 300 <= status < 400 else None
 
 
-def write_index(path: Path, rows: Iterable[Row]) -> None:
-    """The index of one WARC file, in its order."""
+def write_index(path: Path, rows: Iterable[IndexRow]) -> None:
+    """Write the index of one WARC file, in the order of its records."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(list(rows), INDEX), path, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(list(rows), INDEX_SCHEMA), path, compression="zstd")
 
 
-def fill(folder: Path, number: int, pages: Iterable[Page], tally: Tally) -> None:
-    """Write one WARC file and its index from pages; nothing if there are none."""
-    rows: list[Row] = []
-    with Shard(folder, number, {}) as shard:
+def write_shard(folder: Path, number: int, pages: Iterable[CrawledPage], tally: Tally) -> None:
+    """Write pages to one WARC file and its index, and count them; no file is left when there are no pages."""
+    rows: list[IndexRow] = []
+    with WarcShard(folder, number, {}) as shard:
         for page in pages:
             rows.append(shard.add(page))
-            tally.add(rows[-1], len(page.body))
+            tally.count_page(rows[-1], len(page.body))
     if rows:
-        write_index(folder / index_name(number), rows)
+        write_index(folder / make_index_name(number), rows)
     else:
         (folder / shard.name).unlink()

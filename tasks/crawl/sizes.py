@@ -1,4 +1,4 @@
-"""How large one WARC file of a crawl becomes."""
+"""Settings for the size of one WARC file of a crawl."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from tasks.block import Block
 
 
 class ShardSize(Block):
-    """When a WARC file is full. The stages that follow work shard by shard, so small ones make use of more cores."""
+    """When a WARC file is full. Later stages work shard by shard, so small shards make use of more cores."""
 
-    pages: int = Field(500, ge=1)
-    """pages in one WARC file at most"""
-    megabytes: int = Field(64, ge=1)
-    """megabytes, after which a WARC file is full"""
+    max_pages: int = Field(500, ge=1)
+    """maximum number of pages in one WARC file"""
+    max_megabytes: int = Field(64, ge=1)
+    """megabytes (2^20 bytes) after which a WARC file is full; the page that passes the limit still goes into it"""

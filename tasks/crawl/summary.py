@@ -1,66 +1,40 @@
-"""A crawl's figures as Markdown with small pictures, as Prefect and the report show them."""
+"""The counts of a crawl as Markdown with small pictures, as Prefect and the report show them."""
 
-from collections.abc import Sequence
-from html import escape
 from typing import Any
 
-from tasks.svg_charts import chart_as_image
+from tasks.runtime.markdown import render_markdown_table
+from tasks.svg_charts import chart_as_image, draw_bars
 
-WIDTH, ROW, LABEL = 640, 22, 230
-MOST_BARS = 12
-BAR = "#2a7f62"
+MAX_BARS = 12
+MAX_LABEL_CHARACTERS = 34  # beside a bar
+COUNT_WIDTH = 80  # pixels
 
 
-def summary(counts: dict[str, Any], snapshot: str) -> str:
-    """The counts as tables, and the largest of them as bars."""
+def render_summary(counts: dict[str, Any], snapshot: str) -> str:
+    """Render the counts as Markdown tables, and the largest of them as bars."""
     hosts = counts["hosts"]
-    said = f"{counts['pages']:,} pages, {counts['bytes'] / 1e6:,.1f} MB of payload, {counts['pages_per_second']:,}/s."
-    parts = [f"# Crawl of {snapshot}", said]
-    parts.append(
-        chart_as_image(bars(counts["statuses"] | counts["skipped"]), "Answers by status, and what was not stored")
-    )
-    parts.append(table(("status", "answers"), figures(counts["statuses"])))
+    totals = f"{counts['pages']:,} pages, {counts['bytes'] / 1e6:,.1f} MB of payload, {counts['pages_per_second']:,}/s."
+    parts = [f"# Crawl of {snapshot}", totals]
+    statuses = draw_largest(counts["statuses"] | counts["skipped"])
+    parts.append(chart_as_image(statuses, "Answers by status, and what was not stored"))
+    parts.append(render_markdown_table(("status", "answers"), counts["statuses"].items()))
     if counts["skipped"]:
-        parts.append(table(("not stored because", "URLs"), figures(counts["skipped"])))
+        parts.append(render_markdown_table(("not stored because", "URLs"), counts["skipped"].items()))
     if counts["links"]:
-        parts.append(table(("links left out or rewritten", "links"), figures(counts["links"])))
+        parts.append(render_markdown_table(("links left out or rewritten", "links"), counts["links"].items()))
     if set(counts["changes"]) - {"new"}:
-        parts.append(table(("since the snapshot before", "pages"), figures(counts["changes"])))
+        parts.append(render_markdown_table(("since the previous snapshot", "pages"), counts["changes"].items()))
     if len(hosts) > 1:
-        parts.append(chart_as_image(bars({host: of_host["pages"] for host, of_host in hosts.items()}), "Pages by host"))
+        pages_by_host = {host: host_counts["pages"] for host, host_counts in hosts.items()}
+        parts.append(chart_as_image(draw_largest(pages_by_host), "Pages by host"))
     rows = [(host, f"{n['pages']:,}", f"{n['bytes'] / 1e6:,.2f}") for host, n in hosts.items()]
-    parts.append(table(("host", "pages", "MB"), rows))
+    parts.append(render_markdown_table(("host", "pages", "MB"), rows))
     if counts["queues"]:
-        parts.append(table(("host", "URLs that still wait"), figures(counts["queues"])))
+        parts.append(render_markdown_table(("host", "URLs still waiting"), counts["queues"].items()))
     return "\n\n".join(parts) + "\n"
 
 
-def figures(counts: dict[str, int]) -> list[tuple[str, str]]:
-    return [(name, f"{count:,}") for name, count in counts.items()]
-
-
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table, first column left, the others right."""
-    rule = ("---",) + ("---:",) * (len(head) - 1)
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [head, rule, *rows])
-
-
-def bars(values: dict[str, int]) -> str:
-    """The largest values as SVG: a name, a bar as long as its value, the value."""
-    largest = sorted(values.items(), key=lambda entry: -entry[1])[:MOST_BARS]
-    longest = max([value for _, value in largest], default=0) or 1
-    lines = []
-    for number, (name, value) in enumerate(largest):
-        top, width = number * ROW, (WIDTH - LABEL - 80) * value / longest
-        lines.append(
-            f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">{escape(name[-34:])}</text>'
-            f'<rect x="{LABEL}" y="{top + 3}" width="{width:.1f}" height="{ROW - 6}" fill="{BAR}"/>'
-            f'<text x="{LABEL + width + 6:.1f}" y="{top + 15}">{value:,}</text>'
-        )
-    height = len(largest) * ROW + 4
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        # a ground of its own, or the words vanish on the dark pages of the Prefect UI
-        'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
-        f"{''.join(lines)}</svg>"
-    )
+def draw_largest(values: dict[str, int]) -> str:
+    """Draw the largest values as bars; of a long name only its end has room beside a bar."""
+    largest = sorted(values.items(), key=lambda item: -item[1])[:MAX_BARS]
+    return draw_bars([(name[-MAX_LABEL_CHARACTERS:], value) for name, value in largest], count_width=COUNT_WIDTH)

@@ -1,7 +1,6 @@
 """Evaluation sets: the texts that models are tested on, read from the files that the settings name."""
 
 import csv
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import combine_digests, hash_files_cached
 
 SUFFIXES = (".jsonl", ".parquet", ".tsv", ".txt")
 SETTING = "dedup.decontaminate.sets"
@@ -29,10 +29,9 @@ def list_files(path: str) -> list[Path]:
 
 def digest_evaluation_set(path: str) -> str:
     """Return a digest of the content of an evaluation set, wherever it lies."""
-    hasher = hashlib.blake2b(digest_size=16)
-    for file in list_files(path):
-        hasher.update(file.suffix.encode() + hashlib.blake2b(file.read_bytes()).digest())
-    return hasher.hexdigest()
+    files = list_files(path)
+    digests = hash_files_cached(files, "blake2b-512")
+    return combine_digests(file.suffix.encode() + digest for file, digest in zip(files, digests, strict=True))
 
 
 def iterate_strings(value: Any) -> Iterator[str]:

@@ -17,6 +17,7 @@ from tasks.dedup.minhash.bands import BandLayout, collision_probability, plan_ke
 from tasks.dedup.near_duplicates.cluster_ids import CLUSTERS_FILE, LEADER, look_up_cluster_ids
 from tasks.dedup.repeated_passages import REDUCED
 from tasks.dedup.steps import DedupDecision
+from tasks.runtime.markdown import render_markdown_table
 from tasks.store import Draft
 
 # A later snapshot reads whole row groups: those that hold a possible duplicate of a new document.
@@ -144,14 +145,14 @@ def count_documents(documents: DocumentTable, decision: DedupDecision, kept: Fla
 
 def format_summary(counts: dict[str, Any], layout: BandLayout, threshold: float | None) -> str:
     """Render the counts as a table, and the probability that a pair is found; no threshold: no near-duplicates."""
-    lines = ["| documents | |", "|---|---:|"]
     counts = counts | {f"contamination_{key}": count for key, count in counts.get("contamination", {}).items()}
-    lines += [f"| {label} | {counts[key]:,} |" for key, label in LABELS.items() if key in counts]
+    rows = [(label, counts[key]) for key, label in LABELS.items() if key in counts]
+    table = render_markdown_table(("documents", ""), rows)
     if threshold is None:
-        return "\n".join([*lines, "", "Only exact duplicates were looked for.", ""])
+        return f"{table}\n\nOnly exact duplicates were looked for.\n"
     odds = [
         f"{collision_probability(similarity, layout):.3f} at {similarity:.2f}"
         for similarity in (threshold - 0.2, threshold, 0.9)
     ]
     bands = f"{layout.bands} bands of {layout.rows} rows"
-    return "\n".join([*lines, "", f"{bands}: a pair becomes a candidate with probability {', '.join(odds)}.", ""])
+    return f"{table}\n\n{bands}: a pair becomes a candidate with probability {', '.join(odds)}.\n"

@@ -13,10 +13,10 @@ from tasks.downstream.prepare_tasks import (
     make_tasks,
     no_benchmark_error,
 )
-from tasks.downstream.readers.plain_text import read_lines
 from tasks.errors import BadSetting, StageFailure, explain_error
 from tasks.evaluate.settings import CHECKPOINT_FILES, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
+from tasks.runtime.text_files import read_lines
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
 

@@ -1,6 +1,5 @@
 """Atomic checkpoints: written under another name, synced, then renamed; the last few and the best are kept."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Collection
@@ -11,6 +10,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tasks.runtime.content_digest import hash_file
 from tasks.store.draft import fsync_path
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
@@ -58,7 +58,7 @@ class Checkpoints:
         partial.mkdir()
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
         # The digest is of the written bytes, so that a truncated or corrupted file is never loaded.
-        state = {**state, "step": step, "digest": hash_file(partial / TENSORS)}
+        state = {**state, "step": step, "digest": hash_file(partial / TENSORS, "blake2b-128").hex()}
         (partial / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
         for path in (partial / TENSORS, partial / STATE, partial):
             fsync_path(path)
@@ -78,7 +78,7 @@ class Checkpoints:
         folder = self.folder / f"{step:09d}"
         try:
             state: dict[str, Any] = json.loads((folder / STATE).read_text())
-            is_complete = state["digest"] == hash_file(folder / TENSORS)
+            is_complete = state["digest"] == hash_file(folder / TENSORS, "blake2b-128").hex()
         except (OSError, ValueError, KeyError):
             return None
         return (load_file(folder / TENSORS), state) if is_complete else None
@@ -100,9 +100,3 @@ class Checkpoints:
         for step in self.list_steps()[: -self.keep]:
             if step not in kept_steps:
                 shutil.rmtree(self.folder / f"{step:09d}")
-
-
-def hash_file(path: Path) -> str:
-    """Return the BLAKE2b digest of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,10 +1,10 @@
 """The digest of a model's folder: a setting that names a folder enters an artifact's key by its content."""
 
 import functools
-import hashlib
 from pathlib import Path
 
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import FileState, combine_digests, get_file_state, hash_files_cached
 
 
 def hash_model_folder(folder: str, setting: str) -> str:
@@ -21,17 +21,14 @@ def hash_model_folder(folder: str, setting: str) -> str:
         )
     tokenizer = [path for name in ("tokenizer.json", "tokenizer_config.json") if (path := root / name).is_file()]
     files = [root / "config.json", *tokenizer, *weights]
-    return _hash_files(tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+    return _hash_files(tuple((path, get_file_state(path)) for path in files))
 
 
 @functools.lru_cache(maxsize=8)
-def _hash_files(files: tuple[tuple[str, int, int], ...]) -> str:
-    """Hash files given as (path, size, modification time).
+def _hash_files(files: tuple[tuple[Path, FileState], ...]) -> str:
+    """Hash files given with their states.
 
-    Cached by all three: the settings are hashed again with every checkpoint, and weights may be gigabytes.
+    Cached in the process too: the settings are hashed again with every checkpoint, weights may be gigabytes, and a
+    training machine may have no cache folder to remember them in.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for path, _, _ in files:
-        with Path(path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, hashlib.blake2b).digest())
-    return digest.hexdigest()
+    return combine_digests(hash_files_cached([path for path, _ in files], "blake2b-512"))

@@ -1,4 +1,9 @@
-"""Shared parts of the compiled loops over text: a column's bytes, decoding of UTF-8, and mixing of bits."""
+"""Shared parts of the compiled loops over text: a column's bytes, decoding of UTF-8, and mixing of bits.
+
+Hash tables are not shared. Those of `clean.measures`, `clean.extract.html` and `tokenize.encoder` differ in what marks
+a free slot, in what an entry holds and in how entries are compared (hashes in rounds, hashes of names, pairs of ids,
+bytes of a text); common to all is one line of linear probing.
+"""
 
 from typing import Any
 
@@ -6,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tasks.runtime import hashing
 from tasks.runtime.jit import jit_inline
-
-# Multipliers of the SplitMix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-MIX_1, MIX_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 def text_buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -41,9 +44,4 @@ def decode_character(data: Any, position: Any, end: Any) -> Any:
     return code, position + length
 
 
-@jit_inline
-def mix_bits(value: Any) -> Any:
-    """Mix a 64-bit integer: a bijection after which every bit depends on every bit (SplitMix64)."""
-    value = (value ^ value >> np.uint64(30)) * np.uint64(MIX_1)
-    value = (value ^ value >> np.uint64(27)) * np.uint64(MIX_2)
-    return value ^ value >> np.uint64(31)
+mix_bits = jit_inline(hashing.mix_bits)

@@ -15,6 +15,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 from pydantic import BaseModel, ValidationError
 
+from tasks.runtime.content_digest import hash_file
+
 # of the store's layout and names; a store of another format is refused. 2: settings were renamed, see upgrade.py
 STORE_FORMAT = 2
 MANIFEST_NAME = "manifest.json"
@@ -129,11 +131,6 @@ def list_artifact_files(folder: Path) -> list[Path]:
     )
 
 
-def hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def num_rows(path: Path) -> int | None:
     """Count the rows of a Parquet or Arrow IPC file from its metadata; None for other kinds of file."""
     if path.suffix == ".parquet":
@@ -151,7 +148,7 @@ def hash_files(folder: Path) -> tuple[ArtifactFile, ...]:
             path=path.relative_to(folder).as_posix(),
             bytes=path.stat().st_size,
             rows=num_rows(path),
-            sha256=hash_file(path),
+            sha256=hash_file(path, "sha256").hex(),
         )
         for path in list_artifact_files(folder)
     )
@@ -172,7 +169,7 @@ def find_problems(folder: Path, manifest: Manifest, *, full: bool) -> list[str]:
             problems.append(f"{path} is missing")
         elif (size := path.stat().st_size) != file.bytes:
             problems.append(f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}")
-        elif full and hash_file(path) != file.sha256:
+        elif full and hash_file(path, "sha256").hex() != file.sha256:
             problems.append(f"{path} is corrupt: its sha256 is not the manifest's")
     return problems
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from tasks.errors import StageFailure, Transient
 from tasks.runtime.cache_folder import user_cache_folder
+from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
 from tasks.store.draft import Counts, Draft
 from tasks.store.local import FORMAT_MARKER, KEY, GarbageCandidate, LocalBackend, replace_folder
-from tasks.store.manifest import MANIFEST_NAME, ArtifactFile, Manifest, hash_file
+from tasks.store.manifest import MANIFEST_NAME, ArtifactFile, Manifest
 from tasks.store.s3_client import SCHEME, ObjectInfo, S3Client
 from tasks.store.s3_lock import LEASE_NAME, Lease
 from tasks.store.s3_upload import MAX_CONCURRENT_TRANSFERS, S3Draft, download_file, object_name
@@ -111,14 +112,14 @@ class S3Backend:
         temporary = self.root / PARTIAL_DOWNLOADS / f"{os.getpid()}-{hashlib.sha256(name.encode()).hexdigest()}"
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return hash_file(temporary) if self.objects.download(name, temporary) else ""
+            return hash_file(temporary, "sha256").hex() if self.objects.download(name, temporary) else ""
         finally:
             temporary.unlink(missing_ok=True)
 
     def _remove_corrupt_copies(self, manifest: Manifest) -> None:
         for file in manifest.files:
             copy = self.cache.path(manifest.stage, manifest.key) / file.path
-            if copy.exists() and hash_file(copy) != file.sha256:
+            if copy.exists() and hash_file(copy, "sha256").hex() != file.sha256:
                 log.warning("%s is a corrupt copy; it is fetched again when needed", copy)
                 copy.unlink()
 
@@ -145,7 +146,7 @@ class S3Backend:
         files_by_path = {file.path: file for file in manifest.files}
         for path in [path for path in folder.rglob("*") if path.is_file()]:
             name = path.relative_to(folder).as_posix()
-            if name not in files_by_path or hash_file(path) != files_by_path[name].sha256:
+            if name not in files_by_path or hash_file(path, "sha256").hex() != files_by_path[name].sha256:
                 path.unlink()
 
     def _fetch(self, manifest: Manifest, file: ArtifactFile, folder: Path) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
 from tasks.store.draft import PARTIAL, Counts, commit_file
-from tasks.store.manifest import ArtifactFile, hash_file
+from tasks.store.manifest import ArtifactFile
 from tasks.store.s3_client import S3Client
 from tasks.store.s3_lock import LEASE_NAME
 
@@ -31,7 +32,7 @@ def object_name(file: ArtifactFile) -> str:
 def describe_shard_file(folder: Path, name: str) -> ArtifactFile:
     """Describe a file that a shard wrote. Its rows are unknown: it may be a working file of any format."""
     path = folder / name
-    return ArtifactFile(path=name, bytes=path.stat().st_size, rows=None, sha256=hash_file(path))
+    return ArtifactFile(path=name, bytes=path.stat().st_size, rows=None, sha256=hash_file(path, "sha256").hex())
 
 
 def download_file(objects: S3Client, prefix: str, file: ArtifactFile, target: Path, temporary_folder: Path) -> str:
@@ -43,7 +44,7 @@ def download_file(objects: S3Client, prefix: str, file: ArtifactFile, target: Pa
     temporary = temporary_folder / uuid.uuid4().hex
     if not objects.download(prefix + object_name(file), temporary):
         return "is missing"
-    if temporary.stat().st_size != file.bytes or hash_file(temporary) != file.sha256:
+    if temporary.stat().st_size != file.bytes or hash_file(temporary, "sha256").hex() != file.sha256:
         temporary.unlink()
         return "is corrupt: its sha256 is not the manifest's"
     commit_file(temporary, target)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from tasks.runtime.markdown import render_markdown_table
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft
 from tasks.tokenize.document_weights import Ints, read_languages, read_sources
@@ -18,6 +19,7 @@ from tasks.tokenize.splits import SPLITS, Split
 KEY_COLUMNS = ["part", "language", "source"]
 # Of documents, each counted once; `rows` and `row_tokens` count them as often as they are trained on.
 COUNT_COLUMNS = ["documents", "bytes", "words", "tokens", "unknown", "rows", "row_tokens"]
+TOTALS_HEAD = ("documents", "trained on", "tokens", "bytes a token", "words a token", "unknown")
 MAX_SOURCES = 20  # shown; all are in statistics.parquet
 
 
@@ -110,17 +112,24 @@ def format_summary(statistics: dict[str, Any]) -> str:
         f"{statistics['vocabulary']:,} entries, {statistics['bytes_per_token']} bytes and "
         f"{statistics['words_per_token']} words a token, {statistics['unknown']:.2%} of the tokens unknown."
     )
-    lines = [vocabulary, "", "| split | documents | tokens |", "|---|---:|---:|"]
-    for split, documents in statistics["documents"].items():
-        lines.append(f"| {split} | {documents:,} | {statistics['tokens'].get(split, 0):,} |")
+    splits = [
+        (split, documents, statistics["tokens"].get(split, 0)) for split, documents in statistics["documents"].items()
+    ]
+    parts = [vocabulary, render_markdown_table(("split", "documents", "tokens"), splits)]
     for kind in ("languages", "sources"):
-        lines += ["", f"| {kind[:-1]} | documents | trained on | tokens | bytes a token | words a token | unknown |"]
-        lines += ["|---|---:|---:|---:|---:|---:|---:|"]
-        for name, totals in sorted(statistics[kind].items(), key=lambda item: (-item[1]["tokens"], item[0])):
-            lines.append(
-                f"| {name} | {totals['documents']:,} | {totals['rows']:,} | {totals['row_tokens']:,} "
-                f"| {totals['bytes_per_token']} | {totals['words_per_token']} | {totals['unknown']:.2%} |"
+        rows = [
+            (
+                name,
+                totals["documents"],
+                totals["rows"],
+                totals["row_tokens"],
+                str(totals["bytes_per_token"]),
+                str(totals["words_per_token"]),
+                f"{totals['unknown']:.2%}",
             )
+            for name, totals in sorted(statistics[kind].items(), key=lambda item: (-item[1]["tokens"], item[0]))
+        ]
+        parts.append(render_markdown_table((kind[:-1], *TOTALS_HEAD), rows))
     if statistics["num_sources"] > MAX_SOURCES:
-        lines += ["", f"{MAX_SOURCES} of {statistics['num_sources']:,} sources; all are in statistics.parquet."]
-    return "\n".join([*lines, ""])
+        parts.append(f"{MAX_SOURCES} of {statistics['num_sources']:,} sources; all are in statistics.parquet.")
+    return "\n\n".join(parts) + "\n"

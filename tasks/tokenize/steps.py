@@ -1,7 +1,6 @@
 """The steps of tokenization over a draft: make the vocabulary, encode the shards, sum up the counts."""
 
 import functools
-import hashlib
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import hash_file
 from tasks.store import Artifact, Draft
 from tasks.tokenize.document_weights import Ints, compute_weights, draw_repeat_counts, repeat_rows
 from tasks.tokenize.encoder.encode import BatchEncoder, make_record_batch, make_schema
@@ -128,7 +128,7 @@ def encode_shards(
 
 def encode_shard(out: Path, documents: Path, name: str, tokenizer: Path, settings: Tokenize) -> dict[str, Any]:
     """Write the tokens of one shard by split, and the held-out documents as text; count by split, language, source."""
-    digest = hashlib.blake2b((tokenizer / "tokenizer.json").read_bytes()).hexdigest()
+    digest = hash_file(tokenizer / "tokenizer.json", "blake2b-512").hex()
     encoder, unknown = load_encoder(tokenizer, digest)
     schema = make_schema(encoder)
     frames: list[pl.DataFrame] = []

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from tasks.runtime.markdown import render_markdown_table
 from tasks.svg_charts import BLUE, GREY, RED, Marks, Panel, chart_as_image, render_chart
 from tasks.tuning.settings import Tuning
 from tasks.tuning.space import Dimension
@@ -76,12 +77,11 @@ def render_page(trials: Sequence[TrialResult], tuning: Tuning, recipe: str, metr
 def _render_table(trials: Sequence[TrialResult], tuning: Tuning) -> str:
     paths = [dimension.path for dimension in tuning.dimensions()]
     incomplete = [trial for trial in trials if trial.value is None]
-    rows = [("trial", tuning.metric, *paths), tuple("---" for _ in range(len(paths) + 2))]
-    rows += [
+    rows = [
         (str(trial.number), describe_outcome(trial), *(_format_value(trial.params[path]) for path in paths))
         for trial in [*rank_trials(trials, tuning), *incomplete][:MAX_TABLE_ROWS]
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return render_markdown_table(("trial", tuning.metric, *paths), rows, alignment="l")
 
 
 def describe_outcome(trial: TrialResult) -> str:
@@ -89,7 +89,7 @@ def describe_outcome(trial: TrialResult) -> str:
     if trial.value is not None:
         return f"{trial.value:.4f}"
     if trial.failure:
-        return f"failed: {trial.failure}".replace("|", "/").replace("\n", " ")
+        return f"failed: {trial.failure}".replace("\n", " ")
     return f"stopped early at {trial.curve[-1][0]:g} %, {trial.curve[-1][1]:.4f}"
 
 

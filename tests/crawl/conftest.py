@@ -1,4 +1,4 @@
-"""A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of what was asked."""
+"""A small web server for the crawl tests: pages by path, misbehaviour on demand, and a log of the requests."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from tasks.store import Artifact, Draft
 
 @dataclass
 class Answer:
-    """What the server sends for a path."""
+    """The answer of the server for a path."""
 
     body: bytes = b""
     status: int = 200
@@ -42,7 +42,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is no news."""
+        """Stay silent: a client that was killed is expected."""
 
     request_queue_size = 128
 
@@ -63,14 +63,14 @@ class Site:
 
     @staticmethod
     def hang_up(_before: int = 0) -> Answer:
-        """As a page: the connection ends without an answer, and the server goes on."""
+        """Stand for a page whose connection ends without an answer; the server goes on."""
         raise ConnectionAbortedError
 
     def __init__(self) -> None:
         self.pages: dict[str, Answer | Callable[[int], Answer]] = {}
         self.log: list[tuple[float, str]] = []
         self.agents: set[str] = set()
-        self.most_at_once = 0
+        self.max_at_once = 0
         self._busy = 0
         self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), self._handler())
@@ -81,17 +81,17 @@ class Site:
         return self.address + path
 
     def asked(self) -> Counter[str]:
-        """How often each path was asked for, robots.txt apart."""
+        """Return the number of requests for each path, without robots.txt."""
         with self._lock:
             return Counter(path for _, path in self.log if path != "/robots.txt")
 
     def answer(self, path: str, agent: str) -> Answer:
         with self._lock:
-            before = sum(1 for _, each in self.log if each == path) if callable(self.pages.get(path)) else 0
+            before = sum(1 for _, asked_path in self.log if asked_path == path) if callable(self.pages.get(path)) else 0
             self.log.append((time.monotonic(), path))
             self.agents.add(agent)
-            found = self.pages.get(path, Answer(b"<html>not here</html>", 404))
-        return found if isinstance(found, Answer) else found(before)
+            answer = self.pages.get(path, Answer(b"<html>not here</html>", 404))
+        return answer if isinstance(answer, Answer) else answer(before)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         site = self
@@ -102,7 +102,7 @@ class Site:
             def do_GET(self) -> None:
                 with site._lock:
                     site._busy += 1
-                    site.most_at_once = max(site.most_at_once, site._busy)
+                    site.max_at_once = max(site.max_at_once, site._busy)
                 try:
                     self.reply(site.answer(self.path, self.headers.get("User-Agent", "")))
                 finally:
@@ -162,10 +162,10 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def settings(site: Site) -> Callable[..., Crawl]:
-    """Settings for a crawl of the site from its front page, without delays; named ones differ."""
+    """Make settings for a crawl of the site from its front page, without delays; keywords override them."""
 
     def make(**web: Any) -> Crawl:
-        fast = {"seeds": [site.url("/")], "delay": 0, "throttle": 0, "retry_wait": 0.01, "timeout": 60}
+        fast = {"seeds": [site.url("/")], "delay": 0, "autothrottle_target": 0, "retry_wait": 0.01, "timeout": 60}
         return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
 
     return make
@@ -173,7 +173,7 @@ def settings(site: Site) -> Callable[..., Crawl]:
 
 @pytest.fixture
 def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) -> Callable[..., Draft]:
-    """Crawl the site and give the draft."""
+    """Crawl the site and return the draft."""
 
     def run(**web: Any) -> Draft:
         draft = make_draft(f"crawl-{time.monotonic_ns()}")
@@ -187,11 +187,11 @@ def crawled(settings: Callable[..., Crawl], make_draft: Callable[..., Draft]) ->
 def snapshot(
     settings: Callable[..., Crawl], make_draft: Callable[..., Draft], as_artifact: Callable[[Path, str], Artifact]
 ) -> Callable[..., tuple[Draft, Artifact]]:
-    """Crawl the site as a snapshot of that name, after the one before."""
+    """Crawl the site as a snapshot of that name, after the previous one."""
 
-    def run(name: str, *earlier: Artifact, **web: Any) -> tuple[Draft, Artifact]:
+    def run(name: str, *previous: Artifact, **web: Any) -> tuple[Draft, Artifact]:
         draft = make_draft(name)
-        crawl.build(settings(**web), draft, *earlier)
+        crawl.build(settings(**web), draft, *previous)
         shutil.rmtree(draft.scratch)
         return draft, as_artifact(draft.path, "crawl")
 
@@ -200,7 +200,7 @@ def snapshot(
 
 @pytest.fixture
 def index() -> Callable[[Path], list[dict[str, Any]]]:
-    """All rows of the index under a folder."""
+    """Read all rows of the index under a folder."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
         return [row for path in sorted(folder.glob("index/*.parquet")) for row in pq.read_table(path).to_pylist()]
@@ -210,25 +210,25 @@ def index() -> Callable[[Path], list[dict[str, Any]]]:
 
 @pytest.fixture
 def killed_after() -> Callable[..., None]:
-    """Crawl in a process of its own, and kill -9 it when the sites were asked for so many more pages.
+    """Crawl in a process of its own, and kill -9 it after `asked` more requests for pages.
 
-    `below` counts only those whose path begins so.
+    Only paths that begin with `below` count.
     """
     program = (
         "import sys; from pathlib import Path; from tasks.crawl.task import Crawl, crawl;"
         "from tasks.store.draft import Draft; from tasks.store.store import Artifact;"
-        "earlier = [Artifact.model_validate_json(each) for each in sys.argv[3:]];"
-        "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *earlier)"
+        "previous = [Artifact.model_validate_json(text) for text in sys.argv[3:]];"
+        "crawl.build(Crawl.model_validate_json(sys.argv[1]), Draft(Path(sys.argv[2])), *previous)"
     )
 
     def run(
-        settings: Crawl, folder: Path, asked: int, *sites: Site, earlier: tuple[Artifact, ...] = (), below: str = "/"
+        settings: Crawl, folder: Path, asked: int, *sites: Site, previous: tuple[Artifact, ...] = (), below: str = "/"
     ) -> None:
         def num_asked() -> int:
             return sum(n for site in sites for path, n in site.asked().items() if path.startswith(below))
 
         enough = num_asked() + asked
-        arguments = [settings.model_dump_json(), str(folder), *(each.model_dump_json() for each in earlier)]
+        arguments = [settings.model_dump_json(), str(folder), *(artifact.model_dump_json() for artifact in previous)]
         process = subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=Path(__file__).parents[2])
         deadline = time.monotonic() + 120
         while num_asked() < enough:  # looked at more often than wait_until does: a crawl is quick
@@ -244,7 +244,7 @@ def killed_after() -> Callable[..., None]:
 
 @pytest.fixture
 def committed() -> Callable[[Draft], list[dict[str, Any]]]:
-    """The journal lines that a killed crawl left whole."""
+    """Read the complete journal lines that a killed crawl left."""
 
     def read(draft: Draft) -> list[dict[str, Any]]:
         journal = (draft.scratch / "frontier.jsonl").read_bytes().splitlines(keepends=True)

@@ -65,7 +65,10 @@ def build(folder: Path) -> int:
 
 # What differs from the defaults: everything as small as it may be. Kept as plain data, because a deployment takes it.
 SETTINGS: dict[str, Any] = {
-    "crawl": {"source": {"kind": "web", "web": {"delay": 0.0, "per_host": 8}}, "shards": {"pages": 20}},
+    "crawl": {
+        "source": {"kind": "web", "web": {"delay": 0.0, "max_concurrency_per_host": 8}},
+        "shards": {"max_pages": 20},
+    },
     "clean": {"filters": {"length": {"min": 100}, "duplicate_lines": {"enabled": False},
                           "duplicate_line_characters": {"enabled": False}}},
     "tokenize": {"vocab_size": 600, "validation_fraction": 0.1, "heldout_fraction": 0.5},

@@ -95,7 +95,7 @@ def test_values_that_do_not_work_are_recorded_and_avoided(tmp_path: Path) -> Non
     next(study.remaining_trials({"p.rate": 7.0, "p.shape": "wsd"})).fail("the loss is | no number")
     (trial,) = study.results()
     assert trial.params != FIRST, "the recipe's own value is outside of the space"
-    assert describe_outcome(trial) == "failed: the loss is / no number"
+    assert describe_outcome(trial) == "failed: the loss is | no number"
     assert rank_trials([trial], make_tuning()) == []
     assert "failed: the loss is" in render_page([trial], make_tuning(), "", "")
 

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tasks.clean.filters import SCORE_PREFIX, Filter
+from tasks.runtime.markdown import render_markdown_table
 
 MAX_SAMPLES = 3  # of each verdict for a rule, in a shard and in the summary
 EXCERPT_CHARACTERS = 200
@@ -55,17 +56,18 @@ def render_samples(samples: pl.DataFrame) -> str:
     """Render the samples in markdown, a table for each rule."""
     parts = []
     for (rule, bounds), rows in samples.group_by("rule", "bounds", maintain_order=True):
-        lines = [f"**{rule}**, {escape_cell(str(bounds))}", "", "| | score | page | begins |", "|---|---:|---|---|"]
-        for row in rows.iter_rows(named=True):
-            url, excerpt = escape_cell(row["url"]), escape_cell(row["excerpt"])
-            lines.append(f"| {row['verdict']} | {row['score']:,.4g} | {url} | {excerpt} |")
-        parts.append("\n".join(lines))
+        cells = [
+            (row["verdict"], f"{row['score']:,.4g}", escape_markup(row["url"]), escape_markup(row["excerpt"]))
+            for row in rows.iter_rows(named=True)
+        ]
+        table = render_markdown_table(("", "score", "page", "begins"), cells, alignment="lrl")
+        parts += [f"**{rule}**, {escape_markup(str(bounds))}", table]
     return "\n\n".join(parts)
 
 
-def escape_cell(text: Any) -> str:
-    """Escape any text for a cell of a markdown table: markup in crawled pages must not take effect."""
+def escape_markup(text: Any) -> str:
+    """Escape any text for a cell of a Markdown table, which escapes pipes: markup in pages must not take effect."""
     escaped = escape(text or "", quote=False)
-    for sign in "\\`*_[]|!":
+    for sign in "\\`*_[]!":
         escaped = escaped.replace(sign, f"\\{sign}")
     return escaped

@@ -1,9 +1,10 @@
 """Files that the user gives a filter: lists of words or addresses, folders of examples."""
 
-import hashlib
 from pathlib import Path
 
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import combine_digests, hash_files_cached
+from tasks.runtime.text_files import read_lines
 
 
 def list_files(path: str, setting: str) -> list[Path]:
@@ -25,23 +26,14 @@ def list_files(path: str, setting: str) -> list[Path]:
 
 def digest_files(path: str, setting: str) -> str:
     """Return a digest of the files' content; names and places do not count. Raises StageFailure."""
-    digest = hashlib.blake2b(digest_size=16)
-    for file in list_files(path, setting):
-        digest.update(hashlib.blake2b(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return combine_digests(hash_files_cached(list_files(path, setting), "blake2b-512"))
 
 
 def read_entries(path: str, setting: str) -> list[str]:
     """Read the entries of a list, one a line, without blank lines and # comments. Raises StageFailure."""
     entries: dict[str, None] = {}
     for file in list_files(path, setting):
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise StageFailure(
-                f"{file} is not UTF-8 text", f"Convert it, or name another file with {setting}"
-            ) from error
-        entries |= dict.fromkeys(line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#")
+        entries |= dict.fromkeys(read_lines(file, setting, comment="#"))
     if not entries:
         raise StageFailure(f"{path} has no entry", f"Put one a line, or name another file with {setting}")
     return list(entries)

@@ -10,6 +10,7 @@ from pydantic import Field
 from tasks.clean.filters import AtLeast
 from tasks.clean.filters._lists import digest_files
 from tasks.errors import StageFailure
+from tasks.runtime.markdown import render_markdown_table
 from tasks.store import Draft
 
 SETTING = "clean.filters.quality"
@@ -91,10 +92,10 @@ def open_classifier(model: str) -> Any:
 
 def describe_classifier(num_positive: int, num_negative: int, accuracy: float, weights: dict[str, float]) -> str:
     """Render the classifier's page in markdown."""
-    rows = "\n".join(f"| {word} | {weight:+.2f} |" for word, weight in weights.items())
+    table = render_markdown_table(("word", "weight"), [(word, f"{weight:+.2f}") for word, weight in weights.items()])
     return (
         f"Trained on {num_positive:,} positive and {num_negative:,} negative examples. Held-out accuracy, trained on "
         f"four fifths of them and measured on the rest: {accuracy:.1%}.\n\n"
         "Words with the greatest weights for a positive example, and last those with the greatest against it:\n\n"
-        f"| word | weight |\n|---|---:|\n{rows}\n"
+        f"{table}\n"
     )

@@ -5,8 +5,9 @@ import numpy as np
 from tasks.clean.kernel_types import Bytes, CharacterTable, Counts, Hash, Hashes, HashTable, Index, Lengths, Positions
 from tasks.clean.measures.characters import FLAG_SHIFT, HASH_STEP, POINT_MASK, SPACE
 from tasks.clean.measures.hash_table import choose_mask, insert_or_get
+from tasks.runtime.hashing import MIX_1, MIX_2
 from tasks.runtime.jit import jit, jit_inline
-from tasks.runtime.text_kernels import MIX_1, MIX_2, decode_character, mix_bits
+from tasks.runtime.text_kernels import decode_character, mix_bits
 
 # Sizes of word n-grams: up to MAX_TOP_SIZE the most frequent one is counted, above it all that repeat an earlier one.
 MIN_SIZE, MAX_TOP_SIZE, MAX_SIZE = 2, 4, 10

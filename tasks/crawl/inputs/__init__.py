@@ -1,1 +1,1 @@
-"""Pages that are there already: files, tables, archives, data sets, here or behind a URL."""
+"""Readers for existing pages: files, tables, archives and datasets, on this machine or behind a URL."""

@@ -1,4 +1,4 @@
-"""Pages out of files: one a file (HTML, text, Markdown), or one a row of a table."""
+"""Read pages out of files: a file is one page (HTML, text, Markdown) or a table with one page a row."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -7,14 +7,14 @@ from urllib.parse import quote
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import joined, modified, opened
-from tasks.crawl.inputs.packing import PACKED, Damaged, bare, members_of, unpacked
-from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, fitting, of_row, refuse
-from tasks.crawl.inputs.slices import LINES, PARQUET, TABLES, Slice
-from tasks.crawl.inputs.tables import Numbered, json_rows, parquet_rows, separated_rows
-from tasks.crawl.page import Page
+from tasks.crawl.inputs.folder import get_modified_ms, join_path, open_file
+from tasks.crawl.inputs.packing import PACKED_SUFFIXES, DamagedData, get_members, open_unpacked, strip_packed_suffix
+from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, check_size, convert_row, fail_or_count
+from tasks.crawl.inputs.slices import LINE_SUFFIXES, PARQUET_SUFFIXES, TABLE_SUFFIXES, FileSlice
+from tasks.crawl.inputs.tables import NumberedRows, read_json_rows, read_parquet_rows, read_separated_rows
+from tasks.crawl.page import CrawledPage
 
-WHOLE = {
+SINGLE_PAGE_TYPES = {
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "application/xhtml+xml",
@@ -23,64 +23,73 @@ WHOLE = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
 }
-KNOWN = (*WHOLE, *TABLES)  # all but Parquet, which packs by itself, also as .gz and .zst
+KNOWN_SUFFIXES = (*SINGLE_PAGE_TYPES, *TABLE_SUFFIXES)  # all but Parquet, which packs by itself, also as .gz and .zst
 
 
-def readable(names: list[str]) -> list[str]:
-    """Those whose kind is known."""
-    return [name for name in names if bare(name.lower()).endswith(KNOWN)]
+def select_readable(names: list[str]) -> list[str]:
+    """Return the names of files whose kind is known."""
+    return [name for name in names if strip_packed_suffix(name.lower()).endswith(KNOWN_SUFFIXES)]
 
 
-def pages(root: str, parts: list[Slice], columns: Columns, url_prefix: str, tally: Tally) -> Iterator[Page]:
-    """The pages of some slices; what holds nothing, too much, or is broken and may be skipped, is counted."""
-    for part in parts:
-        path = joined(root, part.name)
+def read_pages(
+    root: str, slices: list[FileSlice], columns: Columns, url_prefix: str, tally: Tally
+) -> Iterator[CrawledPage]:
+    """Yield the pages of file slices; empty, too large and broken ones are counted.
+
+    Raises StageFailure for broken ones unless the settings skip them.
+    """
+    for file_slice in slices:
+        path = join_path(root, file_slice.name)
         try:
-            yield from of_slice(path, part, url_of(url_prefix, part.name), columns, tally)
-        except Damaged as error:
-            refuse(columns, tally, f"{path} cannot be unpacked: {error}", "Get it again", BROKEN_FILE)
+            yield from read_slice(path, file_slice, build_url(url_prefix, file_slice.name), columns, tally)
+        except DamagedData as error:
+            fail_or_count(columns, tally, f"{path} cannot be unpacked: {error}", "Get it again", BROKEN_FILE)
 
 
-def is_whole(name: str) -> bool:
-    """Whether a file is a page, and no table of them."""
-    return bare(name.lower()).endswith(tuple(WHOLE))
+def is_single_page(name: str) -> bool:
+    """Return whether a file is one page, and not a table of pages."""
+    return strip_packed_suffix(name.lower()).endswith(tuple(SINGLE_PAGE_TYPES))
 
 
-def url_of(url_prefix: str, name: str) -> str:
-    """The URL of a file's page, or what the URLs of a table's rows begin with."""
+def build_url(url_prefix: str, name: str) -> str:
+    """Return the URL of a file's page, or the start of the URLs of a table's rows."""
     url = safe_url_string(url_prefix) + quote(name, errors="replace")
-    return bare(url) if is_whole(name) else url
+    return strip_packed_suffix(url) if is_single_page(name) else url
 
 
-def of_slice(path: str, part: Slice, address: str, columns: Columns, tally: Tally) -> Iterator[Page]:
-    fetched_at = modified(path)
-    with opened(path) as file:
-        stream = stream_of(path, file)
-        suffix = "." + bare(path.lower()).rpartition(".")[2]
-        if (content_type := WHOLE.get(suffix)) is not None:
-            body = stream.read(columns.most_bytes + 1)
-            page = Page(address, 200, (("Content-Type", content_type),), body, fetched_at)
-            if fitting(page, columns.most_bytes, tally):
+def read_slice(path: str, file_slice: FileSlice, url: str, columns: Columns, tally: Tally) -> Iterator[CrawledPage]:
+    # the date of the file stands for the time of fetching
+    fetched_at = get_modified_ms(path)
+    with open_file(path) as file:
+        stream = unpack_by_name(path, file)
+        suffix = "." + strip_packed_suffix(path.lower()).rpartition(".")[2]
+        if (content_type := SINGLE_PAGE_TYPES.get(suffix)) is not None:
+            # one byte more than allowed shows that the page is too large, without reading all of it
+            body = stream.read(columns.max_bytes + 1)
+            page = CrawledPage(url, 200, (("Content-Type", content_type),), body, fetched_at)
+            if check_size(page, columns.max_bytes, tally):
                 yield page
             return
-        for number, row in rows_of(stream, path, suffix, part, columns, tally):
-            if found := of_row(row, number, path, address, fetched_at, columns, tally):
-                yield found
+        for number, row in read_rows(stream, path, suffix, file_slice, columns, tally):
+            if row_page := convert_row(row, number, path, url, fetched_at, columns, tally):
+                yield row_page
 
 
-def stream_of(path: str, file: BinaryIO) -> BinaryIO:
-    """A file unpacked as its name says. Raises Damaged when it is not packed."""
-    if not path.lower().endswith(PACKED):
+def unpack_by_name(path: str, file: BinaryIO) -> BinaryIO:
+    """Return a file's stream, unpacked if its name says that it is packed. Raises DamagedData when it is not."""
+    if not path.lower().endswith(PACKED_SUFFIXES):
         return file
-    stream = unpacked(file)
-    if members_of(stream) is None and stream.peek(1):
-        raise Damaged("its name says that it is packed, and it is not")
+    stream = open_unpacked(file)
+    if get_members(stream) is None and stream.peek(1):
+        raise DamagedData("its name says that it is packed, and it is not")
     return stream
 
 
-def rows_of(stream: BinaryIO, path: str, suffix: str, part: Slice, columns: Columns, tally: Tally) -> Numbered:
-    if suffix in LINES:
-        return json_rows(stream, path, part, columns, tally)
-    if suffix in PARQUET:
-        return parquet_rows(stream, path, part, columns, tally)
-    return separated_rows(stream, path, "," if suffix == ".csv" else "\t", columns, tally)
+def read_rows(
+    stream: BinaryIO, path: str, suffix: str, file_slice: FileSlice, columns: Columns, tally: Tally
+) -> NumberedRows:
+    if suffix in LINE_SUFFIXES:
+        return read_json_rows(stream, path, file_slice, columns, tally)
+    if suffix in PARQUET_SUFFIXES:
+        return read_parquet_rows(stream, path, file_slice, columns, tally)
+    return read_separated_rows(stream, path, "," if suffix == ".csv" else "\t", columns, tally)

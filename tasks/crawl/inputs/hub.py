@@ -1,4 +1,4 @@
-"""Rows of data sets of the Hugging Face library, as they come or from this disk."""
+"""Read rows of datasets of the Hugging Face library, streamed or from this disk."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -11,15 +11,15 @@ SECTION = "crawl.source.dataset"
 
 
 def is_stream(rows: Any) -> bool:
-    """Whether rows come one after another, and nobody knows how many."""
+    """Return whether rows are a stream, whose number is not known."""
     return not hasattr(rows, "num_rows")
 
 
-def rows_of(rows: Any, origin: DatasetOrigin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
-    """Rows with the columns that are meant. Raises StageFailure and Transient."""
+def read_dataset_rows(rows: Any, origin: DatasetOrigin, columns: Columns, max_rows: int) -> Iterator[dict[str, Any]]:
+    """Yield rows with the mapped columns only. Raises StageFailure and Transient."""
     try:
         if rows.column_names:  # a stream may not know them before its first row
-            rows = rows.select_columns(columns.asked(rows.column_names))
+            rows = rows.select_columns(columns.select(rows.column_names))
         yield from islice(rows, max_rows or None)
     except Exception as error:
         raise as_stage_failure(origin, error) from error

@@ -1,4 +1,4 @@
-"""HTTP messages as archives keep them: head and body apart, the body without its transfer and content encodings."""
+"""Parse HTTP responses as archives keep them, and undo their transfer and content encodings."""
 
 import io
 import zlib
@@ -8,61 +8,65 @@ from fastwarc.warc import HeaderMap
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.packing import GZIP, ZSTD, Damaged, unpacked
-from tasks.crawl.page import Page
+from tasks.crawl.inputs.packing import GZIP_MAGIC, ZSTD_MAGIC, DamagedData, open_unpacked
+from tasks.crawl.page import CrawledPage
 
 TOO_LARGE = "too large"
-UNREADABLE = "unreadable response"
+UNREADABLE_RESPONSE = "unreadable response"
 
 
-def of_http(url: str, fetched_at: int, block: bytes, most_bytes: int, tally: Tally) -> Page | None:
-    """A page from a response with its HTTP head; None, and counted, if that cannot be read."""
+def parse_http_page(url: str, fetched_at: int, block: bytes, max_bytes: int, tally: Tally) -> CrawledPage | None:
+    """Parse a response with its HTTP head to a page; None, and counted, if it cannot be read or is too large."""
     head = HeaderMap("latin1")
     try:
         start = head.parse(io.BytesIO(block))
-        body = decoded(block[start:], head, most_bytes)
-    except (OSError, ValueError, zlib.error, Damaged):
-        tally.skip(UNREADABLE)
+        body = decode_body(block[start:], head, max_bytes)
+    except (OSError, ValueError, zlib.error, DamagedData):
+        tally.count_skipped(UNREADABLE_RESPONSE)
         return None
     if body is None:
-        tally.skip(TOO_LARGE)
+        tally.count_skipped(TOO_LARGE)
         return None
-    return Page(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
+    return CrawledPage(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
 
 
-def decoded(body: bytes, head: HeaderMap, most_bytes: int) -> bytes | None:
-    """The payload without its transfer and content encodings; None if it becomes larger than `most_bytes`.
+def decode_body(body: bytes, head: HeaderMap, max_bytes: int) -> bytes | None:
+    """Undo the transfer and content encodings of a body; None if it becomes larger than `max_bytes`.
 
-    Many archives keep the headers of an encoding that they have undone already: then the bytes stay as they are.
+    Many archives keep the headers of an encoding that they have undone already: then the bytes are returned unchanged.
     """
     if "chunked" in (head.get("Transfer-Encoding") or "").lower():
-        body = dechunked(body)
-    encodings = [each.strip().lower() for each in (head.get("Content-Encoding") or "").split(",")]
+        body = dechunk_body(body)
+    encodings = [name.strip().lower() for name in (head.get("Content-Encoding") or "").split(",")]
     for encoding in reversed(encodings):
-        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP[:2]):
-            body = inflated(body, 31, most_bytes)
-        elif encoding == "zstd" and body.startswith(ZSTD):
-            body = unpacked(io.BytesIO(body)).read(most_bytes + 1)
+        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP_MAGIC[:2]):
+            body = inflate_body(body, 31, max_bytes)
+        elif encoding == "zstd" and body.startswith(ZSTD_MAGIC):
+            body = open_unpacked(io.BytesIO(body)).read(max_bytes + 1)
         elif encoding == "deflate":
-            body = inflated(body, 15 if body[:1] == b"\x78" else -15, most_bytes)
+            # by the RFC it has a zlib head (78), but many servers send raw deflate
+            body = inflate_body(body, 15 if body[:1] == b"\x78" else -15, max_bytes)
         elif encoding == "br":
-            body = BrotliReader(io.BytesIO(body)).read(most_bytes + 1)
-        if len(body) > most_bytes:
+            body = BrotliReader(io.BytesIO(body)).read(max_bytes + 1)
+        if len(body) > max_bytes:
             return None
     return body
 
 
-def inflated(body: bytes, window: int, most_bytes: int) -> bytes:
-    """At most one byte more than allowed, so that a bomb does not explode. Raises zlib.error when it is cut off."""
+def inflate_body(body: bytes, window: int, max_bytes: int) -> bytes:
+    """Unpack gzip or deflate, at most one byte more than allowed: a bomb stops there.
+
+    `window` is zlib's `wbits`. Raises zlib.error when the body is cut off.
+    """
     unpacker = zlib.decompressobj(window)
-    content = unpacker.decompress(body, most_bytes + 1)
-    if len(content) <= most_bytes and not unpacker.eof:
+    content = unpacker.decompress(body, max_bytes + 1)
+    if len(content) <= max_bytes and not unpacker.eof:
         raise zlib.error("it is cut off")
     return content
 
 
-def dechunked(body: bytes) -> bytes:
-    """Undo chunked transfer; a body that is not chunked is returned as it is."""
+def dechunk_body(body: bytes) -> bytes:
+    """Undo chunked transfer; a body that is not chunked is returned unchanged."""
     parts: list[bytes] = []
     position = 0
     while True:

@@ -1,4 +1,4 @@
-"""Rows of tables as pages: which column holds what."""
+"""Convert rows of tables to pages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,106 +7,100 @@ from urllib.parse import quote
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.page import Page, milliseconds
+from tasks.crawl.page import CrawledPage, parse_date_ms
 from tasks.errors import StageFailure
 
-TITLE = "X-Textmill-Title"  # percent-encoded UTF-8: a row's title, which plain text has no other place for
+TITLE_HEADER = "X-Textmill-Title"  # percent-encoded UTF-8: a row's title, for which plain text has no other place
 EMPTY, TOO_LARGE, NO_TEXT = "empty", "too large", "text column holds no text"
 BROKEN_ROW, BROKEN_FILE = "broken row", "broken file"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a row mean, and how large a page may be. `meta.url` is the field `url` of a column `meta`."""
+    """The columns of a row that hold text, URL, title and date. `meta.url` is the field `url` of a column `meta`."""
 
     text: str
     url: str
     title: str
     date: str
     is_html: bool
-    most_bytes: int
-    skips: bool  # count broken rows instead of ending with them
-    section: str  # where these settings stand in a recipe
+    max_bytes: int  # of a page
+    skip_broken: bool  # count broken rows instead of failing
+    section: str  # place of these settings in a recipe, for errors
 
-    def asked(self, names: list[str]) -> list[str]:
-        """Those of a table's columns that are meant; all when none holds the text, so that they can be named."""
-        meant = (self.text, self.url, self.title, self.date)
-        outer = [name if name in names else name.partition(".")[0] for name in meant]
-        return [name for name in dict.fromkeys(outer) if name in names] if outer[0] in names else names
+    def select(self, names: list[str]) -> list[str]:
+        """Return the columns of a table that are mapped.
 
-
-def columns_of(settings: Any, section: str) -> Columns:
-    """The columns that a source's settings name."""
-    return Columns(
-        text=settings.text_column,
-        url=settings.url_column,
-        title=settings.title_column,
-        date=settings.date_column,
-        is_html=settings.text_is == "html",
-        most_bytes=int(settings.max_megabytes * 1e6),
-        skips=settings.skip_broken,
-        section=section,
-    )
+        All are returned when none of them holds the text, so that the error can name them.
+        """
+        mapped = (self.text, self.url, self.title, self.date)
+        outer_names = [name if name in names else name.partition(".")[0] for name in mapped]
+        return [name for name in dict.fromkeys(outer_names) if name in names] if outer_names[0] in names else names
 
 
-def refuse(columns: Columns, tally: Tally, what: str, mend: str, reason: str = BROKEN_ROW) -> None:
-    """Raise StageFailure, or count the row or file when broken ones are to be skipped."""
-    if not columns.skips:
-        raise StageFailure(what, f"{mend}, or set {columns.section}.skip_broken to leave it out")
-    tally.skip(reason)
+def fail_or_count(columns: Columns, tally: Tally, message: str, hint: str, reason: str = BROKEN_ROW) -> None:
+    """Raise StageFailure for a broken row or file, or count it when broken ones are skipped."""
+    if not columns.skip_broken:
+        raise StageFailure(message, f"{hint}, or set {columns.section}.on_error to skip to leave it out")
+    tally.count_skipped(reason)
 
 
-def of_row(
-    row: dict[str, Any], number: int, where: str, address: str, fetched_at: int, columns: Columns, tally: Tally
-) -> Page | None:
-    """A row as a page; None, and counted, when it gives none. `where` and `number` (from 0) name it in errors."""
-    if not has(row, columns.text):
-        what = f"{where} row {number + 1} has no column {columns.text!r}, but {', '.join(map(repr, row)) or 'none'}"
-        refuse(columns, tally, what, f"Set {columns.section}.text_column to the one that holds the text")
+def convert_row(
+    row: dict[str, Any], number: int, source: str, base_url: str, fetched_at: int, columns: Columns, tally: Tally
+) -> CrawledPage | None:
+    """Convert a row to a page; None, and counted, when it gives none.
+
+    `source` and `number` (from 0) name the row in errors. A row without URL gets one from `base_url` and its number, a
+    row without date `fetched_at` (milliseconds since 1970).
+    """
+    if not has_column(row, columns.text):
+        names = ", ".join(map(repr, row)) or "none"
+        message = f"{source} row {number + 1} has no column {columns.text!r}, but {names}"
+        fail_or_count(columns, tally, message, f"Set {columns.section}.text_column to the one that holds the text")
         return None
-    text, url, title = (value_of(row, name) for name in (columns.text, columns.url, columns.title))
-    date = milliseconds(value_of(row, columns.date))
+    text, url, title = (get_value(row, name) for name in (columns.text, columns.url, columns.title))
+    date = parse_date_ms(get_value(row, columns.date))
     if text is not None and not isinstance(text, (str, bytes)):
-        tally.skip(NO_TEXT)
+        tally.count_skipped(NO_TEXT)
         return None
     # a lone surrogate, which JSON can spell and UTF-8 cannot, becomes a question mark
     body = (text or "").encode("utf-8", "replace") if not isinstance(text, bytes) else text
     content_type = "text/html" if columns.is_html else "text/plain"
     headers = [("Content-Type", content_type if isinstance(text, bytes) else f"{content_type}; charset=utf-8")]
     if isinstance(title, str) and title:
-        headers.append((TITLE, quote(title, errors="replace")))
-    page = Page(
-        url=spelled(url) if isinstance(url, str) and url else f"{address}#row-{number + 1}",
+        headers.append((TITLE_HEADER, quote(title, errors="replace")))
+    page = CrawledPage(
+        url=escape_url(url) if isinstance(url, str) and url else f"{base_url}#row-{number + 1}",
         status=200,
         headers=tuple(headers),
         body=body,
         fetched_at=fetched_at if date is None else date,
     )
-    return fitting(page, columns.most_bytes, tally)
+    return check_size(page, columns.max_bytes, tally)
 
 
-def fitting(page: Page, most_bytes: int, tally: Tally) -> Page | None:
-    """The page; None, and counted, when it holds nothing or too much."""
-    if page.body.strip() and len(page.body) <= most_bytes:
+def check_size(page: CrawledPage, max_bytes: int, tally: Tally) -> CrawledPage | None:
+    """Return the page; None, and counted, when it is blank or too large."""
+    if page.body.strip() and len(page.body) <= max_bytes:
         return page
-    tally.skip(TOO_LARGE if page.body.strip() else EMPTY)
+    tally.count_skipped(TOO_LARGE if page.body.strip() else EMPTY)
     return None
 
 
-def has(row: dict[str, Any], name: str) -> bool:
-    """Whether a row has a column, or a column with such a field."""
+def has_column(row: dict[str, Any], name: str) -> bool:
+    """Return whether a row has a column of that name, or a column with such a field."""
     outer, dot, inner = name.partition(".")
-    return name in row or bool(dot and isinstance(row.get(outer), dict) and has(row[outer], inner))
+    return name in row or bool(dot and isinstance(row.get(outer), dict) and has_column(row[outer], inner))
 
 
-def value_of(row: dict[str, Any], name: str) -> Any:
-    """What a column holds, or the field of a column; None when it is not there."""
+def get_value(row: dict[str, Any], name: str) -> Any:
+    """Return the value of a column, or of a field of a column; None when there is none."""
     if name in row:
         return row[name]
     outer, dot, inner = name.partition(".")
-    return value_of(row[outer], inner) if dot and isinstance(row.get(outer), dict) else None
+    return get_value(row[outer], inner) if dot and isinstance(row.get(outer), dict) else None
 
 
-def spelled(url: str) -> str:
-    """A URL whose lone surrogates and unsafe characters are escaped."""
+def escape_url(url: str) -> str:
+    """Escape the lone surrogates and unsafe characters of a URL."""
     return str(safe_url_string(url.encode("utf-8", "replace").decode()))

@@ -1,4 +1,4 @@
-"""Files cut into parts for shards: one stage must not hang on one worker because its input is one large file."""
+"""Split files into slices for shards: otherwise one large file would keep one worker busy and the others idle."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -7,101 +7,104 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import joined, opened
-from tasks.crawl.inputs.packing import PACKED, bare
+from tasks.crawl.inputs.folder import join_path, open_file
+from tasks.crawl.inputs.packing import PACKED_SUFFIXES, strip_packed_suffix
 from tasks.crawl.inputs.remote import is_remote
-from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, refuse
+from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, fail_or_count
 from tasks.crawl.sizes import ShardSize
 
-LINES, SEPARATED, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet",)
-TABLES = (*LINES, *SEPARATED, *PARQUET)
-# A line of JSON may spell each byte of its text with several, and holds other columns too.
-LINE = 8
+LINE_SUFFIXES, SEPARATED_SUFFIXES, PARQUET_SUFFIXES = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet",)
+TABLE_SUFFIXES = (*LINE_SUFFIXES, *SEPARATED_SUFFIXES, *PARQUET_SUFFIXES)
+# A line may be this many times as long as a page: JSON may spell a byte of text with several, and the line holds other
+# columns too.
+MAX_LINE_FACTOR = 8
 
 
-class Slice(NamedTuple):
+class FileSlice(NamedTuple):
     """A part of a file: lines from a byte offset on, Parquet row groups, or all of it."""
 
     name: str
-    start: int  # byte offset, or number of the first row group
-    stop: int | None  # the first row group that is not meant
-    first: int  # number of its first row
-    rows: int | None  # None: as many as there are
+    start: int  # byte offset, or index of the first row group
+    stop: int | None  # index behind the last row group
+    first_row: int  # number in the file of the slice's first row
+    rows: int | None  # None: all to the end of the file
     bytes: int
 
 
-def slices(root: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[Slice]:
-    """Cut a file into parts of at most `size.pages` rows. A Parquet row group stays whole.
+def split_file(root: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[FileSlice]:
+    """Split a file into slices of at most `size.max_pages` rows. A Parquet row group is not split.
 
-    So does what cannot be entered in the middle (packed lines, quoted fields with line breaks), and what would have to
-    be downloaded twice: then a file is a shard.
+    Nor is a file that cannot be entered in the middle (packed lines, quoted fields with line breaks), or that would
+    have to be downloaded twice: it is a shard of its own.
     """
-    path, kind = joined(root, name), bare(name.lower())
-    if kind.endswith(PARQUET):
-        yield from of_row_groups(path, name, size, columns, tally)
-    elif kind.endswith(LINES) and not is_remote(path) and not name.lower().endswith(PACKED):
-        yield from of_lines(path, name, size, columns)
+    path, bare_name = join_path(root, name), strip_packed_suffix(name.lower())
+    if bare_name.endswith(PARQUET_SUFFIXES):
+        yield from split_row_groups(path, name, size, columns, tally)
+    elif bare_name.endswith(LINE_SUFFIXES) and not is_remote(path) and not name.lower().endswith(PACKED_SUFFIXES):
+        yield from split_lines(path, name, size, columns)
     else:
-        yield Slice(name, 0, None, 0, None if kind.endswith(TABLES) else 1, 0)
+        yield FileSlice(name, 0, None, 0, None if bare_name.endswith(TABLE_SUFFIXES) else 1, 0)
 
 
-def of_lines(path: str, name: str, size: ShardSize, columns: Columns) -> Iterator[Slice]:
-    start = stop = first = 0
+def split_lines(path: str, name: str, size: ShardSize, columns: Columns) -> Iterator[FileSlice]:
+    start = stop = first_row = 0
     number = -1
-    with opened(path) as file:
-        for number, (_, length) in enumerate(limited_lines(file, columns.most_bytes)):
-            if number - first >= size.pages or stop - start >= size.megabytes << 20:
-                yield Slice(name, start, None, first, number - first, stop - start)
-                start, first = stop, number
+    with open_file(path) as file:
+        for number, (_, length) in enumerate(read_limited_lines(file, columns.max_bytes)):
+            if number - first_row >= size.max_pages or stop - start >= size.max_megabytes << 20:
+                yield FileSlice(name, start, None, first_row, number - first_row, stop - start)
+                start, first_row = stop, number
             stop += length
     if stop > start:
-        yield Slice(name, start, None, first, number + 1 - first, stop - start)
+        yield FileSlice(name, start, None, first_row, number + 1 - first_row, stop - start)
 
 
-def limited_lines(stream: BinaryIO, most_bytes: int) -> Iterator[tuple[bytes | None, int]]:
-    """Lines with their lengths; None for one that no page of `most_bytes` can come out of: it may be gigabytes."""
-    most = LINE * most_bytes + (1 << 20)
-    while line := stream.readline(most):
+def read_limited_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
+    """Yield lines with their lengths; None for a line too long for a page of `max_bytes`: it may be gigabytes long."""
+    max_line = MAX_LINE_FACTOR * max_bytes + (1 << 20)
+    while line := stream.readline(max_line):
         length = len(line)
-        if length < most or line.endswith(b"\n"):
+        if length < max_line or line.endswith(b"\n"):
             yield line, length
             continue
-        while line and not line.endswith(b"\n"):
-            line = stream.readline(most)
+        while line and not line.endswith(b"\n"):  # read past the rest without keeping it
+            line = stream.readline(max_line)
             length += len(line)
         yield None, length
 
 
-def of_row_groups(path: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[Slice]:
+def split_row_groups(path: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[FileSlice]:
     try:
-        groups = [(group.num_rows, group.total_byte_size) for group in row_groups(path)]
+        groups = [(group.num_rows, group.total_byte_size) for group in read_row_groups(path)]
     except (pa.ArrowException, OSError) as error:
-        refuse(columns, tally, f"{path} is not a Parquet file ({error})", "Take it out or write it again", BROKEN_FILE)
+        message = f"{path} is not a Parquet file ({error})"
+        fail_or_count(columns, tally, message, "Take it out or write it again", BROKEN_FILE)
         return
-    start = first = rows = weight = 0
-    for number, (num_rows, num_bytes) in enumerate(groups):
-        if rows and (rows + num_rows > size.pages or weight + num_bytes > size.megabytes << 20):
-            yield Slice(name, start, number, first, rows, weight)
-            start, first, rows, weight = number, first + rows, 0, 0
-        rows, weight = rows + num_rows, weight + num_bytes
+    start = first_row = rows = num_bytes = 0
+    for number, (group_rows, group_bytes) in enumerate(groups):
+        if rows and (rows + group_rows > size.max_pages or num_bytes + group_bytes > size.max_megabytes << 20):
+            yield FileSlice(name, start, number, first_row, rows, num_bytes)
+            start, first_row, rows, num_bytes = number, first_row + rows, 0, 0
+        rows, num_bytes = rows + group_rows, num_bytes + group_bytes
     if rows:
-        yield Slice(name, start, len(groups), first, rows, weight)
+        yield FileSlice(name, start, len(groups), first_row, rows, num_bytes)
 
 
-def row_groups(path: str) -> list[Any]:
-    with opened(path) as file, pq.ParquetFile(file) as table:
+def read_row_groups(path: str) -> list[Any]:
+    with open_file(path) as file, pq.ParquetFile(file) as table:
         return [table.metadata.row_group(number) for number in range(table.metadata.num_row_groups)]
 
 
-def grouped(parts: Iterable[Slice], size: ShardSize) -> list[list[Slice]]:
-    """Slices for each shard, in their order; a file of unknown length has a shard of its own."""
-    shards: list[list[Slice]] = []
-    rows = weight = 0
-    for part in parts:
-        num_rows = size.pages if part.rows is None else part.rows
-        if not shards or rows + num_rows > size.pages or weight + part.bytes > size.megabytes << 20:
+def group_slices(slices: Iterable[FileSlice], size: ShardSize) -> list[list[FileSlice]]:
+    """Group slices into shards, in their order; a file of unknown length has a shard of its own."""
+    shards: list[list[FileSlice]] = []
+    rows = num_bytes = 0
+    for file_slice in slices:
+        slice_rows = size.max_pages if file_slice.rows is None else file_slice.rows
+        is_full = rows + slice_rows > size.max_pages or num_bytes + file_slice.bytes > size.max_megabytes << 20
+        if not shards or is_full:
             shards.append([])
-            rows = weight = 0
-        shards[-1].append(part)
-        rows, weight = rows + num_rows, weight + part.bytes
+            rows = num_bytes = 0
+        shards[-1].append(file_slice)
+        rows, num_bytes = rows + slice_rows, num_bytes + file_slice.bytes
     return shards

@@ -1,160 +1,170 @@
-"""WARC records (ISO 28500:2017) out of a file, one by one; whatever is no whole record is handed out as Damage.
+"""Read WARC records (ISO 28500:2017) out of a file; whatever is no complete record is reported as RecordDamage.
 
-Strict on purpose: a reader that looks for the next head in silence loses pages that nobody counts.
+Strict on purpose: a reader that silently looks for the next head loses pages without counting them.
 """
 
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from tasks.crawl.inputs.packing import Damaged, buffered, members_of, unpacked
+from tasks.crawl.inputs.packing import DamagedData, buffer_members, get_members, open_unpacked
 
-LONGEST_LINE = 1 << 16
-MOST_HEADERS = 1000
-PIECE = 1 << 20
-NO_PAGE = ("warcinfo", "request", "metadata")  # types of records whose loss is no loss
-VERSION = re.compile(rb"WARC/\d\.\d+\s*")
-ONCE = ("warc-type", "content-length")
-HEAD_BEGINS = b"WARC/"
-# Pages may show a record, but hardly with the line ends of one.
-INNER = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
-HEAD = re.compile(rb"WARC/\d\.\d+\s*\Z")  # a record that was cut off leaves no line end before it
+MAX_LINE_BYTES = 1 << 16
+MAX_HEADERS = 1000
+CHUNK_BYTES = 1 << 20
+PAGELESS_TYPES = ("warcinfo", "request", "metadata")  # types of records whose loss loses no page
+VERSION_LINE = re.compile(rb"WARC/\d\.\d+\s*")
+UNIQUE_HEADERS = ("warc-type", "content-length")
+HEAD_START = b"WARC/"
+# The head of the next record inside a block. Pages may show a WARC record, but hardly with its line ends.
+INNER_HEAD = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
+HEAD = re.compile(
+    rb"WARC/\d\.\d+\s*\Z"
+)  # may stand behind other bytes: a record that was cut off leaves no line end before it
 
 
-class Record(NamedTuple):
-    """One record. `block` is None when it is longer than the caller takes."""
+class WarcRecord(NamedTuple):
+    """A record; `block` is None when it is longer than the caller takes."""
 
     headers: dict[str, str]  # names in lower case
     block: bytes | None
 
 
-class Damage(NamedTuple):
-    """Where no whole record is, and why. Reading goes on behind it."""
+class RecordDamage(NamedTuple):
+    """A place without a complete record, and the reason; reading goes on behind it."""
 
-    what: str
+    reason: str
 
 
-def warc_records(file: BinaryIO, most_bytes: int) -> Iterator[Record | Damage]:
-    """The records of a seekable file, packed or not. After damage it goes on with the next member or the next head."""
-    reader = Reader(file)
+def read_warc_records(file: BinaryIO, max_bytes: int) -> Iterator[WarcRecord | RecordDamage]:
+    """Yield the records of a seekable file, packed or not. After damage it goes on with the next member or head."""
+    reader = WarcReader(file)
     while True:
         try:
-            record = reader.next(most_bytes)
-        except Damaged as error:
+            record = reader.read_next(max_bytes)
+        except DamagedData as error:
             reader.recover()
-            yield Damage(str(error))
+            yield RecordDamage(str(error))
         else:
             if record is None:
                 return
             yield record
 
 
-class Reader:
-    """Reads records, and knows where the last one began: where its member does, if the file is packed."""
+class WarcReader:
+    """Reads records, and remembers where the last one starts: at the start of its member, if the file is packed."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.stream = unpacked(file)
-        self.members = members_of(self.stream)
-        self.start = self.before = -1
-        self.searching = False  # for the next head, behind damage
-        self.head = b""  # the first line of the next record, read already
+        self.stream = open_unpacked(file)
+        self.members = get_members(self.stream)
+        self.start = self.previous_start = -1
+        self.is_searching = False  # for the next head, behind damage
+        self.pending_head = b""  # the first line of the next record, read already
 
-    def next(self, most_bytes: int) -> Record | None:
-        """The next record; None at the end. Raises Damaged."""
-        self.before = self.start
-        line = self._first_line()
+    def read_next(self, max_bytes: int) -> WarcRecord | None:
+        """Return the next record; None at the end. Raises DamagedData."""
+        self.previous_start = self.start
+        line = self._read_head()
         if not line:
             return None
-        if VERSION.fullmatch(line) is None:
-            found = HEAD.search(line)
-            self.head = found[0] if found else b""
-            raise Damaged(f"{line[:60]!r} is not the head of a record")
-        headers = self._headers()
+        if VERSION_LINE.fullmatch(line) is None:
+            match = HEAD.search(line)
+            self.pending_head = match[0] if match else b""
+            raise DamagedData(f"{line[:60]!r} is not the head of a record")
+        headers = self._read_headers()
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdecimal()):
-            raise Damaged(f"a record has no length but {length[:60]!r}")
+            raise DamagedData(f"a record has no length but {length[:60]!r}")
         if "warc-type" not in headers:
-            raise Damaged("a record has no type")
-        block = read_block(self.stream, int(length[:20]), most_bytes)
-        end = self.stream.readline(LONGEST_LINE)
-        if VERSION.fullmatch(end):  # the empty lines between two records are forgotten now and then
-            self.head = end
+            raise DamagedData("a record has no type")
+        block = read_block(self.stream, int(length[:20]), max_bytes)
+        end = self.stream.readline(MAX_LINE_BYTES)
+        if VERSION_LINE.fullmatch(end):  # some writers leave out the empty lines between two records
+            self.pending_head = end
         elif end.strip(b"\r\n"):
-            if headers["warc-type"].lower() not in NO_PAGE:
-                raise Damaged("a record is longer than it says")
-            self.recover()  # some crawlers miscount what they say of themselves, and nothing is lost by it
-        elif self._runs_on(block):
-            raise Damaged("a record is shorter than it says")
-        return Record(headers, block)
+            if headers["warc-type"].lower() not in PAGELESS_TYPES:
+                raise DamagedData("a record is longer than it says")
+            self.recover()  # some crawlers miscount their own records, which loses no page
+        elif self._reaches_into_next(block):
+            raise DamagedData("a record is shorter than it says")
+        return WarcRecord(headers, block)
 
     def recover(self) -> None:
-        """Leave the record that was begun.
+        """Leave the current record and move on to the next one.
 
-        Most archives have a member for each record: then what comes next is whole, however the damaged one lies about
-        its length. Else the next line that looks like a head is where it goes on.
+        Most archives have a member for each record: then the next member is intact, however wrong the length of the
+        damaged one is. Otherwise reading goes on at the next line that looks like a head.
         """
-        if self.head:  # it came behind something else on its line
+        if self.pending_head:  # the next head stood on the line that was damaged
             return
-        self.searching = True
+        self.is_searching = True
         if self.members is None:
             self.stream.seek(self.start + 1)
-        elif self.start != self.before:
+        elif self.start != self.previous_start:  # else two records share the member, and its rest may hold more
             self.stream.detach()
-            self.members.go_past(self.start)
-            self.stream = buffered(self.members)
+            self.members.skip_member(self.start)
+            self.stream = buffer_members(self.members)
 
-    def _runs_on(self, block: bytes | None) -> bool:
-        """Whether a record was cut off, and its length reaches into the next one and, by chance, to a line's end."""
-        if self.members is not None and self.start != self.before:
-            return self.members.start != self.start and self.members.opening == HEAD_BEGINS
-        return block is not None and INNER.search(block) is not None
+    def _reaches_into_next(self, block: bytes | None) -> bool:
+        """Return whether a record was cut off, so that its length reaches into the next one.
 
-    def _first_line(self) -> bytes:
-        """The next line that is not empty; behind damage the next that ends as a head does."""
-        line, self.head = self.head, b""
+        It shows only if the block ends, by chance, at the end of a line: otherwise the record is longer than it says.
+        """
+        if self.members is not None and self.start != self.previous_start:
+            return self.members.start != self.start and self.members.opening == HEAD_START
+        return block is not None and INNER_HEAD.search(block) is not None
+
+    def _read_head(self) -> bytes:
+        """Return the next line that is not empty; behind damage, the next one that ends as a head does."""
+        line, self.pending_head = self.pending_head, b""
         while not line:
-            line = self.stream.readline(LONGEST_LINE)
+            line = self.stream.readline(MAX_LINE_BYTES)
             if not line:
                 return b""
-            if self.searching:
-                found = HEAD.search(line)
-                line = found[0] if found else b""
+            if self.is_searching:
+                match = HEAD.search(line)
+                line = match[0] if match else b""
             else:
                 line = line if line.strip() else b""
         self.start = self.stream.tell() - len(line) if self.members is None else self.members.start
-        self.searching = False
+        self.is_searching = False
         return line
 
-    def _headers(self) -> dict[str, str]:
+    def _read_headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
         name = ""
-        for _ in range(MOST_HEADERS):
-            line = self.stream.readline(LONGEST_LINE)
+        for _ in range(MAX_HEADERS):
+            line = self.stream.readline(MAX_LINE_BYTES)
             if not line.endswith(b"\n"):
-                raise Damaged("it ends in the middle of a record" if len(line) < LONGEST_LINE else "a line has no end")
+                raise DamagedData(
+                    "it ends in the middle of a record" if len(line) < MAX_LINE_BYTES else "a line has no end"
+                )
             if not line.strip():
                 return headers
-            if line[:1] in b" \t" and name:  # goes on from the line before (RFC 822)
+            if line[:1] in b" \t" and name:  # continues the line before (RFC 822)
                 headers[name] += " " + line.decode("utf-8", "replace").strip()
                 continue
             name, colon, value = line.decode("utf-8", "replace").partition(":")
             name = name.strip().lower()
-            if not colon or (name in ONCE and name in headers):  # the head of another record
-                raise Damaged("a record breaks off in its headers")
+            if not colon or (name in UNIQUE_HEADERS and name in headers):  # the head of another record
+                raise DamagedData("a record breaks off in its headers")
             headers[name] = value.strip()
-        raise Damaged("a record has no end of its headers")
+        raise DamagedData("a record has no end of its headers")
 
 
-def read_block(stream: BinaryIO, length: int, most_bytes: int) -> bytes | None:
-    """So many bytes; read past, and None, when there are more than the caller takes. Raises Damaged at an early end."""
-    if length <= most_bytes:
+def read_block(stream: BinaryIO, length: int, max_bytes: int) -> bytes | None:
+    """Read a block of `length` bytes; read past it and return None when it is longer than `max_bytes`.
+
+    Raises DamagedData when the stream ends before it.
+    """
+    if length <= max_bytes:
         block = stream.read(length)
         if len(block) < length:
-            raise Damaged("it ends in the middle of a record")
+            raise DamagedData("it ends in the middle of a record")
         return block
     while length > 0:
-        piece = stream.read(min(length, PIECE))
-        if not piece:
-            raise Damaged("it ends in the middle of a record")
-        length -= len(piece)
+        chunk = stream.read(min(length, CHUNK_BYTES))
+        if not chunk:
+            raise DamagedData("it ends in the middle of a record")
+        length -= len(chunk)
     return None

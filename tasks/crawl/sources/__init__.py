@@ -1,51 +1,55 @@
-"""Where pages come from: one file, one source."""
+"""Sources of pages: one file, one source."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tasks.block import Block
-from tasks.crawl.counters import Tally, spoken
+from tasks.crawl.counters import Tally, format_counts
 from tasks.crawl.sizes import ShardSize
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 
+OnBroken = Literal["fail", "skip"]  # what an `on_error` setting may say
+
 
 class Source(Block, ABC):
-    """Where pages come from."""
+    """A source of pages."""
 
     @abstractmethod
-    def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
+    def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Fill `draft.path` with `warc/` and `index/`, and count what was stored and skipped.
 
-        `earlier` is the crawl of the snapshot before this one: a source that can ask whether a page changed does.
-
-        Called again after a kill it goes on where it was. Raises StageFailure when there is no page at all, and
-        Transient when that may heal.
+        `previous` is the crawl of the previous snapshot: a source that can ask whether a page changed does so. Called
+        again after a kill, it resumes. Raises StageFailure when there is no page at all, and Transient when trying
+        again may help.
         """
 
-    def address(self, given: str) -> str:
-        """The URL of the page that somebody means, who may call it by another name, such as its file's."""
-        return given
+    def resolve_url(self, name: str) -> str:
+        """Return the URL of a page that a user names by its URL or otherwise, such as by its file."""
+        return name
 
-    def why_left_out(self, given: str) -> str:
-        """Why what somebody means gave no page; empty where that is not known."""
-        del given
+    def explain_omission(self, name: str) -> str:
+        """Return the reason why a page that a user names was not stored; empty where that is not known."""
+        del name
         return ""
 
 
-def gathered(
+def collect_shards(
     draft: Draft,
     function: Callable[..., dict[str, Any]],
     shards: Mapping[str, tuple[Any, ...]],
     label: str,
     tally: Tally,
-    what: str,
+    source: str,
     setting: str,
 ) -> Tally:
-    """Run `function` for each shard and add what they count to the tally. Raises StageFailure when there is no page."""
+    """Run `function` for each shard and add its counts to the tally.
+
+    Raises StageFailure, naming the source and its setting, when no shard has a page.
+    """
     for counts in draft.map(function, shards, label).values():
         tally.merge(counts)
     if not tally.pages:
-        raise StageFailure(f"{what} holds no page ({spoken(tally.skipped)})", f"Choose another {setting}")
+        raise StageFailure(f"{source} holds no page ({format_counts(tally.skipped)})", f"Choose another {setting}")
     return tally

@@ -2,93 +2,89 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.documents import KNOWN, is_whole, pages, readable, url_of
-from tasks.crawl.inputs.folder import content_digest, joined, listing
-from tasks.crawl.inputs.rows import Columns, columns_of
-from tasks.crawl.inputs.slices import Slice, grouped, slices
-from tasks.crawl.shard import fill
+from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
+from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files
+from tasks.crawl.inputs.rows import Columns
+from tasks.crawl.inputs.slices import FileSlice, group_slices, split_file
+from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source, gathered
+from tasks.crawl.sources import collect_shards
+from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 
 SECTION = "crawl.source.files"
 SETTING = f"{SECTION}.path"
-UNKNOWN = "unknown kind of file"
+UNKNOWN_KIND = "unknown kind of file"
 
 
-class Files(Source):
+class Files(RowSource):
     """Files, here or behind a URL: HTML, text, Markdown, or rows of JSONL, Parquet, CSV and TSV."""
 
     path: str = ""
-    """a file, a folder, a pattern such as docs/**/*.html, or a URL such as s3://bucket/docs; the kind of a file is told by the end of its name, before .gz or .zst"""  # noqa: E501 - it becomes one line of help
+    """a file, a folder, a pattern such as docs/**/*.html, or a URL such as s3://bucket/docs; the end of a file's name, before .gz or .zst, says its kind"""  # noqa: E501 - it becomes one line of help
     url_prefix: str = Field("file:///", min_length=1)
-    """what stands before a file's name in its page's URL, e.g. https://example.org/ for a copy of that site"""
-    text_column: str = Field("text", min_length=1)
-    """the column of a row that holds the text; meta.text is the field text of a column meta"""
-    url_column: str = "url"
-    """the column that holds the URL; rows without one get the file's URL and their number"""
-    title_column: str = "title"
-    """the column that holds the title; rows may have none"""
-    date_column: str = "date"
-    """the column that holds when the page was fetched (ISO 8601); rows without one get the date of their file"""
-    text_is: Literal["text", "html"] = "text"
-    """what the text column holds"""
-    max_megabytes: float = Field(10.0, gt=0)
-    """megabytes of a page at most; larger ones are skipped"""
-    skip_broken: bool = False
-    """leave out broken rows and files, and count them; else they are an error"""
+    """stands before a file's name in its page's URL, e.g. https://example.org/ for a copy of that site"""
 
     def semantic(self) -> dict[str, Any]:
-        """The path is where the files lie; what counts is their names and contents."""
-        root, names = listing(self.path, SETTING)
-        return {**super().semantic(), "path": content_digest(root, readable(names))}
+        """Return the settings with the names and contents of the files instead of their path."""
+        root, names = list_files(self.path, SETTING)
+        return {**super().semantic(), "path": compute_content_digest(root, select_readable(names))}
 
-    def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
-        """Wrap each file or row as a page, shard by shard."""
-        del earlier  # nobody is asked whether a file changed: it is read
-        root, names = listing(self.path, SETTING)
-        known, columns, tally = readable(names), columns_of(self, SECTION), Tally()
-        if not known:
-            raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN)}")
-        tally.skip(UNKNOWN, len(names) - len(known))
-        parts = grouped((part for name in known for part in slices(root, name, size, columns, tally)), size)
-        shards = {f"{number:05d}": (number, root, part, columns, self.url_prefix) for number, part in enumerate(parts)}
-        return gathered(draft, wrapped, shards, "files", tally, self.path, SETTING)
+    def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
+        """Store each file or row as a page, shard by shard."""
+        del previous  # files are read in full, so there is no need to ask whether they changed
+        root, names = list_files(self.path, SETTING)
+        readable, columns, tally = select_readable(names), self.make_columns(SECTION), Tally()
+        if not readable:
+            raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN_SUFFIXES)}")
+        tally.count_skipped(UNKNOWN_KIND, len(names) - len(readable))
+        slices = (file_slice for name in readable for file_slice in split_file(root, name, size, columns, tally))
+        shards = {
+            f"{number:05d}": (number, root, shard_slices, columns, self.url_prefix)
+            for number, shard_slices in enumerate(group_slices(slices, size))
+        }
+        return collect_shards(draft, write_files_shard, shards, "files", tally, self.path, SETTING)
 
-    def address(self, given: str) -> str:
-        """The URL of a file's page, for its path from here or within the folder too."""
-        _, name = self._file(given)
-        return url_of(self.url_prefix, name) if name else given
+    def resolve_url(self, name: str) -> str:
+        """Return the URL of a file's page; `name` is that URL, or the file's path from here or within the folder."""
+        _, file_name = self._find_file(name)
+        return build_url(self.url_prefix, file_name) if file_name else name
 
-    def why_left_out(self, given: str) -> str:
-        """Looks at the file as a crawl does. Tables are not looked through: each row is a page."""
-        root, name = self._file(given)
-        if not name or (readable([name]) and not is_whole(name)):
+    def explain_omission(self, name: str) -> str:
+        """Read the file as a crawl does, and return why it gives no page; empty for tables, whose rows are pages."""
+        root, file_name = self._find_file(name)
+        if not file_name or (select_readable([file_name]) and not is_single_page(file_name)):
             return ""
-        if not readable([name]):
-            return UNKNOWN
-        tally, columns = Tally(), replace(columns_of(self, SECTION), skips=True)
-        for _ in pages(root, [Slice(name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
+        if not select_readable([file_name]):
+            return UNKNOWN_KIND
+        tally, columns = Tally(), replace(self.make_columns(SECTION), skip_broken=True)
+        for _ in read_pages(root, [FileSlice(file_name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
             pass
         return ", ".join(tally.skipped)
 
-    def _file(self, given: str) -> tuple[str, str]:
-        """The folder and which of its files is meant by a path or URL; no name when it is none of them."""
-        root, names = listing(self.path, SETTING)
-        folder, path = Path(root).resolve(), Path(given.removeprefix("file://")).resolve()
-        meant = {given, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else given}
-        found = (name for name in names if meant & {name, joined(root, name), url_of(self.url_prefix, name)})
-        return root, next(found, "")
+    def _find_file(self, name: str) -> tuple[str, str]:
+        """Return the folder, and the file in it that a path or URL names; an empty name when it names none."""
+        root, file_names = list_files(self.path, SETTING)
+        folder, path = Path(root).resolve(), Path(name.removeprefix("file://")).resolve()
+        spellings = {name, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name}
+        matches = (
+            file_name
+            for file_name in file_names
+            if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, file_name)}
+        )
+        return root, next(matches, "")
 
 
-def wrapped(out: Path, number: int, root: str, parts: list[Slice], columns: Columns, url_prefix: str) -> dict[str, Any]:
-    """One shard."""
+def write_files_shard(
+    out: Path, number: int, root: str, slices: list[FileSlice], columns: Columns, url_prefix: str
+) -> dict[str, Any]:
+    """Write the files and rows of one shard as pages, and return their counts."""
     tally = Tally()
-    fill(out, number, pages(root, parts, columns, url_prefix, tally), tally)
-    return tally.counts()
+    write_shard(out, number, read_pages(root, slices, columns, url_prefix, tally), tally)
+    return tally.to_dict()

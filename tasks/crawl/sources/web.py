@@ -9,23 +9,26 @@ from tasks.crawl.counters import Tally
 from tasks.crawl.page import HTML
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
-from tasks.crawl.web.addresses import Gate, is_loopback, is_private
+from tasks.crawl.web.addresses import AddressGate, is_loopback, is_private
 from tasks.crawl.web.budgets import Budget
-from tasks.crawl.web.directives import has_contact, product
-from tasks.crawl.web.journal import Ledger
+from tasks.crawl.web.directives import has_contact, parse_product_name
+from tasks.crawl.web.journal import CrawlJournal
 from tasks.crawl.web.parameters import Parameters
-from tasks.crawl.web.previous_snapshot import Earlier
-from tasks.crawl.web.session import Limits, Session
+from tasks.crawl.web.previous_snapshot import PreviousSnapshot
 from tasks.crawl.web.sitemaps import Sitemaps
+from tasks.crawl.web.state import CrawlLimits, CrawlState
 from tasks.crawl.web.traps import Traps
-from tasks.crawl.web.urls import Scope, host_of, normalised
+from tasks.crawl.web.urls import Scope, get_host, normalise_url
 from tasks.errors import BadSetting
 from tasks.runtime.progress import progress
 from tasks.store import Artifact, Draft
 
-PLACEHOLDER = "docs.example.org"  # the seed of a shipped recipe, a name that is nobody's (RFC 2606)
-# How fast, not what: these change no page, so a crawl is not repeated for them.
-PACE = {"delay", "throttle", "per_host", "at_once", "retries", "retry_wait", "longest_wait", "timeout"}
+PLACEHOLDER_HOST = "docs.example.org"  # the seed of a shipped recipe; no one owns the name (RFC 2606)
+# These decide how fast a crawl goes and change no page, so they do not enter the key.
+PACE_SETTINGS = {
+    "delay", "autothrottle_target", "max_concurrency_per_host", "max_concurrency", "max_retries", "retry_wait",
+    "max_retry_after", "timeout",
+}  # fmt: skip
 
 
 class Web(Source):
@@ -34,58 +37,58 @@ class Web(Source):
     seeds: list[str] = Field([])
     """URLs to start from"""
     hosts: list[str] = Field([])
-    """hosts to stay on, with or without port; none named: the hosts of the seeds, and where these redirect to"""
+    """hosts to stay on, with or without port; empty: the hosts of the seeds, and those that the seeds redirect to"""
     allow: list[str] = Field([])
-    """regular expressions; a URL must match one of them, seeds excepted; none given: all URLs"""
+    """regular expressions; a URL must match one of them, except for seeds; empty: all URLs"""
     deny: list[str] = Field([])
     """regular expressions; a URL that matches one is left out"""
     max_pages: int = Field(1000, ge=1)
-    """pages at most"""
+    """maximum number of pages"""
     max_total_megabytes: float = Field(0.0, ge=0)
-    """megabytes of pages at most, unpacked; 0 = no limit"""
+    """maximum megabytes (10^6 bytes) of all pages, unpacked; 0 = no limit"""
     max_minutes: float = Field(0.0, ge=0)
-    """minutes after the first answer in which the crawl ends, by the clock; 0 = no limit"""
-    each_host: Budget = Budget()
-    """what is taken from one host at most"""
+    """minutes after the first answer until the crawl ends, by the clock: time between a kill and a restart counts; 0 = no limit"""  # noqa: E501 - it becomes one line of help
+    per_host_limits: Budget = Budget()
+    """limits for each single host"""
     max_depth: int = Field(20, ge=0)
-    """links between a seed and a page at most"""
+    """maximum number of links between a seed and a page"""
     sitemaps: Sitemaps = Sitemaps()
-    """lists of pages that are read before the crawl begins"""
+    """sitemaps that are read before the crawl starts"""
     traps: Traps = Traps()
-    """what keeps the crawl out of addresses without end"""
+    """rules that keep the crawl out of endless URL spaces"""
     parameters: Parameters = Parameters()
-    """which query parameters do not belong to a page's address"""
+    """query parameters that are removed from URLs"""
     delay: float = Field(0.5, ge=0)
-    """seconds between two requests to one host; a longer Crawl-delay in robots.txt counts"""
-    throttle: float = Field(1.0, ge=0)
-    """a host that is slow is asked less often, so that it works on this many requests at a time; 0 turns it off"""
-    per_host: int = Field(4, ge=1)
-    """requests to one host at the same time, at most"""
-    at_once: int = Field(64, ge=1)
-    """requests to all hosts at the same time, at most"""
-    retries: int = Field(3, ge=0)
+    """seconds between two requests to one host; a longer Crawl-delay in robots.txt takes precedence"""
+    autothrottle_target: float = Field(1.0, ge=0)
+    """mean number of requests that a host works on at a time: slow hosts are asked less often; 0: no throttling"""
+    max_concurrency_per_host: int = Field(4, ge=1)
+    """maximum number of simultaneous requests to one host"""
+    max_concurrency: int = Field(64, ge=1)
+    """maximum number of simultaneous requests to all hosts"""
+    max_retries: int = Field(3, ge=0)
     """how often a URL is tried again after a timeout, a lost connection or the status 408, 429 or 5xx"""
     retry_wait: float = Field(1.0, ge=0)
-    """seconds before the first new try; doubled each time"""
-    longest_wait: float = Field(300.0, ge=0)
-    """seconds that a Retry-After or Crawl-delay may ask for at most; a host that wants more is left for another run"""
+    """seconds before the first retry; doubled for each further one"""
+    max_retry_after: float = Field(300.0, ge=0)
+    """maximum seconds that a Retry-After or Crawl-delay may ask for; a host that wants more is left for another run"""
     timeout: float = Field(30.0, gt=0)
-    """seconds in which an answer must be complete"""
+    """seconds within which an answer must be complete"""
     max_megabytes: float = Field(10.0, gt=0)
-    """megabytes of an answer at most, also after decompression; larger ones are skipped"""
+    """maximum size of an answer in megabytes (10^6 bytes), also after decompression; larger ones are skipped"""
     content_types: list[str] = Field([HTML, "application/xhtml+xml", "text/plain"])
-    """media types that are pages; others are skipped after their headers"""
+    """media types of pages; answers of other types are skipped after their headers"""
     user_agent: str = Field("Textmill/0.1", min_length=1)
-    """who asks; its first word is the name that robots.txt knows you by. For any machine but this one it must say how to reach you, such as Textmill/0.1 (+https://your.site/crawler) or Textmill/0.1 (you@your.site)"""  # noqa: E501 - it becomes one line of help
+    """the User-Agent header; its first word is the name that robots.txt knows you by. For any machine but this one it must say how to reach you, such as Textmill/0.1 (+https://your.site/crawler) or Textmill/0.1 (you@your.site)"""  # noqa: E501 - it becomes one line of help
     private_addresses: bool = False
-    """connect to private, link-local and loopback addresses; without it to this machine only, when a seed names it"""
+    """connect to private, link-local and loopback addresses; without it only to this machine, when a seed names it"""
     verify_certificates: bool = True
-    """refuse https hosts whose certificate does not hold"""
+    """refuse https hosts whose certificate is invalid"""
 
     @field_validator("allow", "deny")
     @classmethod
-    def compiles(cls, patterns: list[str]) -> list[str]:
-        """A wrong regular expression is refused at once."""
+    def check_patterns(cls, patterns: list[str]) -> list[str]:
+        """Refuse invalid regular expressions when the settings are read."""
         for pattern in patterns:
             try:
                 re.compile(pattern)
@@ -94,77 +97,82 @@ class Web(Source):
         return patterns
 
     def semantic(self) -> dict[str, Any]:
-        """Everything but the pace. Raises StageFailure for seeds and a user agent that no crawl can begin with."""
-        self._check_contact(self._seeds())
-        return {name: value for name, value in super().semantic().items() if name not in PACE}
+        """Return the settings without the pace.
 
-    def collect(self, draft: Draft, size: ShardSize, earlier: Artifact | None = None) -> Tally:
-        """Crawl, or go on with a crawl that was killed."""
-        from tasks.crawl.web.markup import Rules  # noqa: PLC0415 - as below
-        from tasks.crawl.web.spider import run  # noqa: PLC0415 - Scrapy takes a second to import
+        Raises StageFailure for seeds or a user agent that no crawl can start with.
+        """
+        self._check_contact(self._normalise_seeds())
+        return {name: value for name, value in super().semantic().items() if name not in PACE_SETTINGS}
 
-        seeds = self._seeds()
+    def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
+        """Crawl, or resume a crawl that was killed."""
+        from tasks.crawl.web.markup import MarkupRules  # noqa: PLC0415 - imports Scrapy's parser
+        from tasks.crawl.web.spider import run_crawl  # noqa: PLC0415 - Scrapy takes a second to import
+
+        seeds = self._normalise_seeds()
         self._check_contact(seeds)
-        hosts = {host.lower() for host in self.hosts} or {host_of(seed) for seed in seeds}
-        budget = Budget(pages=self.max_pages, megabytes=self.max_total_megabytes, minutes=self.max_minutes)
-        limits = Limits(seeds, self.content_types, not self.hosts, budget, self.each_host)
-        before = Earlier(earlier.folder if earlier else None)
-        ledger = Ledger(draft, size)
-        with progress(label="crawl", unit="answers", done=ledger.num_stored) as bar:
+        hosts = {host.lower() for host in self.hosts} or {get_host(seed) for seed in seeds}
+        budget = Budget(
+            max_pages=self.max_pages, max_total_megabytes=self.max_total_megabytes, max_minutes=self.max_minutes
+        )
+        limits = CrawlLimits(seeds, self.content_types, not self.hosts, budget, self.per_host_limits)
+        previous_snapshot = PreviousSnapshot(previous.folder if previous else None)
+        journal = CrawlJournal(draft, size)
+        with progress(label="crawl", unit="answers", done=journal.num_stored) as bar:
             scope = Scope(hosts, self.allow, self.deny, self.max_depth, self.traps)
-            session = Session(limits, scope, self.per_host, ledger, before, bar)
-            rules = Rules(product(self.user_agent), self.parameters, self.traps)
-            run(session, self._scrapy(seeds), rules, self.sitemaps)
-        return session.finish(draft)
+            state = CrawlState(limits, scope, self.max_concurrency_per_host, journal, previous_snapshot, bar)
+            rules = MarkupRules(parse_product_name(self.user_agent), self.parameters, self.traps)
+            run_crawl(state, self._make_scrapy_settings(seeds), rules, self.sitemaps)
+        return state.finish(draft)
 
-    def _seeds(self) -> list[str]:
+    def _normalise_seeds(self) -> list[str]:
         if not self.seeds:
             raise BadSetting(
                 "no seed URL is given",
                 "Set crawl.source.web.seeds, choose another source, or name a recipe that does: --recipe FILE "
                 "(textmill demo leaves its own in the store, as demo.yaml)",
             )
-        seeds = {seed: normalised(seed) for seed in self.seeds}
+        seeds = {seed: normalise_url(seed) for seed in self.seeds}
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
             raise BadSetting(f"{', '.join(wrong)}: not a URL that can be crawled", "Give it as https://host/path")
-        if any(url is not None and host_of(url) == PLACEHOLDER for url in seeds.values()):
+        if any(url is not None and get_host(url) == PLACEHOLDER_HOST for url in seeds.values()):
             raise BadSetting(
-                f"the seed {PLACEHOLDER} only stands for one", "Put your own seed into crawl.source.web.seeds"
+                f"the seed {PLACEHOLDER_HOST} is only a placeholder", "Put your own seed into crawl.source.web.seeds"
             )
-        private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(host_of(url))]
+        private = [] if self.private_addresses else [url for url in seeds.values() if url and is_private(get_host(url))]
         if private:
             raise BadSetting(
                 f"{', '.join(private)}: not a public address",
                 "Set crawl.source.web.private_addresses to true if the host is yours",
             )
-        return list(dict.fromkeys(self.parameters.stripped(url)[0] for url in seeds.values() if url is not None))
+        return list(dict.fromkeys(self.parameters.strip_url(url)[0] for url in seeds.values() if url is not None))
 
     def _check_contact(self, seeds: list[str]) -> None:
         urls = [*seeds, *(f"//{host}" for host in self.hosts)]
-        if not all(is_loopback(host_of(url)) for url in urls) and not has_contact(self.user_agent):
+        if not all(is_loopback(get_host(url)) for url in urls) and not has_contact(self.user_agent):
             raise BadSetting(
                 f'the user agent "{self.user_agent}" does not say how to reach you',
                 "Set crawl.source.web.user_agent to a name and an address of yours, such as "
                 '"Textmill/0.1 (+https://your.site/crawler)" or "Textmill/0.1 (you@your.site)"',
             )
 
-    def _scrapy(self, seeds: list[str]) -> dict[str, Any]:
+    def _make_scrapy_settings(self, seeds: list[str]) -> dict[str, Any]:
         return {
-            "GATE": Gate(
-                private=self.private_addresses,
-                loopback=self.private_addresses or any(is_loopback(host_of(seed)) for seed in seeds),
-                named=has_contact(self.user_agent),
+            "GATE": AddressGate(
+                allow_private=self.private_addresses,
+                allow_loopback=self.private_addresses or any(is_loopback(get_host(seed)) for seed in seeds),
+                has_contact=has_contact(self.user_agent),
             ),
-            "CONCURRENT_REQUESTS": self.at_once,
-            "CONCURRENT_REQUESTS_PER_DOMAIN": self.per_host,
+            "CONCURRENT_REQUESTS": self.max_concurrency,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": self.max_concurrency_per_host,
             "DOWNLOAD_DELAY": self.delay,
             "DOWNLOAD_MAXSIZE": int(self.max_megabytes * 1e6),
             "DOWNLOAD_TIMEOUT": self.timeout,
             "DOWNLOAD_VERIFY_CERTIFICATES": self.verify_certificates,
-            "LONGEST_WAIT": self.longest_wait,
-            "RETRY_TIMES": self.retries,
+            "MAX_RETRY_AFTER": self.max_retry_after,
+            "RETRY_TIMES": self.max_retries,
             "RETRY_WAIT": self.retry_wait,
-            "THROTTLE_TARGET": self.throttle,
+            "AUTOTHROTTLE_TARGET_CONCURRENCY": self.autothrottle_target,
             "USER_AGENT": self.user_agent,
         }

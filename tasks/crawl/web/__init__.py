@@ -1,1 +1,1 @@
-"""Pages over HTTP: what is fetched, when, and what is kept of it."""
+"""Crawl pages over HTTP: the frontier of URLs, politeness, retries, and the journal that survives a kill."""

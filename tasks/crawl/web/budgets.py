@@ -1,4 +1,4 @@
-"""What a crawl may take, from one host and in all: pages, bytes, time."""
+"""Limits of a crawl, in total and for each host: pages, bytes and time."""
 
 import sys
 from dataclasses import dataclass, field
@@ -7,69 +7,68 @@ from pydantic import Field
 
 from tasks.block import Block
 
-PAGES, BYTES, TIME = "page limit", "byte limit", "time limit"
+PAGE_LIMIT, BYTE_LIMIT, TIME_LIMIT = "page limit", "byte limit", "time limit"
 
 
 class Budget(Block):
-    """What is taken at most. 0 is no limit."""
+    """Limits of a crawl. 0 is no limit."""
 
-    pages: int = Field(0, ge=0)
-    """pages at most; 0 = no limit"""
-    megabytes: float = Field(0, ge=0)
-    """megabytes of pages at most, unpacked; those on the way when it is reached still come; 0 = no limit"""
-    minutes: float = Field(0, ge=0)
-    """minutes at most since the first answer, by the clock: a crawl that was killed has no more time for it; 0 = no
-    limit"""
+    max_pages: int = Field(0, ge=0)
+    """maximum number of pages; 0 = no limit"""
+    max_total_megabytes: float = Field(0, ge=0)
+    """maximum megabytes (10^6 bytes) of pages, unpacked; those in flight when it is reached count; 0 = no limit"""
+    max_minutes: float = Field(0, ge=0)
+    """maximum minutes since the first answer, by the clock: time between a kill and a restart counts; 0 = no limit"""
 
 
 @dataclass
-class Spent:
-    """What was taken of a budget."""
+class BudgetUsage:
+    """The used part of a budget."""
 
     budget: Budget
     pages: int = 0
     bytes: int = 0
-    since: int = 0  # milliseconds since 1970: when the first answer came
+    started_at: int = 0  # milliseconds since 1970: when the first answer came
 
     def add(self, num_bytes: int, at: int) -> None:
-        """A page came."""
+        """Count a page that came at a time in milliseconds since 1970."""
         self.pages += 1
         self.bytes += num_bytes
-        self.since = self.since or at
+        self.started_at = self.started_at or at
 
     @property
-    def room(self) -> int:
-        """Pages that may still come."""
-        return self.budget.pages - self.pages if self.budget.pages else sys.maxsize
+    def remaining_pages(self) -> int:
+        """Number of pages that may still come."""
+        return self.budget.max_pages - self.pages if self.budget.max_pages else sys.maxsize
 
-    def reached(self, now: int) -> str | None:
-        """The limit that is reached, or None."""
-        if self.room <= 0:
-            return PAGES
-        if self.budget.megabytes and self.bytes >= self.budget.megabytes * 1e6:
-            return BYTES
-        if self.budget.minutes and self.since and now - self.since >= self.budget.minutes * 60_000:
-            return TIME
+    def find_reached_limit(self, now: int) -> str | None:
+        """Return the limit that is reached at a time in milliseconds since 1970, or None."""
+        if self.remaining_pages <= 0:
+            return PAGE_LIMIT
+        if self.budget.max_total_megabytes and self.bytes >= self.budget.max_total_megabytes * 1e6:
+            return BYTE_LIMIT
+        if self.budget.max_minutes and self.started_at and now - self.started_at >= self.budget.max_minutes * 60_000:
+            return TIME_LIMIT
         return None
 
 
 @dataclass
-class Budgets:
-    """The budget of the crawl, and the same one for each host."""
+class BudgetTracker:
+    """The usage of the crawl's budget, and of the equal budgets of all hosts."""
 
-    whole: Spent
-    each_host: Budget
-    hosts: dict[str, Spent] = field(default_factory=dict)
+    total: BudgetUsage
+    host_budget: Budget
+    hosts: dict[str, BudgetUsage] = field(default_factory=dict)
 
-    def host(self, name: str) -> Spent:
-        """What was taken from a host."""
-        return self.hosts.setdefault(name, Spent(self.each_host))
+    def get_host_usage(self, host: str) -> BudgetUsage:
+        """Return the usage of a host's budget."""
+        return self.hosts.setdefault(host, BudgetUsage(self.host_budget))
 
     def add(self, host: str, num_bytes: int, at: int) -> None:
-        """A page came from a host."""
-        self.whole.add(num_bytes, at)
-        self.host(host).add(num_bytes, at)
+        """Count a page that came from a host."""
+        self.total.add(num_bytes, at)
+        self.get_host_usage(host).add(num_bytes, at)
 
-    def room(self, host: str) -> int:
-        """Pages that may still come from a host."""
-        return self.host(host).room
+    def get_remaining_pages(self, host: str) -> int:
+        """Return how many pages may still come from a host."""
+        return self.get_host_usage(host).remaining_pages

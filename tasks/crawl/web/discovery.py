@@ -1,4 +1,4 @@
-"""Reads the sitemaps of a crawl before it begins, so that what is fetched does not depend on how fast they come."""
+"""Read the sitemaps of a crawl before it starts: the pages fetched must not depend on how fast sitemaps arrive."""
 
 import asyncio
 from collections import deque
@@ -9,72 +9,76 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from tasks.crawl.web.markup import Rules, spelled
-from tasks.crawl.web.robots import NoRules, Robots, direct, site_of
-from tasks.crawl.web.session import Session
-from tasks.crawl.web.sitemaps import MOST_BYTES, Sitemaps, Unreadable, parse
-from tasks.crawl.web.urls import normalised
+from tasks.crawl.web.markup import MarkupRules, normalise_link
+from tasks.crawl.web.robots import RobotsMiddleware, RobotsUnavailable, get_site, make_proxy_meta
+from tasks.crawl.web.sitemaps import MAX_SITEMAP_BYTES, Sitemaps, UnreadableSitemap, parse_sitemap
+from tasks.crawl.web.state import CrawlState
+from tasks.crawl.web.urls import normalise_url
 
-MOST_FILES = 1000  # of one site: an index that leads to itself under ever new names comes to an end
-REDIRECTS = 5
-UNREADABLE, OLD, BEYOND = "sitemap cannot be read", "not modified since", "sitemap limit of a site"
+MAX_FILES = 1000  # of one site: ends an index that leads to itself under ever new names
+MAX_REDIRECTS = 5
+UNREADABLE_SITEMAP, TOO_OLD, OVER_LIMIT = "sitemap cannot be read", "not modified since", "sitemap limit of a site"
 
 
-class Discovery:
-    """The sitemaps of some sites, each site's one after the other, the sites at the same time."""
+class SitemapDiscovery:
+    """Reads the sitemaps of some sites: those of one site one after the other, the sites at the same time."""
 
-    def __init__(self, crawler: Crawler, session: Session, settings: Sitemaps, rules: Rules) -> None:
-        self.crawler, self.session, self.settings, self.rules = crawler, session, settings, rules
+    def __init__(self, crawler: Crawler, state: CrawlState, settings: Sitemaps, rules: MarkupRules) -> None:
+        self.crawler, self.state, self.settings, self.rules = crawler, state, settings, rules
 
-    async def read(self) -> None:
-        """Put the pages that are listed into the session's frontier, as if the seeds linked to them."""
-        given = [url for each in self.settings.urls if (url := normalised(each)) is not None]
-        sites = sorted({site_of(seed) for seed in self.session.limits.seeds}) if self.settings.of_robots else []
-        found = await asyncio.gather(self._of_files(given), *(self._of_site(site) for site in sites))
-        for pages in found:
+    async def add_pages(self) -> None:
+        """Put the listed pages into the frontier of the crawl, as if the seeds linked to them."""
+        urls = [normalised for url in self.settings.urls if (normalised := normalise_url(url)) is not None]
+        sites = sorted({get_site(seed) for seed in self.state.limits.seeds}) if self.settings.from_robots else []
+        listings = await asyncio.gather(self._list_pages(urls), *(self._list_site_pages(site) for site in sites))
+        for pages in listings:
             for url, lastmod in pages.items():
                 if self.settings.is_old(lastmod):
-                    self.session.frontier.refuse(url, OLD)
-            self.session.add_listed([url for url, lastmod in pages.items() if not self.settings.is_old(lastmod)])
+                    self.state.frontier.refuse(url, TOO_OLD)
+            self.state.add_listed_pages([url for url, lastmod in pages.items() if not self.settings.is_old(lastmod)])
 
-    async def _of_site(self, site: str) -> dict[str, datetime | None]:
-        robots = self.crawler.get_downloader_middleware(Robots)
+    async def _list_site_pages(self, site: str) -> dict[str, datetime | None]:
+        robots = self.crawler.get_downloader_middleware(RobotsMiddleware)
         assert robots is not None
         try:
-            rules = await robots.of(site)
-        except NoRules:
-            return {}  # its pages say so
-        return await self._of_files(url for each in rules.sitemaps if (url := normalised(each, site)) is not None)
+            rules = await robots.get_rules(site)
+        except RobotsUnavailable:
+            return {}  # the failure is counted when its pages are asked for
+        urls = (normalise_url(sitemap, site) for sitemap in rules.sitemaps)
+        return await self._list_pages(url for url in urls if url is not None)
 
-    async def _of_files(self, files: Iterable[str]) -> dict[str, datetime | None]:
-        """All pages that some sitemaps list, those of an index included."""
-        left, seen, pages = deque(dict.fromkeys(files)), set[str](), dict[str, datetime | None]()
-        while left and not self.session.stopping and len(seen) < MOST_FILES and len(pages) < self.settings.max_urls:
-            if (url := left.popleft()) in seen:
+    async def _list_pages(self, urls: Iterable[str]) -> dict[str, datetime | None]:
+        """Return the pages that some sitemaps list, including those that an index names: URL → lastmod."""
+        waiting, seen, pages = deque(dict.fromkeys(urls)), set[str](), dict[str, datetime | None]()
+        while waiting and not self.state.stopping and len(seen) < MAX_FILES and len(pages) < self.settings.max_urls:
+            if (url := waiting.popleft()) in seen:
                 continue
             seen.add(url)
             try:
-                sitemap = parse(await self._fetched(url))
+                sitemap = parse_sitemap(await self._fetch(url))
             except Exception:  # noqa: BLE001 - whatever it is, the crawl has its seeds
-                self.session.tally.skip(UNREADABLE)
+                self.state.tally.count_skipped(UNREADABLE_SITEMAP)
                 continue
-            left.extend(each for name in sitemap.sitemaps if (each := normalised(name, url)) is not None)
-            noted = self.session.tally.links
-            listed = ((spelled(page, url, self.rules, noted), lastmod) for page, lastmod in sitemap.pages.items())
+            nested = (normalise_url(name, url) for name in sitemap.sitemaps)
+            waiting.extend(nested_url for nested_url in nested if nested_url is not None)
+            link_counts = self.state.tally.links
+            listed = (
+                (normalise_link(page, url, self.rules, link_counts), lastmod) for page, lastmod in sitemap.pages.items()
+            )
             pages |= {page: lastmod for page, lastmod in listed if page is not None}
         kept = dict(list(pages.items())[: self.settings.max_urls])
-        self.session.tally.skip(BEYOND, len(pages) - len(kept) + len(left))
+        self.state.tally.count_skipped(OVER_LIMIT, len(pages) - len(kept) + len(waiting))
         return kept
 
-    async def _fetched(self, url: str) -> bytes:
-        """A sitemap's body, redirects followed. Raises Unreadable, and what Scrapy raises."""
-        for _ in range(REDIRECTS + 1):
-            meta = {"sitemap": True, "download_maxsize": MOST_BYTES, **direct(url)}
+    async def _fetch(self, url: str) -> bytes:
+        """Fetch the body of a sitemap, following redirects. Raises UnreadableSitemap, and Scrapy's errors."""
+        for _ in range(MAX_REDIRECTS + 1):
+            meta = {"sitemap": True, "download_maxsize": MAX_SITEMAP_BYTES, **make_proxy_meta(url)}
             answer: Response = await self.crawler.engine.download_async(Request(url, meta=meta))
-            target = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
+            location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
             if answer.status == 200:
                 return bytes(answer.body)
-            if not 300 <= answer.status < 400 or not (moved := normalised(target, url)):
+            if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break
-            url = moved
-        raise Unreadable(f"{url} is no sitemap")
+            url = target
+        raise UnreadableSitemap(f"{url} is no sitemap")

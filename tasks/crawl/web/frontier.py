@@ -1,4 +1,4 @@
-"""The URLs of a crawl: which are known, which wait, which are being fetched.
+"""The frontier of a crawl: the URLs that are known, those that wait, and those that are being fetched.
 
 Each host is crawled level by level, and within a level in a fixed order that looks random: so the depth of a page, and
 what a page limit leaves out, do not depend on how fast anything answered, nor on a kill in between.
@@ -11,62 +11,69 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tasks.crawl.web.urls import Scope, host_of
+from tasks.crawl.web.urls import Scope, get_host
 
-REDIRECTS = "too many redirects"
+TOO_MANY_REDIRECTS = "too many redirects"
 
 
-class Entry(NamedTuple):
-    """A URL, how many links it is away from a seed, how many redirects led to it, and the page that was the last."""
+class FrontierEntry(NamedTuple):
+    """A URL of a crawl, and how it was found."""
 
     url: str
-    depth: int = 0
-    hops: int = 0
-    via: str = ""
+    depth: int = 0  # links from a seed
+    hops: int = 0  # redirects in a row that led to it
+    via: str = ""  # the page or redirect that named it
 
 
 @dataclass
-class Host:
-    """One host's URLs that wait, and the depths of those being fetched."""
+class HostQueue:
+    """The waiting URLs of one host, and the depths of those being fetched."""
 
-    waiting: list[tuple[int, bytes, Entry]] = field(default_factory=list)
+    waiting: list[tuple[int, bytes, FrontierEntry]] = field(default_factory=list)  # a heap
     fetching: Counter[int] = field(default_factory=Counter)
-    ready: bool = False
-    closed: str | None = None  # why nothing more is asked of it
+    is_ready: bool = False  # stands in `Frontier.ready_hosts`
+    closed: str | None = None  # the reason why no more is asked of it
 
-    def may_start(self, limit: int) -> bool:
+    def can_start(self, limit: int) -> bool:
         if not self.waiting or self.fetching.total() >= limit:
             return False
+        # a level starts when the one above is fetched completely: only then are all its URLs known
         return not self.fetching or self.waiting[0][0] <= min(self.fetching)
 
 
 class Frontier:
-    """Hands out each URL once, the hosts by turns and at most `per_host` of a host at a time.
+    """Hands out each URL once, the hosts by turns, and at most `max_per_host` URLs of a host at a time.
 
-    `room` tells how many pages may still come from a host; those being fetched count until they turn out to be none.
+    `get_remaining_pages` tells how many pages may still come from a host; those being fetched count as pages until they
+    turn out to be none.
     """
 
-    def __init__(self, scope: Scope, per_host: int, room: Callable[[str], int] | None = None) -> None:
-        self.scope, self.per_host, self.room = scope, per_host, room
+    def __init__(
+        self, scope: Scope, max_per_host: int, get_remaining_pages: Callable[[str], int] | None = None
+    ) -> None:
+        self.scope, self.max_per_host, self.get_remaining_pages = scope, max_per_host, get_remaining_pages
         self.seen: set[str] = set()
-        self.hosts: dict[str, Host] = {}
-        self.turn: deque[str] = deque()
+        self.hosts: dict[str, HostQueue] = {}
+        self.ready_hosts: deque[str] = deque()
         self.num_waiting = 0
         self.num_fetching = 0
         self.refused: Counter[str] = Counter()
 
-    def discover(self, urls: list[str], depth: int, hops: int = 0, via: str = "") -> list[str]:
-        """Queue those that are new and belong to the crawl; returns all that are new."""
-        new = [url for url in dict.fromkeys(urls) if url not in self.seen]
-        for url in new:
+    def add(self, urls: list[str], depth: int, hops: int = 0, via: str = "") -> list[str]:
+        """Queue the URLs that are new and belong to the crawl; return all that are new."""
+        new_urls = [url for url in dict.fromkeys(urls) if url not in self.seen]
+        for url in new_urls:
             self.seen.add(url)
-            closed = self.hosts.get(host_of(url), Host()).closed
-            refusal = REDIRECTS if hops > self.scope.traps.redirects else self.scope.refuses(url, depth) or closed
+            closed = self.hosts.get(get_host(url), HostQueue()).closed
+            if hops > self.scope.traps.max_redirects:
+                refusal: str | None = TOO_MANY_REDIRECTS
+            else:
+                refusal = self.scope.find_refusal(url, depth) or closed
             if refusal:
                 self.refused[refusal] += 1
             else:
-                self._wait(Entry(url, depth, hops, via))
-        return new
+                self._enqueue(FrontierEntry(url, depth, hops, via))
+        return new_urls
 
     def refuse(self, url: str, reason: str) -> None:
         """Leave a URL out, wherever it may still be linked."""
@@ -74,50 +81,53 @@ class Frontier:
             self.seen.add(url)
             self.refused[reason] += 1
 
-    def _wait(self, entry: Entry) -> None:
-        name = host_of(entry.url)
-        host = self.hosts.setdefault(name, Host())
+    def _enqueue(self, entry: FrontierEntry) -> None:
+        name = get_host(entry.url)
+        host = self.hosts.setdefault(name, HostQueue())
+        # the hash of the URL is the fixed order that looks random: a page limit takes no one-sided part of a site
         order = hashlib.blake2b(entry.url.encode(), digest_size=8).digest()
         heapq.heappush(host.waiting, (entry.depth, order, entry))
         self.num_waiting += 1
-        self._take_turn(name)
+        self._update_ready(name)
 
-    def _take_turn(self, name: str) -> None:
+    def _update_ready(self, name: str) -> None:
         host = self.hosts[name]
-        if not host.ready and host.may_start(self._limit(name)):
-            host.ready = True
-            self.turn.append(name)
+        if not host.is_ready and host.can_start(self._get_host_limit(name)):
+            host.is_ready = True
+            self.ready_hosts.append(name)
 
-    def _limit(self, name: str) -> int:
-        return self.per_host if self.room is None else min(self.per_host, self.room(name))
+    def _get_host_limit(self, name: str) -> int:
+        if self.get_remaining_pages is None:
+            return self.max_per_host
+        return min(self.max_per_host, self.get_remaining_pages(name))
 
-    def take(self) -> Entry | None:
-        """The next URL to fetch; None when every host is busy or nothing waits."""
-        while self.turn:
-            name = self.turn.popleft()
+    def pop(self) -> FrontierEntry | None:
+        """Return the next URL to fetch; None when every host is busy or nothing waits."""
+        while self.ready_hosts:
+            name = self.ready_hosts.popleft()
             host = self.hosts[name]
-            host.ready = False
-            if not host.may_start(self._limit(name)):
+            host.is_ready = False
+            if not host.can_start(self._get_host_limit(name)):  # its budget may have run out since it was ready
                 continue
             entry = heapq.heappop(host.waiting)[2]
             host.fetching[entry.depth] += 1
             self.num_waiting -= 1
             self.num_fetching += 1
-            self._take_turn(name)
+            self._update_ready(name)
             return entry
         return None
 
-    def settle(self, entry: Entry) -> None:
-        """The URL was fetched, or given up. Discover its links before."""
-        name = host_of(entry.url)
+    def mark_done(self, entry: FrontierEntry) -> None:
+        """Mark a URL as fetched or given up. Add its links before, or the next level may start without them."""
+        name = get_host(entry.url)
         host = self.hosts[name]
         host.fetching[entry.depth] -= 1
         host.fetching += Counter()  # drops the zeros
         self.num_fetching -= 1
-        self._take_turn(name)
+        self._update_ready(name)
 
-    def give_up(self, name: str) -> int:
-        """Forget what waits for a host; returns how many those were."""
+    def drop_waiting(self, name: str) -> int:
+        """Forget the waiting URLs of a host; return their number."""
         host = self.hosts[name]
         count = len(host.waiting)
         host.waiting.clear()
@@ -125,16 +135,16 @@ class Frontier:
         return count
 
     def close(self, name: str, reason: str) -> None:
-        """Ask nothing more of a host; what waits for it, and what is found of it later, counts as refused."""
+        """Ask no more of a host; its waiting URLs, and those found later, count as refused."""
         if name in self.hosts:
-            self.refused.update({reason: self.give_up(name)} if self.hosts[name].waiting else {})
+            self.refused.update({reason: self.drop_waiting(name)} if self.hosts[name].waiting else {})
             self.hosts[name].closed = reason
 
-    def forget_done(self, done: set[str]) -> None:
-        """Take away what a killed run had fetched already."""
+    def remove_done(self, done: set[str]) -> None:
+        """Remove the URLs that a killed run had fetched already."""
         self.seen |= done
         for host in self.hosts.values():
-            left = [each for each in host.waiting if each[2].url not in done]
-            self.num_waiting -= len(host.waiting) - len(left)
-            host.waiting = left
+            waiting = [item for item in host.waiting if item[2].url not in done]
+            self.num_waiting -= len(host.waiting) - len(waiting)
+            host.waiting = waiting
             heapq.heapify(host.waiting)

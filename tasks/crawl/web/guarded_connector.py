@@ -1,4 +1,4 @@
-"""Scrapy's download handler, with every connection made through the gate that knows which addresses are permitted."""
+"""Scrapy's download handler, with every connection checked by the gate of permitted addresses."""
 
 import socket
 from contextvars import ContextVar
@@ -11,28 +11,31 @@ from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from tasks.crawl.web.addresses import Gate
+from tasks.crawl.web.addresses import AddressGate
 
-PROXIED: ContextVar[bool] = ContextVar("PROXIED", default=False)
+IS_PROXIED: ContextVar[bool] = ContextVar("PROXIED", default=False)
 
 
-class Guarded(AiohttpDownloadHandler):
-    """Downloads over HTTP; raises PrivateAddress, or a connection error with it as the reason."""
+class GuardedDownloadHandler(AiohttpDownloadHandler):
+    """Downloads over HTTP to permitted addresses only.
+
+    Raises PrivateAddress or MissingContact, or a connection error that has one of them as its cause.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self.gate: Gate = crawler.settings["GATE"]
+        self.gate: AddressGate = crawler.settings["GATE"]
         connector = self._session.connector
         assert isinstance(connector, TCPConnector)
-        # aiohttp's public argument `socket_factory`, set afterwards because Scrapy makes the connector
-        connector._socket_factory = self.gated  # noqa: SLF001
+        # aiohttp's public argument `socket_factory`, set afterwards because Scrapy creates the connector
+        connector._socket_factory = self.open_socket  # noqa: SLF001
 
-    def gated(self, target: tuple[Any, ...]) -> socket.socket:
-        """A socket to a permitted address, or to the proxy that the environment names, wherever that is."""
-        return socket.socket(*target[:3]) if PROXIED.get() else self.gate(target)
+    def open_socket(self, target: tuple[Any, ...]) -> socket.socket:
+        """Open a socket to a permitted address, or to the proxy that the environment names, wherever that is."""
+        return socket.socket(*target[:3]) if IS_PROXIED.get() else self.gate(target)
 
     async def download_request(self, request: Request) -> Response:
-        """Scrapy's hook, called in a task of its own for each request."""
-        PROXIED.set(bool(request.meta.get("proxy")))
-        self.gate.check(urlsplit(request.url).hostname or "")  # a proxy would resolve names itself
+        """Download a page: Scrapy's hook, called in a task of its own for each request."""
+        IS_PROXIED.set(bool(request.meta.get("proxy")))
+        self.gate.check(urlsplit(request.url).hostname or "")  # a proxy resolves names itself, out of sight of the gate
         return await super().download_request(request)

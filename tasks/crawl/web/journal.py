@@ -1,8 +1,9 @@
-"""What a crawl has stored, safe against kill -9 at any moment.
+"""The journal of a crawl: everything that it has stored, safe against kill -9 at any moment.
 
 Pages go to WARC files, and one journal line each to `frontier.jsonl`: the index row and the new links. A commit syncs
-the WARC file first and writes the journal lines then, so a line in the journal means that its page is on disk whole.
-A restart cuts off the WARC what no line speaks of, and reads seen and fetched URLs from the journal.
+the WARC file first and writes the journal lines then, so a line in the journal means that its page is completely on
+disk. A restart cuts off everything in the WARC file that no line mentions, and reads seen and fetched URLs from the
+journal.
 """
 
 import json
@@ -11,115 +12,122 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from tasks.crawl.page import Page, Row
-from tasks.crawl.records import Payload
-from tasks.crawl.shard import Firsts, Shard, index_name, write_index
+from tasks.crawl.page import CrawledPage, IndexRow
+from tasks.crawl.records import PayloadOrigin
+from tasks.crawl.shard import PayloadOrigins, WarcShard, make_index_name, write_index
 from tasks.crawl.sizes import ShardSize
 from tasks.store.draft import Draft, fsync_path
 
-BATCH = 32  # pages at most that a kill makes the crawl fetch again
+BATCH_LINES = 32  # in one commit: the maximum number of pages that a kill makes the crawl fetch again
 
 
-class Line(TypedDict):
-    """One journal line: a URL that is done with, or the pages that a sitemap lists."""
+class JournalLine(TypedDict):
+    """A line of the journal: a URL that is done with, or the pages that a sitemap lists."""
 
     url: str
     depth: int
     hops: int
-    redirect: bool  # its links are where it moved to
+    redirect: bool  # the links are the target of a redirect
     links: list[str]  # seen for the first time on this page
-    row: NotRequired[Row]  # its index row, when it was stored
-    bytes: NotRequired[int]  # of its payload
-    end: NotRequired[int]  # of the WARC file behind its records
-    skipped: NotRequired[str]  # why it was not stored
+    row: NotRequired[IndexRow]  # the index row, when the page was stored
+    bytes: NotRequired[int]  # size of the payload
+    end: NotRequired[int]  # offset in the WARC file behind the page's records
+    skipped: NotRequired[str]  # the reason why the page was not stored
     noted: NotRequired[dict[str, int]]  # links of the page that were left out or rewritten, by rule
 
 
-class Ledger:
-    """The WARC files and the journal of one crawl."""
+class CrawlJournal:
+    """The WARC files and the journal of one crawl. On a draft with a journal it continues behind the last line."""
 
     def __init__(self, draft: Draft, size: ShardSize) -> None:
-        self.folder, self.limits = draft.path, size
-        self.journal = draft.scratch / "frontier.jsonl"
-        self.pending: list[Line] = []
-        self.firsts: Firsts = {}
-        self.in_shard = 0
-        self.last: Row | None = None
-        self.end = 0  # of the WARC file behind the records of the last row
+        self.folder, self.shard_size = draft.path, size
+        self.path = draft.scratch / "frontier.jsonl"
+        self.pending_lines: list[JournalLine] = []
+        self.origins: PayloadOrigins = {}
+        self.num_in_shard = 0
+        self.last_row: IndexRow | None = None
+        self.end = 0  # offset in the WARC file behind the records of the last row
         self.num_stored = 0  # answers
         self._cut_torn_line()
-        for line in self.lines():
-            self._known(line)
+        for line in self.read_lines():
+            self._restore(line)
         self._remove_uncommitted()
-        number = int(Path(self.last["warc"]).name.split(".")[0]) if self.last else 0
-        self.shard = Shard(self.folder, number, self.firsts, self.end)
-        self.file = self.journal.open("ab")
-        fsync_path(self.journal.parent)
+        number = int(Path(self.last_row["warc"]).name.split(".")[0]) if self.last_row else 0
+        self.shard = WarcShard(self.folder, number, self.origins, self.end)
+        self.file = self.path.open("ab")
+        # the files' names must be on disk too, or a crash of the machine loses what was synced
+        fsync_path(self.path.parent)
         fsync_path(self.folder / "warc")
 
     def _cut_torn_line(self) -> None:
-        if self.journal.exists():
-            with self.journal.open("rb") as journal:
-                whole = sum(len(line) for line in journal if line.endswith(b"\n"))
-            os.truncate(self.journal, whole)
+        if self.path.exists():
+            with self.path.open("rb") as journal:
+                num_complete = sum(len(line) for line in journal if line.endswith(b"\n"))
+            os.truncate(self.path, num_complete)
 
-    def lines(self) -> Iterator[Line]:
-        """All that is committed."""
-        if self.journal.exists():
-            with self.journal.open("rb") as journal:
+    def read_lines(self) -> Iterator[JournalLine]:
+        """Yield all committed lines."""
+        if self.path.exists():
+            with self.path.open("rb") as journal:
                 for line in journal:
                     yield json.loads(line)
 
-    def _known(self, line: Line) -> None:
+    def _restore(self, line: JournalLine) -> None:
         if (row := line.get("row")) is not None:
-            self.in_shard = self.in_shard + 1 if self.last and self.last["warc"] == row["warc"] else 1
-            self.last, self.end = row, line["end"]
+            self.num_in_shard = self.num_in_shard + 1 if self.last_row and self.last_row["warc"] == row["warc"] else 1
+            self.last_row, self.end = row, line["end"]
             self.num_stored += 1
             if line["bytes"] and row["refers_to"] is None:
-                self.firsts[row["digest"]] = Payload(row["url"], row["fetched_at"])
+                self.origins[row["digest"]] = PayloadOrigin(row["url"], row["fetched_at"])
 
     def _remove_uncommitted(self) -> None:
         for path in (self.folder / "warc").glob("*.warc.gz"):
-            if self.last is None or path.name > Path(self.last["warc"]).name:
+            if self.last_row is None or path.name > Path(self.last_row["warc"]).name:
                 path.unlink()
 
-    def store(self, page: Page, line: Line, known: Row | None, links: list[str], via: str) -> Row:
-        """Append a page; it counts when it is committed. The arguments after the line are those of `Shard.add`."""
-        if self.in_shard >= self.limits.pages or self.shard.size >= self.limits.megabytes << 20:
-            self._roll()
-        row = self.shard.add(page, known, links, via)
-        self.in_shard += 1
-        self.note({**line, "row": row, "bytes": len(page.body), "end": self.shard.size})
+    def store(
+        self, page: CrawledPage, line: JournalLine, previous: IndexRow | None, links: list[str], via: str
+    ) -> IndexRow:
+        """Append a page and its line; both survive a kill once they are committed.
+
+        The arguments after the line are those of `WarcShard.add`.
+        """
+        if self.num_in_shard >= self.shard_size.max_pages or self.shard.size >= self.shard_size.max_megabytes << 20:
+            self._start_next_shard()
+        row = self.shard.add(page, previous, links, via)
+        self.num_in_shard += 1
+        self.append({**line, "row": row, "bytes": len(page.body), "end": self.shard.size})
         return row
 
-    def note(self, line: Line) -> None:
+    def append(self, line: JournalLine) -> None:
         """Append a line; commits when a batch is full."""
-        self.pending.append(line)
-        if len(self.pending) >= BATCH:
+        self.pending_lines.append(line)
+        if len(self.pending_lines) >= BATCH_LINES:
             self.commit()
 
     def commit(self) -> None:
-        """Sync the WARC file, then the journal."""
-        if self.pending:
+        """Write everything that was appended to disk."""
+        if self.pending_lines:
+            # the WARC file first: a line must never speak of a page that is not on disk
             self.shard.sync()
-            self.file.write(b"".join(json.dumps(line).encode() + b"\n" for line in self.pending))
+            self.file.write(b"".join(json.dumps(line).encode() + b"\n" for line in self.pending_lines))
             self.file.flush()
             os.fsync(self.file.fileno())
-            self.pending.clear()
+            self.pending_lines.clear()
 
-    def _roll(self) -> None:
+    def _start_next_shard(self) -> None:
         self.commit()
         self.shard.file.close()
-        self.shard = Shard(self.folder, self.shard.number + 1, self.firsts)
-        self.in_shard = 0
+        self.shard = WarcShard(self.folder, self.shard.number + 1, self.origins)
+        self.num_in_shard = 0
         fsync_path(self.folder / "warc")
 
     def finish(self, draft: Draft) -> None:
-        """Write the index of each WARC file."""
+        """Write the index of each WARC file, and close the files."""
         self.commit()
         self.close()
-        rows: list[Row] = []
-        for line in self.lines():
+        rows: list[IndexRow] = []
+        for line in self.read_lines():
             if (row := line.get("row")) is not None:
                 if rows and rows[-1]["warc"] != row["warc"]:
                     self._write_index(draft, rows)
@@ -127,19 +135,19 @@ class Ledger:
                 rows.append(row)
         self._write_index(draft, rows)
 
-    def _write_index(self, draft: Draft, rows: list[Row]) -> None:
+    def _write_index(self, draft: Draft, rows: list[IndexRow]) -> None:
         number = int(Path(rows[0]["warc"]).name.split(".")[0])
-        with draft.write(index_name(number)) as path:
+        with draft.write(make_index_name(number)) as path:
             write_index(path, rows)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self.file.close()
         self.shard.file.close()
 
-    def wipe(self) -> None:
-        """Forget everything: a crawl without a page has nothing to go on from."""
+    def delete(self) -> None:
+        """Delete the journal and the WARC files: a crawl without a page has nothing to resume from."""
         self.close()
-        self.journal.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
         for path in (self.folder / "warc").glob("*.warc.gz"):
             path.unlink()

@@ -1,4 +1,4 @@
-"""Parts of a URL that name the reader and not the page, such as session ids; and parameters in one order."""
+"""Strip URLs of parts that name the reader and not the page, such as session ids, and sort their parameters."""
 
 import functools
 import re
@@ -9,17 +9,17 @@ from pydantic import Field
 
 from tasks.block import Block
 
-TRACKING, SESSION = "tracking parameters removed", "session ids removed"
-# A value that is too long for the number of a thing, for names that may mean one (a session of a conference).
-TOKEN = re.compile(r"[0-9A-Za-z_.!-]{16,}")
-CERTAIN = re.compile(r"(php|j|asp)sess|oscsid|cftoken", re.IGNORECASE)
-IN_PATH = re.compile(
+TRACKING_REMOVED, SESSION_REMOVED = "tracking parameters removed", "session ids removed"
+# A value too long to be the number of a thing: `session=12` may be a session of a conference.
+SESSION_TOKEN = re.compile(r"[0-9A-Za-z_.!-]{16,}")
+SESSION_NAME = re.compile(r"(php|j|asp)sess|oscsid|cftoken", re.IGNORECASE)
+SESSION_IN_PATH = re.compile(
     r";(?:jsessionid|phpsessid|sid)=[^/;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE
 )  # the latter: ASP.NET
 
 
 class Parameters(Block):
-    """Which query parameters do not belong to a page's address."""
+    """Query parameters that do not belong to a page's URL."""
 
     tracking: list[str] = Field(
         [
@@ -28,42 +28,42 @@ class Parameters(Block):
             "oly_anon_id", "_ga", "_gl", "_hsenc", "_hsmi", "_openstat", "spm",
         ]
     )  # fmt: skip
-    """parameters that only say where a reader came from: removed; * stands for any letters"""
+    """names of parameters that only say where a reader came from, which are removed; * stands for any letters"""
     sessions: list[str] = Field(
         ["phpsessid", "jsessionid", "aspsessionid*", "oscsid", "cftoken", "sid", "sessid", "session", "sessionid",
          "session_id"]
     )  # fmt: skip
-    """parameters that number a visit: removed; of those that may mean something else only values from 16 letters on"""
+    """names of parameters that identify a visit, which are removed; where the name may mean something else, only values of at least 16 letters"""  # noqa: E501 - it becomes one line of help
     sort: bool = True
-    """put parameters in the order of their names, so that one page has one address"""
+    """sort parameters by their names, so that one page has one URL"""
 
     @functools.cached_property
     def patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return any_of(self.tracking), any_of(self.sessions)
+        return compile_names(self.tracking), compile_names(self.sessions)
 
-    def removes(self, parameter: str) -> str | None:
-        """The rule by which `name=value` is removed, or None when it stays."""
+    def find_rule(self, parameter: str) -> str | None:
+        """Return the rule by which a parameter `name=value` is removed, or None when it is kept."""
         name, _, value = parameter.partition("=")
         tracking, sessions = self.patterns
         if tracking.match(name):
-            return TRACKING
-        if sessions.match(name) and (CERTAIN.match(name) or TOKEN.fullmatch(value)):
-            return SESSION
+            return TRACKING_REMOVED
+        if sessions.match(name) and (SESSION_NAME.match(name) or SESSION_TOKEN.fullmatch(value)):
+            return SESSION_REMOVED
         return None
 
-    def stripped(self, url: str) -> tuple[str, set[str]]:
-        """The URL without them, and the rules that removed something."""
+    def strip_url(self, url: str) -> tuple[str, set[str]]:
+        """Return the URL without these parameters, and the rules that removed something."""
         path, _, query = url.partition("?")
-        clean = IN_PATH.sub("", path) if self.sessions else path
+        clean_path = SESSION_IN_PATH.sub("", path) if self.sessions else path
         parts = [part for part in query.split("&") if part]
-        rules = {part: self.removes(part) for part in parts}
+        rules = {part: self.find_rule(part) for part in parts}
         kept = [part for part in parts if rules[part] is None]
         if self.sort:
-            kept.sort(key=lambda part: part.partition("=")[0])  # stable: values of one name stay in their order
-        applied = {rule for rule in rules.values() if rule} | ({SESSION} if clean != path else set())
-        return clean + ("?" + "&".join(kept) if kept else ""), applied
+            kept.sort(key=lambda part: part.partition("=")[0])  # stable: values of one name keep their order
+        applied_rules = {rule for rule in rules.values() if rule} | ({SESSION_REMOVED} if clean_path != path else set())
+        return clean_path + ("?" + "&".join(kept) if kept else ""), applied_rules
 
 
-def any_of(names: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for names with `*` in them, in any case."""
+def compile_names(names: Iterable[str]) -> re.Pattern[str]:
+    """Compile names with `*` in them to one pattern, which ignores case."""
     return re.compile("|".join(translate(name) for name in names) or r"(?!)", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The snapshot before: what to ask whether it changed, where its pages led to, and what is still to be answered."""
+"""The previous snapshot: its pages can be asked for changes, and their links need not be fetched again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,45 +9,48 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator
 
-from tasks.crawl.page import REPEATED, Row
-from tasks.crawl.records import outlinks
-from tasks.crawl.shard import INDEX
+from tasks.crawl.page import REVISIT_STATUS, IndexRow
+from tasks.crawl.records import parse_outlinks
+from tasks.crawl.shard import INDEX_SCHEMA
 from tasks.errors import StageFailure
 from tasks.store import Draft
 
-# Pages that were known and gave no answer are carried along, so that a later snapshot still asks for them.
-UNANSWERED = "unanswered.parquet"
-IN_MEMORY = pa.schema([pa.field(each.name, pa.int64()) if pa.types.is_timestamp(each.type) else each for each in INDEX])
-MEND = "Crawl that snapshot again, or start a new chain of snapshots"
+# Known pages that gave no answer are carried over in this file, so that the next snapshot still asks for them.
+UNANSWERED_FILE = "unanswered.parquet"
+MEMORY_SCHEMA = pa.schema(
+    [pa.field(column.name, pa.int64()) if pa.types.is_timestamp(column.type) else column for column in INDEX_SCHEMA]
+)
+HINT = "Crawl that snapshot again, or start a new series of snapshots"
 
 
-class Earlier:
-    """The pages of the snapshot before this one, by URL; none when this is the first.
+class PreviousSnapshot:
+    """The pages of the previous snapshot, by URL; none when this snapshot is the first.
 
-    Raises StageFailure when its index cannot be read.
+    Raises StageFailure when the index cannot be read.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self.table = INDEX.empty_table() if folder is None else read(folder)
-        self.place = {url: number for number, url in enumerate(self.table["url"].to_pylist())}
-        self.answered: set[int] = set()
+        self.table = INDEX_SCHEMA.empty_table() if folder is None else read_index(folder)
+        self.row_numbers = {url: number for number, url in enumerate(self.table["url"].to_pylist())}
+        self.answered: set[int] = set()  # row numbers
 
-    def find(self, url: str) -> Row | None:
-        """The page's row."""
-        number = self.place.get(url)
-        return None if number is None else cast("Row", self.table.slice(number, 1).to_pylist()[0])
+    def find_row(self, url: str) -> IndexRow | None:
+        """Return the row of a page; None when the page is not known."""
+        number = self.row_numbers.get(url)
+        return None if number is None else cast("IndexRow", self.table.slice(number, 1).to_pylist()[0])
 
-    def conditions(self, url: str) -> dict[str, str]:
-        """Request headers that ask for the page only if it changed; none unless its links are known without it."""
-        row = self.find(url)
+    def make_conditional_headers(self, url: str) -> dict[str, str]:
+        """Return request headers that ask for a page only if it changed."""
+        row = self.find_row(url)
+        # without known links the page is needed in full: a 304 has no body to find them in
         if row is None or row["num_links"] is None:
             return {}
         validators = {"If-None-Match": row["etag"], "If-Modified-Since": row["last_modified"]}
         return {name: value for name, value in validators.items() if value}
 
-    def links(self, row: Row) -> list[str]:
-        """Where a page led to, from the metadata record behind it. Raises StageFailure when there is none."""
+    def read_links(self, row: IndexRow) -> list[str]:
+        """Read the links of a page from the metadata record behind its own. Raises StageFailure when there is none."""
         if not row["num_links"]:
             return []
         assert self.folder is not None
@@ -55,42 +58,45 @@ class Earlier:
         try:
             with path.open("rb") as file:
                 file.seek(row["offset"] + row["length"])
-                found = outlinks(next(iter(ArchiveIterator(file, parse_http=False))).reader.read())
+                links = parse_outlinks(next(iter(ArchiveIterator(file, parse_http=False))).reader.read())
         except (OSError, StopIteration) as error:
-            raise StageFailure(f"{path} cannot be read behind byte {row['offset']} ({error})", MEND) from error
-        if len(found) != row["num_links"]:
-            raise StageFailure(f"{path} does not name the links of {row['url']} where its index says", MEND)
-        return found
+            raise StageFailure(f"{path} cannot be read behind byte {row['offset']} ({error})", HINT) from error
+        if len(links) != row["num_links"]:
+            raise StageFailure(f"{path} does not name the links of {row['url']} where its index says", HINT)
+        return links
 
-    def settle(self, url: str) -> bool:
-        """An answer says what became of the page; returns whether it was known."""
-        if (number := self.place.get(url)) is not None:
+    def mark_answered(self, url: str) -> bool:
+        """Note that an answer says what became of a page; return whether the page was known."""
+        if (number := self.row_numbers.get(url)) is not None:
             self.answered.add(number)
         return number is not None
 
-    def unanswered(self) -> Iterator[str]:
-        """The pages of which no answer says yet what became of them."""
-        return (url for url, number in self.place.items() if number not in self.answered)
+    def find_unanswered(self) -> Iterator[str]:
+        """Yield the URLs of pages of which no answer says yet what became of them."""
+        return (url for url, number in self.row_numbers.items() if number not in self.answered)
 
-    def carry(self, draft: Draft, urls: list[str]) -> None:
-        """Keep rows for the next snapshot, which asks for these pages in full: no WARC file here has their records."""
-        rows = self.table.take(pa.array([self.place[url] for url in urls], pa.int64())).to_pylist()
-        here = {"warc": None, "offset": None, "length": None, "change": None, "num_links": None}
-        with draft.write(UNANSWERED) as path:
-            pq.write_table(pa.Table.from_pylist([row | here for row in rows], INDEX), path, compression="zstd")
+    def carry_over(self, draft: Draft, urls: list[str]) -> None:
+        """Write the rows of pages for the next snapshot, which will ask for them in full."""
+        rows = self.table.take(pa.array([self.row_numbers[url] for url in urls], pa.int64())).to_pylist()
+        # no WARC file of this snapshot has their records
+        without_record = {"warc": None, "offset": None, "length": None, "change": None, "num_links": None}
+        with draft.write(UNANSWERED_FILE) as path:
+            pq.write_table(
+                pa.Table.from_pylist([row | without_record for row in rows], INDEX_SCHEMA), path, compression="zstd"
+            )
 
 
-def read(folder: Path) -> pa.Table:
-    """The rows of pages: those that answered, and those that are carried along from before."""
-    files = [*sorted((folder / "index").glob("*.parquet")), *folder.glob(UNANSWERED)]
+def read_index(folder: Path) -> pa.Table:
+    """Read the rows of a crawl's pages: those that answered, and those that were carried over."""
+    files = [*sorted((folder / "index").glob("*.parquet")), *folder.glob(UNANSWERED_FILE)]
     if not files:
         raise StageFailure(f"{folder} has no index/*.parquet", "Give the artifact of a crawl")
-    import pyarrow.dataset as ds  # noqa: PLC0415 - it loads pandas, and who plans a run needs neither
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it loads pandas, and planning a run needs neither
 
     try:
-        table = ds.dataset([str(each) for each in files], schema=INDEX).to_table(
-            filter=pc.field("status").isin([200, REPEATED])
+        table = ds.dataset([str(path) for path in files], schema=INDEX_SCHEMA).to_table(
+            filter=pc.field("status").isin([200, REVISIT_STATUS])
         )
     except (pa.ArrowException, OSError) as error:
-        raise StageFailure(f"{folder / 'index'} cannot be read as an index of pages ({error})", MEND) from error
-    return table.cast(IN_MEMORY)
+        raise StageFailure(f"{folder / 'index'} cannot be read as an index of pages ({error})", HINT) from error
+    return table.cast(MEMORY_SCHEMA)

@@ -1,4 +1,4 @@
-"""How a polite crawler takes an answer: it waits before it asks again, and knows why it got none."""
+"""Classify errors of a crawl, and retry after a delay what may succeed later."""
 
 import asyncio
 import errno
@@ -24,22 +24,22 @@ from scrapy.exceptions import (
 from scrapy.http import Response
 
 from tasks.crawl.web import reasons
-from tasks.crawl.web.addresses import Nameless, PrivateAddress
-from tasks.crawl.web.robots import AskedToWait, NoRules, Refused
-from tasks.crawl.web.unpacking import Bomb, Packed
+from tasks.crawl.web.addresses import MissingContact, PrivateAddress
+from tasks.crawl.web.robots import RefusedByRobots, RobotsUnavailable, WaitTooLong
+from tasks.crawl.web.unpacking import DecompressionBomb, UndecodableBody
 
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504, 522, 524}
-LONGEST_BACKOFF = 60.0  # seconds, when the host does not say how long
+MAX_BACKOFF_SECONDS = 60.0  # when the host does not say how long to wait
 
 
-# In this order: Refused and AskedToWait are IgnoreRequests too.
-REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+# In this order: the first class that fits counts, and some are subclasses of later ones.
+REASONS_BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (PrivateAddress, reasons.PRIVATE),
-    (Nameless, reasons.NAMELESS),
-    (Refused, reasons.ROBOTS),
-    (AskedToWait, reasons.LATER),
-    (Bomb, reasons.BOMB),
-    (Packed, reasons.PACKED),
+    (MissingContact, reasons.NO_CONTACT),
+    (RefusedByRobots, reasons.ROBOTS),
+    (WaitTooLong, reasons.WAIT_TOO_LONG),
+    (DecompressionBomb, reasons.UNPACKS_TOO_LARGE),
+    (UndecodableBody, reasons.NOT_UNPACKABLE),
     ((UnsupportedURLSchemeError, UnicodeError), reasons.NO_HOST),  # a host that cannot be looked up, such as a..b
     (DownloadTimeoutError, reasons.TIMEOUT),
     (DownloadCancelledError, reasons.TOO_LARGE),
@@ -47,92 +47,94 @@ REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
 )
 
 
-def why(error: BaseException) -> str:
-    """The reason for which a URL could not be fetched, in the words of `reasons`."""
+def classify_error(error: BaseException) -> str:
+    """Return the reason why a URL could not be fetched, in the words of `reasons`."""
     cause = error.__cause__
-    if isinstance(error, NoRules) and cause is not None:
-        return why(cause)
+    if isinstance(error, RobotsUnavailable) and cause is not None:
+        return classify_error(cause)
     if isinstance(error, CannotResolveHostError):
         number = getattr(getattr(cause, "os_error", None), "errno", None)
         return reasons.NAME_SERVICE if number == socket.EAI_AGAIN else reasons.NO_HOST
     if isinstance(error, DownloadConnectionRefusedError):
-        return unconnected(cause)
-    named = (reason for kinds, reason in REASONS if isinstance(error, kinds))
-    return next(named, f"error ({type(error).__name__})")
+        return classify_connection_error(cause)
+    matches = (reason for kinds, reason in REASONS_BY_ERROR if isinstance(error, kinds))
+    return next(matches, f"error ({type(error).__name__})")
 
 
-def unconnected(cause: BaseException | None) -> str:
-    """Why there is no connection, from aiohttp's error."""
-    refused = getattr(cause, "os_error", None)
-    if isinstance(refused, (PrivateAddress, Nameless)):
-        return why(refused)
+def classify_connection_error(cause: BaseException | None) -> str:
+    """Return the reason why there is no connection, from aiohttp's error."""
+    os_error = getattr(cause, "os_error", None)
+    if isinstance(os_error, (PrivateAddress, MissingContact)):
+        return classify_error(os_error)
     if isinstance(cause, (ssl.SSLError, ssl.CertificateError)):
         return reasons.CERTIFICATE
     return reasons.REFUSED if getattr(cause, "errno", None) == errno.ECONNREFUSED else reasons.UNREACHABLE
 
 
-def why_page(error: BaseException, request: Request) -> str:
-    """The same for a page: one whose head came in time and whose end did not is slow, its host is not silent."""
-    reason = why(error)
-    begun = "download_latency" in request.meta
-    return reasons.TOO_SLOW if reason == reasons.TIMEOUT and begun else reason
+def classify_page_error(error: BaseException, request: Request) -> str:
+    """Return the reason why a page could not be fetched: `classify_error`, with slow answers told from silent hosts."""
+    reason = classify_error(error)
+    head_arrived = "download_latency" in request.meta
+    return reasons.TOO_SLOW if reason == reasons.TIMEOUT and head_arrived else reason
 
 
-class Patience:
-    """Tries again what may heal, after a delay that doubles each time.
+class RetryMiddleware:
+    """Retries requests whose error may be gone after a while; the delay doubles each time.
 
     Retry-After (RFC 9110, 10.2.3) holds for the whole host: nothing is asked of it until then. One that is longer than
-    the crawl waits raises AskedToWait, which gives up the host for this run.
+    the crawl waits raises WaitTooLong, which gives up the host for this run.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self.retries = crawler.settings.getint("RETRY_TIMES")
+        self.max_retries = crawler.settings.getint("RETRY_TIMES")
         self.first_wait = crawler.settings.getfloat("RETRY_WAIT")
-        self.longest_wait = crawler.settings.getfloat("LONGEST_WAIT")
-        self.quiet_until: dict[str, float] = {}
+        self.max_retry_after = crawler.settings.getfloat("MAX_RETRY_AFTER")
+        self.quiet_until: dict[str, float] = {}  # by host, on the monotonic clock
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Scrapy's hook: wait while the host wants quiet."""
+        """Wait while the host wants quiet (Scrapy's hook)."""
         host = urlsplit(request.url).hostname or ""
-        while (left := self.quiet_until.get(host, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110 - it is a time
-            await asyncio.sleep(left)
+        # in a loop: another answer of the host may have moved the time while this request slept
+        while (seconds := self.quiet_until.get(host, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110 - a known time
+            await asyncio.sleep(seconds)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        """Scrapy's hook. Raises AskedToWait."""
+        """Retry a busy answer (Scrapy's hook). Raises WaitTooLong."""
         if response.status not in RETRIED_STATUSES:
             return response
-        asked = retry_after(response)
-        if asked > self.longest_wait:
-            raise AskedToWait(f"{request.url} asks to wait for {asked:.0f} s")
+        seconds = parse_retry_after(response)
+        if seconds > self.max_retry_after:
+            raise WaitTooLong(f"{request.url} asks to wait for {seconds:.0f} s")
         host = urlsplit(request.url).hostname or ""
-        self.quiet_until[host] = max(self.quiet_until.get(host, 0.0), time.monotonic() + asked)
-        return await self._again(request) or response
+        self.quiet_until[host] = max(self.quiet_until.get(host, 0.0), time.monotonic() + seconds)
+        return await self._retry(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        """Scrapy's hook; None lets the exception go on."""
-        reason = why_page(exception, request)
-        heals = not isinstance(exception, NoRules) and reason in (*reasons.HEALS, reasons.REFUSED)
-        return await self._again(request) if heals else None
+        """Retry a failed request (Scrapy's hook); None lets the exception pass on."""
+        reason = classify_page_error(exception, request)
+        # robots.txt was retried itself, so its host's pages need no retries of their own
+        is_retryable = not isinstance(exception, RobotsUnavailable) and reason in (*reasons.TRANSIENT, reasons.REFUSED)
+        return await self._retry(request) if is_retryable else None
 
-    async def _again(self, request: Request) -> Request | None:
+    async def _retry(self, request: Request) -> Request | None:
         attempt = request.meta.get("attempt", 0)
-        if attempt >= self.retries:
+        if attempt >= self.max_retries:
             return None
-        await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), LONGEST_BACKOFF))
+        await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), MAX_BACKOFF_SECONDS))
         meta = {name: value for name, value in request.meta.items() if name != "download_latency"}
         return request.replace(meta={**meta, "attempt": attempt + 1})
 
 
-def retry_after(response: Response) -> float:
-    """Seconds that the host asks to wait, given as such or as a date; 0 when it does not."""
-    asked = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
-    if asked.isdecimal():
-        return float(asked)
+def parse_retry_after(response: Response) -> float:
+    """Return the seconds that a host asks to wait, as a number or until a date; 0 when it does not."""
+    value = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
+    if value.isdecimal():
+        return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return 0.0

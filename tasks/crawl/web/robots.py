@@ -1,4 +1,4 @@
-"""robots.txt, asked of each site once a day (RFC 9309): what may be fetched, how fast, and where its sitemaps are."""
+"""Obey robots.txt (RFC 9309), fetched once a day from each site: permitted URLs, Crawl-delay, sitemaps."""
 
 import asyncio
 import time
@@ -10,99 +10,103 @@ from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest, StopDownload
 
-from tasks.crawl.web.directives import product
-from tasks.crawl.web.unpacking import Bomb
-from tasks.crawl.web.urls import normalised
+from tasks.crawl.web.directives import parse_product_name
+from tasks.crawl.web.unpacking import DecompressionBomb
+from tasks.crawl.web.urls import normalise_url
 
-REDIRECTS = 5  # RFC 9309, 2.3.1.2
-MOST_BYTES = 500 << 10  # RFC 9309, 2.5: at least that much is parsed
-KEPT_SECONDS = 24 * 3600  # RFC 9309, 2.4
-NOBODY = b"User-agent: *\nDisallow: /\n"
-ALL = b""
-
-
-class Refused(IgnoreRequest):
-    """robots.txt does not allow the URL."""
+MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
+MAX_ROBOTS_BYTES = 500 << 10  # RFC 9309, 2.5: at least that much is parsed
+CACHE_SECONDS = 24 * 3600  # RFC 9309, 2.4
+DISALLOW_ALL = b"User-agent: *\nDisallow: /\n"
+ALLOW_ALL = b""
 
 
-class AskedToWait(IgnoreRequest):
-    """The host wants to be left alone for longer than this crawl waits."""
+class RefusedByRobots(IgnoreRequest):
+    """A URL is not allowed by robots.txt."""
 
 
-class NoRules(IgnoreRequest):
-    """The host gave no answer when it was asked for robots.txt; the cause says why."""
+class WaitTooLong(IgnoreRequest):
+    """A host asks to wait longer than this crawl does, by Retry-After or Crawl-delay."""
 
 
-def direct(url: str) -> dict[str, None]:
-    """Request meta that keeps this machine's own servers away from a proxy that the environment names."""
+class RobotsUnavailable(IgnoreRequest):
+    """A host gave no answer to the request for robots.txt; the cause says why."""
+
+
+def make_proxy_meta(url: str) -> dict[str, None]:
+    """Return request meta that keeps requests to this machine from going through the environment's proxy."""
     host = urlsplit(url).hostname or ""
     return {"proxy": None} if host in ("localhost", "::1") or host.startswith("127.") else {}
 
 
-class Robots:
-    """Keeps to each site's robots.txt and to its Crawl-delay."""
+class RobotsMiddleware:
+    """Scrapy middleware that obeys each site's robots.txt and Crawl-delay."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.agent = product(crawler.settings["USER_AGENT"])
-        self.longest_wait = crawler.settings.getfloat("LONGEST_WAIT")
+        self.agent = parse_product_name(crawler.settings["USER_AGENT"])
+        self.max_retry_after = crawler.settings.getfloat("MAX_RETRY_AFTER")
         self.read_at: dict[str, float] = {}
         self.rules: dict[str, asyncio.Task[Protego]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        made = cls(crawler)
-        crawler.signals.connect(made.bytes_received, signals.bytes_received)
-        return made
+        middleware = cls(crawler)
+        crawler.signals.connect(middleware.bytes_received, signals.bytes_received)
+        return middleware
 
     def bytes_received(self, data: bytes, request: Request) -> None:
-        """Scrapy's signal: a robots.txt without end is cut off."""
+        """Cut off an endless robots.txt (Scrapy's signal)."""
         if "robots" in request.meta:
             request.meta["robots"] += len(data)
-            if request.meta["robots"] > MOST_BYTES:
+            if request.meta["robots"] > MAX_ROBOTS_BYTES:
                 raise StopDownload(fail=False)
 
     async def process_request(self, request: Request) -> None:
-        """Scrapy's hook. Raises Refused or AskedToWait, or NoRules for all pages of a host that gave no answer."""
+        """Check a request against robots.txt (Scrapy's hook).
+
+        Raises RefusedByRobots, WaitTooLong, or RobotsUnavailable for all pages of a host that gave no answer.
+        """
         if "robots" in request.meta:
             return
-        site = site_of(request.url)
-        rules = await self.of(site)
+        site = get_site(request.url)
+        rules = await self.get_rules(site)
         if not rules.can_fetch(request.url, self.agent):
-            raise Refused(f"robots.txt of {site} refuses {request.url}")
-        if (rules.crawl_delay(self.agent) or 0) > self.longest_wait:
-            raise AskedToWait(f"robots.txt of {site} asks for a longer Crawl-delay")
+            raise RefusedByRobots(f"robots.txt of {site} refuses {request.url}")
+        if (rules.crawl_delay(self.agent) or 0) > self.max_retry_after:
+            raise WaitTooLong(f"robots.txt of {site} asks for a longer Crawl-delay")
 
-    async def of(self, site: str) -> Protego:
-        """The rules of a site such as `https://example.org`. Raises NoRules."""
-        if site not in self.rules or time.monotonic() - self.read_at[site] > KEPT_SECONDS:
+    async def get_rules(self, site: str) -> Protego:
+        """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable."""
+        if site not in self.rules or time.monotonic() - self.read_at[site] > CACHE_SECONDS:
             self.read_at[site] = time.monotonic()
-            self.rules[site] = asyncio.create_task(self._read(site))
+            # a task, not its result: pages that ask meanwhile wait for the same request
+            self.rules[site] = asyncio.create_task(self._load_rules(site))
         return await self.rules[site]
 
-    async def _read(self, site: str) -> Protego:
-        body = await self._fetched(f"{site}/robots.txt")
-        rules = Protego.parse(body[:MOST_BYTES].decode("utf-8-sig", "replace"))
+    async def _load_rules(self, site: str) -> Protego:
+        body = await self._fetch(f"{site}/robots.txt")
+        rules = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
         if delay := rules.crawl_delay(self.agent):
-            self._slow_down(urlsplit(site).hostname or "", min(delay, self.longest_wait))
+            self._slow_down(urlsplit(site).hostname or "", min(delay, self.max_retry_after))
         return rules
 
-    async def _fetched(self, url: str) -> bytes:
-        for _ in range(REDIRECTS + 1):
+    async def _fetch(self, url: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
             try:
-                request = Request(url, meta={"robots": 0, **direct(url)})
+                request = Request(url, meta={"robots": 0, **make_proxy_meta(url)})
                 answer = await self.crawler.engine.download_async(request)
-            except (DownloadCancelledError, Bomb):
-                return NOBODY  # rules that cannot be read forbid everything, too
-            except Exception as error:  # it was tried again often enough; the host's pages need not be
-                raise NoRules(f"{url} cannot be fetched") from error
+            except (DownloadCancelledError, DecompressionBomb):
+                return DISALLOW_ALL  # rules that cannot be read forbid everything as well
+            except Exception as error:  # after its retries; the host's pages are not tried then
+                raise RobotsUnavailable(f"{url} cannot be fetched") from error
             if answer.status == 429 or answer.status >= 500:
-                return NOBODY  # RFC 9309, 2.3.1.4: unreachable rules forbid everything
-            target = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
-            if not 300 <= answer.status < 400 or not (moved := normalised(target, url)):
+                return DISALLOW_ALL  # RFC 9309, 2.3.1.4: unreachable rules forbid everything
+            location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
+            if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break
-            url = moved
-        return answer.body if answer.status == 200 else ALL
+            url = target
+        return answer.body if answer.status == 200 else ALLOW_ALL  # RFC 9309, 2.3.1.3: 4xx allows everything
 
     def _slow_down(self, host: str, seconds: float) -> None:
         downloader = self.crawler.engine.downloader
@@ -111,11 +115,11 @@ class Robots:
             "concurrency": 1,
         }
         slot = downloader.slots.get(host)
-        if slot is not None:  # made for robots.txt itself, with the delay from before
+        if slot is not None:  # created for robots.txt itself, with the default delay
             slot.delay, slot.concurrency = downloader.per_slot_settings[host].values()
 
 
-def site_of(url: str) -> str:
-    """What a robots.txt holds for: scheme, host and port."""
+def get_site(url: str) -> str:
+    """Return the part of a URL that a robots.txt holds for: scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""Runs a session on Scrapy: plain asyncio in a thread of its own, no Twisted reactor, so as often as one likes."""
+"""Run a crawl on Scrapy: asyncio in a thread of its own, without the Twisted reactor, which could start only once."""
 
 import asyncio
 import logging
@@ -14,38 +14,37 @@ from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.exceptions import StopDownload
 from scrapy.http import Headers, HtmlResponse, Response
 
-from tasks.crawl.page import Page, is_binary
-from tasks.crawl.web.discovery import Discovery
-from tasks.crawl.web.frontier import Entry
-from tasks.crawl.web.guarded_connector import Guarded
-from tasks.crawl.web.markup import Headers as ByName
-from tasks.crawl.web.markup import Reading, Rules, read, spelled
-from tasks.crawl.web.reasons import NOINDEX, NOT_CANONICAL, REFRESHES, WRONG_TYPE
-from tasks.crawl.web.retries import Patience, why_page
-from tasks.crawl.web.robots import Robots, direct
-from tasks.crawl.web.session import Session
+from tasks.crawl.page import CrawledPage, is_binary
+from tasks.crawl.web.discovery import SitemapDiscovery
+from tasks.crawl.web.frontier import FrontierEntry
+from tasks.crawl.web.guarded_connector import GuardedDownloadHandler
+from tasks.crawl.web.markup import HeaderValues, MarkupRules, PageMarkup, normalise_link, parse_page
+from tasks.crawl.web.reasons import META_REFRESH, NOINDEX, NOT_CANONICAL, WRONG_TYPE
+from tasks.crawl.web.retries import RetryMiddleware, classify_page_error
+from tasks.crawl.web.robots import RobotsMiddleware, make_proxy_meta
 from tasks.crawl.web.sitemaps import Sitemaps
-from tasks.crawl.web.throttle import Throttle
-from tasks.crawl.web.unpacking import Unpacking
-from tasks.crawl.web.urls import normalised
+from tasks.crawl.web.state import CrawlState
+from tasks.crawl.web.throttle import LatencyThrottle
+from tasks.crawl.web.unpacking import UnpackingMiddleware
+from tasks.crawl.web.urls import normalise_url
 
 COMMIT_SECONDS = 1.0
-SECONDS_TO_STOP, ROUNDS = 2.0, 4
-DOWNLOAD = "DownloaderMiddlewareManager.download_async"  # what Scrapy runs for each request
-REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
-PARTS: dict[str, Any] = {
-    # Only what is named here runs: redirects, retries and robots.txt are ours, because they must survive a kill.
-    "DOWNLOAD_HANDLERS": {"http": Guarded, "https": Guarded},
-    "EXTENSIONS": {Throttle: 0},
+STOP_SECONDS, STOP_ROUNDS = 2.0, 4
+DOWNLOAD_COROUTINE = "DownloaderMiddlewareManager.download_async"  # the coroutine that Scrapy runs for each request
+REDIRECT_STATUSES = (300, 301, 302, 303, 305, 307, 308)
+SCRAPY_SETTINGS: dict[str, Any] = {
+    # Only what is named here runs. Redirects, retries and robots.txt are our own: they must survive a kill.
+    "DOWNLOAD_HANDLERS": {"http": GuardedDownloadHandler, "https": GuardedDownloadHandler},
+    "EXTENSIONS": {LatencyThrottle: 0},
     "EXTENSIONS_BASE": {},
     "SPIDER_MIDDLEWARES_BASE": {},
     "DOWNLOADER_MIDDLEWARES_BASE": {
-        Robots: 100,
+        RobotsMiddleware: 100,
         "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
         "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
         "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
-        Patience: 550,
-        Unpacking: 590,
+        RetryMiddleware: 550,
+        UnpackingMiddleware: 590,
         "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
     },
     "DEFAULT_REQUEST_HEADERS": {"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8,*/*;q=0.1"},
@@ -57,21 +56,21 @@ PARTS: dict[str, Any] = {
 }
 
 
-class Queue(BaseScheduler):
-    """Scrapy's scheduler: asks the session. Requests that come back are retries, they go first."""
+class StateScheduler(BaseScheduler):
+    """Scrapy's scheduler, which asks the state of the crawl for URLs. Retries come back to it and go first."""
 
-    def __init__(self, spider: "Pages") -> None:
-        self.spider, self.session = spider, spider.session
+    def __init__(self, spider: "PageSpider") -> None:
+        self.spider, self.state = spider, spider.crawl_state
         self.retries: deque[Request] = deque()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        assert isinstance(crawler.spider, Pages)
+        assert isinstance(crawler.spider, PageSpider)
         return cls(crawler.spider)
 
     def has_pending_requests(self) -> bool:
-        """False ends the crawl, once nothing is in flight."""
-        return bool(self.retries) or self.session.pending
+        """Return whether more requests will come; False ends the crawl once nothing is in flight."""
+        return bool(self.retries) or self.state.has_pending
 
     def enqueue_request(self, request: Request) -> bool:
         """Take a retry."""
@@ -79,22 +78,22 @@ class Queue(BaseScheduler):
         return True
 
     def next_request(self) -> Request | None:
-        """The next page to ask for."""
+        """Return the next request, or None while there is nothing to ask for."""
         if self.retries:
             return self.retries.popleft()
-        entry = self.session.next()
-        return None if entry is None else self.spider.request(entry)
+        entry = self.state.pop_entry()
+        return None if entry is None else self.spider.make_request(entry)
 
 
-class Pages(Spider):
-    """Reads every answer, and hands it to the session."""
+class PageSpider(Spider):
+    """Parses every answer, and hands it to the state of the crawl."""
 
     name = "textmill"
 
-    def __init__(self, session: Session, rules: Rules, sitemaps: Sitemaps) -> None:
+    def __init__(self, state: CrawlState, rules: MarkupRules, sitemaps: Sitemaps) -> None:
         super().__init__()
-        self.session, self.rules, self.sitemaps = session, rules, sitemaps
-        session.held = True
+        self.crawl_state, self.rules, self.sitemaps = state, rules, sitemaps
+        state.on_hold = True
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -103,170 +102,183 @@ class Pages(Spider):
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
-        """No request: the scheduler has the seeds, and gives them away once the sitemaps are read."""
+        """Read the sitemaps; yields no request, since the scheduler has the seeds and gives them out afterwards."""
         try:
-            await Discovery(self.crawler, self.session, self.sitemaps, self.rules).read()
-        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
-            self.session.fail(error)
-        self.session.held = False
+            await SitemapDiscovery(self.crawler, self.crawl_state, self.sitemaps, self.rules).add_pages()
+        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the state raises it at the end
+            self.crawl_state.fail(error)
+        self.crawl_state.on_hold = False
         none: tuple[Request, ...] = ()
         for request in none:
             yield request
 
-    def request(self, entry: Entry) -> Request:
-        """What Scrapy is asked to fetch."""
+    def make_request(self, entry: FrontierEntry) -> Request:
+        """Return the request for a URL of the frontier."""
         return Request(
             entry.url,
             callback=self.parse,
-            errback=self.failed,
-            headers=self.session.earlier.conditions(entry.url),
-            meta={"entry": entry, "verbatim_url": True, **direct(entry.url)},
+            errback=self.handle_failure,
+            headers=self.crawl_state.previous.make_conditional_headers(entry.url),
+            meta={"entry": entry, "verbatim_url": True, **make_proxy_meta(entry.url)},
             dont_filter=True,
         )
 
     def headers_received(self, headers: Headers, request: Request) -> None:
-        """Do not read the body of what is not wanted."""
-        # Scrapy has no status here; a body is cut off wrongly at worst for an answer that is not a page
-        if "entry" in request.meta and not self.session.wants(200, text(headers, "Content-Type")):
+        """Stop the download of a body that is not wanted (Scrapy's signal)."""
+        # Scrapy has no status here; at worst the body of an answer that is not a page is cut off
+        if "entry" in request.meta and not self.crawl_state.wants_body(200, decode_header(headers, "Content-Type")):
             raise StopDownload(fail=False)
 
     def parse(self, response: Response) -> None:
-        """An answer, of any status."""
+        """Handle an answer of any status (Scrapy's callback)."""
         assert response.request is not None
-        entry: Entry = response.request.meta["entry"]
+        entry: FrontierEntry = response.request.meta["entry"]
         try:
-            self._settle(entry, response)
-        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the session raises it at the end
-            self.session.fail(error)
+            self._handle_answer(entry, response)
+        except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the state raises it at the end
+            self.crawl_state.fail(error)
 
-    def _settle(self, entry: Entry, response: Response) -> None:
-        wanted = self.session.wants(response.status, text(response.headers, "Content-Type"))
-        if not wanted or (response.status == 200 and is_binary(response.body)):
-            self.session.skip(entry, WRONG_TYPE)
+    def _handle_answer(self, entry: FrontierEntry, response: Response) -> None:
+        is_wanted = self.crawl_state.wants_body(response.status, decode_header(response.headers, "Content-Type"))
+        if not is_wanted or (response.status == 200 and is_binary(response.body)):
+            self.crawl_state.skip(entry, WRONG_TYPE)
         elif response.status == 200:
-            self._settle_page(entry, response)
+            self._handle_page(entry, response)
         else:
-            moved = self._target(entry, response)
-            self.session.store(entry, page_of(entry, response), [moved] if moved else [], redirect=moved is not None)
+            target = self._find_redirect(entry, response)
+            links = [target] if target else []
+            self.crawl_state.store(entry, build_page(entry, response), links, redirect=target is not None)
 
-    def _settle_page(self, entry: Entry, response: Response) -> None:
-        said = self._read(entry, response)
-        canonical = [said.canonical] if said.canonical else []
-        if said.refresh:
-            self.session.skip(entry, REFRESHES, [said.refresh], redirect=True, noted=said.noted)
-        elif said.asks.noindex:
-            self.session.skip(entry, NOINDEX, said.links, noted=said.noted)
-        elif said.canonical in self.session.kept:
-            self.session.skip(entry, NOT_CANONICAL, said.links, noted=said.noted)
+    def _handle_page(self, entry: FrontierEntry, response: Response) -> None:
+        markup = self._parse_markup(entry, response)
+        counts = markup.link_counts
+        if markup.refresh:
+            self.crawl_state.skip(entry, META_REFRESH, [markup.refresh], redirect=True, link_counts=counts)
+        elif markup.directives.noindex:
+            self.crawl_state.skip(entry, NOINDEX, markup.links, link_counts=counts)
+        elif markup.canonical in self.crawl_state.stored_urls:
+            self.crawl_state.skip(entry, NOT_CANONICAL, markup.links, link_counts=counts)
         else:
-            links = list(dict.fromkeys([*said.links, *canonical]))
-            self.session.store(entry, page_of(entry, response), links, redirect=False, noted=said.noted)
+            canonical = [markup.canonical] if markup.canonical else []
+            links = list(dict.fromkeys([*markup.links, *canonical]))
+            self.crawl_state.store(entry, build_page(entry, response), links, redirect=False, link_counts=counts)
 
-    def _read(self, entry: Entry, response: Response) -> Reading:
+    def _parse_markup(self, entry: FrontierEntry, response: Response) -> PageMarkup:
         html = response.text if isinstance(response, HtmlResponse) else ""
-        return read(html, entry.url, by_name(response.headers), self.rules, getattr(response, "encoding", "utf-8"))
+        encoding = getattr(response, "encoding", "utf-8")
+        return parse_page(html, entry.url, group_headers(response.headers), self.rules, encoding)
 
-    def _target(self, entry: Entry, response: Response) -> str | None:
-        """Where a redirect leads. One that leads here by our spelling is taken as it is written: the server insists."""
+    def _find_redirect(self, entry: FrontierEntry, response: Response) -> str | None:
+        """Return the target of a redirect, or None.
+
+        A target that our normalisation makes equal to the page itself is followed in its own spelling: the server
+        insists on it.
+        """
         location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
-        if not location or response.status not in REDIRECTS:
+        if not location or response.status not in REDIRECT_STATUSES:
             return None
-        moved = spelled(location, entry.url, self.rules, Counter())
-        return normalised(location, entry.url) if moved == entry.url else moved
+        target = normalise_link(location, entry.url, self.rules, Counter())
+        return normalise_url(location, entry.url) if target == entry.url else target
 
-    def failed(self, failure: Any) -> None:
-        """No answer. Scrapy gives a Twisted Failure that knows its request."""
-        if self.session.interrupted.is_set():  # it was cut off, and waits for the next run
+    def handle_failure(self, failure: Any) -> None:
+        """Count a URL without an answer (Scrapy's errback; the Twisted Failure knows its request)."""
+        if self.crawl_state.interrupted.is_set():  # its download was cancelled: it waits for the next run
             return
         try:
-            self.session.skip(failure.request.meta["entry"], why_page(failure.value, failure.request))
+            reason = classify_page_error(failure.value, failure.request)
+            self.crawl_state.skip(failure.request.meta["entry"], reason)
         except Exception as error:  # noqa: BLE001 - as above
-            self.session.fail(error)
+            self.crawl_state.fail(error)
 
 
-def text(headers: Headers, name: str) -> str | None:
+def decode_header(headers: Headers, name: str) -> str | None:
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")
 
 
-def by_name(headers: Headers) -> ByName:
-    """All values of each header."""
-    found: ByName = {}
-    for name, value in pairs(headers):
-        found.setdefault(name.lower(), []).append(value)
-    return found
+def group_headers(headers: Headers) -> HeaderValues:
+    """Return all values of each header, by its lower-case name."""
+    values_by_name: HeaderValues = {}
+    for name, value in decode_headers(headers):
+        values_by_name.setdefault(name.lower(), []).append(value)
+    return values_by_name
 
 
-def pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Headers in the order they came."""
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, all_ in headers.items() for value in all_)
+def decode_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return (name, value) pairs in the order of the headers."""
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, values in headers.items() for value in values
+    )
 
 
-def page_of(entry: Entry, response: Response) -> Page:
+def build_page(entry: FrontierEntry, response: Response) -> CrawledPage:
     assert response.request is not None
-    return Page(
+    return CrawledPage(
         url=entry.url,
         status=response.status,
-        headers=pairs(response.headers),
+        headers=decode_headers(response.headers),
         body=response.body,
         fetched_at=time.time_ns() // 1_000_000,
-        request=pairs(response.request.headers),
-        address=str(response.ip_address) if response.ip_address else None,
+        request_headers=decode_headers(response.request.headers),
+        ip_address=str(response.ip_address) if response.ip_address else None,
         fetch_ms=round(response.request.meta["download_latency"] * 1000),
     )
 
 
-def run(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
+def run_crawl(state: CrawlState, settings: dict[str, Any], rules: MarkupRules, sitemaps: Sitemaps) -> None:
     """Crawl until nothing is left, in a thread with an event loop of its own: the caller's thread may have one."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="crawl")
-    ours = {**PARTS, **settings, "SCHEDULER": Queue}
-    crawling = thread.submit(asyncio.run, crawl(session, ours, rules, sitemaps))
+    scrapy_settings = {**SCRAPY_SETTINGS, **settings, "SCHEDULER": StateScheduler}
+    crawling = thread.submit(asyncio.run, crawl_async(state, scrapy_settings, rules, sitemaps))
     try:
         crawling.result()
     except BaseException as error:
-        session.stopping = True
-        session.interrupted.set()
-        wait([crawling], COMMIT_SECONDS + 2 * SECONDS_TO_STOP)  # not for ever: a name server may take its time
+        state.stopping = True
+        state.interrupted.set()
+        wait([crawling], COMMIT_SECONDS + 2 * STOP_SECONDS)  # not for ever: a name server may take its time
         if not isinstance(error, Exception):
-            error.add_note(session.keep())
+            error.add_note(state.save())
         raise
     finally:
         thread.shutdown(wait=False)
 
 
-async def crawl(session: Session, settings: dict[str, Any], rules: Rules, sitemaps: Sitemaps) -> None:
-    logging.getLogger("scrapy").setLevel(logging.ERROR)  # it reports each step; ours are progress and counts
-    crawling = AsyncCrawlerRunner(settings).crawl(Pages, session=session, rules=rules, sitemaps=sitemaps)
-    commits = asyncio.create_task(commit_often(session, crawling))
+async def crawl_async(state: CrawlState, settings: dict[str, Any], rules: MarkupRules, sitemaps: Sitemaps) -> None:
+    logging.getLogger("scrapy").setLevel(logging.ERROR)  # it logs each step; we show progress and counts instead
+    crawling = AsyncCrawlerRunner(settings).crawl(PageSpider, state=state, rules=rules, sitemaps=sitemaps)
+    commits = asyncio.create_task(commit_periodically(state, crawling))
     try:
         await crawling
     finally:
         commits.cancel()
-        session.show()
+        state.show_progress()
 
 
-async def commit_often(session: Session, crawling: asyncio.Task[None]) -> None:
-    """A slow crawl fills no batch, and a kill should cost a second at most. What is interrupted ends as soon."""
-    while not session.interrupted.is_set():
+async def commit_periodically(state: CrawlState, crawling: asyncio.Task[None]) -> None:
+    """Commit every second until the crawl is interrupted, then cancel it.
+
+    A slow crawl fills no batch, and a kill should cost a second of work at most.
+    """
+    while not state.interrupted.is_set():
         await asyncio.sleep(COMMIT_SECONDS)
         try:
-            session.ledger.commit()
-            session.show()
+            state.journal.commit()
+            state.show_progress()
         except OSError as error:
-            session.fail(error)
-    await cut_off(crawling)
+            state.fail(error)
+    await cancel_downloads(crawling)
 
 
-async def cut_off(crawling: asyncio.Task[None]) -> None:
-    """End what is under way, wherever it waits: for an answer, for its turn, for a host that wants quiet.
+async def cancel_downloads(crawling: asyncio.Task[None]) -> None:
+    """Cancel what is in flight, wherever it waits: for an answer, for its turn, for a host that wants quiet.
 
-    Then Scrapy ends by itself, because nothing is pending. What it still holds after some rounds is cut off too.
+    Then Scrapy ends by itself, because nothing is pending. After some rounds the crawl itself is cancelled.
     """
-    for _ in range(ROUNDS):
+    for _ in range(STOP_ROUNDS):
         for task in asyncio.all_tasks():
-            if getattr(task.get_coro(), "__qualname__", "") == DOWNLOAD:
+            if getattr(task.get_coro(), "__qualname__", "") == DOWNLOAD_COROUTINE:
                 task.cancel()
-        if (await asyncio.wait({crawling}, timeout=SECONDS_TO_STOP / ROUNDS))[0]:
+        if (await asyncio.wait({crawling}, timeout=STOP_SECONDS / STOP_ROUNDS))[0]:
             return
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     crawling.cancel()

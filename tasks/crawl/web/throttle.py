@@ -1,4 +1,4 @@
-"""A host that answers slowly is asked less often."""
+"""Ask hosts that answer slowly less often."""
 
 from typing import Self
 
@@ -8,42 +8,42 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 
-class Throttle:
-    """Widens a host's delay to its latency, by the rule of Scrapy's AutoThrottle.
+class LatencyThrottle:
+    """Adapts the delay between requests to a host's latency, by the rule of Scrapy's AutoThrottle.
 
-    The delay goes to latency / target: at once when that is longer, by half the way when it is shorter, and not at
-    all after an answer that is no page, since errors come quickly. Never below the delay that was set, or that
-    robots.txt asks for (Scrapy's own would go below the latter).
+    The delay moves towards latency / target: at once when that is longer, half the way when it is shorter. After an
+    answer that is no page it never becomes shorter, since errors come quickly. It stays above the delay that was set,
+    and above the Crawl-delay of robots.txt, which Scrapy's own extension would undercut.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.target = crawler.settings.getfloat("THROTTLE_TARGET")
-        self.longest = crawler.settings.getfloat("LONGEST_WAIT")
+        self.target = crawler.settings.getfloat("AUTOTHROTTLE_TARGET_CONCURRENCY")
+        self.max_delay = crawler.settings.getfloat("MAX_RETRY_AFTER")
         if not self.target:
-            raise NotConfigured("throttle is 0")
-        crawler.signals.connect(self.answered, signals.response_downloaded)
+            raise NotConfigured("autothrottle_target is 0")
+        crawler.signals.connect(self.response_downloaded, signals.response_downloaded)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
-    def answered(self, response: Response, request: Request) -> None:
-        """Scrapy's signal: an answer is there."""
+    def response_downloaded(self, response: Response, request: Request) -> None:
+        """Adapt the delay of the host that answered (Scrapy's signal)."""
         downloader = self.crawler.engine.downloader
         host = request.meta["download_slot"]
         slot = downloader.slots.get(host)
         if slot is None:
             return
-        floor = downloader.per_slot_settings.get(host, {}).get(
+        min_delay = downloader.per_slot_settings.get(host, {}).get(
             "delay", self.crawler.settings.getfloat("DOWNLOAD_DELAY")
         )
-        delay = adjusted(slot.delay, request.meta["download_latency"] / self.target)
-        delay = max(floor, min(delay, self.longest))
+        delay = compute_delay(slot.delay, request.meta["download_latency"] / self.target)
+        delay = max(min_delay, min(delay, self.max_delay))
         if response.status == 200 or delay > slot.delay:
             slot.delay = delay
 
 
-def adjusted(delay: float, target: float) -> float:
-    """The next delay on the way from one to the other, in seconds."""
+def compute_delay(delay: float, target: float) -> float:
+    """Return the next delay on the way from a delay to a target, in seconds."""
     return max(target, (delay + target) / 2)

@@ -1,4 +1,4 @@
-"""URLs: one spelling for each, and which of them belong to a crawl."""
+"""Normalise URLs to one spelling, and decide which of them belong to a crawl."""
 
 import functools
 import re
@@ -9,59 +9,62 @@ from w3lib.url import safe_url_string
 
 from tasks.crawl.web.traps import Traps
 
-PORTS = {"http": 80, "https": 443}
-AROUND = "".join(map(chr, range(33)))  # what browsers take away around a URL
+DEFAULT_PORTS = {"http": 80, "https": 443}
+SURROUNDING_SPACE = "".join(map(chr, range(33)))  # control characters and blanks, which browsers strip from a URL
 HOST = re.compile(r"[0-9a-z._-]+|\[[0-9a-f:.]+\]")
-ESCAPE = re.compile(r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}")  # one behind a bare % would become part of another
+ESCAPE = re.compile(
+    r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}"
+)  # not one behind a bare %, which would become part of another escape
 UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, 2.3
 
 
-def normalised(url: str, base: str = "", encoding: str = "utf-8") -> str | None:
-    """The one spelling of an http(s) URL, without its fragment; None for anything that is not one.
+def normalise_url(url: str, base: str = "", encoding: str = "utf-8") -> str | None:
+    """Return the one spelling of an http(s) URL, without its fragment; None for anything else.
 
-    Host in lower case, default port away, dot segments resolved, an empty path is "/", unsafe characters escaped (in
-    the query by the encoding of the page, as browsers do), escapes in capitals and only where needed (RFC 3986, 6.2.2).
+    The host is in lower case, a default port is removed, dot segments are resolved, and an empty path is "/". Unsafe
+    characters are escaped (in the query by the encoding of the page, as browsers do), in capitals and only where needed
+    (RFC 3986, 6.2.2).
     """
     try:
-        return spelling(urljoin(base, url.strip(AROUND)), encoding)
+        return normalise_absolute_url(urljoin(base, url.strip(SURROUNDING_SPACE)), encoding)
     except ValueError:  # an unclosed bracket
         return None
 
 
-@functools.lru_cache(1 << 16)  # the links of a site's menus come with each of its pages
-def spelling(url: str, encoding: str) -> str | None:
-    """The same for a URL that is whole."""
+@functools.lru_cache(1 << 16)  # the links of a site's menus stand on each of its pages
+def normalise_absolute_url(url: str, encoding: str) -> str | None:
+    """Normalise a URL that has a scheme and a host: see `normalise_url`."""
     try:
         parts = urlsplit(url)
         port, host = parts.port, (parts.hostname or "").rstrip(".")
-        if parts.scheme not in PORTS or not host:
+        if parts.scheme not in DEFAULT_PORTS or not host:
             return None
         host = f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
         if not HOST.fullmatch(host):
             return None
-        netloc = host if port in (None, PORTS[parts.scheme]) else f"{host}:{port}"
+        netloc = host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
         path = parts.path.replace("\\", "/")  # as browsers do
         path = urlsplit(urljoin("http://x/", path)).path if "/." in path else path
-        whole = urlunsplit((parts.scheme, netloc, path or "/", parts.query, ""))
-        return ESCAPE.sub(escape, safe_url_string(whole, encoding=encoding))
+        complete = urlunsplit((parts.scheme, netloc, path or "/", parts.query, ""))
+        return ESCAPE.sub(normalise_escape, safe_url_string(complete, encoding=encoding))
     except (ValueError, LookupError):  # an impossible port, a host that no DNS accepts, an encoding that is none
         return None
 
 
-def escape(found: re.Match[str]) -> str:
-    """`%7e` → `~`, `%2f` → `%2F`."""
-    character = chr(int(found[0][1:], 16))
-    return character if character in UNRESERVED else found[0].upper()
+def normalise_escape(match: re.Match[str]) -> str:
+    """Return the one spelling of an escape: `%7e` → `~`, `%2f` → `%2F`."""
+    character = chr(int(match[0][1:], 16))
+    return character if character in UNRESERVED else match[0].upper()
 
 
-def host_of(url: str) -> str:
-    """The host without its port: what delays and limits are counted by."""
+def get_host(url: str) -> str:
+    """Return the host of a URL without its port: delays and limits hold for each host."""
     return urlsplit(url).hostname or ""
 
 
 @dataclass
 class Scope:
-    """Which URLs belong to a crawl."""
+    """The rules by which URLs belong to a crawl."""
 
     hosts: set[str]
     allow: list[str]
@@ -71,18 +74,21 @@ class Scope:
 
     @functools.cached_property
     def patterns(self) -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
-        return [re.compile(each) for each in self.allow], [re.compile(each) for each in self.deny]
+        return [re.compile(pattern) for pattern in self.allow], [re.compile(pattern) for pattern in self.deny]
 
-    def refuses(self, url: str, depth: int) -> str | None:
-        """Why the URL is left out, or None when it belongs to the crawl. Seeds pass whatever `allow` says."""
+    def find_refusal(self, url: str, depth: int) -> str | None:
+        """Return the reason why a URL is left out, or None when it belongs to the crawl.
+
+        Seeds (depth 0) need not match `allow`, and are never taken for traps.
+        """
         allow, deny = self.patterns
         parts = urlsplit(url)
         if not {parts.hostname, parts.netloc} & self.hosts:
             return "other host"
         if depth > self.max_depth:
             return "too deep"
-        if any(each.search(url) for each in deny):
+        if any(pattern.search(url) for pattern in deny):
             return "denied"
-        if depth and allow and not any(each.search(url) for each in allow):
+        if depth and allow and not any(pattern.search(url) for pattern in allow):
             return "not allowed"
-        return self.traps.refuses(url) if depth else None
+        return self.traps.find_trap(url) if depth else None

@@ -21,8 +21,9 @@ from tasks.dedup.minhash.words import (
     WORD_FACTOR,
     build_character_table,
 )
+from tasks.runtime.hashing import MIX_1, MIX_2
 from tasks.runtime.jit import jit
-from tasks.runtime.text_kernels import MIX_1, MIX_2, decode_character, mix_bits, text_buffers
+from tasks.runtime.text_kernels import decode_character, mix_bits, text_buffers
 
 EMPTY = 0xFFFFFFFF  # every entry of the signature of a text without words
 SEEDS = (0x243F6A8885A308D3, 0x13198A2E03707344)  # of the two lanes of a digest: the first digits of π

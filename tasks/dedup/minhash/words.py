@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tasks.dedup.array_types import CharacterTable
-from tasks.runtime.text_kernels import MIX_1, MIX_2
+from tasks.runtime.hashing import MIX_1, MIX_2
 
 # One entry per code point of a character table: the folded code point, and in the bits above it its class.
 CLASS_SHIFT = 24
@@ -90,7 +90,7 @@ def iterate_shingles(text: str, size: int) -> Iterator[bytes]:
 
 
 def mix_integer(value: int) -> int:
-    """Compute `text_kernels.mix_bits` of a Python integer."""
+    """Compute `hashing.mix_bits` of a Python integer, which has no limit of bits."""
     value = (value ^ value >> 30) * MIX_1 & MASK_64
     value = (value ^ value >> 27) * MIX_2 & MASK_64
     return value ^ value >> 31

@@ -9,8 +9,9 @@ from pydantic import Field
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.plain_text import read_text
+from tasks.downstream.readers import SETTING
 from tasks.downstream.task_types.documents import DocumentLikelihoodTask
+from tasks.runtime.text_files import read_text
 
 
 class TextSet(ZeroShotFiles):
@@ -66,7 +67,7 @@ class LanguageModelling(DataSetBenchmark):
 
 def _read_texts(texts: TextSet, path: Path) -> Iterator[dict[str, str]]:
     if path.suffix == ".txt":
-        yield {"text": read_text(path), "group": path.stem, ORIGIN: str(path)}
+        yield {"text": read_text(path, SETTING), "group": path.stem, ORIGIN: str(path)}
     else:
         for row, origin in texts.read_rows(path, [texts.text_column]):
             yield {"text": str(row[texts.text_column]), "group": path.stem, ORIGIN: origin}

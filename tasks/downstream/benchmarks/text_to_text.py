@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.block import Block
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.data.data_files import PartitionedFiles, build_table, fingerprint_file
+from tasks.downstream.data.data_files import PartitionedFiles, build_table, fingerprint_files
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
 from tasks.downstream.readers.parallel import list_parallel_files, read_parallel_rows
 from tasks.downstream.readers.table import TableFormat
@@ -53,7 +53,7 @@ class WrittenFiles(PartitionedFiles):
         for part in PARTS:
             paths = list_parallel_files(Path(getattr(self, part)), names)
             if "*" in getattr(self, part) and all(path.is_file() for path in paths):
-                fields[part] = [fingerprint_file(path) for path in paths]
+                fields[part] = fingerprint_files(paths)
         return fields
 
 

@@ -9,8 +9,9 @@ from pydantic import Field
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table, fingerprint_path
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.plain_text import read_lines
+from tasks.downstream.readers import SETTING
 from tasks.downstream.task_types.continuations import ContinuationTask
+from tasks.runtime.text_files import read_lines
 
 
 class PromptFile(ZeroShotFiles):
@@ -44,7 +45,7 @@ class Toxicity(DataSetBenchmark):
 
     def make_task(self, data: PromptFile) -> Task:
         """Read the word list and the prompts of all files, up to the limit."""
-        words = read_lines(Path(data.word_list))
+        words = read_lines(Path(data.word_list), SETTING)
         limits = {"count": self.num_continuations, "length": self.max_new_tokens}
         rows = [
             {"text": text, "group": path.stem, **limits, ORIGIN: origin}
@@ -58,7 +59,9 @@ class Toxicity(DataSetBenchmark):
 
 def _read_prompts(prompts: PromptFile, path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix == ".txt":
-        yield from ((line, f"{path}, prompt {number}") for number, line in enumerate(read_lines(path), start=1))
+        yield from (
+            (line, f"{path}, prompt {number}") for number, line in enumerate(read_lines(path, SETTING), start=1)
+        )
     else:
         column = prompts.prompt_column
         yield from ((str(row[column]).strip(), origin) for row, origin in prompts.read_rows(path, [column]))

@@ -1,7 +1,6 @@
 """The files, or the splits of a Hugging Face data set, that a benchmark's examples are read from."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from tasks.downstream.readers.hub import HubDataset
 from tasks.downstream.readers.json_objects import read_objects
 from tasks.downstream.readers.table import RejectedRows, Row, TableFormat, read_table_rows, select_valid_rows
 from tasks.errors import StageFailure
+from tasks.runtime.content_digest import hash_files_cached
 
 NAME_PATTERN = r"^[A-Za-z0-9][\w.-]*$"
 
@@ -85,7 +85,7 @@ class PartitionedFiles(BenchmarkData):
             if path and Path(path).is_dir():
                 fields |= fingerprint_path(part, Path(path))
             elif path and Path(path).is_file():
-                fields[part] = fingerprint_file(Path(path))
+                (fields[part],) = fingerprint_files([Path(path)])
         return fields
 
     def load_parts(
@@ -150,15 +150,20 @@ class ZeroShotFiles(BenchmarkData):
 
 def fingerprint_path(setting: str, path: Path) -> dict[str, Any]:
     """Return `{setting: names and hashes of the files at path}`; an empty dictionary where there is no file."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
+    files = [file for file in candidates if file.is_file()]
     # names without the folder, so that a moved folder has the same key
-    fingerprints = [f"{file.stem} {fingerprint_file(file)}" for file in files if file.is_file()]
+    fingerprints = [
+        f"{file.stem} {fingerprint}" for file, fingerprint in zip(files, fingerprint_files(files), strict=True)
+    ]
     return {setting: fingerprints} if fingerprints else {}
 
 
-def fingerprint_file(path: Path) -> str:
-    """Return the suffix and the SHA-256 of a file: equal for equal files, wherever they are."""
-    return f"{path.suffix} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+def fingerprint_files(paths: Sequence[Path]) -> list[str]:
+    """Return the suffix and the SHA-256 of each file: equal for equal files, wherever they are."""
+    return [
+        f"{path.suffix} {digest.hex()}" for path, digest in zip(paths, hash_files_cached(paths, "sha256"), strict=True)
+    ]
 
 
 def build_table(rows: list[dict[str, Any]], columns: dict[str, pl.DataType]) -> pl.DataFrame:

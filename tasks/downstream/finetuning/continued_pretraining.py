@@ -15,11 +15,11 @@ from tasks.downstream.finetuning.lm_losses import PretrainingObjective, find_obj
 from tasks.downstream.finetuning.optimizer import compute_schedule_factor
 from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, TokenIds, batch_by_length
 from tasks.downstream.models.one_thread import use_one_thread
-from tasks.downstream.readers.plain_text import read_lines
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_lines
 
 SETTING = "evaluate.finetuning.continued_pretraining.file"
 MAX_VALIDATION_TEXTS = 256

@@ -13,9 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from tasks.downstream.data.task_data import Task, limit_rows
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.readers.plain_text import read_lines
 from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_lines
 
 SETTING = "evaluate.finetuning.unlabelled.file"
 

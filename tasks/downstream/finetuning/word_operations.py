@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.downstream.metrics.words import CHARACTER_WORD
-from tasks.downstream.readers.plain_text import read_text
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, Operation
 from tasks.errors import BadSetting
 from tasks.model.word_boundaries import load_segmenter
+from tasks.runtime.text_files import read_text
 
 Words = list[str]
 

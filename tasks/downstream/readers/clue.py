@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.json_objects import read_objects
-from tasks.downstream.readers.plain_text import read_text
 from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_text
 
 BLANK = re.compile(r"#idiom\d+#")
 
@@ -64,6 +65,6 @@ def chid_answers_path(path: Path) -> Path:
 
 def _load_json(path: Path) -> Any:
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path, SETTING))
     except json.JSONDecodeError as error:
         raise StageFailure(f"{path}, line {error.lineno}: not JSON ({error.msg})", "Correct the file") from error

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.errors import BadSetting, StageFailure
+from tasks.downstream.readers import SETTING
+from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_text
 
 NEW_DOCUMENT = "-DOCSTART-"
 
@@ -17,7 +19,9 @@ def read_sentences(path: Path, word: int, tag: int) -> Iterator[tuple[list[str],
     words: list[str] = []
     tags: list[str] = []
     start_line, num_columns = 1, 0
-    for number, line in enumerate([*_read_lines(path), ""], start=1):  # the empty line ends the last sentence
+    for number, line in enumerate(
+        [*read_text(path, SETTING).split("\n"), ""], start=1
+    ):  # the empty line ends the last sentence
         columns = line.split()
         if columns and columns[0] != NEW_DOCUMENT:
             num_columns = num_columns or len(columns)
@@ -40,12 +44,3 @@ def read_sentences(path: Path, word: int, tag: int) -> Iterator[tuple[list[str],
             words, tags = [], []
         if not columns:
             start_line = number + 1
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError as error:
-        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
-    except UnicodeDecodeError as error:
-        raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.downstream.readers.plain_text import read_text
+from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_text
 
 
 def read_objects(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield every object and its "file, line n". Raises StageFailure that names the line of the first JSON error."""
-    text = read_text(path)
+    text = read_text(path, SETTING)
     decoder, position, line, counted = json.JSONDecoder(), 0, 1, 0
     while (position := _skip_whitespace(text, position)) < len(text):
         # counts line ends since the previous object only: counting from the start would take quadratic time

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.downstream.metrics.words import CHARACTER_WORD
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.json_objects import read_objects
 from tasks.downstream.readers.table import RejectedRows
 from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_text
 
 # a letter of a script without spaces, or a run of other letters up to one, or a single sign
 WORD = re.compile(rf"{CHARACTER_WORD.pattern}|\w+?(?={CHARACTER_WORD.pattern})|\w+|[^\w\s]")
@@ -119,10 +121,7 @@ def read_semeval(path: Path) -> Iterator[tuple[str, str, str]]:
 
     Raises StageFailure that names a line without a relation.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
+    lines = read_text(path, SETTING).splitlines()
     for number, line in enumerate(lines):
         if match := RELATION.match(line):
             if number + 1 >= len(lines) or not lines[number + 1].strip():

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import BadSetting, StageFailure
+from tasks.downstream.readers import SETTING
+from tasks.errors import StageFailure
+from tasks.runtime.text_files import read_text
 
 COLUMNS = ("question", "context", "answers")
 
@@ -13,9 +15,7 @@ COLUMNS = ("question", "context", "answers")
 def read_questions(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a `SpanAnswerTask`, each with its `origin`. Raises StageFailure that names the question."""
     try:
-        documents = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
-    except FileNotFoundError as error:
-        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
+        documents = json.loads(read_text(path, SETTING))["data"]
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(f"{path} is not in SQuAD's format: {error}", "Give JSON with a list `data`") from error
     location = "the first document"

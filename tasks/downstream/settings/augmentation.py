@@ -1,13 +1,12 @@
 """Settings of data augmentation: altered copies of labelled texts. Imports neither torch nor transformers."""
 
-import hashlib
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tasks.block import Block, semantic_value
 from tasks.model.folder_digest import hash_model_folder
+from tasks.runtime.content_digest import hash_named_file
 
 SETTING = "evaluate.finetuning.augmentation"
 NEEDS_SYNONYMS = {"synonyms", "insertion"}
@@ -92,8 +91,7 @@ class Augmentation(Block):
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings that the method uses, with the content of files in place of their paths."""
-        path = Path(self.synonyms_file)
-        digests = {"synonyms_file": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+        digests = hash_named_file("synonyms_file", self.synonyms_file)
         return {
             name: digests.get(name, semantic_value(getattr(self, name)))
             for name in ("method", *USED_SETTINGS[self.method])

@@ -1,12 +1,11 @@
 """Settings of continued pretraining on the texts of a task. Imports neither torch nor transformers."""
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from tasks.block import Block
+from tasks.runtime.content_digest import hash_named_file
 
 
 class ContinuedPretraining(Block):
@@ -37,6 +36,5 @@ class ContinuedPretraining(Block):
         """Return the settings with the file's content in place of its path; only `enabled` where that is false."""
         if not self.enabled:
             return {"enabled": False}
-        path = Path(self.file)
-        digests = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
+        digests = hash_named_file("file", self.file)
         return super().semantic() | digests

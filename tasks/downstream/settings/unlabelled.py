@@ -1,12 +1,11 @@
 """Settings of semi-supervised learning from texts without labels. Imports neither torch nor transformers."""
 
-import hashlib
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from tasks.block import Block
+from tasks.runtime.content_digest import hash_named_file
 
 
 class UnlabelledTexts(Block):
@@ -33,6 +32,5 @@ class UnlabelledTexts(Block):
         """Return the settings with the file's content in place of its path; only `method` where that is none."""
         if self.method == "none":
             return {"method": self.method}
-        path = Path(self.file)
-        digests = {"file": hashlib.sha256(path.read_bytes()).hexdigest()} if self.file and path.is_file() else {}
+        digests = hash_named_file("file", self.file)
         return super().semantic() | digests

@@ -13,6 +13,7 @@ from tasks.evaluate.results.model_titles import (
     TRIVIAL_BASELINES,
     get_model_title,
 )
+from tasks.runtime.markdown import render_markdown_table
 from tasks.svg_charts import Axes, Marks, chart_as_image, draw_line_chart, make_standalone
 
 # The summary is shown on light and on dark ground, and a chart inside it cannot know on which: so it has a white ground
@@ -150,13 +151,13 @@ def render_summary(results: Sequence[BenchmarkResults], contamination: Contamina
             f"{benchmark.title}, %",
             *(benchmark.describe_budget(labels) for labels in benchmark.label_counts),
         ]
-        lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        rows = []
         for model in benchmark.models:
             spreads = [benchmark.score_spread(model, labels, benchmark.metric) for labels in benchmark.label_counts]
-            lines.append(f"| {get_model_title(model)} | {' | '.join(map(format_mean, spreads))} |")
+            rows.append([get_model_title(model), *map(format_mean, spreads)])
         # Markdown passes HTML on to the page, and the reasons in the sentences may quote a user's file
         sentences = escape(describe_result(benchmark), quote=False)
-        parts += [f"### {benchmark.task.name}", sentences, "\n".join(lines)]
+        parts += [f"### {benchmark.task.name}", sentences, render_markdown_table(head, rows, alignment="l")]
         if benchmark.task_type.is_fine_tuned:
             chart = draw_line_chart(list_score_lines(benchmark, COLORS), build_score_axes(benchmark))
             parts.append(chart_as_image(make_standalone(chart), f"{benchmark.title} by label count"))

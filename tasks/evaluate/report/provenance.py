@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.runtime.counts import add_counts
 from tasks.svg_charts import BLUE, Marks, Panel, chart_as_html, render_chart, thin_points
 
 MAX_PHRASE_COUNTS = 8  # counts that a phrase of the crawl names
@@ -43,24 +44,7 @@ class Ancestor:
 
 def sum_counts(lineage: list[ManifestFields], stage: str) -> dict[str, Any]:
     """Sum the counts of all manifests of a stage, one for each snapshot."""
-    total: dict[str, Any] = {}
-    for manifest in lineage:
-        if manifest.get("stage") == stage:
-            total = _add_counts(total, manifest.get("counts") or {})
-    return total
-
-
-def _add_counts(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    total = dict(first)
-    for name, value in second.items():
-        previous = total.get(name)
-        if isinstance(value, dict):
-            total[name] = _add_counts(previous if isinstance(previous, dict) else {}, value)
-        elif isinstance(value, int | float) and isinstance(previous, int | float):
-            total[name] = previous + value
-        else:
-            total[name] = value
-    return total
+    return add_counts(manifest.get("counts") or {} for manifest in lineage if manifest.get("stage") == stage)
 
 
 def format_counts(counts: dict[str, Any], max_names: int = 4) -> str:

@@ -11,17 +11,12 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from tasks.runtime.hashing import mix_bits
+
 UInt64s = npt.NDArray[np.uint64]
 Int64s = npt.NDArray[np.int64]
 
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / φ: SplitMix64's increment
-
-
-def mix_bits(value: UInt64s) -> UInt64s:
-    """Mix 64 bits so that every input bit changes every output bit: SplitMix64's finaliser (Steele et al. 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 def hash_key(*parts: int | str) -> np.uint64:
@@ -46,7 +41,8 @@ class Randomness:
         """Draw (rows, count) words of 64 random bits; streams of different names are independent."""
         # SplitMix64 at any index: the state is key + index × golden ratio, and mixing it gives the number
         keys_B1 = mix_bits(self.samples * _GOLDEN_RATIO + hash_key(self.seed, stream))[:, None]
-        return mix_bits(keys_B1 + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN_RATIO)
+        bits_BN: UInt64s = mix_bits(keys_B1 + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN_RATIO)
+        return bits_BN
 
     def uniform(self, stream: str, count: int) -> npt.NDArray[np.float64]:
         """Draw (rows, count) numbers from [0, 1)."""

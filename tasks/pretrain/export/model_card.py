@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.pretrain.monitoring.metrics import StepMetrics
-from tasks.pretrain.monitoring.summary import describe_outcome, render_curves, render_table
+from tasks.pretrain.monitoring.summary import describe_outcome, render_curves
 from tasks.pretrain.settings import Pretrain
+from tasks.runtime.markdown import render_markdown_table
 from tasks.svg_charts import chart_as_image
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ def render_model_card(
         [
             f"---\nlibrary_name: {description.library}\npipeline_tag: {description.task}\ntags:\n- textmill\n---\n",
             f"# {settings.architecture.family} trained from {beginning} by Textmill\n",
-            render_table(("what", "value"), describe_outcome(settings, records, num_parameters, description.baselines)),
+            _render_table(
+                ("what", "value"), describe_outcome(settings, records, num_parameters, description.baselines)
+            ),
             chart_as_image(render_curves(records), "loss, learning rate and gradient norm over the steps") + "\n",
             "## How to use it\n",
             USAGE.format(auto_class=description.auto_class),
             *_render_portable_models(portable_models),
             "## Where its text comes from\n",
             "Each line is an artifact that the next was made from; `textmill show KEY` tells more of it.\n",
-            render_table(("stage", "key", "digest", "counts"), origins) if origins else "Not recorded.\n",
+            _render_table(("stage", "key", "digest", "counts"), origins) if origins else "Not recorded.\n",
             *(
                 _render_details(f"Settings of {m['stage']} {m['key']}", m["semantic"])
                 for m in lineage
@@ -76,7 +79,7 @@ def render_model_card(
             "## Settings\n",
             _render_json(settings.semantic()),
             "## Environment\n",
-            render_table(("what", "version"), sorted(description.environment.items())),
+            _render_table(("what", "version"), sorted(description.environment.items())),
         ]
     )
 
@@ -98,7 +101,11 @@ def _render_portable_models(portable_models: Sequence["PortableModel"]) -> list[
         "The validation loss here is the cross entropy in nats with each text read alone; the distance is 1 − cosine "
         "of the outputs from those of model.safetensors.\n"
     )
-    return ["## For other runtimes\n", render_table(("file", "size", "validation loss", "distance"), rows), words]
+    return ["## For other runtimes\n", _render_table(("file", "size", "validation loss", "distance"), rows), words]
+
+
+def _render_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    return render_markdown_table(head, rows, alignment="l") + "\n"
 
 
 def _render_json(value: Any) -> str:

@@ -76,9 +76,9 @@ def _load_validation_texts(run: Training) -> Iterator[ValidationText]:
         run.data.validation.read_samples(samples, seed=0), Randomness(0, samples)
     )
     tokens, documents, targets = arrays["tokens"], arrays["documents"], arrays["targets"]
-    if "places" in arrays:  # targets only of the positions that are predicted: spread them over the rows
+    if "predicted_indices" in arrays:  # targets only of the positions that are predicted: spread them over the rows
         targets = np.full_like(tokens, IGNORE_INDEX)
-        targets.ravel()[arrays["places"]] = arrays["targets"]
+        targets.ravel()[arrays["predicted_indices"]] = arrays["targets"]
     for row, target_documents in enumerate(arrays.get("decoder_documents", documents)):
         for document in range(int(target_documents.max()) + 1):
             text_targets = targets[row, target_documents == document]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from tasks.pretrain.monitoring.metrics import StepMetrics
 from tasks.pretrain.schedules.divergence import ANOMALY_LABELS
 from tasks.pretrain.settings import Pretrain
+from tasks.runtime.markdown import render_markdown_table
 from tasks.svg_charts import BLUE, RED, Marks, Panel, Points, chart_as_image, render_chart, thin_points
 
 NO_BASELINES: Mapping[str, float] = MappingProxyType({})
@@ -44,12 +45,6 @@ def describe_outcome(
 def format_perplexity(loss: float) -> str:
     """Render the perplexity of a loss in nats: among so many equally likely tokens a model would be as unsure."""
     return f"{math.exp(min(loss, 50.0)):,.1f}"
-
-
-def render_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Render a Markdown table."""
-    cells = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
 
 
 def render_curves(records: Sequence[StepMetrics], speeds: Sequence[StepMetrics] = ()) -> str:
@@ -91,4 +86,4 @@ def render_summary(
             ("tokens a second", f"{statistics.median(record['tokens_per_second'] for record in speeds):,.0f}"),
             ("model FLOPs utilisation", f"{statistics.median(record['mfu'] for record in speeds):.1%}"),
         ]
-    return f"{image}\n\n{render_table(('what', 'value'), rows)}"
+    return f"{image}\n\n{render_markdown_table(('what', 'value'), rows, alignment='l')}\n"

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tasks.runtime.hashing import FNV_BASIS, FNV_PRIME
 from tasks.runtime.jit import jit
+from tasks.runtime.text_kernels import decode_character
 from tasks.tokenize.encoder.array_types import Bytes, Flags, Hashes, Int32s, Ints, Offsets
 from tasks.tokenize.encoder.split_points import PretokenizerFamily, build_tables
 
 MAX_PRETOKENS = 1 << 20  # different ones; so many and their ids take some 100 MB
-FNV_START, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3  # Fowler, Noll, Vo: draft-eastlake-fnv
 SPACE = 32
 END = 0  # the index of the pre-token without text that ends every document
 
@@ -86,19 +87,6 @@ class PretokenCache:
 
 
 @jit
-def decode_code_point(data: Bytes, position: int) -> Any:
-    """Return the code point at `position` of valid UTF-8, and the position of the next."""
-    lead = np.int64(data[position])
-    if lead < 0x80:
-        return lead, position + 1
-    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    code = lead & (0x7F >> length)
-    for step in range(1, length):
-        code = code << 6 | np.int64(data[position + step]) & 0x3F
-    return code, position + length
-
-
-@jit
 def are_equal(data: Bytes, start: int, text: Bytes, text_start: int, length: int) -> Any:
     """Tell whether `length` bytes from two starts are equal."""
     step = 0
@@ -140,7 +128,7 @@ def is_split_point(data: Bytes, after: int, end: int, before_class: Any, own_cla
     if data[after - 1] != SPACE or after == end:
         return False
     # the last of several blanks goes with the word behind it
-    return tables.words[tables.classes[decode_code_point(data, after)[0]], 1] > 0
+    return tables.words[tables.classes[decode_character(data, after, end)[0]], 1] > 0
 
 
 @jit
@@ -154,11 +142,11 @@ def fill_spans(
     num_spans = 0
     for current in range(row, offsets.size - 1):
         start, end = position if current == row else offsets[current], offsets[current + 1]
-        at, hashed, before_class = start, np.uint64(FNV_START), np.int64(-1)
+        at, hashed, before_class = start, np.uint64(FNV_BASIS), np.int64(-1)
         while start < end:
             own_class, after = np.int64(0), end
             if at < end:
-                code, after = decode_code_point(data, at)
+                code, after = decode_character(data, at, end)
                 own_class = np.int64(tables.classes[code])
             if at == end or (before_class >= 0 and is_split_point(data, after, end, before_class, own_class, tables)):
                 index, count = find_or_add(data, start, at, hashed, known, count)
@@ -166,7 +154,7 @@ def fill_spans(
                     return num_spans, current, start, count
                 out.indices[num_spans], out.ends[num_spans] = index, at
                 num_spans += 1
-                start, hashed = at, np.uint64(FNV_START)
+                start, hashed = at, np.uint64(FNV_BASIS)
             while at < after:
                 hashed = (hashed ^ np.uint64(data[at])) * np.uint64(FNV_PRIME)
                 at += 1
@@ -184,9 +172,9 @@ def fill_are_words(known: Any, first: int, last: int, tables: Any) -> Any:
         position, end = known.ends[index - 1], known.ends[index]
         has_space = np.int64(end - position > 1 and known.text[position] == SPACE)
         position += has_space
-        word_class, size = tables.classes[decode_code_point(known.text, position)[0]], 0
+        word_class, size = tables.classes[decode_character(known.text, position, end)[0]], 0
         while position < end:
-            code, after = decode_code_point(known.text, position)
+            code, after = decode_character(known.text, position, end)
             if tables.classes[code] != word_class:
                 break
             position, size = after, size + 1

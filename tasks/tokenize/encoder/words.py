@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.runtime.jit import jit
-from tasks.runtime.text_kernels import text_buffers
+from tasks.runtime.text_kernels import decode_character, text_buffers
 from tasks.tokenize.encoder.array_types import Bytes, Ints, Offsets
-from tasks.tokenize.encoder.pretoken_cache import decode_code_point
 from tasks.tokenize.encoder.split_points import classify_code_points
 
 HAN, LETTER = 1, 2
@@ -20,9 +19,9 @@ def fill_word_counts(data: Bytes, offsets: Offsets, classes: Bytes) -> Any:
     """Return the number of words of each text; `classes` has the class of every code point."""
     counts = np.zeros(offsets.size - 1, np.int64)
     for row in range(offsets.size - 1):
-        position, before_class = offsets[row], 0
-        while position < offsets[row + 1]:
-            code, position = decode_code_point(data, position)
+        position, end, before_class = offsets[row], offsets[row + 1], 0
+        while position < end:
+            code, position = decode_character(data, position, end)
             own_class = classes[code]
             counts[row] += own_class == HAN or (own_class == LETTER and before_class != LETTER)
             before_class = own_class

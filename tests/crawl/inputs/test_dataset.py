@@ -62,7 +62,7 @@ EXPECTED = [f"https://x.org/{n}" for n in range(7)]
 
 
 def test_a_folder_of_data_files(folder: Path, collected: Any, index: Any) -> None:
-    draft = collected(folder, {"pages": 3})
+    draft = collected(folder, {"max_pages": 3})
     rows = index(draft.path)
     assert urls(rows) == EXPECTED
     assert [path.name for path in sorted(draft.path.glob("warc/*"))] == [f"0000{n}.warc.gz" for n in range(3)]

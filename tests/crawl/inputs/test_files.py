@@ -54,20 +54,20 @@ def folder(tmp_path):
     return root
 
 
-def bodies(draft, rows):
-    out = {}
+def read_bodies(draft, rows):
+    bodies_and_headers = {}
     for row in rows:
         blob = (draft.path / row["warc"]).read_bytes()[row["offset"] : row["offset"] + row["length"]]
         [record] = ArchiveIterator(io.BytesIO(blob), verify_digests=True)
-        out[row["url"]] = (record.reader.read().decode(), dict(record.http_headers.to_tuples()))
-    return out
+        bodies_and_headers[row["url"]] = (record.reader.read().decode(), dict(record.http_headers.to_tuples()))
+    return bodies_and_headers
 
 
 def test_every_kind(folder, collected, index):
     draft = collected(folder)
     rows = index(draft.path)
-    read = bodies(draft, rows)
-    assert {url: text for url, (text, _) in read.items()} == {
+    bodies = read_bodies(draft, rows)
+    assert {url: text for url, (text, _) in bodies.items()} == {
         "file:///a.html": "<html><p>page a",
         "file:///readme.md": "# heading",
         **{f"https://x.org/{n}": f"row {n}" for n in range(5)},
@@ -80,7 +80,7 @@ def test_every_kind(folder, collected, index):
     assert types["file:///a.html"] == "text/html"
     assert types["file:///readme.md"] == "text/markdown"
     assert types["https://x.org/1"] == "text/plain; charset=utf-8"
-    assert read["https://x.org/1"][1]["X-Textmill-Title"] == "Titel%20%C3%BC%201"
+    assert bodies["https://x.org/1"][1]["X-Textmill-Title"] == "Titel%20%C3%BC%201"
     assert {row["fetched_at"].timestamp() for row in rows} == {1_700_000_000}
 
 
@@ -89,9 +89,9 @@ def test_one_process_and_two_give_the_same_bytes(folder, collected, make_draft, 
         return {path.name: path.read_bytes() for path in draft.path.glob("*/*") if path.parent.name[0] != "."}
 
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-    one = files(collected(folder, {"pages": 2}, make_draft("one")))
+    one = files(collected(folder, {"max_pages": 2}, make_draft("one")))
     monkeypatch.setenv("TEXTMILL_WORKERS", "2")
-    draft = collected(folder, {"pages": 2}, make_draft("two"))
+    draft = collected(folder, {"max_pages": 2}, make_draft("two"))
     assert files(draft) == one
     assert len(list(draft.path.glob("warc/*"))) == 8
     assert len({row["url"] for row in index(draft.path)}) == 10
@@ -103,7 +103,7 @@ def test_pattern_single_file_and_mapping(folder, collected, make_draft, index):
     rows = index(collected(folder / "a.html", draft=make_draft("b"), url_prefix="https://x.org/docs/").path)
     assert [row["url"] for row in rows] == ["https://x.org/docs/a.html"]
     (folder / "rows.jsonl").write_text('{"body": "<p>x", "id": "https://x.org/ü"}\n')
-    draft = collected(folder / "rows.jsonl", draft=make_draft("c"), text_column="body", url_column="id", text_is="html")
+    draft = collected(folder / "rows.jsonl", draft=make_draft("c"), text_column="body", url_column="id", content="html")
     assert [(row["url"], row["content_type"]) for row in index(draft.path)] == [
         ("https://x.org/%C3%BC", "text/html; charset=utf-8")
     ]
@@ -169,12 +169,12 @@ def test_folder_without_permission(folder, collected, monkeypatch):
 def test_lone_surrogate_and_large_pages(tmp_path, collected, index):
     (tmp_path / "x.jsonl").write_text('{"text": "a\\ud800b"}\n' + json.dumps({"text": "x" * 2000}) + "\n")
     draft = collected(tmp_path / "x.jsonl", max_megabytes=0.001)
-    assert [text for text, _ in bodies(draft, index(draft.path)).values()] == ["a?b"]
+    assert [text for text, _ in read_bodies(draft, index(draft.path)).values()] == ["a?b"]
     assert draft.counts["skipped"] == {"too large": 1}
 
 
 def test_default_size_is_sane():
-    assert ShardSize().pages >= 100
+    assert ShardSize().max_pages >= 100
 
 
 def test_packed_files_and_separated_values(tmp_path, collected, index):
@@ -185,7 +185,7 @@ def test_packed_files_and_separated_values(tmp_path, collected, index):
     (root / "c.csv").write_bytes(b'\xef\xbb\xbftext,url\r\n"c,\n1",https://x.org/1\r\nc2,\r\n')
     (root / "d.tsv.gz").write_bytes(gzip.compress(b'url\ttext\nhttps://x.org/2\td "quoted"\n'))
     draft = collected(root)
-    assert {url: text for url, (text, _) in bodies(draft, index(draft.path)).items()} == {
+    assert {url: text for url, (text, _) in read_bodies(draft, index(draft.path)).items()} == {
         "file:///a.html": "<p>a",
         "file:///b.jsonl.zst#row-1": "b1",
         "file:///b.jsonl.zst#row-2": "b2",
@@ -200,8 +200,8 @@ def test_fields_of_columns_dates_and_bytes(tmp_path, collected, index):
     meta = [{"url": "https://x.org/1", "at": date}, {"url": None, "at": None}]
     pq.write_table(pa.table({"body": [b"<p>\xff", b"<p>b"], "meta": meta}), tmp_path / "x.parquet")
     os.utime(tmp_path / "x.parquet", (1, 1))
-    named = {"text_column": "body", "url_column": "meta.url", "date_column": "meta.at", "text_is": "html"}
-    rows = index(collected(tmp_path / "x.parquet", **named).path)
+    columns = {"text_column": "body", "url_column": "meta.url", "date_column": "meta.at", "content": "html"}
+    rows = index(collected(tmp_path / "x.parquet", **columns).path)
     assert [(row["url"], row["fetched_at"].timestamp(), row["content_type"]) for row in rows] == [
         ("https://x.org/1", date.timestamp(), "text/html"),
         ("file:///x.parquet#row-2", 1, "text/html"),
@@ -230,7 +230,7 @@ def test_what_is_broken_is_an_error_or_counted(tmp_path, collected, make_draft, 
     (root / "good.txt").write_text("good")
     with pytest.raises(StageFailure, match=re.escape(name)):
         collected(root, draft=make_draft("strict"))
-    draft = collected(root, draft=make_draft("lenient"), skip_broken=True)
+    draft = collected(root, draft=make_draft("lenient"), on_error="skip")
     assert draft.counts["skipped"] == skipped
 
 
@@ -240,7 +240,7 @@ def test_a_line_of_a_hundred_megabytes(tmp_path, collected, index):
         for _ in range(100):
             file.write(b"x" * 2**20)
         file.write(b'"}\n{"text": "b", "url": "https://x.org/b"}\n')
-    draft = collected(tmp_path / "x.jsonl", shards={"pages": 2})
+    draft = collected(tmp_path / "x.jsonl", shards={"max_pages": 2})
     assert [row["url"] for row in index(draft.path)] == ["file:///x.jsonl#row-1", "https://x.org/b"]
     assert draft.counts["skipped"] == {"too large": 1}
 

@@ -1,4 +1,4 @@
-"""Gzip and zstd streams: whole, cut off, damaged, with the dictionary of a .warc.zst file."""
+"""Gzip and zstd streams: complete, cut off, damaged, with the dictionary of a .warc.zst file."""
 
 import gzip
 import io
@@ -7,41 +7,50 @@ import struct
 import pytest
 import zstandard
 
-from tasks.crawl.inputs.packing import PIECE, Damaged, Members, bare, members_of, unpacked
+from tasks.crawl.inputs.packing import (
+    CHUNK_BYTES,
+    DamagedData,
+    PackedMembers,
+    get_members,
+    open_unpacked,
+    strip_packed_suffix,
+)
 
 RECORDS = [f"record {n} ".encode() * (n % 40 + 1) for n in range(200)]
-WHOLE = b"".join(RECORDS)
+UNPACKED = b"".join(RECORDS)
 
 
-def skippable(kind: int, content: bytes) -> bytes:
+def make_skippable_frame(kind: int, content: bytes) -> bytes:
     return struct.pack("<II", kind, len(content)) + content
 
 
-def with_dictionary(packed: bool) -> bytes:
+def compress_with_dictionary(packed: bool) -> bytes:
     trained = zstandard.train_dictionary(2000, RECORDS)
     content = trained.as_bytes()
-    head = skippable(0x184D2A5D, zstandard.compress(content) if packed else content)
-    return head + b"".join(zstandard.ZstdCompressor(dict_data=trained).compress(each) for each in RECORDS)
+    head = make_skippable_frame(0x184D2A5D, zstandard.compress(content) if packed else content)
+    return head + b"".join(zstandard.ZstdCompressor(dict_data=trained).compress(record) for record in RECORDS)
 
 
 FORMS = {
-    "gzip": b"".join(gzip.compress(each) for each in RECORDS),
-    "one gzip member": gzip.compress(WHOLE),
-    "padded gzip": gzip.compress(WHOLE) + bytes(1000),
-    "zstd": b"".join(zstandard.compress(each) for each in RECORDS),
-    "one zstd frame of unknown size": zstandard.ZstdCompressor(write_content_size=False).compress(WHOLE),
-    "zstd between notes": skippable(0x184D2A50, b"note") + zstandard.compress(WHOLE) + skippable(0x184D2A5F, b""),
-    "zstd with a dictionary": with_dictionary(packed=False),
-    "zstd with a packed dictionary": with_dictionary(packed=True),
-    "not packed": WHOLE,
+    "gzip": b"".join(gzip.compress(record) for record in RECORDS),
+    "one gzip member": gzip.compress(UNPACKED),
+    "padded gzip": gzip.compress(UNPACKED) + bytes(1000),
+    "zstd": b"".join(zstandard.compress(record) for record in RECORDS),
+    "one zstd frame of unknown size": zstandard.ZstdCompressor(write_content_size=False).compress(UNPACKED),
+    "zstd between notes": b"".join([
+        make_skippable_frame(0x184D2A50, b"note"), zstandard.compress(UNPACKED), make_skippable_frame(0x184D2A5F, b""),
+    ]),
+    "zstd with a dictionary": compress_with_dictionary(packed=False),
+    "zstd with a packed dictionary": compress_with_dictionary(packed=True),
+    "not packed": UNPACKED,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_unpacked(form: str) -> None:
-    stream = unpacked(io.BytesIO(FORMS[form]))
-    assert stream.read() == WHOLE
-    assert (members_of(stream) is None) == (form == "not packed")
+    stream = open_unpacked(io.BytesIO(FORMS[form]))
+    assert stream.read() == UNPACKED
+    assert (get_members(stream) is None) == (form == "not packed")
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "not packed"])
@@ -49,40 +58,43 @@ def test_a_cut_is_never_taken_for_the_end(form: str) -> None:
     packed = FORMS[form]
     for cut in range(5, len(packed), max(len(packed) // 150, 1)):
         try:
-            content = unpacked(io.BytesIO(packed[:cut])).read()
-        except Damaged:
+            content = open_unpacked(io.BytesIO(packed[:cut])).read()
+        except DamagedData:
             continue
-        assert content == WHOLE or (WHOLE.startswith(content) and ends_a_member(packed, cut)), cut
+        assert content == UNPACKED or (UNPACKED.startswith(content) and ends_a_member(packed, cut)), cut
 
 
 def ends_a_member(packed: bytes, cut: int) -> bool:
-    """What comes next is a member of its own, so that nothing shows that it is missing."""
+    """Tell whether a cut lies between two members, where nothing shows that the next one is missing."""
     return packed[cut:].startswith((b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x5f\x2a\x4d\x18", b"\0"))
 
 
 @pytest.mark.parametrize("form", ["gzip", "zstd", "zstd with a dictionary"])
 def test_reading_goes_on_behind_damage(form: str) -> None:
-    members = Members(
-        io.BytesIO(FORMS[form]), FORMS[form][-4:] and {"gzip": b"\x1f\x8b\x08"}.get(form, b"\x28\xb5\x2f\xfd")
-    )
+    magic = b"\x1f\x8b\x08" if form == "gzip" else b"\x28\xb5\x2f\xfd"
+    members = PackedMembers(io.BytesIO(FORMS[form]), magic)
     starts = {}
     while content := members.read(1 << 20):
         starts.setdefault(members.start, content)
     damaged = bytearray(FORMS[form])
-    begin = list(starts)[100]
-    damaged[begin + 5 : begin + 12] = b"\xff" * 7
-    stream = unpacked(io.BytesIO(bytes(damaged)))
-    with pytest.raises(Damaged, match="ends or breaks in the middle"):
+    start = list(starts)[100]
+    damaged[start + 5 : start + 12] = b"\xff" * 7
+    stream = open_unpacked(io.BytesIO(bytes(damaged)))
+    with pytest.raises(DamagedData, match="ends or breaks in the middle"):
         stream.read()
     assert stream.read() == b"".join(RECORDS[101:])
 
 
 def test_a_bomb_grows_piece_by_piece() -> None:
     bomb = zstandard.compress(bytes(1 << 28))
-    stream = unpacked(io.BytesIO(bomb))
+    stream = open_unpacked(io.BytesIO(bomb))
     assert len(stream.read(1000)) == 1000
-    assert len(members_of(stream).ready) <= PIECE // 4 * (128 << 10)
+    assert len(get_members(stream).ready) <= CHUNK_BYTES // 4 * (128 << 10)
 
 
 def test_kind_of_a_packed_name() -> None:
-    assert [bare(name) for name in ("a.warc.gz", "b.JSONL.ZST", "c.txt")] == ["a.warc", "b.JSONL", "c.txt"]
+    assert [strip_packed_suffix(name) for name in ("a.warc.gz", "b.JSONL.ZST", "c.txt")] == [
+        "a.warc",
+        "b.JSONL",
+        "c.txt",
+    ]

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.crawl import records
 from tasks.crawl.inputs import remote
-from tasks.crawl.page import Page
+from tasks.crawl.page import CrawledPage
 from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.files import Files
 from tasks.crawl.sources.warc import Warc
@@ -22,8 +22,8 @@ from tasks.crawl.task import crawl
 from tasks.errors import StageFailure, Transient
 
 
-class Shelf(dict[str, bytes]):
-    """What a server has, how it misbehaves, and what it was asked."""
+class ServedFiles(dict[str, bytes]):
+    """The files of a server by path, how it misbehaves, and the requests that it got."""
 
     def __init__(self) -> None:
         self.ranges = True
@@ -35,7 +35,7 @@ class Shelf(dict[str, bytes]):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    files: Shelf
+    files: ServedFiles
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -67,10 +67,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    monkeypatch.setattr(remote, "WAITS", [0.01, 0.01])
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedFiles]:
+    monkeypatch.setattr(remote, "RETRY_WAITS", [0.01, 0.01])
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-    files = Shelf()
+    files = ServedFiles()
     serving = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"files": files}))
     serving.daemon_threads = True
     files.address = f"http://127.0.0.1:{serving.server_port}"
@@ -94,33 +94,35 @@ def collected(make_draft: Callable[..., Any]) -> Callable[..., Any]:
     return collect
 
 
-def archive(*names: str) -> bytes:
-    pages = [Page(f"http://x.org/{name}", 200, (), b"<html>" + name.encode() * 9, 1) for name in names]
-    return b"".join(records.compressed(records.response(page)) for page in pages)
+def make_archive(*names: str) -> bytes:
+    pages = [CrawledPage(f"http://x.org/{name}", 200, (), b"<html>" + name.encode() * 9, 1) for name in names]
+    return b"".join(records.compress_record(records.build_response(page)) for page in pages)
 
 
 def urls(rows: list[dict[str, Any]]) -> list[str]:
     return [row["url"].rpartition("/")[2] for row in rows]
 
 
-def test_a_path_list(server: Shelf, collected: Any, index: Any) -> None:
+def test_a_path_list(server: ServedFiles, collected: Any, index: Any) -> None:
     server["/cc/warc.paths.gz"] = gzip.compress(b"a/1.warc.gz\n\na/2.warc.gz\r\na/3.warc.gz\n")
-    server |= {"/cc/a/1.warc.gz": archive("one"), "/cc/a/2.warc.gz": archive("two", "three")}
-    named = {"path": f"{server.address}/cc/warc.paths.gz", "prefix": f"{server.address}/cc", "max_archives": 2}
-    draft = collected("warc", **named)
+    server |= {"/cc/a/1.warc.gz": make_archive("one"), "/cc/a/2.warc.gz": make_archive("two", "three")}
+    settings = {"path": f"{server.address}/cc/warc.paths.gz", "prefix": f"{server.address}/cc", "max_archives": 2}
+    draft = collected("warc", **settings)
     assert urls(index(draft.path)) == ["one", "two", "three"]
     assert len(list(draft.path.glob("warc/*"))) == 2
-    before = Warc(**named).semantic()
-    assert Warc(**{**named, "prefix": "s3://commoncrawl/"}).semantic() == before  # a mirror has the same archives
-    assert Warc(**{**named, "max_archives": 1}).semantic() != before
+    before = Warc(**settings).semantic()
+    assert Warc(**{**settings, "prefix": "s3://commoncrawl/"}).semantic() == before  # a mirror has the same archives
+    assert Warc(**{**settings, "max_archives": 1}).semantic() != before
     with pytest.raises(StageFailure, match=r"a/3\.warc\.gz cannot be read .*[Nn]ot [Ff]ound"):
-        collected("warc", **{**named, "max_archives": 3})
+        collected("warc", **{**settings, "max_archives": 3})
 
 
-def test_a_local_path_list_of_archives_in_a_folder(server: Shelf, collected: Any, index: Any, tmp_path: Any) -> None:
+def test_a_local_path_list_of_archives_in_a_folder(
+    server: ServedFiles, collected: Any, index: Any, tmp_path: Any
+) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "1.warc.gz").write_bytes(archive("one"))
-    server["/2.warc.gz"] = archive("two")
+    (tmp_path / "in" / "1.warc.gz").write_bytes(make_archive("one"))
+    server["/2.warc.gz"] = make_archive("two")
     (tmp_path / "wet.paths").write_text(f"in/1.warc.gz\n{server.address}/2.warc.gz\n")
     draft = collected("warc", path=str(tmp_path / "wet.paths"), prefix=str(tmp_path))
     assert urls(index(draft.path)) == ["one", "two"]
@@ -131,10 +133,10 @@ def test_a_local_path_list_of_archives_in_a_folder(server: Shelf, collected: Any
 
 @pytest.mark.parametrize("trouble", [{"refusals": [503, 503]}, {"cuts": 2}])
 def test_what_goes_by_is_asked_again(
-    server: Shelf, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any]
+    server: ServedFiles, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(remote, "BLOCK", 100)
-    server["/x.warc.gz"] = archive(*(f"page{n}" for n in range(9)))
+    monkeypatch.setattr(remote, "RANGE_BYTES", 100)
+    server["/x.warc.gz"] = make_archive(*(f"page{n}" for n in range(9)))
     for name, value in trouble.items():
         setattr(server, name, value)
     draft = collected("warc", path=f"{server.address}/x.warc.gz")
@@ -142,8 +144,8 @@ def test_what_goes_by_is_asked_again(
 
 
 @pytest.mark.parametrize("trouble", [{"refusals": [503] * 99}, {"cuts": 99}])
-def test_what_does_not_go_by_is_transient(server: Shelf, collected: Any, trouble: dict[str, Any]) -> None:
-    server["/x.warc.gz"] = archive("page")
+def test_what_does_not_go_by_is_transient(server: ServedFiles, collected: Any, trouble: dict[str, Any]) -> None:
+    server["/x.warc.gz"] = make_archive("page")
     for name, value in trouble.items():
         setattr(server, name, value)
     with pytest.raises(Transient, match=r"x\.warc\.gz cannot be read"):
@@ -151,7 +153,7 @@ def test_what_does_not_go_by_is_transient(server: Shelf, collected: Any, trouble
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_what_is_refused_is_not_asked_again(server: Shelf, collected: Any, status: int) -> None:
+def test_what_is_refused_is_not_asked_again(server: ServedFiles, collected: Any, status: int) -> None:
     server.refusals = [status] * 99
     with pytest.raises(StageFailure, match=r"x\.warc\.gz cannot be read") as caught:
         collected("warc", path=f"{server.address}/x.warc.gz")
@@ -159,16 +161,18 @@ def test_what_is_refused_is_not_asked_again(server: Shelf, collected: Any, statu
     assert len(server.asked) <= 3
 
 
-def test_a_server_without_ranges(server: Shelf, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_ranges(
+    server: ServedFiles, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.ranges = False
-    server["/x.warc.gz"] = archive("one")
+    server["/x.warc.gz"] = make_archive("one")
     assert urls(index(collected("warc", path=f"{server.address}/x.warc.gz").path)) == ["one"]
-    monkeypatch.setattr(remote, "BLOCK", 100)
+    monkeypatch.setattr(remote, "RANGE_BYTES", 100)
     with pytest.raises(StageFailure, match="sends no parts of a file: download it"):
         collected("warc", path=f"{server.address}/x.warc.gz")
 
 
-def test_nobody_listens(server: Shelf, collected: Any) -> None:
+def test_nobody_listens(server: ServedFiles, collected: Any) -> None:
     with pytest.raises(Transient, match="cannot be read"):
         collected("warc", path="http://127.0.0.1:9/x.warc.gz")
 
@@ -178,9 +182,9 @@ def test_a_scheme_that_nobody_knows(collected: Any) -> None:
         collected("files", path="nothing://x")
 
 
-def test_ranges_are_a_file(server: Shelf) -> None:
+def test_ranges_are_a_file(server: ServedFiles) -> None:
     server["/x"] = content = bytes(range(256)) * 10
-    file = io.BufferedReader(remote.Ranges(f"{server.address}/x"), 300)
+    file = io.BufferedReader(remote.RangeReader(f"{server.address}/x"), 300)
     assert file.read() == content
     file.seek(-6, io.SEEK_END)
     assert (file.read(3), file.tell(), file.read(), file.read()) == (b"\xfa\xfb\xfc", 2557, b"\xfd\xfe\xff", b"")
@@ -204,8 +208,8 @@ def test_files_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch
 
 def test_archives_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, s3: Callable[..., None]) -> None:
     monkeypatch.setenv("TEXTMILL_WORKERS", "1")
-    monkeypatch.setattr(remote, "BLOCK", 1000)
-    s3("cc/a.warc.gz", archive(*(f"page{n}" for n in range(99))))
+    monkeypatch.setattr(remote, "RANGE_BYTES", 1000)
+    s3("cc/a.warc.gz", make_archive(*(f"page{n}" for n in range(99))))
     assert len(index(collected("warc", path="s3://textmill-sources/cc/*.warc.gz").path)) == 99
     with pytest.raises(StageFailure, match="cannot be read"):
         collected("warc", path="s3://textmill-sources/none.warc.gz")

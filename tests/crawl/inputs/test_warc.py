@@ -9,11 +9,11 @@ from fastwarc.warc import ArchiveIterator
 
 from tasks.crawl import records
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.archives import Broken, pages
-from tasks.crawl.inputs.payload import dechunked
-from tasks.crawl.page import READABLE, Page
+from tasks.crawl.inputs.archives import BrokenArchive, read_archive_pages
+from tasks.crawl.inputs.payload import dechunk_body
+from tasks.crawl.page import PAGE_TYPES, CrawledPage
 from tasks.crawl.settings import Crawl
-from tasks.crawl.shard import Shard
+from tasks.crawl.shard import WarcShard
 from tasks.crawl.sources.warc import Warc
 from tasks.crawl.task import crawl
 from tasks.errors import StageFailure
@@ -31,70 +31,77 @@ def collected(make_draft, monkeypatch):
     return collect
 
 
-def page(body=b"<html>x", **headers):
-    return Page("http://x.org/", 200, tuple(headers.items()), body, 1_700_000_000_123)
+def make_page(body=b"<html>x", **headers):
+    return CrawledPage("http://x.org/", 200, tuple(headers.items()), body, 1_700_000_000_123)
 
 
-def archive(path, *made):
+def write_archive(path, *parts):
     with path.open("wb") as file:
-        for record in made:
-            file.write(records.compressed(record))
+        for record in parts:
+            file.write(records.compress_record(record))
     return path
 
 
-def raw(head, body):
+def encode_response(head, body):
     block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" + head + b"\r\n" + body
-    named = [("WARC-Target-URI", "http://x.org/a b")]
-    return records.record("response", 1_700_000_000_123, named, block, "application/http; msgtype=response")
+    extra_headers = [("WARC-Target-URI", "http://x.org/a b")]
+    return records.build_record(
+        "response", 1_700_000_000_123, extra_headers, block, "application/http; msgtype=response"
+    )
 
 
-def read(path, most_bytes=10**6, skips=False):
+def read_archive(path, max_bytes=10**6):
     tally = Tally()
     with path.open("rb") as file:
-        return list(pages(file, list(READABLE), most_bytes, tally, skips=skips)), tally.skipped
+        return list(read_archive_pages(file, list(PAGE_TYPES), max_bytes, tally)), tally.skipped
 
 
 def test_payloads_are_decoded(tmp_path):
     packed = gzip.compress(b"<p>packed")
-    path = archive(
+    path = write_archive(
         tmp_path / "x.warc.gz",
-        raw(b"Content-Encoding: gzip\r\n", packed),
-        raw(b"Transfer-Encoding: chunked\r\n", b"3\r\n<p>\r\n4;x=y\r\nmore\r\n0\r\n\r\n"),
-        raw(b"Content-Encoding: gzip\r\n", b"<p>said to be packed"),
-        raw(b"Content-Encoding: gzip\r\n", gzip.compress(b"x" * 10**7)),
-        raw(b"Content-Encoding: gzip\r\n", packed[:2] + b"broken"),
+        encode_response(b"Content-Encoding: gzip\r\n", packed),
+        encode_response(b"Transfer-Encoding: chunked\r\n", b"3\r\n<p>\r\n4;x=y\r\nmore\r\n0\r\n\r\n"),
+        encode_response(b"Content-Encoding: gzip\r\n", b"<p>said to be packed"),
+        encode_response(b"Content-Encoding: gzip\r\n", gzip.compress(b"x" * 10**7)),
+        encode_response(b"Content-Encoding: gzip\r\n", packed[:2] + b"broken"),
     )
-    found, skipped = read(path)
-    assert [each.body for each in found] == [b"<p>packed", b"<p>more", b"<p>said to be packed"]
-    assert {each.url for each in found} == {"http://x.org/a%20b"}
+    pages, skipped = read_archive(path)
+    assert [page.body for page in pages] == [b"<p>packed", b"<p>more", b"<p>said to be packed"]
+    assert {page.url for page in pages} == {"http://x.org/a%20b"}
     assert skipped == {"too large": 1, "unreadable response": 1}
 
 
 def test_round_trip_keeps_status_headers_and_time(tmp_path):
-    first = page(b"<html>caf\xe9", Etag='"1"', X="caf\xe9")
-    with Shard(tmp_path, 0, {}) as shard:
+    first = make_page(b"<html>caf\xe9", Etag='"1"', X="caf\xe9")
+    with WarcShard(tmp_path, 0, {}) as shard:
         row = shard.add(first)
-    [back], _ = read(tmp_path / row["warc"])
-    assert (back.url, back.body, back.fetched_at, back.header("x")) == (first.url, first.body, first.fetched_at, "café")
-    with Shard(tmp_path, 1, {}) as again:
+    [read_back], _ = read_archive(tmp_path / row["warc"])
+    assert (read_back.url, read_back.body, read_back.fetched_at, read_back.get_header("x")) == (
+        first.url,
+        first.body,
+        first.fetched_at,
+        "café",
+    )
+    with WarcShard(tmp_path, 1, {}) as again:
         again.add(first)
     assert (tmp_path / again.name).read_bytes() == (tmp_path / shard.name).read_bytes()
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_every_cut_but_between_records_is_found(tmp_path, packed):
-    answer = records.response(page(b"<html>" + b"x" * 99))
-    made = [records.info(page()), records.request(page(), answer), answer]
-    parts = [records.compressed(record) if packed else record.content for record in made]
-    whole, ends = b"".join(parts), {len(b"".join(parts[: n + 1])) for n in range(3)}
+def test_every_cut_is_noticed_unless_it_falls_between_records(tmp_path, packed):
+    answer = records.build_response(make_page(b"<html>" + b"x" * 99))
+    parts_of_file = [records.build_warcinfo(make_page()), records.build_request(make_page(), answer), answer]
+    parts = [records.compress_record(record) if packed else record.content for record in parts_of_file]
+    complete, ends = b"".join(parts), {len(b"".join(parts[: n + 1])) for n in range(3)}
     path = tmp_path / ("x.warc.gz" if packed else "x.warc")
-    for cut in sorted({*range(0, len(whole), 3), *ends}):
-        path.write_bytes(whole[:cut])
+    for cut in sorted({*range(0, len(complete), 3), *ends}):
+        path.write_bytes(complete[:cut])
         if cut in ends:
-            assert len(read(path)[0]) == (cut == len(whole))
+            assert len(read_archive(path)[0]) == (cut == len(complete))
         elif packed or all(cut + 4 < end or cut > end for end in ends):  # else only the empty lines after it are lost
-            with pytest.raises(Broken):
-                read(path)
+            with pytest.raises(BrokenArchive):
+                read_archive(path)
 
 
 @pytest.mark.parametrize("content", [b"<html>no archive</html>", b""])
@@ -106,15 +113,15 @@ def test_what_is_no_archive(tmp_path, collected, content):
 
 
 def test_header_that_would_break_its_line():
-    record = records.response(page(X="a\r\nInjected: b"))
+    record = records.build_response(make_page(X="a\r\nInjected: b"))
     [parsed] = ArchiveIterator(io.BytesIO(record.content))
     assert parsed.http_headers.get("Injected") is None
 
 
 def test_chunks():
-    assert dechunked(b"not chunked") == b"not chunked"
-    assert dechunked(b"2\r\nab\r\n5\r\ncut") == b"abcut"
-    assert dechunked(b"0\r\n\r\n") == b""
+    assert dechunk_body(b"not chunked") == b"not chunked"
+    assert dechunk_body(b"2\r\nab\r\n5\r\ncut") == b"abcut"
+    assert dechunk_body(b"0\r\n\r\n") == b""
 
 
 def test_iana(shared, collected, index):
@@ -131,7 +138,7 @@ def test_a_folder_of_good_and_broken_archives(shared, collected, index):
     folder = shared("warc-samples-a")
     with pytest.raises(StageFailure, match=r"(bad|space-in-url)\.arc cannot be read|trunc"):
         collected(folder, "strict")
-    draft = collected(folder, "lenient", skip_broken=True)
+    draft = collected(folder, "lenient", on_error="skip")
     assert draft.counts["skipped"]["broken archive"] == 3  # the ARC files
     assert draft.counts["skipped"]["damaged record"] == 1  # example-trunc.warc: shorter than it says
     assert {row["url"] for row in index(draft.path)} >= {"http://www.iana.org/", "http://example.com/"}
@@ -145,51 +152,54 @@ def test_arc(shared, collected, index, tmp_path):
 
 
 def test_key_follows_the_archive(tmp_path):
-    path = archive(tmp_path / "x.warc.gz", records.response(page()))
+    path = write_archive(tmp_path / "x.warc.gz", records.build_response(make_page()))
     before = Warc(path=str(path)).semantic()
     assert Warc(path=f"{tmp_path}/*.warc.gz").semantic() == before
-    archive(path, records.response(page(b"<html>other")))
+    write_archive(path, records.build_response(make_page(b"<html>other")))
     assert Warc(path=str(path)).semantic() != before
 
 
 def test_nothing_to_read(tmp_path, collected):
     with pytest.raises(StageFailure, match="no web archive"):
         collected(tmp_path)
-    archive(tmp_path / "x.warc.gz", records.request(page(), records.response(page())))
+    write_archive(tmp_path / "x.warc.gz", records.build_request(make_page(), records.build_response(make_page())))
     with pytest.raises(StageFailure, match="holds no page"):
         collected(tmp_path)
 
 
 PACKERS = {
     ".warc": lambda record: record.content,
-    ".warc.gz": records.compressed,
+    ".warc.gz": records.compress_record,
     ".warc.zst": lambda record: zstandard.compress(record.content),
 }
 
 
 @pytest.mark.parametrize("kind", PACKERS)
 def test_reading_goes_on_behind_a_damaged_record(tmp_path, collected, index, kind):
-    made = [records.response(Page(f"http://x.org/{n}", 200, (), b"<html>" + b"%d" % n * 99, n)) for n in range(9)]
-    parts = [PACKERS[kind](record) for record in made]
+    responses = [
+        records.build_response(CrawledPage(f"http://x.org/{n}", 200, (), b"<html>" + b"%d" % n * 99, n))
+        for n in range(9)
+    ]
+    parts = [PACKERS[kind](record) for record in responses]
     lies = {
         2: (b"Content-Length: 1", b"Content-Length: 9"),  # swallows what follows
         4: (b"Content-Length: 1", b"Content-Length: "),
         6: (b"WARC/1.1", b"WARD/1.1"),
     }
     for number, (truth, lie) in lies.items():
-        content = made[number].content.replace(truth, lie, 1)
-        assert content != made[number].content
-        parts[number] = PACKERS[kind](made[number]._replace(content=content))
+        content = responses[number].content.replace(truth, lie, 1)
+        assert content != responses[number].content
+        parts[number] = PACKERS[kind](responses[number]._replace(content=content))
     if kind != ".warc":
         parts[7] = parts[7][:40] + b"\xff" * 20 + parts[7][60:]
     path = tmp_path / f"x{kind}"
     path.write_bytes(b"".join(parts))
     with pytest.raises(StageFailure, match=r"x\.warc.* cannot be read: record 3"):
         collected(path, "strict")
-    draft = collected(path, "lenient", skip_broken=True)
-    left = [0, 1, 3, 5, 7, 8] if kind == ".warc" else [0, 1, 3, 5, 8]
-    assert [row["url"] for row in index(draft.path)] == [f"http://x.org/{n}" for n in left]
-    assert draft.counts["skipped"] == {"damaged record": 9 - len(left)}
+    draft = collected(path, "lenient", on_error="skip")
+    intact = [0, 1, 3, 5, 7, 8] if kind == ".warc" else [0, 1, 3, 5, 8]
+    assert [row["url"] for row in index(draft.path)] == [f"http://x.org/{n}" for n in intact]
+    assert draft.counts["skipped"] == {"damaged record": 9 - len(intact)}
 
 
 def test_every_record_that_gives_no_page_is_counted(tmp_path):
@@ -200,7 +210,7 @@ def test_every_record_that_gives_no_page_is_counted(tmp_path):
         lines = "\r\n".join(["WARC/1.0", *head, f"Content-Length: {len(block)}"])
         return lines.encode() + b"\r\n\r\n" + block + b"\r\n\r\n"
 
-    made = [
+    contents = [
         record("warcinfo"),
         record("request"),
         record("metadata"),
@@ -215,9 +225,9 @@ def test_every_record_that_gives_no_page_is_counted(tmp_path):
         record("conversion", "Content-Type: text/plain", block=b"text of a WET file"),
         record("response"),
     ]
-    (tmp_path / "x.warc").write_bytes(b"".join(made))
-    found, skipped = read(tmp_path / "x.warc", 10**5)
-    assert [each.body for each in found] == [b"text of a WET file", b"<p>"]
+    (tmp_path / "x.warc").write_bytes(b"".join(contents))
+    pages, skipped = read_archive(tmp_path / "x.warc", 10**5)
+    assert [page.body for page in pages] == [b"text of a WET file", b"<p>"]
     assert skipped == {
         "revisit": 1,
         "continuation": 1,
@@ -231,7 +241,7 @@ def test_every_record_that_gives_no_page_is_counted(tmp_path):
 
 
 def test_crawlers_that_miscount_what_they_say_of_themselves_lose_no_page(tmp_path):
-    info = records.info(page()).content.replace(b"Content-Length: 5", b"Content-Length: 2")
-    (tmp_path / "x.warc").write_bytes(info + records.response(page()).content)
-    found, skipped = read(tmp_path / "x.warc")
-    assert ([each.url for each in found], skipped) == (["http://x.org/"], {})
+    info = records.build_warcinfo(make_page()).content.replace(b"Content-Length: 5", b"Content-Length: 2")
+    (tmp_path / "x.warc").write_bytes(info + records.build_response(make_page()).content)
+    pages, skipped = read_archive(tmp_path / "x.warc")
+    assert ([page.url for page in pages], skipped) == (["http://x.org/"], {})

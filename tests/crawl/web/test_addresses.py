@@ -2,7 +2,15 @@ import socket
 
 import pytest
 
-from tasks.crawl.web.addresses import Gate, Nameless, PrivateAddress, is_loopback, is_private, is_public, literal
+from tasks.crawl.web.addresses import (
+    AddressGate,
+    MissingContact,
+    PrivateAddress,
+    is_loopback,
+    is_private,
+    is_public,
+    parse_address,
+)
 
 PRIVATE = [
     "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1",
@@ -14,13 +22,13 @@ PUBLIC = ["8.8.8.8", "2606:4700::1", "64:ff9b::808:808"]
 
 @pytest.mark.parametrize("address", [*PRIVATE, *LOOPBACK])
 def test_not_public(address):
-    assert not is_public(literal(address))
+    assert not is_public(parse_address(address))
     assert is_private(address) == (address in PRIVATE)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public(address):
-    assert is_public(literal(address))
+    assert is_public(parse_address(address))
     assert not is_private(address)
 
 
@@ -42,21 +50,21 @@ def target(address):
 @pytest.mark.parametrize("address", [*PRIVATE, *LOOPBACK])
 def test_gate_is_shut(address):
     with pytest.raises(PrivateAddress):
-        Gate(private=False, loopback=False, named=True)(target(address))
+        AddressGate(allow_private=False, allow_loopback=False, has_contact=True)(target(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_gate_is_open_to_public_addresses(address):
-    with Gate(private=False, loopback=False, named=True)(target(address)) as opened:
+    with AddressGate(allow_private=False, allow_loopback=False, has_contact=True)(target(address)) as opened:
         assert opened.type == socket.SOCK_STREAM
 
 
 def test_what_opens_the_gate():
-    Gate(private=True, loopback=False, named=True)(target("10.0.0.1")).close()
-    Gate(private=False, loopback=True, named=False)(target("127.0.0.1")).close()
+    AddressGate(allow_private=True, allow_loopback=False, has_contact=True)(target("10.0.0.1")).close()
+    AddressGate(allow_private=False, allow_loopback=True, has_contact=False)(target("127.0.0.1")).close()
     with pytest.raises(PrivateAddress):
-        Gate(private=False, loopback=True, named=True)(target("10.0.0.1"))
-    with pytest.raises(Nameless):
-        Gate(private=True, loopback=True, named=False)(target("10.0.0.1"))
-    with pytest.raises(Nameless):
-        Gate(private=False, loopback=True, named=False).check("example.org")
+        AddressGate(allow_private=False, allow_loopback=True, has_contact=True)(target("10.0.0.1"))
+    with pytest.raises(MissingContact):
+        AddressGate(allow_private=True, allow_loopback=True, has_contact=False)(target("10.0.0.1"))
+    with pytest.raises(MissingContact):
+        AddressGate(allow_private=False, allow_loopback=True, has_contact=False).check("example.org")

@@ -1,28 +1,36 @@
-from tasks.crawl.web.budgets import BYTES, PAGES, TIME, Budget, Budgets, Spent
+from tasks.crawl.web.budgets import BYTE_LIMIT, PAGE_LIMIT, TIME_LIMIT, Budget, BudgetTracker, BudgetUsage
 
 
 def test_no_limit():
-    spent = Spent(Budget())
-    spent.add(10**12, 1)
-    assert spent.reached(10**15) is None
-    assert spent.room > 10**9
+    usage = BudgetUsage(Budget())
+    usage.add(10**12, 1)
+    assert usage.find_reached_limit(10**15) is None
+    assert usage.remaining_pages > 10**9
 
 
 def test_each_limit():
-    spent = Spent(Budget(pages=3, megabytes=0.002, minutes=1))
-    spent.add(500, at=1_000)
-    assert (spent.room, spent.reached(60_999), spent.reached(61_000)) == (2, None, TIME)
-    spent.add(1_500, at=2_000)
-    assert spent.reached(2_000) == BYTES
-    spent.add(0, at=3_000)
-    assert spent.reached(3_000) == PAGES
+    usage = BudgetUsage(Budget(max_pages=3, max_total_megabytes=0.002, max_minutes=1))
+    usage.add(500, at=1_000)
+    assert (usage.remaining_pages, usage.find_reached_limit(60_999), usage.find_reached_limit(61_000)) == (
+        2,
+        None,
+        TIME_LIMIT,
+    )
+    usage.add(1_500, at=2_000)
+    assert usage.find_reached_limit(2_000) == BYTE_LIMIT
+    usage.add(0, at=3_000)
+    assert usage.find_reached_limit(3_000) == PAGE_LIMIT
 
 
 def test_hosts_have_their_own():
-    budgets = Budgets(Spent(Budget(pages=3)), Budget(pages=2))
+    budgets = BudgetTracker(BudgetUsage(Budget(max_pages=3)), Budget(max_pages=2))
     budgets.add("a", 1, at=1)
     budgets.add("a", 1, at=1)
     budgets.add("b", 1, at=1)
-    assert (budgets.room("a"), budgets.room("b"), budgets.room("c")) == (0, 1, 2)
-    assert budgets.host("b").reached(1) is None
-    assert budgets.whole.reached(1) == PAGES
+    assert (budgets.get_remaining_pages("a"), budgets.get_remaining_pages("b"), budgets.get_remaining_pages("c")) == (
+        0,
+        1,
+        2,
+    )
+    assert budgets.get_host_usage("b").find_reached_limit(1) is None
+    assert budgets.total.find_reached_limit(1) == PAGE_LIMIT

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.crawl.web.directives import Directives, directives, has_contact, product
+from tasks.crawl.web.directives import RobotsDirectives, has_contact, parse_directives, parse_product_name
 
 
 @pytest.mark.parametrize(
@@ -8,7 +8,7 @@ from tasks.crawl.web.directives import Directives, directives, has_contact, prod
     [("Textmill/0.1 (+https://x.org/)", "textmill"), ("My-Bot 2 (a@x.org)", "my-bot"), ("(nobody)", "")],
 )
 def test_product(agent, name):
-    assert product(agent) == name
+    assert parse_product_name(agent) == name
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_no_contact(agent):
     ],
 )
 def test_directives_add_up(headers, metas, noindex, nofollow):
-    assert directives(headers, metas, "textmill") == Directives(noindex, nofollow)
+    assert parse_directives(headers, metas, "textmill") == RobotsDirectives(noindex, nofollow)

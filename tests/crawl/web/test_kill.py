@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a crawl: it goes on, no page is lost, none that was committed is fetched again."""
+"""kill -9 in the middle of a crawl: it resumes, no page is lost, and no committed page is fetched again."""
 
 import io
 import json
@@ -16,8 +16,8 @@ from tasks.crawl.sizes import ShardSize
 from tasks.crawl.task import crawl
 
 
-def fill(site, pages, wait=0.0):
-    """A site whose pages are found a few at a time; some links lead nowhere, one page in ten has moved."""
+def add_pages(site, pages, wait=0.0):
+    """Add pages that are found a few at a time; some links lead nowhere, one page in ten has moved."""
     for n in range(pages):
         links = [f"/{m}" for m in (2 * n + 1, 2 * n + 2) if m < pages]
         site.pages[f"/{n}"] = site.page(*links, f"/gone{n}" if n % 20 == 3 else "/", text=f"{n}" * 50, wait=wait)
@@ -26,21 +26,21 @@ def fill(site, pages, wait=0.0):
     site.pages["/"] = site.page("/0", text="front")
 
 
-def paths(lines):
+def list_paths(lines):
     return [urlsplit(line["url"]).path for line in lines]
 
 
 def test_killed_twice(site, settings, make_draft, index, killed_after, committed):
     pages = 120
-    fill(site, pages, wait=0.01)
+    add_pages(site, pages, wait=0.01)
     draft = make_draft()
-    wanted = settings(per_host=4).model_copy(update={"shards": ShardSize(pages=40)})
+    crawl_settings = settings(max_concurrency_per_host=4).model_copy(update={"shards": ShardSize(max_pages=40)})
     done: dict[str, int] = {}
     for asked in (45, 55):
-        killed_after(wanted, draft.path, asked, site)
-        done |= {path: site.asked()[path] for path in paths(committed(draft)) if path not in done}
+        killed_after(crawl_settings, draft.path, asked, site)
+        done |= {path: site.asked()[path] for path in list_paths(committed(draft)) if path not in done}
     assert done, "nothing was committed before the kills"
-    crawl.build(wanted, draft)
+    crawl.build(crawl_settings, draft)
     after = site.asked()
     assert {path: after[path] for path in done} == done, "a committed page was fetched again"
 
@@ -48,7 +48,7 @@ def test_killed_twice(site, settings, make_draft, index, killed_after, committed
     reached = {"/", *(f"/{n}" for n in range(pages)), *(f"/to{n}" for n in range(4, pages, 10))}
     missing = {f"/gone{n}" for n in range(3, pages, 20) if n % 10 != 4}
     assert Counter(urlsplit(row["url"]).path for row in rows) == Counter(reached | missing)
-    assert in_archive(draft.path) == Counter(row["url"] for row in rows)
+    assert count_in_archive(draft.path) == Counter(row["url"] for row in rows)
     for row in rows:
         blob = (draft.path / row["warc"]).read_bytes()[row["offset"] : row["offset"] + row["length"]]
         [record] = ArchiveIterator(io.BytesIO(blob), verify_digests=True)
@@ -56,7 +56,7 @@ def test_killed_twice(site, settings, make_draft, index, killed_after, committed
     assert draft.counts["statuses"]["404"] == len(missing)
 
 
-def in_archive(folder):
+def count_in_archive(folder):
     kinds = WarcRecordType.response | WarcRecordType.revisit
     return Counter(
         record.headers["WARC-Target-URI"]
@@ -67,10 +67,10 @@ def in_archive(folder):
 
 @pytest.mark.parametrize("torn", [b'{"url": "http://x', b""])
 def test_uncommitted_bytes_are_cut_off(site, settings, make_draft, index, torn):
-    fill(site, 60)
+    add_pages(site, 60)
     draft = make_draft()
     crawl.build(settings(), draft)
-    whole = sorted(row["url"] for row in index(draft.path))
+    all_urls = sorted(row["url"] for row in index(draft.path))
     journal = draft.scratch / "frontier.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:40]) + torn)
@@ -79,14 +79,14 @@ def test_uncommitted_bytes_are_cut_off(site, settings, make_draft, index, torn):
     (draft.path / "warc" / "00001.warc.gz").write_bytes(b"begun")
     before = site.asked()
     crawl.build(settings(), draft)
-    assert sorted(row["url"] for row in index(draft.path)) == whole
+    assert sorted(row["url"] for row in index(draft.path)) == all_urls
     again = {path for path, count in site.asked().items() if count > before[path]}
-    assert again == set(paths(json.loads(line) for line in lines[40:]))
-    assert in_archive(draft.path) == Counter(whole)
+    assert again == set(list_paths(json.loads(line) for line in lines[40:]))
+    assert count_in_archive(draft.path) == Counter(all_urls)
 
 
 def test_killed_after_the_last_page(site, settings, make_draft):
-    fill(site, 60)
+    add_pages(site, 60)
     draft = make_draft()
     crawl.build(settings(), draft)
     before, counts = site.asked(), draft.counts
@@ -99,32 +99,32 @@ def test_a_snapshot_that_is_killed_and_goes_on_is_the_same(
     site, settings, make_draft, as_artifact, index, killed_after, committed
 ):
     pages = 120
-    fill(site, pages, wait=0.01)
+    add_pages(site, pages, wait=0.01)
     for n in range(0, pages, 3):
         site.pages[f"/{n}"].headers = {**site.pages[f"/{n}"].headers, "ETag": f'"{n}"'}
     for n in range(80):
         site.pages[f"/lone{n}"] = site.page(text=f"lone {n}", wait=0.01)
-    wanted = settings(per_host=4)
+    crawl_settings = settings(max_concurrency_per_host=4)
     links = site.pages["/"]
     site.pages["/"] = site.page("/0", *(f"/lone{n}" for n in range(80)))
-    crawl.build(wanted, first := make_draft("first"))
+    crawl.build(crawl_settings, first := make_draft("first"))
     site.pages["/"] = links  # the lone pages are linked no more: they are asked for last
     for n in range(5, pages, 7):
-        site.pages[f"/{n}"] = site.page(*site_links(site.pages[f"/{n}"]), text="edited")
+        site.pages[f"/{n}"] = site.page(*find_links(site.pages[f"/{n}"]), text="edited")
     for n in range(9, pages, 20):
         del site.pages[f"/{n}"]
     before = as_artifact(first.path, "crawl")
-    crawl.build(wanted, straight := make_draft("straight"), before)
+    crawl.build(crawl_settings, straight := make_draft("straight"), before)
     expected = {row["url"]: (row["status"], row["change"], row["digest"]) for row in index(straight.path)}
     assert Counter(change for _, change, _ in expected.values()) > Counter(unchanged=1, changed=1, gone=1)
 
     draft = make_draft("killed")
     done: dict[str, int] = {}
     for asked, below in ((40, "/"), (40, "/lone")):
-        killed_after(wanted, draft.path, asked, site, earlier=(before,), below=below)
-        done |= {path: site.asked()[path] for path in paths(committed(draft)) if path not in done}
+        killed_after(crawl_settings, draft.path, asked, site, previous=(before,), below=below)
+        done |= {path: site.asked()[path] for path in list_paths(committed(draft)) if path not in done}
     assert any(path.startswith("/lone") for path in done), "no page that is linked no more was committed"
-    crawl.build(wanted, draft, before)
+    crawl.build(crawl_settings, draft, before)
     after = site.asked()
     assert {path: after[path] for path in done} == done, "a committed page was fetched again"
     rows = index(draft.path)
@@ -133,7 +133,7 @@ def test_a_snapshot_that_is_killed_and_goes_on_is_the_same(
     assert draft.counts["changes"] == straight.counts["changes"]
 
 
-def site_links(page):
+def find_links(page):
     return re.findall(r'href="([^"]+)"', page.body.decode())
 
 
@@ -156,7 +156,7 @@ def test_a_sitemap_that_is_gone_when_the_crawl_goes_on(site, settings, make_draf
 
 
 def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft, index, request):
-    """Neither for an answer nor for a host that wants quiet."""
+    """It waits neither for an answer nor for a host that wants quiet."""
     site.pages["/"] = site.page("/slow", "/quiet")
     site.pages["/slow"] = site.page(text="slow", wait=200)
     site.pages["/quiet"] = site.Answer(status=429, headers={"Retry-After": "200"})
@@ -180,7 +180,7 @@ def test_interrupted_it_waits_for_nobody_and_goes_on(site, settings, make_draft,
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as raised:
-        crawl.build(settings(per_host=2, timeout=200, longest_wait=300), draft)
+        crawl.build(settings(max_concurrency_per_host=2, timeout=200, max_retry_after=300), draft)
     assert time.monotonic() - asked_all[0] < 90
     assert raised.value.__notes__ == ["answers kept: 1, known URLs that wait: 2"]
     site.pages["/slow"], site.pages["/quiet"] = site.page(text="quick"), site.page(text="talks")

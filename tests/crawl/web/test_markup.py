@@ -1,66 +1,66 @@
 import pytest
 
-from tasks.crawl.web.markup import NO_FOLLOW, TOO_MANY, Rules, read
-from tasks.crawl.web.parameters import SESSION, TRACKING
+from tasks.crawl.web.markup import NO_FOLLOW, TOO_MANY_LINKS, MarkupRules, parse_page
+from tasks.crawl.web.parameters import SESSION_REMOVED, TRACKING_REMOVED
 from tasks.crawl.web.traps import TOO_LONG, Traps
 
 URL = "http://x.org/a/"
 
 
-def said(html, headers=None, url=URL, **traps):
-    return read(html, url, headers or {}, Rules("textmill", traps=Traps(**traps)))
+def parse(html, headers=None, url=URL, **traps):
+    return parse_page(html, url, headers or {}, MarkupRules("textmill", traps=Traps(**traps)))
 
 
 def test_links_in_order_each_once():
     html = """<a href="b">1</a> <a href="/c#x">2</a> <a href="/c">3</a> <a rel="external NoFollow" href="/d">4</a>
     <a name="anchor">5</a> <iframe src="e"></iframe> <link rel="next" href="?page=2"> <a href="javascript:x()">6</a>
     <a href="mailto:a@x.org">7</a>"""
-    reading = said(html)
-    assert reading.links == ["http://x.org/a/b", "http://x.org/c", "http://x.org/a/e", "http://x.org/a/?page=2"]
-    assert reading.noted == {NO_FOLLOW: 1}
+    markup = parse(html)
+    assert markup.links == ["http://x.org/a/b", "http://x.org/c", "http://x.org/a/e", "http://x.org/a/?page=2"]
+    assert markup.link_counts == {NO_FOLLOW: 1}
 
 
 @pytest.mark.parametrize("html", ["", "plain", "<", "<!--", "\x00<a href='x'>", "<a href='http://[bad'>"])
 def test_links_of_what_is_hardly_html(html):
-    assert said(html).links in ([], ["http://x.org/a/x"])
+    assert parse(html).links in ([], ["http://x.org/a/x"])
 
 
 def test_nesting_without_end():
-    assert said("<div>" * 1_000_000 + "<a href=x>").links in ([], ["http://x.org/a/x"])
+    assert parse("<div>" * 1_000_000 + "<a href=x>").links in ([], ["http://x.org/a/x"])
 
 
 def test_base_counts():
-    assert said('<base href="/deep/"><a href="x">x</a>').links == ["http://x.org/deep/x"]
-    assert said('<base href="//y.org"><a href="x">x</a>').links == ["http://y.org/x"]
-    assert said('<base target="_top"><a href="x">x</a>').links == ["http://x.org/a/x"]
+    assert parse('<base href="/deep/"><a href="x">x</a>').links == ["http://x.org/deep/x"]
+    assert parse('<base href="//y.org"><a href="x">x</a>').links == ["http://y.org/x"]
+    assert parse('<base target="_top"><a href="x">x</a>').links == ["http://x.org/a/x"]
 
 
 def test_one_spelling_of_links_and_what_was_done_to_them():
     html = '<a href="?b=1&amp;a=2&amp;utm_source=x">1</a><a href="?a=2&b=1">2</a><a href="?PHPSESSID=1">3</a>'
-    reading = said(html)
-    assert reading.links == ["http://x.org/a/?a=2&b=1", "http://x.org/a/"]
-    assert reading.noted == {TRACKING: 1, SESSION: 1}
+    markup = parse(html)
+    assert markup.links == ["http://x.org/a/?a=2&b=1", "http://x.org/a/"]
+    assert markup.link_counts == {TRACKING_REMOVED: 1, SESSION_REMOVED: 1}
 
 
 def test_links_that_are_too_many_or_too_long():
     html = "".join(f"<a href={n}>" for n in range(5)) + f"<a href={'x' * 3000}>"
-    assert said(html, links=3).links == [f"http://x.org/a/{n}" for n in range(3)]
-    assert said(html, links=3).noted == {TOO_MANY: 3}
-    assert said(html).noted == {TOO_LONG: 1}
+    assert parse(html, max_links=3).links == [f"http://x.org/a/{n}" for n in range(3)]
+    assert parse(html, max_links=3).link_counts == {TOO_MANY_LINKS: 3}
+    assert parse(html).link_counts == {TOO_LONG: 1}
 
 
 def test_nofollow_for_the_whole_page():
     html = '<head><meta name="robots" content="nofollow"></head><a href="x">'
-    assert said(html).links == []
-    assert said(html).noted == {NO_FOLLOW: 1}
-    assert said('<a href="x">', {"x-robots-tag": ["textmill: nofollow"]}).links == []
+    assert parse(html).links == []
+    assert parse(html).link_counts == {NO_FOLLOW: 1}
+    assert parse('<a href="x">', {"x-robots-tag": ["textmill: nofollow"]}).links == []
 
 
 def test_noindex():
-    assert said('<head><META NAME="ROBOTS" CONTENT="NOINDEX"></head><a href="x">').asks.noindex
-    assert said('<head><meta name="robots" content="noindex"></head><a href="x">').links == ["http://x.org/a/x"]
-    assert said("text", {"x-robots-tag": ["noindex"]}).asks.noindex
-    assert not said('<head><meta name="otherbot" content="noindex"></head>').asks.noindex
+    assert parse('<head><META NAME="ROBOTS" CONTENT="NOINDEX"></head><a href="x">').directives.noindex
+    assert parse('<head><meta name="robots" content="noindex"></head><a href="x">').links == ["http://x.org/a/x"]
+    assert parse("text", {"x-robots-tag": ["noindex"]}).directives.noindex
+    assert not parse('<head><meta name="otherbot" content="noindex"></head>').directives.noindex
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_noindex():
     ],
 )
 def test_canonical(html, headers, canonical):
-    assert said(html, headers).canonical == canonical
-    assert said(html, headers, canonical=False).canonical is None
+    assert parse(html, headers).canonical == canonical
+    assert parse(html, headers, canonical=False).canonical is None
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,6 @@ def test_canonical(html, headers, canonical):
 )
 def test_refresh(content, target):
     quoted = content.replace('"', "&quot;")
-    assert said(f'<meta http-equiv="Refresh" content="{quoted}">').refresh == target
-    assert said("", {"refresh": [content]}).refresh == target
-    assert said(f'<noscript><meta http-equiv="refresh" content="{quoted}"></noscript>').refresh is None
+    assert parse(f'<meta http-equiv="Refresh" content="{quoted}">').refresh == target
+    assert parse("", {"refresh": [content]}).refresh == target
+    assert parse(f'<noscript><meta http-equiv="refresh" content="{quoted}"></noscript>').refresh is None

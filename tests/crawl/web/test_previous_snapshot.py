@@ -1,14 +1,14 @@
-"""What is read of the snapshot before, and what is said when it cannot be read."""
+"""Reading the previous snapshot, and the errors when it cannot be read."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.crawl.web.previous_snapshot import Earlier
+from tasks.crawl.web.previous_snapshot import PreviousSnapshot
 from tasks.errors import StageFailure
 
 
-def fill(site):
+def add_pages(site):
     site.pages |= {"/": site.page("/a", text="front"), "/a": site.page("/b", text="a"), "/b": site.page(text="b")}
     for answer in list(site.pages.values()):
         answer.headers = {**answer.headers, "ETag": '"first"'}
@@ -16,7 +16,7 @@ def fill(site):
 
 def test_an_index_without_the_newer_columns(site, snapshot, tmp_path):
     """Written by an older version, or by hand: its pages are fetched in full and compared."""
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     path = one.folder / "index" / "00000.parquet"
     table = pq.read_table(path)
@@ -27,7 +27,7 @@ def test_an_index_without_the_newer_columns(site, snapshot, tmp_path):
 
 @pytest.mark.parametrize("broken", ["index", "cut", "swapped", "missing"])
 def test_a_snapshot_that_cannot_be_read(site, snapshot, broken):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     [warc], [index] = one.folder.glob("warc/*"), one.folder.glob("index/*")
     if broken == "index":
@@ -45,7 +45,7 @@ def test_a_snapshot_that_cannot_be_read(site, snapshot, broken):
 
 
 def test_the_first_snapshot_knows_nothing():
-    nothing = Earlier(None)
-    assert nothing.find("http://x/") is None
-    assert nothing.conditions("http://x/") == {}
-    assert not list(nothing.unanswered())
+    snapshot = PreviousSnapshot(None)
+    assert snapshot.find_row("http://x/") is None
+    assert snapshot.make_conditional_headers("http://x/") == {}
+    assert not list(snapshot.find_unanswered())

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.crawl.web.sitemaps import MOST_URLS, Sitemaps, Unreadable, moment, parse
+from tasks.crawl.web.sitemaps import MAX_SITEMAP_URLS, Sitemaps, UnreadableSitemap, parse_lastmod, parse_sitemap
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
 
@@ -12,46 +12,52 @@ def test_pages_and_when_they_changed():
     body = f"""{HEAD}<url><loc> http://x.org/a?b=1&amp;c=2 </loc><lastmod>2026-01-31</lastmod></url>
     <url><lastmod>2026-01-31</lastmod></url><!-- no loc -->
     <url><loc>http://x.org/b</loc><lastmod>never</lastmod></url></urlset>""".encode()
-    assert parse(body).pages == {"http://x.org/a?b=1&c=2": datetime(2026, 1, 31, tzinfo=UTC), "http://x.org/b": None}
-    assert parse(gzip.compress(body)) == parse(body)
-    assert parse(b"\xef\xbb\xbf" + body) == parse(body)
+    assert parse_sitemap(body).pages == {
+        "http://x.org/a?b=1&c=2": datetime(2026, 1, 31, tzinfo=UTC),
+        "http://x.org/b": None,
+    }
+    assert parse_sitemap(gzip.compress(body)) == parse_sitemap(body)
+    assert parse_sitemap(b"\xef\xbb\xbf" + body) == parse_sitemap(body)
 
 
 def test_an_index():
     body = b"<sitemapindex><sitemap><loc>http://x.org/1.xml.gz</loc></sitemap></sitemapindex>"
-    assert parse(body).sitemaps == ["http://x.org/1.xml.gz"]
+    assert parse_sitemap(body).sitemaps == ["http://x.org/1.xml.gz"]
 
 
 def test_plain_text():
-    assert list(parse(b"http://x.org/a\r\nnonsense\n https://x.org/b\n").pages) == ["http://x.org/a", "https://x.org/b"]
+    assert list(parse_sitemap(b"http://x.org/a\r\nnonsense\n https://x.org/b\n").pages) == [
+        "http://x.org/a",
+        "https://x.org/b",
+    ]
 
 
 def test_what_a_broken_one_lists_counts():
-    whole = f"{HEAD}<url><loc>http://x.org/a</loc></url><url><loc>http://x.org/b</loc></url></urlset>".encode()
-    assert list(parse(whole[:-40]).pages) == ["http://x.org/a"]
-    assert list(parse(gzip.compress(whole)[:-12]).pages)[:1] == ["http://x.org/a"]
+    complete = f"{HEAD}<url><loc>http://x.org/a</loc></url><url><loc>http://x.org/b</loc></url></urlset>".encode()
+    assert list(parse_sitemap(complete[:-40]).pages) == ["http://x.org/a"]
+    assert list(parse_sitemap(gzip.compress(complete)[:-12]).pages)[:1] == ["http://x.org/a"]
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"<", b"<html><p>not found</p></html>", b"\x1f\x8bnot gzip", b"\x00\x01", b"sorry"]
 )
 def test_what_is_no_sitemap(body):
-    with pytest.raises(Unreadable):
-        parse(body)
+    with pytest.raises(UnreadableSitemap):
+        parse_sitemap(body)
 
 
 def test_bombs():
     lines = "".join(f"<!ENTITY e{n} '{f'&e{n - 1};' * 10}'>" for n in range(1, 10))
     laughs = f"<!DOCTYPE urlset [<!ENTITY e0 'ha'>{lines}]><urlset><url><loc>&e9;</loc></url></urlset>"
-    with pytest.raises(Unreadable):
-        parse(laughs.encode())
+    with pytest.raises(UnreadableSitemap):
+        parse_sitemap(laughs.encode())
     secret = "<!DOCTYPE urlset [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><urlset><url><loc>&e;</loc></url></urlset>"
-    with pytest.raises(Unreadable):
-        parse(secret.encode())
-    with pytest.raises(Unreadable):
-        parse(gzip.compress(bytes(60 << 20), 1))
-    many = HEAD + "".join(f"<url><loc>http://x.org/{n}</loc></url>" for n in range(MOST_URLS + 1))
-    assert len(parse(many.encode()).pages) == MOST_URLS
+    with pytest.raises(UnreadableSitemap):
+        parse_sitemap(secret.encode())
+    with pytest.raises(UnreadableSitemap):
+        parse_sitemap(gzip.compress(bytes(60 << 20), 1))
+    many = HEAD + "".join(f"<url><loc>http://x.org/{n}</loc></url>" for n in range(MAX_SITEMAP_URLS + 1))
+    assert len(parse_sitemap(many.encode()).pages) == MAX_SITEMAP_URLS
 
 
 @pytest.mark.parametrize(
@@ -69,15 +75,15 @@ def test_bombs():
     ],
 )
 def test_dates(text, day):
-    found = moment(text)
-    assert (found and (found.year, found.month, found.day)) == day
+    date = parse_lastmod(text)
+    assert (date and (date.year, date.month, date.day)) == day
 
 
 def test_what_is_old():
     since = Sitemaps(modified_since="2026-02-01")
-    assert since.is_old(moment("2026-01-31"))
-    assert not since.is_old(moment("2026-02-01"))
+    assert since.is_old(parse_lastmod("2026-01-31"))
+    assert not since.is_old(parse_lastmod("2026-02-01"))
     assert not since.is_old(None)
-    assert not Sitemaps().is_old(moment("1999"))
+    assert not Sitemaps().is_old(parse_lastmod("1999"))
     with pytest.raises(ValueError, match="not a date"):
         Sitemaps(modified_since="yesterday")

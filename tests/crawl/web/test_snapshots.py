@@ -1,4 +1,4 @@
-"""Snapshots that build on each other: what did not change is asked about and not fetched, what is gone is seen."""
+"""Snapshots that build on each other: unchanged pages are not fetched again, and pages that are gone are noticed."""
 
 from urllib.parse import urlsplit
 
@@ -11,48 +11,48 @@ from tasks.clean.extract.crawl_reader import list_index_files
 from tasks.clean.extract.crawl_reader import load_page_rows as rows_with_body
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean, extract
-from tasks.crawl.shard import INDEX
-from tasks.crawl.web.previous_snapshot import UNANSWERED
+from tasks.crawl.shard import INDEX_SCHEMA
+from tasks.crawl.web.previous_snapshot import UNANSWERED_FILE
 from tasks.errors import StageFailure
 
 
 @pytest.fixture
 def changes(index):
-    """The paths of a snapshot's rows by their change."""
+    """Group the paths of a snapshot's rows by their change."""
 
     def read(draft):
-        found = {}
+        paths: dict[str | None, set[str]] = {}
         for row in index(draft.path):
-            found.setdefault(row["change"], set()).add(urlsplit(row["url"]).path)
-        return found
+            paths.setdefault(row["change"], set()).add(urlsplit(row["url"]).path)
+        return paths
 
     return read
 
 
-def tagged(page, tag):
+def add_tag(page, tag):
     page.headers = {**page.headers, "ETag": f'"{tag}"'}
     return page
 
 
-def fill(site):
+def add_pages(site):
     site.pages |= {
         "/": site.page("/tagged", "/dated", "/plain", "/edited", "/removed", "/expired", "/moves", "/missing"),
-        "/tagged": tagged(site.page("/deep", "/nowhere", text="tagged"), "t1"),
-        "/deep": tagged(site.page("/deeper", text="deep"), "d1"),
+        "/tagged": add_tag(site.page("/deep", "/nowhere", text="tagged"), "t1"),
+        "/deep": add_tag(site.page("/deeper", text="deep"), "d1"),
         "/deeper": site.page(text="deeper"),
         "/dated": site.page(text="dated"),
         "/plain": site.page(text="plain"),
-        "/edited": tagged(site.page(text="first edition"), "e1"),
+        "/edited": add_tag(site.page(text="first edition"), "e1"),
         "/removed": site.page(text="removed"),
-        "/expired": tagged(site.page(text="expired"), "x1"),
+        "/expired": add_tag(site.page(text="expired"), "x1"),
         "/moves": site.page(text="moves"),
     }
     site.pages["/dated"].headers |= {"Last-Modified": "Sat, 21 Nov 2026 10:00:00 GMT"}
 
 
 def edit(site):
-    """What the site's owner does between two snapshots."""
-    site.pages["/edited"] = tagged(site.page("/added", text="second edition"), "e2")
+    """Change the site as its owner does between two snapshots."""
+    site.pages["/edited"] = add_tag(site.page("/added", text="second edition"), "e2")
     site.pages["/added"] = site.page(text="added")
     site.pages["/"] = site.page("/tagged", "/dated", "/plain", "/edited", "/moves", "/missing")  # links to two no more
     del site.pages["/removed"]
@@ -61,7 +61,7 @@ def edit(site):
 
 
 def test_unchanged_changed_new_and_gone(site, snapshot, changes, index):
-    fill(site)
+    add_pages(site)
     first, one = snapshot("one")
     assert first.counts["changes"] == {"new": 10}
     edit(site)
@@ -79,23 +79,23 @@ def test_unchanged_changed_new_and_gone(site, snapshot, changes, index):
     assert second.counts["pages"] == 4
     assert all(count - before[path] <= 1 for path, count in site.asked().items())
     rows = {urlsplit(row["url"]).path: row for row in index(second.path)}
-    was = {urlsplit(row["url"]).path: row for row in index(first.path)}
+    before_rows = {urlsplit(row["url"]).path: row for row in index(first.path)}
     for path in ("/tagged", "/deep", "/deeper", "/dated", "/plain"):
         for column in ("digest", "content_type", "etag", "last_modified", "num_links"):
-            assert rows[path][column] == was[path][column]
-        assert rows[path]["refers_to_at"] == was[path]["fetched_at"] < rows[path]["fetched_at"]
+            assert rows[path][column] == before_rows[path][column]
+        assert rows[path]["refers_to_at"] == before_rows[path]["fetched_at"] < rows[path]["fetched_at"]
     with_body = {urlsplit(row["url"]).path for file in list_index_files(second.path) for row in rows_with_body(file)}
     assert with_body == {"/", "/added", "/edited", "/moved"}
     third, _ = snapshot("three", two)
     assert third.counts["changes"] == {"unchanged": 9}
-    assert {urlsplit(row["url"]).path: row["refers_to_at"] for row in index(third.path)}["/deep"] == was["/deep"][
-        "fetched_at"
-    ], "a revisit of a revisit refers to the record that has the payload"
+    assert {urlsplit(row["url"]).path: row["refers_to_at"] for row in index(third.path)}["/deep"] == before_rows[
+        "/deep"
+    ]["fetched_at"], "a revisit of a revisit refers to the record that has the payload"
     assert not third.counts["pages"]
 
 
 def test_revisit_records_read_by_warcio_and_fastwarc(site, snapshot):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     edit(site)
     second, _ = snapshot("two", one)
@@ -125,7 +125,7 @@ def test_revisit_records_read_by_warcio_and_fastwarc(site, snapshot):
     }
     answers = {head["WARC-Record-ID"] for kind, head, _ in records if kind in ("response", "revisit")}
     for kind in ("request", "metadata"):
-        assert {head["WARC-Concurrent-To"] for each, head, _ in records if each == kind} == answers
+        assert {head["WARC-Concurrent-To"] for record_kind, head, _ in records if record_kind == kind} == answers
     metadata = {urlsplit(head["WARC-Target-URI"]).path: block for kind, head, block in records if kind == "metadata"}
     assert f"via: {site.url('/tagged')}\r\n".encode() in metadata["/deep"]
     assert metadata["/deep"].endswith(f"outlink: {site.url('/deeper')}\r\n".encode())
@@ -134,30 +134,30 @@ def test_revisit_records_read_by_warcio_and_fastwarc(site, snapshot):
 
 @pytest.mark.parametrize("how", ["slow", "error", "forbidden", "page limit"])
 def test_pages_that_give_no_answer_are_asked_for_by_the_next_snapshot(site, snapshot, changes, how):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     good = site.pages["/tagged"]
-    asked = {}
+    options = {}
     if how == "slow":
         site.pages["/tagged"] = site.page(wait=1.0)
-        asked = {"timeout": 0.3, "retries": 0}
+        options = {"timeout": 0.3, "max_retries": 0}
     elif how == "error":
         site.pages["/tagged"] = site.Answer(b"", 500)
-        asked = {"retries": 0}
+        options = {"max_retries": 0}
     elif how == "forbidden":
         site.pages["/robots.txt"] = site.Answer(b"User-agent: *\nDisallow: /tagged")
     else:
-        asked = {"max_pages": 1}
-    second, two = snapshot("two", one, **asked)
-    left = pq.read_table(second.path / UNANSWERED)
-    assert left.schema == INDEX
-    assert second.counts["changes"]["unanswered"] == left.num_rows == (9 if how == "page limit" else 1)
+        options = {"max_pages": 1}
+    second, two = snapshot("two", one, **options)
+    unanswered = pq.read_table(second.path / UNANSWERED_FILE)
+    assert unanswered.schema == INDEX_SCHEMA
+    assert second.counts["changes"]["unanswered"] == unanswered.num_rows == (9 if how == "page limit" else 1)
     assert sum(second.counts["changes"].values()) == 10
     site.pages["/tagged"], site.pages["/robots.txt"] = good, site.Answer(status=404)
     third, _ = snapshot("three", two)
     assert "/tagged" in changes(third)["unchanged"]
     assert third.counts["changes"] == {"unchanged": 10}
-    assert not (third.path / UNANSWERED).exists()
+    assert not (third.path / UNANSWERED_FILE).exists()
 
 
 def test_pages_behind_a_seed_that_does_not_answer_are_not_lost(site, snapshot):
@@ -170,7 +170,7 @@ def test_pages_behind_a_seed_that_does_not_answer_are_not_lost(site, snapshot):
     seeds = {"seeds": [site.url("/"), site.url("/other")]}
     _, one = snapshot("one", **seeds)
     moved, site.pages["/other"] = site.pages["/other"], site.hang_up
-    second, two = snapshot("two", one, retries=0, **seeds)
+    second, two = snapshot("two", one, max_retries=0, **seeds)
     assert second.counts["changes"] == {"unchanged": 1, "unanswered": 1}
     site.pages["/other"] = moved
     third, _ = snapshot("three", two, **seeds)
@@ -178,7 +178,7 @@ def test_pages_behind_a_seed_that_does_not_answer_are_not_lost(site, snapshot):
 
 
 def test_pages_that_left_the_scope_are_left_out(site, snapshot):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     before = site.asked()
     second, _ = snapshot("two", one, deny=["/deep"])
@@ -187,12 +187,12 @@ def test_pages_that_left_the_scope_are_left_out(site, snapshot):
 
 
 def test_pages_that_ask_not_to_be_kept_any_more_are_forgotten(site, snapshot):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     site.pages["/plain"] = site.page(text="plain", head='<meta name="robots" content="noindex">')
     second, two = snapshot("two", one)
     assert second.counts["changes"] == {"unchanged": 9, "withdrawn": 1}
-    assert not (second.path / UNANSWERED).exists()
+    assert not (second.path / UNANSWERED_FILE).exists()
     site.pages["/plain"] = site.page(text="plain")
     third, _ = snapshot("three", two)
     assert third.counts["changes"] == {"unchanged": 9, "new": 1}
@@ -215,7 +215,7 @@ def test_not_modified_though_never_asked(site, crawled, index):
 
 def test_a_snapshot_that_brings_nothing_new_gives_no_document(site, snapshot, make_draft, as_artifact):
     text = " ".join(["The people of the house on the hill have lived with their dogs and cats for many years."] * 9)
-    site.pages |= {"/": tagged(site.page(text=text), "v1")}
+    site.pages |= {"/": add_tag(site.page(text=text), "v1")}
     _, one = snapshot("one")
     _, two = snapshot("two", one)
     lineage = [{"stage": "crawl", "inputs": []}, {"stage": "crawl", "inputs": [one.ref.model_dump()]}]
@@ -232,7 +232,7 @@ def test_a_snapshot_that_brings_nothing_new_gives_no_document(site, snapshot, ma
 
 
 def test_everything_is_gone(site, snapshot):
-    fill(site)
+    add_pages(site)
     _, one = snapshot("one")
     site.pages.clear()
     with pytest.raises(StageFailure, match="no page was fetched"):

@@ -11,7 +11,7 @@ import pytest
 from tasks.crawl.task import crawl
 
 MAX_DEPTH = 9
-MOST_REPEATS = 4  # of a part of a path: the default of the trap settings
+MAX_PATH_REPEATS = 4  # of a part of a path: the default of the trap settings
 TIMEOUT = 3.0
 FORBIDDEN = "/fa-IR/"
 FLAKY = {"/de-DE/apt.html": 503, "/fr-FR/apt.html": 503, "/ja-JP/apt.html": 429}
@@ -24,9 +24,9 @@ def servers(site, shared):
     """The handbook, the install guide and the reference, each with its own misbehaviour, all found from one page."""
     with ExitStack() as stack:
         handbook, guide, reference = site, *(stack.enter_context(type(site)().serving()) for _ in range(2))
-        serve(handbook, shared("site-handbook") / "html", HTML | {"Last-Modified": "Sat, 21 Nov 2026 10:00:00 GMT"})
-        serve(guide, shared("site-install-guide"), HTML)  # says nothing of changes: bytes are compared
-        serve(reference, shared("site-debian-reference") / "debian-reference", HTML | {"ETag": '"first"'})
+        add_pages(handbook, shared("site-handbook") / "html", HTML | {"Last-Modified": "Sat, 21 Nov 2026 10:00:00 GMT"})
+        add_pages(guide, shared("site-install-guide"), HTML)  # says nothing of changes: bytes are compared
+        add_pages(reference, shared("site-debian-reference") / "debian-reference", HTML | {"ETag": '"first"'})
         locales = sorted({path.split("/")[1] for path in handbook.pages})
         handbook.pages |= {
             "/": site.page(
@@ -56,7 +56,7 @@ def servers(site, shared):
         yield handbook, guide, reference
 
 
-def serve(site, folder, headers):
+def add_pages(site, folder, headers):
     site.pages |= {
         f"/{path.relative_to(folder).as_posix()}": site.Answer(path.read_bytes(), headers=headers)
         for path in sorted(folder.rglob("*.html"))
@@ -69,7 +69,7 @@ def flaky(site, answer, status):
 
 
 class Anchors(HTMLParser):
-    """Where a page leads to, as the standard library reads it."""
+    """The links of a page, as the standard library's parser finds them."""
 
     def __init__(self, html):
         super().__init__()
@@ -77,78 +77,84 @@ class Anchors(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
-        named = dict(attributes)
-        if tag in ("a", "area") and named.get("href") and "nofollow" not in (named.get("rel") or ""):
-            self.links.append(named["href"])
+        attribute_values = dict(attributes)
+        if (
+            tag in ("a", "area")
+            and attribute_values.get("href")
+            and "nofollow" not in (attribute_values.get("rel") or "")
+        ):
+            self.links.append(attribute_values["href"])
 
 
-def expected(servers):
-    """What must be stored, by walking the servers' own tables: URL → status."""
-    by_place = {urlsplit(server.address).netloc: server for server in servers}
-    todo, found = deque([(servers[0].url("/"), 0)]), {}
-    seen = {todo[0][0]}
-    while todo:
-        url, depth = todo.popleft()
-        place = urlsplit(url)
-        answer = by_place[place.netloc].pages.get(place.path)
+def expected_statuses(servers):
+    """Walk the servers' own tables, and return what must be stored: URL → status."""
+    by_netloc = {urlsplit(server.address).netloc: server for server in servers}
+    waiting, statuses = deque([(servers[0].url("/"), 0)]), {}
+    seen = {waiting[0][0]}
+    while waiting:
+        url, depth = waiting.popleft()
+        parts = urlsplit(url)
+        answer = by_netloc[parts.netloc].pages.get(parts.path)
         answer = answer(99) if callable(answer) else answer
         if answer and (answer.wait > TIMEOUT or answer.chunks or "Content-Encoding" in answer.headers):
             continue
-        found[url] = answer.status if answer else 404
-        if found[url] == 200:
+        statuses[url] = answer.status if answer else 404
+        if statuses[url] == 200:
             links, depth = Anchors(answer.body.decode()).links, depth + 1
         else:
             links = [answer.headers["Location"]] if answer and "Location" in answer.headers else []
-        for link in (urldefrag(urljoin(url, each.strip())).url for each in links):
+        for link in (urldefrag(urljoin(url, href.strip())).url for href in links):
             target = urlsplit(link)
-            endless = max(Counter(target.path.strip("/").split("/")).values()) > MOST_REPEATS or depth > MAX_DEPTH
-            forbidden = target.netloc == place.netloc and target.path.startswith(FORBIDDEN)
-            if target.netloc in by_place and not endless and not forbidden and link not in seen:
+            endless = max(Counter(target.path.strip("/").split("/")).values()) > MAX_PATH_REPEATS or depth > MAX_DEPTH
+            forbidden = target.netloc == parts.netloc and target.path.startswith(FORBIDDEN)
+            if target.netloc in by_netloc and not endless and not forbidden and link not in seen:
                 seen.add(link)
-                todo.append((link, depth))
-    return found
+                waiting.append((link, depth))
+    return statuses
 
 
-def stored(rows):
-    """URL → status; a page that repeats another's bytes was a 200."""
+def stored_statuses(rows):
+    """Return URL → status; a page that repeats another's bytes was a 200."""
     return {row["url"]: 200 if row["status"] == 304 else row["status"] for row in rows}
 
 
 def test_exactly_the_expected_pages(servers, settings, make_draft, index, killed_after, committed, as_artifact):
-    wanted = settings(
+    crawl_settings = settings(
         seeds=[servers[0].url("/")],
         max_depth=MAX_DEPTH,
         max_pages=5_000,
         timeout=TIMEOUT,
-        retries=1,
-        per_host=8,
+        max_retries=1,
+        max_concurrency_per_host=8,
         max_megabytes=5,
     )
-    everything = expected(servers)
+    everything = expected_statuses(servers)
     pages = {url for url, status in everything.items() if status == 200}
     assert len(pages) > 1_000, "the walk did not find the sites"
     draft, done = make_draft("one"), {}
     for asked in (300, 500):
-        killed_after(wanted, draft.path, asked, *servers)
-        before = stored(line["row"] for line in committed(draft) if "row" in line)
+        killed_after(crawl_settings, draft.path, asked, *servers)
+        before = stored_statuses(line["row"] for line in committed(draft) if "row" in line)
         assert before.items() <= everything.items()
-        done |= {url: count for url, count in counted(servers).items() if url in before and url not in done}
+        done |= {url: count for url, count in count_requests(servers).items() if url in before and url not in done}
     assert len(done) > 500
-    crawl.build(wanted, draft)
+    crawl.build(crawl_settings, draft)
     rows = index(draft.path)
     assert len(rows) == len(everything)
-    assert stored(rows) == everything
-    after = counted(servers)
+    assert stored_statuses(rows) == everything
+    after = count_requests(servers)
     assert {url: after[url] for url in done} == done, "a committed page was fetched again"
     for reason in ("refused by robots.txt", "path repeats itself", "timeout", "too large", "unpacks to too much"):
         assert draft.counts["skipped"][reason] == 1
     assert not any(path.startswith(FORBIDDEN) for path in servers[0].asked())
 
     gone, changed, new = edit(servers)
-    everything = dict.fromkeys(pages, 200) | expected(servers)  # what is linked no more is asked for all the same
+    everything = dict.fromkeys(pages, 200) | expected_statuses(
+        servers
+    )  # what is linked no more is asked for all the same
     again = make_draft("two")
-    crawl.build(wanted, again, as_artifact(draft.path, "crawl"))
-    assert stored(index(again.path)) == everything
+    crawl.build(crawl_settings, again, as_artifact(draft.path, "crawl"))
+    assert stored_statuses(index(again.path)) == everything
     assert {row["url"]: row["change"] for row in index(again.path) if row["change"]} == {
         **dict.fromkeys(pages, "unchanged"),
         **dict.fromkeys(changed, "changed"),
@@ -159,7 +165,7 @@ def test_exactly_the_expected_pages(servers, settings, make_draft, index, killed
 
 
 def edit(servers):
-    """What happens until the next snapshot: a page goes, two change, one comes, and no link leads to Japanese."""
+    """Change the sites before the next snapshot: remove a page, edit two, add one, and link to no Japanese page."""
     handbook, guide, reference = servers
     handbook.pages["/"].body = handbook.pages["/"].body.replace(b"/ja-JP/index.html", b"/de-DE/index.html")
     del guide.pages["/de/ch02s01.html"], guide.pages["/silent"]
@@ -170,5 +176,5 @@ def edit(servers):
     return guide.url("/de/ch02s01.html"), changes, reference.url("/added.html")
 
 
-def counted(servers):
+def count_requests(servers):
     return Counter({server.url(path): count for server in servers for path, count in server.asked().items()})

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.crawl.web.traps import CALENDAR, REPEATS, TOO_LONG, Traps
+from tasks.crawl.web.traps import ENDLESS_CALENDAR, PATH_REPEATS, TOO_LONG, Traps
 
 NEXT = datetime.now(UTC).year + 1
 LATER = NEXT + 1
@@ -23,7 +23,7 @@ LATER = NEXT + 1
     ],
 )
 def test_calendars_without_end(url):
-    assert Traps().refuses(url) == CALENDAR
+    assert Traps().find_trap(url) == ENDLESS_CALENDAR
 
 
 @pytest.mark.parametrize(
@@ -42,25 +42,25 @@ def test_calendars_without_end(url):
     ],
 )
 def test_dates_that_are_pages(url):
-    assert Traps().refuses(url) is None
+    assert Traps().find_trap(url) is None
 
 
 def test_years_are_settings():
-    assert Traps(earliest_year=1900).refuses("http://x/archive/1902/3/") is None
-    assert Traps(years_ahead=9).refuses(f"http://x/{LATER}/05/12") is None
+    assert Traps(min_year=1900).find_trap("http://x/archive/1902/3/") is None
+    assert Traps(max_years_ahead=9).find_trap(f"http://x/{LATER}/05/12") is None
 
 
 @pytest.mark.parametrize("path", ["/a/a/a/a/a", "/a/b/a/b/a/b/a/b/a", "/x/a/y/a/z/a/a/w/a/end"])
 def test_paths_that_repeat_themselves(path):
-    assert Traps().refuses(f"http://x{path}") == REPEATS
-    assert Traps(repeats=9).refuses(f"http://x{path}") is None
+    assert Traps().find_trap(f"http://x{path}") == PATH_REPEATS
+    assert Traps(max_path_repeats=9).find_trap(f"http://x{path}") is None
 
 
 @pytest.mark.parametrize("path", ["/", "//////", "/a/a/a/a", "/std/std/vec/vec/", "/a/b/c/d/e/f/g/h"])
 def test_paths_that_do_not(path):
-    assert Traps().refuses(f"http://x{path}") is None
+    assert Traps().find_trap(f"http://x{path}") is None
 
 
 def test_urls_that_are_too_long():
-    assert Traps().refuses("http://x/" + "a" * 2075) == TOO_LONG
-    assert Traps().refuses("http://x/" + "a" * 2074) is None
+    assert Traps().find_trap("http://x/" + "a" * 2075) == TOO_LONG
+    assert Traps().find_trap("http://x/" + "a" * 2074) is None

@@ -1,7 +1,7 @@
 import pytest
 
-from tasks.crawl.web.traps import CALENDAR
-from tasks.crawl.web.urls import Scope, normalised
+from tasks.crawl.web.traps import ENDLESS_CALENDAR
+from tasks.crawl.web.urls import Scope, normalise_url
 
 
 @pytest.mark.parametrize(
@@ -27,25 +27,25 @@ from tasks.crawl.web.urls import Scope, normalised
     ],
 )
 def test_one_spelling(url, spelled):
-    assert normalised(url) == spelled
+    assert normalise_url(url) == spelled
     if spelled:
-        assert normalised(spelled) == spelled
+        assert normalise_url(spelled) == spelled
 
 
 def test_scope():
     scope = Scope({"x.org", "y.org:81"}, allow=["/docs/"], deny=["private"], max_depth=2)
-    assert scope.refuses("http://x.org/", 0) is None
-    assert scope.refuses("http://x.org/", 1) == "not allowed"
-    assert scope.refuses("http://x.org:8080/docs/", 1) is None
-    assert scope.refuses("http://x.org/docs/private", 1) == "denied"
-    assert scope.refuses("http://x.org/docs/", 3) == "too deep"
-    assert scope.refuses("http://y.org/docs/", 1) == "other host"
-    assert scope.refuses("http://y.org:81/docs/", 1) is None
-    assert scope.refuses("http://x.org/docs/2999/01/01", 1) == CALENDAR
-    assert scope.refuses("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
+    assert scope.find_refusal("http://x.org/", 0) is None
+    assert scope.find_refusal("http://x.org/", 1) == "not allowed"
+    assert scope.find_refusal("http://x.org:8080/docs/", 1) is None
+    assert scope.find_refusal("http://x.org/docs/private", 1) == "denied"
+    assert scope.find_refusal("http://x.org/docs/", 3) == "too deep"
+    assert scope.find_refusal("http://y.org/docs/", 1) == "other host"
+    assert scope.find_refusal("http://y.org:81/docs/", 1) is None
+    assert scope.find_refusal("http://x.org/docs/2999/01/01", 1) == ENDLESS_CALENDAR
+    assert scope.find_refusal("http://x.org/docs/2999/01/01", 0) is None, "a seed is meant"
 
 
 def test_query_in_the_encoding_of_the_page():
-    assert normalised("/search?q=中", "http://x.org/", "gb18030") == "http://x.org/search?q=%D6%D0"
-    assert normalised("/中", "http://x.org/", "gb18030") == "http://x.org/%E4%B8%AD"
-    assert normalised("/", "http://x.org/", "no such encoding") is None
+    assert normalise_url("/search?q=中", "http://x.org/", "gb18030") == "http://x.org/search?q=%D6%D0"
+    assert normalise_url("/中", "http://x.org/", "gb18030") == "http://x.org/%E4%B8%AD"
+    assert normalise_url("/", "http://x.org/", "no such encoding") is None

@@ -21,7 +21,7 @@ def paths(rows, status=200):
     return sorted(urlsplit(row["url"]).path for row in rows if row["status"] == status)
 
 
-def fill(site):
+def add_pages(site):
     """A site with one of each."""
     site.pages |= {
         "/": site.page(
@@ -47,7 +47,7 @@ def fill(site):
 
 
 def test_exactly_the_expected_pages(site, crawled, index):
-    fill(site)
+    add_pages(site)
     draft = crawled(max_megabytes=0.2, user_agent="Textmill-test/1 (+mailto:x@example.org)")
     rows = index(draft.path)
     repeated = paths(rows, 304)
@@ -65,7 +65,7 @@ def test_exactly_the_expected_pages(site, crawled, index):
     }
     assert draft.counts["pages"] == 8
     assert draft.counts["bytes"] == sum(
-        len(page.body) for page in map(site.pages.get, paths_of_bodies()) if page
+        len(page.body) for page in map(site.pages.get, list_paths_with_bodies()) if page
     ) + len(site.page(text="flaky").body)
     asked = site.asked()
     assert asked["/flaky"] == 2
@@ -75,12 +75,12 @@ def test_exactly_the_expected_pages(site, crawled, index):
     assert "| 200 | 8 |" in (draft.path / "summary.md").read_text()
 
 
-def paths_of_bodies():
+def list_paths_with_bodies():
     return ["/", "/a", "/b", "/c", "/c2?x=1&y=2", "/deep/d", "/new"]
 
 
 def test_archive_readable_by_warcio_and_fastwarc(site, crawled, index):
-    fill(site)
+    add_pages(site)
     site.pages["/zip"] = site.Answer(
         gzip.compress(site.page(text="packed").body),
         headers={"Content-Type": "text/html", "Content-Encoding": "gzip", "ETag": '"v1"', "Last-Modified": "yesterday"},
@@ -114,7 +114,7 @@ def test_archive_readable_by_warcio_and_fastwarc(site, crawled, index):
 
 
 def test_again_in_the_same_process_and_in_a_thread(site, crawled, index):
-    fill(site)
+    add_pages(site)
     first = [row["url"] for row in index(crawled().path)]
     threaded = []
     thread = threading.Thread(target=lambda: threaded.extend(row["url"] for row in index(crawled().path)))
@@ -127,7 +127,7 @@ def test_again_in_the_same_process_and_in_a_thread(site, crawled, index):
 def test_delay_between_requests_to_a_host(site, crawled):
     site.pages["/"] = site.page("/1", "/2", "/3", "/4")
     site.pages |= {f"/{n}": site.page(text=str(n)) for n in range(1, 5)}
-    crawled(delay=0.15, per_host=4)
+    crawled(delay=0.15, max_concurrency_per_host=4)
     times = [time for time, _ in site.log]
     assert len(times) == 6
     assert min(after - before for before, after in itertools.pairwise(times)) > 0.1
@@ -146,8 +146,8 @@ def test_crawl_delay_of_robots_txt(site, crawled):
 def test_requests_at_once(site, crawled):
     site.pages["/"] = site.page(*(f"/{n}" for n in range(12)))
     site.pages |= {f"/{n}": site.page(text=str(n), wait=0.05) for n in range(12)}
-    crawled(per_host=3)
-    assert site.most_at_once == 3
+    crawled(max_concurrency_per_host=3)
+    assert site.max_at_once == 3
 
 
 def test_allow_and_deny(site, crawled, index):
@@ -176,7 +176,7 @@ def test_page_limit_is_exact_and_always_leaves_the_same(site, crawled, index):
     links = [f"/{n}" for n in range(40)]
     site.pages["/"] = site.page(*links)
     site.pages |= {link: site.page(text=link) for n, link in enumerate(links) if n % 5}  # each fifth is a 404
-    first, second = (paths(index(crawled(max_pages=20, per_host=each).path)) for each in (7, 2))
+    first, second = (paths(index(crawled(max_pages=20, max_concurrency_per_host=limit).path)) for limit in (7, 2))
     assert len(first) == 20
     assert first == second
 
@@ -193,7 +193,7 @@ def test_shards_roll(site, settings, make_draft, index):
     site.pages["/"] = site.page(*(f"/{n}" for n in range(24)))
     site.pages |= {f"/{n}": site.page(text=str(n)) for n in range(24)}
     draft = make_draft()
-    crawl.build(settings().model_copy(update={"shards": settings().shards.model_copy(update={"pages": 10})}), draft)
+    crawl.build(settings().model_copy(update={"shards": settings().shards.model_copy(update={"max_pages": 10})}), draft)
     assert [path.name for path in sorted(draft.path.glob("warc/*"))] == [f"0000{n}.warc.gz" for n in range(3)]
     assert [row["warc"] for row in index(draft.path)] == ["warc/00000.warc.gz"] * 10 + ["warc/00001.warc.gz"] * 10 + [
         "warc/00002.warc.gz"
@@ -201,7 +201,15 @@ def test_shards_roll(site, settings, make_draft, index):
 
 
 def test_pace_does_not_decide_the_key():
-    slow = Web(seeds=["http://localhost/"], delay=9, per_host=1, retries=0, timeout=1, throttle=0, longest_wait=9)
+    slow = Web(
+        seeds=["http://localhost/"],
+        delay=9,
+        max_concurrency_per_host=1,
+        max_retries=0,
+        timeout=1,
+        autothrottle_target=0,
+        max_retry_after=9,
+    )
     assert slow.semantic() == Web(seeds=["http://localhost/"]).semantic()
     assert slow.semantic() != Web(seeds=["http://localhost/"], max_pages=9).semantic()
 

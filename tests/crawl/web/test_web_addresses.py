@@ -1,4 +1,4 @@
-"""Which machines a crawl connects to, against a real server on loopback."""
+"""The machines that a crawl connects to, against a real server on loopback."""
 
 import socket
 from urllib.parse import urlsplit
@@ -49,7 +49,7 @@ def test_links_and_redirects_to_private_addresses(site, crawled, index):
     }
     site.pages["/new"] = site.moved("http://169.254.169.254/latest/meta-data/")
     hosts = ["127.0.0.1", "10.0.0.1", "192.168.0.1", "169.254.169.254"]
-    draft = crawled(hosts=hosts, user_agent=CONTACT, retries=3)
+    draft = crawled(hosts=hosts, user_agent=CONTACT, max_retries=3)
     assert paths(index(draft.path)) == ["/"]
     assert draft.counts["skipped"] == {"private address": 3}
 

@@ -59,7 +59,7 @@ def page(*links: str) -> bytes:
 @pytest.mark.parametrize("path", ANSWERS)
 def test_each_answer_is_counted(crawled, index, path):
     with speaking({**ANSWERS, "/": page(path, "/fine"), "/fine": page()}) as address:
-        draft = crawled(seeds=[f"{address}/"], retries=1, timeout=2)
+        draft = crawled(seeds=[f"{address}/"], max_retries=1, timeout=2)
     rows = [row["url"].removeprefix(address) for row in index(draft.path)]
     assert {"/", "/fine"} <= set(rows)
     assert len(rows) - 2 + sum(draft.counts["skipped"].values()) == 1
@@ -78,7 +78,7 @@ def test_links_of_all_kinds(site, crawled):
     site.pages["/"] = site.Answer(b"<html>" + body + site.page(*fine).body)
     site.pages |= {path: site.page(text=path) for path in ("/x", "/%", "/%zz", *fine)}
     hosts = ["127.0.0.1", "a..b", "-", "x_y", "2130706433", "0x7f.1", "127.1", "::ffff:7f00:1", "12", "a" * 300]
-    draft = crawled(hosts=hosts, user_agent="Textmill-test/1 (us@textmill.dev)", retries=0, timeout=2)
+    draft = crawled(hosts=hosts, user_agent="Textmill-test/1 (us@textmill.dev)", max_retries=0, timeout=2)
     assert draft.counts["pages"] > len(LINKS)
     assert set(draft.counts["skipped"]) == {"connection refused", "no such host"}
     assert not [reason for reason in draft.counts["skipped"] if reason.startswith("error")]

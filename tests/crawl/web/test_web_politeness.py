@@ -1,4 +1,4 @@
-"""What a site may ask of a crawl, against a real server on loopback."""
+"""Requests of a site to a crawler (robots.txt, Retry-After, noindex), against a real server on loopback."""
 
 import itertools
 import time
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.crawl.sources.web import Web
-from tasks.crawl.web.robots import MOST_BYTES
+from tasks.crawl.web.robots import MAX_ROBOTS_BYTES
 from tasks.errors import StageFailure, Transient
 
 CONTACT = "Textmill-test/1 (us@textmill.dev)"
@@ -34,7 +34,7 @@ def test_robots_txt_without_end_is_read_as_far_as_it_must(site, crawled, index):
     rules = b"User-agent: *\nDisallow: /a\n"
     filler = b"# " + b"x" * 1022
     site.pages |= {"/": site.page("/a", "/b"), "/a": site.page(text="a"), "/b": site.page(text="b")}
-    site.pages["/robots.txt"] = site.Answer(rules + filler * (2 * MOST_BYTES // 1024), chunks=20)
+    site.pages["/robots.txt"] = site.Answer(rules + filler * (2 * MAX_ROBOTS_BYTES // 1024), chunks=20)
     draft = crawled()
     assert paths(index(draft.path)) == ["/", "/b"]
     assert draft.counts["skipped"] == {"refused by robots.txt": 1}
@@ -44,8 +44,8 @@ def test_crawl_delay_that_is_too_long(site, crawled):
     site.pages["/"] = site.page()
     robots(site, "User-agent: *\nCrawl-delay: 3600\n")
     with pytest.raises(StageFailure, match="host asks to wait longer: 1") as failure:
-        crawled(longest_wait=60)
-    assert "longest_wait" in failure.value.hint
+        crawled(max_retry_after=60)
+    assert "max_retry_after" in failure.value.hint
     assert not site.asked()
 
 
@@ -54,12 +54,12 @@ def test_retry_after_holds_for_the_whole_host(site, crawled, index):
     links = [f"/{n}" for n in range(3)]
     site.pages["/"] = site.page(*links)
     site.pages |= {link: lambda before, link=link: site.page(text=link) if before else busy for link in links}
-    assert paths(index(crawled(per_host=1).path)) == ["/", *links]
+    assert paths(index(crawled(max_concurrency_per_host=1).path)) == ["/", *links]
     times = sorted(time for time, path in site.log if path in links)
     refused = [min(time for time, path in site.log if path == link) for link in links]
-    for moment in refused:
-        later = [time for time in times if time > moment]
-        assert min(later) - moment > 0.95, "after each 503 nothing was asked for a second"
+    for refused_at in refused:
+        later = [time for time in times if time > refused_at]
+        assert min(later) - refused_at > 0.95, "after each 503 nothing was asked for a second"
 
 
 def test_retry_after_as_a_date(site, crawled, index):
@@ -79,7 +79,7 @@ def test_retry_after_that_is_too_long_leaves_the_host_for_another_run(site, craw
     site.pages["/"] = site.page(*links)
     site.pages |= {link: site.page(text=link) for link in links}
     site.pages["/5"] = site.Answer(status=503, headers={"Retry-After": "3600", "Content-Type": "text/html"})
-    draft = crawled(per_host=1)
+    draft = crawled(max_concurrency_per_host=1)
     assert site.asked()["/5"] == 1
     fetched = len(paths(index(draft.path)))
     assert draft.counts["skipped"] == {"host asks to wait longer": 10 - fetched}
@@ -90,7 +90,7 @@ def test_a_host_that_is_always_busy_is_given_up(site, crawled):
     site.pages["/"] = site.page(*links)
     site.pages |= {link: site.Answer(status=429, headers={"Content-Type": "text/html"}) for link in links}
     with pytest.raises(Transient, match="host gave no answer: 25"):
-        crawled(retries=1, per_host=1)
+        crawled(max_retries=1, max_concurrency_per_host=1)
     assert sum(site.asked().values()) == 1 + 5 * 2
 
 
@@ -98,7 +98,7 @@ def test_throttle_goes_by_latency(site, crawled):
     links = [f"/{n}" for n in range(8)]
     site.pages["/"] = site.page(*links)
     site.pages |= {link: site.page(text=link, wait=0.2) for link in links}
-    crawled(throttle=1, per_host=4)
+    crawled(autothrottle_target=1, max_concurrency_per_host=4)
     times = sorted(time for time, path in site.log if path in links)
     pauses = [after - before for before, after in itertools.pairwise(times)]
     assert sum(pause > 0.18 for pause in pauses) >= 4, "after the first slow answers one at a time"

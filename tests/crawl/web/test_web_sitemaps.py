@@ -55,11 +55,11 @@ def test_sitemaps_of_robots_txt(site, listed, crawled, index):
     assert draft.counts["skipped"] == {"refused by robots.txt": 1, "sitemap cannot be read": 1}
     asked = site.asked()
     assert all(asked[path] == 1 for path in ("/index.xml", "/moved.xml.gz", "/a.xml.gz", "/b.xml", "/gone.xml"))
-    assert paths(index(crawled(sitemaps={"of_robots": False}).path)) == ["/", "/old"]
+    assert paths(index(crawled(sitemaps={"from_robots": False}).path)) == ["/", "/old"]
 
 
 def test_sitemaps_that_are_given(site, listed, crawled, index):
-    draft = crawled(sitemaps={"of_robots": False, "urls": [site.url("/b.xml")]})
+    draft = crawled(sitemaps={"from_robots": False, "urls": [site.url("/b.xml")]})
     assert paths(index(draft.path)) == ["/", "/linked", "/new", "/old", "/undated"]
 
 
@@ -82,24 +82,26 @@ def test_a_limit_and_the_same_pages_every_time(site, crawled, index):
     site.pages |= {path: site.page(text=path) for path in pages}
     site.pages["/"] = site.page(*pages[:25])
     site.pages["/s.xml"] = xml(site, listing(site, *((path, "") for path in pages)))
-    given = {"urls": [site.url("/s.xml")]}
-    draft = crawled(sitemaps={**given, "max_urls": 30})
+    sitemaps = {"urls": [site.url("/s.xml")]}
+    draft = crawled(sitemaps={**sitemaps, "max_urls": 30})
     assert len(paths(index(draft.path))) == 31
     assert draft.counts["skipped"] == {"sitemap limit of a site": 20}
-    first, second = (paths(index(crawled(sitemaps=given, max_pages=20, per_host=n).path)) for n in (1, 8))
+    first, second = (
+        paths(index(crawled(sitemaps=sitemaps, max_pages=20, max_concurrency_per_host=n).path)) for n in (1, 8)
+    )
     assert first == second
 
 
 def test_nothing_is_fetched_again_after_a_kill(site, listed, settings, make_draft, index):
     draft = make_draft()
     crawl.build(settings(), draft)
-    whole = paths(index(draft.path))
+    all_paths = paths(index(draft.path))
     journal = draft.scratch / "frontier.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:3]))
     before = site.asked()
     crawl.build(settings(), draft)
-    assert paths(index(draft.path)) == whole
+    assert paths(index(draft.path)) == all_paths
     done = {urlsplit(json.loads(line)["url"]).path for line in lines[:3]}
     assert all(site.asked()[path] == before[path] for path in done)
 

@@ -70,7 +70,7 @@ def test_redirects_without_end(site, crawled, index):
     site.pages["/"] = site.page("/0", "/here", "/there")
     site.pages |= {f"/{n}": site.moved(f"/{n + 1}", 302) for n in range(50)}
     site.pages |= {"/here": site.moved("/there"), "/there": site.moved("/here")}
-    draft = crawled(traps={"redirects": 4})
+    draft = crawled(traps={"max_redirects": 4})
     assert paths(index(draft.path), 302) == ["/0", "/1", "/2", "/3", "/4"]
     assert paths(index(draft.path), 301) == ["/here", "/there"]
     assert draft.counts["skipped"] == {"too many redirects": 1}
@@ -100,18 +100,20 @@ def test_a_seed_that_goes_on_to_another_host_by_itself(site, crawled, index):
     assert paths(index(crawled().path)) == ["/home", "/more"]
 
 
-def named(site, canonical, *links, text):
+def page_with_canonical(site, canonical, *links, text):
     return site.page(*links, text=text, head=f'<link rel="canonical" href="{canonical}">')
 
 
 def test_canonical(site, crawled, index):
     site.pages |= {
         "/": site.page("/a", "/old/b", text="front"),
-        "/a": named(site, "/a", "/print/a", text="a"),
-        "/print/a": named(site, "/a", "/only-from-print", text="a to print"),
+        "/a": page_with_canonical(site, "/a", "/print/a", text="a"),
+        "/print/a": page_with_canonical(site, "/a", "/only-from-print", text="a to print"),
         "/only-from-print": site.page(text="only"),
-        "/old/b": named(site, "/b", text="old b"),  # its canonical page comes later, and might have been missing
-        "/b": named(site, "/b", text="b"),
+        "/old/b": page_with_canonical(
+            site, "/b", text="old b"
+        ),  # its canonical page comes later, and might have been missing
+        "/b": page_with_canonical(site, "/b", text="b"),
     }
     draft = crawled()
     assert paths(index(draft.path)) == ["/", "/a", "/b", "/old/b", "/only-from-print"]
@@ -122,10 +124,10 @@ def test_canonical(site, crawled, index):
 def test_wrong_canonicals_lose_no_page(site, crawled, index):
     site.pages |= {
         "/": site.page("/a", "/b", "/c"),
-        "/a": named(site, "/missing", text="a"),
-        "/b": named(site, "http://elsewhere.invalid/b", text="b"),
-        "/c": named(site, "/d", text="c"),
-        "/d": named(site, "/c", text="d"),
+        "/a": page_with_canonical(site, "/missing", text="a"),
+        "/b": page_with_canonical(site, "http://elsewhere.invalid/b", text="b"),
+        "/c": page_with_canonical(site, "/d", text="c"),
+        "/d": page_with_canonical(site, "/c", text="d"),
     }
     kept = paths(index(crawled().path))
     assert {"/", "/a", "/b"} < set(kept)
@@ -167,7 +169,7 @@ def test_answers_that_drip(site, crawled, index):
     site.pages["/"] = site.page("/drip", "/fine")
     site.pages["/drip"] = site.Answer(b"<p>", chunks=100, pause=0.1)
     site.pages["/fine"] = site.page(text="fine")
-    draft = crawled(timeout=2, retries=3)
+    draft = crawled(timeout=2, max_retries=3)
     assert paths(index(draft.path)) == ["/", "/fine"]
     assert draft.counts["skipped"] == {"answer too slow": 1}
     assert site.asked()["/drip"] == 1, "it would be as slow the next time"

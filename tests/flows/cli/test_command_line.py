@@ -90,7 +90,7 @@ def test_bad_usage_is_named_and_exits_with_2(store: Store, capsys: Say, words: l
         ("crawl.source.kind=web", "crawl: no seed URL is given. Set crawl.source.web.seeds"),
         (
             "crawl.source={kind: web, web: {seeds: ['https://docs.example.org/']}}",
-            "crawl: the seed docs.example.org only stands for one. Put your own seed into crawl.source.web.seeds",
+            "crawl: the seed docs.example.org is only a placeholder. Put your own seed into crawl.source.web.seeds",
         ),
         (
             "tokenize.heldout_fraction=0",

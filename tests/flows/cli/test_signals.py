@@ -37,7 +37,7 @@ def site() -> Iterator[Site]:
 def start(site: Site, tmp_path: Path) -> Iterator[Started]:
     """`start(PREFECT_API_URL=…)` crawls the site with the command line, in a process group of its own."""
     file = tmp_path / "recipe.json"
-    web = {"seeds": [site.url("/a/0")], "per_host": 2, "delay": 0, "throttle": 0}
+    web = {"seeds": [site.url("/a/0")], "max_concurrency_per_host": 2, "delay": 0, "autothrottle_target": 0}
     file.write_text(json.dumps({"crawl": {"source": {"kind": "web", "web": web}}}))
     words = ["--store", str(tmp_path / "store"), "run", "--recipe", str(file), "--only", "crawl"]
     started: list[subprocess.Popen[str]] = []
@@ -88,7 +88,7 @@ def test_an_interrupted_crawl_goes_on_and_leaves_nothing_behind(start: Started, 
     settings = load_recipe(tmp_path / "recipe.json").crawl
     crawl.build(settings, Draft(draft))
     again = [path for path, count in site.asked().items() if path.startswith("/a/") and count > before[path] > 0]
-    assert len(again) <= settings.source.chosen.per_host, "only what was under way is asked for again"
+    assert len(again) <= settings.source.chosen.max_concurrency_per_host, "only what was under way is asked for again"
     assert len([path for path in site.asked() if path.startswith("/a/")]) == PAGES
 
 

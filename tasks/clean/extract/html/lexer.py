@@ -10,10 +10,11 @@ import numpy as np
 
 from tasks.clean.extract.html.tags import ALT, ARIA, HIDDEN, HIDES, HREF, LINKED, RAW, STYLE, TITLE
 from tasks.clean.kernel_types import Byte, Bytes, Hash, Index, KeysAndValues, Tables
+from tasks.runtime.hashing import FNV_BASIS, FNV_PRIME
 from tasks.runtime.jit import jit
 
 BANG, QUOTE, APOSTROPHE, DASH, SLASH, COLON, SEMICOLON, LESS, EQUALS, GREATER, QUESTION = map(ord, "!\"'-/:;<=>?")
-FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, as in `tags.hash_word`
+BASIS, PRIME = np.uint64(FNV_BASIS), np.uint64(FNV_PRIME)
 
 
 @jit
@@ -63,7 +64,7 @@ def skip_past(data: Bytes, position: Index, sign: int) -> Any:
 @jit
 def read_name(data: Bytes, position: Index) -> Any:
     """Return the hash of the name at a position, in lower case, and where the name ends."""
-    key = FNV_BASIS
+    key = BASIS
     while (
         position < len(data)
         and data[position] > 32
@@ -71,7 +72,7 @@ def read_name(data: Bytes, position: Index) -> Any:
         and data[position] != GREATER
         and data[position] != SLASH
     ):
-        key = (key ^ np.uint64(lower_byte(data[position]))) * FNV_PRIME
+        key = (key ^ np.uint64(lower_byte(data[position]))) * PRIME
         position += 1
     return key, position
 
@@ -124,21 +125,21 @@ def skip_declaration(data: Bytes, position: Index) -> Any:
 def read_hints(data: Bytes, start: Index, stop: Index, keys: Any, values: Any) -> Any:
     """Return the hints of the words of an attribute's value: complete runs of letters, and the parts of camelCase."""
     hints = np.uint8(0)
-    run, part = FNV_BASIS, FNV_BASIS
+    run, part = BASIS, BASIS
     for position in range(start, stop + 1):
         byte = data[position] if position < stop else np.uint8(32)
         if not is_letter_or_digit(byte):
-            if run != FNV_BASIS:
+            if run != BASIS:
                 hints |= look_up(keys, values, run)
                 if part != run:
                     hints |= look_up(keys, values, part)
-            run, part = FNV_BASIS, FNV_BASIS
+            run, part = BASIS, BASIS
             continue
         if 65 <= byte <= 90 and position > start and 97 <= data[position - 1] <= 122:
             hints |= look_up(keys, values, part)
-            part = FNV_BASIS
+            part = BASIS
         letter = np.uint64(lower_byte(byte))
-        run, part = (run ^ letter) * FNV_PRIME, (part ^ letter) * FNV_PRIME
+        run, part = (run ^ letter) * PRIME, (part ^ letter) * PRIME
     return hints
 
 

@@ -7,6 +7,8 @@ would not notice a change in this one. For the same reason the numbers of kinds,
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.runtime.hashing import FNV_BASIS, FNV_PRIME
+
 # Kinds, as bits: contains elements; starts a line; is between blank lines; its content is no markup; its content is no
 # text; end tags inside do not reach out of it (HTML standard, 13.2.4.2).
 OPENS, BLOCK, PARAGRAPH, RAW, SKIPPED, WALL = 1, 2, 4, 8, 16, 32
@@ -70,9 +72,9 @@ ATTRIBUTES = {
 
 def hash_word(word: bytes) -> int:
     """Return the FNV-1a hash of 64 bits that the lexer computes."""
-    value = 0xCBF29CE484222325
+    value = FNV_BASIS
     for byte in word:
-        value = (value ^ byte) * 0x100000001B3 % 2**64
+        value = (value ^ byte) * FNV_PRIME % 2**64
     return value
 
 
