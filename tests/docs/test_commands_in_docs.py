@@ -30,6 +30,7 @@ from tests.flows import tiny
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.xdist_group("docs"), pytest.mark.timeout(900)]
 
 RUNNABLE = {"bash", "python", "yaml"}
+WHOLE_PIPELINES = {"README.md", "getting-started.md", "growing-corpora.md", "sources.md", "training.md"}
 
 
 @pytest.fixture(scope="module")
