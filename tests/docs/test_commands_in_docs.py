@@ -32,6 +32,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.xdist_group("do
 RUNNABLE = {"bash", "python", "yaml"}
 
 
+def mark_page(page: Path) -> Any:
+    """A page as a test's parameter; one that runs the complete pipeline, or tunes, makes a long test."""
+    commands = [command for block in read_blocks(page) if not block.reason for command in block.commands()]
+    is_long = any(
+        command.startswith("textmill tune") or (command.startswith("textmill run --") and "--only" not in command)
+        for command in commands
+    )
+    return pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=[pytest.mark.long] * is_long)
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
@@ -62,7 +72,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, site: str) -> Path:
     return store.root
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", [mark_page(page) for page in PAGES])
 def test_the_commands_of_a_page_run(
     page: Path,
     finished: Path,

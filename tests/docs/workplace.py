@@ -114,7 +114,10 @@ def write_data_sets(folder: Path) -> None:
             "one,other,score\n" + "".join(f"{t},{t} too,{n % 5}\n" for n, t in zip(numbers, texts, strict=True)),
         )
         write(f"names/{part}.conll", "".join(f"Mr O\nBrown{n} B-PER\nsmiled O\n\n" for n in numbers))
-        products = [{"text": f"The Lamp{n} is new", "spans": [[4, 8 + len(str(n)), "PRODUCT"]]} for n in numbers]
+        products = [
+            {"text": f"The Lamp{n} is new", "spans": [{"start": 4, "end": 8 + len(str(n)), "label": "PRODUCT"}]}
+            for n in numbers
+        ]
         write(f"products/{part}.json", json.dumps(products))
         for n in numbers:
             text = f"Anna{n} owns Farm{n}."
