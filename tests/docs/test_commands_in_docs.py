@@ -24,7 +24,7 @@ from tasks.block import Block
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tests.docs.blocks import PAGES, ROOT, CodeBlock, read_blocks
-from tests.docs.workplace import make_small, replace_examples, split_command, write_workplace
+from tests.docs.sandbox import make_small, replace_examples, split_command, write_sandbox
 from tests.flows import tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.xdist_group("docs"), pytest.mark.timeout(900)]
@@ -86,7 +86,7 @@ def test_the_commands_of_a_page_run(
     if not blocks:
         pytest.skip("no command on this page")
     shutil.copytree(finished, tmp_path / "store")
-    write_workplace(tmp_path, site, pages)
+    write_sandbox(tmp_path, site, pages)
     (tmp_path / "mine.yaml").write_text((tmp_path / "deployments/recipes/domain.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))

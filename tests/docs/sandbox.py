@@ -31,7 +31,7 @@ WORDS = (
 )
 
 
-def write_workplace(folder: Path, site: str, pages: Path) -> None:
+def write_sandbox(folder: Path, site: str, pages: Path) -> None:
     """Write the shipped recipes, made small, and the data sets of the examples.
 
     Args:
