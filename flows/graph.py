@@ -38,9 +38,10 @@ def walk_stages(
     Args:
         recipe: the settings of every stage
         step: runs or plans one stage
-        previous: the snapshots of the corpus that this run adds to
+        previous: what the earlier snapshots of the corpus have; nothing for a recipe without a corpus
         is_empty: tells whether a tokenize result holds no document, so that no model is trained on it
     """
+    # a crawl asks what changed since the newest snapshot; documents and tokens are added to those of all snapshots
     pages = step(crawl, recipe.crawl, *previous.pages[-1:])
     scored = step(extract, recipe.clean.extract_settings(), pages)
     documents = step(clean, recipe.clean, scored)
@@ -53,7 +54,10 @@ def walk_stages(
 
 @dataclass(frozen=True)
 class StageSelection:
-    """The stages that may run: all, those from one on, or only some; and those to build again though cached."""
+    """The stages to run: all, those from `from_stage` on, or `only` some.
+
+    `force` names stages to build again even if they are cached.
+    """
 
     from_stage: FirstStage = ""
     only: tuple[StageName, ...] = ()

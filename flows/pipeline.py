@@ -37,9 +37,10 @@ def pipeline(
 
     Args:
         recipe: the settings of every stage
-        from_stage: build this stage and all after it again, those before come from the store; empty: what is missing
+        from_stage: build this stage and all later ones again, and take the earlier ones from the store; empty: build
+            only what is missing
         only: run only these stages; what they need comes from the store
-        force: build these stages again though they are cached
+        force: build these stages again even if they are cached
     """
     dated_recipe = recipe.with_date(get_planned_date())
     artifacts = run_stages(dated_recipe, StageSelection(from_stage, only, force))
@@ -68,15 +69,16 @@ def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str
 
 
 def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
-    """Run the selected stages and return their artifacts, sources first."""
+    """Run the selected stages and return their artifacts, in the order of the stages."""
     store = Store.current()
+    # refuse now what would fail only after hours of training
     check_evaluation(recipe, selection)
     artifacts: list[Artifact] = []
 
     def run_stage(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
         policy = selection.policy_for(stage)
         if policy == "not selected":
-            return None
+            return None  # no later stage is selected either, so none gets it as an input
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)

@@ -37,8 +37,8 @@ class Stage(Generic[S]):
         self, build: Callable[..., None], name: str, version: int, section: str, shares: tuple[str, ...], slot: str
     ) -> None:
         self.build, self.name, self.version, self.section, self.slot = build, name, version, section, slot
-        own = build.__module__.split(".")[1]
-        self.code = tuple(TASKS / folder for folder in (own, *shares))
+        own_folder = build.__module__.split(".")[1]  # of tasks.FOLDER.task
+        self.code = tuple(TASKS / folder for folder in (own_folder, *shares))
 
     @cached_property
     def task(self) -> Any:
@@ -46,7 +46,7 @@ class Stage(Generic[S]):
         from prefect import task
         from prefect.cache_policies import NO_CACHE
 
-        policy = task(
+        decorate = task(
             name=self.name,
             task_run_name=self.name,
             cache_policy=NO_CACHE,  # the store decides; Prefect only shows
@@ -56,7 +56,7 @@ class Stage(Generic[S]):
             retry_jitter_factor=0.5,
             retry_condition_fn=is_retryable,
         )
-        return policy(self._get_or_build)
+        return decorate(self._get_or_build)
 
     def __call__(self, settings: S, *inputs: Artifact, force: bool = False) -> Artifact:
         """Return the artifact for these settings and inputs, from the store or built now. Raises StageFailure."""
@@ -64,7 +64,7 @@ class Stage(Generic[S]):
         return artifact
 
     def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
-        """Return everything that decides the artifact, its key among it."""
+        """Return everything that decides the artifact, and with it the artifact's key."""
         return self.build_spec_from(settings, tuple(artifact.ref for artifact in inputs))
 
     def build_spec_from(self, settings: S, inputs: tuple[ArtifactRef, ...]) -> BuildSpec:
@@ -79,6 +79,7 @@ class Stage(Generic[S]):
         )
 
     def _get_or_build(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
+        """Return the artifact, or a Prefect state called Cached that holds it: the body of the Prefect task."""
         try:
             store = Store.current()
             spec = self.build_spec(settings, *inputs)
@@ -114,7 +115,7 @@ class Stage(Generic[S]):
         try:
             self.build(settings, draft, *inputs)
         except BaseException as error:
-            if not isinstance(error, Exception):  # a signal
+            if not isinstance(error, Exception):  # Ctrl-C or another signal: say what is kept
                 shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it will start over"
                 error.__notes__ = [f"{self.name}: {note}" for note in getattr(error, "__notes__", [shards])]
             raise
@@ -123,7 +124,11 @@ class Stage(Generic[S]):
         return artifact
 
     def acquire_slot(self) -> AbstractContextManager[None]:
-        """Hold a slot of the Prefect concurrency limit for such stages, e.g. a GPU (`TEXTMILL_GPU_SLOT=gpu`)."""
+        """Hold a slot of a Prefect concurrency limit while building.
+
+        For a stage with the slot "gpu" the environment variable `TEXTMILL_GPU_SLOT` names the limit. Without the
+        variable nothing is held.
+        """
         limit = os.environ.get(f"TEXTMILL_{self.slot.upper()}_SLOT") if self.slot else None
         if not limit:
             return nullcontext()
@@ -137,14 +142,15 @@ def stage(
 ) -> Callable[[Callable[..., None]], Stage[Any]]:
     """Make `build(settings, draft, *inputs)` a stage.
 
-    Increment `version` when the same settings and inputs should give other bytes. `shares` names further folders of
-    code that it uses, `slot` the concurrency limit that it occupies while it builds.
+    Increment `version` when the same settings and inputs should give other bytes. `shares` names the other
+    folders of tasks/ whose code it uses, for the fingerprint. `slot` names what it occupies while it builds: see
+    `Stage.acquire_slot`.
     """
     return lambda build: Stage(build, name, version, section or name, shares, slot)
 
 
 def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
-    """Tell Prefect whether to retry: after network errors and lost workers, never a wrong value or a full disk."""
+    """Tell Prefect whether to retry: after network errors and lost workers, not after a bug or a full disk."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, BaseException) and is_transient(error)
 

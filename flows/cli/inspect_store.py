@@ -18,7 +18,7 @@ def find_manifest(store: Store, key: str) -> Manifest:
         raise StageFailure(f"{problem} in {store.address}", "See textmill ls for the stages and keys it has")
     if len({manifest.key for manifest in manifests}) > 1:
         names = ", ".join(f"{manifest.stage} {manifest.key}" for manifest in manifests)
-        raise StageFailure(f"several keys begin with {key}: {names}", "Give more digits")
+        raise StageFailure(f"several keys begin with {key}: {names}", "Give more of its digits")
     return manifests[0]
 
 

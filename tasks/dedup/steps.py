@@ -1,4 +1,8 @@
-"""The steps of deduplication over a draft: sketch every new file, then decide which documents are kept."""
+"""The steps of deduplication over a draft: sketch every new file, then decide which documents are kept.
+
+A sketch of a document is its MinHash signature, its digest and its band keys. A row is a row of the `DocumentTable`, so
+a document. `ranks` is the order of preference (`DocumentTable.compute_ranks`): of duplicates the first in rank is kept.
+"""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,22 +27,22 @@ SKETCHES = ".scratch/sketches"  # in the draft, not in the artifact
 
 
 class DedupDecision(NamedTuple):
-    """The decision about each of N rows; rows of previous results are kept as they are."""
+    """The decision about each of N documents; those of previous results are kept as they are."""
 
-    kept_row: Rows  # the row that is kept in its place; its own when it is kept
-    similarity: Similarities  # to the row that is kept
-    cluster: Rows  # the row that names its cluster: the first in rank
-    first_copy: Rows  # the first row in rank with the same words
+    kept_row: Rows  # the document that is kept in its place: itself when it is kept
+    similarity: Similarities  # to the document that is kept
+    cluster: Rows  # the document that names its cluster: the first in rank
+    first_copy: Rows  # the first document in rank with the same words
 
     @property
     def is_kept(self) -> Flags:
-        """True for the rows that are kept."""
+        """True for the documents that are kept."""
         kept: Flags = self.kept_row == np.arange(len(self.kept_row))
         return kept
 
 
 def require_comparable_inputs(inputs: tuple[Artifact, ...], settings: Dedup) -> None:
-    """Raise StageFailure when a previous result was made with settings that give other keys."""
+    """Raise StageFailure when a previous result was made with settings that give other band keys."""
     scheme = describe_scheme(settings)
     for artifact in inputs:
         if artifact.stage == "dedup":
@@ -46,7 +50,7 @@ def require_comparable_inputs(inputs: tuple[Artifact, ...], settings: Dedup) -> 
 
 
 def list_shards(inputs: tuple[Artifact, ...], draft: Path) -> list[DocumentShard]:
-    """List the files of previous results, then those of every snapshot to decide, in order.
+    """List the files of previous results, then the files of the snapshots to decide, in order.
 
     Raises StageFailure when there is nothing to decide.
     """
@@ -73,7 +77,7 @@ def list_shards(inputs: tuple[Artifact, ...], draft: Path) -> list[DocumentShard
 def sketch_documents(
     draft: Draft, shards: list[DocumentShard], layout: BandLayout, num_perm: int, ngram_size: int, seed: int
 ) -> DocumentTable:
-    """Sketch every new file; returns the table of all documents."""
+    """Sketch every new file; return the table of all documents."""
     sketch_texts(pa.array([""]), num_perm, ngram_size, seed)  # compiled once here, not by every worker
     jobs = {
         shard.name: (shard.documents, shard.signatures.name, layout, num_perm, ngram_size, seed)
@@ -92,7 +96,7 @@ def sketch_shard(
 
 
 def find_exact_duplicates(documents: DocumentTable, ranks: Rows) -> DedupDecision:
-    """Keep of documents with the same words the first in rank; rows of previous results are their own first."""
+    """Keep the first in rank of the documents with the same words; previous results stay as they are."""
     keys, rows = documents.load_new_keys(*documents.digest_key_range)
     previous_keys, previous_rows = documents.find_previous_keys(keys, *documents.digest_key_range)
     groups = group_equal_keys(np.concatenate([previous_keys, keys]))
@@ -102,15 +106,15 @@ def find_exact_duplicates(documents: DocumentTable, ranks: Rows) -> DedupDecisio
     first = np.arange(documents.size)
     first[suspects] = suspects[find_first_equal(documents.read_bytes(suspects, "digest").view(np.uint64))]
     first[: documents.num_previous] = np.arange(documents.num_previous)
-    # an exact copy is in the cluster of its first
+    # an exact copy is in the cluster of its first copy
     return DedupDecision(first, np.ones(documents.size, np.float32), first, first)
 
 
 def add_near_duplicates(
     draft: Draft, documents: DocumentTable, ranks: Rows, first_copy: Rows, threshold: float, ngram_size: int
 ) -> DedupDecision:
-    """Decide near-duplicates among the first copies; the other exact copies follow their first."""
-    # only the first of equals is compared; a text without words is like no other
+    """Decide near-duplicates among first copies; further exact copies are decided as their first copy is."""
+    # only first copies are compared; a text without words has no near-duplicate
     is_first = first_copy == np.arange(documents.size)
     distinct = is_first[documents.num_previous :] & (documents.load_new("words") > 0)
     near = find_near_duplicates(draft, documents, ranks, distinct, threshold, ngram_size)

@@ -66,7 +66,7 @@ def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> li
 
 
 def count_repeated_texts(task: Task) -> int:
-    """Count the test texts that are also in the training part; 0 where models are not fitted to it."""
+    """Count the test texts that are also training texts; 0 for a task without fine-tuning."""
     task_type = load_task_type(task)
     if not task_type.is_fine_tuned:
         return 0
@@ -76,6 +76,7 @@ def count_repeated_texts(task: Task) -> int:
 
 def order_label_counts(settings: Evaluate, task: Task) -> list[int]:
     """Return the label counts of a task, the most expensive first, so that no core waits at the end."""
+    # 0 stands for all labels
     return sorted(task.labels or settings.labels_per_class, key=lambda labels: -(labels or math.inf))
 
 
@@ -102,7 +103,7 @@ def record_contamination(
 def score_benchmark(
     settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, unsupported: UnsupportedReasons
 ) -> BenchmarkResults:
-    """Fit and score every row of a benchmark's table: models of the checkpoint, baselines and further checkpoints."""
+    """Fit and score all models of a benchmark: those of our checkpoint, the baselines, and `evaluate.checkpoints`."""
     task = Task.load(task_file)
     models, baselines = list_models(task, settings.finetuning), tuple(load_task_type(task).baselines)
     fits = fit_models(settings, draft, checkpoint, task_file, models, baselines)
@@ -114,7 +115,7 @@ def score_benchmark(
 
 
 def score_checkpoint(settings: Evaluate, draft: Draft, folder: Path, task_file: Path) -> list[Fit]:
-    """Fit and score a further checkpoint in the same way as the pretrained model."""
+    """Fit and score one of `evaluate.checkpoints` in the same way as the pretrained model."""
     task = Task.load(task_file)
     # Shards and files of fits are named after the task: a copy with another name keeps those of the checkpoints apart.
     copy = task_file.with_name(f"{task.name}@{folder.name}.parquet")

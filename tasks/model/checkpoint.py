@@ -17,7 +17,11 @@ TENSORS, STATE = "tensors.safetensors", "state.json"
 
 
 class Checkpoints:
-    """A folder of checkpoints named by step."""
+    """A folder of checkpoints named by step: 000000200/tensors.safetensors and 000000200/state.json.
+
+    pretrain/export/export.py and pretrain/trainer_process.py rely on these names too, and so does benchmarks/resume.py.
+    With other names a run that was interrupted finds none of its checkpoints, and starts over.
+    """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep

@@ -196,7 +196,7 @@ def main() -> int:
         failure = as_known_failure(error)
         if failure is None:
             raise
-        emit_message(failure={"what": failure.what, "mend": failure.hint})
+        emit_message(failure={"what": failure.what, "hint": failure.hint})
     return EXIT_FAILED
 
 

@@ -49,7 +49,7 @@ def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback
     if "done" in messages:
         return dict(messages["done"])
     if "failure" in messages:
-        raise StageFailure(messages["failure"]["what"], messages["failure"]["mend"])
+        raise StageFailure(messages["failure"]["what"], messages["failure"]["hint"])
     raise _explain_exit(code, messages, error_log.read_text(errors="replace"))
 
 
@@ -92,6 +92,7 @@ def _start_trainer(job_path: Path, stderr: int) -> Iterator[subprocess.Popen[str
 
 def _newest_checkpoint_step(scratch: Path) -> int:
     """Return the step of the newest checkpoint; 0 without any."""
+    # the names of tasks.model.checkpoint, which is not imported here because it imports torch
     names = (path.name for path in (scratch / "checkpoints").glob("*"))
     return max((int(name) for name in names if name.isdigit()), default=0)
 

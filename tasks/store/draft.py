@@ -77,19 +77,23 @@ class RemoteDraft(Protocol):
 
 
 class Draft:
-    """An artifact that is being built. Files under dot-names are working state and never become part of the artifact.
+    """An artifact that is being built. Files and folders whose name begins with a dot do not become part of it.
 
     With a `remote`, shards that were finished on another machine count as finished here; no other file of the draft is
-    carried over. So a shard may rely on files of other shards, and on files that every start writes again.
+    carried over. So a shard may only rely on files of other shards, and on files that every start writes again.
+
+    `counts` go into the manifest. `lineage` holds the manifests of all ancestors, each with its artifact's path.
     """
 
-    def __init__(self, path: Path, lineage: list[Counts] | None = None, remote: RemoteDraft | None = None) -> None:
+    def __init__(
+        self, path: Path, lineage: list[dict[str, Any]] | None = None, remote: RemoteDraft | None = None
+    ) -> None:
         self.path, self.remote = path, remote
         self.scratch = path / ".scratch"
         self.counts: Counts = {}
         self.lineage = lineage or []
         self.scratch.mkdir(parents=True, exist_ok=True)
-        for leftover in path.glob(f"{PARTIAL}*"):  # begun by a worker that was killed
+        for leftover in path.glob(f"{PARTIAL}*"):  # of workers that were killed
             shutil.rmtree(leftover, ignore_errors=True)
         self._partial = path / f"{PARTIAL}-{uuid.uuid4().hex[:8]}"
         self._journal = path / ".journal.jsonl"
@@ -101,7 +105,8 @@ class Draft:
         shards: dict[str, Counts] = {}
         if self._journal.exists():
             for line in self._journal.read_text().splitlines():
-                with contextlib.suppress(json.JSONDecodeError):  # the last line may be torn: that shard runs again
+                # a kill may cut the last line off: that shard runs again
+                with contextlib.suppress(json.JSONDecodeError):
                     entry = json.loads(line)
                     shards[entry["shard"]] = entry["counts"]
         return shards
@@ -117,8 +122,8 @@ class Draft:
         """Run `function(out, *args)` for each unfinished shard, and return the counts of all shards in order.
 
         `function` must be defined at the top of a module (workers import it); it writes its files under the folder
-        `out` and returns JSON counts. The first error cancels shards that have not begun and is raised; finished shards
-        are kept.
+        `out` and returns JSON counts. `label` names the work in the progress bar. The first error cancels the shards
+        that have not begun, and is raised; finished shards are kept.
         """
         journal_names = {f"{function.__name__}/{name}": name for name in shards}
         pending = [entry for entry in journal_names if entry not in self._shards]
@@ -161,7 +166,7 @@ class Draft:
 
     def _record(self, entry: str, counts: Counts) -> None:
         with self._journal.open("a") as journal:
-            # a torn line from before a kill must not swallow this one
+            # begin with the line break: a line that a kill cut off has none, and this entry must not continue it
             journal.write("\n" * (journal.tell() > 0) + json.dumps({"shard": entry, "counts": counts}))
             journal.flush()
             os.fsync(journal.fileno())

@@ -125,13 +125,13 @@ class LocalBackend:
         return self.root / stage / f".draft-{key}"
 
     def draft(self, stage: str, key: str, lineage: list[Counts]) -> Draft:
-        """Open the draft of an artifact, with the shards that an interrupted run finished. Hold the lock."""
+        """Open the draft of an artifact, with its finished shards. The caller must hold the lock."""
         path = self.draft_path(stage, key)
         (path / MANIFEST_NAME).unlink(missing_ok=True)  # written just before a kill; it is rewritten at the end
         return Draft(path, lineage)
 
     def publish(self, draft: Draft, manifest: Manifest) -> Manifest:
-        """Turn a finished draft into the artifact: its manifest last, then one rename. Hold the lock.
+        """Turn a finished draft into the artifact: its manifest last, then one rename. The caller must hold the lock.
 
         An artifact that already exists with the same bytes is left in place, since others may be reading it.
         """

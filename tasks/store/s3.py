@@ -172,7 +172,7 @@ class S3Backend:
         return self.cache.draft_path(stage, key)
 
     def draft(self, stage: str, key: str, lineage: list[Counts]) -> Draft:
-        """Open the draft of an artifact, with the shards that interrupted runs finished anywhere. Hold the lock."""
+        """Open the draft of an artifact, with the shards finished on any machine. The caller must hold the lock."""
         manifest = self.objects.head(f"{stage}/{key}/{MANIFEST_NAME}")
         upload = S3Draft(self.objects, f"{stage}/{key}/", manifest.etag if manifest else "")
         return Draft(self.draft_path(stage, key), lineage, upload)

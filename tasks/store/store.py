@@ -77,7 +77,7 @@ class Store:
         self.backend = open_backend(str(address))
         self.address = self.backend.address
         self.root = self.backend.root
-        """the folder of this machine where drafts, and the copies of what an object store holds, are"""
+        """the local folder with the drafts; for a store on S3, also with the fetched copies of artifacts"""
         check_format(self.backend.read(FORMAT_MARKER), self.address)
 
     @classmethod
@@ -139,7 +139,7 @@ class Store:
                 f"{what} in {self.address} (newest: {known})", f"Run the {stage} stage, or see textmill ls"
             )
         if key != "newest" and len({manifest.key for manifest in matching}) > 1:
-            raise StageFailure(f"several {stage} keys begin with {key}", "Give more digits")
+            raise StageFailure(f"several {stage} keys begin with {key}", "Give more of its digits")
         return self.artifact(matching[-1])
 
     def lineage(self, inputs: tuple[ArtifactRef, ...]) -> list[Manifest]:
@@ -154,13 +154,17 @@ class Store:
         return list(manifests.values())
 
     def lock(self, stage: str, key: str) -> AbstractContextManager[bool]:
-        """Hold the lock of a key. It is released when its holder dies, however it dies."""
+        """Return a context that holds the lock of a key. The lock is released when its holder dies, however it dies."""
         return self.backend.lock(stage, key)
 
     def draft(self, stage: str, key: str, inputs: tuple[ArtifactRef, ...] = ()) -> Draft:
-        """Open the draft of an artifact, with the shards that an interrupted run finished. Hold the lock."""
+        """Open the draft of an artifact, with the shards that an interrupted run finished.
+
+        The caller must hold the lock of the key.
+        """
         self._write_format_marker()
-        # with their addresses: a report may show what its ancestors explain, which no input's digest covers
+        # Each with the path of its artifact: the report of an evaluation also shows files of ancestors that are not its
+        # inputs, such as the documents that a rule dropped.
         lineage = [
             manifest.model_dump(mode="json") | {"path": self.artifact(manifest).path}
             for manifest in self.lineage(inputs)
@@ -179,7 +183,7 @@ class Store:
         self.backend.write_format_marker(make_format_marker())
 
     def publish(self, spec: BuildSpec, draft: Draft, started: float) -> Artifact:
-        """Turn a finished draft into the artifact. Hold the lock."""
+        """Turn a finished draft into the artifact. The caller must hold the lock of the key."""
         files = hash_files(draft.path)
         finished = time.time()
         manifest = Manifest(
@@ -201,7 +205,8 @@ class Store:
     ) -> Iterator[GarbageCandidate]:
         """Yield what garbage collection would remove: all but the needed artifacts and their ancestors.
 
-        With `drafts` also those from which interrupted runs could continue, with `copies` also the local copies of S3.
+        With `drafts`, also the drafts of interrupted runs, which could be continued; with `copies`, also local
+        copies of artifacts on S3.
         """
         roots = tuple(needed)
         keep = {(ref.stage, ref.key) for ref in roots} | {(ref.stage, ref.key) for ref in self.lineage(roots)}
@@ -230,7 +235,7 @@ class Store:
         return BestModel.model_validate_json(data) if data is not None else None
 
     def set_best(self, best: BestModel) -> None:
-        """Make a model the best one of its corpus. Hold the lock ("best", corpus_slug(corpus))."""
+        """Make a model the best one of its corpus. The caller must hold the lock ("best", corpus_slug(corpus))."""
         self._write_format_marker()
         self.backend.write(f"best/{corpus_slug(best.corpus)}.json", best.model_dump_json(indent=1).encode())
 
@@ -242,7 +247,7 @@ class Store:
 
 def corpus_slug(corpus: str) -> str:
     """Return the name of a corpus as a file name, for its records and locks."""
-    return quote(corpus, safe="") or "@alone"  # which no quoted name can be
+    return quote(corpus, safe="") or "@alone"  # no corpus has this slug, because quote() escapes the @
 
 
 def format_timestamp(seconds: float) -> str:

@@ -76,7 +76,7 @@ class StoreUpgrade:
         self.backend.write(FORMAT_MARKER, make_format_marker())
 
     def _move(self, move: Move) -> str:
-        """Move one artifact. Hold the locks of both keys."""
+        """Move one artifact. The caller must hold the locks of both keys."""
         stage, old_key, manifest = move.manifest.stage, move.old_key, move.manifest
         if self.backend.read(f"{stage}/{old_key}/{MANIFEST_NAME}") != move.old_data:
             raise StageFailure(

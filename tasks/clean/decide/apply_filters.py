@@ -11,9 +11,9 @@ from tasks.clean.filters._scores import add_scores
 from tasks.clean.pii.redaction import Pii, treat_texts
 from tasks.errors import StageFailure
 
-# Names of rules that are not filters, beside those of the filters in the column `rules`.
-BAD_LINES_RULE = "remove_bad_lines"  # of a document whose lines were all bad
-PII_RULE = "pii"
+# The column `rules` names the rules that a document failed: filters by their kind, and these two.
+BAD_LINES_RULE = "remove_bad_lines"  # C4 would remove every line of the document
+PII_RULE = "pii"  # it has personal data of a kind that is set to `drop`
 IS_KEPT = pl.col("rules").list.len() == 0
 
 
@@ -57,7 +57,7 @@ def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_l
 
 
 def drop_bad_lines(documents: pl.DataFrame) -> pl.DataFrame:
-    """Remove from kept documents the lines that C4 removes; drop a document with no other, with its text unchanged."""
+    """Remove from kept documents the lines that C4 removes; drop a document that has no others, text unchanged."""
     from tasks.clean.measures.c4_lines import remove_bad_lines  # noqa: PLC0415 - numba takes a second to import
 
     documents = documents.with_columns(good=remove_bad_lines(documents["text"]))
@@ -70,7 +70,7 @@ def drop_bad_lines(documents: pl.DataFrame) -> pl.DataFrame:
 
 def treat_personal_data(documents: pl.DataFrame, pii: Pii) -> tuple[pl.DataFrame, dict[str, int]]:
     """Treat personal data in the kept documents as the settings say; return them and the number found by kind."""
-    # dropped documents are not searched: their texts stand in as empty ones
+    # dropped documents are not searched: an empty text stands for theirs
     texts = documents.select(pl.when(IS_KEPT).then("text").otherwise(pl.lit("")).alias("text"))["text"]
     treated = treat_texts(texts, pii)
     documents = documents.with_columns(treated=treated.texts, drops=treated.drops)

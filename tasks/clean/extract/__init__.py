@@ -1,1 +1,1 @@
-"""From the bytes of a page to its text, language and scores."""
+"""Turns the bytes of a page into its text, language, script, licence and scores."""

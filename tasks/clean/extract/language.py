@@ -1,4 +1,8 @@
-"""Language and script of a text, detected from the text alone, never from its address or its `lang` attribute."""
+"""Language and script of a text, detected from the text alone, never from its address or its `lang` attribute.
+
+`page.extract_page` calls `detect_languages` on the extracted text, before recurring lines are removed. No setting
+changes the detection; `filters/language.py` decides which languages are kept.
+"""
 
 import functools
 import re

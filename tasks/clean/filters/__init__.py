@@ -1,6 +1,7 @@
 """The filters: one file each. A filter scores a document in extract, and keeps or drops it in clean.
 
-Most rules have one of three shapes, with bounds that are settings: `AtMost`, `AtLeast` and `Between`.
+Most rules have one of three shapes, with bounds that are settings: `AtMost`, `AtLeast` and `Between`. Files that begin
+with an underscore are helpers, not filters.
 """
 
 from abc import ABC, abstractmethod
@@ -27,8 +28,9 @@ class Filter(Block, ABC):
 
     @abstractmethod
     def score(self) -> pl.Expr:
-        """Return the score, from a document's columns and `measures.MEASURES`.
+        """Return the score, an expression over a document's columns and counts.
 
+        The columns are those of `extract.documents.DOCUMENT_SCHEMA`, the counts those of `measures.measures.MEASURES`.
         Never null; NaN when the rule does not apply to the document, which is then kept.
         """
 

@@ -36,7 +36,7 @@ from tasks.clean.measures.characters import (  # fmt: skip
 from tasks.runtime.jit import jit_inline
 from tasks.runtime.text_kernels import decode_character
 
-# The counts of a text, in this order.
+# The counts of a text, which filters read as columns, and below their positions in the same order.
 COUNT_NAMES = (
     "num_characters",
     "num_words",

@@ -1,4 +1,7 @@
-"""Run a crawl on Scrapy: asyncio in a thread of its own, without the Twisted reactor, which could start only once."""
+"""Run a crawl on Scrapy: asyncio in a thread of its own, without the Twisted reactor.
+
+A reactor can start only once in a process, and one process may crawl several times.
+"""
 
 import asyncio
 import logging
@@ -28,8 +31,8 @@ from tasks.crawl.web.throttle import LatencyThrottle
 from tasks.crawl.web.unpacking import UnpackingMiddleware
 from tasks.crawl.web.urls import normalise_url
 
-COMMIT_SECONDS = 1.0
-STOP_SECONDS, STOP_ROUNDS = 2.0, 4
+COMMIT_SECONDS = 1.0  # between two commits of the journal
+STOP_SECONDS, STOP_ROUNDS = 2.0, 4  # time for an interrupted crawl to end, and how often its downloads are cancelled
 DOWNLOAD_COROUTINE = "DownloaderMiddlewareManager.download_async"  # the coroutine that Scrapy runs for each request
 REDIRECT_STATUSES = (300, 301, 302, 303, 305, 307, 308)
 SCRAPY_SETTINGS: dict[str, Any] = {
@@ -73,12 +76,12 @@ class StateScheduler(BaseScheduler):
         return bool(self.retries) or self.state.has_pending
 
     def enqueue_request(self, request: Request) -> bool:
-        """Take a retry."""
+        """Queue a retry: the only requests that Scrapy itself schedules here."""
         self.retries.append(request)
         return True
 
     def next_request(self) -> Request | None:
-        """Return the next request, or None while there is nothing to ask for."""
+        """Return the next request, or None while no URL may be fetched."""
         if self.retries:
             return self.retries.popleft()
         entry = self.state.pop_entry()
@@ -86,7 +89,7 @@ class StateScheduler(BaseScheduler):
 
 
 class PageSpider(Spider):
-    """Parses every answer, and hands it to the state of the crawl."""
+    """Parses every response, and hands it to the state of the crawl."""
 
     name = "textmill"
 
@@ -102,14 +105,15 @@ class PageSpider(Spider):
         return spider
 
     async def start(self) -> AsyncIterator[Any]:
-        """Read the sitemaps; yields no request, since the scheduler has the seeds and gives them out afterwards."""
+        """Read the sitemaps. Yield no request: the scheduler has the seeds, and gives them out afterwards."""
         try:
             await SitemapDiscovery(self.crawler, self.crawl_state, self.sitemaps, self.rules).add_pages()
         except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the state raises it at the end
             self.crawl_state.fail(error)
         self.crawl_state.on_hold = False
-        none: tuple[Request, ...] = ()
-        for request in none:
+        # Scrapy wants an async generator, and a function without a yield is none
+        no_requests: tuple[Request, ...] = ()
+        for request in no_requests:
             yield request
 
     def make_request(self, entry: FrontierEntry) -> Request:
@@ -125,20 +129,20 @@ class PageSpider(Spider):
 
     def headers_received(self, headers: Headers, request: Request) -> None:
         """Stop the download of a body that is not wanted (Scrapy's signal)."""
-        # Scrapy has no status here; at worst the body of an answer that is not a page is cut off
+        # Scrapy has no status here; at worst the body of a response that is not a page is cut off
         if "entry" in request.meta and not self.crawl_state.wants_body(200, decode_header(headers, "Content-Type")):
             raise StopDownload(fail=False)
 
     def parse(self, response: Response) -> None:
-        """Handle an answer of any status (Scrapy's callback)."""
+        """Handle a response of any status (Scrapy's callback)."""
         assert response.request is not None
         entry: FrontierEntry = response.request.meta["entry"]
         try:
-            self._handle_answer(entry, response)
+            self._handle_response(entry, response)
         except Exception as error:  # noqa: BLE001 - Scrapy would only log it; the state raises it at the end
             self.crawl_state.fail(error)
 
-    def _handle_answer(self, entry: FrontierEntry, response: Response) -> None:
+    def _handle_response(self, entry: FrontierEntry, response: Response) -> None:
         is_wanted = self.crawl_state.wants_body(response.status, decode_header(response.headers, "Content-Type"))
         if not is_wanted or (response.status == 200 and is_binary(response.body)):
             self.crawl_state.skip(entry, WRONG_TYPE)
@@ -181,8 +185,8 @@ class PageSpider(Spider):
         return normalise_url(location, entry.url) if target == entry.url else target
 
     def handle_failure(self, failure: Any) -> None:
-        """Count a URL without an answer (Scrapy's errback; the Twisted Failure knows its request)."""
-        if self.crawl_state.interrupted.is_set():  # its download was cancelled: it waits for the next run
+        """Count a URL without a response (Scrapy's errback, which gets a Twisted Failure)."""
+        if self.crawl_state.interrupted.is_set():  # cancelled: the next run fetches it
             return
         try:
             reason = classify_page_error(failure.value, failure.request)
@@ -235,7 +239,7 @@ def run_crawl(state: CrawlState, settings: dict[str, Any], rules: MarkupRules, s
     except BaseException as error:
         state.stopping = True
         state.interrupted.set()
-        wait([crawling], COMMIT_SECONDS + 2 * STOP_SECONDS)  # not for ever: a name server may take its time
+        wait([crawling], COMMIT_SECONDS + 2 * STOP_SECONDS)  # not for ever: a DNS query cannot be cancelled
         if not isinstance(error, Exception):
             error.add_note(state.save())
         raise
@@ -270,9 +274,9 @@ async def commit_periodically(state: CrawlState, crawling: asyncio.Task[None]) -
 
 
 async def cancel_downloads(crawling: asyncio.Task[None]) -> None:
-    """Cancel what is in flight, wherever it waits: for an answer, for its turn, for a host that wants quiet.
+    """Cancel all requests in flight, whether they wait for a response, for their turn, or for a host's delay.
 
-    Then Scrapy ends by itself, because nothing is pending. After some rounds the crawl itself is cancelled.
+    Then Scrapy ends by itself, because nothing is pending. After STOP_ROUNDS the crawl itself is cancelled.
     """
     for _ in range(STOP_ROUNDS):
         for task in asyncio.all_tasks():
@@ -280,5 +284,6 @@ async def cancel_downloads(crawling: asyncio.Task[None]) -> None:
                 task.cancel()
         if (await asyncio.wait({crawling}, timeout=STOP_SECONDS / STOP_ROUNDS))[0]:
             return
+    # asyncio would print the errors of everything that is cancelled
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     crawling.cancel()

@@ -1,7 +1,7 @@
 """One training loop for every objective.
 
-Everything a step does is a function of the settings, the tokens and the step's number. So a run that was killed goes
-on from any checkpoint to the same bits, and it does not matter when checkpoints were written.
+Everything a step does is a function of the settings, the tokens and the step's number. So a run that was killed
+continues from any checkpoint and ends with the same bits, whenever checkpoints were written.
 """
 
 import time
@@ -95,12 +95,12 @@ class Training:
 
     @property
     def next_sample(self) -> int:
-        """Index of this step's first row in the endless sequence of training rows."""
+        """Number of the first row of the next step, in the endless sequence of training rows."""
         return self.batch_size_ramp.sum_before(self.step) + self.anomalies.passed
 
     @property
     def num_predictions(self) -> float:
-        """At how many positions of the last step the vocabulary projection was needed, on all ranks."""
+        """Number of tokens that the last step predicted, on all ranks; 0 for a learner without the vocabulary head."""
         return self.gradients.num_predictions if self.learner.module is self.model.module else 0.0
 
     @property
@@ -116,7 +116,10 @@ class Training:
         return self.is_done or is_best or is_rollback_step
 
     def draw_samples(self, step: int) -> tuple[Int64s, int]:
-        """Indices of the rows that a step reads, and into how many parts each of them is cut."""
+        """Return the numbers of the rows that a step reads, and how many sequences each row is cut into.
+
+        A row is cut while `seq_length_ramp` asks for shorter sequences.
+        """
         first = self.batch_size_ramp.sum_before(step) + self.anomalies.passed
         samples = np.arange(first, first + self.batch_size_ramp.value_at(step), dtype=np.int64)
         return samples, self.settings.seq_length // self.seq_length_ramp.value_at(step)
@@ -131,7 +134,7 @@ class Training:
             # Forward and backward over the micro-batches of all ranks, then clip: the norm is that before clipping.
             loss, tokens = self.gradients.accumulate(samples, parts, upcoming)
             norm = self.gradients.clip()
-            # A batch that spoils the loss may be skipped: then the step is tried again with the rows behind it.
+            # A batch with a spike or a loss that is not finite may be skipped: the step is repeated with the next rows.
             if not must_retry_step(self, loss, norm):
                 break
 
@@ -142,7 +145,7 @@ class Training:
         self.step += 1
         self.tokens += tokens
         self.average.update(self.step)
-        if self.step == self.rollback_step:  # so far without giving up: retries count from here again
+        if self.step == self.rollback_step:  # `max_retries` counts anew from each rollback step
             self.anomalies.tries = 0
         self.usage.seconds += time.perf_counter() - started
         self.usage.cpu_seconds += time.process_time() - cpu_started
@@ -159,7 +162,7 @@ class Training:
         return metrics
 
     def _validate(self) -> StepMetrics:
-        """Measure the validation loss, of the averaged weights if there are any, and remember the best."""
+        """Measure the validation loss (with the averaged weights when there are any), and remember the best one."""
         with self.average.use_average():
             loss = self.gradients.compute_validation_loss()
         if loss is None:
@@ -174,7 +177,11 @@ class Training:
 def train(
     run: Training, *, report: Callable[[Training, StepMetrics], None], stopped: Callable[[], bool], seconds: float
 ) -> bool:
-    """Train to the end, with a checkpoint at least every so many seconds. Return False when it was stopped before."""
+    """Train to the end, and write a checkpoint at least every `seconds` seconds.
+
+    `report` is called after each step. `stopped` is asked before each step; when it says True, the run writes a
+    checkpoint and ends early. Return whether the training is complete.
+    """
     saved_at = time.monotonic()
     while not run.is_done:
         # all ranks must do the same, whatever their signals and clocks say
