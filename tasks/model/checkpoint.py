@@ -19,14 +19,18 @@ TENSORS, STATE = "tensors.safetensors", "state.json"
 class Checkpoints:
     """A folder of checkpoints named by step: 000000200/tensors.safetensors and 000000200/state.json.
 
-    pretrain/export/export.py and pretrain/trainer_process.py rely on these names too, and so does benchmarks/resume.py.
-    With other names a run that was interrupted finds none of its checkpoints, and starts over.
+    pretrain/trainer_process.py reads these names too, without importing torch. With other names a run that was
+    interrupted finds none of its checkpoints, and starts over.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
         self._writing: Future[Path] | None = None
         folder.mkdir(parents=True, exist_ok=True)
+
+    def folder_of(self, step: int) -> Path:
+        """Return the folder of a step's checkpoint, whether it exists or not."""
+        return self.folder / f"{step:09d}"
 
     def start_save(
         self, step: int, tensors: dict[str, Tensor], state: dict[str, Any], kept_steps: Collection[int] = ()
@@ -55,7 +59,7 @@ class Checkpoints:
 
         Older ones are dropped only once the new one is complete on disk, so a full disk loses none of them.
         """
-        target = self.folder / f"{step:09d}"
+        target = self.folder_of(step)
         partial = self.folder / f".{target.name}.partial"
         for leftover in self.folder.glob(".*.partial"):  # of a run that was killed, or of a full disk
             shutil.rmtree(leftover)
@@ -79,7 +83,7 @@ class Checkpoints:
 
     def load(self, step: int) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Load the tensors (on the CPU) and the state of a step; None if the checkpoint is missing or damaged."""
-        folder = self.folder / f"{step:09d}"
+        folder = self.folder_of(step)
         try:
             state: dict[str, Any] = json.loads((folder / STATE).read_text())
             is_complete = state["digest"] == hash_file(folder / TENSORS, "blake2b-128").hex()
@@ -98,9 +102,9 @@ class Checkpoints:
         """Drop all checkpoints of later steps."""
         for later_step in self.list_steps():
             if later_step > step:
-                shutil.rmtree(self.folder / f"{later_step:09d}")
+                shutil.rmtree(self.folder_of(later_step))
 
     def _drop_old(self, kept_steps: Collection[int]) -> None:
         for step in self.list_steps()[: -self.keep]:
             if step not in kept_steps:
-                shutil.rmtree(self.folder / f"{step:09d}")
+                shutil.rmtree(self.folder_of(step))

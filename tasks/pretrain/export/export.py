@@ -36,7 +36,7 @@ def export_model(
     """Write the artifact's files to a new `folder`. `speeds` go only into files that are not part of the digest."""
     shutil.rmtree(folder, ignore_errors=True)
     # the state to resume from is that of the last step, also where the exported weights are better ones or averages
-    shutil.copytree(run.checkpoints.folder / f"{run.step:09d}", folder / "state")
+    shutil.copytree(run.checkpoints.folder_of(run.step), folder / "state")
     load_final_weights(run)
     module = run.objective.export_model(run.learner)
     _save_model(run, module, folder)
