@@ -39,11 +39,11 @@ def field(page: Page, *path: str) -> Locator:
 def run_form(page: Page, address: str, deployment: str) -> str:
     """Fill in the form of the pipeline's deployment and submit it; the flow run's id."""
     page.goto(f"{address}/deployments/deployment/{deployment}/run", wait_until="domcontentloaded")
-    fewest = field(page, "recipe", "Clean", "Filters", "Length", "Fewest").locator("input")
-    expect(fewest).to_have_value(str(tiny.SETTINGS["clean"]["filters"]["length"]["fewest"]), timeout=60_000)
+    min_length = field(page, "recipe", "Clean", "Filters", "Length", "Min").locator("input")
+    expect(min_length).to_have_value(str(tiny.SETTINGS["clean"]["filters"]["length"]["min"]), timeout=60_000)
     expect(field(page, "recipe", "Crawl", "Source", "Kind").locator("button").first).to_be_visible()
-    fewest.fill("120")
-    fewest.scroll_into_view_if_needed()
+    min_length.fill("120")
+    min_length.scroll_into_view_if_needed()
     page.screenshot(path=OUT / "1-form-changed.png")
     page.screenshot(path=OUT / "2-form-whole.png", full_page=True)
     with page.expect_response(lambda answer: "create_flow_run" in answer.url and answer.ok) as created:
@@ -64,7 +64,7 @@ def check(page: Page, address: str, deployment: str, env: dict[str, str], store:
     page.screenshot(path=OUT / "3-run.png")
     assert state == "COMPLETED", run_prefect(env, "flow-run", "logs", run)
     manifest = json.loads(next(store.glob("clean/*/manifest.json")).read_text())
-    assert manifest["semantic"]["filters"]["length"]["fewest"] == 120, "the form's value reached the stage"
+    assert manifest["semantic"]["filters"]["length"]["min"] == 120, "the form's value reached the stage"
     page.goto(f"{address}/runs/flow-run/{run}?tab=Artifacts", wait_until="domcontentloaded")
     page.get_by_text("Artifacts", exact=True).first.click()
     page.wait_for_timeout(2000)
