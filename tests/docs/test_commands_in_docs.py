@@ -27,7 +27,7 @@ from tests.docs.blocks import PAGES, ROOT, CodeBlock, read_blocks
 from tests.docs.sandbox import make_small, replace_examples, split_command, write_sandbox
 from tests.flows import tiny
 
-pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.xdist_group("docs"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.prefect, pytest.mark.xdist_group("docs"), pytest.mark.timeout(900)]
 
 RUNNABLE = {"bash", "python", "yaml"}
 
