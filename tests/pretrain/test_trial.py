@@ -17,6 +17,7 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"TEXTMILL_{name}", value)
 
 
+@pytest.mark.slow
 def test_a_trial_ends_with_its_loss_and_leaves_nothing(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
@@ -30,6 +31,7 @@ def test_a_trial_ends_with_its_loss_and_leaves_nothing(
     assert not scratch.exists()
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_returns_none(
     tokens: Path, tmp_path: Path, as_artifact: Callable[[Path, str], Artifact]
 ) -> None:
