@@ -84,6 +84,7 @@ def test_every_kind(folder, collected, index):
     assert {row["fetched_at"].timestamp() for row in rows} == {1_700_000_000}
 
 
+@pytest.mark.slow
 def test_one_process_and_two_give_the_same_bytes(folder, collected, make_draft, monkeypatch, index):
     def files(draft):
         return {path.name: path.read_bytes() for path in draft.path.glob("*/*") if path.parent.name[0] != "."}

@@ -213,6 +213,7 @@ def test_not_modified_though_never_asked(site, crawled, index):
     assert draft.counts["skipped"] == {"not modified, though nothing was known of it": 1}
 
 
+@pytest.mark.slow
 def test_a_snapshot_that_brings_nothing_new_gives_no_document(site, snapshot, make_draft, as_artifact):
     text = " ".join(["The people of the house on the hill have lived with their dogs and cats for many years."] * 9)
     site.pages |= {"/": add_tag(site.page(text=text), "v1")}
