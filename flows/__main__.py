@@ -10,6 +10,7 @@ def main() -> None:
     """Run the command line and exit with its exit code."""
     from flows.cli.signals import SignalHandler  # noqa: PLC0415 - see above
 
+    # before the heavy imports: a Ctrl-C that comes during them is handled in the same way
     signal_handler = SignalHandler(sys.argv[1:])
     try:
         from flows.cli.command_line import run_command_line  # noqa: PLC0415
@@ -21,6 +22,7 @@ def main() -> None:
         signal_handler.prepare_exit()
         print(signal_handler.describe(error), file=sys.stderr, flush=True)
         code = signal_handler.exit_code
+    # from here on a signal ends the process at once: there is nothing left to keep
     signal_handler.is_done = True
     sys.exit(code)
 

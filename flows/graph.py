@@ -72,6 +72,7 @@ class StageSelection:
         position = STAGE_NAMES.index(stage.name)
         first = STAGE_NAMES.index(self.from_stage) if self.from_stage else 0
         if self.only and stage.name not in self.only:
+            # what a selected stage needs comes from the store; behind the last selected one nothing is needed
             last = max(STAGE_NAMES.index(name) for name in self.only)
             return "not selected" if position > last else "from store"
         if position < first:

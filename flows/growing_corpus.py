@@ -28,6 +28,7 @@ def find_previous_artifacts(recipe: Recipe, store: Store) -> PreviousArtifacts[A
     """
     previous_runs: list[RunRecord] = []
     for run in list_complete_runs(recipe.corpus, store):
+        # this snapshot was built before: what came after it is not among its previous ones
         if run.recipe["crawl"]["snapshot"] == recipe.crawl.snapshot:
             break
         previous_runs.append(run)
@@ -81,4 +82,5 @@ def is_empty_snapshot(tokens: ArtifactRef, store: Store) -> bool:
 
 def find_newest_runs(store: Store) -> list[RunRecord]:
     """Return the newest run without a corpus and the newest of each corpus: the runs that `gc` keeps."""
+    # runs come oldest first, so the last one of each corpus remains
     return list({run.recipe.get("corpus", ""): run for run in store.runs()}.values())

@@ -101,6 +101,7 @@ def map_previous_evaluations(runs: list[RunRecord]) -> dict[str, str]:
             if artifact.stage == "evaluate" and corpus and artifact.key not in known:
                 known.add(artifact.key)
                 snapshots = [key for key in newest if key[0] == corpus]
+                # the snapshot was evaluated before, perhaps with another model: only what came before it counts
                 if (corpus, snapshot) in newest:
                     snapshots = snapshots[: snapshots.index((corpus, snapshot))]
                 if snapshots:
@@ -147,6 +148,7 @@ def list_leaderboard_rows(entries: list[LeaderboardEntry]) -> list[dict[str, str
 
 def task_sort_key(result: Result) -> tuple[str, float, str]:
     """Return the position of a task in the table: by its benchmark, the most labels first."""
+    # 0 or None stands for all labels, which are more than any number
     return result.benchmark, -(result.labels or math.inf), result.metric
 
 

@@ -45,6 +45,7 @@ def pipeline(
     dated_recipe = recipe.with_date(get_planned_date())
     artifacts = run_stages(dated_recipe, StageSelection(from_stage, only, force))
     store = Store.current()
+    # before the gate, which may raise: gc must keep the artifacts of a refused model too
     store.record_run(dated_recipe.model_dump(mode="json"), artifacts)
     create_table_artifact(summarize_run(store, artifacts), key="pipeline", description="The artifacts of this run")
     finish_evaluated_run(store, dated_recipe, artifacts)

@@ -90,6 +90,7 @@ def plan_stage(
     warning = ""
     if manifest.fingerprint != spec.fingerprint:
         warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
+    # Later rows are planned with the digest that this artifact had: it is expected to be rebuilt to the same bytes.
     if problems := store.find_problems(manifest):
         return PlanRow(stage.name, key, "run", "; ".join(problems), warning), result
     if policy == "force":
@@ -100,4 +101,5 @@ def plan_stage(
 def list_cached_artifacts(recipe: Recipe, store: Store) -> list[ArtifactRef]:
     """List the artifacts of a recipe that are in the store."""
     rows = make_plan(recipe, StageSelection(), store)
+    # without digests: gc compares stages and keys
     return [ArtifactRef(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]

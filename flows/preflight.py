@@ -38,6 +38,7 @@ def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
     else:
         store.find(INPUT_STAGES[name], key)
     if name == "evaluate":
+        # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
         check_settings(recipe.evaluate, heldout=1.0)
 
 

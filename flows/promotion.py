@@ -46,6 +46,7 @@ def finish_evaluated_run(store: Store, recipe: Recipe, artifacts: list[Artifact]
 
 def apply_gate(store: Store, recipe: Recipe, evaluation: Artifact) -> GateResult:
     """Make an evaluation's model the best of the recipe's corpus, unless it is worse or older than the best so far."""
+    # read, compared and written under one lock, or two runs could each replace the other's best model
     with store.lock("best", corpus_slug(recipe.corpus)):
         best = store.best(recipe.corpus)
         result = evaluate_gate(store, recipe.evaluate.gate, recipe.corpus, best, evaluation)
@@ -68,6 +69,7 @@ def evaluate_gate(
         return GateResult(first, f"{name} is the first model")
     if best.evaluation.key == evaluation.key:
         return GateResult(best, f"{name} is the best model")
+    # a model that was refused before, and is compared again now, loses its mark first
     marks = {key: mark for key, mark in best.worse.items() if key != evaluation.key}
     promoted = best.model_copy(update={"model": model, "evaluation": evaluation.ref, "worse": marks})
     best_manifest = store.manifest(best.evaluation.stage, best.evaluation.key)
@@ -77,6 +79,7 @@ def evaluate_gate(
         return GateResult(best, f"{name} is not promoted: the best model, pretrain {best.model.key}, is newer")
     obstacle = why_not_comparable(manifest, best_manifest)
     changes = [] if obstacle else compare_models(store, manifest, best_manifest, jointly=True)
+    # certain, and even the upper end of the interval is worse by more than the tolerance
     losses = [change for change in changes if change.difference.sure and change.difference.high < -settings.tolerance]
     if losses and settings.enabled:
         mark = ", ".join(map(format_change, losses))

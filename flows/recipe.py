@@ -74,6 +74,7 @@ def load_recipe(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe
     """
     layers = [load_recipe_file(file)] if file is not None else []
     layers += [parse_change(change) for change in changes]
+    # all layers, before any is merged: the user gets every mistake in one message
     raise_unknown(sentence for layer in layers for sentence in find_misnamed(Recipe, layer))
     settings: dict[str, Any] = Recipe().model_dump(mode="json")
     for layer in layers:
@@ -178,6 +179,7 @@ def list_settings(settings: Block, path: str = "") -> Iterable[tuple[str, str, s
     """
     for name, field in type(settings).model_fields.items():
         inner_path = f"{path}.{name}" if path else name
+        # model_construct() leaves out fields that have no default
         value = getattr(settings, name, MUST_BE_GIVEN)
         if isinstance(value, Block):
             yield from list_settings(value, inner_path)

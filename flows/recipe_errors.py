@@ -128,6 +128,8 @@ def suggest_name(block: type[Block], name: str, path: str) -> str:
     """Suggest a similar name of the group, one of just this name or similar to it below, or list the whole group."""
     last_names = {full_name: full_name.rpartition(".")[2] for full_name in list_names_below(block)}
     similar = difflib.get_close_matches(name, last_names.values(), 1, 0.7)
+    # A similar name in the same group; then this very word, or its initials (lr), anywhere below; then a similar one
+    # there. 0.7 instead of difflib's 0.6, because below there are many names to resemble.
     suggestions = (
         difflib.get_close_matches(name, block.model_fields, 1)
         or [full_name for full_name, last in last_names.items() if name in (last, abbreviate_name(last))]

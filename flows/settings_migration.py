@@ -83,6 +83,7 @@ class Renames:
         `actual` is its path as it stands there, in which old and new names may be mixed; `old` and `new` are the same
         path in old names alone and in new names alone.
         """
+        # an empty group within the settings is a value of its own
         if isinstance(value, dict) and (value or not actual):
             for name, inner in value.items():
                 yield from self._walk(inner, (*actual, name), *self._follow(old, new, name))
@@ -99,6 +100,7 @@ class Renames:
             (pattern, target) for pattern, target in self._names.get(name, ()) if matches_pattern(pattern, path)
         ]
         if matching:
+            # the rule with the fewest wildcards is the most specific
             pattern, target = max(matching, key=lambda rule: _count_literals(rule[0]))
             return path, _fill_in(target, pattern, path) if "." in target else (*new, target)
         # a new name, as in a recipe that was renamed in parts: settings below it may have their old names
@@ -156,6 +158,7 @@ def _insert(tree: Any, path: Path, value: Any) -> None:
     for part, following in zip(path, [*path[1:], None], strict=True):
         group: Any = value if following is None else [] if isinstance(following, int) else {}
         if isinstance(part, int):
+            # settings come in order, so an item is either the last one or the next
             if part == len(tree):
                 tree.append(group)
         elif following is None:

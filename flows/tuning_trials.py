@@ -47,6 +47,7 @@ class PretrainTrials(TrialRunner):
     def __init__(self, recipe: Recipe, tuning: Tuning, store: Store) -> None:
         super().__init__(recipe, store)
         self.tokens = build_stage_inputs("pretrain", recipe, store)
+        # Settings of other sections decide only the tokens, and these stand in the key by their digests.
         sections = sorted({"pretrain", *(dimension.path.partition(".")[0] for dimension in tuning.dimensions())})
         self.key_parts = {
             "recipe": {name: semantic_value(getattr(recipe, name)) for name in sections},
@@ -56,6 +57,7 @@ class PretrainTrials(TrialRunner):
     def run(self, trial: Trial) -> float | None:
         """Train on the recipe's tokens, or on others where the trial changes settings of the data."""
         changed_recipe = change_recipe(self.recipe, trial.params)
+        # most trials: no stage is asked whether it is cached
         if has_same_data(self.recipe, trial.params):
             tokens = self.tokens
         else:

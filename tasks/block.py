@@ -33,6 +33,7 @@ def semantic_value(value: Any) -> Any:
     if isinstance(value, Block):
         return value.semantic()
     if isinstance(value, (list, tuple)):
+        # a list also for a tuple: recorded settings come back from JSON as lists, and new ones are compared with them
         return [semantic_value(item) for item in value]
     if isinstance(value, dict):
         return {name: semantic_value(item) for name, item in value.items()}
@@ -41,20 +42,24 @@ def semantic_value(value: Any) -> Any:
 
 def block_kind(block: type[Block]) -> str:
     """Return the kind of a block, its class name in snake case: `WordCount` → `word_count`."""
+    # no underscore within a run of capitals: `HTMLText` → `htmltext`
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", block.__name__).lower()
 
 
 @functools.cache
+# Apart from `discover_blocks`, because functools.cache would lose its type variable.
 def _discover_blocks(base: type[Block]) -> dict[str, type[Block]]:
     package = importlib.import_module(base.__module__)
     blocks_by_kind: dict[str, type[Block]] = {}
     for info in pkgutil.iter_modules(package.__path__):
+        # files that blocks share, such as sources/_row_source.py
         if info.name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         blocks = [
             block
             for block in vars(module).values()
+            # the base class and imported blocks do not count: they are defined elsewhere
             if isinstance(block, type) and issubclass(block, base) and block.__module__ == module.__name__
         ]
         if [block_kind(block) for block in blocks] != [info.name]:
@@ -71,6 +76,7 @@ def discover_blocks(base: type[B]) -> dict[str, type[B]]:
 
 def unpickle_family(family: type[Block], base: type[Block], fields: dict[str, Any]) -> Block:
     """Rebuild a family of settings from a pickle: its class is made at run time and cannot be imported by name."""
+    # `family[base]` is cached, so this is the class that the rest of the process has, and equal settings compare equal
     return cast("type[Block]", family[base]).model_validate(fields)  # type: ignore[index]
 
 
@@ -85,6 +91,7 @@ class _Family(Block):
     base: ClassVar[type[Block]]
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # the generic class and the base can be imported by name, the class that was made of them cannot
         return unpickle_family, (self.family, self.base, self.model_dump())
 
 
@@ -94,6 +101,8 @@ class Every(_Family, Generic[B]):
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, base: type[Block]) -> type[Block]:
+            # For a type checker `Every` is an ordinary generic class. At run time `Every[Filter]` is a model with a
+            # field for each block; with a type variable, as in annotations, it stays the class itself.
             return cls if isinstance(base, TypeVar) else _make_every(base)
 
     def blocks(self) -> Iterator[tuple[str, B]]:
@@ -140,6 +149,7 @@ def _make_one_of(base: type[Block]) -> type[Block]:
         "kind": (Literal[kinds], Field(description=f"which {block_kind(base).replace('_', ' ')}"))
     }
     for kind, block in discover_blocks(base).items():
+        # a field for each block, so that a form keeps the settings of those that are not chosen
         fields[kind] = (block, Field(default_factory=block, description=docstring_summary(block)))
     family = create_model(f"OneOf{base.__name__}", __base__=OneOf, __module__=__name__, __doc__=base.__doc__, **fields)
     family.base, family.family = base, OneOf

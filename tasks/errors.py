@@ -8,7 +8,9 @@ class StageFailure(Exception):
     """A stage cannot continue: `what` names the file, page or setting, `hint` says what to do. Never retried."""
 
     def __init__(self, what: str, hint: str) -> None:
-        super().__init__(what, hint)  # both, so that it survives pickling between processes
+        # An exception is pickled as its class and `args`: with both in `args` a worker's error arrives whole in the
+        # parent.
+        super().__init__(what, hint)
         self.what = what
         self.hint = hint
 
@@ -36,12 +38,14 @@ HINTS = {
 
 def is_transient(error: BaseException) -> bool:
     """Tell whether a retry may help: lost connections and workers come back, wrong values do not."""
+    # BrokenExecutor: a worker process died, often because it was killed for its memory; a retry gets new processes
     return isinstance(error, (Transient, ConnectionError, TimeoutError, BrokenExecutor))
 
 
 def explain_error(stage: str, error: Exception) -> Exception:
     """Return an error as a StageFailure that names the stage; an unknown error is returned unchanged."""
     if isinstance(error, StageFailure):
+        # the same class: a Transient is retried, a BadSetting ends the command with exit code 2
         return type(error)(f"{stage}: {error.what}", error.hint)
     if isinstance(error, OSError) and error.errno in HINTS:
         where = f" ({error.filename})" if error.filename else ""

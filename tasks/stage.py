@@ -85,6 +85,8 @@ class Stage(Generic[S]):
             spec = self.build_spec(settings, *inputs)
             cached = None if force else store.get_valid(self.name, spec.expected_key)
             if cached is None:
+                # In this order: a run that waits while another builds the same artifact must not occupy a GPU
+                # meanwhile.
                 with store.lock(self.name, spec.expected_key), self.acquire_slot():
                     # another run may have built it while this one waited for the lock
                     cached = None if force else store.get_valid(self.name, spec.expected_key)
@@ -115,6 +117,8 @@ class Stage(Generic[S]):
         try:
             self.build(settings, draft, *inputs)
         except BaseException as error:
+            # The notes reach the user through flows/cli/signals.py. A crawl has left its own note already; of other
+            # stages the finished shards are what is kept.
             if not isinstance(error, Exception):  # Ctrl-C or another signal: say what is kept
                 shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it will start over"
                 error.__notes__ = [f"{self.name}: {note}" for note in getattr(error, "__notes__", [shards])]
@@ -134,6 +138,8 @@ class Stage(Generic[S]):
             return nullcontext()
         from prefect.concurrency.sync import concurrency
 
+        # The lease is renewed while the block runs. After a kill it ends by itself, so the slot is lost for 300 s at
+        # most. strict: a limit that does not exist is an error, and not taken for one that is free.
         return concurrency(limit, occupy=1, lease_duration=300, strict=True)
 
 
@@ -157,6 +163,7 @@ def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
 
 def publish_ui_artifact(artifact: Artifact) -> None:
     """Publish the stage's summary (tables and charts) as an artifact in the Prefect UI."""
+    # of an artifact on S3 only this file is fetched
     summary = artifact.folder_with("summary.md") / "summary.md"
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact

@@ -56,6 +56,7 @@ def run_command_line(argv: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:
         # the reader of the output, such as head, has ended: what is still buffered goes nowhere
+        # without this, Python's own flush at the end would meet the closed pipe again and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -74,6 +75,7 @@ def build_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in commands.items():
         command_parser = subparsers.add_parser(name, help=command.HELP, description=command.HELP)
+        # a default here would overwrite what was given before the command's name
         command_parser.add_argument("--store", metavar="ADDRESS", default=argparse.SUPPRESS, help="the store")
         command.add_arguments(command_parser)
     return parser
@@ -83,6 +85,7 @@ def refuse_old_words(argv: Sequence[str]) -> None:
     """Raise BadUsage that gives the new word, where a command or an option has the name of an earlier version."""
     words = list(argv)
     while words and words[0].startswith("-"):
+        # options before the command: of these, only --store is followed by a value
         has_value = words[0] == "--store"
         words = words[2 if has_value else 1 :]
     command = words[0] if words else ""

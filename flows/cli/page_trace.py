@@ -89,6 +89,7 @@ def collect_stages(store: Store, manifest: Manifest) -> dict[str, Manifest]:
     """Return an artifact and those that it was made from within its own snapshot, by stage, sources first."""
     stages: dict[str, Manifest] = {}
     for source in manifest.inputs:
+        # inputs of the same stage are the previous snapshots
         source_manifest = store.manifest(source.stage, source.key) if source.stage != manifest.stage else None
         stages |= collect_stages(store, source_manifest) if source_manifest else {}
     return stages | {manifest.stage: manifest}
@@ -156,6 +157,8 @@ def trace_after_clean(snapshot: Snapshot, snapshots: list[Snapshot], document_id
     if "dedup" in snapshot:
         folder = snapshot["dedup"].folder_with("clusters.parquet")
         clusters = pl.read_parquet(folder / "clusters.parquet").filter(pl.col("id") == document_id)
+        # ne_missing, because `!=` with a null gives null, and the filter would leave out the documents without a
+        # kept_id
         is_dropped = (pl.col("kind") != "leader") & pl.col("kept_id").ne_missing(document_id)
         for row in clusters.filter(is_dropped).iter_rows(named=True):
             kept_id = row["kept_id"] or "a document that was dropped for its contents"

@@ -11,8 +11,10 @@ import threading
 
 def end_with_parent() -> None:
     """Block until standard input is closed, which is the end of the command however it ended; then end this process."""
+    # nothing is ever written to it, so the read returns when the other end is gone
     while os.read(sys.stdin.fileno(), 1024):
         pass
+    # sys.exit would end this thread only
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -36,8 +36,10 @@ class SignalHandler:
         self.number, self.since = 0, 0.0  # the signal that came first, and when
         self.is_done = self.is_leaving = False  # the command has done its work; it was interrupted
         readable, writable = os.pipe()
+        # set_wakeup_fd refuses a descriptor that may block
         os.set_blocking(writable, False)
-        atexit.register(self._exit_fast)  # the first to be registered is the last to be called
+        # atexit calls what was registered first last of all: everything else has had its turn by then
+        atexit.register(self._exit_fast)
         threading.Thread(target=self._watch, args=(readable,), daemon=True).start()
         signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
         for number in ENDING_SIGNALS:
@@ -57,6 +59,7 @@ class SignalHandler:
 
     def _watch(self, readable: int) -> None:
         """Wait in a thread for signals: the wake-up descriptor works also when the main thread is deep in a library."""
+        # each byte is the number of a signal
         while numbers := os.read(readable, 16):
             deadline = time.monotonic() + SECONDS_TO_REACT
             for number in set(numbers) & set(ENDING_SIGNALS):

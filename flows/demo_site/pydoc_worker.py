@@ -28,13 +28,16 @@ MAX_DEFAULT_CHARS = 60
 """Characters of an argument's default value that a signature shows."""
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+# Paragraphs whose layout has a meaning: indented code, doctests, directives, lists, tables, fields.
 PREFORMATTED = re.compile(r"^(\s|>>>|\.\. |[-*+=|]|:\w)", re.MULTILINE)
 
+# Audit events that a module must not cause when it is imported.
 FORBIDDEN = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.fork",
              "os.posix_spawn", "os.exec", "os.kill", "webbrowser.open"}  # fmt: skip
 
 
 Attribute = tuple[str, str, type, Any]
+# pydoc's own function, kept here because `_prepare_process` puts another in its place.
 _classified: Callable[[type], list[Attribute]] = vars(pydoc)["classify_class_attrs"]
 
 
@@ -144,6 +147,7 @@ def remove_machine_details(html: str, scratch: str) -> str:
     """Remove memory addresses and this machine's folders, so that two machines render the same bytes."""
     html = ADDRESS.sub("", html)
     folders = {os.path.realpath(path) for path in sys.path if path} | set(sys.path)
+    # the longest first: of two folders, one within the other, the outer one would leave the rest of the inner one
     for folder in sorted(folders, key=len, reverse=True):
         if len(folder) > 1:
             html = html.replace(f"{folder}/", "")
@@ -176,6 +180,7 @@ def _prepare_process() -> None:
 
 def main(folder: Path, scratch: str, modules: list[str]) -> None:
     """Render the modules in order; one line of JSON each on what was standard output."""
+    # a copy, before standard output is silenced: what modules print must not mix with the reports
     channel = os.fdopen(os.dup(1), "w")
     _prepare_process()
     for name in modules:

@@ -31,6 +31,7 @@ PRIVATE = "private"
 MODULE_TIMEOUT = 60.0
 """Seconds after which a module that is being imported and rendered counts as hanging; high, for busy machines."""
 
+# pydoc's links to MODULE.html or to an anchor; not those with a scheme, which lead to other sites.
 LINK = re.compile(r'<a href="(?!\w+:)([^"#]*?)(\.html)?(#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 
 PageInfo = dict[str, dict[str, object]]
@@ -54,6 +55,7 @@ def render_site(folder: Path, workers: int) -> int:
         pages = render_modules(draft, select_modules(), workers)
         (draft / ".site.json").write_text(json.dumps(stamp | {"pages": pages}), encoding="utf-8")
         if folder.exists():
+            # a kill before the rename leaves no site, and the next start renders it again
             shutil.rmtree(folder)
         draft.rename(folder)
     return pages
@@ -88,6 +90,7 @@ def render_modules(
         try:
             pages_by_package = {name: running[name].result() for name in sorted(modules)}
         except BaseException:
+            # the pool waits for its threads before the error gets out, so they are told to end
             renderers.stopped.set()
             raise
         pages = _write_site(folder, raw, {name: pages for name, pages in pages_by_package.items() if pages})
@@ -118,6 +121,7 @@ class RenderPool:
                 finally:
                     worker.kill()
             if rest and not self.stopped.is_set():
+                # modules are reported in order, so the first of the rest is the one that it was busy with
                 self._count_module(rest.pop(0), "it hung or crashed")
         return pages
 
@@ -141,6 +145,7 @@ def _read_line(worker: "subprocess.Popen[bytes]", seconds: float) -> bytes:
     assert worker.stdout is not None
     ready, _, _ = select.select([worker.stdout], [], [], seconds)
     line = worker.stdout.readline() if ready else b""
+    # a line without an end is what a crash left
     return line if line.endswith(b"\n") else b""
 
 

@@ -37,6 +37,7 @@ def serve_site(folder: Path, port: int | None = None) -> Iterator[str]:
             f"the demo site cannot use port {port} of 127.0.0.1 ({error.strerror})",
             "End the programme that listens there, or choose another port with --port or TEXTMILL_DEMO_PORT",
         ) from error
+    # 0.05: seconds between two looks at whether to end, for which shutdown() waits
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo site", daemon=True)
     thread.start()
     try:
@@ -107,6 +108,7 @@ class SiteRequestHandler(BaseHTTPRequestHandler):
 def _find_file(root: Path, address: str) -> Path | None:
     """Find the file for a request's path; None outside the folder, for hidden names and for missing files."""
     parts = [part for part in unquote(urlsplit(address).path).split("/") if part]
+    # `..` begins with a dot too, so no request leads out of the folder
     if any(part.startswith(".") or "\0" in part for part in parts):
         return None
     file = root.joinpath(*parts)

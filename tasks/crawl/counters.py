@@ -40,6 +40,7 @@ class Tally:
 
     def count_page(self, row: IndexRow, num_bytes: int) -> None:
         """Count a stored page by its index row and the size of its payload."""
+        # a revisit of this crawl's own pages, and one of the previous snapshot's, have the same status in the index
         revisit = UNCHANGED if row["change"] == UNCHANGED else REPEATED
         self.statuses[revisit if row["status"] == REVISIT_STATUS else str(row["status"])] += 1
         if row["change"]:
@@ -75,6 +76,7 @@ class Tally:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON types, the largest first; hosts beyond MAX_HOSTS are summed up."""
+        # what shards have summed up already goes last, however much it is
         ranked = sorted(self.hosts, key=lambda host: (host == OTHER_HOSTS, -self.hosts[host], host))
         shown, rest = ranked[:MAX_HOSTS], ranked[MAX_HOSTS:]
         hosts = {host: {"pages": self.hosts[host], "bytes": self.host_bytes[host]} for host in shown}

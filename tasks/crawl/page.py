@@ -80,6 +80,7 @@ def is_binary(body: bytes) -> bool:
 
 def format_warc_date(milliseconds: int) -> str:
     """Format milliseconds since 1970 as WARC 1.1 writes dates: `2026-01-31T12:00:00.123Z`."""
+    # the milliseconds come from the integer: a float would round some of them
     date = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return date.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 

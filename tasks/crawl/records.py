@@ -38,12 +38,14 @@ class PayloadOrigin(NamedTuple):
 
 def compress_record(record: EncodedRecord) -> bytes:
     """Compress a record to one gzip member, without a time in its header: equal records give equal bytes."""
-    compressor = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: the largest window, with a gzip header
+    # 31: a window of 2^15 bytes, plus 16 for a gzip header; zlib leaves the time in that header at 0
+    compressor = zlib.compressobj(6, zlib.DEFLATED, 31)
     return compressor.compress(record.content) + compressor.flush()
 
 
 def compute_sha1(payload: bytes) -> str:
     """Return the SHA-1 digest in the form that WARC readers check: `sha1:` and base 32."""
+    # usedforsecurity=False: a machine in FIPS mode refuses SHA-1 otherwise
     return "sha1:" + base64.b32encode(hashlib.sha1(payload, usedforsecurity=False).digest()).decode()
 
 

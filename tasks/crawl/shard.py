@@ -54,6 +54,7 @@ class WarcShard:
         self.number, self.name, self.origins = number, make_warc_name(number), origins
         path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # r+b keeps what is there; every other mode for writing empties the file or ignores seek
         self.file = path.open("r+b" if path.exists() else "w+b")
         self.file.truncate(size)
         self.file.seek(size)
@@ -69,11 +70,13 @@ class WarcShard:
         """
         if not self.size:
             self._write(records.build_warcinfo(page))
+        # a 304 comes without a payload, and says that the previous one still holds
         digest = previous["digest"] if previous and page.status == REVISIT_STATUS else page.digest
         origin = self._find_origin(page, digest, previous)
         answer = records.build_revisit(page, origin) if origin else records.build_response(page)
         if page.request_headers is not None:
             self._write(records.build_request(page, answer))
+        # evaluated from left to right: `_write` moves `self.size` on
         offset, length = self.size, self._write(answer)
         if links is not None:
             self._write(records.build_metadata(page, links, via, answer))
@@ -103,6 +106,7 @@ class WarcShard:
             return PayloadOrigin(
                 previous["refers_to"] or previous["url"], previous["refers_to_at"] or previous["fetched_at"]
             )
+        # empty payloads are all alike, and say nothing about each other's pages
         if page.body and digest not in self.origins:
             self.origins[digest] = PayloadOrigin(page.url, page.fetched_at)
             return None
@@ -145,6 +149,7 @@ def write_index(path: Path, rows: Iterable[IndexRow]) -> None:
 def write_shard(folder: Path, number: int, pages: Iterable[CrawledPage], tally: Tally) -> None:
     """Write pages to one WARC file and its index, and count them; no file is left when there are no pages."""
     rows: list[IndexRow] = []
+    # no shared origins: shards are written by different processes, so only repeats within one are found
     with WarcShard(folder, number, {}) as shard:
         for page in pages:
             rows.append(shard.add(page))

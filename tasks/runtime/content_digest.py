@@ -48,14 +48,17 @@ DATABASES: Mapping[Algorithm, str] = {
     "blake2b-512": "digests-blake2b-512.sqlite",
 }
 SETTLED_SECONDS = 2.0
-MAX_FILES = 2_000_000  # in a database; the oldest are forgotten
+# Rows of a database. More than that, and the oldest ones are forgotten.
+MAX_FILES = 2_000_000
 CREATE_TABLE = "CREATE TABLE IF NOT EXISTS digests (device, inode, size, changed, status_changed, digest BLOB)"
 CREATE_INDEX = "CREATE INDEX IF NOT EXISTS by_inode ON digests (inode, device)"
+# There is no unique index, so two processes may have inserted the same state: the row that was inserted last counts.
 SELECT = (
     "SELECT digest FROM digests WHERE device = ? AND inode = ? AND size = ? AND changed = ? AND status_changed = ?"
     " ORDER BY rowid DESC"
 )
 INSERT = "INSERT INTO digests VALUES (?, ?, ?, ?, ?, ?)"
+# SQLite gives a new row the largest rowid + 1, so the smallest ones are the oldest.
 FORGET = "DELETE FROM digests WHERE rowid <= (SELECT max(rowid) FROM digests) - ?"
 
 
@@ -70,10 +73,12 @@ def hash_files_cached(paths: Sequence[Path], algorithm: Algorithm) -> list[bytes
 
     A check for damage must not use it: a file that rotted on its disk looks unchanged.
     """
+    # before any file is read: a change during the read then shows as another state after it
     states = [get_file_state(path) for path in paths]
     digests = load_digests(states, algorithm)
     unknown = [index for index, digest in enumerate(digests) if digest is None]
     new: list[tuple[FileState, bytes]] = []
+    # hashlib releases the interpreter lock, so threads use all cores
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         hashes = threads.map(lambda index: hash_file(paths[index], algorithm), unknown)
         for index, digest in zip(unknown, hashes, strict=True):
@@ -124,6 +129,7 @@ def save_digests(digests: Sequence[tuple[FileState, bytes]], algorithm: Algorith
         with (
             contextlib.suppress(OSError, sqlite3.Error),
             contextlib.closing(open_database(algorithm)) as database,
+            # closing() only closes; the connection as a context of its own commits
             database,
         ):
             database.executemany(INSERT, [(*state, digest) for state, digest in digests])
@@ -134,6 +140,7 @@ def open_database(algorithm: Algorithm) -> sqlite3.Connection:
     """Open the database of remembered digests, made when there is none. Raises OSError and sqlite3.Error."""
     path = user_cache_folder() / DATABASES[algorithm]
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Another process may be writing: to wait for its lock is cheaper than to read every file.
     database = sqlite3.connect(path, timeout=30)
     database.execute(CREATE_TABLE)
     database.execute(CREATE_INDEX)

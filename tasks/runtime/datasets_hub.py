@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tasks.errors import BadSetting, StageFailure, Transient
 from tasks.runtime.network_errors import is_transient_network_error
 
+# Files that `save_to_disk` writes: the first into the folder of each split, the second beside those folders.
 SPLIT_MARKER, SPLITS_FILE = "state.json", "dataset_dict.json"
 
 
@@ -33,11 +34,13 @@ def find_local_folder(name: str, section: str) -> Path | None:
         return folder
     if folder.is_file():
         raise BadSetting(f"{folder} is a file", "Give its folder, or choose the source files")
+    # a name on the Hub is NAME or OWNER/NAME; anything else was meant as a path
     if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) is None or name.startswith("."):
         raise BadSetting(f"{folder} does not exist", f"Correct {section}.name")
     return None
 
 
+# Kept, because every shard that a worker process gets asks for the same split.
 @functools.lru_cache(8)
 def load_split(origin: DatasetOrigin) -> Any:
     """Load the split: a Dataset, or an IterableDataset when streamed. Raises StageFailure and Transient."""
@@ -74,7 +77,8 @@ def as_stage_failure(origin: DatasetOrigin, error: Exception) -> StageFailure:
     """Return an error of `datasets` as a StageFailure; as Transient where the network may come back."""
     from huggingface_hub.constants import HF_HUB_OFFLINE  # noqa: PLC0415 - it is imported by then
 
-    cause = error.__cause__ or error  # "an error occurred while generating the dataset" says nothing
+    # `datasets` wraps what happened in "An error occurred while generating the dataset", which says nothing
+    cause = error.__cause__ or error
     is_unreachable = is_transient_network_error(error) and find_local_folder(origin.name, origin.section) is None
     why = (
         ": the Hugging Face Hub cannot be reached, and this machine's cache does not hold it" if is_unreachable else ""

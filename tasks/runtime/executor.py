@@ -37,6 +37,7 @@ def num_workers() -> int:
     setting = os.environ.get("TEXTMILL_WORKERS", "")
     if setting and not (setting.isdecimal() and int(setting) > 0):
         raise BadSetting(f"TEXTMILL_WORKERS={setting} is not a number of processes", "Set it to 1 or more, or unset it")
+    # not os.cpu_count(): under taskset, or in a container with a set of cores, a process may use fewer
     return int(setting) if setting else len(os.sched_getaffinity(0))
 
 
@@ -48,6 +49,7 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(function(*args, **named))
+        # not BaseException: an interrupt goes straight up and is not kept in a future
         except Exception as error:  # noqa: BLE001 - it is raised again where the future is read
             future.set_exception(error)
         return future
@@ -55,6 +57,7 @@ class SerialExecutor(Executor):
 
 def initialize_worker() -> None:
     """Set up a worker process before it loads any library."""
+    # The libraries read these when they are loaded, which is later: when the function of the first shard is imported.
     os.environ.update(SINGLE_THREAD_ENVIRONMENT)
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
@@ -64,6 +67,7 @@ def exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        # sys.exit would end this thread only
         os._exit(1)
 
 
@@ -85,6 +89,7 @@ def open_executor(shards: int) -> Iterator[Executor]:
         except BaseException as error:
             # a worker died, or the user interrupted: the next stage gets new processes
             process_pool(workers).shutdown(wait=False, cancel_futures=True)
+            # without this the next stage would get the broken pool from the cache
             process_pool.cache_clear()
             if not isinstance(error, Exception):  # a signal: running shards are not waited for
                 kill_tree(process.pid for process in multiprocessing.active_children() if process.pid)
@@ -96,7 +101,9 @@ class SignalSafeProcessPool(ProcessPoolExecutor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
         """Submit a task with SIGINT blocked, since this may start a process, which inherits the blocked signals."""
-        resource_tracker.ensure_running()  # started later, it would unblock the signal
+        # While it starts the tracker, Python blocks and then unblocks SIGINT. Started within `submit`, it would undo
+        # our block.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return super().submit(function, *args, **named)
@@ -126,6 +133,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         client = connect(address.replace("dask://", "tcp://"), timeout=DASK_TIMEOUT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise StageFailure(f"no Dask scheduler answers at {address}", "Start it, or unset TEXTMILL_ENGINE") from error
+    # pure=False: a shard writes files, so an equal call must run again instead of getting a remembered result
     with client, client.get_executor(pure=False) as pool:
         try:
             client.wait_for_workers(1, timeout=DASK_TIMEOUT_SECONDS)

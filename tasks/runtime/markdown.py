@@ -11,6 +11,7 @@ def render_markdown_table(head: Sequence[str], rows: Iterable[Sequence[str | int
     `alignment` has a letter for each column, l or r, the last one also for all further columns. Pipes are escaped and
     line ends become spaces, so that no text can add cells or rows; other markup in a cell takes effect.
     """
+    # the last letter again for each further column; a text times a negative number is empty
     letters = alignment[: len(head)] + alignment[-1] * (len(head) - len(alignment))
     lines = [map(escape_table_cell, head), (RULES[letter] for letter in letters)]
     lines += [map(escape_table_cell, row) for row in rows]

@@ -17,6 +17,7 @@ def kill_tree(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
             processes.append(psutil.Process(pid))
+            # a stopped process starts no further children, and does not react to the death of others
             processes[-1].suspend()
     for process_to_kill in [*processes, *(one for process in processes for one in find_descendants(process.pid))]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -29,7 +30,9 @@ def find_descendants(pid: int) -> Iterator[psutil.Process]:
     psutil's own `children` compares creation times, for which it reads the boot time again at each call. Where that
     varies by a second, as while a clock is being set, children seem older than their parent and are left out.
     """
-    psutil.process_iter.cache_clear()  # it leaves out a process whose number belonged to another when it was last asked
+    # process_iter remembers processes by their number, and leaves out one whose number belonged to another at the last
+    # call
+    psutil.process_iter.cache_clear()
     children = defaultdict(list)
     for process in psutil.process_iter(["ppid"]):
         children[process.info["ppid"]].append(process)

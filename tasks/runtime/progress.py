@@ -48,6 +48,7 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
         if self.last_line == (self.done, self.postfix):
             return
         self.last_line = (self.done, self.postfix)
+        # what a killed run had done says nothing about the speed of this one
         rate = (self.done - self.initial_done) / max(self.printed_at - self.started_at, 1e-9)
         of = f"/{self.total:,}" if self.total else ""
         log.info("%s: %s%s %s, %.3g/s %s", self.label, f"{self.done:,}", of, self.unit, rate, self.postfix)

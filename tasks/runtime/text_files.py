@@ -11,6 +11,7 @@ def read_text(path: Path, setting: str) -> str:
     `setting` is named in the error as the one to correct.
     """
     try:
+        # -sig: a byte order mark, as some Windows editors write it, must not become part of the first word
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise BadSetting(f"the file {path} does not exist", f"Correct the path in {setting}") from error

@@ -21,6 +21,7 @@ PARTIAL = ".partial"
 
 def fsync_path(path: Path) -> None:
     """Force a file or a folder's entries to disk."""
+    # a folder cannot be opened for writing, and fsync does not need it
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -30,6 +31,8 @@ def fsync_path(path: Path) -> None:
 
 def commit_file(source: Path, target: Path) -> None:
     """Sync a file, then rename it: the target is complete or absent, also after a power cut."""
+    # The content must be on disk before the name is: after a power cut a rename may be kept and the data of the file
+    # lost. The rename itself is on disk only when the folder is synced.
     fsync_path(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
@@ -44,8 +47,11 @@ def run_shard(
     Return the shard's counts and the names of its files. `partial` is a folder of this run inside the draft: a worker
     that does not see it is on a machine with other files. Raises StageFailure.
     """
+    # a name of its own for each attempt: what a killed worker left must not mix with the files of the next
     out = partial / f"{name.replace('/', '-')}.{uuid.uuid4().hex[:8]}"
     try:
+        # without `parents`: where the draft is not visible, this has to fail rather than create the folder on the wrong
+        # disk
         out.mkdir()
     except FileNotFoundError:
         raise StageFailure(
@@ -57,6 +63,8 @@ def run_shard(
         counts = function(out, *args)
         names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
         for name_of_file in names:
+            # A kill between two of these leaves files of a shard that is not in the journal: it runs again and replaces
+            # them.
             commit_file(out / name_of_file, partial.parent / name_of_file)
     finally:
         shutil.rmtree(out, ignore_errors=True)
@@ -95,6 +103,7 @@ class Draft:
         self.scratch.mkdir(parents=True, exist_ok=True)
         for leftover in path.glob(f"{PARTIAL}*"):  # of workers that were killed
             shutil.rmtree(leftover, ignore_errors=True)
+        # A worker that has outlived a killed run finds its folder gone, and cannot write into this run's.
         self._partial = path / f"{PARTIAL}-{uuid.uuid4().hex[:8]}"
         self._journal = path / ".journal.jsonl"
         self._shards = self._read_journal()
@@ -125,6 +134,7 @@ class Draft:
         `out` and returns JSON counts. `label` names the work in the progress bar. The first error cancels the shards
         that have not begun, and is raised; finished shards are kept.
         """
+        # the function too: a stage may run several functions on the same shards
         journal_names = {f"{function.__name__}/{name}": name for name in shards}
         pending = [entry for entry in journal_names if entry not in self._shards]
         if pending:
@@ -153,11 +163,14 @@ class Draft:
             error = future.exception()
             if error is None:
                 counts, names = future.result()
+                # `run_shard` has moved the files into the draft before it returned, so the journal never names a shard
+                # without files
                 self._record(futures[future], counts)
                 if self.remote:
                     self.remote.begin_upload(self.path, futures[future], counts, names)
                 bar.update()
             else:
+                # shards that are running end and are recorded; `cancel` only takes back those that have not begun
                 failure = failure or error
                 for other in futures:
                     other.cancel()
@@ -177,6 +190,7 @@ class Draft:
         """Yield a temporary path; when the block succeeds, the file is synced and renamed to `name` in the draft."""
         temporary = self._partial / f"{uuid.uuid4().hex[:8]}-{Path(name).name}"
         self._partial.mkdir(exist_ok=True)
+        # after an error the temporary file stays, until the next start removes the folder
         yield temporary
         commit_file(temporary, self.path / name)
 

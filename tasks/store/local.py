@@ -21,6 +21,7 @@ FORMAT_MARKER = "store.json"  # names the format of the store
 KEY = re.compile(r"[0-9a-f]{16}")  # any other name is not ours: garbage collection leaves it alone
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 OLD_DRAFT_SECONDS = 14 * 86400.0  # a draft without a change for so long is not resumed any more
+# Stands in for the boot id where there is none: then a lock is recognised by this process alone.
 THIS_PROCESS = uuid.uuid4().hex
 
 
@@ -103,8 +104,10 @@ class LocalBackend:
         """
         path = self._lock_file(stage, key)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # The file is never removed: one process could hold the lock of the removed file, another that of its successor.
         with path.open("w") as file:
             try:
+                # flock belongs to the open file, so it ends when the file is closed, by the kernel if need be
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if not wait:
@@ -117,6 +120,7 @@ class LocalBackend:
     def lock_id(self, stage: str, key: str) -> str:
         """Identify the lock that `lock` holds: this file, on this machine, since it was booted."""
         lock_stat = self._lock_file(stage, key).stat()
+        # The boot id tells this machine from others, whose files may have the same numbers.
         boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else THIS_PROCESS
         return f"{boot}-{lock_stat.st_dev}-{lock_stat.st_ino}"
 
@@ -127,7 +131,8 @@ class LocalBackend:
     def draft(self, stage: str, key: str, lineage: list[Counts]) -> Draft:
         """Open the draft of an artifact, with its finished shards. The caller must hold the lock."""
         path = self.draft_path(stage, key)
-        (path / MANIFEST_NAME).unlink(missing_ok=True)  # written just before a kill; it is rewritten at the end
+        # a run that was killed just before its last rename has left its manifest here; a new one is written at the end
+        (path / MANIFEST_NAME).unlink(missing_ok=True)
         return Draft(path, lineage)
 
     def publish(self, draft: Draft, manifest: Manifest) -> Manifest:
@@ -138,9 +143,11 @@ class LocalBackend:
         target = self.path(manifest.stage, manifest.key)
         previous = Manifest.read(self.read(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}"))
         if previous is not None and previous.files == manifest.files and not self.find_problems(previous, full=True):
+            # the bytes are the same; times, counts and versions of the code are those of this build
             self.write(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}", manifest.as_json)
             shutil.rmtree(draft.path)
         else:
+            # into the draft, so that one rename makes the files and the manifest appear together
             self.write(str(draft.path.relative_to(self.root) / MANIFEST_NAME), manifest.as_json)
             replace_folder(draft.path, target)
         return manifest
@@ -156,6 +163,7 @@ class LocalBackend:
         for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and path.parent.name[0] != "."):
             stage, name = folder.parent.name, folder.name
             if name.startswith(".old-"):
+                # the folder that a kill within `replace_folder` left: .old-KEY-SUFFIX
                 key = name.removeprefix(".old-").rpartition("-")[0]
             elif name.startswith(".draft-"):
                 key = name.removeprefix(".draft-") if drafts or is_abandoned(folder) else ""
@@ -183,6 +191,8 @@ def replace_folder(source: Path, target: Path) -> None:
     """Replace a folder by another. The old one is removed only after the new one is in place."""
     old = target.with_name(f".old-{target.name}-{uuid.uuid4().hex[:8]}")
     if target.exists():
+        # A folder that is not empty cannot be replaced by a rename. A kill between the two renames leaves no target:
+        # the artifact counts as missing, and the draft, which is still there, is continued.
         target.rename(old)
     source.rename(target)
     fsync_path(target.parent)

@@ -33,6 +33,7 @@ RECORDED_PACKAGES = (
 
 def canonical_json(value: Any) -> bytes:
     """Serialize to JSON in one canonical spelling, so that equal values have equal hashes."""
+    # All of these options enter the keys: another one would rebuild every artifact of every store.
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -84,6 +85,8 @@ class BuildSpec(BaseModel, frozen=True):
     @property
     def expected_key(self) -> str:
         """Key of the artifact, 16 hexadecimal digits: a hash of stage, version, settings and input *content*."""
+        # Digests of the inputs, not their keys: an input that is rebuilt to the same bytes changes nothing here. Nor
+        # does the code's fingerprint: `version` says when results change, and `plan` warns when only the code did.
         identity = [self.stage, self.version, self.semantic, [ref.digest for ref in self.inputs]]
         return hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
 
@@ -103,6 +106,7 @@ class Manifest(BuildSpec, frozen=True):
     packages: dict[str, str]
 
     @classmethod
+    # `builtins.`, since within this class the name `bytes` is the property below
     def read(cls, data: builtins.bytes | None) -> "Manifest | None":
         """Parse a manifest; None when there is none or it is corrupt."""
         try:
@@ -190,6 +194,8 @@ def strip_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
+            # Any constant that stands as a statement, so also the texts below settings. A body may become empty: the
+            # tree is only dumped, never compiled.
             node.body = [  # type: ignore[attr-defined]
                 line for line in body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
             ]
@@ -202,6 +208,7 @@ def code_fingerprint(*folders: Path) -> str:
     hashed = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
+            # the syntax tree of equal code differs between versions of Python, and so does the fingerprint
             tree = strip_docstrings(ast.parse(path.read_bytes()))
             hashed.update(f"{folder.name}/{path.relative_to(folder)}\n{ast.dump(tree)}\n".encode())
     return hashed.hexdigest()[:16]

@@ -22,6 +22,7 @@ def flatten_settings(settings: Any, path: str) -> dict[str, Any]:
         below = {f"{path}.{field}": inner for field, inner in settings.items()}
     elif isinstance(settings, list) and all(isinstance(inner, dict) for inner in settings):
         below = {f"{path}[{number}]": inner for number, inner in enumerate(settings)}
+    # an empty group or list is a value of its own
     if not below:
         return {path: settings}
     return {name: value for inside, inner in below.items() for name, value in flatten_settings(inner, inside).items()}
@@ -65,6 +66,7 @@ def describe_other_changes(spec: BuildSpec, built: Manifest) -> list[str]:
 def summarize_changes(settings: dict[str, str]) -> list[str]:
     """Select the phrases worth saying: where a group's kind, name or `enabled` changed, only that."""
     switches = [name for name in settings if name.rpartition(".")[2] in ("kind", "enabled", "name")]
+    # another kind has other settings: to name each of them as a change would hide the one that matters
     groups = {name.rpartition(".")[0] + "." for name in switches}
     phrases = [phrase for name, phrase in settings.items() if name in switches or not name.startswith(tuple(groups))]
     num_omitted = len(phrases) - MAX_SETTINGS
@@ -75,11 +77,13 @@ def explain_rebuild(spec: BuildSpec, built: Sequence[Manifest], section: str) ->
     """Explain why an artifact must be built: how it differs from the most similar one built (given oldest first)."""
     if not built:
         return "never built"
+    # its manifest can be read, and yet the store did not take it for valid
     if any(manifest.key == spec.expected_key for manifest in built):
         return "one of its files is missing or corrupt"
     differences = [
         (describe_other_changes(spec, manifest), describe_changed_settings(spec, manifest, section))
         for manifest in built
     ]
+    # of equally similar ones the newest: min takes the first of them, and `built` begins with the oldest
     others, settings = min(reversed(differences), key=lambda pair: len(pair[0]) + len(pair[1]))
     return "; ".join([*others, *summarize_changes(settings)])

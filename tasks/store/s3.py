@@ -30,6 +30,7 @@ PARTIAL_DOWNLOADS = ".fetching"  # in an artifact's cache folder: downloads that
 def cache_folder_for(address: str) -> Path:
     """Return the local folder for copies of a store: below `TEXTMILL_CACHE`, by default `~/.cache/textmill`."""
     readable = re.sub(r"[^\w.]+", "-", address.removeprefix(SCHEME))
+    # the hash tells addresses apart that read the same after the replacement
     name = f"{readable}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
     return Path(os.environ.get("TEXTMILL_CACHE") or user_cache_folder()).expanduser().absolute() / name
 
@@ -58,6 +59,8 @@ class S3Backend:
 
     def write_format_marker(self, data: bytes) -> None:
         """Write the marker of the store's format, once. Raises StageFailure where conditions on writes are ignored."""
+        # Only the first `create` may succeed. A second one, and a `replace` with an ETag that no object has, must be
+        # refused: a store that accepts either would let two builders both win.
         if self.objects.create(FORMAT_MARKER, data) and (
             self.objects.create(FORMAT_MARKER, data) or self.objects.replace(FORMAT_MARKER, data, '"0123"')
         ):
@@ -109,6 +112,7 @@ class S3Backend:
         return ""
 
     def _read_sha256(self, name: str) -> str:
+        # into a file, because it may not fit into memory; other processes may check the same object
         temporary = self.root / PARTIAL_DOWNLOADS / f"{os.getpid()}-{hashlib.sha256(name.encode()).hexdigest()}"
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -128,15 +132,18 @@ class S3Backend:
         folder = self.cache.path(manifest.stage, manifest.key)
         with self.cache.lock(f"fetch-{manifest.stage}", manifest.key):  # two processes fetch once
             cached_manifest = Manifest.read(self.cache.read(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}"))
+            # In this order: a kill after the removal leaves the old manifest, so the copies are checked again.
             if cached_manifest is None or cached_manifest.files != manifest.files:
                 self._remove_stale_copies(folder, manifest)
                 self.cache.write(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}", manifest.as_json)
             missing = [
                 file
                 for file in manifest.files
+                # every name begins with the empty text, so without prefixes all files are fetched
                 if file.path.startswith(prefixes or "") and not has_full_size(folder / file.path, file)
             ]
             with ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS) as pool:
+                # `list`, because errors of the threads are raised only where results are read
                 list(pool.map(lambda file: self._fetch(manifest, file, folder), missing))
             shutil.rmtree(folder / PARTIAL_DOWNLOADS, ignore_errors=True)  # with leftovers of a kill
         return folder
@@ -159,6 +166,8 @@ class S3Backend:
     @contextlib.contextmanager
     def lock(self, stage: str, key: str, *, wait: bool = True) -> Iterator[bool]:
         """Hold the lock of a key, on this and every other machine; yields whether it is held."""
+        # The local lock first. Of this machine's processes only its holder takes the lease; and as it holds the lock, a
+        # lease with the same id is left over from a process that is gone.
         with self.cache.lock(stage, key, wait=wait) as held_here:
             if held_here:
                 owner_id = self.cache.lock_id(stage, key)
@@ -173,6 +182,7 @@ class S3Backend:
 
     def draft(self, stage: str, key: str, lineage: list[Counts]) -> Draft:
         """Open the draft of an artifact, with the shards finished on any machine. The caller must hold the lock."""
+        # the version that this build may replace; with another one in its place, another run has published meanwhile
         manifest = self.objects.head(f"{stage}/{key}/{MANIFEST_NAME}")
         upload = S3Draft(self.objects, f"{stage}/{key}/", manifest.etag if manifest else "")
         return Draft(self.draft_path(stage, key), lineage, upload)
@@ -196,6 +206,7 @@ class S3Backend:
             raise Transient(f"{self.address}/{name} was removed as it was published", "Start the same command again")
         upload.remove_records()
         if published_data == data:
+            # the draft becomes the local copy, which saves the next stage a download
             (draft.path / MANIFEST_NAME).write_bytes(data)
             with self.cache.lock(f"fetch-{manifest.stage}", manifest.key):
                 replace_folder(draft.path, self.cache.path(manifest.stage, manifest.key))
@@ -216,6 +227,7 @@ class S3Backend:
             objects = self.objects.list_objects(f"{stage}/{key}/")
             names = self._find_unneeded_objects(stage, key, objects, keep=(stage, key) in keep, drafts=drafts)
             if names:
+                # no manifest: a draft of a run that is under way, or was interrupted
                 version = objects[name].etag if name in objects else ""
                 num_bytes = sum(objects[name_of_object].size for name_of_object in names)
                 yield GarbageCandidate(f"{self.address}/{stage}/{key}", num_bytes, stage, key, tuple(names), version)
@@ -251,6 +263,7 @@ class S3Backend:
             f"{candidate.stage}/{candidate.key}/{LEASE_NAME}",
         )
         with self.lock(candidate.stage, candidate.key, wait=False) as held:
+            # asked again under the lock: since it was listed, another run may have published here
             manifest_info = self.objects.head(name)
             if not held or (manifest_info.etag if manifest_info else "") != candidate.version:
                 return False

@@ -118,9 +118,12 @@ class S3Client:
     def _put_if(self, name: str, data: bytes, **condition: str) -> str | None:
         for _ in range(MAX_CONFLICT_RETRIES):
             try:
+                # When the answer to a write is lost, botocore sends it again, and the second one fails on its own
+                # condition. So None does not prove that another was faster: callers read the object to see who won.
                 answer = self._call("put_object", Key=self.prefix + name, Body=data, **condition)
             except WriteConflict:
                 time.sleep(0.1)
+            # If-Match on an object that was removed is answered with 404
             except (PreconditionFailed, ObjectNotFound):
                 return None
             else:
@@ -184,6 +187,7 @@ class WriteConflict(Exception):
 
 ERRORS_BY_CODE: dict[str, type[Exception]] = {
     "NoSuchKey": ObjectNotFound,
+    # HEAD has no body, so botocore names its errors by the status alone
     "404": ObjectNotFound,
     "PreconditionFailed": PreconditionFailed,
     "412": PreconditionFailed,
@@ -197,6 +201,7 @@ SETTINGS = "Correct --store, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION or AWS_PROFILE
 
 def error_code_of(error: BaseException) -> str:
     """Return the object store's error code, such as NoSuchBucket; empty where the error has none."""
+    # s3fs translates botocore's errors to OSError, and keeps the original as the cause
     answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
     return str(answer.get("Error", {}).get("Code", ""))
 
@@ -224,6 +229,7 @@ def translate_transport_error(address: str, error: Exception) -> Exception:
 
     if isinstance(error, OSError) and (error.filename or error.errno in HINTS):
         return error  # of this machine's disk
+    # Some of these are subclasses of BotoCoreError, so they are looked for before it.
     network = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError, ClientError)
     if isinstance(error, (OSError, *network)):
         return Transient(f"the store {address} does not answer: {error}", NETWORK)

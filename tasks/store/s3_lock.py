@@ -49,28 +49,34 @@ class Lease:
         try:
             yield True
         finally:
+            # The heartbeat ends first: it could otherwise renew a lease that is released already.
             self._released.set()
             beating.join()
             self._release()
 
     def _record(self, *, released: bool = False) -> bytes:
-        self._beats += 1  # other bytes, so another ETag
+        # The ETag is made from the bytes: without a counter a renewal would look like no renewal.
+        self._beats += 1
         holder = f"{socket.gethostname()} process {os.getpid()}"
         return json.dumps(
             {"holder": holder, "place": self.owner_id, "beat": self._beats, "released": released}
         ).encode()
 
     def _try_acquire(self, *, wait: bool) -> bool:
+        # The version that was read last, and since when it is the same, on this process's monotonic clock.
         version, since, is_logged = "", 0.0, False
         while True:
             lease = self.objects.head(self.name)
             if lease is None:
+                # an empty ETag: another was faster, and its lease is looked at in the next round
                 self.etag = self.objects.create(self.name, self._record()) or ""
             else:
                 if lease.etag != version:
                     version, since = lease.etag, time.monotonic()
                 holder = self._read_holder()
                 if self._is_free(holder) or time.monotonic() - since > EXPIRY_SECONDS or lease.age > MAX_AGE_SECONDS:
+                    # only if the lease is still the version that was found free: of several takers one wins, and
+                    # a renewal that arrives after all lets this fail
                     self.etag = self.objects.replace(self.name, self._record(), lease.etag) or ""
                 elif not wait:
                     return False
@@ -99,6 +105,7 @@ class Lease:
             try:
                 self._renew()
             except StageFailure as error:
+                # not the end: three renewals may fail before others take the lease
                 log.warning("the lease %s could not be renewed: %s", self.name, error)
             if self.lost:
                 log.warning("the lease %s passed to another run: both build, and the first to finish counts", self.name)
@@ -108,7 +115,8 @@ class Lease:
         etag = self.objects.replace(self.name, self._record(released=released), self.etag)
         if (
             etag is None and self._read_holder().get("place") == self.owner_id
-        ):  # the answer to an earlier renewal got lost
+            # (the ETag is another and yet the record is ours: an earlier renewal arrived, and only its answer was lost)
+        ):
             lease = self.objects.head(self.name)
             etag = lease and self.objects.replace(self.name, self._record(released=released), lease.etag)
         self.etag, self.lost = etag or "", etag is None

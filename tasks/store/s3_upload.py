@@ -66,8 +66,10 @@ class S3Draft:
 
     def send(self, folder: Path, files: Iterable[ArtifactFile]) -> None:
         """Upload the files of a folder that S3 does not hold yet."""
+        # The name holds the hash, so an object of that name and size has these bytes.
         missing_files = [file for file in files if self._uploaded_sizes.get(self._name(file)) != file.bytes]
         with ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS) as pool:
+            # `list`, because errors of the threads are raised only where results are read
             list(pool.map(lambda file: self.objects.upload(folder / file.path, self._name(file)), missing_files))
         self._uploaded_sizes |= {self._name(file): file.bytes for file in missing_files}
 
@@ -87,6 +89,7 @@ class S3Draft:
     def _upload_shard(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
         files = [describe_shard_file(folder, name) for name in names]
         self.send(folder, files)
+        # Last: the record tells other machines that all files of the shard are there.
         record = {"shard": entry, "counts": counts, "files": [file.model_dump() for file in files]}
         name = f"{self.prefix}{FINISHED_SHARDS}{hashlib.sha256(entry.encode()).hexdigest()[:HASH_DIGITS]}.json"
         self.objects.write(name, json.dumps(record).encode())
@@ -97,6 +100,7 @@ class S3Draft:
             record = json.loads(self.objects.read(name) or b"{}")
             if record and record["shard"] not in known:
                 files = [ArtifactFile(**entry) for entry in record["files"]]
+                # a shard whose files are missing or corrupt is not restored, so it runs again
                 if not any(self._find_problem(folder, file) for file in files):
                     log.info("%s: finished on another machine", record["shard"])
                     yield record["shard"], record["counts"]

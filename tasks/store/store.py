@@ -134,6 +134,7 @@ class Store:
         matching = [manifest for manifest in self.manifests(stage) if key == "newest" or manifest.key.startswith(key)]
         if not matching:
             what = f"no {stage} artifact" + ("" if key == "newest" else f" with key {key}")
+            # the five newest keys, the newest first
             known = ", ".join(manifest.key for manifest in self.manifests(stage)[:-6:-1]) or "none"
             raise StageFailure(
                 f"{what} in {self.address} (newest: {known})", f"Run the {stage} stage, or see textmill ls"
@@ -144,6 +145,7 @@ class Store:
 
     def lineage(self, inputs: tuple[ArtifactRef, ...]) -> list[Manifest]:
         """Read the manifests of inputs and of all their ancestors, sources first."""
+        # By key and in order: an ancestor that several inputs share stands once, before all that was made of it.
         manifests: dict[str, Manifest] = {}
         for ref in inputs:
             manifest = self.manifest(ref.stage, ref.key)
@@ -221,6 +223,7 @@ class Store:
         self._write_format_marker()
         finished = format_timestamp(time.time())
         run = RunRecord(finished=finished, recipe=recipe, artifacts=tuple(artifact.ref for artifact in artifacts))
+        # names sort by time; some file systems refuse colons
         name = f"runs/{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
         self.backend.write(name, run.model_dump_json(indent=1).encode())
 
@@ -274,6 +277,7 @@ def open_backend(address: str) -> LocalBackend | S3Backend:
     return LocalBackend(root)
 
 
+# By the digest too, so a rebuilt artifact is fetched anew. An error is not remembered.
 @lru_cache
 def local_copy(path: str, digest: str, prefixes: tuple[str, ...]) -> Path:
     """Fetch files of an artifact from S3 and return the local folder. Raises StageFailure."""

@@ -70,6 +70,7 @@ class StoreUpgrade:
             yield f"{DEMO_RECIPE}: renamed settings"
         for move in plan.moves.values():
             with ExitStack() as locks:
+                # in one order everywhere, or two processes could wait for each other
                 for key in sorted({move.old_key, move.manifest.key}):
                     locks.enter_context(self.backend.lock(move.manifest.stage, key))
                 yield self._move(move)

@@ -99,12 +99,14 @@ def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: NameTransla
         identity: [(source.stage, source.key) for source in manifest.inputs]
         for identity, (manifest, _) in manifests.items()
     }
+    # static_order gives inputs first; they are moved last, see upgrade.py
     for identity in reversed(list(TopologicalSorter(graph).static_order())):
         if identity not in manifests:
             continue  # an input that is no longer in the store
         manifest, data = manifests[identity]
         if manifest.format < STORE_FORMAT:
             inputs = tuple(follow_ref(source, new_keys) for source in manifest.inputs)
+            # files and digest stay, so the keys of what was made of it change by its own settings alone
             renamed = rename_manifest(manifest, vocabulary).model_copy(
                 update={"inputs": inputs, "key": new_keys[identity]}
             )

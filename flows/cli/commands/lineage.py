@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Print every artifact that one was made from, or the addresses of its documents."""
+    # keys are hexadecimal and stages are words: this is the address or the file of a page
     if "/" in arguments.key or "." in arguments.key:
         raise BadUsage(f"{arguments.key} is no key: textmill trace tells what became of a page")
     print(format_lineage(Store.current(), arguments.key, pages=arguments.pages))

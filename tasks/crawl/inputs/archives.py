@@ -74,6 +74,7 @@ def read_warc_pages(file: BinaryIO, max_bytes: int, tally: Tally, *, skip_broken
 def parse_record(record: WarcRecord, max_bytes: int, tally: Tally) -> CrawledPage | None:
     """Return the page of a record; None when it has none, which is counted if that loses a page."""
     headers, block = record.headers, record.block
+    # WARC 1.0 had its writers, such as wget, put the URL in angle brackets
     kind, url = headers["warc-type"].lower(), headers.get("warc-target-uri", "").strip("<>")
     fetched_at = parse_date_ms(headers.get("warc-date"))
     if kind in PAGELESS_TYPES:
@@ -119,13 +120,16 @@ def read_arc_pages(file: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[Cra
 def read_arc_record(line: bytes, stream: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
     # split from the right: URLs of old archives may hold blanks
     fields = line.decode("latin-1").rstrip("\r\n").rsplit(" ", 4)
+    # isdecimal alone would accept digits of other scripts
     if len(fields) != 5 or not (fields[4].isascii() and fields[4].isdecimal()):
         raise BrokenArchive(f"{line[:80]!r} is not the head of an ARC record")
     url, _, date, _, length = fields
+    # cut, since int() raises ValueError for a text of more than 4300 digits
     block = read_block(stream, int(length[:20]), max_bytes)
     if block is None:
         tally.count_skipped(TOO_LARGE)
     elif not block.startswith(b"HTTP/"):
+        # the record at the head of the ARC file describes the file itself
         if not url.startswith("filedesc:"):
             tally.count_skipped("no HTTP response")
     elif page := parse_http_page(url, parse_arc_date(date), block, max_bytes, tally):

@@ -80,6 +80,7 @@ def unpack_by_name(path: str, file: BinaryIO) -> BinaryIO:
     if not path.lower().endswith(PACKED_SUFFIXES):
         return file
     stream = open_unpacked(file)
+    # an empty file is not taken for damage
     if get_members(stream) is None and stream.peek(1):
         raise DamagedData("its name says that it is packed, and it is not")
     return stream

@@ -22,6 +22,7 @@ def list_files(path: str, setting: str) -> tuple[str, list[str]]:
     if remote.is_remote(path):
         return remote.list_remote_files(path)
     local = Path(path.removeprefix("file://")).expanduser()
+    # a file that exists is no pattern: its name may have a bracket
     if any(map(is_pattern, local.parts)) and not local.exists():
         root = Path(*itertools.takewhile(lambda part: not is_pattern(part), local.parts))
         matches = (match for match in root.glob(local.relative_to(root).as_posix()) if match.is_file())
@@ -77,6 +78,7 @@ def compute_content_digest(root: str, names: list[str]) -> str:
             file_digests = hash_files_cached([Path(root, name) for name in names], "blake2b-128")
     except OSError as error:
         raise_unreadable(error)
+    # A name has no zero byte, so the byte marks its end. surrogateescape: on Linux a name need not be UTF-8.
     pairs = zip(names, file_digests, strict=True)
     return combine_digests(name.encode("utf-8", "surrogateescape") + b"\0" + digest for name, digest in pairs)
 

@@ -76,6 +76,7 @@ class PackedMembers(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read as a raw file does. Raises DamagedData."""
+        # a chunk may unpack to nothing yet, and a read of 0 bytes would mean the end of the file
         while not self.ready:
             try:
                 if self.unpacker is None and not self._start_member():
@@ -110,6 +111,7 @@ class PackedMembers(io.RawIOBase):
         if self.packed_rest and not self.packed_rest.startswith(self.magic):
             self.skip_member(self.start)
             raise DamagedData("there is something else between its packed members")
+        # 31: a window of 2^15 bytes, plus 16 for the gzip format
         self.unpacker = zlib.decompressobj(31) if self.magic == GZIP_MAGIC else self.zstd.decompressobj()
         self.opening = b""
         return bool(self.packed_rest)
@@ -128,6 +130,7 @@ class PackedMembers(io.RawIOBase):
         content_start, self.packed_rest = self.start + 8, b""
         self.file.seek(content_start)
         content = self.file.read(length) if is_dictionary else b""
+        # reading the last byte shows whether the frame is complete: a seek behind the end of a file does not fail
         self.file.seek(content_start + length - 1)
         if not self.file.read(1):
             raise DamagedData("it ends in the middle of a skippable frame")
@@ -142,6 +145,8 @@ class PackedMembers(io.RawIOBase):
         if not chunk:
             raise EOFError("the last member is cut off")
         self.ready = memoryview(self.unpacker.decompress(chunk))
+        # five bytes, the length of `WARC/`, by which the reader of records knows a head
         self.opening = self.opening or bytes(self.ready[:5])
         if self.unpacker.eof:
+            # what lies behind the end of this member begins the next one
             self.packed_rest, self.unpacker = self.unpacker.unused_data, None

@@ -38,6 +38,7 @@ def decode_body(body: bytes, head: HeaderMap, max_bytes: int) -> bytes | None:
     if "chunked" in (head.get("Transfer-Encoding") or "").lower():
         body = dechunk_body(body)
     encodings = [name.strip().lower() for name in (head.get("Content-Encoding") or "").split(",")]
+    # they are named in the order in which they were applied (RFC 9110, 8.4)
     for encoding in reversed(encodings):
         if encoding in ("gzip", "x-gzip") and body.startswith(GZIP_MAGIC[:2]):
             body = inflate_body(body, 31, max_bytes)
@@ -72,6 +73,8 @@ def dechunk_body(body: bytes) -> bytes:
     while True:
         end = body.find(b"\r\n", position)
         try:
+            # A chunk is its size in hexadecimal, perhaps extensions, a line end, the bytes, a line end (RFC 9112, 7.1);
+            # size 0 is the last. Of a body that was cut off, the chunks that arrived are kept.
             size = int(body[position:end].split(b";")[0], 16)
         except ValueError:
             return b"".join(parts) if parts else body

@@ -21,6 +21,7 @@ RETRY_WAITS = [1.0, 4.0, 15.0]  # seconds between attempts; after that the whole
 FILESYSTEM_OPTIONS: dict[str, dict[str, Any]] = {
     name: {"headers": {"Accept-Encoding": "identity"}} for name in ("http", "https")
 }
+# The surest first: tags and hashes of the content, then dates.
 VERSION_FIELDS = ("ETag", "etag", "md5Hash", "md5", "Content-MD5", "LastModified", "Last-Modified", "mtime", "created")
 DATE_FIELDS = ("LastModified", "Last-Modified", "mtime", "created")
 
@@ -118,6 +119,7 @@ def open_remote_file(url: str) -> BinaryIO:
 
     Raises StageFailure or Transient, also while it is read.
     """
+    # the buffer asks for RANGE_BYTES at a time, so small reads do not become requests
     return io.BufferedReader(RangeReader(url), RANGE_BYTES)
 
 
@@ -156,7 +158,9 @@ class RangeReader(io.RawIOBase):
     def _fetch_range(self, start: int, stop: int) -> bytes:
         content: bytes = self.files.cat_file(self.path, start=start, end=stop)
         if len(content) > stop - start:
+            # it ignored the range and sent the whole file; an error of this class is not retried
             raise NotImplementedError("the server sends no parts of a file: download it, and give its folder")
         if len(content) < stop - start:
+            # an error of this class is retried
             raise ConnectionError(f"{len(content):,} bytes came where {stop - start:,} were requested")
         return content

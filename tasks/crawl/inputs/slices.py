@@ -51,6 +51,7 @@ def split_lines(path: str, name: str, size: ShardSize, columns: Columns) -> Iter
     number = -1
     with open_file(path) as file:
         for number, (_, length) in enumerate(read_limited_lines(file, columns.max_bytes)):
+            # before the line is added: a slice never has more than max_pages lines
             if number - first_row >= size.max_pages or stop - start >= size.max_megabytes << 20:
                 yield FileSlice(name, start, None, first_row, number - first_row, stop - start)
                 start, first_row = stop, number
@@ -67,6 +68,7 @@ def read_limited_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes
         if length < max_line or line.endswith(b"\n"):
             yield line, length
             continue
+        # the slice that follows begins at a byte offset, so the length has to be exact
         while line and not line.endswith(b"\n"):  # read past the rest without keeping it
             line = stream.readline(max_line)
             length += len(line)
@@ -100,6 +102,7 @@ def group_slices(slices: Iterable[FileSlice], size: ShardSize) -> list[list[File
     shards: list[list[FileSlice]] = []
     rows = num_bytes = 0
     for file_slice in slices:
+        # as many as a shard may have, so that no other slice joins it
         slice_rows = size.max_pages if file_slice.rows is None else file_slice.rows
         is_full = rows + slice_rows > size.max_pages or num_bytes + file_slice.bytes > size.max_megabytes << 20
         if not shards or is_full:

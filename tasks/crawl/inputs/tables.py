@@ -22,6 +22,7 @@ def read_json_rows(
     stream: BinaryIO, source: str, file_slice: FileSlice, columns: Columns, tally: Tally
 ) -> NumberedRows:
     """Yield JSON objects with the number of their line, from 0. `source` names the file in errors."""
+    # only then: a packed stream cannot seek, and its slice begins at 0
     if file_slice.start:
         stream.seek(file_slice.start)
     lines = islice(read_limited_lines(stream, columns.max_bytes), file_slice.rows)
@@ -65,7 +66,9 @@ def read_separated_rows(stream: BinaryIO, source: str, delimiter: str, columns: 
 
     The first line names the columns; quoted fields may hold line breaks (RFC 4180).
     """
+    # the module's default of 128 KiB would refuse longer texts
     csv.field_size_limit(MAX_LINE_FACTOR * columns.max_bytes + (1 << 20))
+    # newline="": the csv module has to see line ends itself, since those within quotes belong to a field
     with io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as text:
         rows = csv.DictReader(text, delimiter=delimiter, strict=True)
         try:

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from tasks.crawl.inputs.packing import DamagedData, buffer_members, get_members, open_unpacked
 
+# These two end the reading of a head in a file that is no archive, or is damaged.
 MAX_LINE_BYTES = 1 << 16
 MAX_HEADERS = 1000
 CHUNK_BYTES = 1 << 20
@@ -77,6 +78,7 @@ class WarcReader:
             raise DamagedData(f"a record has no length but {length[:60]!r}")
         if "warc-type" not in headers:
             raise DamagedData("a record has no type")
+        # cut, since int() raises ValueError for a text of more than 4300 digits
         block = read_block(self.stream, int(length[:20]), max_bytes)
         end = self.stream.readline(MAX_LINE_BYTES)
         if VERSION_LINE.fullmatch(end):  # some writers leave out the empty lines between two records
@@ -99,8 +101,10 @@ class WarcReader:
             return
         self.is_searching = True
         if self.members is None:
+            # one byte further, or the search would find the head of the damaged record again
             self.stream.seek(self.start + 1)
         elif self.start != self.previous_start:  # else two records share the member, and its rest may hold more
+            # its buffer may hold bytes of the damaged member, so it is given up with them
             self.stream.detach()
             self.members.skip_member(self.start)
             self.stream = buffer_members(self.members)
@@ -111,6 +115,7 @@ class WarcReader:
         It shows only if the block ends, by chance, at the end of a line: otherwise the record is longer than it says.
         """
         if self.members is not None and self.start != self.previous_start:
+            # reading the block went on into another member, and that one begins with a head
             return self.members.start != self.start and self.members.opening == HEAD_START
         return block is not None and INNER_HEAD.search(block) is not None
 
@@ -123,6 +128,7 @@ class WarcReader:
                 return b""
             if self.is_searching:
                 match = HEAD.search(line)
+                # behind damage a head may follow other bytes on its line
                 line = match[0] if match else b""
             else:
                 line = line if line.strip() else b""

@@ -54,6 +54,7 @@ class Warc(Source):
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the archives' names and contents, or their path list, instead of where they lie."""
         root, names, from_path_list = self._list_archives()
+        # max_archives shows in the list of names, and prefix only says where they lie
         settings = {name: value for name, value in super().semantic().items() if name not in ("prefix", "max_archives")}
         if from_path_list:
             return {**settings, "path": hashlib.blake2b("\n".join(names).encode(), digest_size=16).hexdigest()}
@@ -113,6 +114,7 @@ def copy_archive(
                 yield from read_archive_pages(
                     file, content_types, max_bytes, tally, is_arc=is_arc, skip_broken=skip_broken
                 )
+        # the pages before the damage have been given out already, and are kept
         except BrokenArchive as error:
             if not skip_broken:
                 hint = "Get it again, or set crawl.source.warc.on_error to skip to leave out and count what is damaged"

@@ -73,6 +73,7 @@ class AddressGate:
             return
         if not self.has_contact:
             raise MissingContact("the user agent names no contact")
+        # `localhost` is a name, which parse_address does not know: it is judged as the address that it stands for
         address = parse_address("127.0.0.1" if is_loopback(host) else host)
         if address is not None and not self.allow_private and not is_public(address):
             raise PrivateAddress("not a public address")

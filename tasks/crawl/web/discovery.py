@@ -30,6 +30,7 @@ class SitemapDiscovery:
         """Put the listed pages into the frontier of the crawl, as if the seeds linked to them."""
         urls = [normalised for url in self.settings.urls if (normalised := normalise_url(url)) is not None]
         sites = sorted({get_site(seed) for seed in self.state.limits.seeds}) if self.settings.from_robots else []
+        # gather returns results in the order of its arguments, so the frontier does not depend on which site was faster
         listings = await asyncio.gather(self._list_pages(urls), *(self._list_site_pages(site) for site in sites))
         for pages in listings:
             for url, lastmod in pages.items():
@@ -67,6 +68,7 @@ class SitemapDiscovery:
             )
             pages |= {page: lastmod for page, lastmod in listed if page is not None}
         kept = dict(list(pages.items())[: self.settings.max_urls])
+        # a sitemap that was not read counts as one, since its pages are not known
         self.state.tally.count_skipped(OVER_LIMIT, len(pages) - len(kept) + len(waiting))
         return kept
 

@@ -86,12 +86,14 @@ class Frontier:
         host = self.hosts.setdefault(name, HostQueue())
         # the hash of the URL is the fixed order that looks random: a page limit takes no one-sided part of a site
         order = hashlib.blake2b(entry.url.encode(), digest_size=8).digest()
+        # by level first; within a level by the hash
         heapq.heappush(host.waiting, (entry.depth, order, entry))
         self.num_waiting += 1
         self._update_ready(name)
 
     def _update_ready(self, name: str) -> None:
         host = self.hosts[name]
+        # a host stands in the queue at most once
         if not host.is_ready and host.can_start(self._get_host_limit(name)):
             host.is_ready = True
             self.ready_hosts.append(name)
@@ -99,6 +101,7 @@ class Frontier:
     def _get_host_limit(self, name: str) -> int:
         if self.get_remaining_pages is None:
             return self.max_per_host
+        # those in flight count as pages, so near its limit a host gets fewer requests at a time
         return min(self.max_per_host, self.get_remaining_pages(name))
 
     def pop(self) -> FrontierEntry | None:

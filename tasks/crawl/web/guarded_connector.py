@@ -13,6 +13,8 @@ from scrapy.http import Response
 
 from tasks.crawl.web.addresses import AddressGate
 
+# A context variable, because aiohttp does not tell the socket factory for which request it opens a socket; each request
+# runs in a task, and so in a context, of its own.
 IS_PROXIED: ContextVar[bool] = ContextVar("PROXIED", default=False)
 
 

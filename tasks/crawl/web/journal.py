@@ -62,6 +62,7 @@ class CrawlJournal:
     def _cut_torn_line(self) -> None:
         if self.path.exists():
             with self.path.open("rb") as journal:
+                # a kill can leave half of the last line; its page is fetched again
                 num_complete = sum(len(line) for line in journal if line.endswith(b"\n"))
             os.truncate(self.path, num_complete)
 
@@ -77,11 +78,13 @@ class CrawlJournal:
             self.num_in_shard = self.num_in_shard + 1 if self.last_row and self.last_row["warc"] == row["warc"] else 1
             self.last_row, self.end = row, line["end"]
             self.num_stored += 1
+            # only pages that have a payload in their own record, as in `WarcShard`
             if line["bytes"] and row["refers_to"] is None:
                 self.origins[row["digest"]] = PayloadOrigin(row["url"], row["fetched_at"])
 
     def _remove_uncommitted(self) -> None:
         for path in (self.folder / "warc").glob("*.warc.gz"):
+            # Files behind the last one that a line names. Of that one `WarcShard` cuts off the tail.
             if self.last_row is None or path.name > Path(self.last_row["warc"]).name:
                 path.unlink()
 
@@ -118,6 +121,7 @@ class CrawlJournal:
     def _start_next_shard(self) -> None:
         self.commit()
         self.shard.file.close()
+        # size 0: what a killed run may have left under this name is emptied
         self.shard = WarcShard(self.folder, self.shard.number + 1, self.origins)
         self.num_in_shard = 0
         fsync_path(self.folder / "warc")

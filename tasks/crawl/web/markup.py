@@ -13,7 +13,8 @@ from tasks.crawl.web.traps import TOO_LONG, Traps
 from tasks.crawl.web.urls import normalise_url
 
 NO_FOLLOW, TOO_MANY_LINKS = "links with rel=nofollow", "links beyond the limit of a page"
-LOWER_CASE = "translate({}, 'ACEFHINLORSTBUW', 'acefhinlorstbuw')"  # XPath 1.0 knows no lower-case()
+# XPath 1.0 has no lower-case(). Only the letters of the words that are looked for are translated.
+LOWER_CASE = "translate({}, 'ACEFHINLORSTBUW', 'acefhinlorstbuw')"
 REL = f"concat(' ', normalize-space({LOWER_CASE.format('@rel')}), ' ')"
 FOLLOWED_LINKS = (
     f"//a[@href][not(contains({REL}, ' nofollow '))]/@href"
@@ -53,6 +54,7 @@ HeaderValues = dict[str, list[str]]  # by lower-case name
 def parse_page(html: str, url: str, headers: HeaderValues, rules: MarkupRules, encoding: str = "utf-8") -> PageMarkup:
     """Parse a page of a URL. `encoding` is the page's own: browsers encode the query parameters of its links in it."""
     page = Selector(html if "<" in html else "<p>", type="html")
+    # string() of several nodes takes the first, as browsers do with <base>
     base = urljoin(url, page.xpath("string(//base/@href)").get(default="").strip())
     metas = [(meta.attrib.get("name", ""), meta.attrib.get("content", "")) for meta in page.xpath("//meta[@name]")]
     directives = parse_directives(headers.get("x-robots-tag", []), metas, rules.agent)
@@ -69,6 +71,7 @@ def parse_page(html: str, url: str, headers: HeaderValues, rules: MarkupRules, e
     ]
     return PageMarkup(
         links=list(dict.fromkeys(links)),
+        # unary plus drops the rules that were not applied
         link_counts=+link_counts,
         directives=directives,
         canonical=find_canonical(page, base, url, headers, rules),

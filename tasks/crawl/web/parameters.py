@@ -13,9 +13,8 @@ TRACKING_REMOVED, SESSION_REMOVED = "tracking parameters removed", "session ids 
 # A value too long to be the number of a thing: `session=12` may be a session of a conference.
 SESSION_TOKEN = re.compile(r"[0-9A-Za-z_.!-]{16,}")
 SESSION_NAME = re.compile(r"(php|j|asp)sess|oscsid|cftoken", re.IGNORECASE)
-SESSION_IN_PATH = re.compile(
-    r";(?:jsessionid|phpsessid|sid)=[^/;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE
-)  # the latter: ASP.NET
+# After a semicolon as servlets write it, or in parentheses as ASP.NET does.
+SESSION_IN_PATH = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE)
 
 
 class Parameters(Block):
@@ -66,4 +65,5 @@ class Parameters(Block):
 
 def compile_names(names: Iterable[str]) -> re.Pattern[str]:
     """Compile names with `*` in them to one pattern, which ignores case."""
+    # (?!) matches nothing; an empty pattern would match every name
     return re.compile("|".join(translate(name) for name in names) or r"(?!)", re.IGNORECASE)

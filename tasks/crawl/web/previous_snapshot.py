@@ -17,6 +17,7 @@ from tasks.store import Draft
 
 # Known pages that gave no answer are carried over in this file, so that the next snapshot still asks for them.
 UNANSWERED_FILE = "unanswered.parquet"
+# Timestamps as milliseconds in int64, as IndexRow has them.
 MEMORY_SCHEMA = pa.schema(
     [pa.field(column.name, pa.int64()) if pa.types.is_timestamp(column.type) else column for column in INDEX_SCHEMA]
 )
@@ -38,6 +39,7 @@ class PreviousSnapshot:
     def find_row(self, url: str) -> IndexRow | None:
         """Return the row of a page; None when the page is not known."""
         number = self.row_numbers.get(url)
+        # the index stays a table, and a row becomes a dictionary only when it is asked for: that takes far less memory
         return None if number is None else cast("IndexRow", self.table.slice(number, 1).to_pylist()[0])
 
     def make_conditional_headers(self, url: str) -> dict[str, str]:
@@ -57,6 +59,7 @@ class PreviousSnapshot:
         path = self.folder / row["warc"]
         try:
             with path.open("rb") as file:
+                # each record is a gzip member of its own, so reading can begin at any of them
                 file.seek(row["offset"] + row["length"])
                 links = parse_outlinks(next(iter(ArchiveIterator(file, parse_http=False))).reader.read())
         except (OSError, StopIteration) as error:

@@ -28,6 +28,7 @@ from tasks.crawl.web.addresses import MissingContact, PrivateAddress
 from tasks.crawl.web.robots import RefusedByRobots, RobotsUnavailable, WaitTooLong
 from tasks.crawl.web.unpacking import DecompressionBomb, UndecodableBody
 
+# 522 and 524 are Cloudflare's: the server behind it did not answer in time.
 RETRIED_STATUSES = {408, 429, 500, 502, 503, 504, 522, 524}
 MAX_BACKOFF_SECONDS = 60.0  # when the host does not say how long to wait
 
@@ -125,6 +126,7 @@ class RetryMiddleware:
         if attempt >= self.max_retries:
             return None
         await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), MAX_BACKOFF_SECONDS))
+        # it would say of the new attempt that the head of an answer arrived: see classify_page_error
         meta = {name: value for name, value in request.meta.items() if name != "download_latency"}
         return request.replace(meta={**meta, "attempt": attempt + 1})
 

@@ -60,6 +60,7 @@ class RobotsMiddleware:
         if "robots" in request.meta:
             request.meta["robots"] += len(data)
             if request.meta["robots"] > MAX_ROBOTS_BYTES:
+                # not a failure: what arrived so far goes on as the answer
                 raise StopDownload(fail=False)
 
     async def process_request(self, request: Request) -> None:
@@ -79,6 +80,7 @@ class RobotsMiddleware:
     async def get_rules(self, site: str) -> Protego:
         """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable."""
         if site not in self.rules or time.monotonic() - self.read_at[site] > CACHE_SECONDS:
+            # a failure is kept too: the pages of a host that is silent do not ask it again
             self.read_at[site] = time.monotonic()
             # a task, not its result: pages that ask meanwhile wait for the same request
             self.rules[site] = asyncio.create_task(self._load_rules(site))
@@ -94,6 +96,7 @@ class RobotsMiddleware:
     async def _fetch(self, url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             try:
+                # the key marks the request, the number counts the bytes that arrive
                 request = Request(url, meta={"robots": 0, **make_proxy_meta(url)})
                 answer = await self.crawler.engine.download_async(request)
             except (DownloadCancelledError, DecompressionBomb):

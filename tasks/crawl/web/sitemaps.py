@@ -106,6 +106,7 @@ def iterate_entries(text: bytes) -> Iterator[tuple[str, str, str]]:
 
 def parse_lastmod(text: str) -> datetime | None:
     """Parse a date as W3C writes it (2026, 2026-01, 2026-01-31, 2026-01-31T12:00Z); None for anything else."""
+    # a year, or a year and month, is completed to its first day
     complete = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
     try:
         date_time = datetime.fromisoformat(complete)

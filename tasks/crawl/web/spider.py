@@ -41,6 +41,8 @@ SCRAPY_SETTINGS: dict[str, Any] = {
     "EXTENSIONS": {LatencyThrottle: 0},
     "EXTENSIONS_BASE": {},
     "SPIDER_MIDDLEWARES_BASE": {},
+    # Requests pass these from small numbers to large ones, answers the other way: a body is unpacked before anything
+    # judges it, and a retry is asked of robots.txt again.
     "DOWNLOADER_MIDDLEWARES_BASE": {
         RobotsMiddleware: 100,
         "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,

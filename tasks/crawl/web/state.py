@@ -226,6 +226,7 @@ class CrawlState:
 
     def _finish_entry(self, entry: FrontierEntry) -> None:
         self._close_if_limit_reached(get_host(entry.url))
+        # after its links were added, which the next level waits for
         self.frontier.mark_done(entry)
 
     def show_progress(self) -> None:

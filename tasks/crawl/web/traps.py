@@ -64,6 +64,7 @@ def find_year(path: str, query: str) -> int | None:
     for name, value in parameters:
         if (date := DATE.match(value)) and DATE_NAMES.search(name):
             years.append(date[1])
+        # a year alone is often a filter; with a month beside it, it is a page of a calendar
         elif name.lower() in YEAR_NAMES and value.isdecimal() and any(n.lower() in MONTH_NAMES for n, _ in parameters):
             years.append(value)
     return int(years[0]) if years else None

@@ -36,6 +36,7 @@ def normalise_absolute_url(url: str, encoding: str) -> str | None:
     """Normalise a URL that has a scheme and a host: see `normalise_url`."""
     try:
         parts = urlsplit(url)
+        # in DNS `example.org.` is the same name; urlsplit has put the host into lower case
         port, host = parts.port, (parts.hostname or "").rstrip(".")
         if parts.scheme not in DEFAULT_PORTS or not host:
             return None
@@ -44,6 +45,7 @@ def normalise_absolute_url(url: str, encoding: str) -> str | None:
             return None
         netloc = host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
         path = parts.path.replace("\\", "/")  # as browsers do
+        # urljoin resolves dot segments, also those that would lead above the root
         path = urlsplit(urljoin("http://x/", path)).path if "/." in path else path
         complete = urlunsplit((parts.scheme, netloc, path or "/", parts.query, ""))
         return ESCAPE.sub(normalise_escape, safe_url_string(complete, encoding=encoding))
@@ -83,6 +85,7 @@ class Scope:
         """
         allow, deny = self.patterns
         parts = urlsplit(url)
+        # a host may be named with its port or without
         if not {parts.hostname, parts.netloc} & self.hosts:
             return "other host"
         if depth > self.max_depth:
