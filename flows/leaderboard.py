@@ -148,7 +148,7 @@ def list_leaderboard_rows(entries: list[LeaderboardEntry]) -> list[dict[str, str
 
 def task_sort_key(result: Result) -> tuple[str, float, str]:
     """Return the position of a task in the table: by its benchmark, the most labels first."""
-    # 0 or None stands for all labels, which are more than any number
+    # 0 stands for all labels, which are more than any number
     return result.benchmark, -(result.labels or math.inf), result.metric
 
 

@@ -43,6 +43,7 @@ class Recipe(Block):
     evaluate: Evaluate = Evaluate()
     """The benchmarks, and the baselines that the model is compared with."""
 
+    # before the fields are looked at, which would only call an old name unknown
     @model_validator(mode="before")
     @classmethod
     def _refuse_old_names(cls, settings: Any) -> Any:

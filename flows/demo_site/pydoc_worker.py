@@ -61,9 +61,8 @@ class DocumentationPage(pydoc.HTMLDoc):
         return f"<strong>{name}</strong>" if name else ""
 
     def bigsection(self, title: str, *args: str) -> str:
-        return (
-            "" if title == "Data" else super().bigsection(title, *args)
-        )  # values are no text; it would list only __all__
+        # the values of a module are no text: this section would list nothing but __all__
+        return "" if title == "Data" else super().bigsection(title, *args)
 
     def filelink(self, url: str, path: str) -> str:  # noqa: ARG002 - pydoc's
         return path

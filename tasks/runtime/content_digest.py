@@ -112,6 +112,7 @@ def get_file_state(path: Path) -> FileState:
 
 def is_settled(state: FileState) -> bool:
     """Tell whether the last change is so long ago that another change would show in the times."""
+    # the later of the times of change and of status change, in nanoseconds
     return time.time() - max(state[3:]) / 1e9 > SETTLED_SECONDS
 
 

@@ -10,7 +10,7 @@ NETWORK_PACKAGES = (
     "gcsfs",
     "adlfs",
     "urllib3",
-)  # all their errors are network errors
+)
 PERMANENT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError)
 
 

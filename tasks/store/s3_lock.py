@@ -73,6 +73,7 @@ class Lease:
             else:
                 if lease.etag != version:
                     version, since = lease.etag, time.monotonic()
+                # it may be newer than `lease`; then the conditional `replace` below fails
                 holder = self._read_holder()
                 if self._is_free(holder) or time.monotonic() - since > EXPIRY_SECONDS or lease.age > MAX_AGE_SECONDS:
                     # only if the lease is still the version that was found free: of several takers one wins, and

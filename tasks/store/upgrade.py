@@ -48,9 +48,8 @@ class StoreUpgrade:
             yield f"would upgrade {plan.count()}; nothing was changed"
         else:
             with self.backend.lock(*LOCK):
-                plan = make_upgrade_plan(
-                    self.backend, self.vocabulary
-                )  # another upgrade may have ended while this one waited for the lock
+                # again: another upgrade may have ended while this one waited for the lock
+                plan = make_upgrade_plan(self.backend, self.vocabulary)
                 yield from self._apply(plan)
                 self._remove_lease(*LOCK)
             yield f"upgraded {plan.count()}"
@@ -111,12 +110,12 @@ class StoreUpgrade:
                 source, target = listed.get(old + name), copied.get(new + name)
                 if source and (target is None or target.size != source.size):
                     backend.objects.copy(old + name, new + name)
+            # with this write the artifact counts under its new key; what follows only clears up
             backend.objects.create(new + MANIFEST_NAME, manifest.as_json)
         backend.objects.remove([old + name for name in names if old + name in listed])
         backend.objects.remove([old + MANIFEST_NAME])
-        if not backend.objects.list_objects(old).keys() - {
-            old + LEASE_NAME
-        }:  # else a draft is there, which keeps its lock
+        # whatever else is there belongs to a draft, which keeps its lock
+        if not backend.objects.list_objects(old).keys() - {old + LEASE_NAME}:
             self._remove_lease(manifest.stage, old_key)
 
     def _remove_lease(self, stage: str, key: str) -> None:

@@ -81,6 +81,7 @@ def parse_record(record: WarcRecord, max_bytes: int, tally: Tally) -> CrawledPag
         return None
     if kind not in PAYLOAD_TYPES:
         tally.count_skipped(kind if kind in COUNTED_TYPES else "unknown type of record")
+    # a part of a page that was too long for one record: the parts are not put together
     elif "warc-segment-number" in headers:
         tally.count_skipped("segmented")
     elif block is None:

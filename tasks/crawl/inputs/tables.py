@@ -56,6 +56,7 @@ def read_parquet_rows(
                 for row in batch.to_pylist():
                     yield number, row
                     number += 1
+    # Parquet does not check that text is UTF-8: to_pylist() meets the bytes that are not
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         message = f"{source} breaks after row {number} ({error})"
         fail_or_count(columns, tally, message, "Write it again", BROKEN_FILE)

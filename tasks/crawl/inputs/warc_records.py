@@ -19,9 +19,8 @@ UNIQUE_HEADERS = ("warc-type", "content-length")
 HEAD_START = b"WARC/"
 # The head of the next record inside a block. Pages may show a WARC record, but hardly with its line ends.
 INNER_HEAD = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
-HEAD = re.compile(
-    rb"WARC/\d\.\d+\s*\Z"
-)  # may stand behind other bytes: a record that was cut off leaves no line end before it
+# It may stand behind other bytes: a record that was cut off leaves no line end before the next head.
+HEAD = re.compile(rb"WARC/\d\.\d+\s*\Z")
 
 
 class WarcRecord(NamedTuple):

@@ -62,6 +62,7 @@ class Dataset(RowSource):
     def _split_rows(self, rows: Any, size: ShardSize) -> list[tuple[int, int]]:
         """Return each shard's rows as (start, stop); for a stream, (index of the file, number of files)."""
         if is_stream(rows):
+            # max_rows counts from the first row of the stream, so one shard has to read it from there
             return [(0, 1)] if self.max_rows else [(file, rows.num_shards) for file in range(rows.num_shards)]
         stop = min(rows.num_rows, self.max_rows or rows.num_rows)
         return [(start, min(start + size.max_pages, stop)) for start in range(0, stop, size.max_pages)]

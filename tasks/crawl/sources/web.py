@@ -115,6 +115,7 @@ class Web(Source):
         budget = Budget(
             max_pages=self.max_pages, max_total_megabytes=self.max_total_megabytes, max_minutes=self.max_minutes
         )
+        # hosts that the user named are not extended by those that the seeds redirect to
         limits = CrawlLimits(seeds, self.content_types, not self.hosts, budget, self.per_host_limits)
         previous_snapshot = PreviousSnapshot(previous.folder if previous else None)
         journal = CrawlJournal(draft, size)

@@ -20,11 +20,12 @@ TOO_LARGE, UNPACKS_TOO_LARGE, NOT_UNPACKABLE, WRONG_TYPE = (
 )
 NOT_MODIFIED_UNKNOWN = "not modified, though nothing was known of it"
 NOINDEX, NOT_CANONICAL, META_REFRESH = "noindex", "not canonical", "meta refresh"
+# A page came, so budgets count it although it is not stored.
 FETCHED_NOT_STORED = (
     NOINDEX,
     NOT_CANONICAL,
     META_REFRESH,
-)  # a page came, so budgets count it although it is not stored
+)
 
 HINTS = {
     ROBOTS: "The site does not want to be crawled by this user agent: ask its owner, or choose other seeds",

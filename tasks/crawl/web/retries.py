@@ -55,6 +55,7 @@ def classify_error(error: BaseException) -> str:
         return classify_error(cause)
     if isinstance(error, CannotResolveHostError):
         number = getattr(getattr(cause, "os_error", None), "errno", None)
+        # EAI_AGAIN: the name server did not answer, which says nothing of the name
         return reasons.NAME_SERVICE if number == socket.EAI_AGAIN else reasons.NO_HOST
     if isinstance(error, DownloadConnectionRefusedError):
         return classify_connection_error(cause)

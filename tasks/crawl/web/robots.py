@@ -115,6 +115,7 @@ class RobotsMiddleware:
         downloader = self.crawler.engine.downloader
         downloader.per_slot_settings[host] = {
             "delay": max(seconds, self.crawler.settings.getfloat("DOWNLOAD_DELAY")),
+            # a Crawl-delay is the time between two requests, so only one may be under way
             "concurrency": 1,
         }
         slot = downloader.slots.get(host)

@@ -162,6 +162,7 @@ class PageSpider(Spider):
             self.crawl_state.skip(entry, META_REFRESH, [markup.refresh], redirect=True, link_counts=counts)
         elif markup.directives.noindex:
             self.crawl_state.skip(entry, NOINDEX, markup.links, link_counts=counts)
+        # only then: the URL that a page names as canonical may not exist
         elif markup.canonical in self.crawl_state.stored_urls:
             self.crawl_state.skip(entry, NOT_CANONICAL, markup.links, link_counts=counts)
         else:
@@ -282,6 +283,7 @@ async def cancel_downloads(crawling: asyncio.Task[None]) -> None:
     """
     for _ in range(STOP_ROUNDS):
         for task in asyncio.all_tasks():
+            # the tasks are Scrapy's, so they are known by the name of their coroutine
             if getattr(task.get_coro(), "__qualname__", "") == DOWNLOAD_COROUTINE:
                 task.cancel()
         if (await asyncio.wait({crawling}, timeout=STOP_SECONDS / STOP_ROUNDS))[0]:

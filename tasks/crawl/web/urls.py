@@ -12,9 +12,8 @@ from tasks.crawl.web.traps import Traps
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SURROUNDING_SPACE = "".join(map(chr, range(33)))  # control characters and blanks, which browsers strip from a URL
 HOST = re.compile(r"[0-9a-z._-]+|\[[0-9a-f:.]+\]")
-ESCAPE = re.compile(
-    r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}"
-)  # not one behind a bare %, which would become part of another escape
+# An escape, but not one behind a bare % or %X: what it is replaced by could complete another escape there.
+ESCAPE = re.compile(r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}")
 UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986, 2.3
 
 
