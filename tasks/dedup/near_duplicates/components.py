@@ -31,6 +31,7 @@ def find_root(parent: Rows, node: int) -> Any:
 def join_sets(parent: Rows, one: int, other: int) -> None:
     """Make the sets of two nodes one: the smaller root stands for both."""
     left, right = find_root(parent, one), find_root(parent, other)
+    # by number and not by size: the root has to be the first, and halved paths alone keep searches short
     parent[max(left, right)] = min(left, right)
 
 
@@ -87,6 +88,7 @@ def find_edges_within(
     parent = np.arange(len(rows))
     num_compared = join_groups(signatures, groups.members, groups.starts, plausible, close, parent)
     flatten_sets(parent)
+    # one edge for each row that is no root: the fewest that join the same sets
     joined = np.flatnonzero(parent != np.arange(len(rows)))
     return np.stack([rows[parent[joined]], rows[joined]], axis=1), int(num_compared)
 
@@ -104,5 +106,6 @@ def list_components(parent: Rows, ranks: Rows) -> tuple[Rows, Rows]:
     np.minimum.at(first_rank, parent[rows], ranks[rows])
     component = first_rank[parent[rows]]
     order = np.lexsort((ranks[rows], component))
+    # [: len(rows)], because of no rows np.r_ still gives one True
     starts = np.flatnonzero(np.r_[True, np.diff(component[order]) > 0])[: len(rows)]
     return rows[order], np.r_[starts, len(rows)]
