@@ -112,6 +112,7 @@ def survey_shard(_out: Path, documents: Path, fractions: SplitFractions, rules: 
     for batch in read_batches(documents):
         splits = assign_splits(compute_text_fractions(batch.column("text"))[:, 0], fractions)
         num_documents += np.bincount(splits, minlength=len(SPLITS))
+        # only the training split is sampled for the vocabulary
         weights = np.where(splits == TRAIN, compute_weights(rules, batch), 0)
         weighted_sizes = weights * np.diff(text_buffers(batch.column("text"))[1])
         for language, size in zip(read_languages(batch).to_pylist(), weighted_sizes.tolist(), strict=True):

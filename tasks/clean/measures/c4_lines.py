@@ -52,6 +52,7 @@ def remove_bad_lines(texts: pl.Series) -> pl.Series:
 @jit
 def copy_good_lines(data: Bytes, offsets: Offsets, table: CharacterTable, kept: Bytes, ends: Offsets) -> None:
     """Copy every good line to `kept`, with a blank one that precedes it; fill `ends` with the end of each text."""
+    # a word takes at least one byte, so the longest text gives the room for words
     longest, filled = 1, 0
     for row in range(offsets.size - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
@@ -142,7 +143,8 @@ def find_next_trigram(data: Bytes, begin: Index, end: Index) -> Index:
     for start in range(begin, end - 2, SEARCH_BLOCK):
         first, last = start, min(start + SEARCH_BLOCK, end - 2)
         if has_trigram(data[first : last + 2]):
-            # Bisect the block for its position. Invariant: a trigram begins in `first` to `last` - 1, and none before `first`.
+            # Bisect the block for its position. Invariant: a trigram begins in `first` to `last` - 1, and none before
+            # `first`.
             while last - first > 1:
                 middle = (first + last) // 2
                 is_left = has_trigram(data[first : middle + 2])

@@ -103,6 +103,7 @@ def measure_lines(
     paragraph, length, position, suspect = np.uint64(0), 0, 0, 0
     # `<=`: behind a last line feed there is an empty line, which ends the paragraph
     while start <= end:
+        # counts[WORDS] grows from line to line; C4 needs the words of this one
         words_before = counts[WORDS]
         stop = read_line(data, start, end, table, counts, hashes, lengths, line)
         is_blank = line[TAIL] == start

@@ -55,6 +55,7 @@ def fill_membership(keys: Keys, wanted: Keys, start: int, is_member: Flags) -> N
 
 def is_in_sorted(keys: Keys, wanted: Keys) -> Flags:
     """Tell for each of the sorted keys (N,) whether it is among the sorted wanted ones."""
+    # bisection finds only where the walk through `wanted` begins
     is_member = np.zeros(len(keys), np.bool_)
     fill_membership(keys, wanted, int(np.searchsorted(wanted, keys[0])) if len(keys) else 0, is_member)
     return is_member

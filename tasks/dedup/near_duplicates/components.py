@@ -49,6 +49,7 @@ def join_groups(
     for group in range(starts.size - 1):
         num_leaders = 0
         for member in members[starts[group] : starts[group + 1]]:
+            # members beyond MAX_LEADERS are compared with the leaders, and no later one with them
             is_leader = num_leaders < MAX_LEADERS
             for leader in leaders[:num_leaders]:
                 similarity = estimate_jaccard(signatures[member], signatures[leader])

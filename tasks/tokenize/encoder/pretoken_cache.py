@@ -55,10 +55,12 @@ class PretokenCache:
         slots = np.zeros(1 << (2 * max_pretokens - 1).bit_length(), np.int32)
         hashes, ends = np.zeros(max_pretokens + 1, np.uint64), np.zeros(max_pretokens + 1, np.int64)
         self.known = PretokenTable(slots, hashes, ends, np.empty(max_bytes, np.uint8))
+        # number 0 is END, which has no text
         self.count = 1
 
     def clear(self) -> None:
         """Forget all pre-tokens but the end of a document."""
+        # hashes and text are written over; the empty slots alone forget
         self.known.slots[:] = 0
         self.count = 1
 

@@ -95,6 +95,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
     # Each tag opens at most one element, and tag 0 stands for the page, element 0: so `size` entries suffice.
     code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
     hints, text, linked = np.zeros(size, np.uint8), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    # `stack[:depth]` are the open elements; stack[0] is the page, so the depth is never 0
     stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
     num, depth, max_depth, link_depth = 1, 1, 1, 0  # link_depth: of the element that an open link began in, or 0
     for index in range(size):
