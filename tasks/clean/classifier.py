@@ -21,8 +21,10 @@ from tasks.clean.measures.tokens import find_longest, hash_tokens
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import mix_bits
 
+# With 2^18 buckets the float32 weights are a file of 1 MB.
 BUCKET_BITS = 18
 NUM_BUCKETS = 1 << BUCKET_BITS
+# scikit-learn's C: the larger it is, the weaker is the L2 penalty.
 INVERSE_PENALTY = 10.0
 TEST_EVERY = 5  # every fifth example measures the accuracy
 
@@ -54,6 +56,7 @@ def train_classifier(positive: pl.Series, negative: pl.Series) -> TrainedClassif
     """Measure the accuracy of a classifier trained on four fifths of the examples; train another on all of them."""
     features = hash_features(pl.concat([positive.rename("text"), negative.rename("text")]))
     labels = np.repeat([1, 0], [len(positive), len(negative)])
+    # positive rows come first, then negative ones: every fifth row takes a fifth of either class
     is_test = np.arange(len(labels)) % TEST_EVERY == 0
     trial = fit_logistic_regression(features[~is_test], labels[~is_test])
     is_right = (features[is_test] @ trial.weights + trial.bias > 0) == labels[is_test]
@@ -70,6 +73,7 @@ def fit_logistic_regression(features: Any, labels: npt.NDArray[Any]) -> Classifi
     model = LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=1000)
     with threadpool_limits(1):  # sums in another order would give other weights
         model.fit(features, labels)
+    # rounded to float32, as the file stores them: a classifier scores the same before and after it was saved
     return ClassifierWeights(model.coef_[0].astype(np.float32), float(np.float32(model.intercept_[0])))
 
 
@@ -132,6 +136,7 @@ def fill_buckets(data: Bytes, offsets: Offsets, table: CharacterTable, columns: 
     last_row = np.zeros(NUM_BUCKETS, np.int64)
     for row in range(offsets.size - 1):
         num_words = hash_tokens(data, offsets[row], offsets[row + 1], table, words)
+        # a slice is a view: the buckets are written straight into `columns`, behind those of the text before
         num_buckets = collect_buckets(words, num_words, last_row, row + 1, columns[row_ends[row] :])
         row_ends[row + 1] = row_ends[row] + num_buckets
 
@@ -163,6 +168,7 @@ def collect_buckets(words: Hashes, num_words: Index, last_row: Any, row: Index, 
         for pair in range(2 if position else 1):
             value = words[position]
             if pair:
+                # one of the two is multiplied, or "a b" and "b a" would be one pair; the sum wraps at 2^64
                 value = mix_bits(words[position] + words[position - 1] * np.uint64(HASH_STEP))
             bucket = np.int64(value >> np.uint64(64 - BUCKET_BITS))
             if last_row[bucket] != row:

@@ -72,6 +72,7 @@ def read_rows(path: Path, rows: Rows, columns: Sequence[str]) -> Iterator[tuple[
     with open_parquet(path) as file:
         sizes = np.array([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)], np.int64)
         starts = np.r_[0, np.cumsum(sizes)]
+        # a row is in the last row group that starts at or before it
         groups, group_of = np.unique(np.searchsorted(starts, rows, "right") - 1, return_inverse=True)
         read_starts = np.r_[0, np.cumsum(sizes[groups])]
         group_rows = rows - starts[groups][group_of] + read_starts[group_of]  # counted among the groups that are read
@@ -79,6 +80,7 @@ def read_rows(path: Path, rows: Rows, columns: Sequence[str]) -> Iterator[tuple[
         for batch in file.iter_batches(
             BATCH_ROWS, row_groups=groups.tolist(), columns=list(columns), use_threads=False
         ):
+            # rows rise, so those of one batch are a stretch of them
             first, last = np.searchsorted(group_rows, [start, start + len(batch)])
             if first < last:
                 yield np.arange(first, last), batch.take(pa.array(group_rows[first:last] - start))

@@ -48,6 +48,7 @@ class DocumentTable:
     @property
     def digest_key_range(self) -> tuple[int, int]:
         """The first and last key of the digests' band."""
+        # Python integers: behind 255 bands the last key is 2^64 - 1, and one more would not fit uint64
         return self.layout.bands << HASH_BITS, (self.layout.bands + 1 << HASH_BITS) - 1
 
     def load_new(self, name: str) -> npt.NDArray[Any]:
@@ -76,6 +77,7 @@ class DocumentTable:
         for shard, positions, shard_rows in self.group_by_shard(rows):
             ids.append(read_signatures(shard.signatures).column("id").take(pa.array(shard_rows)))
             order.append(positions)
+        # argsort of a permutation is its inverse: it puts the ids back into the order of `rows`
         return pa.concat_arrays(ids).take(pa.array(np.argsort(np.concatenate(order))))
 
     def compute_ranks(self) -> Rows:
@@ -83,6 +85,7 @@ class DocumentTable:
 
         The id is the last criterion, so that the number and order of files decide nothing.
         """
+        # the new shards stand behind all previous ones
         sizes = np.diff(self.starts)[len(self.shards) - len(self.new_shards) :]
         ids = [read_signatures(shard.signatures).column("id") for shard, _ in self.new_shards]
         table = pa.table(
@@ -95,6 +98,7 @@ class DocumentTable:
             }
         )
         order = pc.sort_indices(table, [(name, "ascending") for name in table.column_names]).to_numpy()
+        # previous rows keep their own numbers as ranks, which are below all others
         ranks = np.arange(self.size)
         ranks[self.num_previous + order] = np.arange(self.num_previous, self.size)
         return ranks

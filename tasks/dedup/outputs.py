@@ -85,6 +85,7 @@ def replace_texts(batch: pa.RecordBatch, changed: dict[int, str]) -> pa.RecordBa
 def write_band_index(draft: Draft, documents: DocumentTable, kept: Flags, metadata: dict[str, str]) -> None:
     """Write the sorted keys of the kept rows: the index in which a later snapshot looks for duplicates."""
     new = kept[documents.num_previous :]
+    # for each new row its number among the kept ones, by which the index names it; -1 where it is dropped
     np.save(draft.scratch / "index_rows.npy", np.where(new, np.cumsum(new) - 1, -1))
     ranges = plan_key_ranges(documents.layout.bands + 1, int(new.sum()))
     jobs = {

@@ -46,7 +46,8 @@ def find_similar_in(folder: Path, texts: Sequence[str], min_similarity: float) -
     column = pa.array(texts, pa.large_string())
     sketches = sketch_texts(column, scheme["num_perm"], ngram_size, scheme["seed"])
     layout = BandLayout(scheme["bands"], scheme["rows"])
-    # a text without words has no signature, and only exact copies are similar to it: its band keys become its digest's
+    # a text without words has no signature, and only exact copies are similar to it: its band keys become its digest's;
+    # the cast keeps the low bytes of the signatures, of which the index's keys are made
     keys = compute_band_keys(sketches.signatures.astype(np.uint8), layout)
     wordless = sketches.num_words == 0
     keys[:, wordless] = compute_digest_keys(sketches.digests[wordless], layout)

@@ -59,11 +59,14 @@ def hash_passages(
 
     Passages end at `num_feeds` (1 or 2) line feeds, where `str.split` ends them.
     """
+    # room for the words even where all texts are one passage
     words, lanes = np.empty(data.size // 2 + 3, np.uint64), np.empty(2, np.uint64)
     count = 0
     for row in range(offsets.size - 1):
         start, at, end, position = offsets[row], offsets[row], offsets[row + 1], 0
+        # `<=`: the end of the text ends its last passage
         while at <= end:
+            # with one line feed both comparisons are of the same byte
             is_break = at + num_feeds <= end and data[at] == LINE_FEED and data[at + num_feeds - 1] == LINE_FEED
             if at < end and not is_break:
                 at += 1
@@ -81,7 +84,9 @@ def hash_passages(
 def find_passages(texts: pa.Array, rule: PassageRule) -> tuple[Keys, Rows, Rows]:
     """Return the key of every passage with enough words, its text's row, and its position in the text."""
     data, offsets = text_buffers(texts)
+    # a slice of a column has the buffer of the whole, and offsets that do not begin at 0
     data = data[offsets[0] : offsets[-1]]
+    # each text has one passage more than it has breaks, and a break at least one line feed
     capacity = int((data == LINE_FEED).sum()) + len(texts)
     keys, rows, positions = np.empty(capacity, np.uint64), np.empty(capacity, np.int64), np.empty(capacity, np.int64)
     table, num_feeds = build_character_table(), len(rule.separator)
@@ -156,6 +161,7 @@ def find_repeats(
 ) -> dict[str, Any]:
     """Find the passages with keys from first to last that a document before has; write those and the new keys."""
     keys, rows, positions = load_passages(draft, names, first, last)
+    # [: len(keys)], because of no keys np.r_ still gives one True
     is_first = np.r_[True, keys[1:] != keys[:-1]][: len(keys)]
     distinct = keys[is_first]
     is_old = np.zeros(len(distinct), np.bool_)
@@ -169,6 +175,7 @@ def find_repeats(
     np.save(out / REPEATS / f"{name}.npy", np.stack([rows[repeats], positions[repeats]]))
     (out / INDEX_FOLDER).mkdir()
     new = distinct[~is_old]
+    # a later snapshot needs the keys only: the column of rows is there for the format, and holds zeros
     write_keys(out / INDEX_FOLDER / f"{name}.parquet", new, np.zeros(len(new), np.int64), metadata)
     return {"dropped": int(repeats.sum())}
 

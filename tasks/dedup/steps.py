@@ -104,6 +104,7 @@ def find_exact_duplicates(documents: DocumentTable, ranks: Rows) -> DedupDecisio
     suspects = np.concatenate([previous_rows, rows])[groups.members]
     suspects = suspects[np.argsort(ranks[suspects])]
     first = np.arange(documents.size)
+    # digests are read as (N, 16) bytes and compared as (N, 2) words
     first[suspects] = suspects[find_first_equal(documents.read_bytes(suspects, "digest").view(np.uint64))]
     first[: documents.num_previous] = np.arange(documents.num_previous)
     # an exact copy is in the cluster of its first copy

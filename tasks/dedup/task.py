@@ -40,6 +40,7 @@ def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     if settings.repeated_passages != "none":
         rule = repeated_passages.PassageRule(settings.repeated_passages, settings.min_passage_words)
         kept[repeated_passages.drop_repeated_passages(draft, documents, ranks, kept, rule, metadata)] = False
+    # last, because it searches the texts as they will be written
     if settings.decontaminate.sets:
         kept[decontaminate.remove_contamination(settings.decontaminate, draft, documents, kept)] = False
     outputs.write_documents(draft, documents, kept, metadata)

@@ -58,5 +58,6 @@ def compute_weights(rules: list[Weight], documents: pa.RecordBatch) -> Floats:
 
 def repeat_rows(repeats: Ints) -> Ints:
     """Return the rows to take: all once, then those that come twice, and so on, so no row follows its own repeat."""
+    # one round for each repeat: round n has the rows that come more than n times
     rounds = [np.flatnonzero(repeats > num_done) for num_done in range(int(repeats.max(initial=0)))]
     return np.concatenate([np.zeros(0, np.int64), *rounds])

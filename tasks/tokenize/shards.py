@@ -27,6 +27,7 @@ class RollingWriter:
         while start < rows.num_rows:
             if self.num_tokens >= self.max_tokens:
                 self._roll_over()
+            # up to and with the first row that reaches the limit
             limit = ends[start] + self.max_tokens - self.num_tokens
             end = min(int((ends[1:] < limit).sum()) + 1, rows.num_rows)
             self.file.write_batch(rows.slice(start, end - start))

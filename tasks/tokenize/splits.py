@@ -60,6 +60,7 @@ def assign_splits(numbers: Floats, fractions: SplitFractions) -> Ints:
 
     Held-out texts come first on the scale, so that a larger held-out fraction keeps those of a smaller one.
     """
+    # side="right": a number that equals a limit is above it, so a fraction of 0 takes nothing
     limits = np.array([fractions.heldout, fractions.heldout + fractions.validation])
     return np.array([HELDOUT, VALIDATION, TRAIN])[np.searchsorted(limits, numbers, side="right")]
 
@@ -111,6 +112,7 @@ def survey_shard(_out: Path, documents: Path, fractions: SplitFractions, rules: 
     for batch in read_batches(documents):
         splits = assign_splits(compute_text_fractions(batch.column("text"))[:, 0], fractions)
         num_documents += np.bincount(splits, minlength=len(SPLITS))
+        # only the training split is sampled for the vocabulary
         weights = np.where(splits == TRAIN, compute_weights(rules, batch), 0)
         weighted_sizes = weights * np.diff(text_buffers(batch.column("text"))[1])
         for language, size in zip(read_languages(batch).to_pylist(), weighted_sizes.tolist(), strict=True):
@@ -126,6 +128,7 @@ def compute_sampling_rates(sizes: dict[str, float], max_bytes: float, alpha: flo
     """
     sizes = {language: size for language, size in sizes.items() if size}
     powers = {language: size**alpha for language, size in sizes.items()}
+    # language shares of the sample add up to it: budget * size^alpha bytes each
     budget = min(max_bytes, sum(sizes.values())) / max(sum(powers.values()), 1)
     return {language: budget * powers[language] / size for language, size in sizes.items()}
 

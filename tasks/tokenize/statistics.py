@@ -28,6 +28,7 @@ def count_documents(
 ) -> pl.DataFrame:
     """Count documents of one split by language and source; held-out documents are not encoded."""
     texts = documents.column("text")
+    # with the end token of each document
     tokens = np.diff(encoded.ends, prepend=0) if encoded else np.zeros(len(texts), np.int64)
     # unknown tokens before each position; the difference at the ends of two documents is the count of one
     unknown_before = np.r_[0, np.cumsum(encoded.ids == unknown)] if encoded else np.zeros(1, np.int64)

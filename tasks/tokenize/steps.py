@@ -119,7 +119,8 @@ def encode_shards(
     frames = [pl.DataFrame(rows, schema=[*KEY_COLUMNS, *COUNT_COLUMNS], orient="row")] if rows else []
     frame = sum_by_key(frames)
     statistics = summarise_counts(frame)
-    if not previous:  # a later snapshot may bring little or nothing
+    # an empty split is a mistake in a first snapshot; a later one may bring little or nothing
+    if not previous:
         require_documents(settings, statistics["documents"])
     statistics["vocabulary"] = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
     statistics["vocabulary_settings"] = pretrained.record_settings(settings.vocabulary_settings())

@@ -62,6 +62,7 @@ class BodyReader:
                     ArchiveIterator(str(path), record_types=BODY_RECORDS, parse_http=False, fsspec_args=False)
                 )
                 self._record = next(self._records, None)
+            # rows come in the order of the file, so the reader never goes back
             while self._record is not None and self._record.stream_pos < offset:
                 self._record = next(self._records, None)
             if self._record is None or self._record.stream_pos != offset:
@@ -69,6 +70,8 @@ class BodyReader:
             self._record.parse_http(auto_decode="all")
             headers = self._record.http_headers
             title = unquote(headers.get(TITLE_HEADER) or "") if headers else ""
+            # One byte more than allowed lets `extract_page` see that a page is too large. The limit counts decoded
+            # bytes, so that a small compressed body cannot fill the memory.
             body: bytes = self._record.reader.read(max_bytes + 1)
         except OSError as error:
             raise StageFailure(f"{path} cannot be read at byte {offset}: {error}", HINT) from error

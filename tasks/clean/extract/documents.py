@@ -125,6 +125,7 @@ def parse_pages(index: Path, folder: Path, settings: HtmlExtraction, failed: lis
     results: dict[tuple[tuple[str, str], str], ExtractedPage | UnusablePage] = {}
     bodies = BodyReader(folder)
     for batch in batch_pages(rows, bodies, settings):
+        # the title counts too: rows of a table may have equal bodies under different titles
         new_pages = {
             key: fetched
             for row, fetched in batch
@@ -154,6 +155,7 @@ def batch_pages(
         if len(batch) == MAX_BATCH_PAGES or num_bytes >= MAX_BATCH_BYTES:
             yield batch
             batch, num_bytes = [], 0
+    # the last batch, which may be empty
     yield batch
 
 

@@ -37,6 +37,7 @@ def decode_page(body: bytes, content_type: str | None) -> str:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     declared = find_declared_encoding(body, content_type)
+    # `translate` deletes the non-ASCII bytes; what is gone is their number
     num_foreign = len(body) - len(body.translate(None, bytes(range(128, 256))))
     if declared is None or declared == "utf-8" or num_foreign >= MIN_PROOF_BYTES:
         try:
@@ -54,6 +55,7 @@ def decode_page(body: bytes, content_type: str | None) -> str:
 def _decode_best(body: bytes, declared: str | None, num_foreign: int) -> str:
     """Decode as declared, as UTF-8 or as detected: by the first that fits, else by the one that fits best."""
     texts = []
+    # the empty name stands for detection, which runs only when the others fit badly
     for encoding in (*([declared] if declared else []), "utf-8", ""):
         text = body.decode(encoding or _detect_by_bytes(body), "replace")
         broken = text.count("\ufffd") / num_foreign

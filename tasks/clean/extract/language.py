@@ -81,6 +81,7 @@ def detect_languages(text: str) -> tuple[str, float, list[str]]:
     weights: dict[str, float] = {}
     for language, score in detections:
         weights[language] = weights.get(language, 0.0) + score / len(detections)
+    # of equal weights the first code in the alphabet, so that the order of windows decides nothing
     main = min(weights, key=lambda language: (-weights[language], language))
     sure = Counter(language for language, score in detections if score >= MIN_SURE_SCORE and language != main)
     others = [language for language, count in sure.items() if count >= MIN_MIXED_FRACTION * len(detections)]
@@ -92,6 +93,7 @@ def detect_script(line: str) -> str:
     if line.isascii():
         return "Latn" if line.lower() != line.upper() else "Zyyy"
     points = np.frombuffer(line.encode("utf-32-le", "replace"), dtype=np.uint32)
+    # ranges are sorted and disjoint: the last that begins at or before a code point is the only one that can hold it
     ranges = np.clip(np.searchsorted(RANGE_STARTS, points, side="right") - 1, 0, None)
     ranges = ranges[(points >= RANGE_STARTS[ranges]) & (points <= RANGE_ENDS[ranges])]
     if not len(ranges):

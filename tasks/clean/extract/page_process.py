@@ -62,6 +62,7 @@ class PageReader:
         while len(results) < len(pages):
             before = len(results)
             failure = self._read_some(pages[before:], settings, results)
+            # when some results came, another page than before failed: this was its first attempt
             attempts = attempts + 1 if len(results) == before else 1
             if failure and attempts == MAX_ATTEMPTS:
                 results.append(UnusablePage(failure))
@@ -76,11 +77,13 @@ class PageReader:
         pipe = self._ensure_started()
         if not self._send_pages(pipe, pages, settings):
             self.stop()
+            # a new process that is not ready cannot run at all; an old one may have died since the last batch
             if is_new:
                 raise StageFailure(f"{' '.join(COMMAND)} does not start", "See what it wrote to standard error")
             return PROCESS_DIED
         try:
             for _ in pages:
+                # a kill is the only way to stop C code, and it takes the late answer with it
                 if not pipe.poll(settings.timeout_seconds):
                     self.stop()
                     return f"takes more than {settings.timeout_seconds} seconds"
@@ -114,6 +117,7 @@ class PageReader:
         """Start the process unless it is running; return its pipe."""
         if self._pipe is None:
             parent_end, child_end = socket.socketpair()
+            # The parent's copy of the child's end is closed, or the parent would never see that the child is gone.
             with child_end:
                 self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this module
                     [*COMMAND, str(child_end.fileno())],
@@ -148,6 +152,7 @@ def serve_pages(pipe: Connection) -> None:
                 ready_extractors.add(settings.extractor)
             pipe.send(True)
             for page in pages:
+                # SIGALRM has no handler, so the kernel ends the process, even one that is in C code
                 signal.alarm(settings.timeout_seconds + GRACE_SECONDS)
                 pipe.send(try_extract_page(page, settings))
             signal.alarm(0)

@@ -55,6 +55,7 @@ def find_recurring_lines(counts: Sequence[Path], settings: RecurringLines) -> pl
     """Return host and hash of the lines to remove, from the files with all shards' counts. Raises StageFailure."""
     try:
         total = pl.scan_parquet(list(counts)).group_by("host", "hash").agg(pl.col("pages").sum())
+        # this keeps the rows that count a host's pages, too, unless it has fewer: then no line is on enough of them
         frequent = total.filter(pl.col("pages") >= settings.min_pages).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StageFailure(f"the counts of lines cannot be read: {error}", "Run again with --force extract") from error
@@ -72,6 +73,7 @@ def remove_lines(documents: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     rows = split_lines(touched).join(
         lines.with_columns(recurs=True), on=("host", "hash"), how="left", maintain_order="left"
     )
+    # a null joins nothing, so blank lines never recur by themselves
     blank = pl.col("line") == ""
     recurs = pl.col("recurs").fill_null(value=False)
     # a running minimum from either end stays 1 up to the first line that neither recurs nor is blank

@@ -42,6 +42,7 @@ QUOTES = np.array([ord(mark) for mark in "\"'”’」』»"], np.uint32)
 def remove_bad_lines(texts: pl.Series) -> pl.Series:
     """Return the texts without the lines that C4 removes; blank lines are kept between the rests of paragraphs."""
     data, offsets = read_buffers(texts)
+    # the rest is never longer: the line feed of a blank line stands for one that was there
     kept, ends = np.empty(len(data), np.uint8), np.zeros(len(offsets), np.int64)
     copy_good_lines(data, offsets, build_character_table(), kept, ends)
     array = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(kept))
@@ -51,6 +52,7 @@ def remove_bad_lines(texts: pl.Series) -> pl.Series:
 @jit
 def copy_good_lines(data: Bytes, offsets: Offsets, table: CharacterTable, kept: Bytes, ends: Offsets) -> None:
     """Copy every good line to `kept`, with a blank one that precedes it; fill `ends` with the end of each text."""
+    # a word takes at least one byte, so the longest text gives the room for words
     longest, filled = 1, 0
     for row in range(offsets.size - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
@@ -61,7 +63,9 @@ def copy_good_lines(data: Bytes, offsets: Offsets, table: CharacterTable, kept: 
         while begin < end:
             counts[:] = 0
             stop = read_line(data, begin, end, table, counts, hashes, lengths, line)
+            # a line whose last word ends where the line begins has no word
             if line[TAIL] == begin:
+                # not before the first line that is kept
                 blank = filled > ends[row]
             elif not is_removed(data, begin, table, line, counts[WORDS]):
                 if blank:
@@ -125,6 +129,7 @@ def is_fragment(data: Bytes, begin: Index, table: CharacterTable, line: LineFiel
     if tail == begin or ends_in_ellipsis(data, begin, tail):
         return True
     code = read_last_character(data, begin, tail)
+    # code points above the table have no flags
     entry = table[code] if code < table.size else np.uint32(0)
     return not (
         entry >> np.uint32(FLAG_SHIFT) & np.uint32(TERMINAL)
@@ -138,7 +143,8 @@ def find_next_trigram(data: Bytes, begin: Index, end: Index) -> Index:
     for start in range(begin, end - 2, SEARCH_BLOCK):
         first, last = start, min(start + SEARCH_BLOCK, end - 2)
         if has_trigram(data[first : last + 2]):
-            # bisect the block for its position
+            # Bisect the block for its position. Invariant: a trigram begins in `first` to `last` - 1, and none before
+            # `first`.
             while last - first > 1:
                 middle = (first + last) // 2
                 is_left = has_trigram(data[first : middle + 2])
@@ -155,6 +161,7 @@ def has_trigram(text: Bytes) -> Any:
         first, second, third = TRIGRAMS[trigram], TRIGRAMS[trigram + 1], TRIGRAMS[trigram + 2]
         # without a branch and in bytes, so that the compiler vectorises: 0 in `least` when all three bytes are equal
         for position in range(text.size - 2):
+            # a NUL byte looks like the space of "f u": a false alarm, which `has_phrase` sets right
             differences = (
                 (text[position] | LOWER_BIT) ^ first
                 | (text[position + 1] | LOWER_BIT) ^ second
@@ -214,6 +221,7 @@ def is_citation(data: Bytes, opened: Index, stop: Index) -> Any:
     if data[opened] != ord("["):
         return False
     opened += 1
+    # ends at the closing bracket at the latest
     while ord("0") <= data[opened] <= ord("9"):
         opened += 1
     return opened == stop - 1

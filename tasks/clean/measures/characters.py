@@ -9,6 +9,7 @@ import polars as pl
 from tasks.runtime.text_kernels import text_buffers
 
 # An entry of the table is the lower-case code point in its lower 21 bits, and these flags above it.
+# 21 bits hold every code point, and the ten flags end below bit 31.
 FLAG_SHIFT = 21
 POINT_MASK = (1 << FLAG_SHIFT) - 1
 SPACE, WORD_ALONE, BREAK, LETTER, WORD, TERMINAL, PUNCTUATION, HAN, CLOSING, MARK = (1 << bit for bit in range(10))
@@ -20,6 +21,7 @@ FLAG_PATTERNS = {
     SPACE: r"\s",
     WORD_ALONE: f"[{UNSPACED}]",
     # CJK and full-width punctuation separates words as a space does, and is no word
+    # (々 and 〇 are Han characters within these blocks: `--` takes them away)
     BREAK: r"[\u3000-\u303F\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65--\p{Han}]",
     LETTER: r"\p{L}",
     WORD: r"\w",
@@ -39,6 +41,7 @@ HASH_STEP = 0x9E3779B97F4A7C15  # an odd 64-bit multiplier
 @functools.cache
 def build_character_table() -> npt.NDArray[np.uint32]:
     """Build the table of lower case and flags, (NUM_POINTS,): 1 MB, of which a text uses a few memory pages."""
+    # a lone surrogate cannot be in a polars string: an empty text stands for it
     characters = [chr(code) if not 0xD800 <= code < 0xE000 else "" for code in range(NUM_POINTS)]
     lower = (character.lower() for character in characters)
     # 0 where the lower case is several code points

@@ -65,7 +65,8 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 # A perfect hash of the stop words: their letters as an integer, times an odd multiplier that was found by trying, gives
 # each a slot of its own.
 STOP_STEP, STOP_BITS = 0x1027C4D1C386BBC5, 4
-STOP_TABLE = np.full(1 << STOP_BITS, 0x80, np.uint64)  # 0x80 is no letter
+# A free slot holds 0x80, which no letters give, and neither does a run of none (0).
+STOP_TABLE = np.full(1 << STOP_BITS, 0x80, np.uint64)
 for _word in STOP_WORDS:
     _packed = int.from_bytes(_word.encode(), "big")
     STOP_TABLE[_packed * STOP_STEP % 2**64 >> 64 - STOP_BITS] = _packed
@@ -99,25 +100,31 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
     while True:
         if position < end:
             byte = data[np.uint64(position)]  # unsigned: an index that could be below 0 costs a comparison
+            # read before the test, and of use below 0x80 only, where a byte is the code point
             entry = table[byte]
             if byte < 0x80 and not entry & np.uint32(SPACE << FLAG_SHIFT):  # ASCII, most characters of most texts
                 word_hash = (word_hash ^ np.uint64(byte)) * np.uint64(HASH_STEP)
+                # of more than eight letters the last eight are left: no stop word, as those have four at most
                 run = run << np.uint64(8) | np.uint64(entry & np.uint32(0xFF))
                 word_flags |= entry
                 position += 1
                 continue
             code, after = decode_character(data, position, end)
+            # above the table a code point is its own lower case, and as it is below 2^21 it has no flag
             entry = table[code] if code < table.size else code
             if not entry & np.uint32((SPACE | WORD_ALONE | BREAK) << FLAG_SHIFT):
                 word_hash = (word_hash ^ np.uint64(code)) * np.uint64(HASH_STEP)
+                # a byte that is in no stop word
                 run = run << np.uint64(8) | np.uint64(0xFF)
                 word_flags |= entry
                 extra += after - position - 1
                 position = after
                 continue
         else:
+            # the end of the text ends a line as a line feed does
             code, after, entry = np.uint32(ord("\n")), position, np.uint32(SPACE << FLAG_SHIFT)
         if position > word_start:
+            # bytes less the continuation bytes: characters
             length = position - word_start - (extra - extra_before)
             hashes[num_words], lengths[num_words] = word_hash, length
             num_words += 1
@@ -128,6 +135,7 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
                 spaced += length
             else:
                 counts[SYMBOLS] += 1
+            # a stop word may stand between marks, as in `(the`: `read_marks` looks at the parts
             if word_flags & np.uint32(MARK << FLAG_SHIFT):
                 read_marks(data, word_start, position, table, counts, line)
             else:
@@ -137,6 +145,7 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
             break
         if entry & np.uint32(SPACE << FLAG_SHIFT):
             spaces += 1
+            # the mark before this space ended a sentence
             if line[ENDED] == position:
                 line[SENTENCES] += 1
                 line[CLOSED] = position
@@ -155,7 +164,9 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
         extra += after - position - 1
         word_start = position = after
         extra_before = extra
+    # the array is int64: the bits of the hash stay, and its sign means nothing
     line[HASH], line[LONGEST], line[TAIL] = np.int64(line_hash), longest, tail
+    # what follows the last mark is a sentence without one
     line[SENTENCES] += 1 if line[CLOSED] < tail else 0
     line[LENGTH] = position - start - extra
     counts[CHARACTERS] += line[LENGTH]
@@ -171,6 +182,7 @@ def read_line(  # noqa: C901, PLR0912, PLR0915 - see above
 def find_stop_word(run: Hash) -> Index:
     """Return the bit of the stop word whose letters are `run`, or 0 when it is none."""
     slot = np.int64(run * np.uint64(STOP_STEP) >> np.uint64(64 - STOP_BITS))
+    # a bit for each slot, so a word that comes twice counts once
     return np.int64(STOP_TABLE[slot] == run) << slot
 
 
@@ -186,6 +198,7 @@ def read_marks(
         entry = table[code] if code < table.size else code
         if entry & np.uint32(WORD << FLAG_SHIFT):
             run = run << np.uint64(8) | np.uint64(min(entry & np.uint32(POINT_MASK), np.uint32(0xFF)))
+            # a mark inside a word ends nothing: example.org, 3.14
             ended = wide = False
             dots = 0
             marks += 1 if entry & np.uint32(PUNCTUATION << FLAG_SHIFT) else 0
@@ -195,11 +208,13 @@ def read_marks(
         marks += 1 if entry & np.uint32(PUNCTUATION << FLAG_SHIFT) else 0
         dots = dots + 1 if code == ord(".") else 0
         counts[ELLIPSES] += 1 if code == ord("…") or dots == 3 else 0
+        # six dots are two ellipses
         dots = 0 if dots == 3 else dots
         counts[HASHES] += 1 if code == ord("#") else 0
         line[CURLY] |= 1 if code == ord("{") else 0
         closing = entry & np.uint32(CLOSING << FLAG_SHIFT) != 0
         ended = entry & np.uint32(TERMINAL << FLAG_SHIFT) != 0 or (ended and closing)
+        # a closing mark right after a full-width mark still belongs to its sentence
         wide = wide and closing
         if wide:
             line[WIDE] = line[CLOSED] = position

@@ -50,6 +50,7 @@ MAX_SHORT_LINE = 30  # code points, as in FineWeb
 def count_line(data: Bytes, start: Index, table: CharacterTable, line: LineFields, counts: Counts) -> Hash:
     """Count one line that was read; return a hash of its words and its indentation."""
     first, tail = start, line[TAIL]
+    # ends inside the line, which is not blank
     while data[first] == ord(" ") or data[first] == ord("\t"):
         first += 1
     counts[LINES] += 1

@@ -65,6 +65,7 @@ def fill_measures(data: Bytes, offsets: Offsets, table: CharacterTable, powers: 
     for row in range(offsets.size - 1):
         start, end, counts = offsets[row], offsets[row + 1], out[row]
         counts[FIRST_LINE + BREAKS] = count_line_breaks(data[start:end])
+        # at most one line more than there are breaks, and as many paragraphs
         seen, base = ensure_capacity(seen, base, 2 * counts[FIRST_LINE + BREAKS] + 2, 1)
         measure_lines(data, start, end, table, counts, (hashes, lengths, line), seen, base)
         base += 2 * counts[FIRST_LINE + BREAKS] + 2
@@ -74,6 +75,7 @@ def fill_measures(data: Bytes, offsets: Offsets, table: CharacterTable, powers: 
         seen, base = ensure_capacity(seen, base, num_words, ngrams.MAX_SIZE)
         base = count_ngram_characters(hashes, cumulative, num_words, seen, base, work, counts[FIRST_NGRAM:])
         counts[STOPS] = count_bits(counts[STOPS])
+        # `work[-1]` is free again; character n-grams are numbered from 1, hence its entry more
         if 2 * counts[UNSPACED] > num_words:  # mostly a script without spaces
             seen, base = ensure_capacity(seen, base, counts[CHARACTERS], 1)
             mask = choose_mask(counts[CHARACTERS])
@@ -99,13 +101,16 @@ def measure_lines(
     mask = choose_mask(2 * line_counts[BREAKS] + 2)
     # hash and length of the paragraph; `position` counts lines and paragraphs; `suspect` is the end of the next trigram
     paragraph, length, position, suspect = np.uint64(0), 0, 0, 0
+    # `<=`: behind a last line feed there is an empty line, which ends the paragraph
     while start <= end:
+        # counts[WORDS] grows from line to line; C4 needs the words of this one
         words_before = counts[WORDS]
         stop = read_line(data, start, end, table, counts, hashes, lengths, line)
         is_blank = line[TAIL] == start
         if not is_blank:
             line_hash = count_line(data, start, table, line, line_counts)
             count_duplicate(seen, mask, base, line_hash, position, line[LENGTH], line_counts, DUPLICATE_LINES)
+            # the trigram that was found last may lie in this line or behind it: then there is nothing to search
             if suspect < start + 3:
                 suspect = find_next_trigram(data, start, end)
             count_c4_line(data, start, table, line, counts[WORDS] - words_before, suspect <= line[TAIL], c4_counts)
@@ -118,6 +123,7 @@ def measure_lines(
             paragraph, length = np.uint64(0), 0
             position += 1
         start = stop + 1
+    # the line feeds, which `read_line` leaves out
     counts[CHARACTERS] += line_counts[BREAKS]
     counts[SPACES] += line_counts[BREAKS]
 

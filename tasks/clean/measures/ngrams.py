@@ -55,6 +55,7 @@ def count_ngram_characters(
         if size > MIN_SIZE:
             base += num_words
             num_left = keep_repeated(starts, first, times, num_left)
+            # positions rise, so only the last can be too near to the end for one word more
             num_left -= 1 if num_left and starts[num_left - 1] + size > num_words else 0
             for row in range(num_left):
                 # not `start`: numba makes a float64 of a variable that is int64 in one place and uint64 in another
@@ -67,6 +68,7 @@ def count_ngram_characters(
                 first[row] = count_occurrence(times, position, same)
         if size <= MAX_TOP_SIZE:
             out[size - MIN_SIZE] = count_top_characters(starts, first, times, num_left, cumulative, size, num_words)
+        # not for the smaller sizes: where nothing repeats, their top n-gram still occurs once
         elif not num_left:
             break
         else:
@@ -163,6 +165,8 @@ def count_repeated_characters(
             continue
         letter = np.uint64(entry & np.uint32(POINT_MASK))
         oldest = count % CHARACTER_NGRAM
+        # uint64 wraps, so the letter that leaves is taken out exactly; the window begins with zeros, which take out
+        # nothing
         rolling = rolling * np.uint64(HASH_STEP) + letter - window[oldest] * powers[CHARACTER_NGRAM]
         window[oldest] = letter
         count += 1

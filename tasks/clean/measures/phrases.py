@@ -28,6 +28,7 @@ def fill_phrase_counts(
     data: Bytes, offsets: Offsets, table: CharacterTable, phrases: Bytes, phrase_offsets: Offsets, counts: Counts
 ) -> None:
     """Fill `counts`: hash the list, then look up every run of words that is as long as some phrase."""
+    # one round (`base` 1) for the whole list; positions play no part, so all are 0
     mask = choose_mask(phrase_offsets.size)
     hashes = np.zeros(mask + 1, np.uint64)
     has_size = np.zeros(MAX_PHRASE_WORDS + 1, np.bool_)
@@ -50,6 +51,7 @@ def fill_phrase_counts(
 @jit
 def hash_run(words: Hashes, start: Index, size: Index) -> Hash:
     """Return the hash of `size` words from `start` on."""
+    # begins with the size, so that a phrase and a longer one with it differ from the start
     value = np.uint64(size)
     for position in range(start, start + size):
         value = (value ^ words[position]) * np.uint64(HASH_STEP)

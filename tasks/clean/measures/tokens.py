@@ -11,6 +11,7 @@ from tasks.runtime.text_kernels import decode_character, mix_bits
 @jit
 def hash_tokens(data: Bytes, position: Index, end: Index, table: CharacterTable, out: Hashes) -> Index:
     """Write the hash of every word of the text data[position:end] to `out`; return the number of words."""
+    # `out` has room for a word a byte
     num_words, in_word, word_hash = 0, False, np.uint64(0)
     while position < end:
         code, position = decode_character(data, position, end)

@@ -97,6 +97,7 @@ def is_public_ip(text: str) -> bool:
 
 def passes_luhn(number: str) -> bool:
     """Return whether the check digit of a number is right (Luhn algorithm, ISO/IEC 7812-1, annex B)."""
+    # every second digit from the right is doubled; divmod gives the two digits of the result
     doubled = (sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2])
     return (sum(doubled) + sum(map(int, number[::-2]))) % 10 == 0
 

@@ -126,6 +126,7 @@ def excise_shard(out: Path, documents: Path, draft: Path, settings: Decontaminat
     for indices, batch in read_rows(documents, rows, ["id", "text"]):
         ids, texts = batch.column("id").to_pylist(), batch.column("text").to_pylist()
         for row, document_id, original in zip(rows[indices].tolist(), ids, texts, strict=True):
+            # without its repeated passages, when that step ran: positions differ there, so matches are searched again
             text = reduced.get(row, original)
             matches = [
                 match for match in find_matches(text, settings.ngram_size, ngrams) if match.ngram_hash not in phrases
@@ -159,9 +160,11 @@ def excise_matches(
     for match in matches:
         if match.start - context_chars > start:
             fragments.append(text[start : match.start - context_chars])
+        # matches overlap: the kept text goes on behind the one that reaches farthest
         start = max(start, match.end + context_chars)
     fragments.append(text[start:])
     kept = [fragment.strip() for fragment in fragments if len(fragment.strip()) >= min_fragment_chars]
+    # all fragments count here, also those that are too short to be kept
     if not kept or len(fragments) > max_fragments:
         return Excision(None, matches)
     return Excision("\n\n".join(kept), matches)

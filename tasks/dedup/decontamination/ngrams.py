@@ -13,6 +13,7 @@ from tasks.dedup.minhash.words import SHINGLE_FACTOR, build_character_table, fin
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import mix_bits, text_buffers
 
+# 2^24 truth values are 16 MB.
 PREFIX_BITS = 24
 
 
@@ -42,6 +43,7 @@ def roll_hashes(words: Hashes64, num_words: int, size: int, out: Hashes64) -> An
     """Write the hash of every `size` consecutive words to `out`; returns how many. A rolling hash (Rabin, Karp)."""
     # repeats `signatures.hash_shingles`: an inlined step for both, which gets the array of words, made both a sixth
     # slower
+    # all of it modulo 2^64, so the word that leaves the window is taken out exactly
     rolling, leaving_factor = np.uint64(0), np.uint64(1)
     for _ in range(size):
         leaving_factor *= np.uint64(SHINGLE_FACTOR)
@@ -101,6 +103,7 @@ def find_matches(text: str, size: int, ngrams: EvaluationNgrams) -> list[NgramMa
     """Find every n-gram of a text that an evaluation set has, in order."""
     data = np.frombuffer(text.encode(), np.uint8)
     hashes = compute_ngram_hashes(data, 0, len(data), size)
+    # a hash above all of the sets' has an index behind the last
     indices = np.minimum(np.searchsorted(ngrams.hashes, hashes), max(len(ngrams.hashes) - 1, 0))
     words = find_word_spans(text)
     return [

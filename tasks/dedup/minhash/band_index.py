@@ -27,6 +27,7 @@ KEY_ENCODING = {"key": "DELTA_BINARY_PACKED", "row": "PLAIN"}
 def write_keys(path: Path, keys: Keys, rows: Rows, metadata: dict[str, str]) -> None:
     """Write sorted keys and the rows that have them as a Parquet file."""
     schema = pa.schema({"key": pa.uint64(), "row": pa.uint32()}, metadata=metadata)
+    # 32 bits number up to 4 billion kept documents of one artifact
     table = pa.table([keys, rows.astype(np.uint32)], schema=schema)
     options = {"use_dictionary": False, "column_encoding": KEY_ENCODING, "compression": "none"}
     pq.write_table(table, path, row_group_size=ROW_GROUP_KEYS, **options)
@@ -54,6 +55,7 @@ def fill_membership(keys: Keys, wanted: Keys, start: int, is_member: Flags) -> N
 
 def is_in_sorted(keys: Keys, wanted: Keys) -> Flags:
     """Tell for each of the sorted keys (N,) whether it is among the sorted wanted ones."""
+    # bisection finds only where the walk through `wanted` begins
     is_member = np.zeros(len(keys), np.bool_)
     fill_membership(keys, wanted, int(np.searchsorted(wanted, keys[0])) if len(keys) else 0, is_member)
     return is_member
@@ -64,6 +66,7 @@ def read_keys(folder: Path, first: int, last: int, name: str = "bands") -> Itera
     for path in sorted((folder / name).glob("*.parquet")):
         with open_parquet(path) as file:
             for group in range(file.num_row_groups):
+                # files and row groups are sorted by key, so their bounds tell which to read
                 bounds = file.metadata.row_group(group).column(0).statistics  # an empty group has none
                 if bounds is None or bounds.max < first or bounds.min > last:
                     continue
@@ -76,6 +79,7 @@ def read_keys(folder: Path, first: int, last: int, name: str = "bands") -> Itera
 def make_signature_batch(ids: pa.Array, digests: Digests, signatures: SignatureBytes) -> pa.RecordBatch:
     """Make the batch that is kept of documents, in order of the rows: ids, digests (N, 2), signatures (N, num_perm)."""
     columns: tuple[Digests | SignatureBytes, ...] = (digests, signatures)
+    # Arrow takes the memory of the arrays as it is, so they must be contiguous; None: no value is null
     arrays = [
         pa.Array.from_buffers(pa.binary(array.itemsize * array.shape[1]), len(array), [None, pa.py_buffer(array)])
         for array in columns
@@ -103,5 +107,6 @@ def read_signatures(path: Path) -> pa.RecordBatch:
 def as_byte_matrix(array: Any) -> Bytes:
     """View an Arrow array of values of one length as their bytes, (N, length)."""
     width = array.type.byte_width
+    # a slice of an Arrow array shares the whole buffer and has an offset in it
     values: Bytes = np.frombuffer(array.buffers()[1], np.uint8).reshape(-1, width)
     return values[array.offset : array.offset + len(array)]

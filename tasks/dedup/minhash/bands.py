@@ -44,9 +44,11 @@ def choose_layout(threshold: float, num_perm: int, recall: float) -> BandLayout:
 
     Where no layout reaches it, the shortest bands.
     """
+    # rounded up; the entries that are left over at the end of a signature are in no band
     min_rows = -(-num_perm // MAX_BANDS)
     layouts = [BandLayout(num_perm // rows, rows) for rows in range(min_rows, num_perm + 1)]
     good = [layout for layout in layouts if collision_probability(threshold, layout) >= recall]
+    # layouts come in order of their rows, and longer bands meet less often
     return good[-1] if good else layouts[0]
 
 
@@ -78,6 +80,7 @@ def plan_key_ranges(num_bands: int, num_documents: int) -> list[tuple[int, int]]
 
     Hashes are uniform, so ranges of one length hold about as many keys, whatever the documents.
     """
+    # Python integers, because with 256 bands this is 2^64
     end = num_bands << HASH_BITS
     num_ranges = max(-(-num_documents * num_bands // KEYS_IN_MEMORY), 1)
     bounds = [end * index // num_ranges for index in range(num_ranges + 1)]

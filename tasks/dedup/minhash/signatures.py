@@ -41,6 +41,7 @@ class TextSketches(NamedTuple):
 def draw_permutations(num_perm: int, seed: int) -> Signatures:
     """Draw factors (odd) and summands of the permutations, (2, num_perm), as datasketch's `affine32` does."""
     generator = np.random.RandomState(seed)  # datasketch's generator, or the signatures would differ
+    # twice a number plus one is odd, and an odd factor makes h → a·h + b a permutation modulo 2^32
     factors = generator.randint(0, 1 << 31, num_perm, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
     return np.stack([factors, generator.randint(0, 1 << 32, num_perm, dtype=np.uint32)])
 
@@ -60,6 +61,7 @@ def hash_words(data: Bytes, start: int, end: int, table: CharacterTable, out: Ha
             # prediction costs more than all else here. So `out[count]` is always written, and `count` moves on only
             # where a word ends.
             entry = table[code]
+            # LETTER is 1, and no ASCII character is SINGLE: the class is a truth value
             letter = np.int64(entry >> np.uint32(CLASS_SHIFT))
             out[count] = hashed
             count += in_word & (letter ^ 1)
@@ -126,6 +128,7 @@ def update_minima(hashes: Hashes32, count: int, permutations: Signatures, signat
 
     The inner loop runs over permutations, so that the compiler vectorises it.
     """
+    # numba computes with uint32 in 64 bits: every np.uint32(…) below cuts the result to modulo 2^32.
     for index in range(count):  # fmix32, the finaliser of MurmurHash3
         value = hashes[index]
         value = np.uint32((value ^ value >> np.uint32(16)) * np.uint32(0x85EBCA6B))
@@ -188,6 +191,7 @@ def sort_unique(hashes: Hashes32) -> Any:
         ends[(np.uint64(value) >> shift) + np.uint64(1)] += 1
     for after in range(1, ends.size):
         ends[after] += ends[after - 1]
+    # now `ends[b]` is where bucket b begins, and each value that goes there moves it on
     ordered = np.empty_like(hashes)
     for value in hashes:
         bucket = np.uint64(value) >> shift
@@ -200,6 +204,7 @@ def sort_unique(hashes: Hashes32) -> Any:
             position -= 1
         if position > 0 and ordered[position - 1] == value:
             continue
+        # the slices overlap, and numba then copies the source first; all writes are before the next value to read
         ordered[position + 1 : count + 1] = ordered[position:count]
         ordered[position] = value
         count += 1

@@ -39,6 +39,7 @@ def write_sketches(path: Path, documents: Path, layout: BandLayout, num_perm: in
     word_parts, length_parts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for texts in read_column(documents, "text"):
         sketches = sketch_texts(texts, num_perm, size, seed)
+        # the cast keeps the low byte of each entry
         signature_parts.append(sketches.signatures.astype(np.uint8))
         digest_parts.append(sketches.digests)
         word_parts.append(sketches.num_words)

@@ -69,6 +69,7 @@ def find_word_spans(text: str) -> list[tuple[int, int]]:
     in_word = False
     for position, character_class in enumerate((look_up_characters(text) >> CLASS_SHIFT).tolist()):
         if character_class == LETTER and in_word:
+            # a further letter extends the word; a SINGLE in between has begun a span of its own and ended it
             spans[-1] = spans[-1][0], position + 1
         elif character_class:
             spans.append((position, position + 1))
@@ -85,6 +86,7 @@ def split_words(text: str) -> list[str]:
 def iterate_shingles(text: str, size: int) -> Iterator[bytes]:
     """Yield every shingle of a text as UTF-8 with a space between words, as `datasketch.MinHash.update` takes it."""
     words = split_words(text)
+    # one shingle of all words where they are fewer than `size`, none where there is no word
     for start in range(max(len(words) - size + 1, min(len(words), 1))):
         yield " ".join(words[start : start + size]).encode()
 

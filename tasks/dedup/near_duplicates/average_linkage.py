@@ -52,6 +52,7 @@ def merge_samples(one: int, other: int, next_sample: Rows) -> None:
 
     A list is linked by `next_sample`: the document behind each, -1 behind the last.
     """
+    # `last` ends the merged list; `left` and `right` are the heads of what is left of the two lists, or -1
     last, left, right = min(one, other), next_sample[min(one, other)], max(one, other)
     for _ in range(SAMPLE_SIZE - 1):
         # the smaller head goes to `left`, and a list that ended to `right`
@@ -61,6 +62,7 @@ def merge_samples(one: int, other: int, next_sample: Rows) -> None:
         if left < 0:
             return
         last, left = left, next_sample[left]
+    # what is left of both lists is cut off: those documents stand for their cluster no longer
     next_sample[last] = -1
 
 
@@ -136,6 +138,8 @@ def fill_clusters(
     """Join in `parent` the documents of one cluster; the arguments are those of `greedy.fill_survivors`."""
     group_starts, groups = document_groups
     next_sample = np.full(kept.size, -1, np.int64)
+    # The stars that exist already: a document that is dropped joins the sample of its root. It ranks behind the root,
+    # and no list begins at it, so it comes as a list of one.
     for document in range(kept.size):
         if parent[document] != document:
             merge_samples(find_root(parent, document), document, next_sample)

@@ -31,6 +31,7 @@ def find_root(parent: Rows, node: int) -> Any:
 def join_sets(parent: Rows, one: int, other: int) -> None:
     """Make the sets of two nodes one: the smaller root stands for both."""
     left, right = find_root(parent, one), find_root(parent, other)
+    # by number and not by size: the root has to be the first, and halved paths alone keep searches short
     parent[max(left, right)] = min(left, right)
 
 
@@ -48,6 +49,7 @@ def join_groups(
     for group in range(starts.size - 1):
         num_leaders = 0
         for member in members[starts[group] : starts[group + 1]]:
+            # members beyond MAX_LEADERS are compared with the leaders, and no later one with them
             is_leader = num_leaders < MAX_LEADERS
             for leader in leaders[:num_leaders]:
                 similarity = estimate_jaccard(signatures[member], signatures[leader])
@@ -87,6 +89,7 @@ def find_edges_within(
     parent = np.arange(len(rows))
     num_compared = join_groups(signatures, groups.members, groups.starts, plausible, close, parent)
     flatten_sets(parent)
+    # one edge for each row that is no root: the fewest that join the same sets
     joined = np.flatnonzero(parent != np.arange(len(rows)))
     return np.stack([rows[parent[joined]], rows[joined]], axis=1), int(num_compared)
 
@@ -104,5 +107,6 @@ def list_components(parent: Rows, ranks: Rows) -> tuple[Rows, Rows]:
     np.minimum.at(first_rank, parent[rows], ranks[rows])
     component = first_rank[parent[rows]]
     order = np.lexsort((ranks[rows], component))
+    # [: len(rows)], because of no rows np.r_ still gives one True
     starts = np.flatnonzero(np.r_[True, np.diff(component[order]) > 0])[: len(rows)]
     return rows[order], np.r_[starts, len(rows)]

@@ -51,8 +51,11 @@ def find_near_duplicates(
     leader = np.repeat(starts[:-1], np.diff(starts))
     leader_similarity = estimate_pairs(signatures, leader)
     is_new = rows >= documents.num_previous
+    # near a threshold of 1 the sum is above 1: no estimate is sure then, and all components are read again
     is_sure = leader_similarity >= threshold + compute_margin(threshold, documents.num_perm)
+    # rows of previous results are kept whatever they resemble, so they do not spoil a star
     in_star = np.repeat(np.logical_and.reduceat(is_sure | ~is_new, starts[:-1]), np.diff(starts))
+    # the leader itself stays, and so do rows of previous results
     dropped = in_star & is_new & (leader != np.arange(len(rows)))
     decision.kept[rows[dropped]] = decision.cluster[rows[dropped]] = rows[leader[dropped]]
     decision.similarity[rows[dropped]] = leader_similarity[dropped]
@@ -138,6 +141,7 @@ def batch_components(positions: Rows, leader: Rows) -> list[Rows]:
     """Split the positions into batches of whole components: of some BATCH_DOCUMENTS, or of one larger component."""
     if not len(positions):
         return []
+    # a batch ends before the first component that starts behind a multiple of BATCH_DOCUMENTS
     starts = np.flatnonzero(np.r_[True, np.diff(leader[positions]) != 0])
     return np.split(positions, starts[1:][np.diff(starts // BATCH_DOCUMENTS) > 0])
 
@@ -152,6 +156,7 @@ def resolve_components(
     decision: NearDuplicates,
 ) -> None:
     """Decide some whole components in order of rank, and fill in the decision about their rows."""
+    # from here on a document is its position in order of rank
     order = np.argsort(ranks[rows])
     rows, signatures = rows[order], signatures[order]
     groups = group_equal_keys(compute_band_keys(signatures, documents.layout).ravel())

@@ -54,6 +54,7 @@ def estimate_jaccard(one: Any, other: Any) -> Any:
     equal = 0
     for index in range(one.size):
         equal += one[index] == other[index]
+    # may be slightly below 0, where documents share less than chance gives
     return (equal / one.size - EQUAL_BY_CHANCE) / (1 - EQUAL_BY_CHANCE)
 
 
@@ -73,6 +74,7 @@ def compute_jaccard(one: Hashes32, other: Hashes32) -> Any:
     while left < one.size and right < other.size:
         # without branches: the side with the smaller value moves on, both where they are equal
         shared += one[left] == other[right]
+        # before `right` moves: both sides are compared at the same two positions
         step = one[left] <= other[right]
         right += one[left] >= other[right]
         left += step
@@ -113,6 +115,7 @@ def find_best_match(
     # in falling order of the estimate, and stable, so that of equals the first in rank is taken
     for index in np.argsort(-estimates, kind="mergesort"):
         similarity = estimates[index]
+        # estimates fall, so all that follow are surely below the threshold too
         if similarity < threshold - margin or num_exact == MAX_EXACT_COMPARISONS:
             break
         if similarity < threshold + margin:
@@ -120,6 +123,7 @@ def find_best_match(
             similarity = compute_jaccard(own_set, values[starts[others[index]] : starts[others[index] + 1]])
         if similarity >= threshold and similarity > best_similarity:
             best, best_similarity = others[index], similarity
+            # a sure estimate is taken as it is, and none that follows is higher
             if estimates[index] >= threshold + margin:
                 break
     return best, best_similarity
@@ -142,6 +146,7 @@ def fill_survivors(
     ShingleSets and DocumentGroups, `bounds` are the threshold and the margin of estimates.
     """
     (group_starts, groups), (threshold, margin) = document_groups, bounds
+    # a group never has more survivors than members, so its own stretch suffices
     survivors = np.empty(starts[-1], np.int64)  # group by group, those of its members that are kept so far
     num_survivors = np.zeros(starts.size - 1, np.int64)
     seen = np.full(kept.size, -1, np.int64)
@@ -153,6 +158,7 @@ def fill_survivors(
             match, similarity = find_best_match(document, others[:count], signatures, sets, threshold, margin)
         else:
             match, similarity = np.int64(-1), 0.0
+        # a dropped document is in no list of survivors: nothing is dropped for its resemblance to it
         if match >= 0:
             kept[document], similarities[document] = match, similarity
             continue
@@ -180,6 +186,7 @@ def list_document_groups(groups: KeyGroups, count: int) -> DocumentGroups:
     """List the groups of each of `count` documents."""
     group_of = np.repeat(np.arange(len(groups.starts) - 1), np.diff(groups.starts))
     order = np.argsort(groups.members, kind="stable")
+    # where each document's stretch of the sorted members begins, and behind the last where it ends
     return DocumentGroups(np.searchsorted(groups.members[order], np.arange(count + 1)), group_of[order])
 
 
@@ -187,6 +194,7 @@ def find_first_equal(digests: Digests) -> Rows:
     """Return for each document, by rank, the first with the same 128-bit digest (N, 2): itself when it is the first."""
     order = np.lexsort((np.arange(len(digests)), digests[:, 1], digests[:, 0]))
     sorted_digests = digests[order]
+    # [: len(digests)], because of no digests np.r_ still gives one True
     is_first: Flags = np.r_[True, (sorted_digests[1:] != sorted_digests[:-1]).any(axis=1)][: len(digests)]
     first = np.empty(len(digests), np.int64)
     first[order] = order[is_first][np.cumsum(is_first) - 1]

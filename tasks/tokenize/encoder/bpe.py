@@ -17,6 +17,7 @@ class MergeTable(NamedTuple):
     byte_ids: Int32s
 
 
+# No pair looks like an empty slot: ids are below 2^31.
 EMPTY = 0xFFFFFFFFFFFFFFFF
 NO_MERGE = 0x7FFFFFFF  # the rank of a pair that is not merged
 UNSUPPORTED_OPTIONS = (
@@ -57,6 +58,7 @@ def read_merges(model: dict[str, Any]) -> MergeTable | None:
 def find_slot(pair: Any, table: Hashes) -> Any:
     """Return the slot of a pair in the table, or the empty slot where it would stand: linear probing."""
     mask = np.uint64(len(table) - 1)
+    # bit n of a product depends on the bits up to n alone: only from bit 32 on both ids take part
     slot = (pair * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) & mask
     while table[slot, 0] != pair and table[slot, 0] != np.uint64(EMPTY):
         slot = (slot + np.uint64(1)) & mask
@@ -86,6 +88,7 @@ def look_up_merge(ids: Int32s, position: int, table: Hashes, ranks: Int32s, resu
 @jit
 def apply_merges(ids: Int32s, size: int, table: Hashes, ranks: Int32s, results: Int32s) -> Any:
     """Merge the first `size` ids in place until no pair can be merged; returns the number of ids that remain."""
+    # ranks[p] and results[p] are always those of the pair p, p + 1
     for position in range(size - 1):
         look_up_merge(ids, position, table, ranks, results)
     while size > 1:
@@ -118,6 +121,7 @@ def encode_pretokens(known: Any, indices: Ints, merges: Any, out: Any, used: int
     ids = np.empty(MAX_PRETOKEN_BYTES, np.int32)
     ranks, results = np.empty(MAX_PRETOKEN_BYTES, np.int32), np.empty(MAX_PRETOKEN_BYTES, np.int32)
     for index in indices:
+        # index 0 is the end of a document and never comes here, so index - 1 exists
         start, size = known.ends[index - 1], known.ends[index] - known.ends[index - 1]
         for position in range(size):
             ids[position] = merges.byte_ids[known.text[start + position]]

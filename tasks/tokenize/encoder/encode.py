@@ -55,6 +55,7 @@ class BatchEncoder:
         tokenizer.no_truncation()
         self.end = end
         vocab_size = tokenizer.get_vocab_size()
+        # 16 bits hold the ids of 65,536 entries, in half of the space
         self.integer = pa.uint16() if vocab_size <= 1 << 16 else pa.uint32()
         pipeline = json.loads(tokenizer.to_str())
         self.token_bytes = count_token_bytes(pipeline, vocab_size)
@@ -75,8 +76,10 @@ class BatchEncoder:
         else:
             # tokens stand for fixed numbers of bytes, so their sizes add up to where each begins in the buffer
             sizes = self.token_bytes[ids]
+            # the end token stands for no text
             sizes[ends - 1] = 0
             token_starts = offsets[0] + np.cumsum(sizes) - sizes
+            # An end token begins where the next document does: side="right" takes the last of those that begin there.
             tokens = np.searchsorted(token_starts, starts, side="right") - 1
         return EncodedTexts(ids, ends, *locate_sentences(tokens, ends))
 
@@ -86,6 +89,7 @@ def locate_sentences(tokens: Ints, ends: Ints) -> tuple[Ints, Ints]:
 
     A start at the end token is no sentence (nothing but blanks), and of several that start in one token one counts.
     """
+    # tokens never fall, so several starts in one token are neighbours
     tokens = tokens[np.diff(tokens, prepend=-1) > 0]
     rows = np.searchsorted(ends, tokens, side="right")
     is_sentence = tokens < ends[rows] - 1
@@ -130,6 +134,7 @@ class WholeTextEncoder:
         last_bytes: list[int] = []
         for (start, end), encoding in zip(bounds, encodings, strict=True):
             letters = start + np.flatnonzero((data[start:end] & 0xC0) != 0x80)  # the first byte of each letter
+            # the library counts in characters, and `letters` turns them into bytes; the end token gets the last byte
             last_bytes += [*(letters[max(last - 1, 0)] for _, last in encoding.offsets), end - 1]
         # searchsorted needs rising values, and the offsets of a normalised text may fall
         return ids, ends, TokenUnits(np.maximum.accumulate(np.array(last_bytes, np.int64)), np.arange(len(ids)))
@@ -159,6 +164,7 @@ class PretokenEncoder:
         self.merges = merges
         starts, ends = np.zeros((2, max_pretokens + 1), np.int64)
         self.encoded = PretokenIds(np.full(1 << 16, end, np.int32), starts, ends)
+        # END has one id, ids[0], which `np.full` has set to the end token; `clear` leaves it there
         self.encoded.ends[END] = 1
         self.num_encoded = self.num_ids = 1
 
@@ -173,6 +179,7 @@ class PretokenEncoder:
             new_indices = spans.indices[:num_spans].copy()  # the room is used again in the next round
             indices.append(new_indices)
             ends.append(spans.ends[:num_spans].copy())
+            # ids are copied now: after a `clear` the same indices mean other pre-tokens
             lengths.append(self.encoded.ends[new_indices] - self.encoded.starts[new_indices])
             ids.append(gather_ids(new_indices, self.encoded, lengths[-1].sum()))
             if row < len(offsets) - 1:  # no room for more pre-tokens
@@ -189,6 +196,7 @@ class PretokenEncoder:
         if self.merges:
             sizes = known.ends[first:last] - known.ends[first - 1 : last - 1]
             is_ours = self.cache.are_words(first, last) & (sizes <= MAX_PRETOKEN_BYTES)
+            # a pre-token never has more ids than bytes
             self._reserve(int(sizes.sum()))
             words, indices = indices[is_ours], indices[~is_ours]
             self.num_ids = encode_pretokens(known, words, self.merges, self.encoded, self.num_ids)
@@ -246,5 +254,6 @@ def make_record_batch(encoder: BatchEncoder, document_ids: pa.Array, encoded: En
 
 def make_list_array(values: npt.NDArray[Any], ends: Ints, dtype: pa.DataType) -> pa.ListArray:
     """Make a list column from its values and where each row ends."""
+    # the offsets of a list column have 32 bits: a batch must stay below 2^31 tokens
     offsets = pa.array(np.r_[0, ends].astype(np.int32))
     return pa.ListArray.from_arrays(offsets, pa.array(values.astype(dtype.to_pandas_dtype())))

@@ -55,10 +55,12 @@ class PretokenCache:
         slots = np.zeros(1 << (2 * max_pretokens - 1).bit_length(), np.int32)
         hashes, ends = np.zeros(max_pretokens + 1, np.uint64), np.zeros(max_pretokens + 1, np.int64)
         self.known = PretokenTable(slots, hashes, ends, np.empty(max_bytes, np.uint8))
+        # number 0 is END, which has no text
         self.count = 1
 
     def clear(self) -> None:
         """Forget all pre-tokens but the end of a document."""
+        # hashes and text are written over; the empty slots alone forget
         self.known.slots[:] = 0
         self.count = 1
 
@@ -79,6 +81,7 @@ class PretokenCache:
             num_spans, new_row, new_position, count = fill_spans(
                 data, offsets, row, position, self.tables, self.known, self.count, out
             )
+            # otherwise nothing was written although the cache is empty, so a `clear` would not help:
             if num_spans or self.count > 1 or new_row == len(offsets) - 1:
                 self.count = count
                 return num_spans, new_row, new_position
@@ -114,6 +117,7 @@ def find_or_add(data: Bytes, start: int, end: int, hashed: Any, known: Any, coun
     used = known.ends[count - 1]
     if count == known.hashes.size or used + length > known.text.size:
         return 0, count
+    # `count` only grows up to the limit, and half of the slots stay free, so every search ends
     known.slots[slot] = count
     known.hashes[count], known.ends[count] = hashed, used + length
     known.text[used : used + length] = data[start:end]
@@ -139,8 +143,11 @@ def fill_spans(
 
     Each byte is hashed once, as it is passed, so that a pre-token's hash is ready where it ends.
     """
+    # `classes` has an entry for every code point and no bound is checked: the texts must be valid UTF-8
+    # (`splits.align_columns`).
     num_spans = 0
     for current in range(row, offsets.size - 1):
+        # the pre-token is data[start:at] so far; -1: there is no character before, and no split
         start, end = position if current == row else offsets[current], offsets[current + 1]
         at, hashed, before_class = start, np.uint64(FNV_BASIS), np.int64(-1)
         while start < end:
@@ -150,6 +157,7 @@ def fill_spans(
                 own_class = np.int64(tables.classes[code])
             if at == end or (before_class >= 0 and is_split_point(data, after, end, before_class, own_class, tables)):
                 index, count = find_or_add(data, start, at, hashed, known, count)
+                # no room: go on at the start of this pre-token, after a `clear`
                 if index == 0:
                     return num_spans, current, start, count
                 out.indices[num_spans], out.ends[num_spans] = index, at
@@ -170,6 +178,7 @@ def fill_are_words(known: Any, first: int, last: int, tables: Any) -> Any:
     is_word = np.zeros(last - first, np.bool_)
     for index in range(first, last):
         position, end = known.ends[index - 1], known.ends[index]
+        # a lone space is a blank, not a word with a space before it
         has_space = np.int64(end - position > 1 and known.text[position] == SPACE)
         position += has_space
         word_class, size = tables.classes[decode_character(known.text, position, end)[0]], 0

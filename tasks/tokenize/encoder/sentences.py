@@ -18,6 +18,7 @@ BYTE_KINDS = np.zeros(256, np.uint8)
 for _kind, _letters in ((MARK, b".!?"), (CLOSER, b"'\")]"), (BLANK, b" \t\r\f\v"), (LINE, b"\n")):
     BYTE_KINDS[list(_letters)] = _kind
 BYTE_KINDS[ord("a") : ord("z") + 1] = SMALL
+# … begins with E2, 。 with E3, ！？｡ with EF.
 BYTE_KINDS[[0xE2, 0xE3, 0xEF]] = WIDE
 
 
@@ -95,6 +96,7 @@ def fill_starts(data: Bytes, offsets: Offsets, kinds: Bytes, marks: Ints, closer
     count = 0
     for row in range(offsets.size - 1):
         position, end = offsets[row], offsets[row + 1]
+        # the first sentence starts with the text, whatever it begins with
         if position < end:
             out[count] = position
             count += 1
@@ -103,6 +105,7 @@ def fill_starts(data: Bytes, offsets: Offsets, kinds: Bytes, marks: Ints, closer
                 position += 1
                 continue
             start, position = find_next_start(data, position, end, kinds, marks, closers)
+            # a mark at the end of the text starts nothing
             if 0 <= start < end:
                 out[count] = start
                 count += 1
@@ -111,5 +114,6 @@ def fill_starts(data: Bytes, offsets: Offsets, kinds: Bytes, marks: Ints, closer
 
 def find_sentence_starts(data: Bytes, offsets: Offsets) -> Ints:
     """Return the bytes at which sentences start in the texts at these offsets; an empty text has none."""
+    # no two sentences start at one byte
     starts = np.empty(int(offsets[-1] - offsets[0]), np.int64)
     return starts[: fill_starts(data, offsets, BYTE_KINDS, WIDE_MARKS, WIDE_CLOSERS, starts)]

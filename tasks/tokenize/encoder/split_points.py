@@ -35,6 +35,7 @@ SPLIT_PATTERN = (
     r"| ?[^\s\p{L}\p{M}\p{N}\p{Han}]+|\s*\n|\s+(?!\S)|\s+"
 )
 # An apostrophe may begin a contraction; a blank may belong to the word behind it.
+# A run of Han takes no space before it, and a run of more than three digits is several words.
 TEXTMILL = PretokenizerFamily(
     (("han", r"\p{Han}"), ("letter", LETTER), ("number", NUMBER), ("line", r"\n"), ("blank", r"[\s&&[^\n]]"),
      ("'", "'")),
@@ -56,6 +57,7 @@ GPT2 = PretokenizerFamily(
     (("letter", UNLIMITED, UNLIMITED), ("number", UNLIMITED, UNLIMITED), (OTHER, UNLIMITED, UNLIMITED)),
 )  # fmt: skip
 # GPT-4 and Llama 3, where a sign goes with the letters behind it and with the line ends
+# Of numbers only one digit is sure, and without a space: one pattern takes up to three, the other one at a time.
 SIGN_JOINS = PretokenizerFamily(
     (("letter", r"\p{L}"), ("number", r"\p{N}"), ("line", r"[\r\n]"), ("blank", r"[\s&&[^\r\n]]"), ("'", "'")),
     (("letter", "number line blank ' other"), ("number", "letter line blank ' other"), (OTHER, "number blank"),
@@ -139,6 +141,7 @@ def classify_code_points(patterns: tuple[str, ...]) -> Bytes:
     character of each run is matched against every pattern.
     """
     classes = np.zeros(0x110000, np.uint8)
+    # characters of no class come as the spans between the matches, and keep class 0
     split = pre_tokenizers.Split(Regex("|".join(f"(?:{pattern})+" for pattern in patterns)), "isolated")
     for low, high in ASSIGNED_RANGES:
         runs = [span for _, span in split.pre_tokenize_str("".join(map(chr, range(low, high))))]

@@ -37,16 +37,21 @@ def choose_entries(seeds: Tokenizer, texts: Iterable[list[str]], size: int, spec
     words = count_words(texts, seeds.pre_tokenizer)
     alphabet = set(pre_tokenizers.ByteLevel.alphabet())
     ranked = sorted(seeds.get_vocab().items(), key=lambda item: item[1])
+    # the special tokens have the first ids, and compete with nothing
     entries = [entry for entry, index in ranked if index >= len(special)]
     counts = count_uses(Tokenizer(seeds.model), words)[len(special) :]
+    # Likelihoods and splits depend on each other: each round counts, estimates and counts again, then drops the least
+    # used entries, until so many are left as were asked for.
     while True:
         for _ in range(COUNTS_PER_ROUND):
+            # the library asks for an id of the unknown; it is never used, as all bytes are entries
             model = models.Unigram(compute_log_probabilities(entries, counts), unk_id=0)
             counts = count_uses(Tokenizer(model), words)
         if len(entries) <= size - len(special):
             break
         num_kept = max(size - len(special), int(KEPT_FRACTION * len(entries)))
-        # bytes are always kept, or not every text could be encoded
+        # Bytes are always kept, or not every text could be encoded: False sorts before True. Ties are broken by index,
+        # so that every machine keeps the same entries.
         order = sorted(range(len(entries)), key=lambda index: (entries[index] not in alphabet, -counts[index], index))
         entries, counts = [entries[index] for index in order[:num_kept]], counts[order[:num_kept]]
     likeliest = sorted(compute_log_probabilities(entries, counts), key=lambda item: -item[1])
@@ -71,6 +76,7 @@ def count_uses(tokenizer: Tokenizer, words: Counter[str]) -> Ints:
         batch = word_list[start : start + BATCH_WORDS]
         splits = [encoding.ids for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
         word_counts = np.repeat([words[word] for word in batch], [len(split) for split in splits])
+        # `uses[ids] += …` would add once where an id comes twice
         np.add.at(uses, np.concatenate(splits), word_counts)
     return uses
 
@@ -82,6 +88,7 @@ def count_words(texts: Iterable[list[str]], splitter: pre_tokenizers.PreTokenize
     for batch in texts:
         for pretoken, is_word, count in count_pretokens(pa.array(batch, pa.string())):
             if is_word:
+                # latin-1 makes of each byte the character of that number, which `translate` replaces by its letter
                 counts[pretoken.decode("latin-1").translate(letters)] += count
             else:
                 for word, _ in splitter.pre_tokenize_str(pretoken.decode()):

@@ -49,6 +49,7 @@ def read_tokenizer_files(folder: str) -> dict[str, Any]:
         Tokenizer.from_str(json.dumps(table))
     except Exception as error:  # the tokenizers library raises nothing narrower
         raise StageFailure(f"{SETTING}: {root} cannot be read ({error})", "Save the tokenizer again") from error
+    # where both files have an option, tokenizer_config.json decides
     config = configs[1] | configs[0]
     roles = {role: read_token_text(config[role]) for role in ROLES if config.get(role)}
     return {"table": table, "roles": roles, "kept": {name: config[name] for name in KEPT_OPTIONS if name in config}}
@@ -76,6 +77,7 @@ def adopt_tokenizer(out: Path, folder: str, missing: str, sentinels: int) -> dic
     for role, other in SAME_ROLE.items():
         if other in roles:
             roles.setdefault(role, roles[other])
+    # an unknown token is not added: a vocabulary without one has none to use
     needed = {role: SPECIAL[index] for role, index in ROLES.items() if role not in {*roles, "unk_token"}}
     further = list_further_tokens(sentinels)
     special = dict.fromkeys([*needed.values(), *further])
@@ -109,6 +111,7 @@ def copy_vocabulary(out: Path, previous: list[Path], settings: dict[str, Any]) -
             )
     table = (first / "tokenizer" / FILES[0]).read_bytes()
     for other in others:
+        # byte by byte: ids must mean the same in the shards of all snapshots
         if (other / "tokenizer" / FILES[0]).read_bytes() != table:
             raise StageFailure(f"{other} has another vocabulary than {first}", "Give snapshots of one chain of runs")
     shutil.copytree(first / "tokenizer", out / "tokenizer")

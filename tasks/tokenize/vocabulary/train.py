@@ -42,6 +42,7 @@ def train_tokenizer(
     further = list_further_tokens(sentinels)
     special = [*SPECIAL, *further]
 
+    # Words are broken for training only: the finished tokenizer sees texts as they are.
     def read_texts() -> Iterator[list[str]]:
         return ([break_long_words(text) for text in batch] for batch in texts())
 

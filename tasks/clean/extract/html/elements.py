@@ -38,7 +38,9 @@ def close_element(stack: Any, depth: Index, code: PerElement, tag: int, kinds: F
 
     `stack` holds the open elements, `code` the tag of each element; `kinds` and `roles` are those of `tags.TABLES`.
     """
+    # rows have no WALL of their own, but their end tags close an open cell
     is_cell = kinds[tag] & WALL or roles[tag] == ROW
+    # the range stops above level 0, which is the page: no end tag closes it
     for level in range(depth - 1, max(0, depth - MAX_CLIMB), -1):
         open_tag = code[stack[level]]
         if open_tag == tag:
@@ -52,6 +54,7 @@ def close_element(stack: Any, depth: Index, code: PerElement, tag: int, kinds: F
 @jit
 def is_barrier(open_role: int, open_kind: int, role: int) -> Any:
     """Return whether an open element keeps a start tag of a role from closing an element outside of it."""
+    # what begins in an inner list, <dl>, row or cell belongs there, and leaves the element around it open
     if open_role == TABLE or (role == ITEM and (open_role in (BULLETS, NUMBERS))):
         return True
     if (role == TERM and open_role == TERMS) or (role == CELL and open_role == ROW):
@@ -71,6 +74,8 @@ def close_implied(stack: Any, depth: Index, code: PerElement, tag: int, kinds: F
                 return level
             if is_barrier(open_role, open_kind, role):
                 return depth
+        # the climb passes what is within a line, such as <span>: through it a block ends an open <p>, but not through
+        # another block
         elif open_kind & BLOCK or not kinds[tag] & BLOCK:  # a paragraph ends where a block begins
             return level if open_role == PARA and kinds[tag] & BLOCK else depth
     return depth
@@ -87,13 +92,16 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
     _, _, codes, tag_hints, weight, _ = tags
     _, kinds, roles, _, _ = tables
     size = len(codes)
+    # Each tag opens at most one element, and tag 0 stands for the page, element 0: so `size` entries suffice.
     code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
     hints, text, linked = np.zeros(size, np.uint8), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    # `stack[:depth]` are the open elements; stack[0] is the page, so the depth is never 0
     stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
     num, depth, max_depth, link_depth = 1, 1, 1, 0  # link_depth: of the element that an open link began in, or 0
     for index in range(size):
         tag = codes[index]
         kind = kinds[abs(tag)]
+        # <a> opens no element. A link lasts to its end tag, to the next <a>, or to the end of the element it began in.
         if roles[abs(tag)] == LINK:
             link_depth = depth if tag > 0 and tag_hints[index] & LINKED else 0
         elif kind & OPENS and tag < 0:

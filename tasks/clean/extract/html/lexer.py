@@ -20,6 +20,8 @@ BASIS, PRIME = np.uint64(FNV_BASIS), np.uint64(FNV_PRIME)
 @jit
 def look_up(keys: Any, values: Any, key: Hash) -> Any:
     """Return the value of a hash, or 0 when it is not in the table."""
+    # Only hashes are compared, not names: with a few hundred keys of 64 bits a false match does not happen. The loop
+    # ends, because at least three quarters of the slots are free (`tags.build_hash_table`).
     mask = np.uint64(len(keys) - 1)
     slot = key & mask
     while keys[slot] != 0:
@@ -82,6 +84,7 @@ def read_value(data: Bytes, position: Index) -> Any:
     """Return where the value of an attribute begins and ends, and where to go on."""
     if position < len(data) and (data[position] == QUOTE or data[position] == APOSTROPHE):
         stop = skip_past(data, position + 1, data[position])
+        # `skip_past` also returns the end of the page where no quotation mark follows; the opening one does not count
         closed = stop > position + 1 and data[stop - 1] == data[position]
         return position + 1, stop - 1 if closed else stop, stop
     stop = position
@@ -94,6 +97,7 @@ def read_value(data: Bytes, position: Index) -> Any:
 def find_raw_end(data: Bytes, position: Index, start: Index, stop: Index) -> Any:
     """Return where the end tag of the element named data[start:stop] begins; the end of the page if none does."""
     size = stop - start
+    # the bound leaves room for "</" and the name
     while position < len(data) - size - 1:
         if data[position] == LESS and data[position + 1] == SLASH:
             same = 0
@@ -125,7 +129,10 @@ def skip_declaration(data: Bytes, position: Index) -> Any:
 def read_hints(data: Bytes, start: Index, stop: Index, keys: Any, values: Any) -> Any:
     """Return the hints of the words of an attribute's value: complete runs of letters, and the parts of camelCase."""
     hints = np.uint8(0)
+    # `run` hashes the letters since the last sign (`articlebody` of `articleBody`), `part` those since the last capital
+    # after a small letter (`body`). BASIS is the hash of no letter.
     run, part = BASIS, BASIS
+    # one step more than there are bytes: a space behind the value ends its last word
     for position in range(start, stop + 1):
         byte = data[position] if position < stop else np.uint8(32)
         if not is_letter_or_digit(byte):
@@ -148,6 +155,7 @@ def is_display_none(data: Bytes, start: Index, stop: Index) -> Any:
     """Return whether a style says `display: none`, by the letters d, i, s of the first word and n, e of the second."""
     # no other property begins with "dis", no other value of display with n and has e as its fourth letter
     position = skip_space(data, start)
+    # `display:none` has 12 bytes. `skip_past` knows no `stop` and may run beyond it: hence the comparisons after it.
     while position + 12 <= stop:
         if (
             lower_byte(data[position]) == ord("d")
@@ -174,6 +182,7 @@ def read_attributes(data: Bytes, position: Index, words: KeysAndValues, names: K
             continue
         key, stop = read_name(data, position)
         name = look_up(names[0], names[1], key)
+        # at least one byte further: a stray "=" is an empty name, and would be read for ever
         position = skip_space(data, max(stop, position + 1))
         if position >= len(data) or data[position] != EQUALS:
             hints |= np.uint8(HIDDEN if name == HIDES else 0)
@@ -185,6 +194,7 @@ def read_attributes(data: Bytes, position: Index, words: KeysAndValues, names: K
             alt = (start, stop)
         elif (
             name == HIDES
+            # four bytes: `true`, where the other value is `false`
             or (name == ARIA and stop - start == 4)
             or (name == STYLE and is_display_none(data, start, stop))
         ):
@@ -199,6 +209,8 @@ def weigh_text(data: Bytes, position: Index) -> Any:
     """Return the number of bytes of text up to the next tag, without white space, and where that tag begins."""
     weight = 0
     while position < len(data):
+        # "<" before anything else is text (HTML standard, 13.2.5.6), and so is one at the very end: `read_tags` relies
+        # on a byte behind each "<" that it gets
         if data[position] == LESS and position + 1 < len(data):
             after = data[position + 1]
             if is_letter(after) or after in (BANG, SLASH, QUESTION):
@@ -219,8 +231,10 @@ def read_tags(data: Bytes, tables: Tables) -> Any:
     """
     names, kinds, roles, words, attributes = tables
     size, max_tags = len(data), 1
+    # each tag has a "<", so their number is enough room
     for byte in data:
         max_tags += byte == LESS
+    # int32 holds positions up to 2 GB, far above the `max_bytes` of any sensible setting
     start, stop, code = np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int16)
     hints, weight, alt = np.zeros(max_tags, np.uint8), np.zeros(max_tags, np.int32), np.zeros((max_tags, 2), np.int32)
     title, num = (0, 0), 1
@@ -231,6 +245,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:
             position = skip_declaration(data, position)
         elif data[position + 1] == SLASH:
             key, position = read_name(data, position + 2)
+            # int16 before the sign, because the negative of a uint8 wraps around
             code[num] = -np.int16(look_up(names[0], names[1], key))
             position = skip_past(data, position, GREATER)
         else:
@@ -240,6 +255,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:
             code[num] = tag
             position, hints[num], (alt[num, 0], alt[num, 1]) = read_attributes(data, end, words, attributes)
             if kinds[tag] & RAW:  # its content is no markup, up to its own end tag
+                # it becomes a part of the tag, start to stop, so nobody takes it for text
                 raw_start, position = position, find_raw_end(data, position, name, end)
                 if roles[tag] == TITLE and title[1] == 0:
                     title = (raw_start, position)

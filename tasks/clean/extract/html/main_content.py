@@ -38,6 +38,7 @@ def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bo
     plain = text - linked
     if plain[0] < MIN_PLAIN_TEXT * text[0]:  # a page of links: they are its content
         plain = text
+    # parents come before their children, so one pass forward hands exclusion down
     for element in range(1, len(code)):
         role, kind = roles[code[element]], kinds[code[element]]
         in_main[element] = in_main[parent[element]] or role == MAIN or hints[element] & BODY != 0
@@ -51,6 +52,7 @@ def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bo
             continue
         elif (
             role == ASIDE
+            # in <main> or <article> a <header> holds the headline; elsewhere it is the site's
             or (role == HEADER and not in_main[parent[element]])
             or hints[element] & unwanted
             or (
@@ -71,6 +73,8 @@ def narrow_to_main(parent: PerElement, plain: PerElement, out: PerElement) -> No
     kept = plain.copy()
     for element in range(len(out) - 1, 0, -1):
         kept[parent[element]] -= plain[element] if out[element] else plain[element] - kept[element]
+    # Go down from the page as long as a child holds enough. As MIN_MAIN_TEXT is above a half, only one child can, where
+    # there is text at all.
     root = 0
     for element in range(1, len(out)):
         if parent[element] == root and not out[element] and kept[element] >= MIN_MAIN_TEXT * kept[0]:
@@ -80,6 +84,7 @@ def narrow_to_main(parent: PerElement, plain: PerElement, out: PerElement) -> No
     for element in range(1, len(out)):
         inside[element] = inside[element] or inside[parent[element]]
         out[element] = out[element] or not inside[element]
+    # text that is directly in the page counts only when nothing smaller was chosen
     out[0] = root != 0
 
 

@@ -57,6 +57,7 @@ class PageContent(NamedTuple):
 
 def extract_content(source: str, settings: HtmlExtraction) -> PageContent:
     """Extract title and text of an HTML page by the chosen extractor. Raises UnusablePage."""
+    # an upper bound of the number of tags, known before anything is parsed
     if source.count("<") > settings.max_tags:
         raise UnusablePage(f"more than {settings.max_tags} tags")
     if settings.extractor == "textmill":
@@ -78,11 +79,13 @@ def extract_by_textmill(source: str, settings: HtmlExtraction) -> PageContent:
     from tasks.clean.extract.html.render import render_text  # noqa: PLC0415
     from tasks.clean.extract.html.tags import TABLES  # noqa: PLC0415
 
+    # a lone surrogate has no UTF-8, and becomes a question mark
     data = np.frombuffer(source.encode("utf-8", "replace"), np.uint8)
     tags, (start, stop) = read_tags(data, TABLES)
     elements, of_tag, depth = build_elements(tags, TABLES)
     if depth > settings.max_depth:
         raise UnusablePage(f"nested deeper than {settings.max_depth}")
+    # References are decoded after rendering: decoded before, `&lt;b&gt;` would be read as a tag.
     options = settings.bullets, settings.alt_texts
     text = ""
     if settings.main_content:
@@ -139,6 +142,7 @@ def extract_by_trafilatura(source: str, settings: HtmlExtraction) -> str:
 def merge_lines(text: str, other: str) -> str:
     """Return the lines of a text, and those only in another text, each after the line that precedes it there."""
     lines = text.split("\n")
+    # reversed, so that the first of several equal lines stays in the dictionary
     first_index = {strip_marks(line): index for index, line in reversed(list(enumerate(lines)))}
     added: dict[int, list[str]] = {}  # lines of the other text, by the index of the line that they follow
     previous = -1

@@ -34,20 +34,25 @@ def estimate_nesting(source: str) -> int:
 
     Elements that are never closed count as if they contained all that follows.
     """
+    # zeros behind the end, so that a name can be read after a "<" that is the last byte
     data = np.frombuffer(source.encode("utf-8", "replace") + bytes(NAME_LETTERS + 2), dtype=np.uint8)
     after = np.flatnonzero(data == ord("<")) + 1
     closes = data[after] == ord("/")
+    # 0x20 makes capitals small, and no letter of what is none
     names = data[(after + closes)[:, None] + np.arange(NAME_LETTERS)] | 0x20
     is_letter = (names >= ord("a")) & (names <= ord("z"))
+    # a name is zero from its first byte on that is no letter: `h1 class` is `h`
     names = np.where(np.logical_and.accumulate(is_letter, axis=1), names, 0).astype(np.uint8)
     nests = is_letter[:, 0] & ~np.isin(_pack_names(names), FLAT_ELEMENTS)
     height = np.cumsum(np.where(nests, np.where(closes, -1, 1), 0))
+    # counted from the lowest level so far: end tags too many must not make room for nesting
     lowest = np.minimum.accumulate(np.minimum(height, 0))
     return int((height - lowest).max(initial=0))
 
 
 def is_deeper(tree: HTMLTree, limit: int) -> bool:
     """Return whether an element of the tree has more than `limit` ancestors."""
+    # a walk without recursion, which Python stops at 1,000 levels by default
     node: Node | None = tree.document
     level = 0
     while node is not None:

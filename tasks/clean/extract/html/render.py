@@ -37,6 +37,7 @@ MAX_BYTES_PER_BYTE = 4  # the output for a byte: four spaces for a tab
 @jit
 def put_space(out: Bytes, size: Index) -> Any:
     """Write a space, unless one is there or the line is empty."""
+    # space and line feed are the only bytes up to 32 in `out`
     if size and out[size - 1] > SPACE:
         out[size] = SPACE
         size += 1
@@ -48,12 +49,12 @@ def space_length(data: Bytes, position: Index, stop: Index) -> Any:
     """Return the bytes of one white space at a position, also of a non-breaking one or its reference; 0 for none."""
     if data[position] <= SPACE:
         return 1
+    # U+00A0 in UTF-8
     if data[position] == 0xC2 and position + 1 < stop and data[position + 1] == 0xA0:
         return 2
-    if (
-        data[position] == AMPERSAND and position + 5 < stop and data[position + 1] == 110 and data[position + 2] == 98
-    ):  # &nb
-        return 6 if data[position + 3] == 115 and data[position + 4] == 112 and data[position + 5] == 59 else 0  # sp;
+    # `&nbsp;` byte by byte, first `&nb`, then `sp;`: references are decoded only after rendering
+    if data[position] == AMPERSAND and position + 5 < stop and data[position + 1] == 110 and data[position + 2] == 98:
+        return 6 if data[position + 3] == 115 and data[position + 4] == 112 and data[position + 5] == 59 else 0
     return 0
 
 
@@ -88,6 +89,7 @@ def put_words(out: Bytes, size: Index, data: Bytes, start: Index, stop: Index) -
 @jit
 def put_verbatim(out: Bytes, size: Index, data: Bytes, start: Index, stop: Index) -> Any:
     """Write lines with their indentation, a tab as four spaces, and after it words with one space between them."""
+    # at the start of a line, or behind nothing but its indentation, white space is indentation
     line_start = size
     while line_start and out[line_start - 1] == SPACE:
         line_start -= 1
@@ -116,6 +118,7 @@ def end_line(out: Bytes, size: Index, lines: Index) -> Any:
     """End the line without its trailing spaces; leave a blank one after it when `lines` is 2."""
     while size and out[size - 1] == SPACE:
         size -= 1
+    # `lines` is 1 or 2 breaks in all, not in addition; none at the start of the text
     num_breaks = 0  # that are there already
     while num_breaks < min(size, 2) and out[size - 1 - num_breaks] == NEWLINE:
         num_breaks += 1
@@ -134,6 +137,7 @@ def put_list_mark(out: Bytes, size: Index, level: Index, number: Index) -> Any:
     if number == 0:
         out[size], out[size + 1], out[size + 2], out[size + 3] = 0xE2, 0x80, 0xA2, SPACE  # •
         return size + 4
+    # the decimal digits, the highest first
     power = 1
     while power * 10 <= number:
         power *= 10
@@ -159,6 +163,7 @@ def find_surroundings(code: PerElement, parent: PerElement, roles: Flags) -> Any
         level[element] = level[above] + is_list
         verbatim[element] = verbatim[above] or role == PRE
         table[element] = element if role == TABLE else table[above]
+        # outside tables this marks entry 0, which has no effect: 0 is no table
         if is_list or role in (TABLE, HEADING, TERMS, PRE):
             for_layout[table[above]] = True
     for element in range(1, len(code)):
@@ -187,6 +192,8 @@ def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
     _, kinds, roles, _, _ = tables
     level, verbatim, table = find_surroundings(code, parent, roles)
     items = np.zeros(len(code), np.int32)
+    # Compiled code checks no bounds, so this has to suffice for any page. Most of it is never written, and memory that
+    # is not written is not used.
     text = np.empty(MAX_BYTES_PER_BYTE * len(data) + MAX_BYTES_PER_TAG * len(codes), np.uint8)
     # Line breaks and list marks are pending until there is text to write: `breaks` of them, and `item`, the list item
     # whose mark is due, or 0. `num_cells` counts those of the table row.
@@ -196,12 +203,14 @@ def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
         kind, role = kinds[abs(codes[index])], roles[abs(codes[index])]
         if kind & BLOCK:
             is_list = codes[index] > 0 and (role in (BULLETS, NUMBERS))
+            # a list's start tag is already within the list; what counts is whether a list is around it
             num_breaks = count_breaks(role, kind, table[within], level[within] - is_list)
             if num_breaks and not kind & OPENS and not level[within]:  # <br>: the second leaves a blank line
                 breaks = min(breaks + 1, 2)
             breaks = max(breaks, num_breaks)
             size = size if num_breaks else put_space(text, size)
             if codes[index] > 0 and role == ITEM:
+                # excluded items count too, so that the others keep their numbers
                 items[parent[within]] += 1
                 item = within if bullets else 0
             elif role == ROW:

@@ -29,6 +29,7 @@ _KINDS = {
 KINDS = {name: kind for names, kind in _KINDS.items() for name in names.split()}
 
 # Roles: elements that the loops treat specially. PARA is <p>.
+# The role 0 is that of all other elements.
 (LINK, ITEM, BULLETS, NUMBERS, TERM, TERMS, CELL, ROW, TABLE, PARA, PRE, TITLE, IMAGE, HEADING, MAIN, ASIDE, HEADER,
  CAPTION) = range(1, 19)  # fmt: skip
 _ROLES = {
@@ -91,6 +92,7 @@ def build_hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArra
     return keys, slots
 
 
+# Codes number the tags of KINDS from 1; 0 is a comment, or a tag that is not listed. They fit uint8.
 KIND_BY_CODE = np.array([0, *KINDS.values()], dtype=np.uint8)
 ROLE_BY_CODE = np.array([0, *(ROLES.get(name, 0) for name in KINDS)], dtype=np.uint8)
 # (codes by hashed tag name, kinds by code, roles by code, hints by hashed word, attributes by hashed name)
