@@ -52,6 +52,7 @@ class Architecture(Block):
     def shape(self) -> tuple[int, int, int]:
         """(num_layers, hidden_size, num_heads): those of the size, unless they are set one by one."""
         num_layers, hidden_size, num_heads = SIZES[self.size]
+        # `or` is safe: the fields' lower bounds exclude 0.
         return self.num_layers or num_layers, self.hidden_size or hidden_size, self.num_heads or num_heads
 
     @property

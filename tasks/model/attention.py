@@ -35,8 +35,10 @@ def find_document_boundaries(documents_BT: Tensor) -> Tensor:
     Padding is a document of its own.
     """
     is_start_BT = torch.ones_like(documents_BT, dtype=torch.bool)
+    # Column 0 stays True: a document never reaches over the end of a row, although the rows are laid end to end.
     is_start_BT[:, 1:] = documents_BT[:, 1:] != documents_BT[:, :-1]
     starts = is_start_BT.flatten().nonzero()[:, 0]
+    # The kernels want int32 offsets; `nonzero` gives int64.
     return functional.pad(starts, (0, 1), value=documents_BT.numel()).int()
 
 
@@ -56,10 +58,16 @@ def _attend(
 
     Returns the states (B, T, H, D) and no attention weights.
     """
+    # transformers hands over fewer keys than queries for grouped-query attention, and the kernels are called with
+    # equally many.
     heads_per_key = query_BHTD.size(1) // key_BHTD.size(1)
-    if heads_per_key > 1:  # grouped-query attention: several heads share a key
+    if heads_per_key > 1:
         key_BHTD, value_BHTD = (tensor.repeat_interleave(heads_per_key, dim=1) for tensor in (key_BHTD, value_BHTD))
+    # (B, H, T, D) to (B × T, H, D), the packed layout in which the boundaries are counted. The mask is unused:
+    # documents are separated by the boundaries alone.
     flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query_BHTD, key_BHTD, value_BHTD)]
+    # Queries and keys have the same boundaries. The length of a row is an upper bound of the longest document, and
+    # needs no wait for the GPU.
     ends = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
     attend: Any = varlen_attn
     output: Tensor = attend(*flat, *ends, scale=scaling, **(CAUSAL_ARGUMENTS if module.is_causal else {}))

@@ -39,6 +39,7 @@ class Checkpoints:
 
         Waits for the previous save. An error in the thread is raised by the next `start_save` or `wait`.
         """
+        # At most one save is pending, so at most one set of copies is in memory.
         self.wait()
         copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
         # The copies are what makes it safe: the optimizer changes the tensors in place while the thread writes.
@@ -60,6 +61,7 @@ class Checkpoints:
         Older ones are dropped only once the new one is complete on disk, so a full disk loses none of them.
         """
         target = self.folder_of(step)
+        # The leading dot hides the folder from `list_steps`, which takes names of digits only.
         partial = self.folder / f".{target.name}.partial"
         for leftover in self.folder.glob(".*.partial"):  # of a run that was killed, or of a full disk
             shutil.rmtree(leftover)
@@ -68,9 +70,12 @@ class Checkpoints:
         # The digest is of the written bytes, so that a truncated or corrupted file is never loaded.
         state = {**state, "step": step, "digest": hash_file(partial / TENSORS, "blake2b-128").hex()}
         (partial / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
+        # Contents before the rename: a power cut must not leave a visible checkpoint of empty files.
         for path in (partial / TENSORS, partial / STATE, partial):
             fsync_path(path)
         # Only the rename makes the checkpoint visible; syncing its parent makes the rename durable.
+        # A folder cannot be renamed over one that is not empty. A kill between these two lines loses this step only,
+        # and the previous checkpoints are still there.
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         fsync_path(self.folder)
@@ -85,6 +90,7 @@ class Checkpoints:
         """Load the tensors (on the CPU) and the state of a step; None if the checkpoint is missing or damaged."""
         folder = self.folder_of(step)
         try:
+            # A missing file, torn JSON and a missing digest all mean the same: this checkpoint cannot be used.
             state: dict[str, Any] = json.loads((folder / STATE).read_text())
             is_complete = state["digest"] == hash_file(folder / TENSORS, "blake2b-128").hex()
         except (OSError, ValueError, KeyError):
@@ -105,6 +111,7 @@ class Checkpoints:
                 shutil.rmtree(self.folder_of(later_step))
 
     def _drop_old(self, kept_steps: Collection[int]) -> None:
+        # Oldest first, so the slice leaves out the last `keep`.
         for step in self.list_steps()[: -self.keep]:
             if step not in kept_steps:
                 shutil.rmtree(self.folder_of(step))

@@ -41,6 +41,7 @@ def fork_seeded_rng(seed: int) -> Iterator[None]:
 
     Weights made inside depend on `seed` only, whatever was drawn before.
     """
+    # No devices: models are built on the CPU, and the state of a GPU's generator is none of our business.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
@@ -82,6 +83,7 @@ def _gated_ffn_size(hidden_size: int) -> int:
 
     Two thirds of 4 × hidden_size, so that its three matrices have as many weights as the two of a plain layer.
     """
+    # Negated floor divisions round up, first to 8/3 of the size, then to the multiple of 32.
     return -(-8 * hidden_size // 3 // 32) * 32
 
 
@@ -107,6 +109,8 @@ def build_electra_generator(discriminator: Any, hidden_fraction: float, seed: in
     Its hidden size is about `hidden_fraction` of the discriminator's, rounded to whole heads. arXiv:2003.10555,
     section 3.2: a quarter to a half works best, and tied embeddings help.
     """
+    # A deep copy: the discriminator goes on using its own configuration. `embedding_size` stays the discriminator's,
+    # so that the embeddings can be shared.
     config = copy.deepcopy(discriminator.config)
     head_size = config.hidden_size // config.num_attention_heads
     config.num_attention_heads = max(1, round(hidden_fraction * config.num_attention_heads))
@@ -114,6 +118,7 @@ def build_electra_generator(discriminator: Any, hidden_fraction: float, seed: in
     config.intermediate_size = 4 * config.hidden_size
     with fork_seeded_rng(seed):
         generator = ElectraForMaskedLM(config)
+    # The same module object, not a copy: both models' gradients add up in it.
     generator.electra.embeddings = discriminator.electra.embeddings
     generator.generator_lm_head.weight = discriminator.electra.embeddings.word_embeddings.weight
     return generator
@@ -122,6 +127,7 @@ def build_electra_generator(discriminator: Any, hidden_fraction: float, seed: in
 def _modernbert_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedConfig:
     """ModernBERT, arXiv:2412.13663: rotary positions, gated layers without biases, every third layer global."""
     return ModernBertConfig(
+        # 1152 at a hidden size of 768, as in the released ModernBERT-base.
         intermediate_size=3 * settings.shape[1] // 2,
         cls_token_id=vocabulary.start,
         sep_token_id=vocabulary.end,
@@ -188,6 +194,7 @@ def _bart_config(settings: Architecture, vocabulary: Vocabulary) -> PreTrainedCo
         decoder_ffn_dim=4 * hidden_size,
         max_position_embeddings=settings.max_length,
         dropout=0.0,
+        # BART begins its targets with </s>, as the released models do.
         decoder_start_token_id=vocabulary.end if vocabulary.end is not None else vocabulary.pad,
         forced_eos_token_id=vocabulary.end,
         **_token_arguments(vocabulary),

@@ -38,6 +38,8 @@ class TrainingFlops:
             if model.model_kind == "encoder_decoder"
             else _count_matrix_weights(trunk)
         )
+        # The projection runs only at predicted positions, and may share its weight with the embeddings, which the
+        # trunk's count leaves out.
         self.head = 0 if head is None else head.weight.numel()
         # queries × keys and weights × values: 2 products of 2 × hidden_size operations a token and position, times 3
         # for the forward and the backward pass

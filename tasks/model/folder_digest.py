@@ -19,8 +19,10 @@ def hash_model_folder(folder: str, setting: str) -> str:
             f"{setting}: {root} holds no config.json and model.safetensors",
             "Give a model's folder, e.g. one that save_pretrained wrote",
         )
+    # Optional: a folder without a tokenizer is used with the tokens' own.
     tokenizer = [path for name in ("tokenizer.json", "tokenizer_config.json") if (path := root / name).is_file()]
     files = [root / "config.json", *tokenizer, *weights]
+    # The state of each file is part of the cache's key, so a changed file is hashed anew.
     return _hash_files(tuple((path, get_file_state(path)) for path in files))
 
 

@@ -48,6 +48,7 @@ class Hardware:
         if self.activations == "recompute":
             # transformers 5.23 renamed the method
             enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+            # The reentrant variant needs an input that requires gradients, and fails with frozen embeddings.
             enable({"use_reentrant": False})
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -61,6 +62,7 @@ class Hardware:
         if torch.device(self.device).index is not None:
             torch.cuda.set_device(self.device)  # libraries that ask for plain "cuda", such as NCCL, get this one
         torch.set_num_threads(self.threads)
+        # "high" is TF32 on a GPU; with bf16 it concerns what autocast leaves in float32.
         torch.set_float32_matmul_precision("highest" if self.precision == "fp32" else "high")
 
     def as_dict(self) -> dict[str, Any]:
@@ -120,6 +122,7 @@ def has_bf16_units() -> bool:
 
 def _keep_freed_memory() -> None:
     """Let glibc keep freed memory: asking the kernel for every large tensor again costs a fifth of the speed."""
+    # None opens the process itself, and with it the libc that is in use. Not every libc has mallopt.
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
@@ -128,6 +131,8 @@ def _keep_freed_memory() -> None:
 
 
 def _count_threads() -> int:
+    # The affinity and not the number of cores: a container or taskset may allow fewer. Shared by the ranks of this
+    # machine.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return _read_count("TEXTMILL_THREADS") or max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 

@@ -17,6 +17,7 @@ def compute_rate_factors(model: nn.Module, decay: float) -> dict[Tensor, float]:
     """
     # by identity: tied embeddings may be listed under the name of the head
     embeddings = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
+    # The pattern begins with a dot, and a name may begin with the list of layers itself.
     matches = {name: LAYER.search(f".{name}") for name, _ in model.named_parameters()}
     num_layers = 1 + max((int(match[1]) for match in matches.values() if match), default=-1)
     factors: dict[Tensor, float] = {}

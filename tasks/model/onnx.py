@@ -3,6 +3,8 @@
 The inputs are `input_ids` and `attention_mask`, both (batch, positions) of int64; the output is the model's first:
 `logits`, or `last_hidden_state` of a model without a head. An encoder–decoder becomes two files, named as optimum names
 them and their inputs; the decoder has no cache: it reads all tokens generated so far, and the encoder's states.
+
+Shape suffixes: B rows, T positions in a row.
 """
 
 import importlib
@@ -78,6 +80,7 @@ def write_onnx(module: PreTrainedModel, folder: Path, *, causal: bool) -> list[P
     The same model gives the same bytes. Returns the paths.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # Remembered before anything is changed, to be put back below.
     training, attention = module.training, module.config._attn_implementation  # noqa: SLF001 - no public way to ask
     if module.config.is_encoder_decoder:
         module.set_attn_implementation("eager")  # the exporter fails on the strides that sdpa leaves in T5
@@ -88,6 +91,7 @@ def write_onnx(module: PreTrainedModel, folder: Path, *, causal: bool) -> list[P
 
 
 def _list_exports(module: PreTrainedModel, causal: bool) -> list[_OnnxExport]:
+    # Sizes above 1: torch.export takes sizes of 0 and 1 for constants.
     ids = torch.ones(2, 9, dtype=torch.long)
     mask = ids.clone()  # the exporter would merge one tensor, passed twice, into a single input
     text_inputs = {"input_ids": ids, "attention_mask": mask}
@@ -111,6 +115,7 @@ def _list_exports(module: PreTrainedModel, causal: bool) -> list[_OnnxExport]:
 def _export_file(export: _OnnxExport, folder: Path) -> Path:
     path = folder / f"{export.name}.onnx"
     dynamic_dims = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    # The exporter logs through a logger of its own beside its warnings.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
@@ -131,6 +136,7 @@ def _export_file(export: _OnnxExport, folder: Path) -> Path:
 def _strip_metadata(path: Path) -> None:
     """Remove each node's origin: paths of this machine, and most of the bytes of a small model's file."""
     onnx: Any = importlib.import_module("onnx")
+    # External data would be inlined by the save below, so it is not loaded.
     model = onnx.load(str(path), load_external_data=False)
     for message in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
         message.ClearField("metadata_props")
@@ -169,6 +175,8 @@ class OnnxModel:
     def __call__(self, ids_BT: Tensor, *target_ids_BT: Tensor) -> Tensor:
         mask = torch.ones_like(ids_BT).numpy()
         (output,) = self.sessions[0].run(None, {"input_ids": ids_BT.numpy(), "attention_mask": mask})
+        # No turn of this loop for a model of one file, one turn for an encoder–decoder: `output` is then the encoder's
+        # states.
         for decoder, ids in zip(self.sessions[1:], target_ids_BT, strict=True):
             inputs = {"input_ids": ids.numpy(), "encoder_hidden_states": output, "encoder_attention_mask": mask}
             (output,) = decoder.run(None, inputs)

@@ -21,6 +21,7 @@ from tasks.model.projection import linear_cross_entropy
 
 def _roberta_transform(module: Any, hidden_ND: Tensor) -> Tensor:
     head = module.lm_head
+    # transformers' RobertaLMHead without its last layer, the projection.
     transformed: Tensor = head.layer_norm(functional.gelu(head.dense(hidden_ND)))
     return transformed
 
@@ -29,6 +30,7 @@ def _t5_transform(module: Any, hidden_ND: Tensor) -> Tensor:
     config = module.config
     # older releases of transformers scale if and only if the embeddings are tied
     scaled = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
+    # T5 scales the states before a tied projection: the embeddings are initialised large.
     return hidden_ND * config.d_model**-0.5 if scaled else hidden_ND
 
 
@@ -60,12 +62,14 @@ def make_source_mask(documents_BT: Tensor, sources_BS: Tensor) -> Tensor:
 
     Padding attends to everything, since the source may have no padding; its states reach no loss.
     """
+    # Documents are numbered alike in both rows, as both come from the same packed row.
     mask_BTS = (documents_BT[:, :, None] == sources_BS[:, None, :]) | (documents_BT < 0)[:, :, None]
     return mask_BTS[:, None]
 
 
 def _is_single_document(documents_BT: Tensor, positions_BT: Tensor) -> bool:
     """Return whether each row is a single document; always False on a GPU, where asking would wait for the device."""
+    # Any index but 0 means padding (-1) or a second document.
     if documents_BT.is_cuda or documents_BT.any():
         return False
     expected_T = torch.arange(positions_BT.size(1))
@@ -88,6 +92,7 @@ class PackedModel:
         self.family = str(module.config.model_type)
         self.compiled = False
         self.trunk: Any = module.base_model
+        # None for ELECTRA's discriminator, which predicts no tokens.
         self.head: nn.Linear | None = module.get_output_embeddings()  # type: ignore[no-untyped-call]
         # BART's bias is a buffer, and zero in almost every checkpoint: then it is not added
         logits_bias = getattr(module, "final_logits_bias", None)
@@ -128,18 +133,22 @@ class PackedModel:
                 "cu_seq_lens_q": attention.find_document_boundaries(documents_BT),
                 "max_length_q": documents_BT.size(1),
             }
+        # Without a mask sdpa can take its fast causal or full kernel; on a CPU that is worth the look at the rows.
         if self.family != "modernbert" and _is_single_document(documents_BT, positions_BT):
             return {"attention_mask": None}
         # ModernBERT takes one mask for its global layers and one for its local ones
         mask = make_document_mask(documents_BT, causal=self.model_kind == "decoder")
         if self.family != "modernbert":
             return {"attention_mask": mask}
+        # `local_attention` is the whole window, half of it on each side.
         local_mask = make_local_mask(mask.size(-1), self.module.config.local_attention // 2, mask.device)
         return {"attention_mask": {"full_attention": mask, "sliding_attention": mask & local_mask}}
 
     def _run_encoder_decoder(self, batch: Mapping[str, Tensor]) -> Tensor:
         sources, documents, positions = batch["documents"], batch["decoder_documents"], batch["decoder_positions"]
         # each token is predicted from those before it in its document, the first from the model's start token
+        # `roll` moves the row's last token to the front; position 0 overwrites it, as it does the first token of each
+        # document. clamp_min: IGNORE_INDEX is no valid id for the embedding table.
         previous = batch["targets"].roll(1, dims=1).clamp_min(0)
         tokens = torch.where(positions == 0, self.module.config.decoder_start_token_id, previous)
         # Encoder and decoder are called one by one: the model itself would use the encoder's mask for cross-attention
@@ -185,12 +194,14 @@ def _override_positions(stack: nn.Module, positions_BT: Tensor) -> Iterator[None
 
     T5 needs nothing: it has relative positions only, and those within a document are right.
     """
+    # BART's table of learnt positions.
     table = getattr(stack, "embed_positions", None)
     if table is None:
         yield
         return
 
     def embed_positions(table: Any, _inputs: Any, _output: Any) -> Tensor:
+        # BART's table has two unused rows in front (`offset`), a leftover of fairseq.
         return functional.embedding(positions_BT + table.offset, table.weight)
 
     hook = table.register_forward_hook(embed_positions)

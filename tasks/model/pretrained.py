@@ -25,6 +25,7 @@ def load_pretrained(
     `vocabulary` is that of `tokenizer`; `seed` decides the weights of a missing head. Raises StageFailure when it is
     not the model that the settings describe.
     """
+    # Everything cheap is checked before the weights are read.
     config = _read_config(folder)
     _check_architecture(folder, config, settings)
     parts = _match_tokens(folder, config, tokenizer, vocabulary)
@@ -63,6 +64,7 @@ def _check_architecture(folder: Path, config: Any, settings: Architecture) -> No
             raise _folder_error(
                 folder, f"has {name} {value}, and not {expected}", f"Set pretrain.architecture.{name} to {value}"
             )
+    # T5 has relative positions and no table, and so no limit.
     max_length = getattr(config, "max_position_embeddings", settings.max_length)
     # RoBERTa's table has unused rows for the ids up to the padding token's
     max_length -= config.pad_token_id + 1 if settings.family == "roberta" else 0
@@ -75,16 +77,19 @@ def _match_tokens(folder: Path, config: Any, tokenizer: Path, vocabulary: Vocabu
     if (folder / "tokenizer.json").exists():
         parts = map_to_old_tokens(folder, tokenizer)
     else:
+        # Without a tokenizer in the folder the same size is taken to mean the same tokens.
         parts = [[token_id] for token_id in range(vocabulary.size)]
         if vocabulary.size != config.vocab_size:
             sizes = f"{config.vocab_size} embeddings, and the tokens have {vocabulary.size}"
             raise _folder_error(
                 folder, f"has {sizes}", "Put its tokenizer.json and tokenizer_config.json into the folder"
             )
+    # A tokenizer may have had tokens added after the model's embeddings were made.
     if max(old_id for old_ids in parts for old_id in old_ids) >= config.vocab_size:
         raise _folder_error(
             folder, f"has {config.vocab_size} embeddings, fewer than its tokenizer has tokens", "Export it again"
         )
+    # RoBERTa's positions begin at the padding token's id + 1: another id would shift the whole position table.
     if config.model_type == "roberta" and vocabulary.pad != config.pad_token_id:
         raise _folder_error(
             folder,
@@ -99,6 +104,7 @@ def _load_weights(folder: Path, config: PreTrainedConfig, settings: Architecture
     model_class: Any = FAMILIES[settings.family][0]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would fill the log of the run
     try:
+        # A head that the folder lacks is drawn here.
         with fork_seeded_rng(seed):
             module, loading_info = model_class.from_pretrained(
                 folder,

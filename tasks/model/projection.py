@@ -24,6 +24,7 @@ def choose_chunk_size(weight_VD: Tensor) -> int:
 def score_logits_in_place(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sum of the cross entropies over non-negative targets, and its gradient by the logits, in float32."""
     logits_CV = logits_CV.float()
+    # Ignored targets are negative; they gather column 0, and are zeroed below.
     target_ids_C1 = targets_C.clamp_min(0)[:, None]
     gradient_CV = logits_CV.softmax(-1)
     # log sum exp = largest logit - log of its probability. The likeliest token has a probability of at least 1 / V, so
@@ -31,6 +32,7 @@ def score_logits_in_place(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor,
     log_sums_C = logits_CV.amax(-1) - gradient_CV.amax(-1).log()
     ignored_C = targets_C < 0
     total = (log_sums_C - logits_CV.gather(1, target_ids_C1)[:, 0]).masked_fill(ignored_C, 0.0).sum()
+    # The gradient of a cross entropy by its logits: softmax - one-hot.
     gradient_CV.scatter_add_(1, target_ids_C1, gradient_CV.new_full(target_ids_C1.shape, -1.0))
     gradient_CV[ignored_C] = 0.0
     return total, gradient_CV
@@ -45,6 +47,7 @@ def score_logits_fused(logits_CV: Tensor, targets_C: Tensor) -> tuple[Tensor, Te
     counted_C = (targets_C >= 0).float()
     target_ids_C1 = targets_C.clamp_min(0)[:, None]
     total = -(log_probabilities_CV.gather(1, target_ids_C1)[:, 0] * counted_C).sum()
+    # A comparison instead of a scatter: elementwise, and so fused with the rest.
     is_target_CV = torch.arange(logits_CV.size(1), device=logits_CV.device) == target_ids_C1
     gradient_CV = (log_probabilities_CV.exp() - is_target_CV.float()) * counted_C[:, None]
     return total, gradient_CV.to(logits_CV.dtype)
@@ -68,12 +71,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
         dtype: torch.dtype,
         compiled: bool,
     ) -> Tensor:
+        # Under no_grad, as in validation, only the loss is computed.
         needs_gradients = any(ctx.needs_input_grad)
         chunk_size, score = choose_chunk_size(weight_VD), _compile_fused() if compiled else score_logits_in_place
         hidden, weight = hidden_ND.to(dtype), weight_VD.to(dtype)
         hidden_gradient = torch.empty_like(hidden) if needs_gradients else None
         weight_gradient = torch.zeros_like(weight_VD) if needs_gradients else None
         bias_gradient = torch.zeros_like(bias_V) if needs_gradients and bias_V is not None else None
+        # float32 also with bf16 states: a sum over thousands of tokens needs the digits.
         total = hidden.new_zeros((), dtype=torch.float32)
         for start in range(0, len(hidden), chunk_size):
             hidden_CD, targets_C = hidden[start : start + chunk_size], targets_N[start : start + chunk_size]
@@ -86,12 +91,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 continue
             cast_gradient_CV = gradient_CV.to(dtype)
             torch.mm(cast_gradient_CV, weight, out=hidden_gradient[start : start + chunk_size])
+            # addmm_ adds in place without a temporary, but needs equal dtypes; the weight's gradient stays in the
+            # weight's own, so that sums over chunks lose nothing to bf16.
             if dtype == weight_gradient.dtype:
                 weight_gradient.addmm_(cast_gradient_CV.T, hidden_CD)
             else:
                 weight_gradient += cast_gradient_CV.T @ hidden_CD
             if bias_gradient is not None:
                 bias_gradient += gradient_CV.sum(0, dtype=bias_gradient.dtype)
+        # As an attribute and not by save_for_backward: these are results of the forward pass, and `backward` changes
+        # them in place.
         ctx.gradients = hidden_gradient, weight_gradient, bias_gradient
         ctx.hidden_dtype = hidden_ND.dtype
         return total
@@ -102,6 +111,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         ctx.gradients = None  # frees them as soon as they are returned
         (gradient,) = gradients
         return (
+            # The chain rule: the loss is a scalar, so its gradient is one number that scales everything.
             hidden.mul_(gradient).to(ctx.hidden_dtype),
             weight.mul_(gradient),
             None if bias is None else bias.mul_(gradient),
@@ -123,6 +133,7 @@ def linear_cross_entropy(
     logits in memory. `compiled` uses torch.compile.
     """
     kind = hidden_ND.device.type
+    # Autocast is off inside, and the Function casts to its dtype by itself: the weight once, and not for each chunk.
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
     with torch.autocast(kind, enabled=False):
         return _cross_entropy(hidden_ND, weight_VD, bias_V, targets_N, dtype, compiled)

@@ -72,10 +72,12 @@ def read_vocabulary(tokenizer: Path) -> Vocabulary:
         plain = [text["content"] if isinstance(text, dict) else text for text in texts if text]
         return next((token_id for token_id in map(fast_tokenizer.token_to_id, plain) if token_id is not None), None)
 
+    # token_to_id gives None for a text that is no token; those are dropped below.
     sentinels = list(map(fast_tokenizer.token_to_id, map("<extra_id_{}>".format, range(MAX_SENTINELS))))
     added = fast_tokenizer.get_added_tokens_decoder()
     return Vocabulary(
         size=fast_tokenizer.get_vocab_size(),
+        # `or 0` also where there is none: padding is masked, so any id serves.
         pad=find_special("pad_token") or 0,
         start=find_special("bos_token", "cls_token"),
         end=find_special("eos_token", "sep_token"),

@@ -1,6 +1,8 @@
 """Give a model another vocabulary: shared tokens keep their embeddings, new ones begin as the mean of their parts.
 
 Fast Vocabulary Transfer: Gee et al. 2022, arXiv:2402.09977.
+
+Shape suffixes: V vocabulary, D hidden size.
 """
 
 import json
@@ -49,6 +51,7 @@ def _map_by_spelling(old_tokenizer: Tokenizer, new_tokenizer: Tokenizer, old_voc
             parts.append([])
         else:
             is_continuation = token.startswith(WORDPIECE_PREFIX)
+            # `decode` would keep the ## of a token that stands alone, so it is cut off by hand.
             text = token[2:] if is_continuation else new_tokenizer.decode([new_id], skip_special_tokens=False)
             ids = old_tokenizer.encode(text, add_special_tokens=False).ids
             parts.append([old_token for old_token in ids if not old_vocabulary.is_special[old_token]])
@@ -62,6 +65,7 @@ def _decoder_type(tokenizer: Tokenizer) -> Any:
 
 def replace_vocabulary(module: PreTrainedModel, parts: TokenParts) -> None:
     """Replace the model's embeddings, and its vocabulary projection, by those of new tokens made of old ones."""
+    # The same vocabulary: nothing to do, and the weights stay bit for bit.
     if parts == [[token_id] for token_id in range(module.config.vocab_size)]:
         return
     # computed before the embeddings are resized, which drops old rows
@@ -74,10 +78,12 @@ def replace_vocabulary(module: PreTrainedModel, parts: TokenParts) -> None:
 
 def _token_matrices(module: Any) -> list[Tensor]:
     """List all tensors that have a row for each token, as matrices."""
+    # A tied head shares the embeddings' matrix, and must be listed once.
     matrices: list[Tensor] = [module.get_input_embeddings().weight]
     head = module.get_output_embeddings()
     if head is not None:
         matrices += [head.weight] if head.weight is not matrices[0] else []
+        # A bias is a column, as a matrix with one entry a token, so that all are averaged alike.
         matrices += [head.bias[:, None]] if head.bias is not None else []
     if hasattr(module, "final_logits_bias"):  # BART's
         matrices.append(module.final_logits_bias.T)

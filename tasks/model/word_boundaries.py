@@ -33,8 +33,11 @@ class WordBoundaries:
 
     def __init__(self, spellings: list[bytes]) -> None:
         self.spellings = spellings
+        # 80 to BF are UTF-8's continuation bytes.
         self._continues_character = np.array([bool(text) and 0x80 <= text[0] < 0xC0 for text in spellings])
         letters = [text.decode(errors="surrogateescape") for text in spellings]
+        # surrogateescape turns each byte that is no valid UTF-8 into U+DC00 + byte, which the comparisons below look
+        # for.
         # A token may begin or end within a character. Most characters whose first byte is C3 to DF are letters of
         # Latin, Greek, Cyrillic, Hebrew or Arabic, so such a partial character counts as a letter.
         self._starts_with_letter = np.array(
@@ -100,6 +103,7 @@ def load_segmenter() -> Callable[[str], list[str]]:
 def read_spellings(tokenizer: Tokenizer) -> list[bytes]:
     """Return the text of each token in UTF-8, by id; a token that begins a word has a space before it."""
     decoder = json.loads(tokenizer.decoder.__getstate__()) if tokenizer.decoder is not None else {}
+    # The decoder tells how tokens are spelled; it may be a sequence of decoders.
     kinds = {component.get("type") for component in [decoder, *decoder.get("decoders", [])]}
     spell = (
         _spell_byte_level if "ByteLevel" in kinds else _spell_word_piece if "WordPiece" in kinds else _spell_metaspace
@@ -131,5 +135,6 @@ def build_byte_alphabet() -> dict[str, int]:
     Printable bytes are written as themselves, the others as letters from U+0100 on.
     """
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    # In ascending order: the n-th of them is U+0100 + n.
     others = [byte for byte in range(0x100) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}

@@ -35,6 +35,7 @@ from tasks.pretrain.training.loop import Training, train
 from tasks.pretrain.training.out_of_memory import describe_out_of_memory, is_out_of_memory
 from tasks.pretrain.watchdog import StopRequest, exclusive_lock, reset_watchdog, stop_watchdog
 
+# 75 is EX_TEMPFAIL of sysexits.h: try again later.
 EXIT_FAILED, EXIT_STOPPED = 3, 75
 REPORT_INTERVAL = 0.5  # seconds
 
@@ -44,6 +45,7 @@ def emit_message(**message: Any) -> None:
     try:
         print(json.dumps(message), flush=True)
     except BrokenPipeError:  # the parent is dead: what counts now is the checkpoint
+        # Later prints, also those of libraries, must not raise again before the checkpoint is written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -59,6 +61,7 @@ class ProgressReporter:
         num_tokens = run.usage.tokens - self.throughput.tokens
         seconds = run.usage.seconds - self.throughput.seconds
         self.wandb_run.log(metrics, self.throughput.add(run.step, num_tokens, run.num_predictions, seconds))
+        # `notes` are collected where no process is known, and emptied here.
         while run.notes:
             emit_message(note=run.notes.pop(0))
         if time.monotonic() - self.reported_at >= REPORT_INTERVAL or run.is_done or "validation_loss" in metrics:
@@ -104,10 +107,13 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
     hardware.configure_process()
     scratch = Path(job["scratch"])
     reset_watchdog()
+    # The order matters: first the process group, since only the leader takes the lock, and the barrier that follows
+    # needs the group.
     with join_ranks(hardware.device) as ranks, exclusive_lock(scratch) if ranks.is_leader else nullcontext():
         # the leader holds the lock for all: the others wait until it has it
         ranks.barrier()
         settings = Pretrain.model_validate(job["settings"])
+        # Before hours of training, not after them.
         if settings.onnx != "none":
             check_onnx_packages()
         run = Training(settings, list(map(Path, job["tokens"])), scratch, hardware, ranks)
@@ -124,6 +130,7 @@ def run_job(job: dict[str, Any], stop: StopRequest) -> int:
             # its frames hold the tensors that fill the memory, and the search for a batch that fits needs that memory
             error.__traceback__ = None
             raise describe_out_of_memory(error, run) from error
+    # Not reached after an error: the watchdog then still ends a process that hangs while it winds up.
     stop_watchdog()
     return code
 
@@ -146,6 +153,7 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
         return EXIT_STOPPED
     reset_watchdog()
     counts = collect_counts(run, throughput)
+    # A trial has no `export`: only its counts are wanted.
     if "export" in job:
         tokens = list(map(Path, job["tokens"]))
         if is_sharded(run.gradients.loss_module):  # the last checkpoint holds whole weights
@@ -158,8 +166,10 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
 def exec_torchrun(arguments: list[str]) -> None:
     """Become torchrun with a process a rank, when there are several and it was not torchrun that started us."""
     count = count_ranks()
+    # torchrun sets WORLD_SIZE in each rank, so a rank does not start torchrun again.
     if count > 1 and "WORLD_SIZE" not in os.environ:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "tasks.pretrain"]
+        # -P does not reach the ranks, which torchrun starts with a command line of its own; the environment does.
         os.environ.setdefault("PYTHONSAFEPATH", "1" if sys.flags.safe_path else "")
         os.execv(sys.executable, [sys.executable, *launcher, *arguments])  # noqa: S606 - this very interpreter
 

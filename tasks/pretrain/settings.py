@@ -109,6 +109,8 @@ class Pretrain(Block):
         # The ramp's length is a fraction of the steps, so the tokens read grow with the steps but have no formula:
         # search for the fewest steps that read enough. Steps of the smallest size are the upper bound.
         max_steps = math.ceil(self.tokens / (self.batch.min_batch_size * self.seq_length))
+        # range(1, max_steps) holds the step numbers from 1 on, so an index in it is one less than the step; where none
+        # is enough, the index is behind the end, and gives max_steps.
         return 1 + bisect.bisect_left(
             range(1, max_steps),
             self.tokens,

@@ -18,6 +18,7 @@ from tasks.runtime.progress import progress
 log = logging.getLogger("textmill.pretrain")
 
 ROOT = Path(__file__).parents[2]
+# The same number as in __main__.py, which imports torch.
 EXIT_STOPPED = 75
 GRACE_SECONDS = 60.0
 MAX_ERROR_LINES = 12
@@ -43,9 +44,12 @@ def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback
             messages = _follow_output(process, num_steps, should_prune)
             code = process.wait()
     except BaseException as error:
+        # KeyboardInterrupt and SystemExit are no Exception: a person who stops a run reads what is kept.
         if not isinstance(error, Exception) and (step := _newest_checkpoint_step(scratch)):
             error.add_note(f"the checkpoint of step {step:,} is kept")
         raise
+    # The messages first and the exit code last: a trainer that said "done" and then crashed in a library's clean-up is
+    # done.
     if "done" in messages:
         return dict(messages["done"])
     if "failure" in messages:
@@ -73,6 +77,7 @@ def _start_trainer(job_path: Path, stderr: int) -> Iterator[subprocess.Popen[str
         stderr=stderr,
         text=True,
         env=environment,
+        # A session of its own: Ctrl-C in the terminal reaches us alone, and we then stop the trainer in order.
         start_new_session=True,
     )
     try:
@@ -93,6 +98,7 @@ def _start_trainer(job_path: Path, stderr: int) -> Iterator[subprocess.Popen[str
 def _newest_checkpoint_step(scratch: Path) -> int:
     """Return the step of the newest checkpoint; 0 without any."""
     # the names of tasks.model.checkpoint, which is not imported here because it imports torch
+    # Partial checkpoints have names that begin with a dot, so `isdigit` leaves them out.
     names = (path.name for path in (scratch / "checkpoints").glob("*"))
     return max((int(name) for name in names if name.isdigit()), default=0)
 
@@ -114,6 +120,8 @@ def _follow_output(
             except ValueError:
                 log.info("%s", line.rstrip())  # a library that prints
                 continue
+            # Keys are kept from line to line, so `_format_progress` shows the last validation loss between
+            # validations.
             messages |= message
             if "note" in message:
                 log.info("%s", message["note"])
@@ -145,6 +153,7 @@ def _explain_exit(code: int, messages: dict[str, Any], errors: str) -> StageFail
             f"training was stopped at {step} by {messages['stopped']}", "Start it again: it resumes from there"
         )
     # before the exit code: writing the stacks of threads that run may itself end in a crash
+    # faulthandler writes this heading before the stacks.
     if "Timeout (" in errors:
         return StageFailure(
             f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last_lines}",
@@ -153,6 +162,7 @@ def _explain_exit(code: int, messages: dict[str, Any], errors: str) -> StageFail
     # torchrun lists how each rank ended; those that it stopped itself got SIGTERM
     signals = set(map(int, re.findall(r"exitcode\s*: (-\d+)", errors))) - {-signal.SIGTERM}
     code = min(signals, default=code)
+    # subprocess gives a process that a signal ended the negative number of the signal.
     if code < 0:
         name = signal.Signals(-code).name
         memory = " (the system kills processes when memory is short)" if name == "SIGKILL" else ""

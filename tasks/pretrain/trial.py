@@ -22,6 +22,7 @@ def validation_loss_of(
     job = {
         "settings": settings.model_dump(mode="json"),
         "tokens": [str(artifact.folder) for artifact in tokens],
+        # Without "export": no artifact is written.
         "scratch": str(scratch),
     }
     try:
@@ -35,4 +36,5 @@ def validation_loss_of(
                 "Raise the validation fraction of the tokenize stage",
             )
     shutil.rmtree(scratch)
+    # With patience the best weights are saved, else the last.
     return None if losses is None else float(losses["best" if settings.patience else "last"])

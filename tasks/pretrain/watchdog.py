@@ -33,9 +33,12 @@ class StopRequest:
             signal.signal(number, self._handle_signal)
 
     def _handle_signal(self, number: int, _frame: object) -> None:
+        # _exit and not sys.exit: an exception raised inside a handler could be swallowed by whatever runs at the
+        # moment.
         if self.num_signals:
             os._exit(128 + number)
         self.num_signals += 1
+        # The handler only notes the request: the loop asks for it between two steps, where the state is consistent.
         self.reason = signal.Signals(number).name
 
     def watch_parent(self) -> None:
@@ -43,6 +46,8 @@ class StopRequest:
         threading.Thread(target=self._wait_for_end_of_input, daemon=True).start()
 
     def _wait_for_end_of_input(self) -> None:
+        # os.read and not sys.stdin: it takes no lock of Python's buffered reader, and returns b"" at the end of the
+        # pipe.
         while os.read(sys.stdin.fileno(), 1024):
             pass
         self.reason = self.reason or "the end of its parent"
@@ -63,6 +68,8 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
+                # Not blocking, so that the wait has an end. The lock goes with the open file: it is held until the
+                # `with` closes it.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
@@ -82,6 +89,7 @@ def reset_watchdog() -> None:
 
     The clock is a thread of faulthandler in C, so it also works when a library never gives the interpreter lock back.
     """
+    # Each call replaces the previous timer.
     faulthandler.dump_traceback_later(read_stall_seconds(), exit=True)
 
 

@@ -41,6 +41,8 @@ def extract_ngrams(rows: Rows) -> Int64s:
     size = rows.vocabulary.size
     columns = []
     for distance in range(ORDER - 1, -1, -1):
+        # roll brings tokens from the row's end to its front; `positions` are below the distance there, so they are
+        # replaced.
         context = np.roll(rows.tokens, distance, axis=1)
         columns.append(np.where(rows.positions >= distance, context, size))
     is_predicted = (rows.positions > 0) & (rows.documents >= 0)
@@ -62,6 +64,7 @@ class NgramCounts(NamedTuple):
 
     def compute_probability(self, keys: Int64s, contexts: Int64s, shorter: Floats) -> Floats:
         """Return the probability of each n-gram's last token; `shorter` are the probabilities at one order less."""
+        # The whole discount of a context, once for each different token in it, goes to the shorter context.
         discounted = np.maximum(_look_up(self.keys, self.counts, keys) - self.discount, 0.0)
         total = _look_up(self.contexts, self.totals, contexts)
         backoff = self.discount * _look_up(self.contexts, self.num_continuations, contexts)
@@ -89,6 +92,7 @@ class KneserNeyModel:
         ngrams, occurrences = np.unique(self._pack_keys(ngrams_N3, ORDER), return_counts=True)
         for order in range(ORDER, 0, -1):
             once, twice = int((occurrences == 1).sum()), int((occurrences == 2).sum())
+            # Without its last token a key is the context's.
             contexts, context_indices = np.unique(ngrams // self.base, return_inverse=True)
             totals = np.bincount(context_indices, weights=occurrences).astype(np.int64)
             # The usual estimate of the discount; a very short text may have no n-gram that occurs once.
@@ -114,4 +118,5 @@ class KneserNeyModel:
         for order, level in enumerate(self.levels, 1):
             keys = self._pack_keys(ngrams_N3, order)
             probabilities = level.compute_probability(keys, keys // self.base, probabilities)
+        # No probability is 0: the uniform distribution reaches through every level.
         return float(-np.log(probabilities).mean())

@@ -43,6 +43,7 @@ class LstmModel(nn.Module):
         # torch's own packing: the states of an LSTM must not flow from one document into the next
         inputs = pack_sequence([document[:-1] for document in documents], enforce_sorted=False)
         targets = pack_sequence([document[1:] for document in documents], enforce_sorted=False).data
+        # The packed batch with embeddings in the place of ids.
         hidden, _ = self.layers(inputs._replace(data=self.embedding(inputs.data)))
         return linear_cross_entropy(hidden.data, self.embedding.weight, None, targets), len(targets)
 
@@ -50,6 +51,7 @@ class LstmModel(nn.Module):
 def split_into_documents(rows: Rows) -> list["np.ndarray[tuple[int], np.dtype[np.int64]]"]:
     """Return the tokens of each document, or piece of one, in some rows."""
     is_text = rows.documents >= 0
+    # Indices among the text positions of all rows, in which each document begins with position 0.
     starts = np.flatnonzero((rows.positions == 0)[is_text])
     return np.split(rows.tokens[is_text], starts[1:])
 

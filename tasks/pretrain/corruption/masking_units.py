@@ -24,9 +24,11 @@ def sample_span_starts(word_starts_BT: Bools, uniform_BT: Floats, p: float, max_
     # the inverse of the truncated distribution function; log1p keeps precision for small numbers
     lengths_BT = 1 + np.floor(np.log1p(-uniform_BT * (1 - q**max_words)) / np.log(q)).astype(np.int64)
     num_positions = word_starts_BT.shape[1]
+    # By index of the word, with a column more: span ends beyond the row's words are clipped into it.
     starts_span_BT = np.zeros((len(word_starts_BT), num_positions + 1), dtype=bool)
     starts_span_BT[:, 0] = True
     np.put_along_axis(starts_span_BT, np.minimum(np.cumsum(lengths_BT, axis=1), num_positions), True, axis=1)
+    # Positions before the first word start count as word 0.
     word_indices_BT = np.maximum(np.cumsum(word_starts_BT, axis=1) - 1, 0)
     span_starts_BT: Bools = word_starts_BT & np.take_along_axis(starts_span_BT, word_indices_BT, axis=1)
     return span_starts_BT
@@ -41,6 +43,7 @@ def find_unit_starts(is_start_BT: Bools) -> Int64s:
 
 def measure_units(starts_BT: Int64s) -> Int64s:
     """Return for each position the number of positions of its unit."""
+    # One bincount over all rows, as the ids are unique.
     units = _number_units(starts_BT)
     sizes_BT: Int64s = np.bincount(units)[units].reshape(starts_BT.shape)
     return sizes_BT
@@ -49,6 +52,7 @@ def measure_units(starts_BT: Int64s) -> Int64s:
 def _number_units(starts_BT: Int64s) -> Int64s:
     """Return for each position the id of its unit (B × T,), unique over all rows."""
     num_rows, num_positions = starts_BT.shape
+    # The flat index of the unit's first position serves as the id.
     unit_ids: Int64s = (starts_BT + np.arange(num_rows)[:, None] * num_positions).ravel()
     return unit_ids
 
@@ -60,6 +64,8 @@ def sample_units(starts_BT: Int64s, allowed_BT: Bools, uniform_BT: Floats, budge
     """
     # All positions of a unit sort by the same number; 2.0 sorts after all others.
     uniform_BT = np.where(allowed_BT, np.take_along_axis(uniform_BT, starts_BT, axis=1), 2.0)
+    # The stable sort keeps a unit's positions together and in order, so that the budget cuts at most one unit, at its
+    # end.
     chosen_BT = np.zeros_like(allowed_BT)
     np.put_along_axis(chosen_BT, np.argsort(uniform_BT, axis=1, kind="stable")[:, :budget], True, axis=1)
     return chosen_BT & allowed_BT

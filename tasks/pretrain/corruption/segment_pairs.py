@@ -46,23 +46,31 @@ def sample_pairs(rows: "Rows", random: "Randomness", max_pair_tokens: int, max_p
     borders = np.ones(rows.tokens.shape, dtype=bool)
     borders[:, 1:] = rows.documents[:, 1:] != rows.documents[:, :-1]
     texts = find_texts(
-        rows, (positions_T - find_unit_starts(borders)) % max_pair_tokens == 0, max_pairs, 2 * MIN_SEGMENT
+        # A text starts at a document's start and every `max_pair_tokens` tokens after it.
+        rows,
+        (positions_T - find_unit_starts(borders)) % max_pair_tokens == 0,
+        max_pairs,
+        2 * MIN_SEGMENT,
     )
     sizes, uniform = measure_units(texts.starts), texts.draw_uniform(random, "cut")
     offsets = positions_T - texts.starts
     can_split = (
+        # The first side has at least <cls>, <sep> and a token (MIN_SEGMENT positions), the second a token and <sep>.
         rows.sentences & (offsets >= MIN_SEGMENT) & (offsets <= sizes - MIN_SEGMENT + 1) & (texts.indices != NO_TEXT)
     )
     # The distance to the random position in the high digits, the position itself in the low ones: the minimum over a
     # pair is its nearest candidate, and still tells where that is.
     distances = np.abs(offsets - uniform * sizes).astype(np.int64) * len(positions_T) + positions_T
     row, position = np.nonzero(texts.indices != NO_TEXT)
+    # minimum.at, because a plain indexed assignment keeps only one of several values for the same pair.
     nearest = np.full((len(borders), max_pairs), NO_SPLIT)
     np.minimum.at(nearest, (row, texts.indices[row, position]), np.where(can_split, distances, NO_SPLIT)[row, position])
     exists = nearest < NO_SPLIT
     starts = np.zeros_like(nearest)
     starts[row, texts.indices[row, position]] = texts.starts[row, position]
+    # A pair that does not exist splits behind the row: none of its positions is in a second segment.
     split_points = np.where(exists, nearest % len(positions_T), len(positions_T))
+    # Texts without a split point are no pairs any more.
     indices = np.where(np.take_along_axis(exists, texts.indices.clip(0), axis=1), texts.indices, NO_TEXT)
     in_second = (indices != NO_TEXT) & (positions_T >= np.take_along_axis(split_points, indices.clip(0), axis=1))
     return SegmentPairs(replace(texts, indices=indices), starts, exists, in_second)
@@ -75,6 +83,7 @@ def sample_exchanges(exists_BK: Bools, random: "Randomness", fraction: float) ->
     does a pair that is alone in its row.
     """
     num_pairs = exists_BK.shape[1]
+    # 2.0 sorts pairs that do not exist behind all others.
     order = np.argsort(np.where(exists_BK, random.uniform("exchange", num_pairs), 2.0), axis=1, kind="stable")
     num_existing = exists_BK.sum(axis=1, keepdims=True)
     uniform = random.uniform("exchanges", 2)
@@ -111,12 +120,15 @@ def arrange_pairs(rows: "Rows", pairs: SegmentPairs, destinations_BK: Int64s, sw
     is_start, is_separator, is_end = (
         in_pair & (offsets == offset) for offset in (0, 1, measure_units(texts.starts) - 1)
     )
+    # Number of the text or of the rest in between: every start of a unit has offset 0.
     units = np.cumsum(offsets == 0, axis=1)
     destination_units = np.take_along_axis(np.take_along_axis(units, pairs.starts, axis=1), destinations_BK, axis=1)
+    # The last position stays, for it becomes the pair's own <sep>.
     new_units = np.where(pairs.in_second & ~is_end, np.take_along_axis(destination_units, pair_indices, axis=1), units)
     # Sort by pair, and within a pair by rank: 0 <cls>, 1 first segment, 2 <sep>, 3 second segment, 4 <sep>.
     segment_rank = np.where(pairs.in_second ^ np.take_along_axis(swapped_BK, pair_indices, axis=1), 3, 1)
     rank = np.select([is_start | ~in_pair, is_separator, is_end], [0, 2, 4], segment_rank)
+    # Five ranks a unit. A stable sort keeps the tokens of a segment in order.
     order = np.argsort(new_units * 5 + rank, axis=1, kind="stable")
     tokens = np.select([is_start, is_separator | is_end], [vocabulary.start or 0, vocabulary.end or 0], rows.tokens)
     tokens, rank, documents = (

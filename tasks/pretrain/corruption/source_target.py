@@ -34,9 +34,11 @@ def pack_left(tokens_BT: Int64s, documents_BT: Int64s, kept_BT: Bools, length: i
     # A stable sort of the flags keeps the order of the kept positions; callers choose `length` to hold all of them.
     order = np.argsort(~kept_BT, axis=1, kind="stable")[:, :length]
     kept = np.take_along_axis(kept_BT, order, axis=1)
+    # Positions that are not kept are sorted behind the kept ones, and become padding.
     documents = np.where(kept, np.take_along_axis(documents_BT, order, axis=1), -1)
     tokens = np.where(documents < 0, pad, np.take_along_axis(tokens_BT, order, axis=1))
     columns = np.broadcast_to(np.arange(documents.shape[1]), documents.shape)
+    # -2 is the number of no document and not that of padding, so the first column is always a start.
     is_start = np.diff(documents, axis=1, prepend=-2) != 0
     positions = columns - np.maximum.accumulate(np.where(is_start, columns, 0), axis=1)
     return PackedTokens(tokens, np.where(documents < 0, 0, positions), documents)

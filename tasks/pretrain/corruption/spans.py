@@ -35,6 +35,8 @@ class HiddenSpans(NamedTuple):
     def index_in_document(self, positions: Int64s) -> Int64s:
         """Return for each position the index, within its document, of the last span that started up to it."""
         spans_so_far = np.cumsum(self.starts, axis=1)
+        # The count in front of a document is known at its first position (0 elsewhere); the running maximum carries it
+        # on, since counts never fall.
         spans_before_document = np.maximum.accumulate(np.where(positions == 0, spans_so_far - self.starts, 0), axis=1)
         indices: Int64s = np.maximum(spans_so_far - spans_before_document - 1, 0)
         return indices
@@ -43,8 +45,10 @@ class HiddenSpans(NamedTuple):
         """Return flags (B, T) of the last hidden position of each document."""
         length = documents.shape[1]
         next_hidden = np.where(self.hidden, np.arange(length), length)
+        # From right to left: the nearest hidden position at or after each one; `length` where there is none.
         next_hidden = np.minimum.accumulate(next_hidden[:, ::-1], axis=1)[:, ::-1]
         following = np.column_stack([next_hidden[:, 1:], np.full(len(next_hidden), length)])
+        # The extra column, -2, belongs to no document: a position without a successor is the last of its own.
         padded_documents = np.column_stack([documents, np.full(len(documents), -2)])
         is_last: Bools = self.hidden & (np.take_along_axis(padded_documents, following, axis=1) != documents)
         return is_last
@@ -72,10 +76,12 @@ def sample_span_lengths(usable_BT: Bools, rate: float, mean_length: float, rando
     max_tokens, max_spans = compute_span_budget(usable_BT.shape[1], rate, mean_length)
     available = usable_BT.sum(axis=1)
     totals = np.minimum(np.rint(rate * available).astype(np.int64), max_tokens)
+    # At least one span where there is a token to hide, and no more spans than hidden tokens.
     counts = np.minimum(np.clip(np.rint(totals / mean_length).astype(np.int64), 1, max_spans), totals)
     # `counts` parts of at least 1 that sum to `totals`: choose counts - 1 of the totals - 1 borders between tokens.
     uniform = random.uniform("cuts", max_tokens - 1)
     split_points = 1 + sample_distinct(uniform, np.maximum(totals - 1, 0), np.maximum(counts - 1, 0), max_spans - 1)
+    # Unused borders stand at `totals`, so the spans behind the last valid one have length 0.
     bounds = np.column_stack([np.zeros_like(totals), np.minimum(split_points, totals[:, None]), totals])
     return SpanLengths(np.diff(bounds, axis=1), counts)
 
@@ -94,6 +100,7 @@ def sample_poisson_lengths(usable_BT: Bools, rate: float, mean_length: float, ra
     max_tokens, _ = compute_span_budget(usable_BT.shape[1], rate, mean_length)
     totals = np.minimum(np.rint(rate * usable_BT.sum(axis=1)).astype(np.int64), max_tokens)
     counts = np.arange(1, max_tokens + 1)
+    # The Poisson probabilities by recurrence: P(k) = P(k - 1) × mean / k.
     cumulative = np.cumsum(np.exp(-mean_length) * np.cumprod(np.r_[1.0, mean_length / counts]))
     # the inverse of the distribution function, up to the largest length that could fit
     lengths = np.searchsorted(cumulative, random.uniform("lengths", max_tokens), side="right")
@@ -113,9 +120,11 @@ def place_spans(span_lengths: SpanLengths, usable_BT: Bools, documents_BT: Int64
     # the gaps between the positions that are not hidden.
     usable_order = np.argsort(~usable_BT, axis=1, kind="stable")
     available = usable_BT.sum(axis=1)
+    # k positions that are not hidden leave k + 1 gaps. Distinct gaps keep spans at least one position apart.
     gaps = available - span_lengths.lengths.sum(axis=1) + 1
     counts, max_spans = np.minimum(span_lengths.counts, gaps), span_lengths.lengths.shape[1]
     uniform = random.uniform("gaps", length + 1)
+    # A gap counts positions that are not hidden; the hidden ones of the spans before it come on top.
     hidden_before = np.cumsum(span_lengths.lengths, axis=1) - span_lengths.lengths
     starts = sample_distinct(uniform, gaps, counts, max_spans) + hidden_before
     is_used = (np.arange(max_spans) < counts[:, None]) & (starts < available[:, None])
@@ -126,6 +135,7 @@ def place_spans(span_lengths: SpanLengths, usable_BT: Bools, documents_BT: Int64
     inserted[row, np.where(is_used & (span_lengths.lengths == 0), starts, length)] = True
     is_first, inserted = is_first[:, :-1], inserted[:, :-1]
 
+    # `index` counts usable positions from here on, and not positions of the row.
     index = np.arange(length)
     span_start = np.maximum.accumulate(np.where(is_first, index, -1), axis=1)
     sizes = np.zeros((num_rows, length + 1), dtype=np.int64)
@@ -133,6 +143,7 @@ def place_spans(span_lengths: SpanLengths, usable_BT: Bools, documents_BT: Int64
     inside = (span_start >= 0) & (index - span_start < sizes[row, span_start])
     # back to positions: a span goes on only while its positions are adjacent and of one document
     start_position = usable_order[row, span_start]
+    # Between two neighbours in `usable_order` there may be special tokens, which end a span.
     is_adjacent = usable_order - start_position == index - span_start
     inside &= is_adjacent & (documents_BT[row, usable_order] == documents_BT[row, start_position])
     result = np.zeros((3, num_rows, length), dtype=bool)

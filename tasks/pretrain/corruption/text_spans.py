@@ -51,6 +51,7 @@ def build_view(rows: "Rows", texts: TextSpans, kept_BT: Bools) -> Arrays:
     """Return the rows with each text as a document; positions that are not kept, or in no text, become padding."""
     kept_BT = kept_BT & (texts.indices >= 0)
     kept_so_far_BT = np.cumsum(kept_BT, axis=1)
+    # Kept positions of the row in front of the text: the text's own positions count from 0.
     kept_before_text_BT: Int64s = np.take_along_axis(kept_so_far_BT - kept_BT, texts.starts, axis=1)
     return {
         "tokens": rows.tokens,

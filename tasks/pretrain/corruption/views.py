@@ -34,9 +34,11 @@ class CropAndDelete(Block):
             random, f"{name} crop"
         )
         lengths_BT = np.ceil(sizes_BT * fractions_BT).astype(np.int64)
+        # One more than the tokens that are cut off: the crop may also end with the text.
         shifts_BT = (texts.draw_uniform(random, f"{name} begin") * (sizes_BT - lengths_BT + 1)).astype(np.int64)
         starts_BT = texts.starts + shifts_BT
         offsets_BT = np.arange(sizes_BT.shape[1]) - starts_BT
+        # A number for each position, unlike the two above, which are the same over a text.
         not_deleted_BT = random.uniform(f"{name} delete", sizes_BT.shape[1]) >= self.token_deletion
         # the first position of a crop is never deleted, so that no text becomes empty
         kept_BT: Bools = (offsets_BT == 0) | ((offsets_BT > 0) & (offsets_BT < lengths_BT) & not_deleted_BT)

@@ -28,9 +28,12 @@ class PackingPlan:
 
 def split_documents(lengths: Int64s, max_tokens: int) -> tuple[Int64s, Int64s, Int64s]:
     """Split documents into pieces of at most `max_tokens` tokens; return each piece's document, start and length."""
+    # The negated floor division rounds up. An empty document has no piece.
     counts = -(-lengths // max_tokens)
     document = np.repeat(np.arange(len(lengths)), counts)
+    # The running number, less that of the document's first piece.
     index_in_document = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # All pieces but a document's last are full, and fill a row each.
     start = index_in_document * max_tokens
     return document, start, np.minimum(lengths[document] - start, max_tokens)
 
@@ -41,6 +44,8 @@ def assign_rows(lengths: Int64s, capacity: int) -> Int64s:
     Rows with equal room are interchangeable, so groups of pieces of one length are placed together: the time hardly
     depends on the number of pieces.
     """
+    # Descending by negation, so that the sort can be stable: equal pieces keep the order of their documents, and the
+    # plan is the same everywhere.
     row_of = np.empty(len(lengths), dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     descending = lengths[order]
@@ -49,9 +54,11 @@ def assign_rows(lengths: Int64s, capacity: int) -> Int64s:
     num_rows = 0
     for length in np.unique(lengths)[::-1].tolist():
         # the pieces of this length
+        # -descending ascends, as searchsorted needs it.
         low, high = np.searchsorted(-descending, [-length, -length + 1])
         waiting = order[low:high]
         while len(waiting):
+            # At most `capacity` different sizes of room, however many rows: this search stays short.
             best_room = min((free for free in room if free >= length), default=None)
             if best_room is None:
                 # best fit fills a new row with pieces of this length before it opens the next one
@@ -76,9 +83,11 @@ def plan_rows(lengths: Int64s, row_length: int, extra: int = 0) -> PackingPlan:
 
     Each piece needs `extra` positions beside its tokens, e.g. 1 for a start token.
     """
+    # `extra` shortens the pieces here, and is added to their lengths where rows are filled.
     document, start, length = split_documents(lengths, row_length - extra)
     row = assign_rows(length + extra, row_length)
     order = np.argsort(row, kind="stable")
     num_rows = int(row.max()) + 1 if len(row) else 0
+    # Rows are numbered without gaps, so the offsets of all of them are found at once.
     row_starts = np.searchsorted(row[order], np.arange(num_rows + 1))
     return PackingPlan(document[order], start[order], length[order], row_starts)

@@ -43,6 +43,7 @@ class ListColumn:
         self.first_batches: dict[Path, Tokens] = {}
         """values of each file's first record batch"""
         chunks, starts, ends = [], [], []
+        # Sorted: the order of a directory differs from machine to machine, and documents are numbered by it.
         for path in (path for folder in folders for path in sorted(folder.glob("*.arrow"))):
             for lists in _read_batches(path, column):
                 # `values` of a sliced list array are those of the unsliced one; only `offsets` know the slice
@@ -60,6 +61,7 @@ class ListColumn:
 
     def read_slice(self, document: int, start: int, length: int) -> Tokens:
         """Return `length` values of a document from offset `start` on, without a copy."""
+        # The offsets are absolute within the batch's values.
         absolute_start = self._starts[document] + start
         values: Tokens = self._values[self._chunks[document]]
         return values[absolute_start : absolute_start + length]
@@ -86,7 +88,9 @@ class SentenceColumn(ListColumn):
 
         0 is always among them: a piece may begin with the rest of a sentence.
         """
+        # Stored unsigned: cast before the subtraction, or the offsets in front of the piece wrap around.
         offsets = self.read_slice(document, 0, int(self.lengths[document])).astype(np.int64) - start
+        # Only those inside the piece; 0 also begins the rest of a sentence that the previous piece began.
         return np.union1d([0], offsets[(offsets > 0) & (offsets < length)])
 
 
@@ -129,6 +133,7 @@ class PackedDataset:
 
     def read_rows(self, indices: Int64s) -> Rows:
         """Read the rows of these indices, each from 0 to `len(self)` - 1."""
+        # int64, as torch's embeddings take indices; the shards hold fewer bytes a token.
         tokens = np.full((len(indices), self.length), self.vocabulary.pad, dtype=np.int64)
         documents = np.full_like(tokens, PADDING)
         positions = np.zeros_like(tokens)
@@ -187,12 +192,15 @@ def split_rows(rows: Rows, parts: int) -> Rows:
     if parts == 1:
         return rows
     shape = (len(rows.tokens) * parts, -1)
+    # A row-major reshape lays the parts of a row one after the other.
     documents, positions = rows.documents.reshape(shape), rows.positions.reshape(shape)
     is_text = documents >= 0
     # only the document that goes on from the previous part has a first position above 0
     positions = positions - np.where(is_text & (documents == documents[:, :1]), positions[:, :1], 0)
+    # Numbered from 0 again in each part. A part that is padding throughout is all PADDING.
     documents = np.where(is_text, documents - documents[:, :1], PADDING)
     sentences = None if rows.sentences is None else rows.sentences.reshape(shape).copy()
     if sentences is not None:
+        # The rest of a sentence that was cut begins one, as in `SentenceColumn.find_starts`.
         sentences[:, 0] |= is_text[:, 0]
     return Rows(rows.tokens.reshape(shape), positions, documents, rows.vocabulary, sentences)

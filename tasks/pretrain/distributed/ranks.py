@@ -47,7 +47,9 @@ class Ranks:
         """Return the sums over all ranks, in double precision."""
         if self.world_size == 1:
             return list(values)
+        # float64: counts of tokens stay exact up to 2^53.
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        # Reading the result also waits for all ranks, which is why this serves as a barrier.
         dist.all_reduce(total)
         return [float(value) for value in total.tolist()]
 
@@ -77,6 +79,7 @@ def join_ranks(device: str) -> Iterator[Ranks]:
     if world_size == 1:
         yield Ranks(device=device)
         return
+    # NCCL is for GPUs only, gloo works on CPUs. The address comes from the environment that torchrun sets.
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     yield Ranks(dist.get_rank(), world_size, device)
     dist.destroy_process_group()  # not after an error: it might wait for ranks that wait for us
@@ -114,8 +117,10 @@ def parallelize_loss(loss_module: LossModule, ranks: Ranks, strategy: str = "rep
 
 def delay_gradient_sync(loss_module: nn.Module, is_last: bool) -> contextlib.AbstractContextManager[None]:
     """Keep gradients on their rank for all micro-batches but the last, which then exchanges the sum of all."""
+    # FSDP has a switch and no context: it must be set for each micro-batch, also back to True for the last.
     if isinstance(loss_module, FSDPModule):
         loss_module.set_requires_gradient_sync(is_last)
+    # no_sync must be around the forward pass too: DDP decides there whether `backward` will exchange.
     if is_last or not isinstance(loss_module, nn.parallel.DistributedDataParallel):
         return contextlib.nullcontext()
     return loss_module.no_sync()
@@ -130,6 +135,7 @@ def map_over_ranks(function: Callable[[Tensor], Tensor], stack: Tensor) -> Tenso
         return function(stack)
     world_size = dist.get_world_size()
     share = -(-len(stack) // world_size)
+    # all_gather needs equal shapes: zeros fill the last share, and are cut off at the end.
     padded = torch.cat([stack, stack.new_zeros(share * world_size - len(stack), *stack.shape[1:])])
     own_results = function(padded[share * dist.get_rank() :][:share]).contiguous()
     results = [torch.empty_like(own_results) for _ in range(world_size)]

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 def shard_module(loss_module: nn.Module) -> nn.Module:
     """Shard all parameters of a module in place: a unit for each layer, and one for what is in no layer."""
+    # From the inside out: the outer unit takes only what no inner unit holds.
     for layer in _find_layers(loss_module):
         fully_shard(layer)
     # the outer weights are freed at once too: what was gathered before a step would be the old ones
@@ -42,8 +43,10 @@ def gather_full(tensor: Tensor) -> Tensor:
 
 def take_own_shard(full: Tensor, like: Tensor) -> Tensor:
     """Return this rank's shard of a tensor that every rank holds, split as `like` is."""
+    # Not sharded: every rank keeps the whole.
     if not isinstance(like, DTensor):
         return full.to(like.device)
+    # src_data_rank=None: every rank cuts its shard out of what it holds, and none is sent.
     return distribute_tensor(full.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
 
 
@@ -52,6 +55,7 @@ def gather_on_leader(tensors: Mapping[str, Tensor], is_leader: bool) -> dict[str
     full_tensors: dict[str, Tensor] = {}
     # one after the other, so that a GPU never holds more than one whole tensor
     for name, tensor in tensors.items():
+        # A collective: it comes before the test for the leader, or the others would leave the leader waiting.
         full = gather_full(tensor)
         if is_leader:
             full_tensors[name] = full.cpu() if isinstance(tensor, DTensor) else full
@@ -61,9 +65,11 @@ def gather_on_leader(tensors: Mapping[str, Tensor], is_leader: bool) -> dict[str
 def locate_storage(tensor: Tensor) -> tuple[int, int]:
     """Return the address and number of a tensor's elements on this rank: equal for tied weights only."""
     local = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    # The number tells empty tensors, which may all have the address 0.
     return local.data_ptr(), local.numel()
 
 
 def compute_total_norm(gradients: list[Tensor]) -> float:
     """Return the norm of all gradients together, over all ranks."""
+    # The norm of DTensors is a DTensor itself, of the ranks' partial norms, which gathering combines.
     return float(gather_full(torch.nn.utils.get_total_norm(gradients)))

@@ -37,6 +37,7 @@ def export_model(
     shutil.rmtree(folder, ignore_errors=True)
     # the state to resume from is that of the last step, also where the exported weights are better ones or averages
     shutil.copytree(run.checkpoints.folder_of(run.step), folder / "state")
+    # From here on the run's weights are those that are exported; the checkpoint was copied before.
     load_final_weights(run)
     module = run.objective.export_model(run.learner)
     _save_model(run, module, folder)
@@ -69,6 +70,7 @@ def _describe_export(run: Training, module: PreTrainedModel) -> ModelDescription
 
 def _compute_baselines(run: Training) -> dict[str, float]:
     """Compute the validation losses of other models; only one that predicts each next token compares with them."""
+    # Both baselines predict next tokens of the original order.
     if not isinstance(run.objective, Causal) or run.objective.fim_rate:
         return {}
     losses = {"a trigram model": compute_trigram_loss(run.data, run.next_sample)}

@@ -1,4 +1,7 @@
-"""The exported model as ONNX, and what that costs: its loss on the validation texts before and after."""
+"""The exported model as ONNX, and what that costs: its loss on the validation texts before and after.
+
+Shape suffixes: B rows, T positions in a row.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,12 +81,14 @@ def _load_validation_texts(run: Training) -> Iterator[ValidationText]:
     tokens, documents, targets = arrays["tokens"], arrays["documents"], arrays["targets"]
     if "predicted_indices" in arrays:  # targets only of the positions that are predicted: spread them over the rows
         targets = np.full_like(tokens, IGNORE_INDEX)
+        # ravel of a new array is a view, so the assignment reaches `targets`.
         targets.ravel()[arrays["predicted_indices"]] = arrays["targets"]
     for row, target_documents in enumerate(arrays.get("decoder_documents", documents)):
         for document in range(int(target_documents.max()) + 1):
             text_targets = targets[row, target_documents == document]
             inputs = [tokens[row, documents[row] == document]]
             if run.model.model_kind == "encoder_decoder":
+                # Shifted by one behind the start token, as the packed model shifts them itself.
                 inputs.append(np.append(run.model.module.config.decoder_start_token_id, text_targets[:-1]))
             if len(text_targets):  # nothing may be masked in a short text
                 yield tuple(torch.from_numpy(ids[None]) for ids in inputs), torch.from_numpy(text_targets)

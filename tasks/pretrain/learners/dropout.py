@@ -26,10 +26,12 @@ class SeededDropout:
         def drop(_layer: nn.Module, _inputs: Any, states_BTD: Tensor) -> Tensor:
             if not self.seeds:
                 return states_BTD
+            # A generator of its own: the global state stays as it is, and other random numbers do not shift.
             generator = torch.Generator(states_BTD.device)
             kept_BTD = torch.empty_like(states_BTD)
             for row_TD, seed in zip(kept_BTD, self.seeds, strict=True):
                 row_TD.bernoulli_(1 - self.rate, generator=generator.manual_seed(seed + layer_index))
+            # Scaled up, so that the expected value is that without dropout.
             return states_BTD * kept_BTD / (1 - self.rate)
 
         return drop

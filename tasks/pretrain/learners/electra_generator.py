@@ -51,6 +51,7 @@ class ElectraLearner(Learner):
         logits_BT = head(self.model.compute_hidden(batch))
         replaced_BT = (batch["tokens"] != batch["originals"]).to(logits_BT.dtype)
         losses_BT = functional.binary_cross_entropy_with_logits(logits_BT, replaced_BT, reduction="none")
+        # Padding is no token that could be replaced.
         return (losses_BT.float() * (batch["documents"] >= 0)).sum()
 
 
@@ -70,4 +71,5 @@ def sample_tokens(model: PackedModel, hidden_ND: Tensor, uniform_N: Tensor) -> T
         # rounding: the last cumulative sum is not exactly 1
         uniform_C1 = uniform_N[start : start + chunk_size, None].float() * sums_CV[:, -1:]
         tokens_N[start : start + chunk_size] = torch.searchsorted(sums_CV, uniform_C1, right=True)[:, 0]
+    # searchsorted gives V where rounding puts the number at or above the last sum.
     return tokens_N.clamp_max(model.head.out_features - 1)

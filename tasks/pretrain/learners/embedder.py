@@ -25,6 +25,7 @@ class EmbeddingLearner(Learner):
 
     def __init__(self, model: PackedModel, dropout: float) -> None:
         super().__init__(model)
+        # What is trained and exported is the trunk: without a loss on tokens the vocabulary head has no gradient.
         self.module = model.trunk
         self.dropout = SeededDropout(model.trunk, dropout) if dropout else None
 
@@ -47,6 +48,7 @@ class EmbeddingLearner(Learner):
 def mean_pool(hidden_BTD: Tensor, indices_BT: Tensor, max_texts: int) -> Tensor:
     """Return the mean state over the positions of each text, (B × K, D); `indices_BT` are the texts of positions."""
     indices_K = torch.arange(max_texts, device=indices_BT.device)
+    # Padding has the index -1, which equals none of 0 … K - 1.
     weights_BKT = (indices_BT[:, None, :] == indices_K[None, :, None]).to(hidden_BTD.dtype)
     weights_BKT = weights_BKT / weights_BKT.sum(-1, keepdim=True).clamp_min(1)
     return (weights_BKT @ hidden_BTD).flatten(0, 1)
@@ -57,6 +59,8 @@ def compute_info_nce(logits_NM: Tensor, allowed: Tensor, targets_N: Tensor, pres
 
     InfoNCE: van den Oord et al. 2018, arXiv:1807.03748. `allowed` flags keys, (M,) or (N, M).
     """
+    # The smallest finite number and not -inf: a row without any allowed key would become NaN, which masking its loss
+    # does not take out of the gradient.
     logits_NM = logits_NM.masked_fill(~allowed, torch.finfo(logits_NM.dtype).min)
     losses_N = functional.cross_entropy(logits_NM, targets_N, reduction="none")
     return losses_N.masked_fill(~present_N, 0.0).sum(), present_N.sum()
@@ -103,7 +107,9 @@ class ProjectionLearner(EmbeddingLearner):
             views_ND = normalize_states(self.projection(embeddings.float())) * present_N[:, None]
             views_MD = gather_texts(views_ND)
             own_N = torch.arange(len(views_ND), device=views_ND.device) + find_rank_offset(len(views_ND))
+            # Half of the rows away in either direction: from the first views to the second ones and back.
             twin_N = own_N.roll(len(own_N) // 2)
+            # A view is no candidate for itself.
             allowed_NM = has_text(views_MD).repeat(len(own_N), 1).scatter(1, own_N[:, None], False)
             return compute_info_nce(views_ND @ views_MD.T / temperature, allowed_NM, twin_N, present_N)
 
@@ -123,6 +129,7 @@ class _AllGather(torch.autograd.Function):
         # the losses of all ranks depend on this rank's part: their gradients are summed
         (gradient,) = gradients
         gradient = gradient.contiguous()
+        # Summed and not averaged: DDP's own mean over the ranks follows when the parameters' gradients are exchanged.
         dist.all_reduce(gradient)
         return gradient[find_rank_offset(ctx.size) :][: ctx.size]
 

@@ -23,6 +23,7 @@ from tasks.pretrain.learners.embedder import (
 
 def copy_frozen(model: PackedModel) -> PackedModel:
     """Return a copy of a model that is not trained."""
+    # A new PackedModel: the trunk and head of the old one are those of the old module.
     frozen = PackedModel(copy.deepcopy(model.module), model.model_kind)
     frozen.module.requires_grad_(False)
     return frozen
@@ -56,6 +57,7 @@ class MomentumLearner(EmbeddingLearner):
         """Encode texts with the momentum encoder; in training, keep the keys for the queue."""
         keys_ND = normalize_states(mean_pool(self.slow_model.compute_hidden(batch), batch["documents"], max_texts))
         if self.training:
+            # Not into the queue yet: the other micro-batches of this step must see the same negatives.
             self.new_keys.append(gather_texts(keys_ND))
         return keys_ND
 
@@ -75,6 +77,7 @@ class MomentumLearner(EmbeddingLearner):
         # Not before the step: the queue must be the same for all micro-batches. All ranks have gathered the same keys,
         # so that their queues stay equal.
         keys_MD = torch.cat(self.new_keys)
+        # Zeros are rows with few texts. The slice keeps the newest keys, where a step has more than the queue holds.
         keys_MD = keys_MD[has_text(keys_MD)][-len(self.queue) :]
         slots_M = (self.oldest + torch.arange(len(keys_MD), device=self.queue.device)) % len(self.queue)
         self.queue[slots_M] = keys_MD

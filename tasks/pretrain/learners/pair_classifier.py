@@ -27,4 +27,5 @@ class PairLearner(Learner):
         hidden = self.model.compute_hidden(inputs).flatten(0, 1)
         token_loss = self.model.compute_token_loss(hidden.index_select(0, batch["predicted_indices"]), batch["targets"])
         logits = self.classifier(hidden.index_select(0, batch["pair_indices"])).float()
+        # -100 marks pairs that do not exist.
         return token_loss, functional.cross_entropy(logits, batch["relations"], reduction="sum", ignore_index=-100)

@@ -55,6 +55,7 @@ class DistillationLearner(Learner):
 
     def __init__(self, model: PackedModel, teacher: PackedModel | None, seed: int) -> None:
         super().__init__(model)
+        # A PackedModel is no nn.Module, so its weights are in no checkpoint unless `slow` below makes them so.
         self.teacher = teacher or copy_frozen(model)
         self.slow = None if teacher else self.teacher.module
         widths = model.module.config.hidden_size, self.teacher.module.config.hidden_size
@@ -74,6 +75,7 @@ class DistillationLearner(Learner):
         student_ND = compute_predicted_states(self.model, batch)
         with torch.no_grad():
             teacher_ND = compute_predicted_states(self.teacher, batch)
+        # Positions without a target are computed too, as shapes are static, and count nothing.
         counted_N = batch["targets"].flatten() >= 0
         token_loss = self.model.compute_token_loss(student_ND, batch["targets"].flatten())
         divergence = torch.zeros_like(token_loss)

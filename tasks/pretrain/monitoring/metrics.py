@@ -20,6 +20,7 @@ class MetricsLog:
         self.events = EventWriter(folder / "events")
         self.is_writing = False
         self.records = [record for record in read_metrics(self.path) if record["step"] <= step]
+        # Checkpoints sync the metrics first, so fewer records mean that the file was changed or lost.
         if len(self.records) != step:
             raise ValueError(f"{self.path} holds {len(self.records)} of the {step} steps of the checkpoint")
 
@@ -40,6 +41,7 @@ class MetricsLog:
 
     def truncate(self, step: int) -> None:
         """Drop the records behind a step."""
+        # Record n is of step n + 1.
         del self.records[step:]
         if self.is_writing:
             self.start_writing()
@@ -60,6 +62,7 @@ def read_metrics(path: Path) -> list[StepMetrics]:
         return []
     text = path.read_text()
     # a killed process may have written half a line
+    # Everything up to the last line break; rfind gives -1 where there is none, and so no line.
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 

@@ -44,6 +44,7 @@ def describe_outcome(
 
 def format_perplexity(loss: float) -> str:
     """Render the perplexity of a loss in nats: among so many equally likely tokens a model would be as unsure."""
+    # Limited, as exp overflows a double above 709.
     return f"{math.exp(min(loss, 50.0)):,.1f}"
 
 

@@ -60,4 +60,5 @@ def export_events(folder: Path, records: Iterable[dict[str, Any]]) -> Path:
     writer.rewrite(records)
     writer.close()
     (path,) = folder.iterdir()
+    # TensorBoard's own name holds the time, the host and the process.
     return path.rename(folder / EXPORTED_NAME)

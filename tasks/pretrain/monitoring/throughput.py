@@ -39,6 +39,7 @@ class Throughput:
         record = {
             "step": step,
             "tokens_per_second": round(num_tokens / seconds, 1),
+            # Four significant digits: an MFU may be far below 1 %.
             "mfu": float(f"{flops / seconds / self.peak_flops:.4g}"),
         }
         self._append(record)

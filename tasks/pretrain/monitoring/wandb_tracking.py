@@ -43,6 +43,8 @@ class WandbRun:
         """Log the records of one step."""
         if self.run is not None:
             merged = {name: value for record in records for name, value in record.items()}
+            # Positional arguments are evaluated first, but `merged` is the same dictionary: "step" is gone when it is
+            # read.
             self.run.log(merged, step=merged.pop("step"))
 
     def finish(self, exit_code: int) -> None:

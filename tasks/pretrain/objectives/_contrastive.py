@@ -42,5 +42,6 @@ class Contrastive(Objective, ABC):
     def select_texts(self, rows: "Rows") -> TextSpans:
         """Select the texts of some rows that become embeddings."""
         is_start = rows.sentences if self.text_unit == "sentence" else None
+        # No flags at all: `find_texts` adds the starts of documents.
         is_start = np.zeros(rows.tokens.shape, dtype=bool) if is_start is None else is_start
         return find_texts(rows, is_start, self.max_texts, self.min_tokens)

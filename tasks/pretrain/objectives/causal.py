@@ -1,4 +1,7 @@
-"""Next-token prediction: GPT-2, Radford et al. 2019, section 2; with fill-in-the-middle, arXiv:2207.14255."""
+"""Next-token prediction: GPT-2, Radford et al. 2019, section 2; with fill-in-the-middle, arXiv:2207.14255.
+
+Shape suffixes: N positions of all rows, D hidden size.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -44,7 +47,9 @@ class Causal(Objective):
         """Make the batch: the target of a position is the next token, where that is of the same document."""
         tokens = apply_fill_in_middle(rows, random, self.fim_rate, self.fim_spm_rate) if self.fim_rate else rows.tokens
         targets = np.full_like(tokens, IGNORE_INDEX)
+        # Equal documents also where both are padding, hence the second condition.
         follows = (rows.documents[:, 1:] == rows.documents[:, :-1]) & (rows.documents[:, 1:] >= 0)
+        # From the tokens after the reordering: fill-in-the-middle is plain next-token prediction on another text.
         targets[:, :-1][follows] = tokens[:, 1:][follows]
         return {**build_model_inputs(rows, tokens), "targets": targets}
 

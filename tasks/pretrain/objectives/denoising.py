@@ -61,6 +61,7 @@ class Denoising(Objective):
     def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
         """Make the batch: the target is the row, the source is the corrupted row with at most as many tokens."""
         vocabulary, documents = rows.vocabulary, rows.documents
+        # The order is within documents, so `rows.documents` also describes the reordered tokens.
         tokens = np.take_along_axis(rows.tokens, self._sample_order(rows, random), axis=1)
         is_text = documents >= 0
         usable = is_text & ~vocabulary.is_special[tokens]
@@ -72,6 +73,7 @@ class Denoising(Objective):
         inserted = spans.inserted & (np.cumsum(spans.inserted, axis=1) <= saved[:, None])
         # the first token of each document is kept, so that no source is empty
         deleted = usable & (random.uniform("deleted", is_text.shape[1]) < self.token_deletion) & (rows.positions > 0)
+        # Of a hidden span its first position stays, as the place of the mask.
         kept = is_text & np.where(spans.hidden, spans.starts, ~deleted)
 
         # each position may give two tokens: the mask of an empty span in front of it, and its own token or mask
@@ -91,11 +93,13 @@ class Denoising(Objective):
         A document's start token stays in front and its end token at the end.
         """
         length = rows.tokens.shape[1]
+        # Without an end token this compares with None, which no token equals.
         is_end = np.where(rows.tokens == rows.vocabulary.end, 1, 0)
         # parts of a document: -1 its start token, 0 the text, 1 its end token; only the text is reordered
         parts = np.where((rows.positions == 0) & (rows.tokens == rows.vocabulary.start), -1, is_end)
         order = np.broadcast_to(np.arange(length), parts.shape)
         if self.sentence_permutation and rows.sentences is not None:
+            # All tokens of a sentence find the same number, so that the sort moves the sentence as one.
             sentences = np.maximum(np.cumsum(rows.sentences, axis=1) - 1, 0)
             uniform = np.take_along_axis(random.uniform("sentences", length), sentences, axis=1)
             order = _sort_positions(rows.documents, parts, uniform)
@@ -113,6 +117,7 @@ class Denoising(Objective):
         documents = np.maximum(rows.documents, 0)
         sizes, starts = np.zeros((2, len(parts), length), dtype=np.int64)  # of each document
         row = np.arange(len(parts))[:, None]
+        # add.at adds up repeated indices; padding is counted under document 0, but with False.
         np.add.at(sizes, (row, documents), is_text)
         np.add.at(starts, (row, documents), parts < 0)
         # a random position of the text for each document, or 0 where it is not rotated
@@ -124,6 +129,8 @@ class Denoising(Objective):
 
 def _sort_positions(documents: Int64s, parts: Int64s, keys: npt.NDArray[Any]) -> Int64s:
     """Return the stable order of positions by document (padding last), then part, then key."""
+    # Document numbers are below the length of the row, so padding sorts last.
     rank = np.where(documents < 0, documents.shape[1], documents)
+    # lexsort takes its last key first. It is stable, so tokens of equal keys keep their order.
     order: Int64s = np.lexsort((keys, parts, rank), axis=1)
     return order

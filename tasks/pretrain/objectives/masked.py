@@ -1,6 +1,8 @@
 """Masked language modelling: BERT, arXiv:1810.04805 section 3.1; with new masks in each epoch as in RoBERTa.
 
 Whole words and spans as in SpanBERT, arXiv:1907.10529 section 3.1 (without its span boundary objective).
+
+Shape suffixes: N predicted positions of all rows, D hidden size.
 """
 
 from collections.abc import Mapping
@@ -108,6 +110,7 @@ class Masked(Objective):
         word_starts = is_border | find_starts(rows.tokens)
         if self.units == "words":
             return word_starts
+        # Borders again: spans are counted in words of the whole row, and must not cross them.
         return is_border | sample_span_starts(
             word_starts, random.uniform("span", special.shape[1]), self.span_p, self.max_span_words
         )
@@ -125,6 +128,7 @@ class Masked(Objective):
             fate = np.take_along_axis(random.uniform("fate", int(unit_starts.max()) + 1), unit_starts, axis=1)
         else:
             fate = random.uniform("fate", num_predictions)
+        # BERT draws from the whole vocabulary; a special token in the text could be taken for a border.
         random_tokens = vocabulary.ordinary_ids[
             random.integers("swap", num_predictions, 0, len(vocabulary.ordinary_ids))
         ]

@@ -69,6 +69,7 @@ class Mixture(Objective):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
+        # One name for each kind, so that more than one entry means a conflict.
         names = {part.model_kind: name for name, part, _ in self.active_parts()}
         if not names:
             raise ValueError("weights: at least one part must have a weight above 0")
@@ -106,10 +107,14 @@ class Mixture(Objective):
         cycle_indices = random.samples.astype(np.int64) % len(names)
         batch: Arrays = {}
         for name, part, _ in self.active_parts():
+            # The cycle spelled out: a name as often as its weight says.
             selected = np.array([cycle_name == name for cycle_name in names])[cycle_indices]
             if selected.any():
                 arrays = part.make_batch(
-                    _select_rows(rows, selected), Randomness(random.seed, random.samples[selected].astype(np.int64))
+                    # The samples of the selected rows go along: a row keeps its random numbers whichever part it is
+                    # in.
+                    _select_rows(rows, selected),
+                    Randomness(random.seed, random.samples[selected].astype(np.int64)),
                 )
                 batch |= {f"{name}.{key}": array for key, array in arrays.items()}
         return batch
@@ -136,6 +141,7 @@ class Mixture(Objective):
                 max_predictions = part_batch["targets"].numel() / len(part_batch["tokens"])
                 sums.append(total / max_predictions)
                 counts.append(count / max_predictions)
+        # With a start value, as `sum` would begin at the integer 0.
         return sum(sums[1:], sums[0]), sum(counts[1:], counts[0])
 
 

@@ -61,6 +61,7 @@ class NextSentence(Masked):
         destinations, swapped = self._sample_moves(pairs, random)
         arranged = arrange_pairs(rows, pairs, destinations, swapped)
         # the label of a pair: 0 if its segments follow each other, 1 if not
+        # Where the segments did not move, a pair's destination is its own index.
         is_negative = swapped | (destinations != np.arange(self.max_pairs))
         pair_arrays = {
             "pair_indices": arranged.cls_indices.ravel(),

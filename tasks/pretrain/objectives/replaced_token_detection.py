@@ -43,6 +43,7 @@ class ReplacedTokenDetection(Masked):
     def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
         """Make the generator's batch, with random numbers by which its tokens are sampled, and the original tokens."""
         batch = super().make_batch(rows, random)
+        # The same number of predictions in each row.
         uniform = random.uniform("sample", len(batch["predicted_indices"]) // len(rows.tokens))
         return {**batch, "uniform": uniform.ravel(), "originals": rows.tokens}
 

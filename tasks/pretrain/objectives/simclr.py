@@ -49,6 +49,7 @@ class Simclr(Contrastive):
         """Return the cross entropy of finding the other view, in both directions."""
         import torch  # noqa: PLC0415 - takes seconds to import
 
+        # First all first views, then all second ones, as `compute_nt_xent` expects them.
         views = {"tokens": torch.cat([batch["tokens"], batch["tokens"]])}
         views |= {name: torch.cat([batch[name], batch[f"second_{name}"]]) for name in ("positions", "documents")}
         return cast("ProjectionLearner", learner).compute_nt_xent(views, self.max_texts, self.temperature)

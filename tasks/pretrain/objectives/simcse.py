@@ -34,6 +34,7 @@ class Simcse(Contrastive):
     def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
         """Make the batch: the texts, and two seeds of dropout for each row."""
         batch = build_view(rows, self.select_texts(rows), np.ones(rows.tokens.shape, dtype=bool))
+        # Below 2^52: `integers` multiplies in doubles, which are exact up to 2^53.
         return {**batch, "seeds": random.integers("dropout", 2, 0, 1 << 52)}
 
     def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - adds no weights
@@ -49,6 +50,8 @@ class Simcse(Contrastive):
         from tasks.pretrain.learners.embedder import match_texts  # noqa: PLC0415 - the same
 
         both_passes = {name: torch.cat([batch[name], batch[name]]) for name in ("tokens", "positions", "documents")}
+        # (rows, 2) transposed and flattened: the first seeds of all rows, then the second ones, as the passes are
+        # concatenated.
         embeddings = cast("EmbeddingLearner", learner).embed(both_passes, self.max_texts, batch["seeds"].T.flatten())
         anchors, twins = embeddings.chunk(2)
         return match_texts(anchors, twins, self.temperature)

@@ -67,6 +67,8 @@ class SpanCorruption(Objective):
         candidates = np.stack([sentinels, rows.tokens, np.full_like(sentinels, vocabulary.end or 0)], axis=2)
         kept_candidates = np.stack([spans.starts, spans.hidden, spans.find_last_hidden(documents)], axis=2)
         flat_shape = (len(documents), 3 * length)
+        # The hidden tokens, a sentinel a span, and an end token a document, of which there are at most as many as
+        # spans.
         max_target = max_tokens + 2 * max_spans
         target = pack_left(
             candidates.reshape(flat_shape),

@@ -38,6 +38,7 @@ class TextPairs(Contrastive):
         sentences_so_far = np.cumsum(rows.sentences, axis=1)
         sentences_before: Int64s = np.take_along_axis(sentences_so_far - rows.sentences, documents.starts, axis=1)
         # a sentence start of the row may be in front of the document: only those since its start count
+        # The first sentence has the number 1, so everything from the second on is the rest.
         in_rest = sentences_so_far - sentences_before > 1
         is_start = documents.starts == np.arange(in_rest.shape[1])
         is_start[:, 1:] |= in_rest[:, 1:] & ~in_rest[:, :-1]
@@ -57,6 +58,7 @@ class TextPairs(Contrastive):
         from tasks.pretrain.learners.embedder import match_texts  # noqa: PLC0415 - torch takes seconds to import
 
         embeddings = cast("EmbeddingLearner", learner).embed(batch, 2 * self.max_texts)
+        # A row has 2 × max_texts embeddings, an even number, so first sentences have even indices over all rows.
         firsts, rests = embeddings[0::2], embeddings[1::2]
         forward_loss, count = match_texts(firsts, rests, self.temperature)
         backward_loss, _ = match_texts(rests, firsts, self.temperature)

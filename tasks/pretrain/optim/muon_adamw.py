@@ -36,9 +36,11 @@ def newton_schulz(matrices_NRC: Tensor) -> Tensor:
     wide = matrices_NRC.mT if is_tall else matrices_NRC
     # the Frobenius norm is at least the largest singular value, so all of them come into (0, 1]
     result = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    # Each step applies the polynomial a x + b x³ + c x⁵ to every singular value x, without computing any of them.
     a, b, c = NS_COEFFICIENTS
     for _ in range(NS_STEPS):
         gram = result @ result.mT
+        # With A = X X': X becomes a X + (b A + c A²) X, in two fused products beside the Gram matrix.
         result = torch.baddbmm(result, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), result, beta=a)
     orthogonalised: Tensor = result.mT if is_tall else result
     return orthogonalised
@@ -54,10 +56,12 @@ class Muon(torch.optim.Optimizer):
         super().__init__(
             [matrix for matrix, _ in pairs], {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         )
+        # By shape, so that one batched iteration serves all parts of a shape.
         parts_by_shape: dict[tuple[int, ...], list[MatrixPart]] = defaultdict(list)
         for matrix, num_parts in pairs:
             for index in range(num_parts):
                 parts_by_shape[_split_fused(matrix, num_parts)[index].shape].append((matrix, num_parts, index))
+            # Made at once and not at the first step, so that checkpoints always have the same tensors.
             self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
         self._parts_by_shape = list(parts_by_shape.values())
 
@@ -69,8 +73,10 @@ class Muon(torch.optim.Optimizer):
         rate, momentum = group["lr"], group["momentum"]
         matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
         momenta = [self.state[matrix]["momentum"] for matrix in matrices]
+        # An exponential moving average; its scale does not matter, as the update is normalised.
         torch._foreach_lerp_(momenta, [matrix.grad for matrix in matrices], 1 - momentum)
         if group["weight_decay"]:
+            # Decoupled decay as in AdamW: on the weights, and not through the gradient.
             torch._foreach_mul_(matrices, 1 - rate * group["weight_decay"])
         for parts in self._parts_by_shape:
             moving = [part for part in parts if part[0].grad is not None]
@@ -80,6 +86,7 @@ class Muon(torch.optim.Optimizer):
     def _update_parts(self, parts: list[MatrixPart], rate: float, momentum: float) -> None:
         """Move parts of one shape."""
         # Nesterov: look ahead along the momentum
+        # A sharded matrix is gathered: the iteration needs all of its rows.
         lookahead = {
             matrix: gather_full(matrix.grad.lerp(self.state[matrix]["momentum"], momentum))
             for matrix, _, _ in parts
@@ -87,6 +94,8 @@ class Muon(torch.optim.Optimizer):
         }
         stack = torch.stack([_split_fused(lookahead[matrix], num_parts)[index] for matrix, num_parts, index in parts])
         rows, columns = stack.shape[1:]
+        # bf16 on a GPU is precise enough, since the iteration only has to bring singular values near 1. Each rank
+        # works on a share of the stack.
         updates = map_over_ranks(newton_schulz, stack.bfloat16() if stack.is_cuda else stack)
         # a step moves a hidden state by the same amount whatever the shape
         size = rate * (max(rows, columns) / min(rows, columns)) ** 0.5
@@ -95,6 +104,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _split_fused(matrix: Tensor, num_parts: int) -> tuple[Tensor, ...]:
+    # The fused dimension is the longer one: GPT-2 keeps matrices as (in, out), the others as (out, in).
     return matrix.chunk(num_parts, dim=0 if matrix.size(0) > matrix.size(1) else 1) if num_parts > 1 else (matrix,)
 
 
@@ -116,12 +126,15 @@ class Optimizers:
     def __init__(self, settings: Optimizer, model: nn.Module, rates: Mapping[Tensor, float] | None = None) -> None:
         parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in parameters.items()}
+        # By identity, as a tensor's == compares elements.
         embeddings = {id(weight) for weight in _embedding_weights(model)}
         rate_of = {name: (rates or {}).get(parameter, 1.0) for name, parameter in parameters.items()}
         self.optimizers: list[torch.optim.Optimizer] = []
+        # Sorted, so that the optimizers have the same order in every process.
         for rate in sorted(set(rate_of.values())):
             group = {name: parameter for name, parameter in parameters.items() if rate_of[name] == rate}
             self.optimizers += _build_optimizers(settings, group, embeddings, rate)
+        # The base rates: each step writes rate × factor over "lr".
         self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
 
     def step(self, factor: float) -> None:
@@ -150,6 +163,7 @@ class Optimizers:
         """Take back what `get_state` returned."""
         by_name: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for full_key, tensor in state.items():
+            # From the right: the tensor's name, the part behind the last colon, has no colon itself.
             name, _, key = full_key.rpartition(":")
             by_name[name][key] = tensor
         for optimizer in self.optimizers:
@@ -202,5 +216,6 @@ def _build_adamw(settings: Optimizer, parameters: list[nn.Parameter], rate: floa
         [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=rate * settings.learning_rate,
         betas=(settings.beta1, settings.beta2),
+        # One pass over each parameter instead of one for each operation.
         fused=True,
     )

@@ -29,6 +29,7 @@ class WeightAverage:
     def swap(self) -> None:
         """Exchange the model's weights and their averages."""
         for average, parameter in zip(self.averages, self.parameters, strict=True):
+            # In place on both sides: the optimizer and the sharding hold on to these very tensors.
             weights = parameter.clone()
             parameter.copy_(average)
             average.copy_(weights)
@@ -49,4 +50,5 @@ class WeightAverage:
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take back what `get_state` returned."""
         for name, average in self.get_state().items():
+            # `get_state` returns the averages themselves, so copying into them is loading.
             average.copy_(take_own_shard(state[name], average))

@@ -54,6 +54,7 @@ class Divergence(Block):
             return "non_finite"
         window = losses[-self.spike_window :]
         is_full = len(window) == self.spike_window  # fewer losses do not say what is usual
+        # The median and not the mean: a spike that was let pass must not raise what counts as usual.
         return "spikes" if is_full and loss > self.spike_factor * statistics.median(window) else None
 
     def action_for(self, anomaly: AnomalyKind) -> AnomalyAction:

@@ -56,6 +56,7 @@ class StartFrom(Block):
     def _freeze(self, module: "nn.Module") -> None:
         names = dict(module.named_parameters())
         for pattern in self.frozen:
+            # fnmatchcase and not fnmatch, which ignores case on some systems.
             matching = [name for name in names if fnmatchcase(name, pattern)]
             if not matching:
                 examples = ", ".join([*names][:3])

@@ -27,6 +27,7 @@ class Schedule(Block):
     def lr_factor(self, step: int, num_steps: int) -> float:
         """Return the factor of the learning rate in `step` (from 0) of `num_steps`."""
         warmup_steps = self.warmup_fraction * num_steps
+        # Counted from 1, since a first step with rate 0 would be lost.
         if step + 1 < warmup_steps:
             return (step + 1) / warmup_steps
         decay_steps = self.decay_fraction * num_steps if self.shape == "wsd" else num_steps - warmup_steps

@@ -44,6 +44,7 @@ class Snapshots(Block):
             )
         if self.weights:
             fractions = [weight / sum(self.weights) for weight in self.weights]
+            # A snapshot of weight 0 is not opened at all.
             return [([folder], fraction) for folder, fraction in zip(folders, fractions, strict=True) if fraction]
         if self.replay_fraction is None or len(folders) == 1:
             return [(list(folders), 1.0)]
@@ -54,6 +55,7 @@ class Snapshots(Block):
 def compute_quotas(fractions: Sequence[float]) -> Int64s:
     """Return how many of PERIOD samples each source has: largest remainders are rounded up, and each has at least 1."""
     exact = np.array(fractions) * PERIOD
+    # At least 1: a source that is asked for is read, however small its fraction.
     quotas: Int64s = np.maximum(np.floor(exact).astype(np.int64), 1)
     # below zero when sources were lifted to 1: then those furthest above their exact quota give it back
     while (missing := PERIOD - int(quotas.sum())) != 0:
@@ -72,6 +74,8 @@ def assign_samples(samples: Int64s, quotas: Int64s, seed: int) -> tuple[Int64s, 
     for period in np.unique(periods).tolist():
         in_period = periods == period
         shuffled[in_period] = permute_indices(within[in_period], PERIOD, seed, period)
+    # A period's shuffled numbers are cut into ranges, one a source, as long as its quota.
     ends = np.cumsum(quotas)
     sources = np.searchsorted(ends, shuffled, side="right")
+    # All quotas of the periods before, and the place within the source's own range.
     return sources, periods * quotas[sources] + shuffled - (ends - quotas)[sources]

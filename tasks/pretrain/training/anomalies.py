@@ -36,6 +36,7 @@ def must_retry_step(run: "Training", loss: float, norm: float) -> bool:
     # nothing of the bad batch may stay: neither its gradients nor what its forward pass put into a queue
     run.optimizers.zero_grad()
     run.objective.after_skipped_step(run.learner)
+    # Computed before the rollback, which changes the step: the first row behind the bad batch.
     next_sample = run.next_sample + run.batch_size_ramp.value_at(run.step)
     if action == "roll_back":
         roll_back(run)

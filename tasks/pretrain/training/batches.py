@@ -32,10 +32,12 @@ class BatchLoader:
 
     def load_training(self, samples: Int64s, parts: int) -> TrainingBatch:
         """Return the batch of some training rows, each cut into `parts`."""
+        # Used once, if at all: after a retry or a rollback other rows are asked for, and what was prepared is dropped.
         prepared, self._prepared = self._prepared, None
         if prepared is not None and prepared[:2] == (samples.tobytes(), parts):
             return prepared[2]
         # each part of a row that was cut has randomness of its own
+        # Unique as long as `parts` stays; the numbers may meet those of another stage of the ramp, in another step.
         seeds = samples if parts == 1 else (samples[:, None] * parts + np.arange(parts)).ravel()
         return self._make_batch(self.data.load_rows(samples, parts), seeds, self.seed)
 
@@ -50,4 +52,6 @@ class BatchLoader:
     def _make_batch(self, rows: Rows, samples: Int64s, seed: int) -> TrainingBatch:
         arrays = self.objective.make_batch(rows, Randomness(seed, samples))
         num_tokens = int((rows.documents >= 0).sum())
+        # One seed a micro-batch, by its first sample: independent of everything drawn before, so that a resumed step
+        # repeats it.
         return TrainingBatch(arrays, num_tokens, int(hash_key(seed, "torch", int(samples[0]))))

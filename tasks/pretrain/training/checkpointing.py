@@ -39,6 +39,7 @@ def save_checkpoint(run: "Training") -> None:
         "hardware": run.hardware.as_dict(),
         "troubles": asdict(run.anomalies),
     }
+    # Steps beside the last ones that may still be needed: the best weights, and the goal of a rollback.
     kept_steps = {run.best_step} if run.settings.patience else set()
     kept_steps |= {run.rollback_step} if run.settings.divergence.uses_rollback else set()
     run.checkpoints.start_save(run.step, tensors, state, kept_steps)
@@ -92,12 +93,15 @@ def load_final_weights(run: "Training") -> None:
 def _restore(run: "Training", tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     _restore_weights(run, tensors)
     run.optimizers.load_state(_select("optimizer.", tensors))
+    # `anomalies` is not restored here: a rollback must not forget what it was made for, or the run would meet it
+    # again.
     run.step, run.tokens = state["step"], state["tokens"]
     run.best_loss, run.best_step, run.validations_since_best = state["best"], state["best_step"], state["worse"]
 
 
 def _restore_weights(run: "Training", tensors: dict[str, Tensor]) -> None:
     saved, own = _select("learner.", tensors), run.learner.state_tensors()
+    # Equal settings do not exclude another version of transformers, whose modules may have other names.
     if {name: t.shape for name, t in saved.items()} != {name: t.shape for name, t in own.items()}:
         raise StageFailure(
             f"{run.checkpoints.folder} holds checkpoints of a model of another shape", "Empty it, or use another"

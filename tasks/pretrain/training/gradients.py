@@ -44,12 +44,14 @@ class Gradients:
         the mean loss over all ranks, and the number of tokens read.
         """
         num_micro_batches = self.settings.batch.grad_accumulation
+        # On the device: reading a number on the CPU would wait for the GPU in each micro-batch.
         loss_sum = torch.zeros((), device=self.hardware.device)
         count, tokens = torch.zeros_like(loss_sum), 0
         for index, micro_samples in enumerate(np.split(samples, num_micro_batches), 1):
             batch = self.batches.load_training(self.ranks.select_own(micro_samples), parts)
             tensors = self.to_device(batch)
             with delay_gradient_sync(self.loss_module, is_last=index == num_micro_batches):
+                # Around the forward pass only: `backward` uses the dtypes that it chose.
                 with self.hardware.autocast():
                     micro_sum, micro_count = self.loss_module(tensors)
                 micro_sum.backward()
@@ -69,10 +71,12 @@ class Gradients:
     def clip(self) -> float:
         """Return the norm of the mean loss's gradient, after shortening the gradient to `optimizer.max_grad_norm`."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        # The gradients are still those of the sum; a norm scales along.
         norm = compute_total_norm(gradients) * self._scale
         max_norm = self.settings.optimizer.max_grad_norm
         # scaled and clipped in one pass, as each pass reads and writes all gradients
         torch._foreach_mul_(gradients, self._scale * (max_norm / norm if max_norm and norm > max_norm else 1.0))
+        # The gradients are scaled now; a second call must not scale them again.
         self._scale = 1.0
         return norm
 
@@ -86,6 +90,7 @@ class Gradients:
         self.learner.train(False)
         with torch.no_grad(), self.hardware.autocast():
             for start in range(0, len(samples), micro_size):
+                # Every slice splits evenly: the number of rows and the micro-batch are multiples of the ranks.
                 own_samples = self.ranks.select_own(samples[start : start + micro_size])
                 micro_sum, micro_count = self.loss_module(self.to_device(self.batches.load_validation(own_samples)))
                 total += float(micro_sum)

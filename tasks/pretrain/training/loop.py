@@ -76,6 +76,7 @@ class Training:
         self.usage = Usage()
 
         self.checkpoints = Checkpoints(scratch / "checkpoints")
+        # After everything that has a state exists: its tensors are overwritten in place.
         resume_from_latest(self)
         self.resumed_at = self.saved_step = self.step
         ranks.check_equal("a checkpoint of step", self.step)
@@ -85,6 +86,7 @@ class Training:
         if ranks.is_leader:
             self.metrics.start_writing()
         if settings.divergence.uses_rollback and not self.step:
+            # The checkpoint of step 0, or a rollback before the first interval would have nowhere to go.
             save_checkpoint(self)
 
     @property
@@ -185,10 +187,12 @@ def train(
     saved_at = time.monotonic()
     while not run.is_done:
         # all ranks must do the same, whatever their signals and clocks say
+        # One exchange a step for both questions.
         must_stop, is_due = run.ranks.sum(float(stopped()), float(time.monotonic() - saved_at >= seconds))
         if must_stop:
             break
         report(run, run.advance(checkpoint_due=bool(is_due)))
+        # Also after a checkpoint that the step itself needed: the clock starts again from any of them.
         if run.saved_step == run.step:
             saved_at = time.monotonic()
     if run.saved_step != run.step:

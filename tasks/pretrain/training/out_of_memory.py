@@ -21,6 +21,7 @@ def describe_out_of_memory(error: Exception, run: Training) -> StageFailure:
     rows_at_once = batch.batch_size // batch.grad_accumulation // world_size
     if is_sharded(run.gradients.loss_module):  # one rank alone cannot try
         return StageFailure(f"out of memory: {line}", "Raise pretrain.batch.grad_accumulation, or the number of ranks")
+    # The full number has just failed.
     max_rows = find_max_rows(run, rows_at_once // 2)
     what = f"out of memory: {line} {rows_at_once} rows of {run.settings.seq_length} tokens at once do not fit"
     less = "set TEXTMILL_ACTIVATIONS=recompute (same result, less memory at once)"
@@ -31,6 +32,7 @@ def describe_out_of_memory(error: Exception, run: Training) -> StageFailure:
     else:
         candidates = range(batch.grad_accumulation, batch.min_batch_size + 1)
         splits = (n for n in candidates if batch.min_batch_size % (n * world_size) == 0)
+        # The smallest split whose micro-batches fit at the full batch size; `min_batch_size` must be divisible too.
         fitting = next((n for n in splits if batch.batch_size <= n * world_size * max_rows), None)
         hint = (
             f"Set pretrain.batch.grad_accumulation to {fitting}"
@@ -61,6 +63,7 @@ def _run_forward_backward(run: Training, rows: int) -> None:
     run.optimizers.zero_grad()
     run.objective.after_skipped_step(run.learner)
     if torch.cuda.is_available():
+        # The allocator keeps the freed blocks of the failed attempt, which a smaller one may not be able to use.
         torch.cuda.empty_cache()
     samples, parts = run.draw_samples(run.step)  # the very rows that did not fit
     batch = BatchLoader(run.settings, run.data).load_training(samples[:rows], parts)

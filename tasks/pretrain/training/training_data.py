@@ -48,6 +48,7 @@ class TrainingData:
     def num_epochs(self, num_samples: int) -> float:
         """Return how often the most repeated source is read in so many samples."""
         fractions = self.quotas / self.quotas.sum()
+        # Sources have different sizes and quotas, so each has a number of epochs of its own.
         return max(
             num_samples * float(fraction) / len(source)
             for fraction, source in zip(fractions, self.sources, strict=True)
