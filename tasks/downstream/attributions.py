@@ -62,7 +62,9 @@ def compute_attribution(head: Head, example: Example, answer: ExplainedAnswer, n
     def replace_by_path(_: nn.Module, __: Any, embedded_STD: Tensor) -> Tensor:
         # requires_grad_ makes a leaf of the points: gradients are needed for them, not for the embedding's weights
         change_TD = embedded_STD[0].detach() - neutral
+        # Row s is the embedding at the point s of the straight path from the neutral token to the token of the text.
         point_STD = (neutral + steps_S[:, None, None] * change_TD).requires_grad_()
+        # The hook runs once for each text that is encoded separately: a path each.
         paths.append((point_STD, change_TD))
         return point_STD
 
@@ -73,13 +75,17 @@ def compute_attribution(head: Head, example: Example, answer: ExplainedAnswer, n
         outputs_MK = head.compute_outputs([example] * len(steps_S))
         probabilities_SMK = torch.softmax(outputs_MK, 1).reshape(len(steps_S), -1, outputs_MK.shape[1])
         probability_S = probabilities_SMK[:, answer.unit, answer.predicted]
+        # The rows of the batch do not depend on each other, so the gradient of the sum is each row's own.
         gradients = torch.autograd.grad(probability_S.sum(), [point_STD for point_STD, _ in paths])
     finally:
         hook.remove()
     values = [
+        # Mean gradient along the path times the change, summed over the hidden size: the rule of integrated gradients.
+        # The two end points have weight 0.
         ((weights_S[:, None, None] * gradient_STD).sum(0) * change_TD).sum(1).tolist()
         for gradient_STD, (_, change_TD) in zip(gradients, paths, strict=True)
     ]
+    # The last two steps are 1.0 and 0.0.
     probability, empty = probability_S.detach()[-2:].tolist()
     return Attribution(values, probability, empty)
 
@@ -150,6 +156,7 @@ def explain_answers(head: Head, tokenizer: CheckpointTokenizer, answers: pl.Data
         row = task.test.row(answer.row, named=True)
         (example,) = head.make_examples(tokenizer, task.test[answer.row : answer.row + 1])
         attribution = compute_attribution(head, example, answer, neutral)
+        # Relations mark both arguments; a tag marks its word; a class marks nothing.
         marked_spans = example.spans if task.kind == "relations" else example.spans[answer.unit :][:1]
         token_texts = split_into_token_texts(tokenizer, *get_row_texts(task, row), is_separate=bool(example.second_ids))
         explanations.append(

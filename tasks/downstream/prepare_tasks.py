@@ -51,6 +51,7 @@ def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterato
         yield from benchmark.make_tasks(heldout)
     except StageFailure as error:
         setting = find_setting(benchmark, error.what)
+        # Of the same class: a BadSetting must stay one.
         raise type(error)(f"{setting}: {error.what}" if setting else error.what, error.hint) from error
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.downstream.metrics import Floats, Score
 
+# 2,000 draws leave 50 beyond each end of a 95 % interval.
 NUM_DRAWS = 2000
 CONFIDENCE_LEVEL = 0.95
 
@@ -23,6 +24,7 @@ class Spread:
 
 def compute_spread(values: list[float]) -> Spread:
     """Return the mean and the sample standard deviation of a score over its seeds."""
+    # ddof=1: the sample deviation, as seeds are a sample. One seed has none.
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, values)
 
 
@@ -72,10 +74,12 @@ def compute_paired_difference(
     # the order of these draws decides every interval that is reported
     first_seeds, examples = (bootstrap_counts(count, draws, rng) for count in (len(first), len(first[0].parts)))
     second_seeds = first_seeds if same_samples else bootstrap_counts(len(second), draws, rng)
+    # The same counts of examples for both models: what makes an example hard cancels out in the gap.
     gaps = bootstrap_scores(first, first_seeds, examples) - bootstrap_scores(second, second_seeds, examples)
     low, high = percentile_interval(gaps, level)
     values = [[score.value for score in scores] for scores in (first, second)]
     mean = float(np.mean(values[0]) - np.mean(values[1]))
+    # Models of the same samples are paired by seed, others in all combinations.
     pairs = list(zip(first, second, strict=True) if same_samples else product(first, second))
     exceeds = abs(mean) > max(compute_spread(scores).deviation for scores in values)
     return Difference(mean, low, high, exceeds, permutation_p_value(pairs, mean, seed, draws))
@@ -95,6 +99,7 @@ def percentile_interval(values: Floats, level: float) -> tuple[float, float]:
 
 def bootstrap_scores(scores: Sequence[Score], seed_counts: Floats, example_counts: Floats) -> Floats:
     """Return the mean score of every resample, (draws,), from (draws, seeds) and (draws, examples) counts."""
+    # (draws, seeds): every seed is scored on the same resampled examples.
     values = np.stack([score.resample(example_counts) for score in scores], 1)
     means: Floats = (values * seed_counts).sum(1) / seed_counts.sum(1)
     return means
@@ -105,6 +110,8 @@ def permutation_p_value(pairs: Sequence[tuple[Score, Score]], mean: float, seed:
 
     Never 0, since the observed order counts as one of the swaps.
     """
+    # A stream of its own, so that the intervals do not shift with it. The same swaps for all seeds, since a seed's
+    # answers to one example are not independent of another seed's.
     swapped = np.random.default_rng([seed, 1]).integers(0, 2, (draws, len(pairs[0][0].parts))).astype(np.float64)
     gaps = np.zeros(draws)
     for first, second in pairs:
@@ -113,4 +120,5 @@ def permutation_p_value(pairs: Sequence[tuple[Score, Score]], mean: float, seed:
         gaps += first.from_sums(first.parts.sum(0) + moved) - second.from_sums(second.parts.sum(0) - moved)
     # the tolerance counts a gap that is equal but for rounding
     reached = np.abs(gaps / len(pairs)) >= abs(mean) - 1e-12
+    # The observed order is one of the swaps under the null hypothesis (Phipson and Smyth 2010).
     return float((reached.sum() + 1) / (draws + 1))

@@ -31,6 +31,7 @@ def precompute_inputs(
         # every row that any seed and label count samples, each once
         rows = find_sampled_rows(task, label_counts, settings.seeds)
         batches = [rows[start : start + SHARD_TEXTS] for start in range(0, len(rows), SHARD_TEXTS)]
+        # Named by the first row of each batch: a resumed evaluation finds the shards that are done.
         shards = {f"{task_file.stem}-{batch[0]}": (task_file, finetuning.augmentation, batch) for batch in batches}
         shard_counts = draft.map(write_copies, shards, f"{task.name}: copies").values()
         counts = {name: sum(shard[name] for shard in shard_counts) for name in ("texts", "copies")}

@@ -30,6 +30,7 @@ def find_unsupported(settings: Evaluate, checkpoint: Path, task_files: list[Path
     Raises StageFailure when the checkpoint itself lacks what a task needs, or when a further one can answer no task.
     """
     tasks = [Task.load(path) for path in task_files]
+    # One task of each type: a checkpoint's ability depends on the type alone.
     task_by_type = {task.kind: task for task in tasks}
     unsupported: UnsupportedReasons = {task_type: {} for task_type in task_by_type}
     with use_one_thread():
@@ -43,8 +44,10 @@ def find_unsupported(settings: Evaluate, checkpoint: Path, task_files: list[Path
                     check_task_support(settings.finetuning, task, folder)
                 except StageFailure as error:
                     num_unsupported = sum(folder.name in reasons for reasons in unsupported.values())
-                    if num_unsupported == len(task_by_type) - 1:  # this was the last type that it could have answered
+                    # The last type that the checkpoint could have answered.
+                    if num_unsupported == len(task_by_type) - 1:
                         raise
+                    # Without the path, which would make the report differ from machine to machine.
                     unsupported[task_type][folder.name] = error.what.replace(str(folder), folder.name)
                     names = ", ".join(task.name for task in tasks if task.kind == task_type)
                     log.warning("%s is left out of %s: %s", folder.name, names, error.what)

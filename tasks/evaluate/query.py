@@ -12,8 +12,11 @@ from tasks.downstream.metrics import Score
 from tasks.downstream.significance import NUM_DRAWS, Difference, bootstrap_interval, compute_paired_difference
 from tasks.store.manifest import Manifest
 
-MIN_COMMON_TEXTS = 30  # two models that share fewer test texts are not compared: the interval would be too wide
-JOINT_DRAWS = 10_000  # bootstrap draws where many intervals hold jointly, which asks for rare quantiles
+# Two models that share fewer test texts are not compared: the interval would be too wide.
+MIN_COMMON_TEXTS = 30
+# Bootstrap draws where many intervals hold jointly: Bonferroni's correction asks for quantiles far out, at which 2,000
+# draws leave only a few.
+JOINT_DRAWS = 10_000
 
 TaskKey = tuple[str, int]
 """A benchmark and one of its label counts, 0 for all."""
@@ -82,6 +85,7 @@ def _parse_answers(rows: pl.DataFrame) -> TaskAnswers:
     first = rows.row(0, named=True)
     seeds = len(first["parts"])
     # a text's parts are a list over seeds of the sums that the score is computed from
+    # (texts, seeds, sums) as one flat column, row-major: two explodes for two levels of lists.
     parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
     scores = [Score.restore(parts[:, seed], first["function"]) for seed in range(seeds)]
     return TaskAnswers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
@@ -101,6 +105,8 @@ def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Return the reason why two evaluations cannot be compared; empty when they can."""
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
+    # Benchmarks may differ, as only common tasks are compared. The recipe may not: it decides what a checkpoint
+    # reaches.
     if one.semantic["finetuning"] != other.semantic["finetuning"]:
         return "other settings of fine-tuning"
     return ""
@@ -116,6 +122,7 @@ def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> lis
     """
     first, second = load_answers(one), load_answers(other)
     tasks = [task for task in first if task in second and first[task].has_same_score(second[task])]
+    # intersect1d sorts and drops repeats, and gives the rows of each side.
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
     tasks = [task for task in tasks if len(common[task][0]) >= MIN_COMMON_TEXTS]
     # Bonferroni: with n intervals, each may miss with 5 % / n
@@ -134,6 +141,7 @@ def _compare_task(
     level: float,
     draws: int,
 ) -> Change:
+    # Equal data and an equal seed give an equal sample of labelled examples.
     same_samples = first.data == second.data
     # The evaluations may have different numbers of seeds: only those that both have can be paired.
     num_paired = min(len(first.scores), len(second.scores)) if same_samples else None

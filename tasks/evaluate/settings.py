@@ -77,6 +77,7 @@ class Evaluate(Block):
     @classmethod
     def _check_names_differ(cls, folders: list[str]) -> list[str]:
         names = [Path(folder).absolute().name for folder in folders]
+        # Names of models are taken too: a row's name decides its title and its color.
         if len({*names, *MODEL_TITLES}) < len(names) + len(MODEL_TITLES):
             raise ValueError(f"rows of a table need different names, and these are {', '.join(names)}: rename one")
         return folders

@@ -52,6 +52,7 @@ def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> li
     """
     task_files = []
     for task in make_tasks(settings.enabled_benchmarks(), settings.labels_per_class, heldout):
+        # Files and not arguments: a shard may run in another process, and reads the task there.
         task_files.append(draft.scratch / f"{task.name}.parquet")
         log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
         about = task.about
@@ -142,12 +143,12 @@ def fit_models(
         (model, labels, seed)
         for labels in label_counts
         for seed in range(settings.seeds)
+        # Models innermost: the runs of one sample are neighbours, and the largest label count comes first.
         for model in (*models, *baselines)
     ]
     # Without fine-tuning the pretrained model gives the same answers with every seed: they are computed once.
-    computed = {
-        run: (*run[:2], 0) if run[0] == "pretrained" and not task_type.is_fine_tuned else run for run in runs
-    }  # run → the run whose answers it has
+    # Maps each run to the run whose answers it has.
+    computed = {run: (*run[:2], 0) if run[0] == "pretrained" and not task_type.is_fine_tuned else run for run in runs}
     model_shards = {
         _name_shard(task_file, run): (task_file, checkpoint, settings.finetuning, *run, rates[run[:2]])
         for run in computed.values()
@@ -196,6 +197,7 @@ def choose_learning_rates(
 
     def rank(pair: tuple[str, int], rate: float) -> tuple[float, float]:
         shard_counts = [counts[_name_shard(task_file, (*pair, seed, rate))] for seed in seeds]
+        # Sums rank as means do, since each rate has the same seeds.
         return sum(shard["score"] for shard in shard_counts), -sum(shard["loss"] for shard in shard_counts)
 
     rates = {pair: max(finetuning.learning_rates, key=functools.partial(rank, pair)) for pair in pairs}
@@ -214,6 +216,7 @@ def write_outputs(
     """Write the tables, the summary and the report into the artifact."""
     groups = {benchmark.task.name: score_groups(benchmark) for benchmark in results}
     attribution_files = {
+        # With the largest label count, the last one.
         benchmark.task.name: draft.path / attribution_file(benchmark.task.name, benchmark.label_counts[-1])
         for benchmark in results
     }

@@ -107,6 +107,7 @@ def check_benchmarks(
     try:
         for setting, path in settings.finetuning.files.items():
             read_lines(Path(path), setting)
+        # `list` runs the generator: errors in the data are raised while the tasks are made.
         if not list(make_tasks(benchmarks, settings.labels_per_class, heldout)) and need_task:
             raise no_benchmark_error()
     except StageFailure as error:

@@ -28,8 +28,8 @@ def score_finetuning(
 ) -> float | None:
     """Fine-tune a checkpoint on each task with each of its label counts, and return the mean score on validation.
 
-    The tasks have no test part (`learnt_tasks`). The fits are the same that an evaluation chooses learning rates by:
-    of several rates, the best one counts. Scores of different metrics are averaged without scaling.
+    The tasks have no test part (`make_fine_tuning_tasks`). The fits are the same that an evaluation chooses learning
+    rates by: of several rates, the best one counts. Scores of different metrics are averaged without scaling.
 
     Returns None when `should_stop`, which is called after each seed, ended the trial. A killed trial continues from
     the fits in `scratch`, which is removed at the end. Raises StageFailure.
@@ -41,7 +41,8 @@ def score_finetuning(
     draft = Draft(scratch)
     task_files = {draft.scratch / f"{task.name}.parquet": task for task in tasks}
     for task_file, task in task_files.items():
-        assert task.test.is_empty()  # settings that were tuned on test examples would make the test scores worthless
+        # Settings that were tuned on test examples would make the test scores worthless.
+        assert task.test.is_empty()
         find_model_class(task).check_support(checkpoint, finetuning)
         task.save(task_file)
     if finetuning.method.chosen.freezes_encoder:
@@ -61,11 +62,13 @@ def score_finetuning(
             for task_file, labels, rate, seed in fits
         }
         counts = draft.map(validate_rate, shards, f"seed {seed + 1} of {seeds}")
+        # `map` returns the shards in the order in which they were given.
         scores |= {fit: shard["score"] for fit, shard in zip(fits, counts.values(), strict=True)}
         score = average_best_scores(scores)
         if should_stop((seed + 1) / seeds, score):
             score = None
             break
+    # Only at the end: a killed trial finds its finished fits there.
     shutil.rmtree(scratch)
     return score
 

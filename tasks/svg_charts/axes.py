@@ -7,7 +7,8 @@ from html import escape
 
 from tasks.svg_charts.scales import Points, Scale, format_tick
 
-DIGIT_WIDTH = 10  # of a tick's name, in units of the drawing, as large as a phone shows it
+# Width of a character of a tick's name, in units of the drawing, as large as a phone shows it.
+DIGIT_WIDTH = 10
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def drop_overlapping(scale: Scale, ticks: Sequence[tuple[float, str]]) -> list[t
     kept = []
     free_until = math.inf
     for value, name in reversed(ticks):
+        # One digit more than the name has, as the space between two names.
         position, half_width = scale(value), DIGIT_WIDTH / 2 * (len(name) + 1)
         if position + half_width <= free_until:
             kept.append((value, name))
@@ -93,6 +95,7 @@ def drop_overlapping(scale: Scale, ticks: Sequence[tuple[float, str]]) -> list[t
 
 def render_marks(frame: Frame, marks: Marks, x_scale: Scale, y_scale: Scale) -> str:
     """Render the line and the dots of some marks."""
+    # One decimal: a tenth of a unit is invisible, and the bytes do not depend on the last bit of a product.
     positions = [(f"{x_scale(x):.1f}", f"{y_scale(y):.1f}") for x, y in marks.points]
     parts = []
     if marks.line and positions:
@@ -116,6 +119,7 @@ def render_deviations(
         # a band over one point would have no width: a bar with a stroke at each end
         bar = f"M{x:.1f} {high:.1f}V{low:.1f}M{x - 4:.1f} {high:.1f}h8M{x - 4:.1f} {low:.1f}h8"
         return f'<path {frame.line.format(marks.color)} d="{bar}"/>'
+    # Along the upper edge from left to right, and back along the lower one.
     outline = [*((x, high) for x, _, high in positions), *((x, low) for x, low, _ in reversed(positions))]
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in outline)
     return f'<path class="band" style="fill:{marks.color}" d="M{path}Z"/>'

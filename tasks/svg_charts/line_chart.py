@@ -33,8 +33,10 @@ FRAME = Frame(
     y_tick_gap=8,
     x_tick_drop=18,
 )
-MAX_DOTS = 12  # a line of more points has no dots, which would cover it
-MARGIN = 0.06  # of the axes' length, so that points do not lie on the edge
+# A line of more points has no dots, which would cover it.
+MAX_DOTS = 12
+# Fraction of an axis's length that stays free at its ends, so that points do not lie on the edge.
+MARGIN = 0.06
 # the style of a chart outside the report; inside it, report.css has these classes
 STANDALONE_STYLE = (
     "text{font:12px sans-serif;fill:#1b1f24}.end{text-anchor:end}.middle,.name{text-anchor:middle}"
@@ -92,6 +94,7 @@ def render_svg(height: float, parts: Sequence[str], description: str) -> str:
 
 def make_standalone(svg: str) -> str:
     """Turn a drawing into a file of its own, with the style that the page would give it and a white ground."""
+    # The first > ends the svg tag: `escape` leaves none in its attributes.
     opening, rest = svg.split(">", 1)
     return (
         f'{opening} xmlns="http://www.w3.org/2000/svg" width="{PAGE_WIDTH}"><style>{STANDALONE_STYLE}</style>'
@@ -103,6 +106,7 @@ def _y_range(lines: Sequence[Marks], axes: Axes) -> tuple[float, float]:
     """Return the ends of the y axis: it starts at zero unless half of the drawing would be empty."""
     ends = [end for marks in lines for ends in _deviation_ranges(marks, axes) for end in ends]
     low, high = min(ends), max(ends)
+    # `or`: where all values are equal, the axis still needs an extent.
     margin = (high - low) * MARGIN or 0.05
     return 0.0 if 0 <= low < 0.5 * high else max(low - margin, axes.min_y), min(high + margin, axes.max_y)
 

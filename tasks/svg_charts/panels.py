@@ -77,6 +77,7 @@ def _render_panel(panel: Panel) -> str:
     # half a unit of room on both sides, so that the names of the outer values fit
     x_ends = (-0.5, len(panel.names) - 0.5) if panel.names else (min(xs), max(xs))
     x_scale = Scale(*x_ends, FRAME.left, FRAME.x_end, panel.log_x)
+    # On a logarithmic axis a margin that is subtracted could reach zero.
     margin = 0.0 if panel.log_y else 0.04 * (max(ys) - min(ys))
     y_scale = Scale(min(ys) - margin, max(ys) + margin, FRAME.y_end, FRAME.top, panel.log_y)
     named_ticks: list[tuple[float, str]] = [*enumerate(panel.names)]
@@ -87,6 +88,7 @@ def _render_panel(panel: Panel) -> str:
         f'<path {FRAME.axis} d="M{FRAME.left} {FRAME.top}V{FRAME.y_end}H{FRAME.x_end}"/>',
     ]
     legend = [marks for marks in panel.marks if marks.name and marks.points]
+    # From the right edge to the left, so that the entries end at the frame whatever the title's length.
     for index, marks in enumerate(reversed(legend)):
         x = FRAME.x_end - LEGEND_ENTRY_WIDTH * index
         parts.append(f'<text x="{x}" y="16" text-anchor="end" fill="{marks.color}">{escape(marks.name)}</text>')

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Points of a line at most: more than a chart of this width can show would only make the file larger.
 POINTS = 200
 
 Points = Sequence[tuple[float, float]]
@@ -33,14 +34,18 @@ class Scale:
         if self.logarithmic:
             powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
             candidates = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
+            # Bounds widened by a thousandth, as powers of ten are not exact.
             ticks = [value for value in candidates if low * 0.999 <= value <= high * 1.001]
             if len(ticks) > max_ticks:  # powers of ten only
                 ticks = [value for value in ticks if math.log10(value) % 1 < 1e-9]
+            # Every n-th tick, with n rounded up; the ends themselves where no round value lies between.
             return ticks[:: -(-len(ticks) // max_ticks)] if ticks else [low, high]
         min_step = (high - low) / max(1, max_ticks - 1)
         power = 10.0 ** math.floor(math.log10(min_step))
+        # 1, 2, 2.5 or 5 times a power of ten, or the next power.
         step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= min_step)
-        first = math.ceil(low / step - 1e-9)  # an end that is a tick stays one where division rounds
+        # An end that is a tick must stay one where the division rounds, hence 1e-9 here and below.
+        first = math.ceil(low / step - 1e-9)
         return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 

@@ -17,6 +17,7 @@ MAX_TABLE_ROWS = 50
 
 def rank_trials(trials: Sequence[TrialResult], tuning: Tuning) -> list[TrialResult]:
     """Return the trials that ran to their end, the best first; of equal ones the earliest first."""
+    # Scores should be high and losses low; the sort is ascending.
     sign = -1 if tuning.is_finetuning else 1
     complete = [trial for trial in trials if trial.value is not None]
     return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
@@ -26,6 +27,7 @@ def render_recipe(values: dict[str, Any]) -> str:
     """Return settings by their paths as the text of a recipe file."""
     tree: dict[str, Any] = {}
     for path, value in values.items():
+        # pretrain.optimizer.learning_rate becomes three nested mappings.
         *groups, name = path.split(".")
         node = tree
         for group in groups:

@@ -47,6 +47,7 @@ class Tuning(Block):
                 raise ValueError(
                     f"{path} does not change how the pretrained model is fine-tuned: tune settings of {FINETUNING[:-1]}"
                 )
+        # All or none: one study has one metric.
         if len(evaluation_paths) not in (0, len(paths)):
             raise ValueError(
                 f"{evaluation_paths[0]} does not change the validation loss, which the others are compared by: "

@@ -15,7 +15,8 @@ from tasks.errors import StageFailure
 from tasks.store.manifest import canonical_json
 from tasks.tuning.settings import Tuning
 
-MIN_COMPLETE_TRIALS = 5  # before the first is pruned
+# Trials that run to their end before the first may be pruned: a median of fewer says little.
+MIN_COMPLETE_TRIALS = 5
 FAILURE_ATTRIBUTE = "failure"
 
 
@@ -50,6 +51,7 @@ class Study:
         self.states = self.optuna.trial.TrialState
         # trials that were running when the process was killed; what they reported is used by `Trial` again
         for killed in self.study.get_trials(states=(self.states.RUNNING,)):
+            # Marked as failed, or optuna would count them as running for ever.
             self.study.tell(killed.number, state=self.states.FAIL)
 
     def results(self) -> list[TrialResult]:
@@ -60,6 +62,7 @@ class Study:
                 number,
                 trial.params,
                 trial.value if trial.state == self.states.COMPLETE else None,
+                # Steps are thousandths of the run (`should_stop`), shown in per cent.
                 [(step / 10, value) for step, value in sorted(trial.intermediate_values.items())],
                 trial.user_attrs.get(FAILURE_ATTRIBUTE, ""),
             )
@@ -71,12 +74,14 @@ class Study:
         is_allowed = all(dimension.contains(first[dimension.path]) for dimension in self.tuning.dimensions())
         while (number := len(self.results())) < self.tuning.trials:
             # a sampler of its own for each trial: what is tried does not depend on where a study was interrupted
+            # 100,003 is more than any study has trials, so studies with different seeds share no sampler.
             self.study.sampler = self.optuna.samplers.TPESampler(seed=self.tuning.seed * 100_003 + number)
             self.study.pruner = (
                 self.optuna.pruners.MedianPruner(n_startup_trials=MIN_COMPLETE_TRIALS)
                 if self.tuning.prune
                 else self.optuna.pruners.NopPruner()
             )
+            # A killed process may have queued them already: a second one would be tried as a trial of its own.
             if not number and is_allowed and not self.study.get_trials(states=(self.states.WAITING,)):
                 self.study.enqueue_trial({path: first[path] for path in self.space})
             yield Trial(self, number + 1)
@@ -90,6 +95,7 @@ class Trial:
         self._trial = study.study.ask(study.space)
         self.params: dict[str, Any] = dict(self._trial.params)
         self._reported_steps: set[int] = set()
+        # The pruner compares steps, and a continued trainer reports only those after its checkpoint.
         for step, value in self._load_reported():
             self._report(step, value)
 
@@ -101,6 +107,7 @@ class Trial:
     def should_stop(self, fraction: float, value: float) -> bool:
         """Record the metric at a fraction of the run, and tell whether to stop the trial there."""
         self._report(round(1000 * fraction), value)
+        # At the end there is nothing left to save by stopping.
         return fraction < 1 and bool(self._trial.should_prune())
 
     def finish(self, value: float | None) -> None:
@@ -111,6 +118,7 @@ class Trial:
     def fail(self, reason: str) -> None:
         """Record that the values do not work. For the sampler this is worse than any value of the metric."""
         self._trial.set_user_attr(FAILURE_ATTRIBUTE, reason)
+        # PRUNED and not FAIL, which stands for killed trials: those are repeated.
         self.study.study.tell(self._trial, state=self.study.states.PRUNED)
 
     def _load_reported(self) -> Sequence[tuple[int, float]]:

@@ -39,6 +39,8 @@ def insert_bottlenecks(body: Any, bottleneck_size: int, *, after_attention: bool
     for layer in find_layers(body):
         attentions, feed_forward = _find_output_layers(layer, hidden_size)
         for output_layer in [*attentions, feed_forward] if after_attention else [feed_forward]:
+            # A child of the output layer, so that it moves, trains and is saved with the model. A hook applies it, as
+            # families' layers have no common `forward` to change.
             output_layer.add_module("bottleneck", Bottleneck(hidden_size, bottleneck_size))
             output_layer.register_forward_hook(_apply_bottleneck)
     # found by the class name, as families have norm classes of their own
@@ -57,6 +59,7 @@ def _find_output_layers(layer: nn.Module, hidden_size: int) -> tuple[list[nn.Mod
         )
     # projections stand in the order of their use, so the last of full width in a sublayer is its output layer
     *attention_layers, (_, feed_forward) = full_width
+    # A dictionary of at most two entries: later layers replace earlier ones, so each attention keeps its last.
     attentions = {name.startswith(CROSS_ATTENTION_PREFIXES): module for name, module in attention_layers}
     return list(attentions.values()), feed_forward
 
@@ -65,6 +68,7 @@ def _output_size(module: nn.Module) -> int | None:
     """Return the number of outputs of a linear layer, None for other modules."""
     if isinstance(module, nn.Linear):
         return module.out_features
+    # GPT-2's Conv1D is a linear layer with the weight transposed.
     return int(module.nf) if isinstance(module, Conv1D) else None
 
 

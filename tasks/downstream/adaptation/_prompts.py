@@ -17,6 +17,7 @@ def wrap_with_peft(model: Backbone, config_name: str, **settings: Any) -> bool:
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks for a name that transformers 6 will not have
         model.body = library.get_peft_model(model.body, config)
     # some families ignore the keys or embeddings that peft passes to them, without an error
+    # peft freezes the body, so an output that requires a gradient depends on the prompt.
     return bool(_run_body(model)[0].requires_grad)
 
 
@@ -30,6 +31,7 @@ def find_key_shape(model: Backbone) -> dict[str, int] | None:
     if model.task_type == "FEATURE_EXTRACTION":
         return {}
     cache = getattr(_run_body(model), "past_key_values", None)
+    # An encoder–decoder's cache has two parts; the prefix stands in that of the decoder's self-attention.
     own_cache = getattr(cache, "self_attention_cache", cache)
     if own_cache is None:
         return None

@@ -22,6 +22,7 @@ class HeadOnly(AdaptationMethod):
         model.requires_grad_(False)
         if model.projection is None:
             return
+        # Tied weights: training the projection would also change the embeddings, below all frozen layers.
         if model.projection.weight is model.body.get_input_embeddings().weight:
             raise StageFailure(
                 f"the {model.model_type} projects onto its vocabulary by its embedding, so it has no head that could "

@@ -30,5 +30,6 @@ class LastLayers(AdaptationMethod):
                 f"the model has {total} layers, and the last {self.num_layers} were asked for",
                 "Lower evaluate.finetuning.method.last_layers.num_layers",
             )
+        # Numbers from 1; `total + 1` for what stands above the layers, which is trained too.
         for weight, layer in assign_weights_to_layers(model.body):
             weight.requires_grad_(layer > total - self.num_layers)

@@ -35,4 +35,5 @@ class Lora(AdaptationMethod):
             target_modules="all-linear",
             fan_in_fan_out=transposed,
         )
+        # In place and without peft's wrapper, so that the rest of the code sees the model as it was.
         library.inject_adapter_in_model(config, model.body)

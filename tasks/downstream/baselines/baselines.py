@@ -74,6 +74,7 @@ def predict_with_tfidf(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
     for strength in INVERSE_REGULARISATIONS:
         model = LogisticRegression(C=strength, max_iter=500).fit(features, sample["label"].to_numpy())
         score = float((task.validation["label"].to_numpy() == model.predict(validation_features)).mean())
+        # Strictly better: among equal ones the strongest regularisation stays, as the grid begins with it.
         if best is None or score > best[0]:
             best = score, strength, model
     assert best is not None
@@ -150,9 +151,11 @@ def predict_known_entities(task: Task, sample: pl.DataFrame) -> BaselinePredicti
 def _tag_known_entities(sentence: list[str], known: dict[tuple[str, ...], list[int]], outside: int) -> Iterator[int]:
     position = 0
     while position < len(sentence):
+        # Falling, so that the longest match is tried first.
         lengths = range(min(MAX_ENTITY_WORDS, len(sentence) - position), 0, -1)
         candidates = (tuple(sentence[position : position + length]) for length in lengths)
         tags = next((known[words] for words in candidates if words in known), [outside])
+        # The tags of the whole entity, and the scan goes on behind it: entities do not overlap.
         yield from tags
         position += len(tags)
 

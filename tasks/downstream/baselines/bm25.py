@@ -5,6 +5,7 @@ import numpy as np
 from tasks.downstream.metrics import Floats
 from tasks.downstream.metrics.words import split_words
 
+# Lucene's defaults.
 K1, B = 1.2, 0.75
 
 
@@ -28,6 +29,7 @@ def score_bm25(questions: list[str], documents: list[str]) -> Floats:
     norms = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
     # the document of each stored count, since only counts above zero contribute
     rows = np.repeat(np.arange(len(documents)), np.diff(counts.indptr))
+    # On the stored counts only: zeros score zero, and the matrix stays sparse.
     values = counts.data * (K1 + 1) / (counts.data + norms[rows]) * weights[counts.indices]
     word_scores = csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
     scores: Floats = (question_counts @ word_scores.T).toarray()

@@ -26,4 +26,5 @@ def is_blimp_folder(folder: Path) -> bool:
     """Return whether the first .jsonl file of a folder begins with a good and a bad sentence."""
     path = min(folder.glob("*.jsonl"), default=None)
     item = next(read_objects(path), ({}, ""))[0] if path else {}
+    # Subset: further columns are allowed.
     return {"sentence_good", "sentence_bad"} <= item.keys()

@@ -30,6 +30,7 @@ class Preset(NamedTuple):
         for files in self.files:
             paths = {setting: str(folder / name) for setting, name in files.items()}
             if all(Path(path).exists() for path in paths.values()):
+                # Zero-shot presets have no training file, and no such settings.
                 used_limits = {name: value for name, value in limits.items() if value} if "train" in files else {}
                 data = {"name": self.name, **paths, **self.settings, **used_limits}
                 return self.benchmark.model_validate({"enabled": True, "sets": [data]})

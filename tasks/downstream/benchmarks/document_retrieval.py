@@ -61,6 +61,7 @@ class DocumentRetrieval(DataSetBenchmark):
         others = [text for text in collection.documents if text not in relevant]
         num_others = max(0, self.max_documents - len(relevant))
         distractors = [others[index] for index in _sample_indices(len(others), num_others, rng)]
+        # Relevant documents first, so their rows stay when the number of others changes.
         row_of_document = {text: row for row, text in enumerate([*relevant, *distractors])}
         document_rows = [{"text": text, "relevant": [], ORIGIN: collection.documents[text]} for text in row_of_document]
         question_rows = []

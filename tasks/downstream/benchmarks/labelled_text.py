@@ -106,5 +106,6 @@ def encode_labels(part: pl.DataFrame, names: list[str], train: str) -> pl.DataFr
             f"{origin}: the label {json.dumps(label, ensure_ascii=False)} is not in {train}",
             f"Correct it, or add training examples of it (labels there: {', '.join(names[:8])})",
         )
+    # Strict: an unknown label would be an error, and they are reported above.
     indices = pl.col("label").replace_strict(names, range(len(names)), return_dtype=pl.Int32)
     return part.with_columns(indices)

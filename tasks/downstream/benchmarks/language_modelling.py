@@ -59,6 +59,7 @@ class LanguageModelling(DataSetBenchmark):
 
     def _limit_texts(self, name: str, rows: pl.DataFrame) -> Task:
         kept = limit_rows(rows, self.max_texts, self.seed)
+        # Cut after the choice, so that the choice does not depend on `max_chars`.
         test = kept.with_columns(pl.col("text").str.head(self.max_chars))
         num_bytes = test["text"].str.len_bytes().sum()
         about = f"How well {len(test):,} texts of {name} are predicted, {num_bytes:,} bytes."

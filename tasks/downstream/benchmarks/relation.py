@@ -105,6 +105,7 @@ def _read_examples(
 
 def _read_table(path: Path, files: RelationFiles) -> Iterator[tuple[str, str, list[int], str]]:
     columns, file_format = files.columns, cast("TableFormat", files.format)
+    # Both or none, by the validator; without any the text holds the marks.
     spans = [span for span in (columns.first_span, columns.second_span) if span.text]
     required = [columns.text, columns.label, *(name for span in spans for name in (span.text, span.start))]
     for row, origin in files.read_rows(path, required, file_format, header=columns.header):

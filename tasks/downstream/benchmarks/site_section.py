@@ -122,6 +122,7 @@ class SiteSection(Benchmark):
         for document_id, url, text in heldout.select("id", "url", "text").iter_rows():
             match = pattern.search(url)
             if match:
+                # By hash of the id: new documents do not change the order of the others.
                 key = hashlib.blake2b(f"{self.seed} {document_id}".encode(), digest_size=8).digest()
                 keyed_pages.append((key, LabelledPage(match["label"], url, text)))
         return [page for _, page in sorted(keyed_pages)]
@@ -130,6 +131,7 @@ class SiteSection(Benchmark):
         self, pages: list[LabelledPage], candidates: list[str]
     ) -> tuple[dict[str, list[LabelledPassage]], list[str]]:
         """Return the passages of each part and the classes: each part has pages of every class, whole pages only."""
+        # The names of all candidates: which of them become classes is known only after masking.
         pattern = compile_name_pattern([*candidates, *self.also_mask]) if self.mask_names and candidates else None
         parts: dict[str, list[LabelledPassage]] = {name: [] for name in PARTS}
         classes: list[str] = []

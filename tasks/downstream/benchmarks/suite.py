@@ -43,6 +43,7 @@ class SuiteFolder(Block):
         folder, presets = Path(self.path), [*GLUE, *CLUE]
         if not folder.is_dir():
             raise BadSetting(f"the folder {folder} does not exist", "Correct the path in evaluate.benchmarks.suite")
+        # The remaining fields are named like those of PartitionedFiles.
         limits = self.model_dump(exclude={"path", "tasks"})
         named_benchmarks = [
             *find_preset_benchmarks(folder, presets, self.tasks, limits),

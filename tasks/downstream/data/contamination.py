@@ -80,6 +80,7 @@ def hash_ngrams(token_ids: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
     shifted = token_ids.astype(np.uint64) + np.uint64(1)
     total = np.zeros(count, dtype=np.uint64)
     for offset in range(NGRAM_TOKENS):
+        # uint64 arithmetic wraps around modulo 2^64, which is what is meant.
         total *= MULTIPLIER
         total += shifted[offset : offset + count]
     # mixes all bits into the top ones, which index the bitmap of find_training_ngrams
@@ -113,10 +114,12 @@ def find_training_ngrams(tokens: Sequence[Path], sorted_hashes: NDArray[np.uint6
         for chunk in table["input_ids"].chunks:
             # offsets and values of the chunk, so that no document becomes a Python list
             offsets = chunk.offsets.to_numpy()
+            # `values` are those of the whole buffer; the offsets point into it.
             values = chunk.values.to_numpy(zero_copy_only=False)
             for start, stop in itertools.pairwise(offsets):
                 hashes = hash_ngrams(values[start:stop])
                 hashes = hashes[bitmap[hashes >> BITMAP_SHIFT]]
+                # searchsorted may return the length, one behind the last index.
                 indices = np.minimum(np.searchsorted(sorted_hashes, hashes), len(sorted_hashes) - 1)
                 in_training[indices[sorted_hashes[indices] == hashes]] = True
     return in_training
@@ -153,6 +156,7 @@ def check_contamination(tokens: Sequence[Path], heldout: pl.DataFrame, sets: dic
 
 def _hash_texts(tokenizer: Tokenizer, texts: list[str]) -> list[NDArray[np.uint64]]:
     encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    # A repeated n-gram counts once in a text's fraction.
     return [np.unique(hash_ngrams(np.array(encoding.ids, dtype=np.uint32))) for encoding in encodings]
 
 
@@ -160,7 +164,9 @@ def _measure_overlap(
     texts: list[NDArray[np.uint64]], sorted_hashes: NDArray[np.uint64], in_training: NDArray[np.bool_]
 ) -> TextOverlap:
     fractions = [
-        float(in_training[np.searchsorted(sorted_hashes, hashes)].mean()) if len(hashes) else 0.0 for hashes in texts
+        # Exact positions: each of these hashes is in `sorted_hashes`.
+        float(in_training[np.searchsorted(sorted_hashes, hashes)].mean()) if len(hashes) else 0.0
+        for hashes in texts
     ]
     return TextOverlap(
         texts=len(texts),

@@ -102,10 +102,12 @@ class PartitionedFiles(BenchmarkData):
             validation = read(Path(self.validation))
         else:
             # by hash and not at random: copies of a text, in this file or in a later one, go to the same part
+            # hash_text is uniform over 64 bits.
             limit = 2**64 * self.validation_fraction
             is_validation = pl.Series([hash_text(text) < limit for text in get_text(train)], dtype=pl.Boolean)
             if "label" in train.columns:  # a rare class must keep its examples in the training part
                 moved = train.select("label", moved=is_validation)
+                # A class of which all examples would move keeps them all in training.
                 is_validation &= ~moved.select(pl.col("moved").all().over("label")).to_series()
             train, validation = train.filter(~is_validation), train.filter(is_validation)
         limits = {

@@ -27,6 +27,7 @@ def compile_name_pattern(names: Iterable[str]) -> re.Pattern[str]:
     ordered = sorted(set(names), key=lambda name: (-len(name), name))
     long = [re.escape(name) for name in ordered if len(name) >= MIN_SUBSTRING_NAME]
     short = [re.escape(name) for name in ordered if len(name) < MIN_SUBSTRING_NAME]
+    # [^\W_] is a letter or digit: \w without the underscore, at which names may begin and end.
     alternatives = [*long, *(rf"(?<![^\W_]){name}(?![^\W_])" for name in short)]
     return re.compile(rf"{IDENTIFIER}*(?:{'|'.join(alternatives)}){IDENTIFIER}*", re.IGNORECASE)
 

@@ -60,6 +60,7 @@ class Task:
 
     def save(self, path: Path) -> None:
         """Write all parts into one Parquet file, with the other fields as JSON in its metadata."""
+        # One file, so that a task is read or copied as a whole.
         parts = [part.with_columns(pl.lit(name).alias("part")) for name, part in self.parts.items()]
         table = pl.concat(parts).to_arrow()
         names = ("name", "about", "kind", "names", "labels", "metrics")
@@ -91,6 +92,7 @@ def limit_rows(part: pl.DataFrame, max_rows: int, seed: int) -> pl.DataFrame:
     columns = part.select(pl.col(pl.String, pl.List(pl.String)).exclude(ORIGIN))
     hashes = [hash_text(f"{seed} {join_texts(row)}") for row in columns.iter_rows()]
     by_hash = sorted(range(len(part)), key=lambda row: (hashes[row], row))
+    # Chosen by hash, and returned in the order of the table.
     return part[sorted(by_hash[:max_rows])]
 
 

@@ -22,6 +22,7 @@ SHARD_TEXTS = 512  # the models for back-translation are opened once a shard
 def find_sampled_rows(task: Task, label_counts: Sequence[int], num_seeds: int) -> list[int]:
     """Return the rows of the training examples that any fit with these label counts and seeds is trained on."""
     pool, kind = number_rows(task), load_task_type(task)
+    # Sampling is a function of task, count and seed, so the rows are known before any fit.
     samples = [kind.sample(pool, labels, seed)[ROW] for labels in label_counts for seed in range(num_seeds)]
     return sorted({row for sample in samples for row in sample})
 
@@ -40,6 +41,7 @@ def read_copies(data: Path, sample: pl.DataFrame) -> pl.DataFrame:
     """Read the copies of a sample's examples, in the order of the sample."""
     files = [path for path in sorted(data.parent.iterdir()) if path.name.startswith(f"{data.stem}-copies-")]
     copies = pl.concat([pl.read_parquet(path) for path in files])
+    # A left join keeps rows without a copy, with nulls, which are dropped next.
     sampled = sample.select(ROW).join(copies, on=ROW, how="left", maintain_order="left")
     return sampled.drop_nulls("text")[copies.columns]
 
@@ -47,6 +49,7 @@ def read_copies(data: Path, sample: pl.DataFrame) -> pl.DataFrame:
 def make_copies(examples: pl.DataFrame, settings: Augmentation) -> pl.DataFrame:
     """Return copies of all examples with their answers, those of an example in a row, without duplicates."""
     augment = make_augmenter(settings)
+    # The originals too: a copy that changes nothing is none.
     seen = {(row[ROW], *(row[name] for name in TEXT_COLUMNS)) for row in examples.iter_rows(named=True)}
     copies = []
     for copy in range(settings.num_attempts):

@@ -50,6 +50,7 @@ class TranslationStep:
         if padding_id not in (None, self.generator.end_id):
             self.sampling = {"suppress_tokens": [padding_id]}
         if settings.temperature:
+            # top_k=0: no limit of transformers' own, which would truncate the distribution unseen.
             self.sampling |= {"do_sample": True, "temperature": settings.temperature, "top_k": 0}
 
     def __call__(self, texts: list[str]) -> list[str]:

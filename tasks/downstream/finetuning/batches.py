@@ -45,7 +45,9 @@ def sample_batches_by_length(
     batches = [
         batch
         for pool in pools
+        # A loop over one value: a name inside a comprehension.
         for ranked in [pool[np.argsort(lengths[pool], kind="stable")]]
         for batch in np.split(ranked, range(batch_size, len(ranked), batch_size))
     ]
+    # Shuffled, or each pool would begin with its short texts.
     return [batches[index] for index in rng.permutation(len(batches))]

@@ -90,6 +90,7 @@ def train_objective(objective: PretrainingObjective, ids: TokenIds, finetuning: 
     groups = [{"params": matrices, "weight_decay": finetuning.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
     num_steps = math.ceil(settings.epochs * len(ids) / settings.batch_size)
+    # Streams of their own, so that masking does not shift the order of the batches.
     batch_rng, mask_rng = np.random.default_rng([0, 2]), np.random.default_rng([0, 3])
     lengths = [*map(len, ids)]
     step_rows = iterate_step_rows(len(ids), settings.batch_size, num_steps, batch_rng, lengths)
@@ -109,6 +110,7 @@ def train_objective(objective: PretrainingObjective, ids: TokenIds, finetuning: 
 def compute_mean_loss(objective: PretrainingObjective, ids: TokenIds) -> float:
     """Return the nats of a predicted token, with the same tokens masked at every call; NaN without a text."""
     objective.eval()
+    # A fresh generator at each call, and batches in the same order: the same tokens are masked before and after.
     mask_rng = np.random.default_rng(0)
     losses = [
         objective.compute_losses([ids[row] for row in rows], mask_rng)

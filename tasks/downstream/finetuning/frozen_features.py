@@ -51,6 +51,7 @@ class FrozenFeatures(NamedTuple):
                 values = allocate((int(starts[-1]), features.shape[1]))
             row_features = np.split(features, np.cumsum([counts[row] for row in rows])[:-1])
             for row, features_of_row in zip(rows, row_features, strict=True):
+                # Batches are by length; each example's features go to the place of its row.
                 values[starts[row] : starts[row + 1]] = features_of_row
         assert values is not None
         return cls(values, starts)

@@ -94,6 +94,7 @@ class CausalObjective(PretrainingObjective):
         """Return the losses of all tokens but the first of each text (M,)."""
         batch = pad_batch(texts)
         output = self.model(input_ids=batch.input_ids_BT, attention_mask=batch.mask_BT.long(), use_cache=False)
+        # Position t predicts the token at t + 1, hence the two slices.
         is_target_BT = batch.mask_BT[:, 1:].bool()
         logits_MV = output.logits[:, :-1][is_target_BT]
         return cross_entropy(logits_MV, batch.input_ids_BT[:, 1:][is_target_BT], reduction="none")
@@ -139,6 +140,7 @@ class SpanObjective(PretrainingObjective):
             if position not in removed:
                 source.append(token)
                 continue
+            # The first position of a span. Neighbouring spans are one run of positions here, and share a sentinel.
             if position - 1 not in removed:
                 source.append(self.sentinels[num_sentinels])
                 target.append(self.sentinels[num_sentinels])

@@ -52,10 +52,12 @@ def fit_model(
     torch.manual_seed(seed)
     if isinstance(head, Head) and finetuning.method.chosen.freezes_encoder:
         train, validation = (attach_features(head, examples) for examples in (train, validation))
+    # Makes the output layer, so the optimizer comes after it.
     head.prepare_training(train)
     optimizer = make_optimizer(head, finetuning, rate)
     num_steps = finetuning.count_steps(len(train))
     num_evaluations = finetuning.num_evaluations
+    # Equally far apart, the last one at the last step.
     validation_steps = {round(num_steps * (index + 1) / num_evaluations) for index in range(num_evaluations)}
     lengths = [len(example.ids) + len(example.second_ids) for example in train] if finetuning.group_by_length else None
     # generators of their own, so that no use of random numbers shifts another: sampling takes [seed, 1]

@@ -35,6 +35,7 @@ def compute_rate_factors(head: TaskModel, layer_decay: float) -> list[tuple[nn.P
         return [(weight, 1.0) for weight in head.parameters()]
     weight_layers = list(assign_weights_to_layers(head.backbone.body))
     top = max(layer for _, layer in weight_layers)
+    # Weights of the head are not in it, and get 1.
     body_factors = {weight: layer_decay ** (top - layer) for weight, layer in weight_layers}
     return [(weight, body_factors.get(weight, 1.0)) for weight in head.parameters()]
 

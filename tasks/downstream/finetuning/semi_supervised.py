@@ -64,6 +64,7 @@ class ConsistencyLoss:
             confidences, predictions = torch.softmax(head.compute_outputs(batch), 1).max(1)
         head.train()
         outputs = head.compute_outputs([self._perturb(example) for example in batch])
+        # The mean over all texts and not over the confident ones alone: while few are confident, the loss stays small.
         losses = cross_entropy(outputs, predictions, reduction="none")
         return self.settings.loss_weight * (losses * (confidences >= self.settings.min_confidence)).mean()
 

@@ -27,6 +27,7 @@ def validate_rate(
     out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> Counts:
     """Return a learning rate's score and loss on validation. Never reads the test part, and writes no file."""
+    # Every shard gets a folder for files; this one writes none.
     del out
     with use_one_thread():
         fitted, _ = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
@@ -113,6 +114,7 @@ def _fit(
     data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> tuple[FittedModel, SplitExamples]:
     task, variant, tokenizer = Task.load(data), VARIANTS[model], _load_tokenizer(checkpoint, finetuning)
+    # A function, as pseudo-labels need a second, unfitted model.
     make_model = partial(load_task_model, task, data, checkpoint, finetuning, variant.weights, seed)
     examples, head = SplitExamples(data, tokenizer, finetuning, variant.weights, seed), make_model()
     sample = load_task_type(task).sample(examples.task, labels, seed)

@@ -38,6 +38,7 @@ class SplitExamples:
 
     def __call__(self, head: TaskModel, split: str, rows: pl.DataFrame | None = None) -> list[Example]:
         """Return the examples of some rows of a split, or of all of it."""
+        # The features lie in the order of the split; the column ROW finds those of a sample.
         rows = self.task.parts[split] if rows is None else rows
         examples = head.make_examples(self.tokenizer, rows)
         if not (self.has_features and isinstance(head, Head)):

@@ -74,6 +74,7 @@ def fit_with_unlabelled(training_set: TrainingSet, head: TaskModel) -> FittedMod
     if settings.method == "consistency":
         return training_set.fit(head, [], unlabelled)
     teacher = training_set.fit(head, []).head
+    # The student is a new model: it begins where the teacher began, and not with the teacher's weights.
     return training_set.fit(training_set.make_model(), add_pseudo_labels(teacher, unlabelled, settings.min_confidence))
 
 

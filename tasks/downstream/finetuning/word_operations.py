@@ -82,6 +82,7 @@ class WordOperations:
         altered, known_positions = list(words), self._find_known_words(words)
         for _ in range(times if known_positions else 0):
             synonym = self._sample_synonym(words[rng.choice(known_positions)], rng)
+            # `len + 1` places: also behind the last word.
             altered.insert(int(rng.integers(len(altered) + 1)), synonym)
         return altered
 
@@ -105,6 +106,7 @@ def join_words(words: Words) -> str:
     """Join words to a text, with blanks between those of scripts that have them."""
     text = ""
     for word in words:
+        # No blank where either neighbour is of a script without spaces.
         needs_blank = text and not (_is_unspaced(text[-1]) or _is_unspaced(word[0]))
         text += f" {word}" if needs_blank else word
     return text

@@ -161,6 +161,7 @@ class Head(TaskModel):
         self.register_buffer("mean", features_MF.mean(0))
         self.register_buffer("deviation", features_MF.std(0, unbiased=False).clamp(min=1e-6))
         self.head = nn.Linear(features_MF.shape[1], self.num_outputs)
+        # Zeros: a linear layer alone has no symmetry to break, and its start does not depend on a seed.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -187,6 +188,7 @@ class Head(TaskModel):
         for rows in self._batch_by_length(examples):
             batch = [examples[row] for row in rows]
             outputs = self.compute_outputs(batch)
+            # A mean loss, weighted by the size of its batch.
             total += float(self.compute_output_loss(outputs, batch)) * len(batch)
             answers |= dict(zip(rows.tolist(), self.decode_answers(outputs, batch), strict=True))
         # batches are by length; answers go back to the order of the rows

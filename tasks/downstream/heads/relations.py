@@ -24,6 +24,7 @@ class RelationHead(ClassHead):
         for (ids, offsets), (start_1, end_1, start_2, end_2), label in zip(
             encoded, character_spans, rows["label"], strict=True
         ):
+            # At least one position, so that the mean below is not of nothing: padding fills a text of no tokens.
             last_token = (max(len(ids) - 1, 0), max(len(ids), 1))
             spans = [
                 (find_token_spans([span], offsets) or [last_token])[0] for span in ((start_1, end_1), (start_2, end_2))

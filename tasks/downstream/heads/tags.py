@@ -91,6 +91,7 @@ def average_spans(states_TF: Tensor, spans: Sequence[tuple[int, int]]) -> Tensor
     start_N1, end_N1 = torch.tensor(spans).reshape(-1, 2, 1).unbind(1)
     token_T = torch.arange(len(states_TF))
     inside_NT = (token_T >= start_N1) & (token_T < end_N1)
+    # All means as one product: row n holds 1 / length at the tokens of span n.
     return (inside_NT / (end_N1 - start_N1)) @ states_TF
 
 
@@ -104,6 +105,7 @@ def find_transition_costs(sentences: Sequence[Sequence[int]], names: Sequence[st
     seen = {
         describe_transition(names[one], names[other])
         for tags in sentences
+        # Sentences begin and end outside, so first and last tags are transitions too.
         for one, other in pairwise([outside, *tags, outside])
     }
     return np.array(

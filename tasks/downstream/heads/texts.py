@@ -123,6 +123,7 @@ class TextGenerationModel(TaskModel):
 
 def truncate_with_end(ids: list[int], max_length: int, end_id: int) -> tuple[list[int], bool]:
     """Return at most `max_length` token ids with the end token last, and whether some were cut off."""
+    # Some tokenizers append the end token themselves.
     text = ids[:-1] if ids[-1:] == [end_id] else ids
     return [*text[: max_length - 1], end_id], len(text) > max_length - 1
 

@@ -49,6 +49,7 @@ class Score:
 def divide_or_zero(numerator: Floats, denominator: Floats) -> Floats:
     """Divide, with 0 where the denominator is 0: the recall of a class that does not occur is 0."""
     shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    # `where` leaves the entries of `out` as they are: zeros, and no warning about a division by zero.
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator != 0)
 
 

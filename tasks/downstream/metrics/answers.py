@@ -37,6 +37,7 @@ def measure_word_f1(truth: str, predicted: str) -> float:
     true_words, predicted_words = normalise_answer(truth), normalise_answer(predicted)
     if not true_words or not predicted_words:
         return float(true_words == predicted_words)
+    # & takes the smaller count of each word.
     common = (Counter(true_words) & Counter(predicted_words)).total()
     return 2 * common / (len(true_words) + len(predicted_words))
 

@@ -62,6 +62,7 @@ def micro_f1(sums: Floats) -> Floats:
 def macro_mean(values: Floats, sums: Floats) -> Floats:
     """Return the mean of a value per class, (…, K), over the classes that occur."""
     _, predicted, true = split_counts(sums)
+    # In each resample anew: a class that was not drawn does not count there.
     present = (predicted + true) > 0
     return divide_or_zero((values * present).sum(-1), present.sum(-1).astype(np.float64))
 
@@ -88,6 +89,7 @@ def matthews(sums: Floats) -> Floats:
     """Return Matthews' correlation of the predicted and the true classes, -1 to 1."""
     hits, predicted, true = split_counts(sums)
     total = true.sum(-1)
+    # Gorodkin's R_K, from the counts alone.
     covariance = hits.sum(-1) * total - (predicted * true).sum(-1)
     variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
     return divide_or_zero(covariance, np.sqrt(np.maximum(variances, 0)))
@@ -95,5 +97,6 @@ def matthews(sums: Floats) -> Floats:
 
 def confusion_matrix(truth: Labels, predicted: Labels, num_classes: int) -> NDArray[np.int64]:
     """Return counts (K, K) with the true class as row and the predicted class as column."""
+    # Pairs as one number: row-major indices into the matrix.
     counts = np.bincount(truth * num_classes + predicted, minlength=num_classes * num_classes)
     return counts.reshape(num_classes, num_classes)

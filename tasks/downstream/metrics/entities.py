@@ -54,7 +54,9 @@ def score_entities(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[
         (set(extract_entities(true_tags)), set(extract_entities(predicted_tags)))
         for true_tags, predicted_tags in zip(truth, predicted, strict=True)
     ]
+    # Also types that are only predicted: they count as classes without a hit.
     types = sorted({entity_type for pair in pairs for side in pair for entity_type, _, _ in side})
+    # (N, 3, types); the reshape also gives an empty list its shape.
     by_type = np.array([count_entities(*pair, types) for pair in pairs], np.float64).reshape(len(pairs), 3, len(types))
     # the width of the micro scores must not depend on the types that a model predicts: models are compared by sums
     totals = by_type.sum(2)

@@ -70,6 +70,7 @@ def score_sums(metric: Any, sums: Floats) -> Floats:
     """Return sacrebleu's scores, from 0 to 1, of the sums in the last axis."""
 
     def score_row(row: Floats) -> float:
+        # Counts in a resample are whole numbers but for the rounding of a floating-point product.
         score: float = metric._compute_score_from_stats(row.round().astype(int).tolist()).score  # noqa: SLF001
         return score / 100
 

@@ -23,6 +23,7 @@ def score_likelihoods(nats: Floats, tokens: Floats, num_bytes: Floats) -> dict[s
 
 def space_saving(sums: Floats) -> Floats:
     """Return the fraction of bits saved, from sums (…, 3) of nats, tokens and bytes."""
+    # log(256) nats are 8 bits.
     return 1 - divide_or_zero(sums[..., 0], sums[..., 2]) / math.log(256)
 
 

@@ -32,9 +32,12 @@ def score_ranks(ranks: Sequence[Sequence[int]]) -> dict[str, Score]:
 
     nDCG: Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002, relevance 0 or 1.
     """
+    # Rank 0 has the discount log2(2) = 1.
     gains = 1 / np.log2(np.arange(2, CUTOFF + 2))
     top = [[rank for rank in question if rank < CUTOFF] for question in ranks]
     pairs = list(zip(top, ranks, strict=True))
+    # Divided by the gain of the ideal order, with as many relevant documents as there are, up to the cutoff by the
+    # slice.
     ndcg = [gains[top_ranks].sum() / gains[: len(all_ranks)].sum() for top_ranks, all_ranks in pairs]
     recalls = [len(top_ranks) / len(all_ranks) for top_ranks, all_ranks in pairs]
     return {

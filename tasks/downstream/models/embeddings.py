@@ -37,6 +37,7 @@ def embed_texts(encoder: Encoder, tokenizer: CheckpointTokenizer, texts: list[st
         features = encoder(pad_batch([ids[row] for row in rows])).double().numpy()
         features_by_row |= dict(zip(rows.tolist(), features, strict=True))
     all_layers = np.stack([features_by_row[row] for row in range(len(texts))])
+    # The last layer's states are the last columns.
     return TextEmbeddings(all_layers[:, -encoder.hidden_size :], all_layers)
 
 

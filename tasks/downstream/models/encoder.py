@@ -52,6 +52,7 @@ class Encoder(Backbone):
 
     def forward(self, batch: PaddedBatch) -> Tensor:
         """Return the features of every text (B, F)."""
+        # A mean over real tokens. clamp: a text without a token gives zeros and not NaN.
         weights_BT1 = (batch.mask_BT / batch.mask_BT.sum(1, keepdim=True).clamp(min=1.0)).unsqueeze(-1)
         return torch.cat([(state_BTD * weights_BT1).sum(1) for state_BTD in self._compute_hidden_states(batch)], dim=1)
 
@@ -93,6 +94,7 @@ def load_encoder(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
     # the cache of keys and values serves generation only
     config.use_cache = False
     model = open_model(checkpoint, AutoModel, config, random=random, seed=seed)
+    # float(): a checkpoint in bf16 is fine-tuned in float32.
     encoder = Encoder(model.get_encoder() if config.is_encoder_decoder else model).float()
     fuse_activations(encoder)
     return encoder
@@ -111,6 +113,7 @@ def open_model(checkpoint: Path, auto_class: Any, config: Any, *, random: bool, 
     # a bar for each model, and a report on heads that nobody asked for, would hide the stage's own lines
     disable_progress_bar()  # type: ignore[no-untyped-call]
     set_verbosity_error()  # type: ignore[no-untyped-call]
+    # Also for pretrained weights: missing ones are drawn.
     torch.manual_seed(seed)
     try:
         if random:
@@ -180,6 +183,7 @@ class CheckpointTokenizer:
             raise StageFailure(f"{checkpoint} holds no tokenizer", "Give a folder with tokenizer.json")
         # models with relative positions, such as T5, have no table and no limit
         limit = getattr(config, "max_position_embeddings", None) or max_length + reserved
+        # model_max_length is some 10^30 where the tokenizer's files name no limit.
         self.max_length = min(max_length, limit - reserved, self.hf_tokenizer.model_max_length)
         if self.max_length < 1:
             raise StageFailure(
@@ -243,6 +247,7 @@ class CheckpointTokenizer:
         A window repeats half of the previous one.
         """
         # with half a window repeated, every token but a text's first ones has half a window of context before it
+        # `overlap` is counted in the text's own tokens: special tokens are in each window anew.
         length = self.max_length - spare
         overlap = (length - self.hf_tokenizer.num_special_tokens_to_add()) // 2
         encoding = self.hf_tokenizer(
@@ -259,6 +264,7 @@ class CheckpointTokenizer:
         for ids, offsets, special_mask, text in zip(
             self._check_ids(encoding["input_ids"]), encoding["offset_mapping"], special_masks, text_indices, strict=True
         ):
+            # Only the first window of a text is new from its first token on.
             num_repeated = overlap if text == previous else 0
             ranks = np.cumsum(1 - np.array(special_mask, np.int64))  # 1 for the first token of the text itself
             is_new = [not special and rank > num_repeated for special, rank in zip(special_mask, ranks, strict=True)]

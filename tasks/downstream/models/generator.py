@@ -77,9 +77,11 @@ class TextGenerator(Backbone):
         if self.has_encoder:
             decoder_batch = pad_batch([[self.start_id, *target[:-1]] for target in targets])
             inputs = {"decoder_input_ids": decoder_batch.input_ids_BT, "use_cache": False}
+            # Position 0 holds the start token, which predicts the target's first.
             return [0] * len(targets), self._run_body(pad_batch(sources), inputs)
         batch = pad_batch([[*source, *target[:-1]] for source, target in zip(sources, targets, strict=True)])
         # the projection onto the vocabulary is most of the work, and positions that only sources reach need none
+        # The last token of the shortest source is the first that predicts a target token.
         num_skipped = min(map(len, sources)) - 1
         num_kept = batch.input_ids_BT.shape[1] - num_skipped
         # a body that ignores logits_to_keep gives all of them, so that the last ones are cut out here too

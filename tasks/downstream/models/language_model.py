@@ -149,9 +149,11 @@ class LanguageModel:
             batch = pad_batch([masked_ids[row] for row in rows])
             positions_B = torch.tensor([targets[row][1] for row in rows])
             logits_BV = self._compute_logits_at(batch.input_ids_BT, batch.mask_BT, positions_B)
+            # The original token at the masked position.
             targets_B = torch.tensor([ids[targets[row][0]][targets[row][1]] for row in rows])
             nats[rows] = cross_entropy(logits_BV, targets_B, reduction="none").double().numpy()
         sums = np.zeros(len(windows))
+        # add.at, as a window has many targets and plain indexing would keep one of them.
         np.add.at(sums, [row for row, _ in targets], nats)
         return sums
 
@@ -160,6 +162,7 @@ class LanguageModel:
 
         def select_positions(_: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             (hidden_BTD,) = inputs
+            # One position a row, with a dimension of length 1 in its place.
             return (hidden_BTD[torch.arange(len(hidden_BTD)), positions_B][:, None],)
 
         # a hook, because transformers has no argument for it in masked models

@@ -36,6 +36,7 @@ class AnnotatedDocument:
     def split_sentences(self) -> list[CharacterSpan]:
         """Return the spans of the sentences; none ends inside of an entity."""
         ends = [match.end() for match in BOUNDARY.finditer(self.text)]
+        # A full stop inside an entity, as in an abbreviation, ends no sentence.
         kept = [end for end in ends if not any(entity.start < end < entity.end for entity in self.entities)]
         return list(pairwise(sorted({0, *kept, len(self.text)})))
 
@@ -94,6 +95,7 @@ def read_related_documents(
         for kind, first, second in examples:
             start = max(begin for begin, _ in sentences if begin <= min(first.start, second.start))
             end = min(stop for _, stop in sentences if stop >= max(first.end, second.end))
+            # Offsets in the document become offsets in the example's text.
             positions = [position - start for entity in (first, second) for position in (entity.start, entity.end)]
             yield document.text[start:end].rstrip(), kind, positions, document.find_origin(start)
 
@@ -133,6 +135,7 @@ def read_document(path: Path) -> AnnotatedDocument:
     text = read_exact_text(path)
     entities: dict[str, EntitySpan] = {}
     relation_lines = []
+    # split and not splitlines: the latter also splits at characters such as U+2028.
     for number, line in enumerate(read_exact_text(annotations).replace("\r\n", "\n").split("\n"), start=1):
         origin = f"{annotations}, line {number}"
         if match := ENTITY.fullmatch(line):
@@ -164,6 +167,7 @@ def parse_entity(match: re.Match[str], text: str, path: Path, origin: str) -> En
                 f"{origin}: the span {start}–{end} lies outside of {path.name}, which has {len(text):,} characters"
             )
             raise StageFailure(message, "Correct the span")
+    # Compared by words, since brat writes line ends inside an entity as spaces.
     words = " ".join(text[start:end] for start, end in pieces).split()
     annotated_words = (match["text"] or "").split()
     if annotated_words and words != annotated_words:

@@ -47,6 +47,7 @@ def read_chid(path: Path) -> Iterator[ChoiceQuestion]:
             candidates = item["candidates"]
             for text in item["content"]:
                 for blank in BLANK.finditer(text):
+                    # Only this blank stays open.
                     before, after = (
                         # the lambda is called at once, before the loop variables change
                         BLANK.sub(lambda match: candidates[answers[match[0]]], part)  # noqa: B023

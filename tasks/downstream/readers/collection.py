@@ -60,6 +60,7 @@ def read_beir_collection(folder: Path) -> Collection:
         for texts, column in ((questions, "query-id"), (documents, "corpus-id")):
             if row[column] not in texts:
                 raise StageFailure(f"{origin}: there is no {column} {row[column]!r}", "Correct the row")
+        # A TSV file holds texts; 0 marks a judged document that is not relevant.
         if row["score"] != "0":
             collection.add(questions[row["query-id"]][0], documents[row["corpus-id"]][0], origin)
     return collection

@@ -18,6 +18,7 @@ def read_objects(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         # counts line ends since the previous object only: counting from the start would take quadratic time
         line, counted = line + text.count("\n", counted, position), position
         try:
+            # raw_decode reads one value and tells where it ends; it does not skip whitespace in front.
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             raise StageFailure(f"{path}, line {error.lineno}: not JSON ({error.msg})", "Correct the line") from error

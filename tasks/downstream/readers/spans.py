@@ -86,6 +86,7 @@ def _parse_spans(item: dict[str, Any], origin: str) -> list[tuple[int, int, str]
     try:
         if isinstance(item.get("label"), dict):
             return [
+                # CLUENER counts the last character in.
                 (first, last + 1, kind)
                 for kind, entities in item["label"].items()
                 for positions in entities.values()

@@ -38,6 +38,7 @@ def build_question_row(context: str, question: dict[str, Any]) -> dict[str, Any]
     """
     # a set, because equal answers count once
     pairs = {(answer["text"], _find_start(context, answer)) for answer in question["answers"]}
+    # Sorted, as a set has no order.
     answers = sorted(pairs, key=lambda pair: (pair[1], pair[0])) or [("", 0)]
     return {
         "question": question["question"],

@@ -102,6 +102,7 @@ def _read_tsv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
 
 
 def _read_csv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
+    # newline="": the csv module reads line ends inside quotes itself.
     with path.open(encoding="utf-8-sig", newline="") as lines:
         yield from _name_columns(path, csv.reader(lines), header)
 

@@ -102,6 +102,7 @@ def sample_examples(task: Task, count: int, seed: int) -> pl.DataFrame:
         )
     # one permutation a seed: a smaller sample is the beginning of a larger one
     rows = np.random.default_rng([seed, 1]).permutation(len(task.train))
+    # Count 0 means all, and rows[:0] would be none.
     return task.train[rows[:count]] if count else task.train[rows]
 
 

@@ -33,7 +33,9 @@ def build_ranking(task: Task, similarities: np.ndarray) -> pl.DataFrame:
     """Return the answers that follow from similarities (questions, documents)."""
     ranks = find_ranks(similarities, task.test["relevant"].to_list())
     return pl.DataFrame(
-        {"ranks": ranks, "first": similarities.argmax(1)}, schema={"ranks": pl.List(pl.Int64), "first": pl.Int64}
+        # argmax takes the first of equal ones, as `find_ranks` does.
+        {"ranks": ranks, "first": similarities.argmax(1)},
+        schema={"ranks": pl.List(pl.Int64), "first": pl.Int64},
     )
 
 

@@ -17,7 +17,9 @@ from tasks.errors import StageFailure
 
 def predict_cosine(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
     """Predict the cosine of both texts' TF-IDF vectors."""
+    # The test texts themselves give the words' weights: there is no training part, and no label is read.
     answers = predict_tfidf_cosine(task, task.test).answers
+    # A baseline has one kind of features: both columns are the same.
     return BaselinePredictions(answers.with_columns(standardized=pl.col("predicted")), {}, None)
 
 

@@ -47,6 +47,7 @@ def generate_continuations(model: LanguageModel, prompt: str, count: int, max_le
     Raises StageFailure when the model reads fewer tokens than that.
     """
     tokenizer, start_ids = model.tokenizer.hf_tokenizer, model.find_start_ids()
+    # Prompt and continuation share the model's positions.
     room = model.tokenizer.max_length - max_length - len(start_ids)
     if room < 1:
         raise StageFailure(

@@ -44,6 +44,7 @@ def _check_one_window_each(task: Task, windows: list[ScoringWindow]) -> None:
 
 def restrict_to_shared_tokens(one: ScoringWindow, other: ScoringWindow) -> tuple[ScoringWindow, ScoringWindow]:
     """Return both windows with only those tokens scored that both have in the same order."""
+    # autojunk would ignore frequent tokens in texts of 200 tokens or more.
     blocks = SequenceMatcher(None, one.ids, other.ids, autojunk=False).get_matching_blocks()
     positions = [(block.a + offset, block.b + offset) for block in blocks for offset in range(block.size)]
     in_one, in_other = {position for position, _ in positions}, {position for _, position in positions}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAX_OPACITY = 70  # per cent, so that the text stays readable
+# Per cent: a full ground would hide the text.
+MAX_OPACITY = 70
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from tasks.evaluate.results.model_titles import get_model_title
 from tasks.svg_charts import Axes, Marks, Scale, draw_line_chart
 
 MAX_MISTAKES = 6
-MAX_CLASSES = 20  # a confusion matrix of more classes cannot be read
+# A confusion matrix of more classes cannot be read.
+MAX_CLASSES = 20
 MAX_MISTAKE_CHARACTERS = 320
 PAGE_COLORS = {name: f"var(--{name})" for name in COLORS}
 """The colors as variables of report.css, which has a light and a dark value of each."""
@@ -142,6 +143,7 @@ def _build_interval_bars(results: BenchmarkResults) -> list[IntervalBar]:
 
 def scale_intervals(rows: Sequence[tuple[str, str, float, float, float]]) -> list[IntervalBar]:
     """Place rows of name, color, low, score and high on one scale that includes zero."""
+    # 0 is on the scale even where all scores are high: bars that begin elsewhere exaggerate differences.
     scale = Scale(min(0.0, *(low for _, _, low, _, _ in rows)), max(0.0, *(high for *_, high in rows)), 0, 100)
     return [
         IntervalBar(name, color, scale(low), scale(high) - scale(low), scale(score), scale(0), format_percent(score))

@@ -108,6 +108,7 @@ def _describe_gain_of_pretraining(results: BenchmarkResults) -> str:
 def _compare_with_rival(results: BenchmarkResults, rival: str, labels: int) -> str:
     difference = results.compare_models("pretrained", rival, labels)
     size = f"{abs(100 * difference.mean):.1f}"
+    # By the printed size: a difference that is shown as 0.0 is called level.
     side = f"{size} points {'above' if difference.mean > 0 else 'below'}" if float(size) else "level with"
     rival_type = "baseline" if rival in LEXICAL_BASELINES else "checkpoint"
     score = format_percent(results.score_spread(rival, labels, results.metric).mean)

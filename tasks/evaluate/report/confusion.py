@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from tasks.svg_charts import render_svg
 
 MAX_NAME_COLUMNS = 18
+# Units of the drawing. The margin on the left has room for the longest names.
 LEFT, TOP, GRID_SIZE = 214, 8, 400
-DARK_FROM = 0.75  # from this ratio on, figures in the page's color are easier to read than those in the text's color
+# From this ratio on figures in the page's color are easier to read than those in the text's color.
+DARK_FROM = 0.75
 
 
 def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
     """Draw counts (true class, predicted class) as percentages of each true class; the darker, the more."""
     short_names = [shorten_name(name) for name in names]
     cell_size = GRID_SIZE / len(names)
+    # The style sheet scales the figures by the size of a cell.
     parts = [f'<g style="--cell:{cell_size:.1f}">']
     for row, (name, short_name) in enumerate(zip(names, short_names, strict=True)):
         total = int(counts[row].sum())
@@ -30,6 +33,7 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
             parts.append(
                 _render_cell(
                     (LEFT + column * cell_size, y, cell_size),
+                    # A class that is not in the test part has no row of its own to be a fraction of.
                     count / max(1, total),
                     description,
                     is_right=row == column,
@@ -39,7 +43,8 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> str:
     for column, short_name in enumerate(short_names):
         position = f"translate({LEFT + (column + 0.5) * cell_size + 4:.1f} {TOP + GRID_SIZE + 10}) rotate(-55)"
         parts.append(f'<text class="tick end" transform="{position}">{escape(short_name)}</text>')
-    names_height = 24 + 8 * max(map(count_columns, short_names))  # turned, and as large as a phone shows them
+    # The names below the grid are turned, and take room by their length, as large as a phone shows them.
+    names_height = 24 + 8 * max(map(count_columns, short_names))
     return render_svg(
         TOP + GRID_SIZE + names_height, parts, "Confusion matrix: true class by row, predicted class by column"
     )

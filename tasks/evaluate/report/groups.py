@@ -7,7 +7,8 @@ from tasks.downstream.significance import bootstrap_interval
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
 
 MODELS = ("pretrained", "random")
-DRAWS = 500  # fewer than elsewhere: there may be 67 groups, as in BLiMP
+# Fewer than elsewhere: there may be 67 groups, as in BLiMP, each with intervals of several metrics and models.
+DRAWS = 500
 MAX_SHOWN_METRICS = 2
 MAX_OPEN_ROWS = 20  # a longer table is folded
 
@@ -26,6 +27,7 @@ def score_groups(results: BenchmarkResults) -> list[dict[str, Any]]:
         group: rows["row"] for (group,), rows in indexed.group_by("group", maintain_order=True)
     }
     scored_groups = []
+    # "" sorts first, so the whole test part heads the table.
     for group, rows in sorted(group_rows.items()):
         for model in (model for model in MODELS if model in results.models):
             fits = results.select_fits(model, results.label_counts[-1])

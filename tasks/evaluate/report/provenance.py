@@ -110,6 +110,7 @@ def load_loss_curve(path: Path, max_points: int = 200) -> LossCurve:
 
 def _average_windows(points: list[tuple[float, float]], max_points: int) -> list[tuple[float, float]]:
     """Average y over windows of equal size, at the last x of each: unlike `thin_points`, the last step stays."""
+    # Rounded up, so that there are at most `max_points` windows.
     width = -(-len(points) // max_points) if points else 1
     windows = [points[start : start + width] for start in range(0, len(points), width)]
     return [(window[-1][0], sum(y for _, y in window) / len(window)) for window in windows]

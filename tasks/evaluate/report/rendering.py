@@ -24,9 +24,11 @@ def load_environment() -> Environment:
     """Return the Jinja environment of the report, whose templates are compiled once a process."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,  # texts come from the web
+        # Texts come from the web: a page that was crawled must not run scripts in the report.
+        autoescape=True,
         undefined=StrictUndefined,
-        trim_blocks=True,  # a line of a template that holds only a statement leaves no line in the page
+        # A line of a template that holds only a statement leaves no line in the page.
+        trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
@@ -49,7 +51,8 @@ def make_breakable(name: str) -> Markup:
 
 def render_emphasis(text: str) -> Markup:
     """Render `**words**` in bold; everything else is text."""
-    parts = re.split(r"\*\*(.+?)\*\*", text)  # every second part was between asterisks
+    # The pattern has a group, so `split` also returns what was between the asterisks: every second part.
+    parts = re.split(r"\*\*(.+?)\*\*", text)
     return Markup("").join(
         Markup("<b>{}</b>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
     )

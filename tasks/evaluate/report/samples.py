@@ -10,7 +10,8 @@ import polars as pl
 from tasks.evaluate.report.provenance import ManifestFields, sum_counts
 from tasks.store import Artifact
 
-MAX_SAMPLES = 3  # of each verdict of a rule
+# Of each verdict of a rule.
+MAX_SAMPLES = 3
 EXCERPT_CHARACTERS = 160
 DROPPED = "dropped"
 COLUMNS = ["rule", "verdict", "score", "margin", "bounds", "id", "url", "excerpt"]
@@ -79,6 +80,7 @@ def select_nearest(files: Sequence[Path]) -> pl.DataFrame:
     rows = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files])
     # dropped documents are equally distant, so that the id alone orders them
     distance = pl.when(pl.col("verdict") == DROPPED).then(0.0).otherwise("margin")
+    # Sorted first: `keep="first"` then keeps the nearest copy of a page.
     unique = rows.sort(distance, "id").unique(["rule", "verdict", "id"], keep="first", maintain_order=True)
     nearest = unique.group_by("rule", "verdict", maintain_order=True).head(MAX_SAMPLES)
     return nearest.sort("rule", pl.col("verdict") != DROPPED, distance, "id")

@@ -138,6 +138,7 @@ def build_difference_table(results: BenchmarkResults) -> list[tuple[str, list[Di
                 get_model_title(other),
                 format_points(difference.mean),
                 _format_point_interval(difference),
+                # The smallest p value of 2,000 draws is 1 / 2,001, which three decimals would show as 0.000.
                 f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001",
                 _format_verdict(difference),
             )

@@ -40,6 +40,7 @@ class Fit:
     """`row` and the columns of the task type's answer; a row per test example"""
 
 
+# eq=False keeps the hash by identity, which the caches of the methods need: a Task holds tables, which have none.
 @dataclass(frozen=True, eq=False)
 class BenchmarkResults:
     """All fits of one benchmark.
@@ -81,6 +82,7 @@ class BenchmarkResults:
     @property
     def label_counts(self) -> list[int]:
         """The label counts in rising order; 0, which stands for all, comes last."""
+        # inf sorts behind every count.
         return sorted({fit.labels for fit in self.fits}, key=lambda labels: labels or math.inf)
 
     @property
@@ -90,6 +92,8 @@ class BenchmarkResults:
         for labels in self.label_counts:
             # one label may mean several examples: one of each class
             examples_per_label = len(self.task_type.sample(self.task, labels or 1, 0)) / (labels or 1)
+            # For 0 (all) the examples are converted into labels, so that the point has a place on the axis of the
+            # others.
             positions.append(float(labels or len(self.task.train) / examples_per_label))
         return positions
 
@@ -120,6 +124,7 @@ class BenchmarkResults:
     def models(self) -> list[str]:
         """The scored models in the order of `MODEL_TITLES`; further checkpoints come after them."""
         models = {fit.model for fit in self.fits}
+        # Known models in their fixed order, the others by name: the same results give the same bytes.
         return [model for model in MODEL_TITLES if model in models] + sorted(models - set(MODEL_TITLES))
 
     @property

@@ -67,6 +67,7 @@ def _tabulate_benchmark_answers(results: BenchmarkResults, labels: int) -> pl.Da
             "function": scores[0].function,
             "data": task.digest,
             "text": list(map(hash_text, examples)),
+            # (texts, seeds, sums), as `query` reads it.
             "parts": np.stack([score.parts for score in scores], 1).tolist(),
         },
         schema_overrides={"labels": pl.Int32, "text": pl.UInt64, "parts": pl.List(pl.List(pl.Float64))},

@@ -18,7 +18,8 @@ class Contrastive(Objective, ABC):
     """Train embeddings of texts: similar for texts that belong together, dissimilar for others.
 
     The negatives of a text are the other texts of its micro-batch, over all ranks. More micro-batches keep the number
-    of predictions of a step, but each text then has fewer negatives. So raise batch.rows, not batch.accumulation.
+    of predictions of a step, but each text then has fewer negatives. So raise batch.batch_size, and not
+    batch.grad_accumulation.
     """
 
     model_kind: ClassVar[ModelKind] = "encoder"
