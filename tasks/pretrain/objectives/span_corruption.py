@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.pretrain.learners.learner import Learner
 
 SENTINEL_HINT = (
-    "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.corruption_rate or pretrain.batch.length"
+    "Raise tokenize.sentinels, or lower pretrain.objective.span_corruption.corruption_rate or pretrain.batch.seq_length"
 )
 
 
