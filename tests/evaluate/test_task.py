@@ -128,7 +128,13 @@ def every_type(tmp_path: Path) -> dict[str, Any]:
 
     def split(path: Path, name: str) -> dict[str, Any]:
         """Use one file as every part."""
-        return {"name": name, "train": str(path), "validation": str(path), "test": str(path), "labels": [0, 2]}
+        return {
+            "name": name,
+            "train": str(path),
+            "validation": str(path),
+            "test": str(path),
+            "labels_per_class": [0, 2],
+        }
 
     trees = write_lines(tmp_path / "tags.txt", *(f"the O\n{word} B-TREE\nsail O\n" for word in ("oak", "birch") * 12))
     order = write_lines(
