@@ -55,7 +55,7 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     objects = store.backend.objects  # type: ignore[union-attr]
     first = start_command(words, s3_address, tmp_path / "a")
     deadline = time.monotonic() + 120
-    while not [name for name in objects.listed("extract/") if "/.finished/" in name]:
+    while not [name for name in objects.list_objects("extract/") if "/.finished/" in name]:
         assert first.poll() is None, first.stdout.read().decode() if first.stdout else ""
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -88,7 +88,7 @@ def test_killed_here_it_goes_on_elsewhere_and_then_all_is_cached(
     ):
         assert run_command_line(command) == 0
         assert message in capsys.readouterr().out
-    damaged = next(name for name in objects.listed("clean/") if "/documents/" in name)
+    damaged = next(name for name in objects.list_objects("clean/") if "/documents/" in name)
     objects.write(damaged, b"")
     assert run_command_line(["verify"]) == 1
     assert f"{s3_address}/{damaged} is corrupt: 0 bytes" in capsys.readouterr().out
