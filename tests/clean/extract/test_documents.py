@@ -225,6 +225,7 @@ def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
     assert failed.rows() == [("http://a/2", "takes more than 1 seconds")]
 
 
+@pytest.mark.slow
 def test_lines_that_recur_over_the_shards_of_a_host_go_before_scores_are_taken(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:

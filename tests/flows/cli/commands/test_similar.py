@@ -13,6 +13,8 @@ from tasks.dedup.task import dedup
 from tasks.stage import Stage, stage
 from tasks.store import Artifact, Draft, Store
 
+pytestmark = pytest.mark.slow
+
 WORDS = [f"word{number}" for number in range(400)]
 SNAPSHOTS = {"monday": [" ".join(WORDS[:200]), " ".join(WORDS[200:300])], "tuesday": [" ".join(WORDS[40:220])]}
 
