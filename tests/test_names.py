@@ -47,7 +47,7 @@ RIDDLES = re.compile(r"(What|Which|Where|How|Who|Whose|Whether|The same|Those|It
 SIDES = {
     (path, "left")
     for path, tree in CODE.items()
-    if any(re.search(r"\bright\b|x_end", ast.unparse(node)) for node in tree.body)
+    if any(re.search(r"\bright\b", ast.unparse(node)) for node in tree.body)
 }
 BOUNDS = re.compile(r"^(most|fewest|longest|shortest|deepest|largest|smallest|least|at_most|at_least|at_once)(_|$)")
 

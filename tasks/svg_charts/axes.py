@@ -34,7 +34,7 @@ class Frame:
 
     width: int
     height: int
-    left: int
+    x_start: int
     right: int
     top: int
     bottom: int
@@ -65,9 +65,9 @@ def render_y_ticks(frame: Frame, scale: Scale, max_ticks: int) -> list[str]:
     parts = []
     for value in scale.ticks(max_ticks):
         y = f"{scale(value):.1f}"
-        parts.append(f'<path {frame.grid} d="M{frame.left} {y}H{frame.x_end}"/>')
+        parts.append(f'<path {frame.grid} d="M{frame.x_start} {y}H{frame.x_end}"/>')
         parts.append(
-            f'<text x="{frame.left - frame.y_tick_gap}" y="{y}" dy="4" {frame.y_tick}>{format_tick(value)}</text>'
+            f'<text x="{frame.x_start - frame.y_tick_gap}" y="{y}" dy="4" {frame.y_tick}>{format_tick(value)}</text>'
         )
     return parts
 

@@ -20,7 +20,7 @@ PAGE_WIDTH = 640
 FRAME = Frame(
     PAGE_WIDTH,
     300,
-    left=62,
+    x_start=62,
     right=16,
     top=30,
     bottom=44,
@@ -65,8 +65,8 @@ def draw_line_chart(lines: Sequence[Marks], axes: Axes) -> str:
     xs = [x for marks in lines for x, _ in marks.points]
     if not xs:
         return ""
-    x_margin = MARGIN * (FRAME.x_end - FRAME.left) if axes.x_ticks else 0
-    x_scale = Scale(min(xs), max(xs), FRAME.left + x_margin, FRAME.x_end - x_margin, axes.log_x)
+    x_margin = MARGIN * (FRAME.x_end - FRAME.x_start) if axes.x_ticks else 0
+    x_scale = Scale(min(xs), max(xs), FRAME.x_start + x_margin, FRAME.x_end - x_margin, axes.log_x)
     y_scale = Scale(*_y_range(lines, axes), FRAME.y_end, FRAME.top)
     x_ticks = axes.x_ticks or [(value, format_tick(value)) for value in Scale(min(xs), max(xs), 0, 1).ticks(8)]
     parts = [*_render_y_axis(y_scale, axes.y_name), *_render_x_axis(x_scale, axes.x_name, x_ticks)]
@@ -126,14 +126,14 @@ def _render_y_axis(scale: Scale, name: str) -> list[str]:
     # above the axis: beside it, the name would meet wide ticks
     parts = [f'<text class="start" x="2" y="14">{escape(title)}</text>', *render_y_ticks(FRAME, scale, max_ticks=6)]
     if starts_elsewhere:  # a zigzag near the lower end
-        parts.append(f'<path {FRAME.axis} d="M{FRAME.left} {FRAME.y_end}v-4l-5 -3 10 -5 -10 -5 5 -3V{FRAME.top}"/>')
+        parts.append(f'<path {FRAME.axis} d="M{FRAME.x_start} {FRAME.y_end}v-4l-5 -3 10 -5 -10 -5 5 -3V{FRAME.top}"/>')
     return parts
 
 
 def _render_x_axis(scale: Scale, name: str, ticks: Sequence[tuple[float, str]]) -> list[str]:
     return [
-        f'<path {FRAME.axis} d="M{FRAME.left} {FRAME.y_end}H{FRAME.x_end}"/>',
+        f'<path {FRAME.axis} d="M{FRAME.x_start} {FRAME.y_end}H{FRAME.x_end}"/>',
         *(f'<path {FRAME.axis} d="M{scale(value):.1f} {FRAME.y_end}v5"/>' for value, _ in ticks),
         *render_x_names(FRAME, scale, drop_overlapping(scale, ticks)),
-        f'<text class="name" x="{(FRAME.left + FRAME.x_end) / 2:.0f}" y="{FRAME.height - 6}">{escape(name)}</text>',
+        f'<text class="name" x="{(FRAME.x_start + FRAME.x_end) / 2:.0f}" y="{FRAME.height - 6}">{escape(name)}</text>',
     ]

@@ -15,7 +15,7 @@ BLUE, RED, GREY = "#4f86c6", "#c8442b", "#9aa3ad"
 FRAME = Frame(
     WIDTH,
     HEIGHT,
-    left=62,
+    x_start=62,
     right=14,
     top=30,
     bottom=34,
@@ -76,16 +76,16 @@ def _render_panel(panel: Panel) -> str:
     xs, ys = [x for x, _ in points], [y for _, y in points]
     # half a unit of room on both sides, so that the names of the outer values fit
     x_ends = (-0.5, len(panel.names) - 0.5) if panel.names else (min(xs), max(xs))
-    x_scale = Scale(*x_ends, FRAME.left, FRAME.x_end, panel.log_x)
+    x_scale = Scale(*x_ends, FRAME.x_start, FRAME.x_end, panel.log_x)
     # On a logarithmic axis a margin that is subtracted could reach zero.
     margin = 0.0 if panel.log_y else 0.04 * (max(ys) - min(ys))
     y_scale = Scale(min(ys) - margin, max(ys) + margin, FRAME.y_end, FRAME.top, panel.log_y)
     named_ticks: list[tuple[float, str]] = [*enumerate(panel.names)]
     parts = [
-        f'<text x="{FRAME.left}" y="16" font-weight="bold">{escape(panel.title)}</text>',
+        f'<text x="{FRAME.x_start}" y="16" font-weight="bold">{escape(panel.title)}</text>',
         *render_y_ticks(FRAME, y_scale, max_ticks=5),
         *render_x_names(FRAME, x_scale, named_ticks or [(value, format_tick(value)) for value in x_scale.ticks()]),
-        f'<path {FRAME.axis} d="M{FRAME.left} {FRAME.top}V{FRAME.y_end}H{FRAME.x_end}"/>',
+        f'<path {FRAME.axis} d="M{FRAME.x_start} {FRAME.top}V{FRAME.y_end}H{FRAME.x_end}"/>',
     ]
     legend = [marks for marks in panel.marks if marks.name and marks.points]
     # From the right edge to the left, so that the entries end at the frame whatever the title's length.
