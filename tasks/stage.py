@@ -78,28 +78,30 @@ class Stage(Generic[S]):
             fingerprint=code_fingerprint(*self.code),
         )
 
+    def get_or_build(self, settings: S, inputs: tuple[Artifact, ...], *, force: bool = False) -> tuple[Artifact, bool]:
+        """Return the artifact, and whether it was in the store already. Needs no Prefect. Raises StageFailure."""
+        store = Store.current()
+        spec = self.build_spec(settings, *inputs)
+        cached = None if force else store.get_valid(self.name, spec.expected_key)
+        if cached is not None:
+            return cached, True
+        # In this order: a run that waits while another builds the same artifact must not occupy a GPU meanwhile.
+        with store.lock(self.name, spec.expected_key), self.acquire_slot():
+            # another run may have built it while this one waited for the lock
+            cached = None if force else store.get_valid(self.name, spec.expected_key)
+            return cached or self._build(store, spec, settings, inputs, force=force), False
+
     def _get_or_build(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
         """Return the artifact, or a Prefect state called Cached that holds it: the body of the Prefect task."""
         try:
-            store = Store.current()
-            spec = self.build_spec(settings, *inputs)
-            cached = None if force else store.get_valid(self.name, spec.expected_key)
-            if cached is None:
-                # In this order: a run that waits while another builds the same artifact must not occupy a GPU
-                # meanwhile.
-                with store.lock(self.name, spec.expected_key), self.acquire_slot():
-                    # another run may have built it while this one waited for the lock
-                    cached = None if force else store.get_valid(self.name, spec.expected_key)
-                    artifact = cached or self._build(store, spec, settings, inputs, force=force)
-            else:
-                artifact = cached
+            artifact, is_cached = self.get_or_build(settings, inputs, force=force)
         except Exception as error:
             explained = explain_error(self.name, error)
             if explained is error:
                 raise
             raise explained from error
         publish_ui_artifact(artifact)
-        if cached is None:
+        if not is_cached:
             return artifact
         from prefect.states import Completed
 

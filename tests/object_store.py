@@ -17,7 +17,7 @@ import pytest
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
     """The server's address."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -1,0 +1,189 @@
+"""What kills, flipped bits, outages and full disks do to a store.
+
+    python -m benchmarks.chaos [--quick | --smoke] [--seed N]
+
+All parts work on a small site of the standard library's docstrings, through every stage. What comes out after each
+fault is compared, by digest, with what comes out without one.
+
+- kills: processes that were ended, systematically at each call that changes the store, and at random in whole runs;
+  also each fault of an S3 server counts as one
+- lost: kills (or full disks) after which a store was invalid, a rerun failed, or other bytes came out
+- flips, unnoticed: bits flipped in the files of a store; those that `verify --full` does not name, that end a command
+  in a traceback, or that enter what is built next
+- outages, incomplete_as_done: times that a site was away in the middle of a crawl; those after which pages were
+  missing from an artifact that does not say so, or that the next run did not get
+"""
+
+import argparse
+import functools
+import itertools
+import random
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.faults import bit_flips, crash_points, crawl_outages, full_disk, object_store_faults, process_kills
+from benchmarks.faults.chain import build_digests, make_recipe, run_child
+from benchmarks.faults.site_server import Outage
+from benchmarks.report import Scale, add_scale_options, print_result, print_table, print_versions
+from tests.flows import tiny
+
+MAX_FAULTS_SHOWN = 20
+
+
+class Plan(NamedTuple):
+    """How much of each fault."""
+
+    crash_points: int
+    """at most so many, spread over all of them"""
+    process_kills: int
+    object_store_runs: int
+    flips_per_file: int
+    max_flips: int
+    outages: int
+    full_disk_rounds: int
+
+
+PLANS = {
+    Scale.FULL: Plan(10_000, 60, 8, 5, 10_000, 24, 4),
+    Scale.QUICK: Plan(24, 0, 1, 1, 50, 1, 0),
+    Scale.SMOKE: Plan(3, 0, 0, 1, 3, 1, 0),
+}
+
+
+class Part(NamedTuple):
+    """What one part of the benchmark did: its faults by what they were done to."""
+
+    name: str
+    times: int
+    faults: list[tuple[str, str]]
+
+
+def select_evenly(items: list[Any], most: int) -> list[Any]:
+    """Select at most so many items, spread over all."""
+    return items if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
+
+
+def run_two_at_a_time(calls: Iterable[functools.partial[Any]]) -> Iterator[Any]:
+    """Run calls that each wait for child processes, two at a time, and yield their results in order."""
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda call: call(), calls)
+
+
+class Chaos:
+    """The site, the store that was built without faults, and the parts over it."""
+
+    def __init__(self, folder: Path, plan: Plan, seed: int) -> None:
+        self.folder, self.plan, self.seed = folder, plan, seed
+        self.site, self.complete = folder / "site", folder / "complete"
+        tiny.build(self.site)
+        self.recipe = make_recipe(self.site)
+        result = run_child(functools.partial(build_digests, self.recipe, self.complete, "evaluate"))
+        assert result.ended_well, result
+        self.expected = result.digests
+        self._works = (folder / f"work-{number}" for number in itertools.count())
+
+    def crash_everywhere(self) -> Part:
+        points = list(crash_points.list_crash_points(self.recipe, self.complete, next(self._works)))
+        calls = (
+            functools.partial(
+                crash_points.crash_and_resume,
+                self.recipe,
+                self.complete,
+                next(self._works),
+                stage,
+                number,
+                self.expected,
+            )
+            for stage, number in select_evenly(points, self.plan.crash_points)
+        )
+        crashes = [crash for crash in run_two_at_a_time(calls) if crash is not None]
+        faults = [(f"{crash.stage}, call {crash.number}", fault) for crash in crashes for fault in crash.faults]
+        return Part("crash points", len(crashes), faults)
+
+    def kill_processes(self) -> Part:
+        kills = list(
+            process_kills.kill_runs(self.site, next(self._works), self.plan.process_kills, self.expected, self.seed)
+        )
+        faults = [(f"{kill.signal} to {kill.victim}", fault) for kill in kills for fault in kill.faults]
+        return Part("signals to whole runs", len(kills), faults)
+
+    def spoil_object_store(self) -> Part:
+        seeds = range(self.seed, self.seed + self.plan.object_store_runs)
+        runs = list(
+            object_store_faults.spoil_answers(self.site, next(self._works), "tokenize", 0.05, seeds, self.expected)
+        )
+        faults = [(f"S3, seed {seed}", fault) for seed, run in zip(seeds, runs, strict=True) for fault in run.faults]
+        return Part("spoiled answers of S3", sum(run.num_faults for run in runs), faults)
+
+    def fill_disks(self) -> Part:
+        if not self.plan.full_disk_rounds or not full_disk.is_possible():
+            return Part("full disks (left out)", 0, [])
+        mount = next(self._works)
+        mount.mkdir()
+        disks = list(full_disk.fill_disks(self.site, self.complete, mount, self.plan.full_disk_rounds))
+        faults = [(f"{disk.stage}, {disk.room:,} bytes", fault) for disk in disks for fault in disk.faults]
+        return Part("full disks", sum(disk.failed for disk in disks), faults)
+
+    def flip_bits(self) -> Part:
+        files = bit_flips.list_store_files(self.complete)
+        flips = [(path, number) for path in files for number in range(self.plan.flips_per_file)]
+        calls = (
+            functools.partial(
+                bit_flips.check_flip, self.recipe, self.complete, next(self._works), path,
+                f"{self.seed} {path} {number}", self.expected,
+            )
+            for path, number in select_evenly(flips, self.plan.max_flips)
+        )  # fmt: skip
+        results = list(run_two_at_a_time(calls))
+        faults = [(flip.path, fault) for flip in results for fault in flip.faults]
+        return Part("flipped bits", len(results), faults)
+
+    def take_sites_away(self) -> Part:
+        random_ = random.Random(self.seed)
+        kinds = itertools.cycle(Outage)
+        # shorter and longer than the crawl waits
+        seconds = itertools.cycle((1.0, 2.5, 15.0))
+        plan = [(next(kinds), random_.randrange(1, 60), next(seconds)) for _ in range(self.plan.outages)]
+        results = list(crawl_outages.check_outages(self.site, next(self._works), plan))
+        faults = [(f"{result.outage} for {result.seconds} s", fault) for result in results for fault in result.faults]
+        return Part("outages", len(results), faults)
+
+
+def count_places(part: Part) -> int:
+    """Count what had at least one fault."""
+    return len({place for place, _ in part.faults})
+
+
+def main() -> None:
+    """Run every part and print the table, the first faults and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_scale_options(parser)
+    parser.add_argument("--seed", type=int, default=20261130, help="another seed draws other faults")
+    options = parser.parse_args()
+    print_versions("prefect", "pyarrow", "torch")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        chaos = Chaos(Path(name), PLANS[options.scale], options.seed)
+        kills = [chaos.crash_everywhere(), chaos.kill_processes(), chaos.spoil_object_store()]
+        disks, flips, outages = chaos.fill_disks(), chaos.flip_bits(), chaos.take_sites_away()
+    parts = [*kills, disks, flips, outages]
+    print_table(["fault", "times", "with a loss"], [(part.name, part.times, count_places(part)) for part in parts])
+    faults = [f"{place}: {fault}" for part in parts for place, fault in part.faults]
+    print(*faults[:MAX_FAULTS_SHOWN], sep="\n")
+    if len(faults) > MAX_FAULTS_SHOWN:
+        print(f"and {len(faults) - MAX_FAULTS_SHOWN} more")
+    figures = {
+        "kills": sum(part.times for part in kills),
+        "lost": sum(map(count_places, [*kills, disks])),
+        "flips": flips.times,
+        "unnoticed": count_places(flips),
+        "outages": outages.times,
+        "incomplete_as_done": count_places(outages),
+    }
+    print_result("chaos", {}, figures)
+
+
+if __name__ == "__main__":
+    main()
