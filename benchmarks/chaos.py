@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.faults import bit_flips, crash_points, crawl_outages, full_disk, object_store_faults, process_kills
-from benchmarks.faults.chain import build_digests, make_recipe, run_child
+from benchmarks.faults.chain import build_complete_store, make_recipe, run_child
 from benchmarks.faults.site_server import Outage
 from benchmarks.report import Scale, add_scale_options, print_result, print_table, print_versions
 from tests.flows import tiny
@@ -80,7 +80,7 @@ class Chaos:
         self.site, self.complete = folder / "site", folder / "complete"
         tiny.build(self.site)
         self.recipe = make_recipe(self.site)
-        result = run_child(functools.partial(build_digests, self.recipe, self.complete, "evaluate"))
+        result = run_child(functools.partial(build_complete_store, self.recipe, self.complete))
         assert result.ended_well, result
         self.expected = result.digests
         self._works = (folder / f"work-{number}" for number in itertools.count())

@@ -19,6 +19,7 @@ from flows.growing_corpus import PreviousArtifacts
 from flows.recipe import Recipe
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
+from tasks.store.manifest import BestModel
 from tests.flows import tiny
 
 MAX_CHILD_SECONDS = 600.0
@@ -66,7 +67,7 @@ def run_chain(recipe: Recipe, store: Path | str, last: str, force: tuple[str, ..
     def step(stage: Any, settings: Any, *inputs: Artifact) -> Artifact | None:
         if names.index(stage.name) > names.index(last):
             return None
-        artifacts[stage.name], _ = stage.get_or_build(settings, inputs, force=stage.name in force)
+        artifacts[stage.name] = stage.get_or_build(settings, inputs, force=stage.name in force).artifact
         return artifacts[stage.name]
 
     walk_stages(recipe, step, PreviousArtifacts(), lambda tokens: tokens is None)
@@ -141,6 +142,15 @@ def find_faults(result: ChildResult, expected: dict[str, str]) -> list[str]:
         for stage, digest in result.digests.items()
         if digest != expected[stage]
     ]
+
+
+def build_complete_store(recipe: Recipe, store: Path) -> dict[str, str]:
+    """Build every stage, record the run and its best model as a pipeline does, and return each stage's digest."""
+    artifacts = run_chain(recipe, store, "evaluate")
+    opened = Store(store)
+    opened.record_run(recipe.model_dump(mode="json"), list(artifacts.values()))
+    opened.set_best(BestModel(corpus="", model=artifacts["pretrain"].ref, evaluation=artifacts["evaluate"].ref))
+    return {name: artifact.digest for name, artifact in artifacts.items()}
 
 
 def link_tree(source: Path, target: Path) -> None:
