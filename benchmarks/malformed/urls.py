@@ -32,7 +32,10 @@ def escape_attribute(url: str) -> str:
 
 def draw_links(random_: Random, good_url: str) -> str:
     """Draw markup that is full of odd URLs, with one good link."""
-    draw = lambda: escape_attribute(draw_url(random_))  # noqa: E731 - a name for what follows, eight times
+
+    def draw() -> str:
+        return escape_attribute(draw_url(random_))
+
     head = random_.choice(
         (
             "",
