@@ -7,7 +7,15 @@ from urllib.parse import quote
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import get_modified_ms, join_path, open_file
+from tasks.crawl.inputs.folder import (
+    UNREADABLE_FILE,
+    UnreadableFile,
+    encode_name,
+    format_path,
+    get_modified_ms,
+    join_path,
+    open_file,
+)
 from tasks.crawl.inputs.packing import PACKED_SUFFIXES, DamagedData, get_members, open_unpacked, strip_packed_suffix
 from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, check_size, convert_row, fail_or_count
 from tasks.crawl.inputs.slices import LINE_SUFFIXES, PARQUET_SUFFIXES, TABLE_SUFFIXES, FileSlice
@@ -41,9 +49,16 @@ def read_pages(
     for file_slice in slices:
         path = join_path(root, file_slice.name)
         try:
-            yield from read_slice(path, file_slice, build_url(url_prefix, file_slice.name), columns, tally)
+            yield from read_slice(path, file_slice, build_url(url_prefix, root, file_slice.name), columns, tally)
         except DamagedData as error:
-            fail_or_count(columns, tally, f"{path} cannot be unpacked: {error}", "Get it again", BROKEN_FILE)
+            message = f"{format_path(path)} cannot be unpacked: {error}"
+            fail_or_count(columns, tally, message, "Get it again", BROKEN_FILE)
+        # a disk or a network file system that fails, or a file that was taken away since the folder was listed
+        except UnreadableFile as error:
+            fail_or_count(columns, tally, error.what, error.hint, UNREADABLE_FILE)
+        except OSError as error:
+            message = f"{format_path(path)} cannot be read ({error.strerror or error})"
+            fail_or_count(columns, tally, message, "Check the disk that it lies on", UNREADABLE_FILE)
 
 
 def is_single_page(name: str) -> bool:
@@ -51,9 +66,9 @@ def is_single_page(name: str) -> bool:
     return strip_packed_suffix(name.lower()).endswith(tuple(SINGLE_PAGE_TYPES))
 
 
-def build_url(url_prefix: str, name: str) -> str:
+def build_url(url_prefix: str, root: str, name: str) -> str:
     """Return the URL of a file's page, or the start of the URLs of a table's rows."""
-    url = safe_url_string(url_prefix) + quote(name, errors="replace")
+    url = safe_url_string(url_prefix) + quote(encode_name(root, name))
     return strip_packed_suffix(url) if is_single_page(name) else url
 
 

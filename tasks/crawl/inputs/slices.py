@@ -20,6 +20,11 @@ TABLE_SUFFIXES = (*LINE_SUFFIXES, *SEPARATED_SUFFIXES, *PARQUET_SUFFIXES)
 MAX_LINE_FACTOR = 8
 
 
+def is_table(name: str) -> bool:
+    """Return whether the name of a file, packed or not, is that of a table of pages."""
+    return strip_packed_suffix(name.lower()).endswith(TABLE_SUFFIXES)
+
+
 class FileSlice(NamedTuple):
     """A part of a file: lines from a byte offset on, Parquet row groups, or all of it."""
 

@@ -8,9 +8,16 @@ from pydantic import Field
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
-from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files
+from tasks.crawl.inputs.folder import (
+    FileListing,
+    compute_content_digest,
+    join_path,
+    list_files,
+    refuse_or_count_unusable,
+)
 from tasks.crawl.inputs.rows import Columns
 from tasks.crawl.inputs.slices import FileSlice, group_slices, split_file
+from tasks.crawl.inputs.urls import check_url_prefix
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import collect_shards
@@ -33,14 +40,16 @@ class Files(RowSource):
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the names and contents of the files instead of their path."""
-        root, names = list_files(self.path, SETTING)
-        return {**super().semantic(), "path": compute_content_digest(root, select_readable(names))}
+        listing = self._list_files(Tally())
+        return {**super().semantic(), "path": compute_content_digest(listing.root, select_readable(listing.names))}
 
     def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Store each file or row as a page, shard by shard."""
         del previous  # files are read in full, so there is no need to ask whether they changed
-        root, names = list_files(self.path, SETTING)
-        readable, columns, tally = select_readable(names), self.make_columns(SECTION), Tally()
+        check_url_prefix(self.url_prefix, SECTION)
+        tally, columns = Tally(), self.make_columns(SECTION)
+        root, names, _ = self._list_files(tally)
+        readable = select_readable(names)
         if not readable:
             raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN_SUFFIXES)}")
         tally.count_skipped(UNKNOWN_KIND, len(names) - len(readable))
@@ -53,8 +62,8 @@ class Files(RowSource):
 
     def resolve_url(self, name: str) -> str:
         """Return the URL of a file's page; `name` is that URL, or the file's path from here or within the folder."""
-        _, file_name = self._find_file(name)
-        return build_url(self.url_prefix, file_name) if file_name else name
+        root, file_name = self._find_file(name)
+        return build_url(self.url_prefix, root, file_name) if file_name else name
 
     def explain_omission(self, name: str) -> str:
         """Read the file as a crawl does, and return why it gives no page; empty for tables, whose rows are pages."""
@@ -68,15 +77,23 @@ class Files(RowSource):
             pass
         return ", ".join(tally.skipped)
 
+    def _list_files(self, tally: Tally) -> FileListing:
+        """List the files; what cannot be read is counted. Raises StageFailure."""
+        listing = list_files(self.path, SETTING)
+        refuse_or_count_unusable(
+            listing, lambda name: bool(select_readable([name])), tally, SECTION, skip_broken=self.on_error == "skip"
+        )
+        return listing
+
     def _find_file(self, name: str) -> tuple[str, str]:
         """Return the folder, and the file in it that a path or URL names; an empty name when it names none."""
-        root, file_names = list_files(self.path, SETTING)
+        root, file_names, _ = list_files(self.path, SETTING)
         folder, path = Path(root).resolve(), Path(name.removeprefix("file://")).resolve()
         spellings = {name, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name}
         matches = (
             file_name
             for file_name in file_names
-            if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, file_name)}
+            if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, root, file_name)}
         )
         return root, next(matches, "")
 
