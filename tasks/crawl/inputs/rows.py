@@ -26,6 +26,7 @@ class Columns:
     is_html: bool
     max_bytes: int  # of a page
     skip_broken: bool  # count broken rows instead of failing
+    encoding: str  # of tables and pages in files; empty: guessed
     section: str  # place of these settings in a recipe, for errors
 
     def select(self, names: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
@@ -23,6 +23,7 @@ from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import collect_shards
 from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
+from tasks.runtime.encodings import find_superset
 from tasks.store import Artifact, Draft
 
 SECTION = "crawl.source.files"
@@ -37,17 +38,31 @@ class Files(RowSource):
     """a file, a folder, a pattern such as docs/**/*.html, or a URL such as s3://bucket/docs; the end of a file's name, before .gz or .zst, says its kind"""  # noqa: E501 - it becomes one line of help
     url_prefix: str = Field("file:///", min_length=1)
     """stands before a file's name in its page's URL, e.g. https://example.org/ for a copy of that site"""
+    encoding: str = ""
+    """character encoding of the files, such as gb18030 or latin-1; empty: guessed for each file, by byte order mark, as UTF-8, then by its bytes"""  # noqa: E501 - it becomes one line of help
+
+    @field_validator("encoding")
+    @classmethod
+    def check_encoding(cls, encoding: str) -> str:
+        """Return Python's name of the encoding. Raises ValueError for an unknown one."""
+        try:
+            return find_superset(encoding) if encoding else ""
+        except LookupError as error:
+            raise ValueError(f"there is no encoding {encoding!r}") from error
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the names and contents of the files instead of their path."""
         listing = self._list_files(Tally())
-        return {**super().semantic(), "path": compute_content_digest(listing.root, select_readable(listing.names))}
+        settings = {**super().semantic(), "path": compute_content_digest(listing.root, select_readable(listing.names))}
+        if not self.encoding:  # it came later, and must not change the keys of artifacts that were made without it
+            del settings["encoding"]
+        return settings
 
     def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Store each file or row as a page, shard by shard."""
         del previous  # files are read in full, so there is no need to ask whether they changed
         check_url_prefix(self.url_prefix, SECTION)
-        tally, columns = Tally(), self.make_columns(SECTION)
+        tally, columns = Tally(), self.make_columns(SECTION, self.encoding)
         root, names, _ = self._list_files(tally)
         readable = select_readable(names)
         if not readable:
@@ -72,7 +87,7 @@ class Files(RowSource):
             return ""
         if not select_readable([file_name]):
             return UNKNOWN_KIND
-        tally, columns = Tally(), replace(self.make_columns(SECTION), skip_broken=True)
+        tally, columns = Tally(), replace(self.make_columns(SECTION, self.encoding), skip_broken=True)
         for _ in read_pages(root, [FileSlice(file_name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
             pass
         return ", ".join(tally.skipped)
