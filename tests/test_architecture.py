@@ -1,6 +1,7 @@
 """The rules between folders and files, read from the code's own imports. Each test lists all offenders."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -83,6 +84,18 @@ def test_flows_do_not_import_the_command_line() -> None:
         return module[:2] != ["flows", "cli"] or file[:2] in {("flows", "cli"), ("flows", "__main__.py")}
 
     assert not find_offenders(is_allowed)
+
+
+def test_parquet_files_are_read_by_their_literal_path() -> None:
+    """Polars takes a bracket in the path of a store for a pattern."""
+    calls = re.compile(r"\b(pl|polars)\.(read|scan)_(parquet|csv|ipc|ndjson)\((?!file\.read_bytes\(\))")
+    offenders = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in CODE
+        if path.name != "parquet_files.py"
+        for match in calls.finditer(path.read_text())
+    ]
+    assert offenders == [], "read them with tasks.runtime.parquet_files"
 
 
 def test_no_stage_imports_another() -> None:

@@ -27,6 +27,8 @@ MakeDraft = Callable[..., Draft]
 AsArtifact = Callable[[Path, str], Artifact]
 SETTINGS = Clean.model_validate({"filters": {"length": {"enabled": False}}})
 PROSE = "It is the end of the day, and all of that was to be done with care in the town of the river. "
+# A folder of which libraries make a pattern, a query, an option or another encoding.
+ODD_NAME = "store [v2] *? {a,b} %20 #1 'x' \"y\" ü中 a=1"
 ROWS: dict[str, Any] = {
     "null": None,
     "empty": "",
@@ -62,7 +64,7 @@ def run(make_draft: MakeDraft, as_artifact: AsArtifact) -> Callable[..., tuple[D
     """Build a stage, and give its draft and what the next one gets."""
 
     def build(stage: Any, settings: Any, *inputs: Artifact) -> tuple[Draft, Artifact]:
-        draft = make_draft(stage.name)
+        draft = make_draft(f"{ODD_NAME}/{stage.name}")
         stage.build(settings, draft, *inputs)
         return draft, as_artifact(draft.path, stage.name)
 
@@ -72,8 +74,10 @@ def run(make_draft: MakeDraft, as_artifact: AsArtifact) -> Callable[..., tuple[D
 @pytest.mark.slow
 def test_bad_rows_through_all_stages(tmp_path: Path, run: Callable[..., tuple[Draft, Artifact]]) -> None:
     lines = (json.dumps({"text": text, "url": url_of(name), "title": "\ud800"}) for name, text in ROWS.items())
-    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
-    block = {"path": str(tmp_path / "rows.jsonl"), "content": "html"}
+    source = tmp_path / ODD_NAME / "rows.jsonl"
+    source.parent.mkdir()
+    source.write_text("\n".join(lines) + "\n")
+    block = {"path": str(source), "content": "html"}
     crawled, pages = run(crawl, Crawl.model_validate({"source": {"kind": "files", "files": block}}))
     counts = crawled.counts
     assert counts["skipped"] == {"empty": 3, "text column holds no text": 1}

@@ -10,6 +10,7 @@ from flows.graph import STAGE_NAMES
 from tasks.clean.settings import Clean
 from tasks.crawl.settings import Crawl
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import read_parquet, scan_parquet
 from tasks.store import Artifact, Store
 from tasks.store.manifest import Manifest
 
@@ -64,7 +65,7 @@ def explain_missing_page(store: Store, crawl: Artifact, url: str, reason: str) -
 def list_table_rows(crawl: Artifact, url: str) -> list[str]:
     """Return the URL of the first row of a table of pages; nothing for what is no table."""
     folder = crawl.folder_with("index/") / "index"
-    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("url").str.starts_with(f"{url}#row-"))
+    rows = scan_parquet(sorted(folder.glob("*.parquet"))).filter(pl.col("url").str.starts_with(f"{url}#row-"))
     return rows.select("url").head(1).collect()["url"].to_list()
 
 
@@ -119,7 +120,7 @@ def read_rows(artifact: Artifact, folder_name: str, **equals: str) -> pl.DataFra
     folder = artifact.folder_with(f"{folder_name}/") / folder_name
     if not list(folder.glob("*.parquet")):
         return pl.DataFrame()
-    return pl.scan_parquet(folder / "*.parquet").filter(**equals).collect()
+    return scan_parquet(sorted(folder.glob("*.parquet"))).filter(**equals).collect()
 
 
 def format_scores(store: Store, clean: Artifact, rules: list[str], documents: pl.DataFrame) -> list[str]:
@@ -156,7 +157,7 @@ def trace_after_clean(snapshot: Snapshot, snapshots: list[Snapshot], document_id
         yield "clean     kept"
     if "dedup" in snapshot:
         folder = snapshot["dedup"].folder_with("clusters.parquet")
-        clusters = pl.read_parquet(folder / "clusters.parquet").filter(pl.col("id") == document_id)
+        clusters = read_parquet(folder / "clusters.parquet").filter(pl.col("id") == document_id)
         # ne_missing, because `!=` with a null gives null, and the filter would leave out the documents without a
         # kept_id
         is_dropped = (pl.col("kind") != "leader") & pl.col("kept_id").ne_missing(document_id)

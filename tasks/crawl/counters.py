@@ -1,6 +1,7 @@
 """Counters of a crawl: pages, bytes, status codes, hosts, and reasons for what was not stored."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ class Tally:
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
+        self.flaws: Counter[str] = Counter()  # stored pages that lack something, by what it is
         self.links: Counter[str] = Counter()  # links of pages that were left out or rewritten, by rule
         self.hosts: Counter[str] = Counter()
         self.host_bytes: Counter[str] = Counter()
@@ -55,6 +57,10 @@ class Tally:
         if count:
             self.skipped[reason] += count
 
+    def count_flaws(self, flaws: Iterable[str]) -> None:
+        """Count what a stored page lacks, such as the end of its body."""
+        self.flaws.update(flaws)
+
     def format_line(self) -> str:
         """Return the counts in one line: `200: 90, 404: 3; 1.2 MB; refused by robots.txt: 4; 12 wait (x.org: 12)`."""
         parts = [format_counts(dict(self.statuses.most_common())), f"{self.host_bytes.total() / 1e6:,.1f} MB"]
@@ -69,6 +75,8 @@ class Tally:
         self.statuses.update(counts["statuses"])
         self.changes.update(counts["changes"])
         self.skipped.update(counts["skipped"])
+        # a shard that an earlier version finished, before a kill, has no such counts
+        self.flaws.update(counts.get("flaws", {}))
         self.links.update(counts["links"])
         for host, host_counts in counts["hosts"].items():
             self.hosts[host] += host_counts["pages"]
@@ -91,6 +99,7 @@ class Tally:
             "statuses": dict(sorted(self.statuses.items())),
             "changes": dict(sorted(self.changes.items())),
             "skipped": dict(sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))),
+            "flaws": dict(sorted(self.flaws.items(), key=lambda item: (-item[1], item[0]))),
             "links": dict(sorted(self.links.items(), key=lambda item: (-item[1], item[0]))),
             "hosts": hosts,
             "queues": {host: count for host, count in self.queues.most_common(MAX_HOSTS) if count},

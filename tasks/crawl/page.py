@@ -11,6 +11,7 @@ PAGE_TYPES = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
 # that repeats another page of the same crawl. Its record is a revisit without a payload, so there is nothing to clean;
 # the record itself keeps the status that the server sent.
 REVISIT_STATUS = 304
+MIN_YEAR = 1000  # strftime writes earlier years with fewer than four digits
 # Since the previous snapshot: gone is 404 or 410, moved redirects.
 PageChange = Literal["new", "changed", "unchanged", "gone", "moved"]
 
@@ -46,6 +47,7 @@ class CrawledPage:
     request_headers: tuple[tuple[str, str], ...] | None = None  # None when no request was sent
     ip_address: str | None = None  # of the server
     fetch_ms: int | None = None  # from the request to the head of the response
+    flaws: tuple[str, ...] = ()  # why less was stored than the sender meant, such as a body that was cut off
 
     def get_header(self, name: str) -> str | None:
         """Return the first header with a name (in lower case); None when there is none."""
@@ -88,13 +90,16 @@ def format_warc_date(milliseconds: int) -> str:
 def parse_date_ms(date: object) -> int | None:
     """Convert a datetime or an ISO 8601 string to milliseconds since 1970; None for anything else.
 
-    Dates without a time zone count as UTC.
+    Dates without a time zone count as UTC. Years that cannot be written with four digits are no dates of a page.
     """
-    if isinstance(date, str):
-        try:
-            date = datetime.fromisoformat(date)
-        except ValueError:
+    try:
+        if isinstance(date, str):
+            # 14 digits: the form of ARC files, which some writers of WARC files keep
+            is_compact = len(date) == 14 and date.isascii() and date.isdecimal()
+            date = datetime.strptime(date, "%Y%m%d%H%M%S") if is_compact else datetime.fromisoformat(date)  # noqa: DTZ007 - below
+        if not isinstance(date, datetime):
             return None
-    if not isinstance(date, datetime):
+        date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+        return int(date.timestamp() * 1000) if date.year >= MIN_YEAR else None
+    except (ValueError, OverflowError):
         return None
-    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from tasks.crawl.page import CrawledPage, format_warc_date
 
 TRANSFER_HEADERS = ("content-encoding", "transfer-encoding", "content-length")
+# Characters of a response's headers. FastWARC refuses a record with more than 32 KiB of them, line ends and all, and
+# with it the rest of the file. Headers that have no room are left out.
+MAX_HEAD_BYTES = 24_000
 PROFILE_IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 PROFILE_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 WARC_FIELDS = "application/warc-fields"
@@ -94,9 +97,13 @@ def format_http_head(page: CrawledPage) -> bytes:
         phrase = HTTPStatus(page.status).phrase
     except ValueError:
         phrase = "Unknown"
-    headers = [
-        (f"X-Crawler-{name}" if name.lower() in TRANSFER_HEADERS else name, value) for name, value in page.headers
-    ]
+    headers: Headers = []
+    num_bytes = 0
+    for name, value in page.headers:
+        length = len(f"{name}: {value}\r\n")
+        if num_bytes + length <= MAX_HEAD_BYTES:  # shorter ones behind a long one may still have room
+            num_bytes += length
+            headers.append((f"X-Crawler-{name}" if name.lower() in TRANSFER_HEADERS else name, value))
     head = format_headers([*headers, ("Content-Length", str(len(page.body)))])
     return f"HTTP/1.1 {page.status} {phrase}\r\n".encode() + head + b"\r\n"
 

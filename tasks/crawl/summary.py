@@ -20,6 +20,8 @@ def render_summary(counts: dict[str, Any], snapshot: str) -> str:
     parts.append(render_markdown_table(("status", "answers"), counts["statuses"].items()))
     if counts["skipped"]:
         parts.append(render_markdown_table(("not stored because", "URLs"), counts["skipped"].items()))
+    if counts["flaws"]:
+        parts.append(render_markdown_table(("stored, but", "pages"), counts["flaws"].items()))
     if counts["links"]:
         parts.append(render_markdown_table(("links left out or rewritten", "links"), counts["links"].items()))
     if set(counts["changes"]) - {"new"}:

@@ -12,6 +12,7 @@ from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.parquet_files import read_parquet
 
 DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
@@ -19,7 +20,7 @@ DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
     """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none."""
     files = [path for snapshot in tokens for path in sorted((snapshot / "heldout").glob("*.parquet"))]
-    tables = [pl.read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
+    tables = [read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
     documents = pl.concat(tables) if tables else pl.DataFrame()
     if documents.is_empty():
         raise StageFailure(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.downstream.metrics import Score
 from tasks.downstream.significance import NUM_DRAWS, Difference, bootstrap_interval, compute_paired_difference
+from tasks.runtime.parquet_files import read_parquet
 from tasks.store.manifest import Manifest
 
 # Two models that share fewer test texts are not compared: the interval would be too wide.
@@ -76,7 +77,7 @@ class Change:
 
 def load_answers(folder: Path) -> dict[TaskKey, TaskAnswers]:
     """Load the answers by task from an evaluation's `answers.parquet`."""
-    table = pl.read_parquet(folder / "answers.parquet")
+    table = read_parquet(folder / "answers.parquet")
     groups = table.group_by("benchmark", "labels", maintain_order=True)
     return {(str(benchmark), int(labels)): _parse_answers(rows) for (benchmark, labels), rows in groups}
 

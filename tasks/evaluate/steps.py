@@ -38,6 +38,7 @@ from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
 from tasks.evaluate.results.model_titles import get_model_title
 from tasks.evaluate.results.output_tables import build_scores_json, tabulate_answers, tabulate_scores, write_json
 from tasks.evaluate.settings import Evaluate
+from tasks.runtime.parquet_files import read_parquet
 from tasks.store import Draft
 from tasks.store.manifest import package_versions
 
@@ -173,7 +174,7 @@ def fit_models(
                 chosen=shard["chosen"],
                 validation=shard["validation"],
                 curve=shard["curve"],
-                answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
+                answers=read_parquet(draft.path / fit_file(task.name, *run)),
             )
         )
     return fits

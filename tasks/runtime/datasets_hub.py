@@ -1,8 +1,11 @@
 """Data sets of the Hugging Face library: by name, from a local folder, or as `save_to_disk` left them."""
 
+import contextlib
 import functools
+import glob
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +14,10 @@ from tasks.runtime.network_errors import is_transient_network_error
 
 # Files that `save_to_disk` writes: the first into the folder of each split, the second beside those folders.
 SPLIT_MARKER, SPLITS_FILE = "state.json", "dataset_dict.json"
+
+
+class OutsideDataset(Exception):
+    """A data set names files that are not its own."""
 
 
 class DatasetOrigin(NamedTuple):
@@ -51,15 +58,50 @@ def load_split(origin: DatasetOrigin) -> Any:
     try:
         if folder is not None and (saved := find_saved_split(folder, origin.split)) is not None:
             return datasets.load_from_disk(str(saved))  # mapped into memory, so there is nothing to stream
-        return datasets.load_dataset(
-            str(folder or origin.name),
-            origin.config or None,
-            split=origin.split,
-            revision=origin.revision or None,
-            streaming=origin.streaming,
-        )
+        with confine_data_files(origin.name if folder is None else str(folder.resolve()), is_local=folder is not None):
+            return datasets.load_dataset(
+                str(folder or origin.name),
+                origin.config or None,
+                split=origin.split,
+                revision=origin.revision or None,
+                streaming=origin.streaming,
+            )
     except Exception as error:
         raise as_stage_failure(origin, error) from error
+
+
+@contextlib.contextmanager
+def confine_data_files(name: str, *, is_local: bool) -> Iterator[None]:
+    """Have the files that a data set's own README names lie in it, and nowhere else on this machine or on the network.
+
+    `data_files` and `data_dir` in its head may be absolute paths, `../x` and URLs, which the library follows.
+    """
+    from datasets import data_files  # noqa: PLC0415 - it takes seconds to import
+
+    resolve_pattern, hub_folder = data_files.resolve_pattern, f"hf://datasets/{name}@"
+
+    def resolve_confined(pattern: str, base_path: str, *arguments: Any, **options: Any) -> list[str]:
+        names = re.split(r"[/\\]", pattern)
+        if not is_local and pattern.startswith(hub_folder) and ".." not in names:
+            base_path = pattern  # the Hub's own copy of a data set as Parquet files
+        elif "::" in pattern or "://" in pattern or Path(pattern).is_absolute() or ".." in names:
+            raise OutsideDataset(f"its README names {pattern!r}, which is no file of it")
+        if is_local:
+            is_inside = Path(base_path).resolve().is_relative_to(name)
+            # the library takes the folder for a part of the pattern
+            base_path = glob.escape(base_path)
+        else:
+            is_inside = base_path.startswith(hub_folder) and ".." not in base_path.split("/")
+        if not is_inside:
+            raise OutsideDataset(f"its README names the folder {base_path!r}, which is none of it")
+        resolved: list[str] = resolve_pattern(pattern, base_path, *arguments, **options)
+        return resolved
+
+    data_files.resolve_pattern = resolve_confined
+    try:
+        yield
+    finally:
+        data_files.resolve_pattern = resolve_pattern
 
 
 def find_saved_split(folder: Path, split: str) -> Path | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tasks.errors import StageFailure
 from tasks.store.manifest import canonical_json
@@ -43,7 +44,8 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "trials.db"
         self.study = self.optuna.create_study(
-            storage=f"sqlite:///{self.file.absolute()}",
+            # as a URI, or a question mark in the path would begin the options of the database
+            storage=f"sqlite:///file:{quote(str(self.file.absolute()))}?uri=true",
             study_name="tune",
             direction="maximize" if tuning.is_finetuning else "minimize",
             load_if_exists=True,

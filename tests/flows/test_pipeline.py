@@ -54,7 +54,8 @@ def recipe(site: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe, prefect_server: None) -> Store:
     """A store in which the whole chain has run once, without interruption. Tests work on copies of it."""
-    root = tmp_path_factory.mktemp("finished") / "store"
+    # a name of which libraries make a pattern, a query, an option or another encoding
+    root = tmp_path_factory.mktemp("finished") / "store [v2] *? {a,b} %20 #1 'x' ü a=1"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTMILL_STORE", str(root))
         run_recipe(recipe)

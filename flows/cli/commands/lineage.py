@@ -59,13 +59,15 @@ def list_document_addresses(store: Store, lineage: list[Manifest]) -> list[str]:
     """
     import polars as pl
 
+    from tasks.runtime.parquet_files import read_parquet
+
     with_documents = [manifest for manifest in lineage if list_document_files(manifest)]
     if not with_documents:
         return []
     last = with_documents[-1]
     files = list_document_files(last)
     folder = store.artifact(last).folder_with(*files)
-    documents = pl.concat([pl.read_parquet(folder / path) for path in files], how="vertical_relaxed")
+    documents = pl.concat([read_parquet(folder / path) for path in files], how="vertical_relaxed")
     tokens = [store.artifact(manifest) for manifest in lineage if manifest.stage == "tokenize"]
     if tokens:
         trained_on = read_document_ids(tokens[-1], "train", "validation")

@@ -10,6 +10,7 @@ from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters._scores import add_scores
 from tasks.clean.pii.redaction import Pii, treat_texts
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import read_parquet
 
 # The column `rules` names the rules that a document failed: filters by their kind, and these two.
 BAD_LINES_RULE = "remove_bad_lines"  # C4 would remove every line of the document
@@ -29,7 +30,7 @@ def clean_shard(out: Path, shard: Path, filters: dict[str, Filter], remove_bad_l
     failures = build_failure_masks(filters)
     unscored = {kind: block for kind, block in filters.items() if block.enabled and block.scored_in_clean}
     try:
-        documents = add_scores(pl.read_parquet(shard), unscored).with_columns(rules=list_failed_rules(failures))
+        documents = add_scores(read_parquet(shard), unscored).with_columns(rules=list_failed_rules(failures))
     except (pl.exceptions.PolarsError, OSError) as error:
         problem = f"{shard} cannot be read as scored documents: {error}"
         raise StageFailure(problem, "Extract again with --force extract") from error

@@ -8,6 +8,7 @@ import polars as pl
 
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.runtime.markdown import render_markdown_table
+from tasks.runtime.parquet_files import read_parquet
 
 MAX_SAMPLES = 3  # of each verdict for a rule, in a shard and in the summary
 EXCERPT_CHARACTERS = 200
@@ -44,7 +45,7 @@ def choose_samples(judged: pl.DataFrame, filters: dict[str, Filter]) -> pl.DataF
 
 def merge_samples(files: list[Path], rules: list[str]) -> pl.DataFrame:
     """Merge the samples of all shards to at most MAX_SAMPLES of each verdict for each rule, in the order of `rules`."""
-    samples = pl.concat([pl.DataFrame(schema=SAMPLE_SCHEMA), *(pl.read_parquet(file) for file in files)])
+    samples = pl.concat([pl.DataFrame(schema=SAMPLE_SCHEMA), *(read_parquet(file) for file in files)])
     # as in `choose_samples`: dropped documents by id, kept ones by their distance from the bounds
     nearness = pl.when(pl.col("verdict") == BARELY_KEPT).then("margin").otherwise(0.0)
     chosen = samples.sort(nearness, "id").group_by("rule", "verdict", maintain_order=True).head(MAX_SAMPLES)

@@ -9,6 +9,7 @@ import polars as pl
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import scan_parquet
 
 BODY_RECORDS = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
 COLUMNS = ("url", "digest", "fetched_at", "content_type", "warc", "offset")
@@ -34,7 +35,7 @@ def list_index_files(folder: Path) -> list[Path]:
 def load_page_rows(index: Path) -> list[dict[str, Any]]:
     """Load the index rows of pages with a body (status 200), in the order of the WARC file. Raises StageFailure."""
     try:
-        frame = pl.scan_parquet(index).filter(pl.col("status") == 200).select(COLUMNS).collect()
+        frame = scan_parquet(index).filter(pl.col("status") == 200).select(COLUMNS).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StageFailure(f"{index} cannot be read as an index of pages: {error}", HINT) from error
     return frame.sort("warc", "offset", maintain_order=True).to_dicts()

@@ -22,6 +22,7 @@ from tasks.clean.extract.recurring_lines import count_lines, remove_lines
 from tasks.clean.extract.unusable import UnusablePage
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters._scores import add_scores
+from tasks.runtime.parquet_files import read_parquet
 
 Row = dict[str, Any]
 BATCH_DOCUMENTS = 1000  # documents in memory, and in a row group
@@ -89,8 +90,8 @@ def score_shard(out: Path, name: str, draft: Path, filters: dict[str, Filter], l
     columns = DOCUMENT_SCHEMA
     for kind in filters:
         columns = columns.append(pa.field(SCORE_PREFIX + kind, pa.float32()))
-    recurring = pl.read_parquet(lines) if lines else None
-    failed = pl.read_parquet(draft / FAILURES_FOLDER / name)
+    recurring = read_parquet(lines) if lines else None
+    failed = read_parquet(draft / FAILURES_FOLDER / name)
     counts = {"documents": 0, "characters": 0, "recurring_lines": 0}
     with (
         pq.ParquetFile(draft / PARSED_FOLDER / name) as pages,

@@ -1,30 +1,14 @@
 """From bytes to characters, by byte order mark, declared encoding and detection."""
 
-import codecs
 import re
 
-from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+from resiliparse.parse.encoding import map_encoding_to_html5
 
-BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-# Pages that declare gb2312, shift_jis, big5 or euc-kr are written in their supersets.
-SUPERSETS = {
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "big5": "big5hkscs",
-    "euc_kr": "cp949",
-    "iso8859-11": "cp874",
-}
-# The Windows code page of the same script as an ISO encoding, whose bytes 80 to 9F are letters and not controls.
-WINDOWS_CODE_PAGES = {
-    "iso8859-2": "cp1250", "iso8859-16": "cp1250", "iso8859-5": "cp1251", "iso8859-7": "cp1253",
-    "iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256", "iso8859-13": "cp1257",
-}  # fmt: skip
-C1_CONTROLS = re.compile(rb"[\x80-\x9f]")
+from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign, detect_by_bytes, find_superset
+
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}encoding\s*=\s*["']([A-Za-z0-9_:.-]{2,40})""")
 META_BYTES = 4096  # where a declaration is searched
-MAX_BROKEN = 0.1  # replacement characters per non-ASCII byte with which a decoding still counts as right
 MIN_PROOF_BYTES = 24  # so many non-ASCII bytes of another encoding hardly ever form valid UTF-8
 
 
@@ -37,8 +21,7 @@ def decode_page(body: bytes, content_type: str | None) -> str:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     declared = find_declared_encoding(body, content_type)
-    # `translate` deletes the non-ASCII bytes; what is gone is their number
-    num_foreign = len(body) - len(body.translate(None, bytes(range(128, 256))))
+    num_foreign = count_foreign(body)
     if declared is None or declared == "utf-8" or num_foreign >= MIN_PROOF_BYTES:
         try:
             text = body.decode()
@@ -46,7 +29,7 @@ def decode_page(body: bytes, content_type: str | None) -> str:
             pass
         else:
             if declared is None and b"\x1b$" in body:  # ISO-2022-JP is ASCII with escapes
-                declared = _detect_by_bytes(body)
+                declared = detect_by_bytes(body)
             else:
                 return text
     return _decode_best(body, declared, max(num_foreign, 1))
@@ -57,25 +40,12 @@ def _decode_best(body: bytes, declared: str | None, num_foreign: int) -> str:
     texts = []
     # the empty name stands for detection, which runs only when the others fit badly
     for encoding in (*([declared] if declared else []), "utf-8", ""):
-        text = body.decode(encoding or _detect_by_bytes(body), "replace")
+        text = body.decode(encoding or detect_by_bytes(body), "replace")
         broken = text.count("\ufffd") / num_foreign
         if broken < MAX_BROKEN:
             return text
         texts.append((broken, text))
     return min(texts, key=lambda item: item[0])[1]
-
-
-def _detect_by_bytes(body: bytes) -> str:
-    """Detect the encoding with uchardet.
-
-    Bytes 80 to 9F are controls in ISO encodings, which no text has: with them it is the Windows code page.
-    """
-    detected = detect_encoding(body, html5_compatible=False) or "utf-8"
-    try:  # the mapping knows no cp949, and Python no "replacement"
-        name = _to_superset(map_encoding_to_html5(detected, fallback_utf8=False) or detected)
-    except LookupError:
-        return "utf-8"
-    return WINDOWS_CODE_PAGES.get(name, name) if C1_CONTROLS.search(body) else name
 
 
 def find_declared_encoding(body: bytes, content_type: str | None) -> str | None:
@@ -86,11 +56,8 @@ def find_declared_encoding(body: bytes, content_type: str | None) -> str | None:
         if match and (name := map_encoding_to_html5(match[1].decode(), fallback_utf8=False)):
             if match is not header and name.startswith("utf-16"):
                 return "utf-8"  # a meta tag that can be read as ASCII is not UTF-16 (HTML standard, 13.2.3.2)
-            return _to_superset(name)
+            try:
+                return find_superset(name)
+            except LookupError:  # "replacement", by which the standard makes dangerous encodings unreadable
+                continue
     return None
-
-
-def _to_superset(name: str) -> str:
-    """Return Python's name of an encoding, or of its superset."""
-    name = codecs.lookup(name).name
-    return SUPERSETS.get(name, name)

@@ -12,6 +12,7 @@ import polars as pl
 
 from tasks.block import Block
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import scan_parquet
 
 MIN_LONG_WIDTH = 40  # characters; a Chinese one counts as three
 MAX_REMOVED_FRACTION = 0.5  # a page that would lose more is one of many duplicates, which dedup removes
@@ -54,7 +55,7 @@ def count_lines(documents: pl.DataFrame) -> pl.DataFrame:
 def find_recurring_lines(counts: Sequence[Path], settings: RecurringLines) -> pl.DataFrame:
     """Return host and hash of the lines to remove, from the files with all shards' counts. Raises StageFailure."""
     try:
-        total = pl.scan_parquet(list(counts)).group_by("host", "hash").agg(pl.col("pages").sum())
+        total = scan_parquet(counts).group_by("host", "hash").agg(pl.col("pages").sum())
         # this keeps the rows that count a host's pages, too, unless it has fewer: then no line is on enough of them
         frequent = total.filter(pl.col("pages") >= settings.min_pages).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -7,6 +7,7 @@ import polars as pl
 from tasks.clean.filters._lists import list_files
 from tasks.clean.whitespace import tidy_text
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import read_parquet
 
 MIN_EXAMPLES = 20  # of either class: with fewer, a classifier learns the examples and not the class
 PLAIN_SUFFIXES, TABLE_SUFFIXES = (".txt", ".md", ".text"), (".jsonl", ".ndjson", ".parquet")
@@ -36,7 +37,7 @@ def read_texts(file: Path) -> list[str]:
             return [file.read_text(encoding="utf-8-sig")]
         if file.suffix.lower() not in TABLE_SUFFIXES:
             return []
-        frame = pl.read_parquet(file) if file.suffix.lower() == ".parquet" else pl.read_ndjson(file)
+        frame = read_parquet(file) if file.suffix.lower() == ".parquet" else pl.read_ndjson(file.read_bytes())
         return frame["text"].cast(pl.String).drop_nulls().to_list()
     except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise StageFailure(

@@ -1,14 +1,14 @@
 """Read pages out of WARC, WET and ARC files."""
 
+import logging
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import BinaryIO
-
-from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.packing import DamagedData, open_unpacked
-from tasks.crawl.inputs.payload import TOO_LARGE, parse_http_page
+from tasks.crawl.inputs.payload import NO_DATE, NO_RESPONSE, TOO_LARGE, parse_http_page
+from tasks.crawl.inputs.urls import BAD_ADDRESS, escape_url
 from tasks.crawl.inputs.warc_records import (
     MAX_LINE_BYTES,
     PAGELESS_TYPES,
@@ -19,9 +19,18 @@ from tasks.crawl.inputs.warc_records import (
 )
 from tasks.crawl.page import CrawledPage, guess_media_type, parse_date_ms, parse_media_type
 
+log = logging.getLogger("textmill.crawl")
+
 PAYLOAD_TYPES = ("response", "resource", "conversion")
 COUNTED_TYPES = ("revisit", "continuation")  # types without a payload of their own, counted by their name
 DAMAGED_RECORD = "damaged record"
+MAX_NAMED_RECORDS = 5  # damaged ones of an archive that the log names; all are counted
+# URL, IP address, date, type, in version 2 further fields, and the length. URLs of old archives may hold blanks, so a
+# date that is no date is told from them by its place.
+ARC_HEADS = (
+    re.compile(rb"(\S.*?) \S+ (\d{14,17}) \S+(?: .*)? (\d{1,20})\s*"),
+    re.compile(rb"(\S.*) \S+ (\S+) \S+ (\d{1,20})\s*"),
+)
 
 
 class BrokenArchive(Exception):
@@ -55,16 +64,20 @@ def read_archive_pages(
         elif not page.body:
             tally.count_skipped("empty")
         else:
+            tally.count_flaws(page.flaws)
             yield page
 
 
 def read_warc_pages(file: BinaryIO, max_bytes: int, tally: Tally, *, skip_broken: bool) -> Iterator[CrawledPage]:
-    number = 0
+    number = num_damaged = 0
     for number, record in enumerate(read_warc_records(file, max_bytes), start=1):
         if isinstance(record, RecordDamage):
             if not skip_broken:
                 raise BrokenArchive(f"record {number}: {record.reason}")
             tally.count_skipped(DAMAGED_RECORD)
+            num_damaged += 1
+            if num_damaged <= MAX_NAMED_RECORDS:
+                log.warning("%s record %d is left out: %s", getattr(file, "name", "archive"), number, record.reason)
         elif page := parse_record(record, max_bytes, tally):
             yield page
     if not number:
@@ -74,9 +87,9 @@ def read_warc_pages(file: BinaryIO, max_bytes: int, tally: Tally, *, skip_broken
 def parse_record(record: WarcRecord, max_bytes: int, tally: Tally) -> CrawledPage | None:
     """Return the page of a record; None when it has none, which is counted if that loses a page."""
     headers, block = record.headers, record.block
+    kind = headers["warc-type"].lower()
     # WARC 1.0 had its writers, such as wget, put the URL in angle brackets
-    kind, url = headers["warc-type"].lower(), headers.get("warc-target-uri", "").strip("<>")
-    fetched_at = parse_date_ms(headers.get("warc-date"))
+    url = headers.get("warc-target-uri", "").strip("<>").encode("utf-8", "surrogateescape")
     if kind in PAGELESS_TYPES:
         return None
     if kind not in PAYLOAD_TYPES:
@@ -86,22 +99,34 @@ def parse_record(record: WarcRecord, max_bytes: int, tally: Tally) -> CrawledPag
         tally.count_skipped("segmented")
     elif block is None:
         tally.count_skipped(TOO_LARGE)
-    elif fetched_at is None:
-        tally.count_skipped("no date")
     elif not url:
         tally.count_skipped("no address")
     elif kind == "response":
-        return parse_http_page(url, fetched_at, block, max_bytes, tally)
-    elif not url.startswith(("http://", "https://")):
+        return parse_http_page(url, parse_date_ms(headers.get("warc-date")), block, max_bytes, tally)
+    else:
+        return make_plain_page(url, record, block, tally)
+    return None
+
+
+def make_plain_page(url: bytes, record: WarcRecord, block: bytes, tally: Tally) -> CrawledPage | None:
+    """Return the page of a resource or conversion record, which has no HTTP head; None, and counted, if it is none."""
+    escaped_url = escape_url(url)
+    if escaped_url is None:
+        tally.count_skipped(BAD_ADDRESS)
+    elif not escaped_url.lower().startswith(("http://", "https://")):
         tally.count_skipped("not from the web")  # logs and manifests of the crawler that wrote the archive
     else:
-        content_type = headers.get("content-type") or "text/plain"
-        return CrawledPage(safe_url_string(url), 200, (("Content-Type", content_type),), block, fetched_at)
+        # ASCII, as a media type is: other bytes would be lone surrogates, which no index can hold
+        content_type = (record.headers.get("content-type") or "text/plain").encode("ascii", "replace").decode()
+        fetched_at = parse_date_ms(record.headers.get("warc-date"))
+        flaws = (NO_DATE,) if fetched_at is None else ()
+        headers = (("Content-Type", content_type),)
+        return CrawledPage(escaped_url, 200, headers, block, fetched_at or 0, flaws=flaws)
     return None
 
 
 def read_arc_pages(file: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
-    """Yield the pages of an ARC file, version 1, as the Internet Archive wrote it before WARC.
+    """Yield the pages of an ARC file, as the Internet Archive wrote it before WARC.
 
     A record is a line that ends in a length, and then that many bytes.
     """
@@ -119,27 +144,17 @@ def read_arc_pages(file: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[Cra
 
 
 def read_arc_record(line: bytes, stream: BinaryIO, max_bytes: int, tally: Tally) -> Iterator[CrawledPage]:
-    # split from the right: URLs of old archives may hold blanks
-    fields = line.decode("latin-1").rstrip("\r\n").rsplit(" ", 4)
-    # isdecimal alone would accept digits of other scripts
-    if len(fields) != 5 or not (fields[4].isascii() and fields[4].isdecimal()):
+    head = next(filter(None, (pattern.fullmatch(line) for pattern in ARC_HEADS)), None)
+    if head is None:
         raise BrokenArchive(f"{line[:80]!r} is not the head of an ARC record")
-    url, _, date, _, length = fields
-    # cut, since int() raises ValueError for a text of more than 4300 digits
-    block = read_block(stream, int(length[:20]), max_bytes)
+    url, date, length = head.groups()
+    block = read_block(stream, int(length), max_bytes)
     if block is None:
         tally.count_skipped(TOO_LARGE)
+    # the record at the head of the ARC file describes the file itself
+    elif url.startswith(b"filedesc:"):
+        pass
     elif not block.startswith(b"HTTP/"):
-        # the record at the head of the ARC file describes the file itself
-        if not url.startswith("filedesc:"):
-            tally.count_skipped("no HTTP response")
-    elif page := parse_http_page(url, parse_arc_date(date), block, max_bytes, tally):
+        tally.count_skipped(NO_RESPONSE)
+    elif page := parse_http_page(url, parse_date_ms(date[:14].decode("latin-1")), block, max_bytes, tally):
         yield page
-
-
-def parse_arc_date(digits: str) -> int:
-    """Convert a date such as `20140216050221` to milliseconds since 1970."""
-    try:
-        return int(datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp() * 1000)
-    except ValueError as error:
-        raise BrokenArchive(f"{digits[:60]} is not a date") from error

@@ -11,9 +11,15 @@ GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 DICTIONARY_MAGIC = (
     b"\x5d\x2a\x4d\x18"  # a skippable zstd frame with this magic heads a .warc.zst file (IIPC, warc-zstd 1.0)
 )
-# Packed bytes that are unpacked in one step. Four bytes of zstd can stand for 128 KiB, so a bomb grows to 128 MB here,
-# and no further.
 CHUNK_BYTES = 4096
+# Packed bytes that are unpacked in one step. Four bytes of zstd can stand for 128 KiB, so a bomb grows to 32 MiB here.
+STEP_BYTES = 1024
+# What a zstd frame may have a decoder keep in memory: that of `zstd --long`, the most that zstd unpacks unasked.
+MAX_WINDOW_BYTES = 1 << 27
+# Of an unpacked dictionary. Trained ones have 100 KiB to 1 MiB.
+MAX_DICTIONARY_BYTES = 32 << 20
+# A member that unpacks to more than MIN_BOMB_BYTES, and to so many times its size, is a bomb. Gzip reaches 1032 times.
+MIN_BOMB_BYTES, MAX_RATIO = 1 << 30, 1000
 
 
 class DamagedData(Exception):
@@ -67,7 +73,8 @@ class PackedMembers(io.RawIOBase):
         self.file, self.magic = file, magic
         self.start, self.opening = 0, b""
         self.unpacker: Any = None
-        self.zstd = zstandard.ZstdDecompressor()
+        self.zstd = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+        self.num_packed = self.num_unpacked = 0  # bytes of this member
         self.packed_rest = b""  # read from the file, not yet unpacked
         self.ready = memoryview(b"")  # unpacked, not yet handed out
 
@@ -111,10 +118,14 @@ class PackedMembers(io.RawIOBase):
         if self.packed_rest and not self.packed_rest.startswith(self.magic):
             self.skip_member(self.start)
             raise DamagedData("there is something else between its packed members")
+        # no unpacker at the end of the file, where a second read would take it for a member that was cut off
+        if not self.packed_rest:
+            return False
         # 31: a window of 2^15 bytes, plus 16 for the gzip format
         self.unpacker = zlib.decompressobj(31) if self.magic == GZIP_MAGIC else self.zstd.decompressobj()
         self.opening = b""
-        return bool(self.packed_rest)
+        self.num_packed = self.num_unpacked = 0
+        return True
 
     def _read_head(self) -> None:
         # gzip files may be padded with zeros
@@ -129,24 +140,40 @@ class PackedMembers(io.RawIOBase):
         is_dictionary = self.start == 0 and self.packed_rest.startswith(DICTIONARY_MAGIC)
         content_start, self.packed_rest = self.start + 8, b""
         self.file.seek(content_start)
-        content = self.file.read(length) if is_dictionary else b""
+        content = self.file.read(min(length, MAX_DICTIONARY_BYTES + 1)) if is_dictionary else b""
         # reading the last byte shows whether the frame is complete: a seek behind the end of a file does not fail
         self.file.seek(content_start + length - 1)
-        if not self.file.read(1):
+        if length and not self.file.read(1):
             raise DamagedData("it ends in the middle of a skippable frame")
         if is_dictionary:
-            if content.startswith(ZSTD_MAGIC):
-                content = self.zstd.decompressobj().decompress(content)
-            # frames that need no dictionary can be unpacked with one, too
-            self.zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
+            self._load_dictionary(content)
+
+    def _load_dictionary(self, content: bytes) -> None:
+        if content.startswith(ZSTD_MAGIC):
+            packed = io.BytesIO(content)
+            decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+            content = decompressor.stream_reader(packed).read(MAX_DICTIONARY_BYTES + 1)
+        # reading goes on behind it: frames that need it cannot be unpacked, but others can
+        if len(content) > MAX_DICTIONARY_BYTES:
+            raise DamagedData(f"its dictionary has more than {MAX_DICTIONARY_BYTES:,} bytes")
+        # frames that need no dictionary can be unpacked with one, too
+        self.zstd = zstandard.ZstdDecompressor(
+            dict_data=zstandard.ZstdCompressionDict(content), max_window_size=MAX_WINDOW_BYTES
+        )
 
     def _unpack_chunk(self) -> None:
-        chunk, self.packed_rest = self.packed_rest or self.file.read(CHUNK_BYTES), b""
+        packed = self.packed_rest or self.file.read(CHUNK_BYTES)
+        chunk, self.packed_rest = packed[:STEP_BYTES], packed[STEP_BYTES:]
         if not chunk:
             raise EOFError("the last member is cut off")
         self.ready = memoryview(self.unpacker.decompress(chunk))
+        self.num_packed += len(chunk)
+        self.num_unpacked += len(self.ready)
+        if self.num_unpacked > MIN_BOMB_BYTES and self.num_unpacked > MAX_RATIO * self.num_packed:
+            self.skip_member(self.start)
+            raise DamagedData(f"a packed member holds more than {MIN_BOMB_BYTES:,} bytes, {MAX_RATIO:,} times its size")
         # five bytes, the length of `WARC/`, by which the reader of records knows a head
         self.opening = self.opening or bytes(self.ready[:5])
         if self.unpacker.eof:
             # what lies behind the end of this member begins the next one
-            self.packed_rest, self.unpacker = self.unpacker.unused_data, None
+            self.packed_rest, self.unpacker = self.unpacker.unused_data + self.packed_rest, None

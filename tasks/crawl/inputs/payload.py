@@ -1,84 +1,92 @@
-"""Parse HTTP responses as archives keep them, and undo their transfer and content encodings."""
+"""Parse HTTP responses as archives keep them: the status line, the headers, and the decoded body."""
 
-import io
-import zlib
-
-from fastwarc.stream_io import BrotliReader
-from fastwarc.warc import HeaderMap
-from w3lib.url import safe_url_string
+import re
+from email.utils import parsedate_to_datetime
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.packing import GZIP_MAGIC, ZSTD_MAGIC, DamagedData, open_unpacked
-from tasks.crawl.page import CrawledPage
+from tasks.crawl.inputs.content_encodings import (
+    BodyTooLarge,
+    DecodedBody,
+    decode_body,
+    unpack_undeclared,
+)
+from tasks.crawl.inputs.packing import DamagedData
+from tasks.crawl.inputs.urls import BAD_ADDRESS, escape_url
+from tasks.crawl.page import CrawledPage, parse_date_ms, parse_media_type
 
 TOO_LARGE = "too large"
 UNREADABLE_RESPONSE = "unreadable response"
+NO_RESPONSE = "no HTTP response"
+# flaws: what a stored page was found to lack
+CUT_OFF, NO_DATE = "body cut off", "no date"
+# ICY: what SHOUTcast servers say for HTTP. Some servers leave out the text behind the status.
+STATUS_LINE = re.compile(rb"\s*(?:HTTP/\d{1,2}(?:\.\d{1,2})?|ICY)[ \t]+(\d{3})(?!\d)[^\n]*", re.IGNORECASE)
+HEAD_END = re.compile(rb"\n\r?\n")  # line ends should be \r\n (RFC 9112, 2.2), but some servers and writers send \n
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token (RFC 9110, 5.6.2)
 
 
-def parse_http_page(url: str, fetched_at: int, block: bytes, max_bytes: int, tally: Tally) -> CrawledPage | None:
-    """Parse a response with its HTTP head to a page; None, and counted, if it cannot be read or is too large."""
-    head = HeaderMap("latin1")
+def parse_http_page(
+    url: str | bytes, fetched_at: int | None, block: bytes, max_bytes: int, tally: Tally
+) -> CrawledPage | None:
+    """Parse a response with its HTTP head to a page; None, and counted, if it cannot be read or is too large.
+
+    Without a date the header Date tells when it was fetched, and without that it counts as 1970.
+    """
+    status_line = STATUS_LINE.match(block)
+    escaped_url = escape_url(url)
+    if escaped_url is None:
+        tally.count_skipped(BAD_ADDRESS)
+        return None
+    if status_line is None:
+        tally.count_skipped(NO_RESPONSE)
+        return None
+    end = HEAD_END.search(block, status_line.end())
+    headers = parse_headers(block[status_line.end() : end.start() if end else len(block)])
+    head = CrawledPage(escaped_url, int(status_line[1]), headers, b"", 0)
     try:
-        start = head.parse(io.BytesIO(block))
-        body = decode_body(block[start:], head, max_bytes)
-    except (OSError, ValueError, zlib.error, DamagedData):
+        body = decode_payload(block[end.end() :] if end else b"", head, max_bytes)
+    except DamagedData:
         tally.count_skipped(UNREADABLE_RESPONSE)
         return None
-    if body is None:
+    except BodyTooLarge:
         tally.count_skipped(TOO_LARGE)
         return None
-    return CrawledPage(safe_url_string(url), head.status_code or 0, tuple(head.to_tuples()), body, fetched_at)
+    flaws = [] if body.is_complete else [CUT_OFF]
+    if fetched_at is None:
+        flaws.append(NO_DATE)
+        fetched_at = parse_http_date(head.get_header("date")) or 0
+    return CrawledPage(head.url, head.status, headers, body.content, fetched_at, flaws=tuple(flaws))
 
 
-def decode_body(body: bytes, head: HeaderMap, max_bytes: int) -> bytes | None:
-    """Undo the transfer and content encodings of a body; None if it becomes larger than `max_bytes`.
-
-    Many archives keep the headers of an encoding that they have undone already: then the bytes are returned unchanged.
-    """
-    if "chunked" in (head.get("Transfer-Encoding") or "").lower():
-        body = dechunk_body(body)
-    encodings = [name.strip().lower() for name in (head.get("Content-Encoding") or "").split(",")]
-    # they are named in the order in which they were applied (RFC 9110, 8.4)
-    for encoding in reversed(encodings):
-        if encoding in ("gzip", "x-gzip") and body.startswith(GZIP_MAGIC[:2]):
-            body = inflate_body(body, 31, max_bytes)
-        elif encoding == "zstd" and body.startswith(ZSTD_MAGIC):
-            body = open_unpacked(io.BytesIO(body)).read(max_bytes + 1)
-        elif encoding == "deflate":
-            # by the RFC it has a zlib head (78), but many servers send raw deflate
-            body = inflate_body(body, 15 if body[:1] == b"\x78" else -15, max_bytes)
-        elif encoding == "br":
-            body = BrotliReader(io.BytesIO(body)).read(max_bytes + 1)
-        if len(body) > max_bytes:
-            return None
-    return body
+def decode_payload(body: bytes, head: CrawledPage, max_bytes: int) -> DecodedBody:
+    """Undo the encodings that the headers of a response name. Raises BodyTooLarge and DamagedData."""
+    transfer_encoding, content_encoding = (
+        ",".join(value for name, value in head.headers if name.lower() == wanted)
+        for wanted in ("transfer-encoding", "content-encoding")
+    )
+    decoded = decode_body(body, transfer_encoding, content_encoding, max_bytes)
+    media_type = parse_media_type(head.get_header("content-type"))
+    is_textual = not media_type or media_type.startswith("text/") or media_type.endswith("xml")
+    return unpack_undeclared(decoded, max_bytes) if is_textual else decoded
 
 
-def inflate_body(body: bytes, window: int, max_bytes: int) -> bytes:
-    """Unpack gzip or deflate, at most one byte more than allowed: a bomb stops there.
+def parse_headers(head: bytes) -> tuple[tuple[str, str], ...]:
+    """Parse header lines as latin-1, which loses no byte. Lines without a proper name are left out."""
+    headers: list[tuple[str, str]] = []
+    for line in head.decode("latin-1").split("\n"):
+        if line[:1] in (" ", "\t") and headers:  # continues the line before (RFC 9112, 5.2)
+            name, value = headers[-1]
+            headers[-1] = (name, f"{value} {line.strip()}")
+            continue
+        name, colon, value = line.partition(":")
+        if colon and HEADER_NAME.fullmatch(name.strip()):
+            headers.append((name.strip(), value.strip()))
+    return tuple(headers)
 
-    `window` is zlib's `wbits`. Raises zlib.error when the body is cut off.
-    """
-    unpacker = zlib.decompressobj(window)
-    content = unpacker.decompress(body, max_bytes + 1)
-    if len(content) <= max_bytes and not unpacker.eof:
-        raise zlib.error("it is cut off")
-    return content
 
-
-def dechunk_body(body: bytes) -> bytes:
-    """Undo chunked transfer; a body that is not chunked is returned unchanged."""
-    parts: list[bytes] = []
-    position = 0
-    while True:
-        end = body.find(b"\r\n", position)
-        try:
-            # A chunk is its size in hexadecimal, perhaps extensions, a line end, the bytes, a line end (RFC 9112, 7.1);
-            # size 0 is the last. Of a body that was cut off, the chunks that arrived are kept.
-            size = int(body[position:end].split(b";")[0], 16)
-        except ValueError:
-            return b"".join(parts) if parts else body
-        if size <= 0 or end < 0:
-            return b"".join(parts) if parts or size == 0 else body
-        parts.append(body[end + 2 : end + 2 + size])
-        position = end + 2 + size + 2
+def parse_http_date(date: str | None) -> int | None:
+    """Convert the date of an HTTP header to milliseconds since 1970; None when it is none."""
+    try:
+        return parse_date_ms(parsedate_to_datetime(date or ""))
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -10,17 +10,16 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar, cast
+from urllib.parse import urlsplit
 
+from tasks.crawl.inputs.guarded_http import find_refusal, make_client_factory
 from tasks.errors import StageFailure, Transient
 from tasks.runtime.network_errors import is_transient_network_error
 
 T = TypeVar("T")
 RANGE_BYTES = 8 << 20  # bytes of one range
 RETRY_WAITS = [1.0, 4.0, 15.0]  # seconds between attempts; after that the whole stage is retried
-# a server that compresses what it sends would make lengths and ranges wrong
-FILESYSTEM_OPTIONS: dict[str, dict[str, Any]] = {
-    name: {"headers": {"Accept-Encoding": "identity"}} for name in ("http", "https")
-}
+WEB_SCHEMES = ("http://", "https://")
 # The surest first: tags and hashes of the content, then dates.
 VERSION_FIELDS = ("ETag", "etag", "md5Hash", "md5", "Content-MD5", "LastModified", "Last-Modified", "mtime", "created")
 DATE_FIELDS = ("LastModified", "Last-Modified", "mtime", "created")
@@ -35,8 +34,16 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path in it. Raises StageFailure."""
     from fsspec.core import url_to_fs  # noqa: PLC0415 - the import takes half a second, and most inputs are local
 
+    if "::" in url:
+        raise StageFailure(f"{url} chains file systems", "Give the URL of the files themselves")
+    options: dict[str, Any] = {}
+    if url.startswith(WEB_SCHEMES):
+        scheme, netloc = urlsplit(url)[:2]
+        # a server that compresses what it sends would make lengths and ranges wrong
+        headers = {"Accept-Encoding": "identity"}
+        options = {"headers": headers, "get_client": make_client_factory(f"{scheme}://{netloc}")}
     try:
-        filesystem_and_path: tuple[Any, str] = url_to_fs(url, **FILESYSTEM_OPTIONS.get(url.partition(":")[0], {}))
+        filesystem_and_path: tuple[Any, str] = url_to_fs(url, **options)
     except (ImportError, ValueError) as error:
         hint = "Install what it names (for s3:// pip install 'textmill[s3]'), or give a path on this machine"
         raise StageFailure(f"{url} cannot be opened: {error}", hint) from error
@@ -53,6 +60,11 @@ def retry_request(url: str, request: Callable[[], T]) -> T:
             return request()
         except Exception as error:
             # fsspec's HTTP reports every error as "not found", with the real one as its cause
+            if refusal := find_refusal(error):
+                hint = (
+                    "Its server sends the request on to a private address: give the URL of that server if it is yours"
+                )
+                raise StageFailure(f"{url} cannot be read: {refusal}", hint) from error
             problem = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
             message = f"{url} cannot be read ({type(problem).__name__}: {problem})"
             if not is_transient_network_error(problem):
@@ -71,8 +83,10 @@ def list_remote_files(url: str) -> tuple[str, list[str]]:
     """
     files, path = open_filesystem(url)
     files.invalidate_cache()  # a long-lived process may have listed it for an earlier snapshot
-    is_web = url.startswith(("http://", "https://"))
-    if not is_web and any(character in path for character in "*?["):
+    is_web = url.startswith(WEB_SCHEMES)
+    has_pattern = not is_web and any(character in path for character in "*?[")
+    # a file or folder that exists is no pattern: its name may have a bracket
+    if has_pattern and not retry_request(url, lambda: files.exists(path)):
         root = path[: min(path.find(character) for character in "*?[" if character in path)].rpartition("/")[0]
         paths = retry_request(
             url, lambda: [name for name, info in files.glob(path, detail=True).items() if is_file(info)]

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from w3lib.url import safe_url_string
-
 from tasks.crawl.counters import Tally
+from tasks.crawl.inputs.urls import BAD_ADDRESS, escape_url
 from tasks.crawl.page import CrawledPage, parse_date_ms
 from tasks.errors import StageFailure
 
 TITLE_HEADER = "X-Textmill-Title"  # percent-encoded UTF-8: a row's title, for which plain text has no other place
+MAX_TITLE_CHARACTERS = 1500  # of which each takes up to 12 bytes in the header
 EMPTY, TOO_LARGE, NO_TEXT = "empty", "too large", "text column holds no text"
 BROKEN_ROW, BROKEN_FILE = "broken row", "broken file"
 
@@ -26,6 +26,7 @@ class Columns:
     is_html: bool
     max_bytes: int  # of a page
     skip_broken: bool  # count broken rows instead of failing
+    encoding: str  # of tables and pages in files; empty: guessed
     section: str  # place of these settings in a recipe, for errors
 
     def select(self, names: list[str]) -> list[str]:
@@ -68,9 +69,13 @@ def convert_row(
     content_type = "text/html" if columns.is_html else "text/plain"
     headers = [("Content-Type", content_type if isinstance(text, bytes) else f"{content_type}; charset=utf-8")]
     if isinstance(title, str) and title:
-        headers.append((TITLE_HEADER, quote(title, errors="replace")))
+        headers.append((TITLE_HEADER, quote(title[:MAX_TITLE_CHARACTERS], errors="replace")))
+    page_url = escape_url(url) if isinstance(url, str) and url else f"{base_url}#row-{number + 1}"
+    if page_url is None:
+        tally.count_skipped(BAD_ADDRESS)
+        return None
     page = CrawledPage(
-        url=escape_url(url) if isinstance(url, str) and url else f"{base_url}#row-{number + 1}",
+        url=page_url,
         status=200,
         headers=tuple(headers),
         body=body,
@@ -99,8 +104,3 @@ def get_value(row: dict[str, Any], name: str) -> Any:
         return row[name]
     outer, dot, inner = name.partition(".")
     return get_value(row[outer], inner) if dot and isinstance(row.get(outer), dict) else None
-
-
-def escape_url(url: str) -> str:
-    """Escape the lone surrogates and unsafe characters of a URL."""
-    return str(safe_url_string(url.encode("utf-8", "replace").decode()))

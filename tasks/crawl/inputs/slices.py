@@ -10,7 +10,8 @@ from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.folder import join_path, open_file
 from tasks.crawl.inputs.packing import PACKED_SUFFIXES, strip_packed_suffix
 from tasks.crawl.inputs.remote import is_remote
-from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, fail_or_count
+from tasks.crawl.inputs.rows import BROKEN_FILE, EMPTY, Columns, fail_or_count
+from tasks.crawl.inputs.table_encoding import UTF_8, find_encoding
 from tasks.crawl.sizes import ShardSize
 
 LINE_SUFFIXES, SEPARATED_SUFFIXES, PARQUET_SUFFIXES = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet",)
@@ -18,6 +19,11 @@ TABLE_SUFFIXES = (*LINE_SUFFIXES, *SEPARATED_SUFFIXES, *PARQUET_SUFFIXES)
 # A line may be this many times as long as a page: JSON may spell a byte of text with several, and the line holds other
 # columns too.
 MAX_LINE_FACTOR = 8
+
+
+def is_table(name: str) -> bool:
+    """Return whether the name of a file, packed or not, is that of a table of pages."""
+    return strip_packed_suffix(name.lower()).endswith(TABLE_SUFFIXES)
 
 
 class FileSlice(NamedTuple):
@@ -34,22 +40,26 @@ class FileSlice(NamedTuple):
 def split_file(root: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[FileSlice]:
     """Split a file into slices of at most `size.max_pages` rows. A Parquet row group is not split.
 
-    Nor is a file that cannot be entered in the middle (packed lines, quoted fields with line breaks), or that would
-    have to be downloaded twice: it is a shard of its own.
+    Nor is a file that cannot be entered in the middle (packed lines, quoted fields with line breaks, another encoding
+    than UTF-8), or that would have to be downloaded twice: it is a shard of its own.
     """
     path, bare_name = join_path(root, name), strip_packed_suffix(name.lower())
     if bare_name.endswith(PARQUET_SUFFIXES):
         yield from split_row_groups(path, name, size, columns, tally)
     elif bare_name.endswith(LINE_SUFFIXES) and not is_remote(path) and not name.lower().endswith(PACKED_SUFFIXES):
-        yield from split_lines(path, name, size, columns)
+        yield from split_lines(path, name, size, columns, tally)
     else:
         yield FileSlice(name, 0, None, 0, None if bare_name.endswith(TABLE_SUFFIXES) else 1, 0)
 
 
-def split_lines(path: str, name: str, size: ShardSize, columns: Columns) -> Iterator[FileSlice]:
+def split_lines(path: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[FileSlice]:
     start = stop = first_row = 0
     number = -1
     with open_file(path) as file:
+        if (columns.encoding or find_encoding(file)) != UTF_8:
+            yield FileSlice(name, 0, None, 0, None, 0)
+            return
+        file.seek(0)
         for number, (_, length) in enumerate(read_limited_lines(file, columns.max_bytes)):
             # before the line is added: a slice never has more than max_pages lines
             if number - first_row >= size.max_pages or stop - start >= size.max_megabytes << 20:
@@ -58,6 +68,8 @@ def split_lines(path: str, name: str, size: ShardSize, columns: Columns) -> Iter
             stop += length
     if stop > start:
         yield FileSlice(name, start, None, first_row, number + 1 - first_row, stop - start)
+    if not stop:
+        tally.count_skipped(EMPTY)
 
 
 def read_limited_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes | None, int]]:
@@ -90,6 +102,8 @@ def split_row_groups(path: str, name: str, size: ShardSize, columns: Columns, ta
         rows, num_bytes = rows + group_rows, num_bytes + group_bytes
     if rows:
         yield FileSlice(name, start, len(groups), first_row, rows, num_bytes)
+    elif not first_row:
+        tally.count_skipped(EMPTY)
 
 
 def read_row_groups(path: str) -> list[Any]:

@@ -15,7 +15,6 @@ MAX_HEADERS = 1000
 CHUNK_BYTES = 1 << 20
 PAGELESS_TYPES = ("warcinfo", "request", "metadata")  # types of records whose loss loses no page
 VERSION_LINE = re.compile(rb"WARC/\d\.\d+\s*")
-UNIQUE_HEADERS = ("warc-type", "content-length")
 HEAD_START = b"WARC/"
 # The head of the next record inside a block. Pages may show a WARC record, but hardly with its line ends.
 INNER_HEAD = re.compile(rb"WARC/\d\.\d(\r\n(WARC|Content)-|\r?\n?\Z)")
@@ -26,7 +25,7 @@ HEAD = re.compile(rb"WARC/\d\.\d+\s*\Z")
 class WarcRecord(NamedTuple):
     """A record; `block` is None when it is longer than the caller takes."""
 
-    headers: dict[str, str]  # names in lower case
+    headers: dict[str, str]  # names in lower case; bytes that are no UTF-8 as surrogates, so that none is lost
     block: bytes | None
 
 
@@ -146,14 +145,18 @@ class WarcReader:
                 )
             if not line.strip():
                 return headers
-            if line[:1] in b" \t" and name:  # continues the line before (RFC 822)
-                headers[name] += " " + line.decode("utf-8", "replace").strip()
+            text = line.decode("utf-8", "surrogateescape")
+            if text[0] in " \t" and name:  # continues the line before (RFC 822)
+                headers[name] += " " + text.strip()
                 continue
-            name, colon, value = line.decode("utf-8", "replace").partition(":")
-            name = name.strip().lower()
-            if not colon or (name in UNIQUE_HEADERS and name in headers):  # the head of another record
+            name, colon, value = text.partition(":")
+            name, value = name.strip().lower(), value.strip()
+            # Twice a type, or two lengths: the head of another record. A header that says the same again is harmless.
+            is_second_head = name == "warc-type" or (name == "content-length" and headers.get(name) != value)
+            if not colon or (name in headers and is_second_head):
                 raise DamagedData("a record breaks off in its headers")
-            headers[name] = value.strip()
+            # the first of equal names counts, as in warcio
+            headers.setdefault(name, value)
         raise DamagedData("a record has no end of its headers")
 
 

@@ -27,7 +27,7 @@ class RowSource(Source, ABC):
     on_error: OnBroken = "fail"
     """broken rows and files: fail ends the crawl at the first one, skip leaves them out and counts them"""
 
-    def make_columns(self, section: str) -> Columns:
+    def make_columns(self, section: str, encoding: str = "") -> Columns:
         """Return what reading a row needs of these settings; `section` is their place in a recipe, for errors."""
         return Columns(
             text=self.text_column,
@@ -37,5 +37,6 @@ class RowSource(Source, ABC):
             is_html=self.content == "html",
             max_bytes=int(self.max_megabytes * 1e6),
             skip_broken=self.on_error == "skip",
+            encoding=encoding,
             section=section,
         )

@@ -9,9 +9,11 @@ from pydantic import Field
 from w3lib.url import safe_url_string
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import compute_content_digest, list_files
+from tasks.crawl.inputs.folder import compute_content_digest, list_files, refuse_or_count_unusable
 from tasks.crawl.inputs.hub import SECTION, is_stream, read_dataset_rows
 from tasks.crawl.inputs.rows import Columns, convert_row
+from tasks.crawl.inputs.slices import is_table
+from tasks.crawl.inputs.urls import check_url_prefix
 from tasks.crawl.page import CrawledPage
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
@@ -45,12 +47,17 @@ class Dataset(RowSource):
         So the key stays when the folder moves, and changes with the names and contents of its files.
         """
         folder = find_local_folder(self.name, SECTION)
-        name = compute_content_digest(*list_files(str(folder), SECTION)) if folder else self.name
-        return {**super().semantic(), "name": name}
+        if folder is None:
+            return {**super().semantic(), "name": self.name}
+        listing = list_files(str(folder), SECTION)
+        # the library that reads them would wait for a named pipe for ever
+        refuse_or_count_unusable(listing, is_table, Tally(), "", skip_broken=False)
+        return {**super().semantic(), "name": compute_content_digest(listing.root, listing.names)}
 
     def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Store each row as a page, shard by shard."""
         del previous  # rows have no date of change to ask for
+        check_url_prefix(self.url_prefix, SECTION)
         origin = DatasetOrigin(self.name, self.config, self.split, self.revision, self.streaming, SECTION)
         columns, base_url = self.make_columns(SECTION), safe_url_string(self.url_prefix) + quote(self.split)
         shards = {

@@ -4,18 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
-from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files
+from tasks.crawl.inputs.folder import (
+    FileListing,
+    compute_content_digest,
+    join_path,
+    list_files,
+    refuse_or_count_unusable,
+)
 from tasks.crawl.inputs.rows import Columns
 from tasks.crawl.inputs.slices import FileSlice, group_slices, split_file
+from tasks.crawl.inputs.urls import check_url_prefix
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import collect_shards
 from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
+from tasks.runtime.encodings import find_superset
 from tasks.store import Artifact, Draft
 
 SECTION = "crawl.source.files"
@@ -30,17 +38,33 @@ class Files(RowSource):
     """a file, a folder, a pattern such as docs/**/*.html, or a URL such as s3://bucket/docs; the end of a file's name, before .gz or .zst, says its kind"""  # noqa: E501 - it becomes one line of help
     url_prefix: str = Field("file:///", min_length=1)
     """stands before a file's name in its page's URL, e.g. https://example.org/ for a copy of that site"""
+    encoding: str = ""
+    """character encoding of the files, such as gb18030 or latin-1; empty: guessed for each file, by byte order mark, as UTF-8, then by its bytes"""  # noqa: E501 - it becomes one line of help
+
+    @field_validator("encoding")
+    @classmethod
+    def check_encoding(cls, encoding: str) -> str:
+        """Return Python's name of the encoding. Raises ValueError for an unknown one."""
+        try:
+            return find_superset(encoding) if encoding else ""
+        except LookupError as error:
+            raise ValueError(f"there is no encoding {encoding!r}") from error
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the names and contents of the files instead of their path."""
-        root, names = list_files(self.path, SETTING)
-        return {**super().semantic(), "path": compute_content_digest(root, select_readable(names))}
+        listing = self._list_files(Tally())
+        settings = {**super().semantic(), "path": compute_content_digest(listing.root, select_readable(listing.names))}
+        if not self.encoding:  # it came later, and must not change the keys of artifacts that were made without it
+            del settings["encoding"]
+        return settings
 
     def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Store each file or row as a page, shard by shard."""
         del previous  # files are read in full, so there is no need to ask whether they changed
-        root, names = list_files(self.path, SETTING)
-        readable, columns, tally = select_readable(names), self.make_columns(SECTION), Tally()
+        check_url_prefix(self.url_prefix, SECTION)
+        tally, columns = Tally(), self.make_columns(SECTION, self.encoding)
+        root, names, _ = self._list_files(tally)
+        readable = select_readable(names)
         if not readable:
             raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN_SUFFIXES)}")
         tally.count_skipped(UNKNOWN_KIND, len(names) - len(readable))
@@ -53,8 +77,8 @@ class Files(RowSource):
 
     def resolve_url(self, name: str) -> str:
         """Return the URL of a file's page; `name` is that URL, or the file's path from here or within the folder."""
-        _, file_name = self._find_file(name)
-        return build_url(self.url_prefix, file_name) if file_name else name
+        root, file_name = self._find_file(name)
+        return build_url(self.url_prefix, root, file_name) if file_name else name
 
     def explain_omission(self, name: str) -> str:
         """Read the file as a crawl does, and return why it gives no page; empty for tables, whose rows are pages."""
@@ -63,20 +87,28 @@ class Files(RowSource):
             return ""
         if not select_readable([file_name]):
             return UNKNOWN_KIND
-        tally, columns = Tally(), replace(self.make_columns(SECTION), skip_broken=True)
+        tally, columns = Tally(), replace(self.make_columns(SECTION, self.encoding), skip_broken=True)
         for _ in read_pages(root, [FileSlice(file_name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
             pass
         return ", ".join(tally.skipped)
 
+    def _list_files(self, tally: Tally) -> FileListing:
+        """List the files; what cannot be read is counted. Raises StageFailure."""
+        listing = list_files(self.path, SETTING)
+        refuse_or_count_unusable(
+            listing, lambda name: bool(select_readable([name])), tally, SECTION, skip_broken=self.on_error == "skip"
+        )
+        return listing
+
     def _find_file(self, name: str) -> tuple[str, str]:
         """Return the folder, and the file in it that a path or URL names; an empty name when it names none."""
-        root, file_names = list_files(self.path, SETTING)
+        root, file_names, _ = list_files(self.path, SETTING)
         folder, path = Path(root).resolve(), Path(name.removeprefix("file://")).resolve()
         spellings = {name, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name}
         matches = (
             file_name
             for file_name in file_names
-            if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, file_name)}
+            if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, root, file_name)}
         )
         return root, next(matches, "")
 

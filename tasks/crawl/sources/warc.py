@@ -10,8 +10,17 @@ from pydantic import Field
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.archives import BrokenArchive, read_archive_pages
-from tasks.crawl.inputs.folder import compute_content_digest, join_path, list_files, open_file
-from tasks.crawl.inputs.packing import DamagedData, open_unpacked, strip_packed_suffix
+from tasks.crawl.inputs.folder import (
+    UnreadableFile,
+    compute_content_digest,
+    format_path,
+    join_path,
+    list_files,
+    open_file,
+    refuse_or_count_unusable,
+)
+from tasks.crawl.inputs.packing import strip_packed_suffix
+from tasks.crawl.inputs.path_lists import OutsidePrefix, confine_to_prefix, read_path_list
 from tasks.crawl.page import PAGE_TYPES, CrawledPage
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
@@ -24,7 +33,8 @@ log = logging.getLogger("textmill.crawl")
 SETTING = "crawl.source.warc.path"
 ARCHIVE_SUFFIXES = (".warc", ".wet", ".arc")  # each also as .gz and .zst
 PATH_LIST_SUFFIX = ".paths"
-BROKEN_ARCHIVE = "broken archive"
+MAX_NAMED_LINES = 5  # refused ones that the log names; all are counted
+BROKEN_ARCHIVE, OUTSIDE_PREFIX = "broken archive", "outside the prefix"
 
 
 class ArchiveList(NamedTuple):
@@ -41,7 +51,7 @@ class Warc(Source):
     path: str = ""
     """a file, a folder, a pattern such as archive/*.warc.gz, or a path list such as warc.paths.gz; here or behind a URL such as https:// or s3://"""  # noqa: E501 - it becomes one line of help
     prefix: str = "https://data.commoncrawl.org/"
-    """URL or folder of the archives that a path list names; it stands before each line"""
+    """URL or folder of the archives that a path list names; it stands before each line, and no line leads out of it"""
     max_archives: int = Field(0, ge=0)
     """maximum number of archives, counted from the first; 0: all"""
     content_types: list[str] = Field(list(PAGE_TYPES))
@@ -49,11 +59,11 @@ class Warc(Source):
     max_megabytes: float = Field(10.0, gt=0)
     """maximum size of a page in megabytes (10^6 bytes); larger ones are skipped"""
     on_error: OnBroken = "fail"
-    """damaged records, and files that are no archives: fail ends the crawl at the first one, skip leaves them out and counts them"""  # noqa: E501 - it becomes one line of help
+    """damaged records, files that are no archives, and lines of path lists that lead out of the prefix: fail ends the crawl at the first one, skip leaves them out and counts them"""  # noqa: E501 - it becomes one line of help
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the archives' names and contents, or their path list, instead of where they lie."""
-        root, names, from_path_list = self._list_archives()
+        root, names, from_path_list = self._list_archives(Tally())
         # max_archives shows in the list of names, and prefix only says where they lie
         settings = {name: value for name, value in super().semantic().items() if name not in ("prefix", "max_archives")}
         if from_path_list:
@@ -63,7 +73,8 @@ class Warc(Source):
     def collect(self, draft: Draft, size: ShardSize, previous: Artifact | None = None) -> Tally:
         """Copy the pages of each archive into a WARC file of ours, whatever its size."""
         del size, previous  # an archive is a shard of the size that its author chose, and it never changes
-        root, names, _ = self._list_archives()
+        tally = Tally()
+        root, names, _ = self._list_archives(tally)
         if not names:
             suffixes = ", ".join(
                 f"{suffix}, {suffix}.gz, {suffix}.zst" for suffix in (*ARCHIVE_SUFFIXES, PATH_LIST_SUFFIX)
@@ -74,28 +85,46 @@ class Warc(Source):
             f"{number:05d}": (join_path(root, name), number, self.content_types, max_bytes, skip_broken)
             for number, name in enumerate(names)
         }
-        return collect_shards(draft, copy_archive, shards, "archives", Tally(), self.path, SETTING)
+        return collect_shards(draft, copy_archive, shards, "archives", tally, self.path, SETTING)
 
-    def _list_archives(self) -> ArchiveList:
-        root, file_names = list_files(self.path, SETTING)
-        names = [name for name in file_names if strip_packed_suffix(name.lower()).endswith(ARCHIVE_SUFFIXES)]
-        path_lists = [
-            join_path(root, name) for name in file_names if strip_packed_suffix(name.lower()).endswith(PATH_LIST_SUFFIX)
-        ]
-        from_path_list = bool(path_lists) and not names
-        if from_path_list:
-            root = self.prefix
-            names = list(dict.fromkeys(line for path in path_lists for line in read_path_list(path)))
-        return ArchiveList(root, names[: self.max_archives or None], from_path_list)
+    def _list_archives(self, tally: Tally) -> ArchiveList:
+        """List the archives; count what cannot be read, or what a path list may not name. Raises StageFailure."""
+        listing = list_files(self.path, SETTING)
+        refuse_or_count_unusable(
+            listing, is_archive_or_list, tally, "crawl.source.warc", skip_broken=self.on_error == "skip"
+        )
+        names = [name for name in listing.names if has_suffix(name, ARCHIVE_SUFFIXES)]
+        path_lists = [name for name in listing.names if has_suffix(name, (PATH_LIST_SUFFIX,))]
+        if names or not path_lists:
+            return ArchiveList(listing.root, names[: self.max_archives or None], False)
+        lines = (name for path in path_lists for name in self._read_lines(join_path(listing.root, path), tally))
+        return ArchiveList(self.prefix, list(dict.fromkeys(lines))[: self.max_archives or None], True)
+
+    def _read_lines(self, path: str, tally: Tally) -> Iterator[str]:
+        """Yield the names in a path list, relative to the prefix."""
+        for number, line in enumerate(read_path_list(path), start=1):
+            try:
+                yield confine_to_prefix(line, self.prefix)
+            except OutsidePrefix as error:
+                message = f"{format_path(path)} line {number} names {line[:200]!r}: {error}"
+                if self.on_error != "skip":
+                    hint = (
+                        f"Set crawl.source.warc.prefix to the place of the archives (it is {self.prefix}), or "
+                        "crawl.source.warc.on_error to skip to leave such lines out"
+                    )
+                    raise StageFailure(message, hint) from error
+                tally.count_skipped(OUTSIDE_PREFIX)
+                if tally.skipped[OUTSIDE_PREFIX] <= MAX_NAMED_LINES:
+                    log.warning("%s; left out", message)
 
 
-def read_path_list(path: str) -> Iterator[str]:
-    """Yield the non-empty lines of a path list. Raises StageFailure."""
-    with open_file(path) as file:
-        try:
-            yield from (line for raw in open_unpacked(file) if (line := raw.decode("utf-8", "replace").strip()))
-        except DamagedData as error:
-            raise StageFailure(f"{path} cannot be read: {error}", "Get it again") from error
+def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a name, without `.gz` or `.zst`, ends in one of the suffixes."""
+    return strip_packed_suffix(name.lower()).endswith(suffixes)
+
+
+def is_archive_or_list(name: str) -> bool:
+    return has_suffix(name, (*ARCHIVE_SUFFIXES, PATH_LIST_SUFFIX))
 
 
 def copy_archive(
@@ -115,11 +144,13 @@ def copy_archive(
                     file, content_types, max_bytes, tally, is_arc=is_arc, skip_broken=skip_broken
                 )
         # the pages before the damage have been given out already, and are kept
-        except BrokenArchive as error:
+        except (BrokenArchive, UnreadableFile, OSError) as error:
+            if isinstance(error, UnreadableFile) and not skip_broken:
+                raise
             if not skip_broken:
                 hint = "Get it again, or set crawl.source.warc.on_error to skip to leave out and count what is damaged"
-                raise StageFailure(f"{path} cannot be read: {error}", hint) from error
-            log.warning("%s is broken: %s", path, error)
+                raise StageFailure(f"{format_path(path)} cannot be read: {error}", hint) from error
+            log.warning("%s is broken: %s", format_path(path), error)
             tally.count_skipped(BROKEN_ARCHIVE)
 
     write_shard(out, number, read_until_broken(), tally)

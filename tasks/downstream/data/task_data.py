@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from tasks.errors import StageFailure
+from tasks.runtime.parquet_files import read_parquet
 from tasks.store.manifest import canonical_json
 
 PARTS = ("train", "validation", "test")
@@ -71,7 +72,7 @@ class Task:
     def load(cls, path: Path) -> "Task":
         """Read a task that `save` wrote."""
         metadata = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
-        table = pl.read_parquet(path)
+        table = read_parquet(path)
         parts = {name: table.filter(pl.col("part") == name).drop("part") for name in PARTS}
         return cls(**metadata | parts)
 

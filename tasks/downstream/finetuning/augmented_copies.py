@@ -14,6 +14,7 @@ from tasks.downstream.finetuning.word_operations import WordOperations
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.task_types import load_task_type
+from tasks.runtime.parquet_files import read_parquet
 
 TEXT_COLUMNS = ("text", "second")
 SHARD_TEXTS = 512  # the models for back-translation are opened once a shard
@@ -40,7 +41,7 @@ def write_copies(out: Path, data: Path, settings: Augmentation, rows: list[int])
 def read_copies(data: Path, sample: pl.DataFrame) -> pl.DataFrame:
     """Read the copies of a sample's examples, in the order of the sample."""
     files = [path for path in sorted(data.parent.iterdir()) if path.name.startswith(f"{data.stem}-copies-")]
-    copies = pl.concat([pl.read_parquet(path) for path in files])
+    copies = pl.concat([read_parquet(path) for path in files])
     # A left join keeps rows without a copy, with nulls, which are dropped next.
     sampled = sample.select(ROW).join(copies, on=ROW, how="left", maintain_order="left")
     return sampled.drop_nulls("text")[copies.columns]

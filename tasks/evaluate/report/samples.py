@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from tasks.evaluate.report.provenance import ManifestFields, sum_counts
+from tasks.runtime.parquet_files import read_parquet
 from tasks.store import Artifact
 
 # Of each verdict of a rule.
@@ -77,7 +78,7 @@ def select_nearest(files: Sequence[Path]) -> pl.DataFrame:
 
     Ids are hashes, so the smallest ones are a random sample. A page may be in several snapshots: its id counts once.
     """
-    rows = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files])
+    rows = pl.concat([read_parquet(file, columns=COLUMNS) for file in files])
     # dropped documents are equally distant, so that the id alone orders them
     distance = pl.when(pl.col("verdict") == DROPPED).then(0.0).otherwise("margin")
     # Sorted first: `keep="first"` then keeps the nearest copy of a page.

@@ -137,3 +137,30 @@ def test_a_name_that_cannot_be_reached(
     with pytest.raises(StageFailure, match=r"owner/name cannot be loaded.*save_to_disk\(FOLDER\)") as caught:
         collected("owner/name")
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_folder_whose_name_looks_like_a_pattern(
+    folder: Path, tmp_path: Path, collected: Any, index: Any, streaming: bool
+) -> None:
+    odd = folder.rename(tmp_path / "x [v2] *? {a,b} %20 #")
+    assert urls(index(collected(odd, streaming=streaming).path)) == EXPECTED
+    (odd / "README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: b.jsonl\n---\n")
+    datasets_hub.load_split.cache_clear()
+    assert urls(index(collected(odd, streaming=streaming).path)) == EXPECTED[4:]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "field", ["data_files: ../secret.jsonl", "data_files: {tmp}/secret.jsonl", "data_files: http://127.0.0.1:9/x.jsonl",
+              "data_files: a*/../../secret.jsonl", "data_dir: ..", "data_dir: {tmp}"]
+)  # fmt: skip
+def test_a_readme_that_names_files_elsewhere(
+    folder: Path, tmp_path: Path, collected: Any, field: str, streaming: bool
+) -> None:
+    (tmp_path / "secret.jsonl").write_text('{"body": "secret"}\n')
+    field = field.replace("{tmp}", str(tmp_path))
+    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  {field}\n---\n")
+    with pytest.raises(StageFailure, match="its README names") as caught:
+        collected(folder, streaming=streaming)
+    assert type(caught.value) is StageFailure

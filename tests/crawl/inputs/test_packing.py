@@ -3,10 +3,13 @@
 import gzip
 import io
 import struct
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import zstandard
 
+from tasks.crawl.inputs import packing
 from tasks.crawl.inputs.packing import (
     CHUNK_BYTES,
     DamagedData,
@@ -98,3 +101,54 @@ def test_kind_of_a_packed_name() -> None:
         "b.JSONL",
         "c.txt",
     ]
+
+
+def test_reading_on_behind_the_end_is_no_damage() -> None:
+    for form in ("gzip", "zstd"):
+        stream = open_unpacked(io.BytesIO(FORMS[form]))
+        assert (stream.read(), stream.read(9), stream.read()) == (UNPACKED, b"", b"")
+
+
+def compress_zeros(num_megabytes: int) -> bytes:
+    packer = zstandard.ZstdCompressor(level=1).compressobj()
+    return b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(num_megabytes)), packer.flush()])
+
+
+def measure_peak(read: Callable[[], None]) -> int:
+    tracemalloc.start()
+    read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def read_behind_damage(packed: bytes, says: str) -> None:
+    stream = open_unpacked(io.BytesIO(packed))
+    members = get_members(stream)
+    assert members is not None
+    with pytest.raises(DamagedData, match=says):
+        sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
+    assert members.read() == b"behind it"
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_dictionary_that_is_a_bomb_costs_only_what_needs_it(packed: bool) -> None:
+    dictionary = compress_zeros(200) if packed else bytes(packing.MAX_DICTIONARY_BYTES + 1)
+    content = make_skippable_frame(0x184D2A5D, dictionary) + zstandard.compress(b"behind it")
+    del dictionary
+    peak = measure_peak(lambda: read_behind_damage(content, "dictionary has more than"))
+    assert peak < 3 * packing.MAX_DICTIONARY_BYTES
+
+
+def test_a_member_that_is_a_bomb_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MIN_BOMB_BYTES", 50_000_000)
+    content = compress_zeros(100) + zstandard.compress(b"behind it")
+    peak = measure_peak(lambda: read_behind_damage(content, "a packed member holds more than 50,000,000 bytes"))
+    assert peak < 80_000_000
+
+
+def test_a_window_that_would_take_gigabytes_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=30, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    content = packer.compress(UNPACKED) + packer.flush() + zstandard.compress(b"behind it")
+    read_behind_damage(content, "it ends or breaks in the middle")

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import re
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ import pytest
 
 from tasks.crawl import records
 from tasks.crawl.inputs import remote
+from tasks.crawl.inputs.path_lists import OutsidePrefix, confine_to_prefix
 from tasks.crawl.page import CrawledPage
 from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.files import Files
@@ -29,6 +31,7 @@ class ServedFiles(dict[str, bytes]):
         self.ranges = True
         self.refusals: list[int] = []  # statuses of the next answers
         self.cuts = 0  # so many answers break off in the middle
+        self.redirects: dict[str, str] = {}
         self.asked: list[str] = []
         self.address = ""
 
@@ -42,6 +45,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.files.asked.append(f"{self.command} {self.path}")
+        if self.path in self.files.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.files.redirects[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = self.files.get(self.path)
         status = self.files.refusals.pop(0) if self.files.refusals else 404 if body is None else 200
         if status != 200 or body is None:
@@ -117,18 +126,71 @@ def test_a_path_list(server: ServedFiles, collected: Any, index: Any) -> None:
         collected("warc", **{**settings, "max_archives": 3})
 
 
-def test_a_local_path_list_of_archives_in_a_folder(
-    server: ServedFiles, collected: Any, index: Any, tmp_path: Any
-) -> None:
+def test_a_local_path_list_of_archives_in_a_folder(collected: Any, index: Any, tmp_path: Any) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "1.warc.gz").write_bytes(make_archive("one"))
-    server["/2.warc.gz"] = make_archive("two")
-    (tmp_path / "wet.paths").write_text(f"in/1.warc.gz\n{server.address}/2.warc.gz\n")
+    (tmp_path / "in" / "2.warc.gz").write_bytes(make_archive("two"))
+    (tmp_path / "wet.paths").write_text(f"in/1.warc.gz\n{tmp_path}/in/2.warc.gz\n")
     draft = collected("warc", path=str(tmp_path / "wet.paths"), prefix=str(tmp_path))
     assert urls(index(draft.path)) == ["one", "two"]
     (tmp_path / "cut.paths.gz").write_bytes(gzip.compress(b"in/1.warc.gz\n" * 99)[:-9])
     with pytest.raises(StageFailure, match=r"cut\.paths\.gz cannot be read"):
         collected("warc", path=str(tmp_path / "cut.paths.gz"))
+
+
+def test_no_line_of_a_path_list_leads_out_of_its_prefix(
+    server: ServedFiles, collected: Any, index: Any, tmp_path: Any
+) -> None:
+    server |= {"/cc/1.warc.gz": make_archive("one"), "/secret.warc.gz": make_archive("secret")}
+    own, other = server.address, f"{server.address}/secret.warc.gz"
+    lines = ["../secret.warc.gz", other, "http://user@169.254.169.254/latest/meta-data/x.warc.gz", "/etc/../../x.warc"]
+    listed = ["1.warc.gz", f"{own}/cc/1.warc.gz", *lines]
+    server["/cc/warc.paths"] = "\n".join(listed).encode()
+    settings = {"path": f"{own}/cc/warc.paths", "prefix": f"{own}/cc"}
+    with pytest.raises(StageFailure, match=r"warc\.paths line 3 names '\.\./secret\.warc\.gz': it leads above"):
+        collected("warc", **settings)
+    assert "GET /secret.warc.gz" not in server.asked
+    draft = collected("warc", **settings, on_error="skip")
+    assert urls(index(draft.path)) == ["one"]
+    assert draft.counts["skipped"] == {"outside the prefix": len(lines)}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.warc.gz").write_bytes(make_archive("one"))
+    (tmp_path / "secret.warc.gz").write_bytes(make_archive("secret"))
+    (tmp_path / "in" / "link.warc.gz").symlink_to(tmp_path / "secret.warc.gz")
+    lines = ["1.warc.gz", "link.warc.gz", "../secret.warc.gz", f"{tmp_path}/secret.warc.gz", other]
+    (tmp_path / "warc.paths").write_text("\n".join(lines))
+    draft = collected("warc", path=str(tmp_path / "warc.paths"), prefix=str(tmp_path / "in"), on_error="skip")
+    assert (urls(index(draft.path)), draft.counts["skipped"]) == (["one"], {"outside the prefix": 4})
+
+
+URL_LINES = [
+    "../x", "a/../../x", "%2e%2e/x", "a/%252e%252e/%2e%2e/x", "..%2fx", "..\\x", "%2e%2e%5cx", "file:///etc/passwd",
+    "http://127.0.0.1:9103/x", "HTTP://cc.example/x", "s3://bucket/x", "x::http://127.0.0.1/", "https:x", "a\tb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", URL_LINES)
+def test_lines_that_are_refused_behind_a_url(line: str) -> None:
+    with pytest.raises(OutsidePrefix):
+        confine_to_prefix(line, "https://cc.example/data/")
+
+
+def test_lines_that_stay_below_their_url() -> None:
+    prefix = "https://cc.example/data/"
+    for line in ("a/1.warc.gz", "a..b/1.warc", f"{prefix}a/1.warc", "/a/1.warc", "//127.0.0.1/1.warc", "@127.0.0.1/x"):
+        name = confine_to_prefix(line, prefix)
+        assert f"{prefix}{name}".startswith(f"{prefix}{line.removeprefix(prefix).lstrip('/')}")
+
+
+def test_a_redirect_does_not_lead_to_a_private_address(server: ServedFiles, collected: Any, index: Any) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as inside:  # type: ignore[arg-type] - nothing is answered
+        target = f"http://127.0.0.1:{inside.server_address[1]}/x.warc.gz"
+        server.redirects = {"/away.warc.gz": target, "/local.warc.gz": f"{server.address}/x.warc.gz"}
+        server["/x.warc.gz"] = make_archive("one")
+        assert urls(index(collected("warc", path=f"{server.address}/local.warc.gz").path)) == ["one"]
+        with pytest.raises(StageFailure, match=r"away\.warc\.gz cannot be read: 127\.0\.0\.1 is not a") as caught:
+            collected("warc", path=f"{server.address}/away.warc.gz")
+        assert type(caught.value) is StageFailure
 
 
 @pytest.mark.parametrize("trouble", [{"refusals": [503, 503]}, {"cuts": 2}])
