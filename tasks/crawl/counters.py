@@ -25,6 +25,8 @@ class Tally:
         self.host_bytes: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
         self.queues: Counter[str] = Counter()  # waiting URLs by host
+        self.unanswered: Counter[str] = Counter()  # URLs by host that another run asks for again
+        self.num_dead = 0  # URLs without an answer that no run asks for again
         self.resumed = 0  # answers that a killed run had stored
 
     @property
@@ -102,6 +104,8 @@ class Tally:
             "flaws": dict(sorted(self.flaws.items(), key=lambda item: (-item[1], item[0]))),
             "links": dict(sorted(self.links.items(), key=lambda item: (-item[1], item[0]))),
             "hosts": hosts,
+            "unanswered": dict(self.unanswered.most_common(MAX_HOSTS)),
+            "dead": self.num_dead,
             "queues": {host: count for host, count in self.queues.most_common(MAX_HOSTS) if count},
         }
 

@@ -22,6 +22,14 @@ def render_summary(counts: dict[str, Any], snapshot: str) -> str:
         parts.append(render_markdown_table(("not stored because", "URLs"), counts["skipped"].items()))
     if counts["flaws"]:
         parts.append(render_markdown_table(("stored, but", "pages"), counts["flaws"].items()))
+    if counts["unanswered"]:
+        parts.append(
+            render_markdown_table(
+                ("host that the next run asks again", "URLs without an answer"), counts["unanswered"].items()
+            )
+        )
+    if counts["dead"]:
+        parts.append(f"{counts['dead']:,} URLs without an answer are not asked for again in this snapshot.")
     if counts["links"]:
         parts.append(render_markdown_table(("links left out or rewritten", "links"), counts["links"].items()))
     if set(counts["changes"]) - {"new"}:

@@ -165,7 +165,10 @@ def settings(site: Site) -> Callable[..., Crawl]:
     """Make settings for a crawl of the site from its front page, without delays; keywords override them."""
 
     def make(**web: Any) -> Crawl:
-        fast = {"seeds": [site.url("/")], "delay": 0, "autothrottle_target": 0, "retry_wait": 0.01, "timeout": 60}
+        fast = {
+            "seeds": [site.url("/")], "delay": 0, "autothrottle_target": 0, "retry_wait": 0.01, "timeout": 60,
+            "max_outage": 0,
+        }  # fmt: skip
         return Crawl.model_validate({"source": {"kind": "web", "web": {**fast, **web}}})
 
     return make

@@ -11,8 +11,10 @@ from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
 from tasks.crawl.web.addresses import AddressGate, is_loopback, is_private
 from tasks.crawl.web.budgets import Budget
+from tasks.crawl.web.continuation import read_num_runs, take_over
 from tasks.crawl.web.directives import has_contact, parse_product_name
 from tasks.crawl.web.journal import CrawlJournal
+from tasks.crawl.web.outcome import LossLimits, finish_crawl
 from tasks.crawl.web.parameters import Parameters
 from tasks.crawl.web.previous_snapshot import PreviousSnapshot
 from tasks.crawl.web.sitemaps import Sitemaps
@@ -27,7 +29,7 @@ PLACEHOLDER_HOST = "docs.example.org"  # the seed of a shipped recipe; no one ow
 # These decide how fast a crawl goes and change no page, so they do not enter the key.
 PACE_SETTINGS = {
     "delay", "autothrottle_target", "max_concurrency_per_host", "max_concurrency", "max_retries", "retry_wait",
-    "max_retry_after", "timeout",
+    "max_retry_after", "timeout", "max_outage", "max_lost", "max_dead",
 }  # fmt: skip
 
 
@@ -72,6 +74,12 @@ class Web(Source):
     """seconds before the first retry; doubled for each further one"""
     max_retry_after: float = Field(300.0, ge=0)
     """maximum seconds that a Retry-After or Crawl-delay may ask for; a host that wants more is left for another run"""
+    max_outage: float = Field(600.0, ge=0)
+    """maximum seconds that a host that stops answering is waited for, while other hosts go on; a nightly run can wait some hours, such as 14400; 0: not at all. What stays unanswered is asked again by the next run"""  # noqa: E501 - it becomes one line of help
+    max_lost: float = Field(0.5, ge=0, le=1)
+    """fraction of URLs without an answer above which a crawl fails; below it the artifact is incomplete"""
+    max_dead: float = Field(0.01, ge=0, le=1)
+    """fraction of a host's pages up to which URLs that failed in two runs count as dead (ten always may); more of them are asked for again in each run"""  # noqa: E501 - it becomes one line of help
     timeout: float = Field(30.0, gt=0)
     """seconds within which an answer must be complete"""
     max_megabytes: float = Field(10.0, gt=0)
@@ -116,7 +124,8 @@ class Web(Source):
             max_pages=self.max_pages, max_total_megabytes=self.max_total_megabytes, max_minutes=self.max_minutes
         )
         # hosts that the user named are not extended by those that the seeds redirect to
-        limits = CrawlLimits(seeds, self.content_types, not self.hosts, budget, self.per_host_limits)
+        limits = CrawlLimits(seeds, self.content_types, not self.hosts, budget, self.per_host_limits, self.max_outage)
+        take_over(draft)
         previous_snapshot = PreviousSnapshot(previous.folder if previous else None)
         journal = CrawlJournal(draft, size)
         with progress(label="crawl", unit="answers", done=journal.num_stored) as bar:
@@ -124,7 +133,8 @@ class Web(Source):
             state = CrawlState(limits, scope, self.max_concurrency_per_host, journal, previous_snapshot, bar)
             rules = MarkupRules(parse_product_name(self.user_agent), self.parameters, self.traps)
             run_crawl(state, self._make_scrapy_settings(seeds), rules, self.sitemaps)
-        return state.finish(draft)
+        num_runs = read_num_runs(previous.folder if previous else None, draft.incomplete_artifact)
+        return finish_crawl(state, draft, LossLimits(self.max_lost, self.max_dead), num_runs)
 
     def _normalise_seeds(self) -> list[str]:
         if not self.seeds:

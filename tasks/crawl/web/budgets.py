@@ -69,6 +69,12 @@ class BudgetTracker:
         self.total.add(num_bytes, at)
         self.get_host_usage(host).add(num_bytes, at)
 
+    def shift_start(self, milliseconds: int) -> None:
+        """Leave a time out of all clocks, in which no crawl was under way."""
+        for usage in (self.total, *self.hosts.values()):
+            if usage.started_at:
+                usage.started_at += milliseconds
+
     def get_remaining_pages(self, host: str) -> int:
         """Return how many pages may still come from a host."""
         return self.get_host_usage(host).remaining_pages

@@ -10,6 +10,9 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from tasks.crawl.web.markup import MarkupRules, normalise_link
+from tasks.crawl.web.outages import is_healable_status
+from tasks.crawl.web.reasons import HEALABLE
+from tasks.crawl.web.retries import classify_error
 from tasks.crawl.web.robots import RobotsMiddleware, RobotsUnavailable, get_site, make_proxy_meta
 from tasks.crawl.web.sitemaps import MAX_SITEMAP_BYTES, Sitemaps, UnreadableSitemap, parse_sitemap
 from tasks.crawl.web.state import CrawlState
@@ -18,6 +21,10 @@ from tasks.crawl.web.urls import normalise_url
 MAX_FILES = 1000  # of one site: ends an index that leads to itself under ever new names
 MAX_REDIRECTS = 5
 UNREADABLE_SITEMAP, TOO_OLD, OVER_LIMIT = "sitemap cannot be read", "not modified since", "sitemap limit of a site"
+
+
+class BusySitemap(Exception):
+    """A sitemap was answered with a status that may pass, such as 503."""
 
 
 class SitemapDiscovery:
@@ -43,8 +50,10 @@ class SitemapDiscovery:
         assert robots is not None
         try:
             rules = await robots.get_rules(site)
-        except RobotsUnavailable:
-            return {}  # the failure is counted when its pages are asked for
+        except RobotsUnavailable as error:
+            # its pages may be asked for when the host answers again, but the sitemaps that it names are unknown
+            self._note_loss(f"{site}/robots.txt", error)
+            return {}
         urls = (normalise_url(sitemap, site) for sitemap in rules.sitemaps)
         return await self._list_pages(url for url in urls if url is not None)
 
@@ -57,8 +66,9 @@ class SitemapDiscovery:
             seen.add(url)
             try:
                 sitemap = parse_sitemap(await self._fetch(url))
-            except Exception:  # noqa: BLE001 - whatever it is, the crawl has its seeds
+            except Exception as error:  # noqa: BLE001 - whatever it is, the crawl has its seeds
                 self.state.tally.count_skipped(UNREADABLE_SITEMAP)
+                self._note_loss(url, error)
                 continue
             nested = (normalise_url(name, url) for name in sitemap.sitemaps)
             waiting.extend(nested_url for nested_url in nested if nested_url is not None)
@@ -72,6 +82,12 @@ class SitemapDiscovery:
         self.state.tally.count_skipped(OVER_LIMIT, len(pages) - len(kept) + len(waiting))
         return kept
 
+    def _note_loss(self, url: str, error: Exception) -> None:
+        """Note a sitemap that another run may read."""
+        reason = str(error) if isinstance(error, BusySitemap) else classify_error(error)
+        if isinstance(error, BusySitemap) or reason in HEALABLE:
+            self.state.lost_sitemaps[url] = f"{UNREADABLE_SITEMAP}: {reason}"
+
     async def _fetch(self, url: str) -> bytes:
         """Fetch the body of a sitemap, following redirects. Raises UnreadableSitemap, and Scrapy's errors."""
         for _ in range(MAX_REDIRECTS + 1):
@@ -83,4 +99,6 @@ class SitemapDiscovery:
             if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break
             url = target
+        if is_healable_status(answer.status):
+            raise BusySitemap(f"status {answer.status}")
         raise UnreadableSitemap(f"{url} is no sitemap")

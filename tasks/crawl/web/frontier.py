@@ -33,9 +33,11 @@ class HostQueue:
     fetching: Counter[int] = field(default_factory=Counter)
     is_ready: bool = False  # stands in `Frontier.ready_hosts`
     closed: str | None = None  # the reason why no more is asked of it
+    keeps_unasked: bool = False  # it was closed for a reason that another run need not meet
+    is_paused: bool = False  # it does not answer: nothing is asked of it for now
 
     def can_start(self, limit: int) -> bool:
-        if not self.waiting or self.fetching.total() >= limit:
+        if self.is_paused or not self.waiting or self.fetching.total() >= limit:
             return False
         # a level starts when the one above is fetched completely: only then are all its URLs known
         return not self.fetching or self.waiting[0][0] <= min(self.fetching)
@@ -58,21 +60,25 @@ class Frontier:
         self.num_waiting = 0
         self.num_fetching = 0
         self.refused: Counter[str] = Counter()
+        self.unasked: dict[str, FrontierEntry] = {}  # by URL: what hosts that were given up were not asked for
 
     def add(self, urls: list[str], depth: int, hops: int = 0, via: str = "") -> list[str]:
         """Queue the URLs that are new and belong to the crawl; return all that are new."""
         new_urls = [url for url in dict.fromkeys(urls) if url not in self.seen]
         for url in new_urls:
             self.seen.add(url)
-            closed = self.hosts.get(get_host(url), HostQueue()).closed
+            host = self.hosts.get(get_host(url), HostQueue())
             if hops > self.scope.traps.max_redirects:
                 refusal: str | None = TOO_MANY_REDIRECTS
             else:
-                refusal = self.scope.find_refusal(url, depth) or closed
+                refusal = self.scope.find_refusal(url, depth) or host.closed
+            entry = FrontierEntry(url, depth, hops, via)
             if refusal:
                 self.refused[refusal] += 1
+                if refusal == host.closed and host.keeps_unasked:
+                    self.unasked[url] = entry
             else:
-                self._enqueue(FrontierEntry(url, depth, hops, via))
+                self._enqueue(entry)
         return new_urls
 
     def refuse(self, url: str, reason: str) -> None:
@@ -129,19 +135,38 @@ class Frontier:
         self.num_fetching -= 1
         self._update_ready(name)
 
-    def drop_waiting(self, name: str) -> int:
-        """Forget the waiting URLs of a host; return their number."""
-        host = self.hosts[name]
-        count = len(host.waiting)
-        host.waiting.clear()
-        self.num_waiting -= count
-        return count
+    def requeue(self, entry: FrontierEntry) -> None:
+        """Queue a URL once more that got no answer; its host counts it as done meanwhile."""
+        self._enqueue(entry)
 
-    def close(self, name: str, reason: str) -> None:
-        """Ask no more of a host; its waiting URLs, and those found later, count as refused."""
-        if name in self.hosts:
-            self.refused.update({reason: self.drop_waiting(name)} if self.hosts[name].waiting else {})
-            self.hosts[name].closed = reason
+    def pause(self, name: str) -> None:
+        """Ask nothing of a host until `resume`; its URLs go on waiting."""
+        self.hosts[name].is_paused = True
+
+    def resume(self, name: str) -> None:
+        """Ask a paused host again."""
+        self.hosts[name].is_paused = False
+        self._update_ready(name)
+
+    def is_exhausted(self, name: str) -> bool:
+        """Return whether nothing of a host waits or is being fetched."""
+        host = self.hosts[name]
+        return not host.waiting and not host.fetching
+
+    def close(self, name: str, reason: str, *, keeps_unasked: bool = False) -> None:
+        """Ask no more of a host; its waiting URLs, and those found later, count as refused.
+
+        With `keeps_unasked` they are also collected in `unasked`.
+        """
+        if (host := self.hosts.get(name)) is None:
+            return
+        host.closed, host.keeps_unasked = reason, keeps_unasked
+        if host.waiting:
+            self.refused[reason] += len(host.waiting)
+        if keeps_unasked:
+            self.unasked |= {entry.url: entry for *_, entry in host.waiting}
+        self.num_waiting -= len(host.waiting)
+        host.waiting.clear()
 
     def remove_done(self, done: set[str]) -> None:
         """Remove the URLs that a killed run had fetched already."""

@@ -18,6 +18,7 @@ from tasks.crawl.shard import PayloadOrigins, WarcShard, make_index_name, write_
 from tasks.crawl.sizes import ShardSize
 from tasks.store.draft import Draft, fsync_path
 
+JOURNAL_NAME = "frontier.jsonl"
 BATCH_LINES = 32  # in one commit: the maximum number of pages that a kill makes the crawl fetch again
 
 
@@ -34,6 +35,7 @@ class JournalLine(TypedDict):
     end: NotRequired[int]  # offset in the WARC file behind the page's records
     skipped: NotRequired[str]  # the reason why the page was not stored
     noted: NotRequired[dict[str, int]]  # links of the page that were left out or rewritten, by rule
+    continued_at: NotRequired[int]  # no URL: from here on a later run continues, since this time (ms since 1970)
 
 
 class CrawlJournal:
@@ -41,7 +43,7 @@ class CrawlJournal:
 
     def __init__(self, draft: Draft, size: ShardSize) -> None:
         self.folder, self.shard_size = draft.path, size
-        self.path = draft.scratch / "frontier.jsonl"
+        self.path = draft.scratch / JOURNAL_NAME
         self.pending_lines: list[JournalLine] = []
         self.origins: PayloadOrigins = {}
         self.num_in_shard = 0

@@ -1,5 +1,6 @@
 """The previous snapshot: its pages can be asked for changes, and their links need not be fetched again."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ from fastwarc.warc import ArchiveIterator
 from tasks.crawl.page import REVISIT_STATUS, IndexRow
 from tasks.crawl.records import parse_outlinks
 from tasks.crawl.shard import INDEX_SCHEMA
+from tasks.crawl.web.urls import get_host
 from tasks.errors import StageFailure
 from tasks.store import Draft
 
@@ -35,6 +37,14 @@ class PreviousSnapshot:
         self.table = INDEX_SCHEMA.empty_table() if folder is None else read_index(folder)
         self.row_numbers = {url: number for number, url in enumerate(self.table["url"].to_pylist())}
         self.answered: set[int] = set()  # row numbers
+
+    @functools.cached_property
+    def urls_by_host(self) -> dict[str, str]:
+        return {get_host(url): url for url in self.row_numbers}
+
+    def find_url_of_host(self, host: str) -> str:
+        """Return the URL of a page of a host; empty when none is known."""
+        return self.urls_by_host.get(host, "")
 
     def find_row(self, url: str) -> IndexRow | None:
         """Return the row of a page; None when the page is not known."""

@@ -7,10 +7,14 @@ The texts are stored in counts, summaries and journals: they must not change.
 TIMEOUT, UNREACHABLE, NAME_SERVICE, BROKEN = "timeout", "unreachable", "name service is silent", "connection broke"
 TRANSIENT = (TIMEOUT, UNREACHABLE, NAME_SERVICE, BROKEN)
 REFUSED, NO_HOST, CERTIFICATE = "connection refused", "no such host", "bad certificate"
-TOO_SLOW, WAIT_TOO_LONG = "answer too slow", "host asks to wait longer"
-NETWORK = (*TRANSIENT, REFUSED, NO_HOST, CERTIFICATE, TOO_SLOW, WAIT_TOO_LONG)
+TOO_SLOW, WAIT_TOO_LONG, LONG_CRAWL_DELAY = "answer too slow", "host asks to wait longer", "Crawl-delay is too long"
+ROBOTS_FAILS = "refused by robots.txt, which answers with an error for now"
+NETWORK = (*TRANSIENT, REFUSED, NO_HOST, CERTIFICATE, TOO_SLOW, WAIT_TOO_LONG, LONG_CRAWL_DELAY, ROBOTS_FAILS)
 GAVE_UP = "host gave no answer"
+# What another run may get. A name that does not exist and a bad certificate are the site's own, and stay.
+HEALABLE = (*TRANSIENT, REFUSED, TOO_SLOW, WAIT_TOO_LONG, ROBOTS_FAILS, GAVE_UP)
 
+MALFORMED = "malformed answer"
 ROBOTS, PRIVATE, NO_CONTACT = "refused by robots.txt", "private address", "user agent without a contact"
 TOO_LARGE, UNPACKS_TOO_LARGE, NOT_UNPACKABLE, WRONG_TYPE = (
     "too large",
@@ -35,6 +39,8 @@ HINTS = {
     CERTIFICATE: "Renew the certificate, or set verify_certificates to false if you trust the host",
     TOO_SLOW: "Raise timeout",
     WAIT_TOO_LONG: "Start the same command again later, or raise max_retry_after",
+    LONG_CRAWL_DELAY: "Raise max_retry_after: the host wants more time between two requests",
+    ROBOTS_FAILS: "Start the same command again when the host answers for robots.txt",
     NO_CONTACT: "Say in user_agent how to reach you: the seeds lead to other machines",
     PRIVATE: "Set private_addresses to true if the hosts are yours",
     TOO_LARGE: "Raise max_megabytes",

@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from email.utils import parsedate_to_datetime
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -25,11 +25,10 @@ from scrapy.http import Response
 
 from tasks.crawl.web import reasons
 from tasks.crawl.web.addresses import MissingContact, PrivateAddress
-from tasks.crawl.web.robots import RefusedByRobots, RobotsUnavailable, WaitTooLong
+from tasks.crawl.web.outages import HostOutages, is_healable_status
+from tasks.crawl.web.robots import LongCrawlDelay, RefusedByRobots, RobotsFails, RobotsUnavailable, WaitTooLong
 from tasks.crawl.web.unpacking import DecompressionBomb, UndecodableBody
 
-# 522 and 524 are Cloudflare's: the server behind it did not answer in time.
-RETRIED_STATUSES = {408, 429, 500, 502, 503, 504, 522, 524}
 MAX_BACKOFF_SECONDS = 60.0  # when the host does not say how long to wait
 
 
@@ -39,6 +38,8 @@ REASONS_BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], .
     (MissingContact, reasons.NO_CONTACT),
     (RefusedByRobots, reasons.ROBOTS),
     (WaitTooLong, reasons.WAIT_TOO_LONG),
+    (LongCrawlDelay, reasons.LONG_CRAWL_DELAY),
+    (RobotsFails, reasons.ROBOTS_FAILS),
     (DecompressionBomb, reasons.UNPACKS_TOO_LARGE),
     (UndecodableBody, reasons.NOT_UNPACKABLE),
     ((UnsupportedURLSchemeError, UnicodeError), reasons.NO_HOST),  # a host that cannot be looked up, such as a..b
@@ -88,6 +89,7 @@ class RetryMiddleware:
     """
 
     def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
         self.max_retries = crawler.settings.getint("RETRY_TIMES")
         self.first_wait = crawler.settings.getfloat("RETRY_WAIT")
         self.max_retry_after = crawler.settings.getfloat("MAX_RETRY_AFTER")
@@ -96,6 +98,13 @@ class RetryMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
+
+    @property
+    def outages(self) -> HostOutages:
+        # the spider is made after the middlewares
+        spider: Any = self.crawler.spider
+        outages: HostOutages = spider.crawl_state.outages
+        return outages
 
     async def process_request(self, request: Request) -> None:
         """Wait while the host wants quiet (Scrapy's hook)."""
@@ -106,27 +115,38 @@ class RetryMiddleware:
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         """Retry a busy answer (Scrapy's hook). Raises WaitTooLong."""
-        if response.status not in RETRIED_STATUSES:
+        if not is_healable_status(response.status):
             return response
         seconds = parse_retry_after(response)
         if seconds > self.max_retry_after:
             raise WaitTooLong(f"{request.url} asks to wait for {seconds:.0f} s")
         host = urlsplit(request.url).hostname or ""
+        self.outages.record_failed_attempt(host)
         self.quiet_until[host] = max(self.quiet_until.get(host, 0.0), time.monotonic() + seconds)
         return await self._retry(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """Retry a failed request (Scrapy's hook); None lets the exception pass on."""
         reason = classify_page_error(exception, request)
-        # robots.txt was retried itself, so its host's pages need no retries of their own
-        is_retryable = not isinstance(exception, RobotsUnavailable) and reason in (*reasons.TRANSIENT, reasons.REFUSED)
+        if reason in (*reasons.HEALABLE, reasons.NO_HOST) and not isinstance(exception, RobotsUnavailable):
+            self.outages.record_failed_attempt(urlsplit(request.url).hostname or "")
+        if isinstance(exception, RobotsUnavailable):
+            # robots.txt was retried itself, so its host's pages need no retries of their own
+            request.meta["cut_short"] = True
+            return None
+        is_retryable = reason in (*reasons.TRANSIENT, reasons.REFUSED)
         return await self._retry(request) if is_retryable else None
 
     async def _retry(self, request: Request) -> Request | None:
         attempt = request.meta.get("attempt", 0)
-        if attempt >= self.max_retries:
+        host = urlsplit(request.url).hostname or ""
+        if attempt >= self.max_retries or "probe" in request.meta:
             return None
-        await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), MAX_BACKOFF_SECONDS))
+        if not self.outages.is_suspected(host):
+            await asyncio.sleep(min(self.first_wait * math.pow(2, attempt), MAX_BACKOFF_SECONDS))
+        if self.outages.is_suspected(host):  # its URLs wait in the frontier until it answers
+            request.meta["cut_short"] = True
+            return None
         # it would say of the new attempt that the head of an answer arrived: see classify_page_error
         meta = {name: value for name, value in request.meta.items() if name != "download_latency"}
         return request.replace(meta={**meta, "attempt": attempt + 1})

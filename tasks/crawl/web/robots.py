@@ -17,6 +17,7 @@ from tasks.crawl.web.urls import normalise_url
 MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 MAX_ROBOTS_BYTES = 500 << 10  # RFC 9309, 2.5: at least that much is parsed
 CACHE_SECONDS = 24 * 3600  # RFC 9309, 2.4
+FAILURE_SECONDS = 60
 DISALLOW_ALL = b"User-agent: *\nDisallow: /\n"
 ALLOW_ALL = b""
 
@@ -26,7 +27,15 @@ class RefusedByRobots(IgnoreRequest):
 
 
 class WaitTooLong(IgnoreRequest):
-    """A host asks to wait longer than this crawl does, by Retry-After or Crawl-delay."""
+    """A host asks to wait longer than this crawl does, by Retry-After."""
+
+
+class LongCrawlDelay(IgnoreRequest):
+    """A host wants more time between two requests than this crawl takes, by Crawl-delay."""
+
+
+class RobotsFails(IgnoreRequest):
+    """robots.txt was answered with 429 or 5xx: until it is read, all URLs are forbidden (RFC 9309, 2.3.1.4)."""
 
 
 class RobotsUnavailable(IgnoreRequest):
@@ -71,20 +80,28 @@ class RobotsMiddleware:
         if "robots" in request.meta:
             return
         site = get_site(request.url)
-        rules = await self.get_rules(site)
+        rules = await self.get_rules(site, retry_failed="probe" in request.meta)
         if not rules.can_fetch(request.url, self.agent):
             raise RefusedByRobots(f"robots.txt of {site} refuses {request.url}")
         if (rules.crawl_delay(self.agent) or 0) > self.max_retry_after:
-            raise WaitTooLong(f"robots.txt of {site} asks for a longer Crawl-delay")
+            raise LongCrawlDelay(f"robots.txt of {site} asks for a longer Crawl-delay")
 
-    async def get_rules(self, site: str) -> Protego:
-        """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable."""
-        if site not in self.rules or time.monotonic() - self.read_at[site] > CACHE_SECONDS:
-            # a failure is kept too: the pages of a host that is silent do not ask it again
+    async def get_rules(self, site: str, *, retry_failed: bool = False) -> Protego:
+        """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable.
+
+        A failure is kept for a minute, so that the pages of a silent host do not ask it each; `retry_failed` asks.
+        """
+        if self._is_outdated(site, 0 if retry_failed else FAILURE_SECONDS):
             self.read_at[site] = time.monotonic()
             # a task, not its result: pages that ask meanwhile wait for the same request
             self.rules[site] = asyncio.create_task(self._load_rules(site))
         return await self.rules[site]
+
+    def _is_outdated(self, site: str, failure_seconds: float) -> bool:
+        if (rules := self.rules.get(site)) is None:
+            return True
+        has_failed = rules.done() and (rules.cancelled() or rules.exception() is not None)
+        return time.monotonic() - self.read_at[site] > (failure_seconds if has_failed else CACHE_SECONDS)
 
     async def _load_rules(self, site: str) -> Protego:
         body = await self._fetch(f"{site}/robots.txt")
@@ -104,7 +121,7 @@ class RobotsMiddleware:
             except Exception as error:  # after its retries; the host's pages are not tried then
                 raise RobotsUnavailable(f"{url} cannot be fetched") from error
             if answer.status == 429 or answer.status >= 500:
-                return DISALLOW_ALL  # RFC 9309, 2.3.1.4: unreachable rules forbid everything
+                raise RobotsUnavailable(f"{url} fails") from RobotsFails(f"status {answer.status}")
             location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
             if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break

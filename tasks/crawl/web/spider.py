@@ -22,6 +22,7 @@ from tasks.crawl.web.discovery import SitemapDiscovery
 from tasks.crawl.web.frontier import FrontierEntry
 from tasks.crawl.web.guarded_connector import GuardedDownloadHandler
 from tasks.crawl.web.markup import HeaderValues, MarkupRules, PageMarkup, normalise_link, parse_page
+from tasks.crawl.web.outage_watch import OutageWatch
 from tasks.crawl.web.reasons import META_REFRESH, NOINDEX, NOT_CANONICAL, WRONG_TYPE
 from tasks.crawl.web.retries import RetryMiddleware, classify_page_error
 from tasks.crawl.web.robots import RobotsMiddleware, make_proxy_meta
@@ -103,6 +104,7 @@ class PageSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
+        OutageWatch(crawler, spider.crawl_state)  # the state holds it, and tells it of hosts
         crawler.signals.connect(spider.headers_received, signals.headers_received)
         return spider
 
@@ -145,6 +147,7 @@ class PageSpider(Spider):
             self.crawl_state.fail(error)
 
     def _handle_response(self, entry: FrontierEntry, response: Response) -> None:
+        assert response.request is not None
         is_wanted = self.crawl_state.wants_body(response.status, decode_header(response.headers, "Content-Type"))
         if not is_wanted or (response.status == 200 and is_binary(response.body)):
             self.crawl_state.skip(entry, WRONG_TYPE)
@@ -153,7 +156,13 @@ class PageSpider(Spider):
         else:
             target = self._find_redirect(entry, response)
             links = [target] if target else []
-            self.crawl_state.store(entry, build_page(entry, response), links, redirect=target is not None)
+            self.crawl_state.store(
+                entry,
+                build_page(entry, response),
+                links,
+                redirect=target is not None,
+                is_exhausted="cut_short" not in response.request.meta,
+            )
 
     def _handle_page(self, entry: FrontierEntry, response: Response) -> None:
         markup = self._parse_markup(entry, response)
@@ -193,7 +202,8 @@ class PageSpider(Spider):
             return
         try:
             reason = classify_page_error(failure.value, failure.request)
-            self.crawl_state.skip(failure.request.meta["entry"], reason)
+            meta = failure.request.meta
+            self.crawl_state.skip(meta["entry"], reason, is_exhausted="cut_short" not in meta)
         except Exception as error:  # noqa: BLE001 - as above
             self.crawl_state.fail(error)
 

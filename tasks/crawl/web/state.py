@@ -6,30 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from tasks.crawl.counters import Tally, format_counts
+from tasks.crawl.counters import Tally
 from tasks.crawl.page import REVISIT_STATUS, CrawledPage, IndexRow, parse_media_type
-from tasks.crawl.web.budgets import PAGE_LIMIT, Budget, BudgetTracker, BudgetUsage
+from tasks.crawl.web.budgets import Budget, BudgetTracker, BudgetUsage
 from tasks.crawl.web.frontier import Frontier, FrontierEntry
 from tasks.crawl.web.journal import CrawlJournal, JournalLine
+from tasks.crawl.web.outages import FailedUrl, HostOutages, is_healable_status
 from tasks.crawl.web.previous_snapshot import PreviousSnapshot
 from tasks.crawl.web.reasons import (
     FETCHED_NOT_STORED,
-    GAVE_UP,
-    HINTS,
+    HEALABLE,
+    LONG_CRAWL_DELAY,
     NETWORK,
+    NO_HOST,
     NOT_MODIFIED_UNKNOWN,
     ROBOTS,
-    TRANSIENT,
     WAIT_TOO_LONG,
 )
 from tasks.crawl.web.urls import Scope, get_host
-from tasks.errors import StageFailure, Transient
 from tasks.runtime.progress import progress
-from tasks.store import Draft
 
 SITEMAP_LINE = "sitemap"  # stands for the URL in a journal line of listed pages
-BUSY_STATUSES = (429, 503)
-MAX_FAILURES = 5  # URLs of a host in a row that failed in spite of their retries; then the host is given up
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,7 @@ class CrawlLimits:
     follow_seed_redirects: bool  # also to hosts that are not named: unless the user named hosts
     budget: Budget
     host_budget: Budget
+    max_outage: float = 0.0  # seconds that a host that stops answering is waited for
 
 
 class CrawlState:
@@ -59,7 +57,8 @@ class CrawlState:
         self.budgets = BudgetTracker(BudgetUsage(limits.budget), limits.host_budget)
         self.frontier = Frontier(scope, max_per_host, self.budgets.get_remaining_pages)
         self.tally = Tally()
-        self.failures: Counter[str] = Counter()  # in a row, by host
+        self.outages = HostOutages(self.frontier, limits.max_outage, previous.find_url_of_host)
+        self.lost_sitemaps: dict[str, str] = {}  # URL → why it could not be read, where another run may
         self.error: Exception | None = None
         self.stopping = False
         self.interrupted = Event()  # set by another thread: the crawl ends soon, and is not finished
@@ -68,21 +67,33 @@ class CrawlState:
         self.seed_lost = False  # the seed may lead to a host that no one named, so any page may still be in scope
         # Pages of the previous snapshot that no page links to any more; None until they are asked for, at the end.
         self.unlinked_urls: set[str] | None = None
+        self.unanswered_rows: dict[str, FailedUrl] = {}  # stored answers, such as 503, that another run may better
         self.frontier.add(limits.seeds, 0)
         self._replay_journal()
 
     def _replay_journal(self) -> None:
         done: set[str] = set()
+        fetched_at = 0
         for line in self.journal.read_lines():
+            if (continued_at := line.get("continued_at")) is not None:
+                # the rest of the journal is of the run that continues an incomplete artifact: it asks again for what
+                # had no proper answer, and its clock does not count the time in between
+                done -= self.unanswered_rows.keys()
+                self.budgets.shift_start(continued_at - fetched_at)
+                continue
             done.add(line["url"])
             entry = FrontierEntry(line["url"], line["depth"], line["hops"])
             self._add_links(entry, line["links"], redirect=line["redirect"])
             if (row := line.get("row")) is not None:
+                fetched_at = row["fetched_at"]
                 self._count_stored(row, line["bytes"])
+                self._note_unanswered_row(entry, row["status"])
             elif "skipped" in line:
                 self._count_skipped(line["url"], line["skipped"])
             self.tally.links.update(line.get("noted", {}))
         self.frontier.remove_done(done)
+        for url in self.unanswered_rows.keys() & done:
+            self.outages.add_lost(self.unanswered_rows[url])
         for host in list(self.budgets.hosts):
             self._close_if_limit_reached(host)
         self.tally.resumed = self.tally.answers
@@ -106,8 +117,15 @@ class CrawlState:
         if row["change"]:
             self.previous.mark_answered(row["url"])
         if row["status"] in (200, REVISIT_STATUS):
+            self.outages.record_answer(row["url"], is_page=True)
             self.stored_urls.add(row["url"])
             self.budgets.add(get_host(row["url"]), num_bytes, row["fetched_at"])
+
+    def _note_unanswered_row(self, entry: FrontierEntry, status: int) -> None:
+        if is_healable_status(status):
+            self.unanswered_rows[entry.url] = FailedUrl(entry, f"status {status}")
+        else:
+            self.unanswered_rows.pop(entry.url, None)
 
     def _count_skipped(self, url: str, reason: str) -> None:
         self.tally.count_skipped(reason)
@@ -126,21 +144,25 @@ class CrawlState:
         They are no longer part of the site, so their own links are not followed.
         """
         depth = self.frontier.scope.max_depth
-        urls = (url for url in self._find_unanswered() if url not in self.frontier.seen)
+        urls = (url for url in self.find_unanswered_pages() if url not in self.frontier.seen)
         self.unlinked_urls = set(self.frontier.add(list(urls), depth))
 
-    def _find_unanswered(self) -> list[str]:
+    def find_unanswered_pages(self) -> list[str]:
+        """Return the pages of the previous snapshot of which no answer says what became of them."""
         scope = self.frontier.scope
+        seed_lost = self.limits.follow_seed_redirects and (
+            self.seed_lost or any(not failed.entry.depth for failed in self.outages.list_failed())
+        )
         return [
             url
             for url in self.previous.find_unanswered()
-            if self.seed_lost or scope.find_refusal(url, scope.max_depth) is None
+            if seed_lost or scope.find_refusal(url, scope.max_depth) is None
         ]
 
     @property
     def has_pending(self) -> bool:
-        """True while there is something to fetch and no limit is reached."""
-        is_waiting = self.frontier.num_waiting > 0 or self.unlinked_urls is None
+        """True while there is something to fetch or a host to wait for, and no limit is reached."""
+        is_waiting = self.frontier.num_waiting > 0 or self.unlinked_urls is None or self.outages.num_suspected > 0
         return is_waiting and not self.stopping and self.budgets.total.find_reached_limit(get_time_ms()) is None
 
     def pop_entry(self) -> FrontierEntry | None:
@@ -150,7 +172,8 @@ class CrawlState:
         """
         if self.on_hold or not self.has_pending:
             return None
-        if self.unlinked_urls is None and not self.frontier.num_waiting and not self.frontier.num_fetching:
+        num_open = self.frontier.num_waiting + self.frontier.num_fetching + self.outages.num_suspected
+        if self.unlinked_urls is None and not num_open:
             self._queue_unlinked()
         has_room = self.budgets.total.remaining_pages > self.frontier.num_fetching
         return self.frontier.pop() if has_room else None
@@ -167,8 +190,17 @@ class CrawlState:
         *,
         redirect: bool,
         link_counts: Mapping[str, int] | None = None,
+        is_exhausted: bool = True,
     ) -> None:
-        """Write an answer to the WARC file and its links to the frontier. `link_counts` is that of `PageMarkup`."""
+        """Write an answer to the WARC file and its links to the frontier.
+
+        `link_counts` is that of `PageMarkup`, `is_exhausted` that of `FailedUrl`.
+        """
+        if is_healable_status(page.status) and (
+            entry.url in self.unanswered_rows or self.outages.is_suspected(get_host(entry.url))
+        ):
+            self.record_unanswered(FailedUrl(entry, f"status {page.status}", is_exhausted=is_exhausted))
+            return
         previous_row = self.previous.find_row(entry.url)
         if page.status == REVISIT_STATUS:
             if previous_row is None or previous_row["num_links"] is None:
@@ -178,9 +210,13 @@ class CrawlState:
         line = self._make_line(entry, links, link_counts, redirect=redirect)
         row = self.journal.store(page, line, previous_row, links, entry.via)
         self._count_stored(row, len(page.body))
-        self._count_failures(entry, failures=int(page.status in BUSY_STATUSES))
+        self._note_unanswered_row(entry, page.status)
         self.bar.update()
-        self._finish_entry(entry)
+        if entry.url in self.unanswered_rows:
+            self.record_unanswered(self.unanswered_rows[entry.url])
+        else:
+            self.outages.record_answer(entry.url, is_page=False)
+            self._finish_entry(entry)
 
     def skip(
         self,
@@ -190,22 +226,35 @@ class CrawlState:
         *,
         redirect: bool = False,
         link_counts: Mapping[str, int] | None = None,
+        is_exhausted: bool = True,
     ) -> None:
-        """Count a URL that is not stored.
+        """Count a URL that is not stored; `is_exhausted` is that of `FailedUrl`.
 
         Failures of the network are not journaled: a resumed crawl tries the URL again.
         """
+        if self._is_healable(entry, reason):
+            self.record_unanswered(FailedUrl(entry, reason, is_exhausted))
+            return
         self._count_skipped(entry.url, reason)
         if reason in NETWORK:
-            self._count_failures(entry, failures=1)
-            self.seed_lost |= not entry.depth and self.limits.follow_seed_redirects
-            if reason == WAIT_TOO_LONG:
-                self.frontier.close(get_host(entry.url), WAIT_TOO_LONG)
+            self.seed_lost |= not entry.depth
+            self.outages.record_refusal(entry.url, reason, is_final=reason == LONG_CRAWL_DELAY)
         elif reason != ROBOTS:  # a resumed crawl reads robots.txt again, which may allow the URL by then
-            self._count_failures(entry, failures=0)
+            self.outages.record_answer(entry.url, is_page=False)
             line = self._make_line(entry, list(links), link_counts, redirect=redirect)
             self.journal.append({**line, "skipped": reason})
         self._finish_entry(entry)
+
+    def _is_healable(self, entry: FrontierEntry, reason: str) -> bool:
+        # a name that was known a moment ago is lost by its name server, not by its owner
+        return reason in HEALABLE or (reason == NO_HOST and self.outages.has_answered(get_host(entry.url)))
+
+    def record_unanswered(self, failed: FailedUrl) -> None:
+        """Note a URL that got no answer, and that this run or another may ask for again."""
+        self.outages.record_failure(failed)
+        if failed.reason == WAIT_TOO_LONG:
+            self.outages.give_up(get_host(failed.entry.url), WAIT_TOO_LONG)
+        self._finish_entry(failed.entry)
 
     def _make_line(
         self, entry: FrontierEntry, links: list[str], link_counts: Mapping[str, int] | None, *, redirect: bool
@@ -217,17 +266,11 @@ class CrawlState:
         line = JournalLine(url=entry.url, depth=entry.depth, hops=entry.hops, redirect=redirect, links=new_urls)
         return {**line, "noted": dict(link_counts)} if link_counts else line
 
-    def _count_failures(self, entry: FrontierEntry, *, failures: int) -> None:
-        """Count failures of a host in a row, and give the host up when there are too many; an answer resets them."""
-        host = get_host(entry.url)
-        self.failures[host] = self.failures[host] + failures if failures else 0
-        if self.failures[host] >= MAX_FAILURES:
-            self.tally.count_skipped(GAVE_UP, self.frontier.drop_waiting(host))
-
     def _finish_entry(self, entry: FrontierEntry) -> None:
         self._close_if_limit_reached(get_host(entry.url))
         # after its links were added, which the next level waits for
         self.frontier.mark_done(entry)
+        self.outages.check_end(get_host(entry.url))
 
     def show_progress(self) -> None:
         """Show the current counts beside the progress bar."""
@@ -245,53 +288,6 @@ class CrawlState:
         self.journal.close()
         num_waiting = self.frontier.num_waiting + self.frontier.num_fetching
         return f"answers kept: {self.tally.answers:,}, known URLs that wait: {num_waiting:,}"
-
-    def finish(self, draft: Draft) -> Tally:
-        """Write the index of the crawl, and return its counts.
-
-        Raises the error that ended the crawl, StageFailure when there is no page, and Transient when the network failed
-        for more URLs than it answered.
-        """
-        if self.error is not None:
-            self.journal.close()
-            raise self.error
-        self.journal.commit()
-        skipped = self.tally.skipped
-        num_lost = sum(skipped[reason] for reason in (*NETWORK, GAVE_UP))
-        if not self.tally.answers:
-            self.journal.delete()
-            raise self._explain_empty_crawl()
-        if num_lost > self.tally.answers:
-            self.journal.close()
-            raise Transient(
-                f"the network went away: {self.tally.answers:,} pages were fetched, {num_lost:,} URLs were not "
-                f"({format_counts(dict(skipped))})",
-                "Start the same command again when the hosts answer: it resumes with the pages that it has",
-            )
-        self.tally.skipped.update(self.frontier.refused)
-        limit = self.budgets.total.find_reached_limit(get_time_ms()) or PAGE_LIMIT
-        self.tally.count_skipped(limit, self.frontier.num_waiting)
-        self.journal.finish(draft)
-        if unanswered := self._find_unanswered():
-            self.previous.carry_over(draft, unanswered)
-            self.tally.changes["unanswered"] = len(unanswered)
-        return self.tally
-
-    def _explain_empty_crawl(self) -> StageFailure:
-        answers = {status: count for status, count in self.tally.statuses.items() if count}
-        skipped = dict(self.tally.skipped.most_common())
-        refused = dict(self.frontier.refused)
-        reasons = {**{f"status {status}": count for status, count in answers.items()}, **skipped, **refused}
-        message = f"no page was fetched from {', '.join(self.limits.seeds)} ({format_counts(reasons)})"
-        network = {reason for reason in skipped if reason in NETWORK}
-        if network and network <= set(TRANSIENT) and not answers:
-            return Transient(message, "Check the network: the hosts cannot be reached from here")
-        hints = [hint for reason, hint in HINTS.items() if reason in skipped]
-        if answers:
-            hints.append("Open the seeds in a browser and correct them: the server answers, but with no page")
-        if refused:
-            hints.append("Check hosts, allow and deny: they leave out what the seeds lead to")
-        return StageFailure(message, "; ".join(hints) or "Choose other seeds")
 
 
 def get_time_ms() -> int:

@@ -51,9 +51,25 @@ def test_refusals_are_counted_once():
 def test_giving_up_a_host_leaves_the_others():
     frontier = make_frontier()
     frontier.add([f"http://{host}.org/{n}" for host in "ab" for n in range(5)], 0)
-    assert frontier.drop_waiting("a.org") == 5
+    frontier.close("a.org", "no answer", keeps_unasked=True)
+    frontier.add(["http://a.org/later"], 1)
     assert frontier.num_waiting == 5
+    assert frontier.refused == {"no answer": 6}
+    assert len(frontier.unasked) == 6
     assert frontier.pop().url.startswith("http://b.org")
+
+
+def test_a_paused_host_waits_and_goes_on():
+    frontier = make_frontier()
+    frontier.add([f"http://{host}.org/" for host in "ab"], 0)
+    frontier.pause("a.org")
+    entry = frontier.pop()
+    assert (entry.url, frontier.pop()) == ("http://b.org/", None)
+    frontier.resume("a.org")
+    first = frontier.pop()
+    frontier.mark_done(first)
+    frontier.requeue(first)
+    assert frontier.pop() == first
 
 
 def test_what_was_done_does_not_wait():

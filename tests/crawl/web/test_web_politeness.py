@@ -43,7 +43,7 @@ def test_robots_txt_without_end_is_read_as_far_as_it_must(site, crawled, index):
 def test_crawl_delay_that_is_too_long(site, crawled):
     site.pages["/"] = site.page()
     robots(site, "User-agent: *\nCrawl-delay: 3600\n")
-    with pytest.raises(StageFailure, match="host asks to wait longer: 1") as failure:
+    with pytest.raises(StageFailure, match="Crawl-delay is too long: 1") as failure:
         crawled(max_retry_after=60)
     assert "max_retry_after" in failure.value.hint
     assert not site.asked()
@@ -91,7 +91,10 @@ def test_a_host_that_is_always_busy_is_given_up(site, crawled):
     site.pages |= {link: site.Answer(status=429, headers={"Content-Type": "text/html"}) for link in links}
     with pytest.raises(Transient, match="host gave no answer: 25"):
         crawled(max_retries=1, max_concurrency_per_host=1)
-    assert sum(site.asked().values()) == 1 + 5 * 2
+    asked = site.asked()
+    assert asked.pop("/") <= 4, "again to see whether it answers at all"
+    assert len(asked) == 5
+    assert sum(asked.values()) <= 5 * 2 + 3, "five URLs and their retries, and probes of them"
 
 
 def test_throttle_goes_by_latency(site, crawled):
