@@ -34,6 +34,7 @@ from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.loop import Training, train
 from tasks.pretrain.training.out_of_memory import describe_out_of_memory, is_out_of_memory
 from tasks.pretrain.watchdog import StopRequest, exclusive_lock, reset_watchdog, stop_watchdog
+from tasks.runtime.standard_input import detach_standard_input
 
 # 75 is EX_TEMPFAIL of sysexits.h: try again later.
 EXIT_FAILED, EXIT_STOPPED = 3, 75
@@ -197,10 +198,12 @@ def main() -> int:
     options = parser.parse_args()
     stop = StopRequest()
     stop.install_signal_handlers()
-    if options.attached:
-        stop.watch_parent()
     try:
         exec_torchrun(sys.argv[1:])
+        # after torchrun has started the ranks, because each of them watches the input that it inherits
+        parent_input = detach_standard_input()
+        if options.attached:
+            stop.watch_parent(parent_input)
         return run_job(json.loads(options.job.read_text()), stop)
     except Exception as error:
         failure = as_known_failure(error)
