@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from tasks.block import Block
 from tasks.errors import explain_error, is_transient
+from tasks.server_outage import hold_if_reachable, run_despite_outage, show_in_ui
 from tasks.store import Artifact, Store
 from tasks.store.manifest import ArtifactRef, BuildSpec, code_fingerprint
 from tasks.store.rebuild_reason import explain_rebuild
@@ -60,8 +61,15 @@ class Stage(Generic[S]):
 
     def __call__(self, settings: S, *inputs: Artifact, force: bool = False) -> Artifact:
         """Return the artifact for these settings and inputs, from the store or built now. Raises StageFailure."""
-        artifact: Artifact = self.task(settings, inputs, force, return_state=True).result()
-        return artifact
+        artifact = run_despite_outage(
+            self.task,
+            lambda task: task(settings, inputs, force, return_state=True).result(),
+            lambda get_or_build: get_or_build(settings, inputs, force),
+            RETRY_DELAY_SECONDS,
+        )
+        # without Prefect's engine it is what the body returned, which may be a state
+        found: Artifact = artifact if isinstance(artifact, Artifact) else artifact.data
+        return found
 
     def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
         """Return everything that decides the artifact, and with it the artifact's key."""
@@ -80,6 +88,7 @@ class Stage(Generic[S]):
 
     def _get_or_build(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
         """Return the artifact, or a Prefect state called Cached that holds it: the body of the Prefect task."""
+        store: Store | None = None
         try:
             store = Store.current()
             spec = self.build_spec(settings, *inputs)
@@ -94,7 +103,7 @@ class Stage(Generic[S]):
             else:
                 artifact = cached
         except Exception as error:
-            explained = explain_error(self.name, error)
+            explained = explain_error(self.name, error, store.root if store else None)
             if explained is error:
                 raise
             raise explained from error
@@ -140,7 +149,8 @@ class Stage(Generic[S]):
 
         # The lease is renewed while the block runs. After a kill it ends by itself, so the slot is lost for 300 s at
         # most. strict: a limit that does not exist is an error, and not taken for one that is free.
-        return concurrency(limit, occupy=1, lease_duration=300, strict=True)
+        slot = concurrency(limit, occupy=1, lease_duration=300, strict=True, raise_on_lease_renewal_failure=False)
+        return hold_if_reachable(slot)
 
 
 def stage(
@@ -168,6 +178,9 @@ def publish_ui_artifact(artifact: Artifact) -> None:
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact
 
-        create_markdown_artifact(
-            summary.read_text(), key=artifact.stage, description=f"{artifact.stage} {artifact.key}"
+        show_in_ui(
+            create_markdown_artifact,
+            markdown=summary.read_text(),
+            key=artifact.stage,
+            description=f"{artifact.stage} {artifact.key}",
         )

@@ -12,19 +12,25 @@ from flows.prefect_internals import leave_signals_alone, use_temporary_server
 from flows.promotion import describe_gate_result
 from flows.recipe import Recipe
 from flows.text_table import format_table
+from tasks.runtime.standard_input import detach_standard_input
+from tasks.server_outage import limit_outages, run_despite_outage
 from tasks.store import Artifact, Store
 
 
 def prepare_prefect() -> None:
-    """Make Prefect leave signals, and the end of its temporary server, to the command."""
+    """Make Prefect leave signals, and the end of its temporary server, to the command; nothing may ask on stdin."""
+    detach_standard_input()
     use_temporary_server(Path(prefect_server.__file__))
     leave_signals_alone()
+    limit_outages()
 
 
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = pipeline(recipe, selection.from_stage, selection.only, selection.force)
+    artifacts: list[Artifact] = run_flow(
+        pipeline, recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
+    )
     return artifacts
 
 
@@ -33,8 +39,15 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     prepare_prefect()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
     settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
-    artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
-    return [artifact]
+    inputs = () if name == "crawl" else (key,)
+    return [run_flow(flow, settings, *inputs, force=force)]
+
+
+def run_flow(flow: Any, *args: Any, **named: Any) -> Any:
+    """Run a flow and return its result; when Prefect's server is lost, the work goes on without it."""
+    return run_despite_outage(
+        flow, lambda tracked_flow: tracked_flow(*args, **named), lambda function: function(*args, **named)
+    )
 
 
 def format_run_summary(artifacts: list[Artifact], started: float) -> str:

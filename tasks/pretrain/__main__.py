@@ -11,7 +11,6 @@ each, where the job's folders are the same files for all.
 """
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import HINTS, StageFailure
+from tasks.errors import StageFailure, Transient, explain_error
 from tasks.model.hardware import count_ranks, detect_hardware
 from tasks.model.onnx import check_onnx_packages
 from tasks.pretrain.distributed.ranks import join_ranks
@@ -184,10 +183,10 @@ def as_known_failure(error: Exception) -> StageFailure | None:
             "at once), or lower batch.batch_size or batch.seq_length"
         )
         return StageFailure(f"out of memory: {line}", hint)
-    # safetensors raises a class of its own without a number
-    if "os error 28" in line or getattr(error, "errno", None) == errno.ENOSPC:
-        return StageFailure(f"the disk is full: {line}", HINTS[errno.ENOSPC])
-    return error if isinstance(error, StageFailure) else None
+    if isinstance(error, StageFailure):
+        return error
+    explained = explain_error("the trainer", error)
+    return explained if isinstance(explained, StageFailure) else None
 
 
 def main() -> int:
@@ -209,7 +208,8 @@ def main() -> int:
         failure = as_known_failure(error)
         if failure is None:
             raise
-        emit_message(failure={"what": failure.what, "hint": failure.hint})
+        is_transient = isinstance(failure, Transient)
+        emit_message(failure={"what": failure.what, "hint": failure.hint, "is_transient": is_transient})
     return EXIT_FAILED
 
 

@@ -53,7 +53,8 @@ def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback
     if "done" in messages:
         return dict(messages["done"])
     if "failure" in messages:
-        raise StageFailure(messages["failure"]["what"], messages["failure"]["hint"])
+        failure = Transient if messages["failure"].get("is_transient") else StageFailure
+        raise failure(messages["failure"]["what"], messages["failure"]["hint"])
     raise _explain_exit(code, messages, error_log.read_text(errors="replace"))
 
 

@@ -219,8 +219,11 @@ def test_each_end_has_a_clear_sentence(
             "out of memory.*accumulation",
         ),
         (torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"), "out of memory.*Tried[.] Raise"),
-        (OSError(28, "No space left on device"), "the disk is full.*Free some disk space"),
-        (safetensors.SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full"),
+        (OSError(28, "No space left on device"), "No space left on device.*Free some disk space"),
+        (
+            safetensors.SafetensorError("I/O error: No space left on device (os error 28)"),
+            "the trainer: No space left.*Free some disk",
+        ),
     ],
 )
 def test_known_errors_have_a_hint(error: Exception, words: str) -> None:
