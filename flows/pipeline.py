@@ -22,6 +22,7 @@ from tasks.errors import StageFailure
 from tasks.server_outage import show_in_ui
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.store.incomplete import describe_incomplete
 from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.pipeline")
@@ -68,6 +69,7 @@ def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str
             "digest": manifest.digest[:8],
             "built": manifest.finished[:19],
             "seconds": f"{manifest.seconds:.1f}",
+            "missing": describe_incomplete(manifest.incomplete),
             "folder": store.artifact(manifest).path,
         }
         for manifest in manifests
