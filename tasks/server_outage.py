@@ -10,6 +10,7 @@ import contextlib
 import copy
 import functools
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -290,16 +291,21 @@ def show_in_ui(create: Callable[..., Any], **content: Any) -> None:
 @contextlib.contextmanager
 def hold_if_reachable(slot: AbstractContextManager[None]) -> Iterator[None]:
     """Hold a slot of a concurrency limit inside the block; without it when the server is lost."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(slot)
-        except Exception:
-            if not OUTAGE.is_lost:  # such as a limit that does not exist
-                raise
-            log.warning("no slot is held, because Prefect's server is lost: another run may use the device too")
+    is_held = True
+    try:
+        slot.__enter__()
+    except Exception:
+        if not OUTAGE.is_lost:  # such as a limit that does not exist
+            raise
+        log.warning("no slot is held, because Prefect's server is lost: another run may use the device too")
+        is_held = False
+    try:
         yield
-        try:
-            stack.close()
-        except Exception:
-            if not OUTAGE.is_lost:
-                raise  # the server frees a slot that was not given back when its lease ends
+    finally:
+        if is_held:
+            try:
+                slot.__exit__(*sys.exc_info())
+            except Exception:
+                # the server frees a slot that was not given back when its lease ends
+                if not OUTAGE.is_lost:
+                    raise
