@@ -22,7 +22,7 @@ FREE = r"No space left on device.*Free some disk space"
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/store/a"), rf"No space left on device \(/store/a\).*Free"),
+        (OSError(errno.ENOSPC, "No space left on device", "/store/a"), r"No space left on device \(/store/a\).*Free"),
         (
             pl.exceptions.ComputeError(
                 "parquet: File out of specification: underlying IO error: No space left on device (os error 28)"

@@ -1,7 +1,7 @@
 """Runs a flow of two stages as the command line does: python outage_program.py FOLDER MOMENT [engine].
 
-At MOMENT (crawl, between, extract, end) it creates FOLDER/here and waits for FOLDER/go. With `engine` the flow is run by
-Prefect's engine alone, as a worker does.
+At MOMENT (crawl, between, extract, end) it creates FOLDER/here and waits for FOLDER/go. With `engine` Prefect's engine
+alone runs the flow, as for a worker.
 """
 
 import sys
