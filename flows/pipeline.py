@@ -19,7 +19,7 @@ from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.errors import StageFailure
-from tasks.server_outage import show_in_ui
+from tasks.server_outage.run_despite_outage import show_in_ui
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import describe_incomplete

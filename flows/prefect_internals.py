@@ -16,7 +16,7 @@ from prefect import flow_engine
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
-from tasks.server_outage import ServerLost
+from tasks.server_outage.outage import ServerLost
 
 # What Prefect sets for its own ephemeral server: the API without the UI.
 SERVER_ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}

@@ -15,7 +15,7 @@ from flows.preflight import check_space
 from flows.recipe import Recipe, UnknownSetting, get_setting, wrap_lists
 from flows.tuning_trials import TrialRunner, make_trial_runner
 from tasks.errors import StageFailure, Transient
-from tasks.server_outage import run_despite_outage, show_in_ui
+from tasks.server_outage.run_despite_outage import run_despite_outage, show_in_ui
 from tasks.stage import RETRY_DELAY_SECONDS, is_retryable
 from tasks.store import Store
 from tasks.store.manifest import canonical_json

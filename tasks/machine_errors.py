@@ -16,7 +16,7 @@ OTHER_FOLDER = "choose another folder with --store or TEXTMILL_STORE"
 
 
 class MachineError(NamedTuple):
-    """What the machine refused, and what to do about it."""
+    """An error of the machine: what it refused, and what to do about it."""
 
     what: str
     hint: str
@@ -95,12 +95,12 @@ def find_machine_error(error: BaseException, folder: Path | None = None) -> Mach
     `folder` is where the work is done: it tells a full disk from one without inodes where the error names no file.
     """
     for cause in iterate_causes(error):
-        found = classify_error(cause)
-        if found is not None:
+        machine_error = classify_error(cause)
+        if machine_error is not None:
             file = find_path(cause)
-            if found is BY_NUMBER[errno.ENOSPC] and has_bytes_without_inodes(Path(file) if file else folder):
-                found = NO_INODES
-            return found._replace(what=f"{found.what} ({file})") if file else found
+            if machine_error is BY_NUMBER[errno.ENOSPC] and has_bytes_without_inodes(Path(file) if file else folder):
+                machine_error = NO_INODES
+            return machine_error._replace(what=f"{machine_error.what} ({file})") if file else machine_error
     return None
 
 
@@ -118,7 +118,7 @@ def classify_error(error: BaseException) -> MachineError | None:
         return SHORT_WRITE
     # a text alone is weak evidence: of an error that speaks of something else, such as a page, it is none
     if isinstance(error, OSError | RuntimeError | sqlite3.Error):
-        return next((found for words, found in BY_TEXT.items() if words in text.lower()), None)
+        return next((value for words, value in BY_TEXT.items() if words in text.lower()), None)
     return None
 
 

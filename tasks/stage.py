@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from tasks.block import Block
 from tasks.errors import explain_error, is_transient
-from tasks.server_outage import hold_if_reachable, run_despite_outage, show_in_ui
+from tasks.server_outage.run_despite_outage import hold_if_reachable, run_despite_outage, show_in_ui
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import add_incomplete_note, describe_incomplete
 from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest, code_fingerprint
@@ -69,8 +69,7 @@ class Stage(Generic[S]):
             RETRY_DELAY_SECONDS,
         )
         # without Prefect's engine it is what the body returned, which may be a state
-        found: Artifact = artifact if isinstance(artifact, Artifact) else artifact.data
-        return found
+        return artifact if isinstance(artifact, Artifact) else Artifact.model_validate(artifact.data)
 
     def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
         """Return everything that decides the artifact, and with it the artifact's key."""

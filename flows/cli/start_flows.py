@@ -13,7 +13,8 @@ from flows.promotion import describe_gate_result
 from flows.recipe import Recipe
 from flows.text_table import format_table
 from tasks.runtime.standard_input import detach_standard_input
-from tasks.server_outage import limit_outages, run_despite_outage
+from tasks.server_outage.clients import limit_outages
+from tasks.server_outage.run_despite_outage import run_despite_outage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import list_incomplete
 

@@ -21,7 +21,7 @@ def read_beside_others() -> Iterator[None]:
     with open_lock("gate") as gate, open_lock("pages") as pages:
         wait_for_lock(gate, fcntl.LOCK_SH)
         wait_for_lock(pages, fcntl.LOCK_SH)
-        unlock(gate)
+        free_lock(gate)
         yield
 
 
@@ -63,7 +63,7 @@ def wait_for_lock(descriptor: int | None, kind: int) -> None:
             return
 
 
-def unlock(descriptor: int | None) -> None:
+def free_lock(descriptor: int | None) -> None:
     """Free a lock before its file is closed."""
     if descriptor is not None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -44,8 +44,8 @@ def continue_undecided(draft: Draft, pages: Path, settings: HtmlExtraction) -> d
                 result = extract_batch([fetched], settings)[0] if isinstance(fetched, FetchedPage) else fetched
                 if isinstance(result, ExtractedPage):
                     return None
-                is_undecided = isinstance(result, UndecidedPage)
-                reason = lists[index.name].add(row["url"], result) if is_undecided else str(result)
+                undecided = lists[index.name]
+                reason = undecided.add(row["url"], result) if isinstance(result, UndecidedPage) else str(result)
                 reasons[index.name][row["url"]] = reason
     manifest = Manifest.read((artifact / MANIFEST_NAME).read_bytes())
     if manifest is None:

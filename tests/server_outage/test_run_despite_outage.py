@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from tasks.errors import StageFailure, Transient
-from tasks.server_outage import OUTAGE, ServerLost, hold_if_reachable, limit_outages, run_despite_outage, show_in_ui
+from tasks.server_outage.clients import limit_outages
+from tasks.server_outage.outage import OUTAGE, ServerLost
+from tasks.server_outage.run_despite_outage import hold_if_reachable, run_despite_outage, show_in_ui
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +116,7 @@ def test_a_server_that_cannot_be_used_is_named_once(
     from prefect.client.base import PrefectHttpxSyncClient
 
     limit_outages()
-    monkeypatch.setattr("tasks.server_outage.MAX_FAILING_SECONDS", 0.0)
+    monkeypatch.setattr("tasks.server_outage.outage.MAX_FAILING_SECONDS", 0.0)
     requests: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
