@@ -8,7 +8,10 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
-    from flows.cli.signals import SignalHandler  # noqa: PLC0415 - see above
+    from flows.cli.output_streams import OutputStreams  # noqa: PLC0415 - see above
+    from flows.cli.signals import RESUMABLE_COMMANDS, SignalHandler  # noqa: PLC0415
+
+    streams = OutputStreams()
 
     # before the heavy imports: a Ctrl-C that comes during them is handled in the same way
     signal_handler = SignalHandler(sys.argv[1:])
@@ -24,6 +27,10 @@ def main() -> None:
         code = signal_handler.exit_code
     # from here on a signal ends the process at once: there is nothing left to keep
     signal_handler.is_done = True
+    # of a run, what counts is in the store; of another command the output is all that it does
+    if (error_text := streams.find_error()) and code == 0 and not RESUMABLE_COMMANDS & set(sys.argv[1:]):
+        print(f"textmill: standard output cannot be written: {error_text}", file=sys.stderr, flush=True)
+        code = 1
     sys.exit(code)
 
 

@@ -19,6 +19,7 @@ from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.errors import StageFailure
+from tasks.server_outage.run_despite_outage import show_in_ui
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import describe_incomplete
@@ -48,7 +49,12 @@ def pipeline(
     store = Store.current()
     # before the gate, which may raise: gc must keep the artifacts of a refused model too
     store.record_run(dated_recipe.model_dump(mode="json"), artifacts)
-    create_table_artifact(summarize_run(store, artifacts), key="pipeline", description="The artifacts of this run")
+    show_in_ui(
+        create_table_artifact,
+        table=summarize_run(store, artifacts),
+        key="pipeline",
+        description="The artifacts of this run",
+    )
     finish_evaluated_run(store, dated_recipe, artifacts)
     return artifacts
 

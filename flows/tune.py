@@ -15,6 +15,7 @@ from flows.preflight import check_space
 from flows.recipe import Recipe, UnknownSetting, get_setting, wrap_lists
 from flows.tuning_trials import TrialRunner, make_trial_runner
 from tasks.errors import StageFailure, Transient
+from tasks.server_outage.run_despite_outage import run_despite_outage, show_in_ui
 from tasks.stage import RETRY_DELAY_SECONDS, is_retryable
 from tasks.store import Store
 from tasks.store.manifest import canonical_json
@@ -54,8 +55,7 @@ def tune(
         }
         num_failures = 0
         for trial in study.remaining_trials(first):
-            run_named: Any = run_trial.with_options(name="trial", task_run_name=f"trial {trial.number}")
-            run_named(runner, trial)
+            run_trial_task(runner, trial)
             last = study.results()[-1]
             log.info("trial %s of %s: %s with %s", last.number, settings.trials, describe_outcome(last), last.params)
             num_failures = num_failures + 1 if last.failure else 0
@@ -99,6 +99,14 @@ def run_trial(runner: TrialRunner, trial: Trial) -> Any:
     return Completed(name="Pruned") if value is None else Completed(message=f"{trial.study.tuning.metric} {value:.4f}")
 
 
+def run_trial_task(runner: TrialRunner, trial: Trial) -> None:
+    """Run one trial as a Prefect task, or without Prefect when its server is lost."""
+    task: Any = run_trial.with_options(name="trial", task_run_name=f"trial {trial.number}")
+    run_despite_outage(
+        task, lambda tracked: tracked(runner, trial), lambda function: function(runner, trial), RETRY_DELAY_SECONDS
+    )
+
+
 def publish_results(study: Study, runner: TrialRunner) -> None:
     """Write the trials as a chart and the best settings as a recipe, to the study's folder and the Prefect UI.
 
@@ -111,7 +119,7 @@ def publish_results(study: Study, runner: TrialRunner) -> None:
     chart = render_chart_of_trials(results, tuning)
     for name, content in {"trials.svg": chart, "summary.md": page, "best.yaml": recipe}.items():
         Path(study.folder, name).write_text(content, encoding="utf-8")
-    create_markdown_artifact(page, key="tune", description=f"trials in {study.folder}")
+    show_in_ui(create_markdown_artifact, markdown=page, key="tune", description=f"trials in {study.folder}")
     if best is None:
         raise StageFailure(
             f"no trial ran to its end ({describe_outcome(results[-1])})",

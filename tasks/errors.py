@@ -1,7 +1,9 @@
 """Errors for people: what went wrong, and what to do about it."""
 
-import errno
 from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+from tasks.machine_errors import BY_NUMBER, find_machine_error
 
 
 class StageFailure(Exception):
@@ -26,14 +28,8 @@ class Transient(StageFailure):
     """A failure that may pass by itself (a network, a lost worker): retried with growing, jittered delays."""
 
 
-# Permission and space do not come back within seconds: only the user can help.
-HINTS = {
-    errno.ENOSPC: "Free some disk space and start the same command again: finished shards are kept",
-    errno.EDQUOT: "Raise the disk quota and start the same command again: finished shards are kept",
-    errno.EACCES: "Give this user the permission, or choose another folder with --store or TEXTMILL_STORE",
-    errno.EPERM: "Give this user the permission, or choose another folder with --store or TEXTMILL_STORE",
-    errno.EROFS: "The file system is read-only: choose another folder with --store or TEXTMILL_STORE",
-}
+# number of an error of the system → what to do about it
+HINTS = {number: error.hint for number, error in BY_NUMBER.items()}
 
 
 def is_transient(error: BaseException) -> bool:
@@ -42,14 +38,16 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (Transient, ConnectionError, TimeoutError, BrokenExecutor))
 
 
-def explain_error(stage: str, error: Exception) -> Exception:
-    """Return an error as a StageFailure that names the stage; an unknown error is returned unchanged."""
+def explain_error(stage: str, error: Exception, folder: Path | None = None) -> Exception:
+    """Return an error as a StageFailure that names the stage; an unknown error is returned unchanged.
+
+    `folder` is where the stage works, for errors of the disk that name no file.
+    """
     if isinstance(error, StageFailure):
         # the same class: a Transient is retried, a BadSetting ends the command with exit code 2
         return type(error)(f"{stage}: {error.what}", error.hint)
-    if isinstance(error, OSError) and error.errno in HINTS:
-        where = f" ({error.filename})" if error.filename else ""
-        return StageFailure(f"{stage}: {error.strerror}{where}", HINTS[error.errno])
-    if isinstance(error, MemoryError):
-        return StageFailure(f"{stage}: out of memory", "Use fewer workers (TEXTMILL_WORKERS) or smaller shards")
-    return error
+    machine_error = find_machine_error(error, folder)
+    if machine_error is None:
+        return error
+    failure = Transient if machine_error.is_transient else StageFailure
+    return failure(f"{stage}: {machine_error.what}", machine_error.hint)

@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from tasks.block import Block
 from tasks.errors import explain_error, is_transient
+from tasks.server_outage.run_despite_outage import hold_if_reachable, run_despite_outage, show_in_ui
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import add_incomplete_note, describe_incomplete
 from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest, code_fingerprint
@@ -69,8 +70,14 @@ class Stage(Generic[S]):
 
     def __call__(self, settings: S, *inputs: Artifact, force: bool = False) -> Artifact:
         """Return the artifact for these settings and inputs, from the store or built now. Raises StageFailure."""
-        artifact: Artifact = self.task(settings, inputs, force, return_state=True).result()
-        return artifact
+        artifact = run_despite_outage(
+            self.task,
+            lambda task: task(settings, inputs, force, return_state=True).result(),
+            lambda get_or_build: get_or_build(settings, inputs, force),
+            RETRY_DELAY_SECONDS,
+        )
+        # without Prefect's engine it is what the body returned, which may be a state
+        return artifact if isinstance(artifact, Artifact) else Artifact.model_validate(artifact.data)
 
     def build_spec(self, settings: S, *inputs: Artifact) -> BuildSpec:
         """Return everything that decides the artifact, and with it the artifact's key."""
@@ -89,6 +96,7 @@ class Stage(Generic[S]):
 
     def get_or_build(self, settings: S, inputs: tuple[Artifact, ...], *, force: bool = False) -> StageResult:
         """Return the artifact, from the store or built now. Needs no Prefect. Raises StageFailure."""
+        store: Store | None = None
         try:
             store = Store.current()
             spec = self.build_spec(settings, *inputs)
@@ -107,7 +115,7 @@ class Stage(Generic[S]):
                 built = newest if cached else store.manifest(self.name, artifact.key)
                 return StageResult(artifact, is_cached=cached is not None, incomplete=built.incomplete if built else ())
         except Exception as error:
-            explained = explain_error(self.name, error)
+            explained = explain_error(self.name, error, store.root if store else None)
             if explained is error:
                 raise
             raise explained from error
@@ -178,7 +186,8 @@ class Stage(Generic[S]):
 
         # The lease is renewed while the block runs. After a kill it ends by itself, so the slot is lost for 300 s at
         # most. strict: a limit that does not exist is an error, and not taken for one that is free.
-        return concurrency(limit, occupy=1, lease_duration=300, strict=True)
+        slot = concurrency(limit, occupy=1, lease_duration=300, strict=True, raise_on_lease_renewal_failure=False)
+        return hold_if_reachable(slot)
 
 
 def stage(
@@ -206,6 +215,9 @@ def publish_ui_artifact(artifact: Artifact) -> None:
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact
 
-        create_markdown_artifact(
-            summary.read_text(), key=artifact.stage, description=f"{artifact.stage} {artifact.key}"
+        show_in_ui(
+            create_markdown_artifact,
+            markdown=summary.read_text(),
+            key=artifact.stage,
+            description=f"{artifact.stage} {artifact.key}",
         )

@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 
 from flows.cli.commands import Command, load_commands
 from flows.cli.errors import BadUsage
-from tasks.errors import BadSetting, StageFailure
+from tasks.errors import BadSetting, StageFailure, explain_error
 
 EXIT_CODES = """\
 exit codes:
@@ -60,6 +61,12 @@ def run_command_line(argv: Sequence[str]) -> int:
         # without this, Python's own flush at the end would meet the closed pipe again and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, MemoryError, sqlite3.Error) as error:
+        explained = explain_error(argv[0] if argv else "textmill", error)
+        if explained is error:
+            raise
+        print(f"textmill: {explained}", file=sys.stderr)
+        return 1
 
 
 def build_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:

@@ -12,6 +12,9 @@ from flows.prefect_internals import leave_signals_alone, use_temporary_server
 from flows.promotion import describe_gate_result
 from flows.recipe import Recipe
 from flows.text_table import format_table
+from tasks.runtime.standard_input import detach_standard_input
+from tasks.server_outage.clients import limit_outages
+from tasks.server_outage.run_despite_outage import run_despite_outage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import list_incomplete
 
@@ -19,15 +22,19 @@ INCOMPLETE_EXIT_CODE = 3
 
 
 def prepare_prefect() -> None:
-    """Make Prefect leave signals, and the end of its temporary server, to the command."""
+    """Make Prefect leave signals, and the end of its temporary server, to the command; nothing may ask on stdin."""
+    detach_standard_input()
     use_temporary_server(Path(prefect_server.__file__))
     leave_signals_alone()
+    limit_outages()
 
 
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = pipeline(recipe, selection.from_stage, selection.only, selection.force)
+    artifacts: list[Artifact] = run_flow(
+        pipeline, recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
+    )
     return artifacts
 
 
@@ -36,8 +43,15 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     prepare_prefect()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
     settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
-    artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
-    return [artifact]
+    inputs = () if name == "crawl" else (key,)
+    return [run_flow(flow, settings, *inputs, force=force)]
+
+
+def run_flow(flow: Any, *args: Any, **named: Any) -> Any:
+    """Run a flow and return its result; when Prefect's server is lost, the work goes on without it."""
+    return run_despite_outage(
+        flow, lambda tracked_flow: tracked_flow(*args, **named), lambda function: function(*args, **named)
+    )
 
 
 def finish_run(artifacts: list[Artifact], started: float) -> int:

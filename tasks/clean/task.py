@@ -11,6 +11,7 @@ from tasks.clean.decide.apply_filters import BAD_LINES_RULE, PII_RULE, clean_sha
 from tasks.clean.decide.funnel import render_summary
 from tasks.clean.decide.samples import merge_samples, render_samples
 from tasks.clean.extract.crawl_reader import list_index_files
+from tasks.clean.extract.unusable import describe_undecided
 from tasks.clean.settings import Clean, Extract
 from tasks.errors import StageFailure
 from tasks.runtime.counts import add_counts
@@ -20,17 +21,26 @@ from tasks.store import Artifact, Draft
 log = logging.getLogger("textmill.clean")
 
 
-@stage("extract", version=3, section="clean")
+@stage("extract", version=4, section="clean")
 def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     """Turn pages into documents with a score by every filter. Raises StageFailure when no page gives one."""
+    from tasks.clean.extract.continue_undecided import continue_undecided  # noqa: PLC0415 - as the next
     from tasks.clean.extract.documents import LINES_FOLDER, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second
     from tasks.clean.extract.recurring_lines import find_recurring_lines  # noqa: PLC0415
     from tasks.clean.measures.measures import fill_measures  # noqa: PLC0415
     from tasks.runtime.jit import log_compilation  # noqa: PLC0415
 
     log_compilation("extract", fill_measures)
+    counts = continue_undecided(draft, pages.folder, settings.extract)
+    if counts is not None:
+        draft.counts.update(counts)
+        report_undecided(draft)
+        return
     index_files = list_index_files(pages.folder)
-    draft.map(read_shard, {index.stem: (index, pages.folder, settings.extract) for index in index_files}, "pages")
+    previous = draft.incomplete_artifact
+    draft.map(
+        read_shard, {index.stem: (index, pages.folder, settings.extract, previous) for index in index_files}, "pages"
+    )
     lines_file = None
     if settings.extract.recurring_lines.enabled:
         lines_file = draft.scratch / "recurring.parquet"
@@ -40,11 +50,18 @@ def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     shards = {index.stem: (index.name, draft.path, filters, lines_file) for index in index_files}
     counts = add_counts(draft.map(score_shard, shards, "extract").values())
     draft.counts.update(counts)
+    report_undecided(draft)
     if not counts["documents"] and _is_first_snapshot(draft):
         raise StageFailure(
             _explain_no_document(counts), "Look at these pages' addresses and types, and at the crawl's counts"
         )
     log.info("extract: %s documents from %s pages", f"{counts['documents']:,}", f"{counts['pages']:,}")
+
+
+def report_undecided(draft: Draft) -> None:
+    """Make the artifact incomplete when pages are undecided."""
+    if reason := describe_undecided(draft.counts["failed"]):
+        draft.report_incomplete(reason)
 
 
 @stage("clean", version=2)

@@ -28,7 +28,7 @@ class Gate(Block):
 
 CHECKPOINT_FILES = {
     "config.json": ("config.json",),
-    "weights": ("*.safetensors", "*.bin"),
+    "weights": ("*.safetensors",),
     "tokenizer": ("tokenizer*", "vocab*", "*.model", "*.tiktoken"),
 }
 """What a transformers folder must contain, and the files (any of the patterns) that count as it."""

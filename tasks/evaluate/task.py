@@ -16,6 +16,7 @@ from tasks.downstream.prepare_tasks import (
 from tasks.errors import BadSetting, StageFailure, explain_error
 from tasks.evaluate.settings import CHECKPOINT_FILES, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
+from tasks.runtime.model_folders import refuse_untrusted_model
 from tasks.runtime.text_files import read_lines
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
@@ -59,6 +60,10 @@ def check_settings(settings: Evaluate, heldout: float) -> None:
     when a checkpoint lacks a file, or when a file of the user is missing or wrong.
     """
     for folder in settings.checkpoint_folders():
+        try:
+            refuse_untrusted_model(folder, "evaluate.checkpoints")
+        except StageFailure as error:
+            raise BadSetting(error.what, error.hint) from error
         for part, patterns in CHECKPOINT_FILES.items():
             if not any(any(folder.glob(pattern)) for pattern in patterns):
                 raise BadSetting(f"evaluate.checkpoints: {folder} has no {part}", "Give a transformers folder")

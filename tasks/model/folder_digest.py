@@ -5,14 +5,17 @@ from pathlib import Path
 
 from tasks.errors import StageFailure
 from tasks.runtime.content_digest import FileState, combine_digests, get_file_state, hash_files_cached
+from tasks.runtime.model_folders import refuse_untrusted_model
 
 
 def hash_model_folder(folder: str, setting: str) -> str:
     """Return the digest of the model in `folder`, which the setting `setting` names.
 
-    Covers the configuration, the tokenizer and the weights. Raises StageFailure when the folder holds no model.
+    Covers the configuration, the tokenizer and the weights. Raises StageFailure when the folder holds no model, or one
+    that needs code of its own.
     """
     root = Path(folder).expanduser()
+    refuse_untrusted_model(root, setting)
     weights = sorted(root.glob("*.safetensors"))
     if not weights or not (root / "config.json").is_file():
         raise StageFailure(

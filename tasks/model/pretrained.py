@@ -10,6 +10,7 @@ from transformers.utils import logging
 from tasks.errors import StageFailure
 from tasks.model.architecture import Architecture
 from tasks.model.families import FAMILIES, fork_seeded_rng
+from tasks.model.load_from_folder import load_from_folder, load_model_from_folder
 from tasks.model.vocabulary import Vocabulary
 from tasks.model.vocabulary_transfer import TokenParts, map_to_old_tokens, replace_vocabulary
 
@@ -41,7 +42,7 @@ def load_pretrained(
 
 def _read_config(folder: Path) -> PreTrainedConfig:
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config: PreTrainedConfig = load_from_folder(AutoConfig, folder)
     except (OSError, ValueError) as error:
         raise _folder_error(folder, f"cannot be read: {error}", "Give a folder that save_pretrained wrote") from error
     return config
@@ -106,14 +107,13 @@ def _load_weights(folder: Path, config: PreTrainedConfig, settings: Architecture
     try:
         # A head that the folder lacks is drawn here.
         with fork_seeded_rng(seed):
-            module, loading_info = model_class.from_pretrained(
+            module, loading_info = load_model_from_folder(
+                model_class,
                 folder,
                 config=config,
                 dtype=torch.float32,
                 attn_implementation="sdpa",
                 output_loading_info=True,
-                local_files_only=True,
-                use_safetensors=True,
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise _folder_error(folder, f"cannot be loaded: {error}", "Give a folder that save_pretrained wrote") from error

@@ -11,7 +11,6 @@ each, where the job's folders are the same files for all.
 """
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import HINTS, StageFailure
+from tasks.errors import StageFailure, Transient, explain_error
 from tasks.model.hardware import count_ranks, detect_hardware
 from tasks.model.onnx import check_onnx_packages
 from tasks.pretrain.distributed.ranks import join_ranks
@@ -34,6 +33,7 @@ from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.loop import Training, train
 from tasks.pretrain.training.out_of_memory import describe_out_of_memory, is_out_of_memory
 from tasks.pretrain.watchdog import StopRequest, exclusive_lock, reset_watchdog, stop_watchdog
+from tasks.runtime.standard_input import detach_standard_input
 
 # 75 is EX_TEMPFAIL of sysexits.h: try again later.
 EXIT_FAILED, EXIT_STOPPED = 3, 75
@@ -183,10 +183,10 @@ def as_known_failure(error: Exception) -> StageFailure | None:
             "at once), or lower batch.batch_size or batch.seq_length"
         )
         return StageFailure(f"out of memory: {line}", hint)
-    # safetensors raises a class of its own without a number
-    if "os error 28" in line or getattr(error, "errno", None) == errno.ENOSPC:
-        return StageFailure(f"the disk is full: {line}", HINTS[errno.ENOSPC])
-    return error if isinstance(error, StageFailure) else None
+    if isinstance(error, StageFailure):
+        return error
+    explained = explain_error("the trainer", error)
+    return explained if isinstance(explained, StageFailure) else None
 
 
 def main() -> int:
@@ -197,16 +197,19 @@ def main() -> int:
     options = parser.parse_args()
     stop = StopRequest()
     stop.install_signal_handlers()
-    if options.attached:
-        stop.watch_parent()
     try:
         exec_torchrun(sys.argv[1:])
+        # after torchrun has started the ranks, because each of them watches the input that it inherits
+        parent_input = detach_standard_input()
+        if options.attached:
+            stop.watch_parent(parent_input)
         return run_job(json.loads(options.job.read_text()), stop)
     except Exception as error:
         failure = as_known_failure(error)
         if failure is None:
             raise
-        emit_message(failure={"what": failure.what, "hint": failure.hint})
+        is_transient = isinstance(failure, Transient)
+        emit_message(failure={"what": failure.what, "hint": failure.hint, "is_transient": is_transient})
     return EXIT_FAILED
 
 

@@ -53,7 +53,8 @@ def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback
     if "done" in messages:
         return dict(messages["done"])
     if "failure" in messages:
-        raise StageFailure(messages["failure"]["what"], messages["failure"]["hint"])
+        failure = Transient if messages["failure"].get("is_transient") else StageFailure
+        raise failure(messages["failure"]["what"], messages["failure"]["hint"])
     raise _explain_exit(code, messages, error_log.read_text(errors="replace"))
 
 
@@ -155,7 +156,8 @@ def _explain_exit(code: int, messages: dict[str, Any], errors: str) -> StageFail
     # before the exit code: writing the stacks of threads that run may itself end in a crash
     # faulthandler writes this heading before the stacks.
     if "Timeout (" in errors:
-        return StageFailure(
+        # Transient: a suspended or starved process stalls too, and goes on from its checkpoint with the same result.
+        return Transient(
             f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last_lines}",
             "Start it again: it resumes from its last checkpoint; or allow more seconds",
         )

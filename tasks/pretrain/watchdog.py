@@ -5,7 +5,6 @@ import faulthandler
 import fcntl
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -41,14 +40,13 @@ class StopRequest:
         # The handler only notes the request: the loop asks for it between two steps, where the state is consistent.
         self.reason = signal.Signals(number).name
 
-    def watch_parent(self) -> None:
-        """Ask for a stop when standard input ends: the parent holds its other end, so it has died."""
-        threading.Thread(target=self._wait_for_end_of_input, daemon=True).start()
+    def watch_parent(self, parent_input: int) -> None:
+        """Ask for a stop when a pipe ends: the parent holds its other end, so it has died."""
+        threading.Thread(target=self._wait_for_end_of_input, args=(parent_input,), daemon=True).start()
 
-    def _wait_for_end_of_input(self) -> None:
-        # os.read and not sys.stdin: it takes no lock of Python's buffered reader, and returns b"" at the end of the
-        # pipe.
-        while os.read(sys.stdin.fileno(), 1024):
+    def _wait_for_end_of_input(self, parent_input: int) -> None:
+        # os.read returns b"" at the end of the pipe
+        while os.read(parent_input, 1024):
             pass
         self.reason = self.reason or "the end of its parent"
         # a step that never ends must not outlive the parent

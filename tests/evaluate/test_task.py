@@ -391,6 +391,21 @@ def test_a_folder_that_is_no_checkpoint_is_reported_before_anything_runs(tmp_pat
     check_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("pytorch_model.bin", "", "is a pickle"),
+        ("config.json", '{"model_type": "own", "auto_map": {"AutoModel": "own.Own"}}', "code of its own"),
+    ],
+)
+def test_a_checkpoint_that_could_run_code_is_refused_before_anything_runs(
+    tmp_path: Path, file: str, content: str, words: str
+) -> None:
+    (tmp_path / file).write_text(content)
+    with pytest.raises(BadSetting, match=rf"evaluate.checkpoints: {tmp_path / file} .*{words}"):
+        check_settings(Evaluate(checkpoints=[str(tmp_path)]), heldout=0.1)
+
+
 def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -> None:
     rows = [f"{word} storm {number}\t{word}\n" for number in range(12) for word in ("calm", "wild")]
     (tmp_path / "train.tsv").write_text("text\tlabel\n" + "".join(rows))

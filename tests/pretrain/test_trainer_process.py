@@ -198,7 +198,7 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
         (1, {"step": 7, "stopped": "SIGTERM"}, "ChildFailedError", Transient, "stopped at step 7 by SIGTERM"),
         (1, {"step": 7}, "exitcode  : -15 (pid: 3)\n exitcode  : -9 (pid: 4)", Transient, "at step 7 by SIGKILL"),
         (1, {"step": 7}, "Traceback\nKeyError: 'x'", StageFailure, r"(?s)exit code 1 at step 7:.*KeyError: 'x'"),
-        (1, {"step": 7}, "Timeout (0:15:00)!\nThread", StageFailure, "stalled after step 7"),
+        (1, {"step": 7}, "Timeout (0:15:00)!\nThread", Transient, "stalled after step 7"),
     ],
 )
 def test_each_end_has_a_clear_sentence(
@@ -219,8 +219,11 @@ def test_each_end_has_a_clear_sentence(
             "out of memory.*accumulation",
         ),
         (torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"), "out of memory.*Tried[.] Raise"),
-        (OSError(28, "No space left on device"), "the disk is full.*Free some disk space"),
-        (safetensors.SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full"),
+        (OSError(28, "No space left on device"), "No space left on device.*Free some disk space"),
+        (
+            safetensors.SafetensorError("I/O error: No space left on device (os error 28)"),
+            "the trainer: No space left.*Free some disk",
+        ),
     ],
 )
 def test_known_errors_have_a_hint(error: Exception, words: str) -> None:

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tasks.errors import StageFailure
-from tasks.runtime.executor import num_workers, open_executor
+from tasks.errors import StageFailure, Transient
+from tasks.runtime.executor import WorkerLimit, num_workers, open_executor
 from tests.waiting import wait_until
 
 
@@ -33,6 +34,14 @@ def test_workers_are_processes_with_one_thread_each(monkeypatch: pytest.MonkeyPa
         threads, process = pool.submit(threads_and_process).result()
     assert threads == "1"
     assert process != os.getpid()
+
+
+def kill_worker() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exit_worker() -> None:
+    os._exit(7)
 
 
 def asleep(folder: Path) -> None:
@@ -68,6 +77,26 @@ def test_whoever_interrupts_does_not_wait_for_workers(monkeypatch: pytest.Monkey
     wait_until(lambda: all(gone(int(pid)) for pid in next(tmp_path.iterdir()).name.split()))
     with open_executor(2) as pool:
         assert pool.submit(os.getpid).result() != os.getpid(), "the next stage gets workers of its own"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (kill_worker, "was ended by SIGKILL, as the system does when memory is short"),
+        (exit_worker, "ended with exit code 7; what it wrote is above"),
+    ],
+)
+def test_a_lost_worker_is_one_sentence_and_the_next_try_has_half_of_the_workers(
+    end: Callable[[], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "2")
+    monkeypatch.setattr("tasks.runtime.executor.WORKER_LIMIT", WorkerLimit())
+    with pytest.raises(Transient, match=f"a worker process {words}"), open_executor(2) as pool:
+        pool.submit(end).result()
+    with open_executor(2) as pool:
+        assert pool.submit(os.getpid).result() != os.getpid(), "its process may be killed too, and not the run's"
+        assert pool._max_workers == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("asked", ["0", "two", "-1"])

@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from tasks.clean.extract.crawl_reader import BodyReader, load_page_rows
 from tasks.clean.extract.html.markup import HtmlExtraction
 from tasks.clean.extract.page import MARKUP_TYPES, PLAIN_TYPES, ExtractedPage, parse_media_type
-from tasks.clean.extract.page_process import FetchedPage, get_reader, try_extract_page
+from tasks.clean.extract.page_process import FetchedPage, PageResult, get_reader, try_extract_page
 from tasks.clean.extract.recurring_lines import count_lines, remove_lines
-from tasks.clean.extract.unusable import UnusablePage
+from tasks.clean.extract.undecided import UndecidedPages, load_undecided
+from tasks.clean.extract.unusable import UndecidedPage, UnusablePage
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters._scores import add_scores
 from tasks.runtime.parquet_files import read_parquet
@@ -53,15 +54,19 @@ def make_document_id(url: str, text: str) -> str:
     return hashlib.blake2b(f"{url}\0{text}".encode(), digest_size=16).hexdigest()
 
 
-def read_shard(out: Path, index: Path, folder: Path, settings: HtmlExtraction) -> Row:
-    """Write the pages of one index shard, the reasons of failed pages, and on how many pages each line is."""
+def read_shard(out: Path, index: Path, folder: Path, settings: HtmlExtraction, previous: Path | None = None) -> Row:
+    """Write the pages of one index shard, the reasons of failed pages, and on how many pages each line is.
+
+    `previous` is an artifact of the same key in which pages were undecided.
+    """
     for part in (PARSED_FOLDER, LINES_FOLDER, FAILURES_FOLDER):
         (out / part).mkdir(parents=True)
     failed: list[Row] = []
+    undecided = UndecidedPages(load_undecided(previous, index.name))
     counts: list[pl.DataFrame] = []
     with pq.ParquetWriter(out / PARSED_FOLDER / index.name, PAGE_SCHEMA, compression="zstd") as writer:
         batch: list[Row] = []
-        for page in parse_pages(index, folder, settings, failed):
+        for page in parse_pages(index, folder, settings, failed, undecided):
             batch.append(page)
             if len(batch) == BATCH_DOCUMENTS:
                 counts.append(write_batch(writer, batch, settings))
@@ -70,6 +75,7 @@ def read_shard(out: Path, index: Path, folder: Path, settings: HtmlExtraction) -
     total = pl.concat(counts).group_by("host", "hash").agg(pl.col("pages").sum()).sort("host", "hash")
     total.write_parquet(out / LINES_FOLDER / index.name)
     pq.write_table(pa.Table.from_pylist(failed, FAILED_SCHEMA), out / FAILURES_FOLDER / index.name)
+    undecided.write(out, index.name)
     return {}
 
 
@@ -115,15 +121,17 @@ def drop_recurring_lines(pages: pl.DataFrame, recurring: pl.DataFrame | None) ->
     return (pages, 0) if recurring is None else remove_lines(pages, recurring)
 
 
-def parse_pages(index: Path, folder: Path, settings: HtmlExtraction, failed: list[Row]) -> Iterator[Row]:
-    """Yield the pages of one index shard in order; add those that give no text to `failed`.
+def parse_pages(
+    index: Path, folder: Path, settings: HtmlExtraction, failed: list[Row], undecided: UndecidedPages
+) -> Iterator[Row]:
+    """Yield the pages of one index shard in order; add those that give no text to `failed`, and some to `undecided`.
 
     Identical bytes are parsed once. Across shards the crawl does the same: it writes a page that it has already stored
     as a revisit without a body.
     """
     rows = load_page_rows(index)
     num_uses = Counter(_content_key(row) for row in rows)
-    results: dict[tuple[tuple[str, str], str], ExtractedPage | UnusablePage] = {}
+    results: dict[tuple[tuple[str, str], str], PageResult] = {}
     bodies = BodyReader(folder)
     for batch in batch_pages(rows, bodies, settings):
         # the title counts too: rows of a table may have equal bodies under different titles
@@ -138,7 +146,8 @@ def parse_pages(index: Path, folder: Path, settings: HtmlExtraction, failed: lis
             if isinstance(result, ExtractedPage):
                 yield {"url": row["url"], "fetched_at": row["fetched_at"], **result._asdict()}
             else:
-                failed.append({"url": row["url"], "reason": str(result)})
+                reason = undecided.add(row["url"], result) if isinstance(result, UndecidedPage) else str(result)
+                failed.append({"url": row["url"], "reason": reason})
         # only what is used more than once is kept, or the memory would hold the whole shard
         results = {key: result for key, result in results.items() if num_uses[key[0]] > 1}
 
@@ -160,11 +169,11 @@ def batch_pages(
     yield batch
 
 
-def extract_batch(pages: list[FetchedPage], settings: HtmlExtraction) -> list[ExtractedPage | UnusablePage]:
+def extract_batch(pages: list[FetchedPage], settings: HtmlExtraction) -> list[PageResult]:
     """Extract some pages in the page process; in this process when there is no limit of time."""
     if not settings.timeout_seconds:
         return [try_extract_page(page, settings) for page in pages]
-    return list(get_reader().read_pages(pages, settings)) if pages else []
+    return get_reader().read_pages(pages, settings) if pages else []
 
 
 def _content_key(row: Row) -> tuple[str, str]:

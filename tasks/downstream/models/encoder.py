@@ -20,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from tasks.downstream.models.backbone import Backbone
 from tasks.errors import StageFailure
+from tasks.model.load_from_folder import load_from_folder, load_model_from_folder
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -103,7 +104,7 @@ def load_encoder(checkpoint: Path, *, random: bool, seed: int) -> Encoder:
 def load_config(checkpoint: Path) -> Any:
     """Load the checkpoint's configuration. Raises StageFailure when transformers cannot open it."""
     try:
-        return AutoConfig.from_pretrained(checkpoint)
+        return load_from_folder(AutoConfig, checkpoint)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable_model(checkpoint, error) from error
 
@@ -117,8 +118,8 @@ def open_model(checkpoint: Path, auto_class: Any, config: Any, *, random: bool, 
     torch.manual_seed(seed)
     try:
         if random:
-            return auto_class.from_config(config)
-        model, loading_info = auto_class.from_pretrained(checkpoint, config=config, output_loading_info=True)
+            return auto_class.from_config(config, trust_remote_code=False)
+        model, loading_info = load_model_from_folder(auto_class, checkpoint, config=config, output_loading_info=True)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable_model(checkpoint, error) from error
     # the output of a pooler is not used, so its weights may be missing
@@ -172,8 +173,8 @@ class CheckpointTokenizer:
         Raises StageFailure for a folder without a tokenizer, or when the reserved positions leave none.
         """
         try:
-            self.hf_tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
-            config: Any = AutoConfig.from_pretrained(checkpoint)
+            self.hf_tokenizer: Any = load_from_folder(AutoTokenizer, checkpoint)
+            config: Any = load_from_folder(AutoConfig, checkpoint)
         except (OSError, ValueError, KeyError) as error:
             raise StageFailure(
                 f"{checkpoint} holds no tokenizer: {error}", "Give a folder with tokenizer.json"

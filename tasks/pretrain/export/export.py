@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel
 
+from tasks.model.load_from_folder import load_from_folder
 from tasks.pretrain.baselines.kneser_ney import compute_trigram_loss
 from tasks.pretrain.baselines.lstm import compute_lstm_loss
 from tasks.pretrain.export.hub_files import (
@@ -89,7 +90,7 @@ def _save_model(run: Training, module: PreTrainedModel, folder: Path) -> None:
 
 
 def _save_tokenizer(run: Training, folder: Path, target: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_from_folder(AutoTokenizer, folder)
     tokenizer.model_max_length = run.settings.architecture.max_length
     # GPT-2 would take token types for further tokens and add their embeddings
     tokenizer.model_input_names = ["input_ids", "attention_mask"]

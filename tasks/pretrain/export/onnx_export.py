@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from tasks.model.load_from_folder import load_model_from_folder
 from tasks.model.onnx import OnnxModel, write_int8, write_onnx
 from tasks.pretrain.data.arrays import IGNORE_INDEX
 from tasks.pretrain.data.randomness import Randomness
@@ -47,7 +48,7 @@ def export_portable_models(run: Training, folder: Path) -> list[PortableModel]:
     if run.settings.onnx == "none":
         return []
     kind = type(run.objective.export_model(run.learner))
-    module: PreTrainedModel = kind.from_pretrained(folder)  # as it was saved, on the CPU
+    module: PreTrainedModel = load_model_from_folder(kind, folder)  # as it was saved, on the CPU
 
     def original(*ids_BT: Tensor) -> Tensor:
         output: Tensor = module(**dict(zip(("input_ids", "decoder_input_ids"), ids_BT, strict=False)))[0]

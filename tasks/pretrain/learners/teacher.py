@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from tasks.errors import StageFailure
 from tasks.model.families import FAMILIES, fork_seeded_rng
+from tasks.model.load_from_folder import load_model_from_folder
 from tasks.model.packed import PackedModel
 from tasks.model.projection import choose_chunk_size
 from tasks.model.vocabulary import Vocabulary
@@ -26,9 +27,7 @@ def load_teacher(folder: Path, model: PackedModel, vocabulary: Vocabulary) -> Pa
     """Load the model of a transformers folder, frozen. Raises StageFailure when it cannot teach `model`."""
     model_class: Any = AutoModelForCausalLM if model.model_kind == "decoder" else AutoModelForMaskedLM
     try:
-        module = model_class.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True
-        )
+        module = load_model_from_folder(model_class, folder, dtype=torch.float32, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
         raise _teacher_error(folder, f"cannot be read: {error}", "Give a folder of a model of the same kind") from error
     if module.config.model_type not in FAMILIES:

@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from tasks.errors import StageFailure
+from tasks.runtime.model_folders import refuse_model_code
 from tasks.store import Artifact
 from tasks.tokenize.vocabulary.special_tokens import (
     ROLES,
@@ -42,6 +43,7 @@ def read_tokenizer_files(folder: str) -> dict[str, Any]:
             f"{SETTING}: {root} holds no {FILES[0]}",
             "Give the folder of a fast tokenizer, or make one with AutoTokenizer.from_pretrained(…).save_pretrained(…)",
         )
+    refuse_model_code(root, SETTING)
     try:
         table, *configs = (
             json.loads((root / name).read_text(encoding="utf-8")) if (root / name).exists() else {} for name in FILES

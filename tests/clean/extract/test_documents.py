@@ -9,11 +9,13 @@ from tasks.block import Every
 from tasks.clean.extract.documents import DOCUMENT_SCHEMA, make_document_id
 from tasks.clean.extract.html import markup
 from tasks.clean.extract.html.markup import HtmlExtraction
+from tasks.clean.extract.page import ExtractedPage, extract_page
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.settings import Clean, Extract
 from tasks.clean.task import extract
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
+from tasks.store.manifest import Manifest
 from tests.clean.archive import FETCHED_AT, CrawledPage, write_pages
 
 TEXT = "The harbour master keeps a list of every boat that lies at the pier and writes down when it leaves. "
@@ -206,6 +208,71 @@ def test_a_row_without_a_title_gets_the_one_that_the_crawl_was_given(
     draft = run_extract(write_pages(tmp_path / "pages", pages), make_draft, as_artifact)
     documents = pl.read_parquet(draft.path / "documents" / "*.parquet")
     assert documents["title"].to_list() == ["Boats 港", "Boats 港", "T", TEXT.strip()]
+
+
+def test_an_undecided_page_is_tried_alone_by_the_next_builds_and_decided_by_the_third(
+    tmp_path: Path, make_draft: Make, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"{TEXT} Berth {number}." for number in range(3)]
+    pages = [CrawledPage(f"http://a/{number}", make_html(text)) for number, text in enumerate(texts)]
+    folder = write_pages(tmp_path / "pages", pages[:2], pages[2:])
+    settings = Extract(extract=HtmlExtraction(timeout_seconds=0))
+    read: list[bytes] = []
+    is_short = True
+
+    def extract_unless_short(body: bytes, *args: object, **named: object) -> ExtractedPage:
+        read.append(body)
+        if is_short and b"Berth 1" in body:
+            raise MemoryError
+        return extract_page(body, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tasks.clean.extract.page_process.extract_page", extract_unless_short)
+
+    def build(name: str, previous: Draft | None) -> Draft:
+        read.clear()
+        draft = make_draft(name)
+        if previous:
+            manifest = Manifest(
+                stage="extract", version=1, settings={}, semantic={}, inputs=(), fingerprint="", key="0", digest="0",
+                files=(), counts=previous.counts, started="", finished="", seconds=0, host="", packages={},
+            )  # fmt: skip
+            (previous.path / "manifest.json").write_bytes(manifest.as_json)
+            draft.incomplete_artifact = previous.path
+        extract.build(settings, draft, as_artifact(folder, "crawl"))
+        return draft
+
+    def list_failed(draft: Draft) -> list[tuple[str, str]]:
+        return pl.read_parquet(draft.path / "failed" / "*.parquet").rows()
+
+    first = build("first", None)
+    assert len(read) == 3
+    assert first.incomplete_reasons == [
+        "1 page could not be read because of the machine (memory, killed processes): see undecided/"
+    ]
+    assert list_failed(first) == [("http://a/1", "undecided: error MemoryError")]
+    undecided = pl.read_parquet(first.path / "undecided" / "*.parquet")
+    assert undecided.rows() == [("http://a/1", "error MemoryError", 1)]
+    assert first.counts["documents"] == 2
+
+    second = build("second", first)
+    assert len(read) == 1, "only the undecided page is read"
+    assert second.incomplete_reasons == first.incomplete_reasons
+    documents = [pl.read_parquet(draft.path / "documents" / "*.parquet") for draft in (first, second)]
+    assert documents[0].equals(documents[1])
+
+    third = build("third", second)
+    assert len(read) == 1
+    assert third.incomplete_reasons == []
+    assert list_failed(third) == [("http://a/1", "error MemoryError, in 3 builds")]
+    assert third.counts["failed"] == {"error MemoryError, in 3 builds": 1}
+    assert not (third.path / "undecided").exists()
+
+    is_short = False
+    healed, whole = build("healed", second), build("whole", None)
+    assert healed.incomplete_reasons == []
+    for name in ("00000.parquet", "00001.parquet"):
+        healed_bytes, whole_bytes = ((draft.path / "documents" / name).read_bytes() for draft in (healed, whole))
+        assert healed_bytes == whole_bytes
 
 
 @pytest.mark.slow

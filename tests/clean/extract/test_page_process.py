@@ -1,14 +1,19 @@
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tasks.clean.extract.html.markup import HtmlExtraction
 from tasks.clean.extract.page import ExtractedPage
 from tasks.clean.extract.page_process import FetchedPage, PageReader
-from tasks.clean.extract.unusable import UnusablePage
-from tasks.errors import StageFailure
+from tasks.clean.extract.unusable import UndecidedPage, UnusablePage
+from tasks.errors import StageFailure, Transient
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +48,48 @@ class Kills(str):
         raise AssertionError
 
 
+class OnceKilled(str):
+    """A content type whose first reader is killed, as the system does when memory is short: MARKER;TYPE."""
+
+    __slots__ = ()
+
+    def partition(self, separator: str, /) -> tuple[str, str, str]:
+        marker, _, kind = str(self).partition("|")
+        if not Path(marker).exists():
+            Path(marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return kind.partition(separator)
+
+
+class AlwaysKilled(str):
+    """A content type whose reader is always killed."""
+
+    __slots__ = ()
+
+    def partition(self, _: str, /) -> tuple[str, str, str]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+class LacksMemory(str):
+    """A content type for which there is no memory."""
+
+    __slots__ = ()
+
+    def partition(self, _: str, /) -> tuple[str, str, str]:
+        raise MemoryError
+
+
+class Suspends(str):
+    """A content type whose reader is stopped until somebody else continues it."""
+
+    __slots__ = ()
+
+    def partition(self, separator: str, /) -> tuple[str, str, str]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return str(self).partition(separator)
+
+
 def test_pages_come_back_in_order(reader: PageReader) -> None:
     pages = [GOOD, FetchedPage(b"%PDF", "application/pdf", ""), FetchedPage(b"plain", "text/plain", "Given")]
     first, second, third = reader.read_pages(pages, TWO_SECONDS)
@@ -66,13 +113,62 @@ def test_a_page_that_hangs_or_kills_is_named_and_the_others_are_read(reader: Pag
 
 def test_a_process_that_somebody_else_ends_costs_no_page(reader: PageReader) -> None:
     reader.read_pages([GOOD], TWO_SECONDS)
-    assert reader._child
-    reader._child.kill()
-    reader._child.wait()
+    assert reader._process
+    psutil.Process(reader._process.pid).kill()
     assert all(isinstance(result, ExtractedPage) for result in reader.read_pages([GOOD, GOOD], TWO_SECONDS))
 
 
-def test_a_process_that_does_not_start_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.clean.extract.page_process.COMMAND", ["false", "reader"])
-    with pytest.raises(StageFailure, match="false reader does not start"):
+def test_a_page_whose_reader_was_killed_is_read_in_the_end(reader: PageReader, tmp_path: Path) -> None:
+    page = GOOD._replace(content_type=OnceKilled(f"{tmp_path / 'marker'}|text/html"))
+    assert all(isinstance(result, ExtractedPage) for result in reader.read_pages([GOOD, page, GOOD], TWO_SECONDS))
+    assert (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(AlwaysKilled("text/html"), "ends the process that reads it"), (LacksMemory("text/html"), "error MemoryError")],
+)
+def test_a_page_that_the_machine_cannot_read_is_undecided(reader: PageReader, bad: str, reason: str) -> None:
+    results = reader.read_pages([GOOD, GOOD._replace(content_type=bad), GOOD], TWO_SECONDS)
+    assert [isinstance(result, ExtractedPage) for result in results] == [True, False, True]
+    assert isinstance(results[1], UndecidedPage)
+    assert str(results[1]) == reason
+
+
+def test_a_suspended_reader_is_waited_for(reader: PageReader) -> None:
+    """Three seconds on the clock are no time of the process, whose limit is one second."""
+    reader.read_pages([GOOD], TWO_SECONDS)
+    assert reader._process
+    process = psutil.Process(reader._process.pid)
+
+    def resume_later() -> None:
+        while process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.05)
+        time.sleep(3)
+        process.resume()
+
+    thread = threading.Thread(target=resume_later)
+    thread.start()
+    page = GOOD._replace(content_type=Suspends("text/html"))
+    results = reader.read_pages([page], HtmlExtraction(timeout_seconds=1))
+    thread.join()
+    assert isinstance(results[0], ExtractedPage)
+    assert reader._process.pid == process.pid
+
+
+@pytest.mark.parametrize(
+    ("program", "failure", "words"),
+    [
+        ("raise ImportError('libgomp.so.1: cannot open shared object file')", StageFailure, r"libgomp\.so\.1"),
+        ("import os; os.kill(os.getpid(), 9)", Transient, "ended by SIGKILL, as the system does when memory is short"),
+    ],
+)
+def test_a_process_that_does_not_start_is_tried_three_times(
+    program: str, failure: type[StageFailure], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = f"open({str(tmp_path / 'starts')!r}, 'a').write('.');"
+    monkeypatch.setattr("tasks.clean.extract.reader_process.COMMAND", [sys.executable, "-c", count + program])
+    with pytest.raises(failure, match=f"does not start, tried 3 times .*{words}") as raised:
         PageReader().read_pages([GOOD], TWO_SECONDS)
+    assert type(raised.value) is failure
+    assert (tmp_path / "starts").read_text() == "..."

@@ -41,8 +41,9 @@ class HtmlExtraction(Block):
     timeout_seconds: int = Field(
         20,
         ge=0,
-        description="seconds for a page; one that takes longer, or kills its process, is skipped and listed in "
-        "failed/; 0: no limit, and pages are read without a process of their own",
+        description="seconds of CPU time for a page; one that takes longer, or kills its process, is tried again "
+        "alone with three times as much, and then skipped and listed in failed/; 0: no limit, and pages are read "
+        "without a process of their own",
     )
     recurring_lines: RecurringLines = RecurringLines()
     """removal of lines that recur over the pages of one host"""

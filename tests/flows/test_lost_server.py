@@ -1,0 +1,112 @@
+"""Real servers, killed at each moment of a run: the work ends well, soon, and with one sentence."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.flows.server import ROOT, free_port, make_environment, run_server
+
+pytestmark = [pytest.mark.prefect, pytest.mark.long, pytest.mark.timeout(600)]
+
+MAX_SECONDS = 60  # half a minute of trying, and the end of a program on a busy machine
+SENTENCE = "Prefect's server cannot be used"
+
+
+def run_program(
+    folder: Path, env: dict[str, str], moment: str, at_moment: Callable[[], None], *words: str
+) -> tuple[int, str, float]:
+    """Run the program; the exit code, what it wrote, and the seconds from the moment to its end."""
+    log = folder / "program.log"
+    command = [sys.executable, "-m", "tests.flows.outage_program", str(folder), moment, *words]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        try:
+            while moment != "start" and not (folder / "here").exists():
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+            at_moment()
+            (folder / "go").touch()
+            began = time.monotonic()
+            code = process.wait(300)
+        finally:
+            process.kill()
+            process.wait()
+    return code, log.read_text(), time.monotonic() - began
+
+
+def count_artifacts(store: Path) -> int:
+    return len(list(store.glob("*/*/manifest.json")))
+
+
+@pytest.mark.parametrize("moment", ["crawl", "between", "end"])
+def test_a_server_that_is_killed_costs_a_sentence(moment: str, tmp_path: Path) -> None:
+    with run_server(tmp_path, tmp_path / "store") as (_, env):
+        servers = psutil.Process().children(recursive=True)
+
+        def kill_servers() -> None:
+            for server in servers:
+                server.kill()
+
+        code, output, seconds = run_program(tmp_path, env, moment, kill_servers)
+    assert code == 0, output
+    assert "done: crawl extract" in output
+    assert output.count(SENTENCE) == 1
+    assert "Traceback" not in output
+    assert "Error logging" not in output
+    assert seconds < MAX_SECONDS
+    assert count_artifacts(tmp_path / "store") == 2
+
+
+def test_a_server_that_was_never_there_costs_a_sentence(tmp_path: Path) -> None:
+    env = make_environment(tmp_path / "home", f"http://127.0.0.1:{free_port()}/api", tmp_path / "store")
+    code, output, _ = run_program(tmp_path, env, "start", lambda: None)
+    assert code == 0, output
+    assert output.count(SENTENCE) == 1
+    assert "Traceback" not in output
+    assert count_artifacts(tmp_path / "store") == 2
+
+
+def test_a_temporary_server_that_is_killed_costs_a_sentence(tmp_path: Path) -> None:
+    env = make_environment(tmp_path / "home", "", tmp_path / "store")
+    before = psutil.Process().children(recursive=True)
+
+    def kill_server() -> None:
+        programs = [child for child in psutil.Process().children(recursive=True) if child not in before]
+        (server,) = [program for program in programs if "prefect_server.py" in " ".join(program.cmdline())]
+        server.kill()
+
+    code, output, seconds = run_program(tmp_path, env, "crawl", kill_server)
+    assert code == 0, output
+    assert output.count(SENTENCE) == 1
+    assert "Traceback" not in output
+    assert seconds < MAX_SECONDS
+
+
+def test_a_temporary_server_that_does_not_start_costs_a_sentence(tmp_path: Path) -> None:
+    """Its database is a folder."""
+    (tmp_path / "home" / "prefect.db").mkdir(parents=True)
+    env = make_environment(tmp_path / "home", "", tmp_path / "store")
+    code, output, _ = run_program(tmp_path, env, "start", lambda: None)
+    assert code == 0, output
+    assert output.count(SENTENCE) == 1
+    assert "its temporary server ended" in output
+    assert "Traceback" not in output
+    assert count_artifacts(tmp_path / "store") == 2
+
+
+def test_the_work_of_a_flow_that_a_worker_runs_is_finished(tmp_path: Path) -> None:
+    with run_server(tmp_path, tmp_path / "store") as (_, env):
+        servers = psutil.Process().children(recursive=True)
+
+        def kill_servers() -> None:
+            for server in servers:
+                server.kill()
+
+        _, output, seconds = run_program(tmp_path, env, "crawl", kill_servers, "engine")
+    assert count_artifacts(tmp_path / "store") == 2, output
+    assert seconds < MAX_SECONDS
