@@ -26,7 +26,7 @@ class StartingServer(subprocess.Popen[Any]):
     """The process of a server. Prefect would start one again for ever that ends while it starts, or wait for it."""
 
     def __init__(self, errors: IO[bytes], *args: Any, **named: Any) -> None:
-        self.errors, self.is_reported = errors, False
+        self.error_log, self.is_reported = errors, False
         super().__init__(*args, **named)
 
     def poll(self) -> int | None:
@@ -34,8 +34,8 @@ class StartingServer(subprocess.Popen[Any]):
         code = super().poll()
         if code is not None and not self.is_reported:
             self.is_reported = True
-            self.errors.seek(0)
-            lines = self.errors.read().decode(errors="replace").strip().splitlines()
+            self.error_log.seek(0)
+            lines = self.error_log.read().decode(errors="replace").strip().splitlines()
             raise ServerLost(
                 f"its temporary server ended with exit code {code}: {lines[-1] if lines else 'no message'}"
             )
@@ -54,9 +54,11 @@ class TemporaryServer(SubprocessASGIServer):
 
     def start(self, timeout: int | None = None) -> None:
         """Start the server unless it runs. Raises ServerLost when it ends while it starts."""
-        super().start(timeout)
-        if isinstance(self.server_process, StartingServer):
-            self.server_process.is_reported = True  # its later end is noticed by the requests
+        try:
+            super().start(timeout)
+        finally:
+            if isinstance(self.server_process, StartingServer):
+                self.server_process.is_reported = True  # its later end is noticed by the requests
 
     def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
         settings = get_current_settings().to_environment_variables(exclude_unset=True)

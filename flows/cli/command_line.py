@@ -13,7 +13,7 @@ from tasks.errors import BadSetting, StageFailure, explain_error
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    a stage failed, an artifact or a server is missing, or verify found something wrong
+  1    a stage failed, an artifact is missing, or verify found something wrong
   2    invalid command line, recipe or setting; nothing was started
   3    run and demo: done, but an artifact is incomplete; the same command asks again for what is missing
   129  ended because the terminal was closed (SIGHUP)
@@ -50,11 +50,6 @@ def run_command_line(argv: Sequence[str]) -> int:
         return 2
     except StageFailure as error:
         print(f"textmill: {error}", file=sys.stderr)
-        return 1
-    except RuntimeError as error:
-        if "Failed to reach API" not in str(error):  # Prefect's wording
-            raise
-        print(f"textmill: no Prefect server answers ({error}). Start it, or unset PREFECT_API_URL", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # the reader of the output, such as head, has ended: what is still buffered goes nowhere

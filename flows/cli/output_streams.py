@@ -30,9 +30,15 @@ def open_tolerantly(stream: TextIO) -> tuple[TextIO, TolerantFile]:
     """Open the file of a stream again, with the same encoding and buffering."""
     stream.flush()
     file = TolerantFile(stream.fileno(), "wb", closefd=False)
-    line_buffering = bool(getattr(stream, "line_buffering", False))
+    line_buffering, write_through = (bool(getattr(stream, name, False)) for name in ("line_buffering", "write_through"))
+    # without a buffer where Python was told to use none (python -u, PYTHONUNBUFFERED)
+    buffer: Any = file if write_through else io.BufferedWriter(file)
     text = io.TextIOWrapper(
-        io.BufferedWriter(file), encoding=stream.encoding, errors=stream.errors, line_buffering=line_buffering
+        buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=line_buffering,
+        write_through=write_through,
     )
     return text, file
 

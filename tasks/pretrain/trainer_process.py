@@ -156,8 +156,7 @@ def _explain_exit(code: int, messages: dict[str, Any], errors: str) -> StageFail
     # before the exit code: writing the stacks of threads that run may itself end in a crash
     # faulthandler writes this heading before the stacks.
     if "Timeout (" in errors:
-        # Transient: a suspended or starved process stalls too, and goes on from its checkpoint with the same result.
-        return Transient(
+        return StageFailure(
             f"training stalled after {step}: no step within TEXTMILL_STALL_SECONDS. Where it stood:\n{last_lines}",
             "Start it again: it resumes from its last checkpoint; or allow more seconds",
         )

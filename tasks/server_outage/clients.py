@@ -82,7 +82,7 @@ def limit_events() -> None:
                 # of a server that hangs nothing else would end the wait for its answer
                 await asyncio.wait_for(emit(self, event), EVENT_SECONDS)
             except Exception as error:  # noqa: BLE001 - an event is for show, whatever is wrong with its way
-                OUTAGE.note_failure(f"events: {error or type(error).__name__}", began)
+                OUTAGE.note_failure(f"events: {str(error) or type(error).__name__}", began)
 
     async def reconnect_unless_lost(self: Any) -> None:
         if OUTAGE.is_lost:

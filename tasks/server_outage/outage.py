@@ -83,7 +83,7 @@ class ServerOutage:
 
     def fail_request(self, request: Any, error: Exception) -> None:
         """Note that a request got no answer. Raises ServerLost when the server is lost."""
-        self._fail_request(request, f"{request.url.host}: {error or type(error).__name__}")
+        self._fail_request(request, f"{request.url.host}: {str(error) or type(error).__name__}")
 
     def _fail_request(self, request: Any, reason: str) -> None:
         self.note_failure(reason, request.extensions[BEGAN])

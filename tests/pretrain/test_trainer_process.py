@@ -198,7 +198,7 @@ def test_two_trainers_never_write_together(make_draft: Callable[[str], Draft]) -
         (1, {"step": 7, "stopped": "SIGTERM"}, "ChildFailedError", Transient, "stopped at step 7 by SIGTERM"),
         (1, {"step": 7}, "exitcode  : -15 (pid: 3)\n exitcode  : -9 (pid: 4)", Transient, "at step 7 by SIGKILL"),
         (1, {"step": 7}, "Traceback\nKeyError: 'x'", StageFailure, r"(?s)exit code 1 at step 7:.*KeyError: 'x'"),
-        (1, {"step": 7}, "Timeout (0:15:00)!\nThread", Transient, "stalled after step 7"),
+        (1, {"step": 7}, "Timeout (0:15:00)!\nThread", StageFailure, "stalled after step 7"),
     ],
 )
 def test_each_end_has_a_clear_sentence(

@@ -108,6 +108,7 @@ def test_an_interruption_is_none_of_the_servers() -> None:
         (httpx.Response(503), "answers 503"),
         (httpx.ConnectError("Connection refused"), "Connection refused"),
         (httpx.ReadTimeout("timed out"), "timed out"),
+        (httpx.ReadTimeout(""), "ReadTimeout"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_named_once(

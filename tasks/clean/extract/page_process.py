@@ -95,18 +95,22 @@ class PageReader:
     def _read_alone(self, page: FetchedPage, settings: HtmlExtraction, failure: ReadFailure) -> PageResult:
         """Return the result of a page that has failed, from an attempt with nothing beside it."""
         more_time = settings.model_copy(update={"timeout_seconds": settings.timeout_seconds * MORE_TIME})
+        is_decided = False
+        results: list[PageResult] = []
         with read_alone():
             for _ in range(MAX_ATTEMPTS_ALONE):
                 self.stop()
-                results: list[PageResult] = []
                 next_failure = self._read_some([page], more_time, results, alone=True)
-                if results:
-                    return results[0]
-                is_decided = next_failure and next_failure.kind == failure.kind != FailureKind.MACHINE
-                failure = next_failure or failure
+                if next_failure is None:
+                    break
+                is_decided = next_failure.kind == failure.kind != FailureKind.MACHINE
+                failure = next_failure
                 if is_decided:
                     break
+            # the next pages get a process that gives way when memory is short
             self.stop()
+        if results:
+            return results[0]
         if failure.kind == FailureKind.SLOW:
             return UnusablePage(f"takes more than {settings.timeout_seconds} seconds")
         return UnusablePage(failure.reason) if is_decided else UndecidedPage(failure.reason)
@@ -144,19 +148,18 @@ class PageReader:
 
         Raises StageFailure when it does not start, Transient when it was killed while it started.
         """
-        for attempt in range(MAX_STARTS + 1):
-            process = self._process = self._process or ReaderProcess(alone=alone)
-            was_ready = process.is_ready
+        if self._process and self._send_pages(self._process, pages, settings):
+            return self._process
+        # one that was ready may have died since its last batch: it is no failed start
+        self.stop()
+        for attempt in range(MAX_STARTS):
+            sleep_before_retry(attempt)
+            process = self._process = ReaderProcess(alone=alone)
             if self._send_pages(process, pages, settings):
                 process.is_ready = True
                 return process
             code, end = process.describe_end()
             self.stop()
-            # one that was ready may have died since its last batch: it is no failed start
-            if not was_ready and attempt >= MAX_STARTS - 1:
-                break
-            if not was_ready:
-                sleep_before_retry(attempt)
         what = f"the process that reads pages does not start, tried {MAX_STARTS} times ({end})"
         if is_memory_end(code):
             raise Transient(what, "Use fewer workers (TEXTMILL_WORKERS), or give the machine more memory")
