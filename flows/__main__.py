@@ -3,11 +3,19 @@
 Nothing heavy is imported here: every shard worker imports this file when it starts.
 """
 
+import io
+import locale
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
+    restart_in_utf_8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that cannot show a character must not end a run
+            stream.reconfigure(errors="backslashreplace")
     from flows.cli.signals import SignalHandler  # noqa: PLC0415 - see above
 
     # before the heavy imports: a Ctrl-C that comes during them is handled in the same way
@@ -25,6 +33,17 @@ def main() -> None:
     # from here on a signal ends the process at once: there is nothing left to keep
     signal_handler.is_done = True
     sys.exit(code)
+
+
+def restart_in_utf_8() -> None:
+    """Start this command again in Python's UTF-8 mode where the locale has another encoding.
+
+    Recipes, summaries and names of files would be read and written differently, here and in all workers.
+    """
+    is_utf_8 = sys.flags.utf8_mode or locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"
+    if not is_utf_8 and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own words, and no shell
 
 
 if __name__ == "__main__":
