@@ -69,11 +69,16 @@ def confine_url(line: str, prefix: str) -> str:
     return name
 
 
+def get_local_prefix(prefix: str) -> Path:
+    """Return the folder that a prefix on this machine names."""
+    return Path(prefix.removeprefix("file://")).expanduser()
+
+
 def confine_path(line: str, prefix: str) -> str:
     """Return the name of a file below a prefix that is a folder here. Raises OutsidePrefix."""
     if is_remote(line) or line.startswith("file:"):
         raise OutsidePrefix("it is a URL elsewhere")
-    folder = Path(prefix.removeprefix("file://")).expanduser()
+    folder = get_local_prefix(prefix)
     try:
         resolved, root = (folder / line).resolve(), folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links

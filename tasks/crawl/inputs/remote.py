@@ -124,7 +124,10 @@ def fetch_modified_ms(url: str) -> int:
     """Fetch when a file was written, in milliseconds since 1970; 0 where the server does not say."""
     info = fetch_file_info(url)
     date = next((info[name] for name in DATE_FIELDS if info.get(name)), 0)
-    modified = parsedate_to_datetime(date) if isinstance(date, str) else date
+    try:
+        modified = parsedate_to_datetime(date) if isinstance(date, str) else date
+    except ValueError:  # a server may send anything
+        return 0
     return int(1000 * (modified.timestamp() if hasattr(modified, "timestamp") else modified))
 
 

@@ -124,9 +124,14 @@ def test_a_path_list(server: ServedFiles, collected: Any, index: Any) -> None:
     assert Warc(**{**settings, "max_archives": 1}).semantic() != before
     with pytest.raises(StageFailure, match=r"a/3\.warc\.gz cannot be read .*[Nn]ot [Ff]ound"):
         collected("warc", **{**settings, "max_archives": 3})
+    draft = collected("warc", **{**settings, "max_archives": 3}, on_error="skip")
+    assert draft.counts["skipped"] == {"broken archive": 1}
 
 
-def test_a_local_path_list_of_archives_in_a_folder(collected: Any, index: Any, tmp_path: Any) -> None:
+def test_a_local_path_list_of_archives_in_a_folder(
+    collected: Any, index: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "1.warc.gz").write_bytes(make_archive("one"))
     (tmp_path / "in" / "2.warc.gz").write_bytes(make_archive("two"))
