@@ -19,8 +19,9 @@ MAX_NAMED_FILES = 20  # unusable ones of a kind that the log names; all are coun
 MAX_DATE_MS = 253_402_300_800_000  # the year 10000, which no date of a record can be written in
 LINK_TO_NOTHING, NO_REGULAR_FILE = "link to nothing", "no regular file"
 UNREADABLE_FILE, UNREADABLE_FOLDER = "unreadable file", "unreadable folder"
-LINK_TO_FOLDER = "link to a folder"
+LINK_TO_FOLDER, CHAINED_NAME = "link to a folder", "name with two colons, which is read as two URLs"
 HINTS = {
+    CHAINED_NAME: "Rename it",
     LINK_TO_NOTHING: "Remove the link, or restore what it points to",
     NO_REGULAR_FILE: "Take it out of the folder",
     UNREADABLE_FILE: "Give this user the permission to read it, or choose another path",
@@ -57,7 +58,9 @@ def list_files(path: str, setting: str) -> FileListing:
     if not path:
         raise BadSetting(f"{setting} is not set", "Set it to a file, a folder, or a pattern such as docs/**/*.html")
     if remote.is_remote(path):
-        return FileListing(*remote.list_remote_files(path))
+        url, names = remote.list_remote_files(path)
+        chained = tuple(UnusablePath(name, CHAINED_NAME) for name in names if remote.CHAIN in name)
+        return FileListing(url, [name for name in names if remote.CHAIN not in name], chained)
     local = Path(path.removeprefix("file://")).expanduser()
     # a file that exists is no pattern: its name may have a bracket
     if any(map(is_pattern, local.parts)) and not local.exists():
