@@ -3,11 +3,14 @@
 Nothing heavy is imported here: every shard worker imports this file when it starts.
 """
 
+import locale
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
+    restart_in_utf_8()
     from flows.cli.output_streams import OutputStreams  # noqa: PLC0415 - see above
     from flows.cli.signals import RESUMABLE_COMMANDS, SignalHandler  # noqa: PLC0415
 
@@ -32,6 +35,17 @@ def main() -> None:
         print(f"textmill: standard output cannot be written: {error_text}", file=sys.stderr, flush=True)
         code = 1
     sys.exit(code)
+
+
+def restart_in_utf_8() -> None:
+    """Start this command again in Python's UTF-8 mode where the locale has another encoding.
+
+    Recipes, summaries and names of files would be read and written differently, here and in all workers.
+    """
+    is_utf_8 = sys.flags.utf8_mode or locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"
+    if not is_utf_8 and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own words, and no shell
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def open_tolerantly(stream: TextIO) -> tuple[TextIO, TolerantFile]:
     text = io.TextIOWrapper(
         buffer,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",  # a terminal that cannot show a character must not end a run
         line_buffering=line_buffering,
         write_through=write_through,
     )

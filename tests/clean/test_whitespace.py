@@ -35,3 +35,12 @@ def test_endless_space_takes_linear_time() -> None:
 
 def test_titles_are_one_line() -> None:
     assert to_one_line(" Über\n\n  uns\u00a0| Firma ") == "Über uns | Firma"
+
+
+def test_tabs_of_plain_text_are_indentation() -> None:
+    makefile = "\n \n\tcc -o a  a.c\r\n\t\t@echo\tdone\r\n  \tmixed\n\n\n\u3000\t段落\n\t\n"
+    assert tidy_text(makefile, keep_tabs=True) == "    cc -o a a.c\n        @echo done\n    mixed\n\n段落"
+    assert tidy_text("  first\n second", keep_tabs=True) == "  first\n second"
+    assert tidy_text("  first\n second") == "first\n second"
+    assert tidy_text("x\n" + "\t" * 2_000_000 + "y", keep_tabs=True) == "x\n" + " " * 40 + "y"
+    assert tidy_text("\n \u00a0" * 500_000 + "x", keep_tabs=True).strip() == "x"

@@ -44,7 +44,7 @@ def extract_page(body: bytes, content_type: str | None, settings: HtmlExtraction
     source = decode_page(body, content_type)
     license_name = None
     if kind in PLAIN_TYPES:
-        text = tidy_text(source)
+        text = tidy_text(source, keep_tabs=True)
         title = to_one_line(title) or text.partition("\n")[0].lstrip("# ")[:200]
     else:
         own_title, text = extract_content(source, settings)

@@ -80,14 +80,18 @@ def unpack_undeclared(body: DecodedBody, max_bytes: int) -> DecodedBody:
 
     Raises BodyTooLarge.
     """
-    encoding = "gzip" if body.content.startswith(GZIP_MAGIC) else "zstd" if is_zstd(body.content) else ""
+    is_gzip = body.content.startswith(GZIP_MAGIC)
+    if not is_gzip and not is_zstd(body.content):
+        return body
     try:
-        unpacked = undo_encoding(body.content, encoding, max_bytes)
+        unpacked = undo_encoding(body.content, "gzip" if is_gzip else "zstd", max_bytes)
     except DamagedData:
+        return body
+    if not is_text(unpacked.content):
         return body
     if len(unpacked.content) > max_bytes:
         raise BodyTooLarge
-    return DecodedBody(unpacked.content, body.is_complete and unpacked.is_complete) if is_text(unpacked[0]) else body
+    return DecodedBody(unpacked.content, body.is_complete and unpacked.is_complete)
 
 
 def split_names(header: str) -> list[str]:

@@ -12,7 +12,6 @@ from w3lib.url import safe_url_string
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.folder import (
     UNREADABLE_FILE,
-    UnreadableFile,
     encode_name,
     format_path,
     get_modified_ms,
@@ -26,6 +25,7 @@ from tasks.crawl.inputs.slices import LINE_SUFFIXES, PARQUET_SUFFIXES, TABLE_SUF
 from tasks.crawl.inputs.table_encoding import UTF_8, Utf8Reader
 from tasks.crawl.inputs.tables import NumberedRows, read_json_rows, read_parquet_rows
 from tasks.crawl.page import CrawledPage
+from tasks.errors import StageFailure, Transient
 
 log = logging.getLogger("textmill.crawl")
 
@@ -66,8 +66,11 @@ def read_pages(
             message = f"{format_path(path)} cannot be unpacked: {error}"
             fail_or_count(columns, tally, message, "Get it again", BROKEN_FILE)
         # a disk or a network file system that fails, or a file that was taken away since the folder was listed
-        except UnreadableFile as error:
-            fail_or_count(columns, tally, error.what, error.hint, UNREADABLE_FILE)
+        except StageFailure as error:
+            if not columns.skip_broken or isinstance(error, Transient):
+                raise
+            log.warning("%s is left out: %s", format_path(path), error.what)
+            tally.count_skipped(UNREADABLE_FILE)
         except OSError as error:
             message = f"{format_path(path)} cannot be read ({error.strerror or error})"
             fail_or_count(columns, tally, message, "Check the disk that it lies on", UNREADABLE_FILE)

@@ -3,7 +3,8 @@
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,10 +16,12 @@ from tasks.runtime.content_digest import combine_digests, hash_files_cached
 log = logging.getLogger("textmill.crawl")
 
 MAX_NAMED_FILES = 20  # unusable ones of a kind that the log names; all are counted
+MAX_DATE_MS = 253_402_300_800_000  # the year 10000, which no date of a record can be written in
 LINK_TO_NOTHING, NO_REGULAR_FILE = "link to nothing", "no regular file"
 UNREADABLE_FILE, UNREADABLE_FOLDER = "unreadable file", "unreadable folder"
-LINK_TO_FOLDER = "link to a folder"
+LINK_TO_FOLDER, CHAINED_NAME = "link to a folder", "name with two colons, which is read as two URLs"
 HINTS = {
+    CHAINED_NAME: "Rename it",
     LINK_TO_NOTHING: "Remove the link, or restore what it points to",
     NO_REGULAR_FILE: "Take it out of the folder",
     UNREADABLE_FILE: "Give this user the permission to read it, or choose another path",
@@ -55,12 +58,15 @@ def list_files(path: str, setting: str) -> FileListing:
     if not path:
         raise BadSetting(f"{setting} is not set", "Set it to a file, a folder, or a pattern such as docs/**/*.html")
     if remote.is_remote(path):
-        return FileListing(*remote.list_remote_files(path))
+        url, names = remote.list_remote_files(path)
+        chained = tuple(UnusablePath(name, CHAINED_NAME) for name in names if remote.CHAIN in name)
+        return FileListing(url, [name for name in names if remote.CHAIN not in name], chained)
     local = Path(path.removeprefix("file://")).expanduser()
     # a file that exists is no pattern: its name may have a bracket
     if any(map(is_pattern, local.parts)) and not local.exists():
         root, pattern = split_pattern(local)
-        return check_entries(str(root), (match for match in root.glob(pattern) if not match.is_dir()))
+        matches = (match for match in root.glob(pattern) if not match.is_dir())
+        return check_entries(str(root), chain(matches, find_unreadable(root) if "**" in pattern else ()))
     if local.is_dir():
         return check_entries(str(local), walk_folder(local))
     if local.is_file():
@@ -102,7 +108,13 @@ def walk_folder(folder: Path) -> Iterator[Path | UnusablePath]:
         yield UnusablePath(Path(os.fsdecode(failure.filename)).relative_to(folder).as_posix(), UNREADABLE_FOLDER)
 
 
-def check_entries(root: str, entries: Iterator[Path | UnusablePath]) -> FileListing:
+def find_unreadable(root: Path) -> Iterator[UnusablePath]:
+    """Yield the folders that a pattern passes over in silence, because they may not be read."""
+    entries = (entry for entry in walk_folder(root) if isinstance(entry, UnusablePath))
+    yield from (entry for entry in entries if entry.problem == UNREADABLE_FOLDER)
+
+
+def check_entries(root: str, entries: Iterable[Path | UnusablePath]) -> FileListing:
     """Tell files from what would stop or hang their reader: links to nothing, named pipes, sockets, devices."""
     names: list[str] = []
     unusable: list[UnusablePath] = []
@@ -202,10 +214,11 @@ def compute_content_digest(root: str, names: list[str]) -> str:
 
 
 def get_modified_ms(path: str) -> int:
-    """Return when a file was last written, in milliseconds since 1970; 0 where a server does not say."""
-    if remote.is_remote(path):
-        return remote.fetch_modified_ms(path)
+    """Return when a file was last written, in milliseconds since 1970; 0 where that is unknown or no possible date."""
     try:
-        return Path(path).stat().st_mtime_ns // 1_000_000
+        modified = (
+            remote.fetch_modified_ms(path) if remote.is_remote(path) else Path(path).stat().st_mtime_ns // 1_000_000
+        )
     except OSError as error:
         raise describe_error(path, error) from error
+    return modified if 0 <= modified < MAX_DATE_MS else 0

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from tasks.crawl.inputs.folder import open_file
 from tasks.crawl.inputs.packing import DamagedData, open_unpacked
-from tasks.crawl.inputs.remote import is_remote
+from tasks.crawl.inputs.remote import CHAIN, is_remote
 from tasks.errors import StageFailure
 
 MAX_LINE_BYTES = 1 << 16
@@ -50,10 +50,9 @@ def confine_to_prefix(line: str, prefix: str) -> str:
 def confine_url(line: str, prefix: str) -> str:
     """Return the name of a URL below a prefix that is a URL. Raises OutsidePrefix."""
     base = prefix.rstrip("/") + "/"
-    if line.startswith(base):
-        line = line.removeprefix(base)
-    # with a scheme it is another URL, and "::" chains file systems in fsspec
-    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", line) or "::" in line:
+    line = line.removeprefix(base)
+    # with a scheme it is another URL, and fsspec would go on to the one behind "::"
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", line) or CHAIN in line:
         raise OutsidePrefix("it is a URL elsewhere")
     spelling = line
     for _ in range(MAX_UNQUOTINGS):
@@ -69,11 +68,16 @@ def confine_url(line: str, prefix: str) -> str:
     return name
 
 
+def get_local_prefix(prefix: str) -> Path:
+    """Return the folder that a prefix on this machine names."""
+    return Path(prefix.removeprefix("file://")).expanduser()
+
+
 def confine_path(line: str, prefix: str) -> str:
     """Return the name of a file below a prefix that is a folder here. Raises OutsidePrefix."""
     if is_remote(line) or line.startswith("file:"):
         raise OutsidePrefix("it is a URL elsewhere")
-    folder = Path(prefix.removeprefix("file://")).expanduser()
+    folder = get_local_prefix(prefix)
     try:
         resolved, root = (folder / line).resolve(), folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links

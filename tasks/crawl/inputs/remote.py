@@ -19,6 +19,7 @@ from tasks.runtime.network_errors import is_transient_network_error
 T = TypeVar("T")
 RANGE_BYTES = 8 << 20  # bytes of one range
 RETRY_WAITS = [1.0, 4.0, 15.0]  # seconds between attempts; after that the whole stage is retried
+CHAIN = "::"  # between two URLs that fsspec reads one through the other: x::http://127.0.0.1/ would reach there
 WEB_SCHEMES = ("http://", "https://")
 # The surest first: tags and hashes of the content, then dates.
 VERSION_FIELDS = ("ETag", "etag", "md5Hash", "md5", "Content-MD5", "LastModified", "Last-Modified", "mtime", "created")
@@ -34,8 +35,6 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a URL, and the path in it. Raises StageFailure."""
     from fsspec.core import url_to_fs  # noqa: PLC0415 - the import takes half a second, and most inputs are local
 
-    if "::" in url:
-        raise StageFailure(f"{url} chains file systems", "Give the URL of the files themselves")
     options: dict[str, Any] = {}
     if url.startswith(WEB_SCHEMES):
         scheme, netloc = urlsplit(url)[:2]
@@ -59,12 +58,12 @@ def retry_request(url: str, request: Callable[[], T]) -> T:
         try:
             return request()
         except Exception as error:
-            # fsspec's HTTP reports every error as "not found", with the real one as its cause
             if refusal := find_refusal(error):
                 hint = (
                     "Its server sends the request on to a private address: give the URL of that server if it is yours"
                 )
                 raise StageFailure(f"{url} cannot be read: {refusal}", hint) from error
+            # fsspec's HTTP reports every error as "not found", with the real one as its cause
             problem = (error.__cause__ or error) if isinstance(error, FileNotFoundError) else error
             message = f"{url} cannot be read ({type(problem).__name__}: {problem})"
             if not is_transient_network_error(problem):
@@ -124,7 +123,10 @@ def fetch_modified_ms(url: str) -> int:
     """Fetch when a file was written, in milliseconds since 1970; 0 where the server does not say."""
     info = fetch_file_info(url)
     date = next((info[name] for name in DATE_FIELDS if info.get(name)), 0)
-    modified = parsedate_to_datetime(date) if isinstance(date, str) else date
+    try:
+        modified = parsedate_to_datetime(date) if isinstance(date, str) else date
+    except ValueError:  # a server may send anything
+        return 0
     return int(1000 * (modified.timestamp() if hasattr(modified, "timestamp") else modified))
 
 

@@ -1,5 +1,6 @@
 """Split files into slices for shards: otherwise one large file would keep one worker busy and the others idle."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -7,12 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import join_path, open_file
+from tasks.crawl.inputs.folder import UNREADABLE_FILE, UnreadableFile, join_path, open_file
 from tasks.crawl.inputs.packing import PACKED_SUFFIXES, strip_packed_suffix
 from tasks.crawl.inputs.remote import is_remote
 from tasks.crawl.inputs.rows import BROKEN_FILE, EMPTY, Columns, fail_or_count
 from tasks.crawl.inputs.table_encoding import UTF_8, find_encoding
 from tasks.crawl.sizes import ShardSize
+
+log = logging.getLogger("textmill.crawl")
 
 LINE_SUFFIXES, SEPARATED_SUFFIXES, PARQUET_SUFFIXES = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet",)
 TABLE_SUFFIXES = (*LINE_SUFFIXES, *SEPARATED_SUFFIXES, *PARQUET_SUFFIXES)
@@ -43,6 +46,16 @@ def split_file(root: str, name: str, size: ShardSize, columns: Columns, tally: T
     Nor is a file that cannot be entered in the middle (packed lines, quoted fields with line breaks, another encoding
     than UTF-8), or that would have to be downloaded twice: it is a shard of its own.
     """
+    try:
+        yield from list_slices(root, name, size, columns, tally)
+    except UnreadableFile as error:  # it was taken away since the folder was listed
+        if not columns.skip_broken:
+            raise
+        log.warning("%s", error.what)
+        tally.count_skipped(UNREADABLE_FILE)
+
+
+def list_slices(root: str, name: str, size: ShardSize, columns: Columns, tally: Tally) -> Iterator[FileSlice]:
     path, bare_name = join_path(root, name), strip_packed_suffix(name.lower())
     if bare_name.endswith(PARQUET_SUFFIXES):
         yield from split_row_groups(path, name, size, columns, tally)

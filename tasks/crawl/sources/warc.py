@@ -11,7 +11,6 @@ from pydantic import Field
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs.archives import BrokenArchive, read_archive_pages
 from tasks.crawl.inputs.folder import (
-    UnreadableFile,
     compute_content_digest,
     format_path,
     join_path,
@@ -20,12 +19,13 @@ from tasks.crawl.inputs.folder import (
     refuse_or_count_unusable,
 )
 from tasks.crawl.inputs.packing import strip_packed_suffix
-from tasks.crawl.inputs.path_lists import OutsidePrefix, confine_to_prefix, read_path_list
+from tasks.crawl.inputs.path_lists import OutsidePrefix, confine_to_prefix, get_local_prefix, read_path_list
+from tasks.crawl.inputs.remote import is_remote
 from tasks.crawl.page import PAGE_TYPES, CrawledPage
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import OnBroken, Source, collect_shards
-from tasks.errors import StageFailure
+from tasks.errors import StageFailure, Transient
 from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.crawl")
@@ -98,7 +98,8 @@ class Warc(Source):
         if names or not path_lists:
             return ArchiveList(listing.root, names[: self.max_archives or None], False)
         lines = (name for path in path_lists for name in self._read_lines(join_path(listing.root, path), tally))
-        return ArchiveList(self.prefix, list(dict.fromkeys(lines))[: self.max_archives or None], True)
+        root = self.prefix if is_remote(self.prefix) else str(get_local_prefix(self.prefix))
+        return ArchiveList(root, list(dict.fromkeys(lines))[: self.max_archives or None], True)
 
     def _read_lines(self, path: str, tally: Tally) -> Iterator[str]:
         """Yield the names in a path list, relative to the prefix."""
@@ -144,9 +145,12 @@ def copy_archive(
                     file, content_types, max_bytes, tally, is_arc=is_arc, skip_broken=skip_broken
                 )
         # the pages before the damage have been given out already, and are kept
-        except (BrokenArchive, UnreadableFile, OSError) as error:
-            if isinstance(error, UnreadableFile) and not skip_broken:
+        except StageFailure as error:
+            if not skip_broken or isinstance(error, Transient):
                 raise
+            log.warning("%s is left out: %s", format_path(path), error.what)
+            tally.count_skipped(BROKEN_ARCHIVE)
+        except (BrokenArchive, OSError) as error:
             if not skip_broken:
                 hint = "Get it again, or set crawl.source.warc.on_error to skip to leave out and count what is damaged"
                 raise StageFailure(f"{format_path(path)} cannot be read: {error}", hint) from error

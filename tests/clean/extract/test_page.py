@@ -44,6 +44,12 @@ def test_plain_text_is_taken_as_it_is() -> None:
     assert (page.title, page.text) == ("Heading", "# Heading\n\n1 < 2 &amp; so on")
 
 
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown"])
+def test_tab_indentation_of_plain_text_is_kept(media_type: str) -> None:
+    page = extract_page(b"func main() {\r\n\tif ok {\r\n\t\tgo()\r\n\t}\r\n}\r\n", media_type, HtmlExtraction())
+    assert page.text == "func main() {\n    if ok {\n        go()\n    }\n}"
+
+
 def test_the_type_is_guessed_when_the_server_sends_none() -> None:
     assert extract_page(ARTICLE.encode(), None, HtmlExtraction()).title == "Tide & Time"
 

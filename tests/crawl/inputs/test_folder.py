@@ -99,6 +99,39 @@ def test_a_file_that_goes_while_it_is_crawled(folder: Path, collected: Any, monk
     assert collected("files", folder, on_error="skip").counts["skipped"] == {"unreadable file": 1}
 
 
+def test_a_table_that_goes_and_a_date_that_no_calendar_has(
+    folder: Path, collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.jsonl").write_text('{"text": "soon gone"}')
+    listing = list_files(str(folder), "x")
+    (folder / "a.jsonl").unlink()
+    monkeypatch.setattr("tasks.crawl.sources.files.list_files", lambda *_: listing)
+    os.utime(folder / "good.html", (-(10**9), -(10**9)))
+    with pytest.raises(StageFailure, match=r"a\.jsonl cannot be read \(No such file"):
+        collected("files", folder)
+    draft = collected("files", folder, on_error="skip")
+    assert draft.counts["skipped"] == {"unreadable file": 1}
+    assert [row["fetched_at"].year for row in index(draft.path)] == [1970]
+
+
+@pytest.mark.parametrize("pattern", ["", "/**/*.html"])
+def test_a_folder_that_may_not_be_read(
+    folder: Path, collected: Any, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    (folder / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(StageFailure, match="closed cannot be read: unreadable folder"):
+        collected("files", f"{folder}{pattern}")
+    assert collected("files", f"{folder}{pattern}", on_error="skip").counts["skipped"] == {"unreadable folder": 1}
+
+
 def test_names_that_look_like_patterns(tmp_path: Path) -> None:
     root = tmp_path / "x [v2]"
     (root / "a[1]").mkdir(parents=True)

@@ -124,9 +124,14 @@ def test_a_path_list(server: ServedFiles, collected: Any, index: Any) -> None:
     assert Warc(**{**settings, "max_archives": 1}).semantic() != before
     with pytest.raises(StageFailure, match=r"a/3\.warc\.gz cannot be read .*[Nn]ot [Ff]ound"):
         collected("warc", **{**settings, "max_archives": 3})
+    draft = collected("warc", **{**settings, "max_archives": 3}, on_error="skip")
+    assert draft.counts["skipped"] == {"broken archive": 1}
 
 
-def test_a_local_path_list_of_archives_in_a_folder(collected: Any, index: Any, tmp_path: Any) -> None:
+def test_a_local_path_list_of_archives_in_a_folder(
+    collected: Any, index: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "1.warc.gz").write_bytes(make_archive("one"))
     (tmp_path / "in" / "2.warc.gz").write_bytes(make_archive("two"))
@@ -165,7 +170,8 @@ def test_no_line_of_a_path_list_leads_out_of_its_prefix(
 
 URL_LINES = [
     "../x", "a/../../x", "%2e%2e/x", "a/%252e%252e/%2e%2e/x", "..%2fx", "..\\x", "%2e%2e%5cx", "file:///etc/passwd",
-    "http://127.0.0.1:9103/x", "HTTP://cc.example/x", "s3://bucket/x", "x::http://127.0.0.1/", "https:x", "a\tb",
+    "http://127.0.0.1:9103/x", "HTTP://cc.example/x", "s3://bucket/x", "x::http://127.0.0.1/",
+    "https://cc.example/data/x::http://127.0.0.1/", "https:x", "a\tb",
 ]  # fmt: skip
 
 
@@ -264,8 +270,12 @@ def test_files_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch
     assert urls(index(collected("files", path="s3://textmill-sources/docs/**/*.gz").path)) == ["b.txt"]
     before = Files(path="s3://textmill-sources/docs").semantic()
     assert Files(path="s3://textmill-sources/docs/").semantic() == before
+    s3("docs/x::http:--127.0.0.1-secret.txt", b"chained")
+    with pytest.raises(StageFailure, match="two colons"):
+        Files(path="s3://textmill-sources/docs").semantic()
+    assert Files(path="s3://textmill-sources/docs", on_error="skip").semantic()["path"] == before["path"]
     s3("docs/a.html", b"<html>c")
-    assert Files(path="s3://textmill-sources/docs").semantic() != before
+    assert Files(path="s3://textmill-sources/docs", on_error="skip").semantic()["path"] != before["path"]
 
 
 def test_archives_on_s3(collected: Any, index: Any, monkeypatch: pytest.MonkeyPatch, s3: Callable[..., None]) -> None:

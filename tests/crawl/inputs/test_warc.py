@@ -50,6 +50,10 @@ def encode_response(head, body):
     )
 
 
+def parse_archive(record):
+    return ArchiveIterator(io.BytesIO(record.content))
+
+
 def read_archive(path, max_bytes=10**6):
     tally = Tally()
     with path.open("rb") as file:
@@ -116,6 +120,17 @@ def test_header_that_would_break_its_line():
     record = records.build_response(make_page(X="a\r\nInjected: b"))
     [parsed] = ArchiveIterator(io.BytesIO(record.content))
     assert parsed.http_headers.get("Injected") is None
+
+
+@pytest.mark.parametrize(
+    "long", [{"X-Long": "x" * 40_000}, {f"X-{n}": "x" * 900 for n in range(99)}, {f"X-{n}": "" for n in range(9999)}]
+)
+def test_headers_that_fastwarc_would_refuse_have_no_room(tmp_path, long):
+    """It ends a file at a record with more than 32 KiB of headers, and with it the whole extraction."""
+    page = make_page(**{"Content-Type": "text/html"}, **long, Etag='"1"')
+    record = records.build_response(page)
+    read = [(parsed.http_headers.get("Content-Type"), parsed.reader.read()) for parsed in parse_archive(record)]
+    assert read == [("text/html", page.body)]
 
 
 def test_chunks():

@@ -425,3 +425,21 @@ def as_nobody(tmp_path: Path) -> Iterator[Callable[[], None]]:
     yield leave
     if root:
         os.seteuid(0)
+
+
+@pytest.mark.slow
+def test_a_locale_without_unicode_changes_nothing_but_the_terminal(tmp_path: Path) -> None:
+    """A summary, a recipe and the names of files are UTF-8 everywhere, and no character ends a command."""
+    recipe = tmp_path / "rezept-ü.yaml"
+    source = f"{{kind: files, files: {{path: '{tmp_path}/ü.html'}}}}"
+    recipe.write_text(f"crawl:\n  snapshot: März-日\n  source: {source}\n", encoding="utf-8")
+    (tmp_path / "ü.html").write_text("<p>x")
+    kept = os.environ | {"TEXTMILL_STORE": str(tmp_path / "s")}
+    for words, variables in (
+        (["plan", "--only", "crawl", "--recipe", str(recipe)], {"LC_ALL": "C", "PYTHONUTF8": "0"}),
+        (["settings", "clean"], {"PYTHONIOENCODING": "ascii"}),
+    ):
+        command = [sys.executable, "-m", "flows", *words]
+        environment = kept | {"PYTHONCOERCECLOCALE": "0"} | variables
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), done
