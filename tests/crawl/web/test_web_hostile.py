@@ -87,13 +87,15 @@ def test_links_of_all_kinds(site, crawled):
 ODD_HEADS = {
     "/latin": b"X-Name: caf\xe9\r\n", "/cookie": b"Set-Cookie: \xd6\xd0\r\n",
     "/long": b"X: " + b"y" * 30_000 + b"\r\n",
-    "/many": b"".join(b"X%d: y\r\n" % n for n in range(500)), "/no-colon": b"PHP Warning\r\n", "/folded": b"X: a\r\n b\r\n",
+    "/many": b"".join(b"X%d: y\r\n" % n for n in range(500)), "/no-colon": b"PHP Warning\r\n",
+    "/folded": b"X: a\r\n b\r\n",
     "/blank": b"X Y: z\r\n", "/etag": b'ETag: "\xe9"\r\n', "/twice": b"Content-Type: text/html; charset=utf-8\r\n",
 }  # fmt: skip
 
 
 def test_odd_heads_lose_no_page(crawled, index):
-    answers = {path: page().replace(b"\r\n\r\n", b"\r\n" + head + b"\r\n", 1) for path, head in ODD_HEADS.items()}
+    end = b"\r\n\r\n"
+    answers = {path: page().replace(end, b"\r\n" + head + b"\r\n", 1) for path, head in ODD_HEADS.items()}
     answers["/type"] = b"HTTP/1.1 200 OK\r\nContent-Type: html\r\n\r\n<html><a href='/behind'>x</a></html>"
     with speaking({**answers, "/": page(*answers), "/behind": page()}) as address:
         draft = crawled(seeds=[f"{address}/"], max_retries=0, timeout=5)

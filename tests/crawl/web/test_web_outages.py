@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import threading
 import time
 from collections import Counter
@@ -222,3 +223,44 @@ def test_a_lost_sitemap_makes_a_crawl_incomplete(site, settings, make_draft, ind
     crawl.build(settings(), second)
     assert list_pages(second.path, index) == ["/", "/lone"]
     assert second.incomplete_reasons == []
+
+
+def test_a_crawl_that_resumes_while_its_host_is_away_waits_for_it(site, settings, make_draft, index, killed_after):
+    """Also for robots.txt, whose failure must not be taken for a refusal."""
+    add_tree(site)
+    outage = Outage(site, 30, answer=site.Answer(b"down", 503))
+    draft = make_draft()
+    killed_after(settings(max_outage=600), draft.path, 45, site)
+    outage.failures = outage.num_answers - outage.after + 8
+    crawl.build(settings(max_outage=60), draft)
+    assert list_pages(draft.path, index) == ALL_PAGES
+    assert draft.incomplete_reasons == []
+    assert "refused by robots.txt" not in str(draft.counts["skipped"])
+
+
+def test_interrupted_while_it_waits_it_ends_and_goes_on(site, settings, make_draft, index, request, caplog):
+    add_tree(site)
+    outage = Outage(site, 30)
+    draft, heard = make_draft(), threading.Event()
+
+    def hear(*_):
+        if not heard.is_set():
+            heard.set()
+            raise KeyboardInterrupt
+
+    def interrupt():
+        while "does not answer" not in caplog.text:
+            time.sleep(0.02)
+        while not heard.wait(0.1):
+            signal.siginterrupt(signal.SIGINT, True)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, hear)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        crawl.build(settings(max_outage=600), draft)
+    assert raised.value.__notes__[0].startswith("answers kept: ")
+    outage.end()
+    crawl.build(settings(max_outage=600), draft)
+    assert list_pages(draft.path, index) == ALL_PAGES
