@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
+from tasks.media_type import parse_media_type as parse_media_type  # noqa: PLC0414 - for those who read pages
+
 HTML = "text/html"
 PAGE_TYPES = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
 # Status of an index row whose payload lies elsewhere: a page that did not change since the previous snapshot, or one
@@ -54,14 +56,14 @@ class CrawledPage:
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
+    def content_type(self) -> str | None:
+        """All Content-Type headers, joined by commas as if they were one; None when there is none."""
+        return ", ".join(value for key, value in self.headers if key.lower() == "content-type") or None
+
+    @property
     def digest(self) -> str:
         """The blake2b-128 digest of the decoded payload, hex."""
         return hashlib.blake2b(self.body, digest_size=16).hexdigest()
-
-
-def parse_media_type(content_type: str | None) -> str:
-    """Return the media type in a Content-Type header: `Text/HTML; charset=utf-8` → `text/html`; empty without one."""
-    return (content_type or "").split(";")[0].strip().lower()
 
 
 def guess_media_type(body: bytes) -> str:

@@ -87,7 +87,7 @@ class WarcShard:
             status=REVISIT_STATUS if origin and page.status == 200 else page.status,
             digest=digest,
             fetched_at=page.fetched_at,
-            content_type=page.get_header("content-type") or (unchanged and unchanged["content_type"]),
+            content_type=page.content_type or (unchanged and unchanged["content_type"]),
             etag=page.get_header("etag") or (unchanged and unchanged["etag"]),
             last_modified=page.get_header("last-modified") or (unchanged and unchanged["last_modified"]),
             warc=self.name,

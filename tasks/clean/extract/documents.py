@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 
 from tasks.clean.extract.crawl_reader import BodyReader, load_page_rows
 from tasks.clean.extract.html.markup import HtmlExtraction
-from tasks.clean.extract.page import MARKUP_TYPES, PLAIN_TYPES, ExtractedPage, parse_media_type
+from tasks.clean.extract.page import MARKUP_TYPES, PLAIN_TYPES, ExtractedPage
 from tasks.clean.extract.page_process import FetchedPage, PageResult, get_reader, try_extract_page
 from tasks.clean.extract.recurring_lines import count_lines, remove_lines
 from tasks.clean.extract.undecided import UndecidedPages, load_undecided
 from tasks.clean.extract.unusable import UndecidedPage, UnusablePage
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters._scores import add_scores
+from tasks.media_type import parse_media_type
 from tasks.runtime.parquet_files import read_parquet
 
 Row = dict[str, Any]

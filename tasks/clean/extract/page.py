@@ -12,6 +12,7 @@ from tasks.clean.extract.language import detect_languages, detect_script, sample
 from tasks.clean.extract.license import detect_license, may_declare_license
 from tasks.clean.extract.unusable import UnusablePage
 from tasks.clean.whitespace import tidy_text, to_one_line
+from tasks.media_type import parse_media_type
 
 MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 PLAIN_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})
@@ -27,11 +28,6 @@ class ExtractedPage(NamedTuple):
     languages: list[str]
     script: str
     license: str | None
-
-
-def parse_media_type(content_type: str | None) -> str:
-    """Return the media type of a Content-Type header: `Text/HTML; charset=utf-8` → `text/html`; empty without one."""
-    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def extract_page(body: bytes, content_type: str | None, settings: HtmlExtraction, title: str = "") -> ExtractedPage:

@@ -9,9 +9,10 @@ from tasks.crawl.counters import Tally
 from tasks.crawl.page import HTML
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import Source
-from tasks.crawl.web.addresses import AddressGate, is_loopback, is_private
+from tasks.crawl.web.addresses import AddressGate, is_loopback, is_private, list_loopback_targets
 from tasks.crawl.web.budgets import Budget
 from tasks.crawl.web.continuation import read_num_runs, take_over
+from tasks.crawl.web.credentials import read_host_headers, refuse_credentials
 from tasks.crawl.web.directives import has_contact, parse_product_name
 from tasks.crawl.web.journal import CrawlJournal
 from tasks.crawl.web.outcome import LossLimits, finish_crawl
@@ -89,7 +90,7 @@ class Web(Source):
     user_agent: str = Field("Textmill/0.1", min_length=1)
     """the User-Agent header; its first word is the name that robots.txt knows you by. For any machine but this one it must say how to reach you, such as Textmill/0.1 (+https://your.site/crawler) or Textmill/0.1 (you@your.site)"""  # noqa: E501 - it becomes one line of help
     private_addresses: bool = False
-    """connect to private, link-local and loopback addresses; without it only to this machine, when a seed names it"""
+    """connect to private, link-local and loopback addresses too; else only to ports of this machine that seeds name"""
     verify_certificates: bool = True
     """refuse https hosts whose certificate is invalid"""
 
@@ -143,6 +144,8 @@ class Web(Source):
                 "Set crawl.source.web.seeds, choose another source, or name a recipe that does: --recipe FILE "
                 "(textmill demo leaves its own in the store, as demo.yaml)",
             )
+        refuse_credentials(self.seeds, "crawl.source.web.seeds")
+        refuse_credentials(self.sitemaps.urls, "crawl.source.web.sitemaps.urls")
         seeds = {seed: normalise_url(seed) for seed in self.seeds}
         wrong = [seed for seed, url in seeds.items() if url is None]
         if wrong:
@@ -172,7 +175,7 @@ class Web(Source):
         return {
             "GATE": AddressGate(
                 allow_private=self.private_addresses,
-                allow_loopback=self.private_addresses or any(is_loopback(get_host(seed)) for seed in seeds),
+                loopback_targets=list_loopback_targets(seeds),
                 has_contact=has_contact(self.user_agent),
             ),
             "CONCURRENT_REQUESTS": self.max_concurrency,
@@ -181,6 +184,7 @@ class Web(Source):
             "DOWNLOAD_MAXSIZE": int(self.max_megabytes * 1e6),
             "DOWNLOAD_TIMEOUT": self.timeout,
             "DOWNLOAD_VERIFY_CERTIFICATES": self.verify_certificates,
+            "HOST_HEADERS": read_host_headers(),
             "MAX_RETRY_AFTER": self.max_retry_after,
             "RETRY_TIMES": self.max_retries,
             "RETRY_WAIT": self.retry_wait,

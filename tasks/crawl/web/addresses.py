@@ -1,11 +1,13 @@
-"""Permitted addresses: a crawl connects to public ones, and to this machine's own when a seed names it."""
+"""Permitted addresses: a crawl connects to public ones, and to ports of this machine that a seed names."""
 
 import ipaddress
 import socket
+from collections.abc import Collection
 from typing import Any
+from urllib.parse import urlsplit
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052, 2.1: the last 32 bits are an IPv4 address
+from tasks.crawl.web.special_addresses import IpAddress, is_public, resolve_embedded
+
 LOCALHOST = "localhost"
 
 
@@ -20,27 +22,10 @@ class MissingContact(OSError):
 def parse_address(host: str) -> IpAddress | None:
     """Return the IP address that a host is written as; None for a name."""
     try:
-        return ipaddress.ip_address(host.strip("[]"))
+        # a zone, as in fe80::1%eth0, is no part of the address
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return None
-
-
-def resolve_embedded(address: IpAddress) -> IpAddress:
-    """Return the address that a connection reaches: some IPv6 addresses embed an IPv4 one.
-
-    IPv4-mapped (RFC 4291), 6to4 (RFC 3056) and NAT64 (RFC 6052) addresses would otherwise pass as public.
-    """
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-def is_public(address: IpAddress) -> bool:
-    """Return whether an address is on the internet: neither private, link-local, loopback, reserved nor multicast."""
-    reached = resolve_embedded(address)
-    return reached.is_global and not reached.is_multicast
 
 
 def is_loopback(host: str) -> bool:
@@ -57,29 +42,54 @@ def is_private(host: str) -> bool:
     return address is not None and not is_public(address) and not resolve_embedded(address).is_loopback
 
 
+def get_port(url: str) -> int:
+    """Return the port that a URL leads to."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def list_loopback_targets(seeds: list[str]) -> set[tuple[str, int]]:
+    """Return the addresses and ports of this machine that seeds name; the name `localhost` stands for both families."""
+    targets: set[tuple[str, int]] = set()
+    for seed in seeds:
+        host = urlsplit(seed).hostname or ""
+        if is_loopback(host):
+            address = parse_address(host)
+            hosts = ["127.0.0.1", "::1"] if address is None else [str(resolve_embedded(address))]
+            targets |= {(name, get_port(seed)) for name in hosts}
+    return targets
+
+
 class AddressGate:
     """Opens sockets to permitted addresses only.
 
     It sees the address that is about to be connected to, whatever URL, redirect or DNS answer led there: so a name that
-    resolves to another address from one moment to the next (DNS rebinding) does not get through either.
+    resolves to another address from one moment to the next (DNS rebinding) does not get through either. Of this machine
+    only `loopback_targets` are open, see `list_loopback_targets`. With `allow_private` everything is.
     """
 
-    def __init__(self, *, allow_private: bool, allow_loopback: bool, has_contact: bool) -> None:
-        self.allow_private, self.allow_loopback, self.has_contact = allow_private, allow_loopback, has_contact
+    def __init__(
+        self, *, allow_private: bool, loopback_targets: Collection[tuple[str, int]], has_contact: bool
+    ) -> None:
+        self.allow_private, self.loopback_targets, self.has_contact = allow_private, loopback_targets, has_contact
 
-    def check(self, host: str) -> None:
+    def check(self, host: str, port: int) -> None:
         """Raise PrivateAddress or MissingContact for a host that must not be reached; names are not resolved here."""
-        if self.allow_loopback and is_loopback(host):
+        # `localhost` is a name, which parse_address does not know: it is judged as the addresses that it stands for
+        address = parse_address(host)
+        names = {str(resolve_embedded(address))} if address else {"127.0.0.1", "::1"}
+        if is_loopback(host) and (self.allow_private or any((name, port) in self.loopback_targets for name in names)):
             return
+        if is_loopback(host) and self.loopback_targets:
+            raise PrivateAddress("a port of this machine that no seed names")
         if not self.has_contact:
             raise MissingContact("the user agent names no contact")
-        # `localhost` is a name, which parse_address does not know: it is judged as the address that it stands for
-        address = parse_address("127.0.0.1" if is_loopback(host) else host)
-        if address is not None and not self.allow_private and not is_public(address):
+        is_permitted = not is_loopback(host) and (address is None or is_public(address))
+        if not is_permitted and not self.allow_private:
             raise PrivateAddress("not a public address")
 
     def __call__(self, target: tuple[Any, ...]) -> socket.socket:
         """Open a socket for (family, type, protocol, name, address), as `getaddrinfo` returns them."""
         family, kind, protocol, _, address = target
-        self.check(address[0])
+        self.check(address[0], address[1])
         return socket.socket(family, kind, protocol)

@@ -1,4 +1,4 @@
-"""What an incomplete crawl leaves for the next run of the same key: its pages, its journal and what got no answer."""
+"""Continue an incomplete crawl in the next run of the same key: from its pages, its journal and its unanswered URLs."""
 
 import gzip
 import json

@@ -12,6 +12,7 @@ from scrapy.http import Response
 from tasks.crawl.web.markup import MarkupRules, normalise_link
 from tasks.crawl.web.outages import is_healable_status
 from tasks.crawl.web.reasons import HEALABLE
+from tasks.crawl.web.response_text import decode_location
 from tasks.crawl.web.retries import classify_error
 from tasks.crawl.web.robots import RobotsMiddleware, RobotsUnavailable, get_site, make_proxy_meta
 from tasks.crawl.web.sitemaps import MAX_SITEMAP_BYTES, Sitemaps, UnreadableSitemap, parse_sitemap
@@ -93,7 +94,7 @@ class SitemapDiscovery:
         for _ in range(MAX_REDIRECTS + 1):
             meta = {"sitemap": True, "download_maxsize": MAX_SITEMAP_BYTES, **make_proxy_meta(url)}
             answer: Response = await self.crawler.engine.download_async(Request(url, meta=meta))
-            location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
+            location = decode_location(answer.headers)
             if answer.status == 200:
                 return bytes(answer.body)
             if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):

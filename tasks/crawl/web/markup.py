@@ -3,15 +3,16 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
 from parsel import Selector
 
 from tasks.crawl.web.directives import RobotsDirectives, parse_directives
 from tasks.crawl.web.parameters import Parameters
 from tasks.crawl.web.traps import TOO_LONG, Traps
-from tasks.crawl.web.urls import normalise_url
+from tasks.crawl.web.urls import join_url, normalise_url
 
+BAD_URL = "links that are no URLs"
+OTHER_SCHEME = re.compile(r"\s*(?!https?:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # mailto:, javascript:, data: and so on
 NO_FOLLOW, TOO_MANY_LINKS = "links with rel=nofollow", "links beyond the limit of a page"
 # XPath 1.0 has no lower-case(). Only the letters of the words that are looked for are translated.
 LOWER_CASE = "translate({}, 'ACEFHINLORSTBUW', 'acefhinlorstbuw')"
@@ -55,7 +56,9 @@ def parse_page(html: str, url: str, headers: HeaderValues, rules: MarkupRules, e
     """Parse a page of a URL. `encoding` is the page's own: browsers encode the query parameters of its links in it."""
     page = Selector(html if "<" in html else "<p>", type="html")
     # string() of several nodes takes the first, as browsers do with <base>
-    base = urljoin(url, page.xpath("string(//base/@href)").get(default="").strip())
+    base = join_url(url, page.xpath("string(//base/@href)").get(default=""))
+    if normalise_url(base) is None:
+        base = url  # browsers ignore a <base> that is no URL, or none of http
     metas = [(meta.attrib.get("name", ""), meta.attrib.get("content", "")) for meta in page.xpath("//meta[@name]")]
     directives = parse_directives(headers.get("x-robots-tag", []), metas, rules.agent)
     link_counts: Counter[str] = Counter()
@@ -88,6 +91,8 @@ def normalise_link(
         return None
     normalised = normalise_url(link, base, encoding)
     if normalised is None:
+        if not OTHER_SCHEME.match(link):
+            link_counts[BAD_URL] += 1
         return None
     stripped, applied_rules = rules.parameters.strip_url(normalised)
     link_counts.update(applied_rules)

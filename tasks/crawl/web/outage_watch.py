@@ -43,14 +43,16 @@ class OutageWatch:
         while (reason := await self._probe(self.outages.choose_probe(host))) is not None:
             if self.state.stopping:
                 return
-            if reason == WAIT_TOO_LONG or not self.outages.has_time_left(host):
+            remaining = self.outages.get_remaining_seconds(host)
+            if reason == WAIT_TOO_LONG or remaining <= 0:
                 known_url = self.outages.get_health(host).answered_url
                 answers_others = reason != WAIT_TOO_LONG and await self._probe(known_url) is None
                 reason = WAIT_TOO_LONG if reason == WAIT_TOO_LONG else GAVE_UP
                 self.outages.give_up(host, reason, fails_elsewhere=answers_others)
                 return
-            self.outages.mark_away(host, reason, pause)
-            await asyncio.sleep(pause)
+            wait = min(pause, remaining)
+            self.outages.mark_away(host, reason, wait)
+            await asyncio.sleep(wait)
             pause = min(2 * pause, MAX_BACKOFF_SECONDS)
         self.outages.mark_back(host)
 

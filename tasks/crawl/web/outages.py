@@ -40,7 +40,7 @@ class FailedUrl(NamedTuple):
 
 @dataclass
 class HostHealth:
-    """What a crawl knows of a host's answers."""
+    """A crawl's knowledge of a host: whether it answers, and which URLs failed."""
 
     answered_url: str = ""  # the last page that came
     num_failures: int = 0  # attempts in a row without an answer
@@ -164,9 +164,9 @@ class HostOutages:
             return waiting[health.num_probes // 2 % len(waiting)][2].url
         return health.failed[health.num_probes // 2 % len(health.failed)].entry.url
 
-    def has_time_left(self, host: str) -> bool:
-        """Return whether a host that is away is still waited for."""
-        return time.monotonic() - self.hosts[host].suspected_at < self.max_outage
+    def get_remaining_seconds(self, host: str) -> float:
+        """Return how long a host that is away is still waited for."""
+        return self.max_outage - (time.monotonic() - self.hosts[host].suspected_at)
 
     def mark_away(self, host: str, reason: str, pause: float) -> None:
         """Note that a probe failed, and say so in the log: after `pause` seconds comes the next one."""

@@ -27,7 +27,7 @@ MAX_NAMED_HOSTS = 10  # in the reasons why an artifact is incomplete
 
 @dataclass(frozen=True)
 class LossLimits:
-    """How much of a crawl may be lost, as fractions of URLs."""
+    """Limits of what a crawl may lose, as fractions of URLs."""
 
     max_lost: float  # of all URLs: a crawl that loses more fails
     max_dead: float  # of the pages of a host

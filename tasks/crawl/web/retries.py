@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from aiohttp import ClientResponseError
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import (
@@ -60,6 +61,8 @@ def classify_error(error: BaseException) -> str:
         return reasons.NAME_SERVICE if number == socket.EAI_AGAIN else reasons.NO_HOST
     if isinstance(error, DownloadConnectionRefusedError):
         return classify_connection_error(cause)
+    if isinstance(cause, ClientResponseError):
+        return reasons.MALFORMED
     matches = (reason for kinds, reason in REASONS_BY_ERROR if isinstance(error, kinds))
     return next(matches, f"error ({type(error).__name__})")
 
@@ -159,5 +162,5 @@ def parse_retry_after(response: Response) -> float:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):  # no date, or one that no clock has
         return 0.0

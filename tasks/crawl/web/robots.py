@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest, StopDownload
 
 from tasks.crawl.web.directives import parse_product_name
+from tasks.crawl.web.response_text import decode_location
 from tasks.crawl.web.unpacking import DecompressionBomb
 from tasks.crawl.web.urls import normalise_url
 
@@ -83,8 +84,12 @@ class RobotsMiddleware:
         rules = await self.get_rules(site, retry_failed="probe" in request.meta)
         if not rules.can_fetch(request.url, self.agent):
             raise RefusedByRobots(f"robots.txt of {site} refuses {request.url}")
-        if (rules.crawl_delay(self.agent) or 0) > self.max_retry_after:
+        if self._get_crawl_delay(rules) > self.max_retry_after:
             raise LongCrawlDelay(f"robots.txt of {site} asks for a longer Crawl-delay")
+
+    def _get_crawl_delay(self, rules: Protego) -> float:
+        delay = rules.crawl_delay(self.agent) or 0.0
+        return delay if delay > 0 else 0.0  # nan is not
 
     async def get_rules(self, site: str, *, retry_failed: bool = False) -> Protego:
         """Return the rules of a site such as `https://example.org`. Raises RobotsUnavailable.
@@ -105,8 +110,11 @@ class RobotsMiddleware:
 
     async def _load_rules(self, site: str) -> Protego:
         body = await self._fetch(f"{site}/robots.txt")
-        rules = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
-        if delay := rules.crawl_delay(self.agent):
+        try:
+            rules = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
+        except Exception:  # noqa: BLE001 - whatever it is, rules that cannot be read forbid everything
+            rules = Protego.parse(DISALLOW_ALL.decode())
+        if delay := self._get_crawl_delay(rules):
             self._slow_down(urlsplit(site).hostname or "", min(delay, self.max_retry_after))
         return rules
 
@@ -122,7 +130,7 @@ class RobotsMiddleware:
                 raise RobotsUnavailable(f"{url} cannot be fetched") from error
             if answer.status == 429 or answer.status >= 500:
                 raise RobotsUnavailable(f"{url} fails") from RobotsFails(f"status {answer.status}")
-            location = (answer.headers.get("Location") or b"").decode("utf-8", "replace")
+            location = decode_location(answer.headers)
             if not 300 <= answer.status < 400 or not (target := normalise_url(location, url)):
                 break
             url = target

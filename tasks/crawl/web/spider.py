@@ -15,17 +15,19 @@ from scrapy import Request, Spider, signals
 from scrapy.core.scheduler import BaseScheduler
 from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.exceptions import StopDownload
-from scrapy.http import Headers, HtmlResponse, Response
+from scrapy.http import Headers, Response
 
 from tasks.crawl.page import CrawledPage, is_binary
 from tasks.crawl.web.discovery import SitemapDiscovery
 from tasks.crawl.web.frontier import FrontierEntry
 from tasks.crawl.web.guarded_connector import GuardedDownloadHandler
-from tasks.crawl.web.markup import HeaderValues, MarkupRules, PageMarkup, normalise_link, parse_page
+from tasks.crawl.web.markup import MarkupRules, PageMarkup, normalise_link, parse_page
 from tasks.crawl.web.outage_watch import OutageWatch
 from tasks.crawl.web.reasons import META_REFRESH, NOINDEX, NOT_CANONICAL, WRONG_TYPE
+from tasks.crawl.web.response_text import decode_header, decode_headers, decode_html, decode_location, group_headers
 from tasks.crawl.web.retries import RetryMiddleware, classify_page_error
 from tasks.crawl.web.robots import RobotsMiddleware, make_proxy_meta
+from tasks.crawl.web.short_bodies import ShortBodyMiddleware
 from tasks.crawl.web.sitemaps import Sitemaps
 from tasks.crawl.web.state import CrawlState
 from tasks.crawl.web.throttle import LatencyThrottle
@@ -51,10 +53,12 @@ SCRAPY_SETTINGS: dict[str, Any] = {
         "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
         RetryMiddleware: 550,
         UnpackingMiddleware: 590,
+        ShortBodyMiddleware: 595,
         "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
     },
     "DEFAULT_REQUEST_HEADERS": {"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8,*/*;q=0.1"},
     "DOWNLOAD_DELAY_JITTER": 0.0,
+    "DOWNLOAD_FAIL_ON_DATALOSS": False,  # ShortBodyMiddleware decides
     "DOWNLOAD_WARNSIZE": 0,
     "STATS_DUMP": False,
     "TWISTED_REACTOR_ENABLED": False,
@@ -180,8 +184,7 @@ class PageSpider(Spider):
             self.crawl_state.store(entry, build_page(entry, response), links, redirect=False, link_counts=counts)
 
     def _parse_markup(self, entry: FrontierEntry, response: Response) -> PageMarkup:
-        html = response.text if isinstance(response, HtmlResponse) else ""
-        encoding = getattr(response, "encoding", "utf-8")
+        html, encoding = decode_html(response)
         return parse_page(html, entry.url, group_headers(response.headers), self.rules, encoding)
 
     def _find_redirect(self, entry: FrontierEntry, response: Response) -> str | None:
@@ -190,7 +193,7 @@ class PageSpider(Spider):
         A target that our normalisation makes equal to the page itself is followed in its own spelling: the server
         insists on it.
         """
-        location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
+        location = decode_location(response.headers)
         if not location or response.status not in REDIRECT_STATUSES:
             return None
         target = normalise_link(location, entry.url, self.rules, Counter())
@@ -206,26 +209,6 @@ class PageSpider(Spider):
             self.crawl_state.skip(meta["entry"], reason, is_exhausted="cut_short" not in meta)
         except Exception as error:  # noqa: BLE001 - as above
             self.crawl_state.fail(error)
-
-
-def decode_header(headers: Headers, name: str) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
-
-
-def group_headers(headers: Headers) -> HeaderValues:
-    """Return all values of each header, by its lower-case name."""
-    values_by_name: HeaderValues = {}
-    for name, value in decode_headers(headers):
-        values_by_name.setdefault(name.lower(), []).append(value)
-    return values_by_name
-
-
-def decode_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return (name, value) pairs in the order of the headers."""
-    return tuple(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, values in headers.items() for value in values
-    )
 
 
 def build_page(entry: FrontierEntry, response: Response) -> CrawledPage:

@@ -180,7 +180,8 @@ class CrawlState:
 
     def wants_body(self, status: int, content_type: str | None) -> bool:
         """Return whether a body is worth reading; answers that are not pages are stored whatever their type."""
-        return status != 200 or not content_type or parse_media_type(content_type) in self.limits.content_types
+        media_type = parse_media_type(content_type)
+        return status != 200 or not media_type or media_type in self.limits.content_types
 
     def store(
         self,

@@ -67,4 +67,4 @@ def find_year(path: str, query: str) -> int | None:
         # a year alone is often a filter; with a month beside it, it is a page of a calendar
         elif name.lower() in YEAR_NAMES and value.isdecimal() and any(n.lower() in MONTH_NAMES for n, _ in parameters):
             years.append(value)
-    return int(years[0]) if years else None
+    return int(years[0][:9]) if years else None  # Python refuses to read a number of thousands of digits

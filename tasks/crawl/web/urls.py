@@ -3,14 +3,16 @@
 import functools
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
+import idna
 from w3lib.url import safe_url_string
 
 from tasks.crawl.web.traps import Traps
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SURROUNDING_SPACE = "".join(map(chr, range(33)))  # control characters and blanks, which browsers strip from a URL
+MAX_LABEL = 63  # RFC 1035, 2.3.4
 HOST = re.compile(r"[0-9a-z._-]+|\[[0-9a-f:.]+\]")
 # An escape, but not one behind a bare % or %X: what it is replaced by could complete another escape there.
 ESCAPE = re.compile(r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}")
@@ -24,10 +26,17 @@ def normalise_url(url: str, base: str = "", encoding: str = "utf-8") -> str | No
     characters are escaped (in the query by the encoding of the page, as browsers do), in capitals and only where needed
     (RFC 3986, 6.2.2).
     """
+    return normalise_absolute_url(join_url(base, url), encoding)
+
+
+def join_url(base: str, url: str) -> str:
+    """Resolve a URL against that of its page; empty for what is none, such as an unclosed or a wrong bracket."""
     try:
-        return normalise_absolute_url(urljoin(base, url.strip(SURROUNDING_SPACE)), encoding)
-    except ValueError:  # an unclosed bracket
-        return None
+        path, question, query = url.strip(SURROUNDING_SPACE).partition("?")
+        # as browsers do: else http://a.org\\@b.org would lead elsewhere than there
+        return urljoin(base, path.replace("\\", "/") + question + query)
+    except ValueError:
+        return ""
 
 
 @functools.lru_cache(1 << 16)  # the links of a site's menus stand on each of its pages
@@ -39,7 +48,7 @@ def normalise_absolute_url(url: str, encoding: str) -> str | None:
         port, host = parts.port, (parts.hostname or "").rstrip(".")
         if parts.scheme not in DEFAULT_PORTS or not host:
             return None
-        host = f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
+        host = f"[{host}]" if ":" in host else encode_host(host)
         if not HOST.fullmatch(host):
             return None
         netloc = host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
@@ -52,6 +61,23 @@ def normalise_absolute_url(url: str, encoding: str) -> str | None:
         return None
 
 
+def encode_host(host: str) -> str:
+    """Return a host in ASCII, as browsers look it up: by UTS 46, non-transitional, so `faß.de` → `xn--fa-hia.de`.
+
+    Raises ValueError for a name that no DNS has.
+    """
+    if "%" in host:  # browsers decode escapes in a host
+        host = unquote(host, errors="strict")
+    if host.isascii():
+        return host.lower().rstrip(".")
+    labels = idna.uts46_remap(host, std3_rules=False, transitional=False).rstrip(".").split(".")
+    # not idna.encode: browsers look up names that registries would refuse too, such as ☃.net and _x.bücher.de
+    encoded = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels]
+    if max(map(len, encoded)) > MAX_LABEL:
+        raise ValueError(f"{host} has a label of more than {MAX_LABEL} characters")
+    return ".".join(encoded)
+
+
 def normalise_escape(match: re.Match[str]) -> str:
     """Return the one spelling of an escape: `%7e` → `~`, `%2f` → `%2F`."""
     character = chr(int(match[0][1:], 16))
@@ -60,7 +86,10 @@ def normalise_escape(match: re.Match[str]) -> str:
 
 def get_host(url: str) -> str:
     """Return the host of a URL without its port: delays and limits hold for each host."""
-    return urlsplit(url).hostname or ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 @dataclass

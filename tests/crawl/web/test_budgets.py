@@ -34,3 +34,12 @@ def test_hosts_have_their_own():
     )
     assert budgets.get_host_usage("b").find_reached_limit(1) is None
     assert budgets.total.find_reached_limit(1) == PAGE_LIMIT
+
+
+def test_time_in_which_no_crawl_was_under_way_does_not_count():
+    budgets = BudgetTracker(BudgetUsage(Budget(max_minutes=1)), Budget(max_minutes=1))
+    budgets.add("a", 1, at=1_000)
+    budgets.shift_start(500_000)
+    for usage in (budgets.total, budgets.get_host_usage("a"), budgets.get_host_usage("b")):
+        assert usage.find_reached_limit(560_999) is None
+    assert budgets.total.find_reached_limit(561_000) == TIME_LIMIT

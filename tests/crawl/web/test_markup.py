@@ -102,3 +102,22 @@ def test_refresh(content, target):
     assert parse(f'<meta http-equiv="Refresh" content="{quoted}">').refresh == target
     assert parse("", {"refresh": [content]}).refresh == target
     assert parse(f'<noscript><meta http-equiv="refresh" content="{quoted}"></noscript>').refresh is None
+
+
+@pytest.mark.parametrize(
+    "base", ["http://[SITE_URL]/", "http://[", "javascript:x", "mailto:a@b.org", "http://x:y/", ""]
+)
+def test_a_base_that_is_no_url_is_ignored(base):
+    markup = parse_page(f"<base href='{base}'><a href='b'>b</a>", "http://x.org/a/", {}, MarkupRules())
+    assert markup.links == ["http://x.org/a/b"]
+
+
+def test_bad_urls_are_left_out_and_counted():
+    bad = "http://[x]/"
+    html = (
+        f"<link rel=canonical href='{bad}'><meta http-equiv=refresh content='0; url={bad}'>"
+        f"<a href='{bad}'>1</a><a href='http://x:y/'>2</a><a href='mailto:a@b.org'>3</a><a href='/c'>4</a>"
+    )
+    markup = parse_page(html, "http://x.org/", {"link": [f"<{bad}>; rel=canonical"], "refresh": [bad]}, MarkupRules())
+    assert (markup.links, markup.canonical, markup.refresh) == (["http://x.org/c"], None, None)
+    assert markup.link_counts == {"links that are no URLs": 2}

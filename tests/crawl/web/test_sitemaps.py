@@ -87,3 +87,53 @@ def test_what_is_old():
     assert not Sitemaps().is_old(parse_lastmod("1999"))
     with pytest.raises(ValueError, match="not a date"):
         Sitemaps(modified_since="yesterday")
+
+
+def make_sitemap(*locs: str) -> str:
+    return f"<urlset>{''.join(f'<url><loc>{loc}</loc></url>' for loc in locs)}</urlset>"
+
+
+@pytest.mark.parametrize(
+    ("loc", "url"),
+    [
+        ("http://x.org/q?a=1&b=2", "http://x.org/q?a=1&b=2"),
+        ("http://x.org/q?a=1&amp;b=2", "http://x.org/q?a=1&b=2"),
+        ("http://x.org/q?a=1&copy=2&nbsp;3", "http://x.org/q?a=1&copy=2&nbsp;3"),
+        ("http://x.org/q?a=&#49;&", "http://x.org/q?a=1&"),
+        ("<![CDATA[http://x.org/q?a=1&b=2]]>", "http://x.org/q?a=1&b=2"),
+        ("http://x.org/<!-- old -->q", "http://x.org/q"),
+    ],
+)
+def test_ampersands(loc, url):
+    assert list(parse_sitemap(make_sitemap(loc, "http://x.org/z").encode()).pages) == [url, "http://x.org/z"]
+
+
+@pytest.mark.parametrize("num_members", [1, 2, 5])
+def test_all_members_of_a_gzip_file_are_read(num_members):
+    urls = [f"http://x.org/{n}" for n in range(4000)]
+    plain = make_sitemap(*urls).encode()
+    size = -(-len(plain) // num_members)
+    members = [gzip.compress(plain[start : start + size]) for start in range(0, len(plain), size)]
+    assert list(parse_sitemap(b"".join(members) + bytes(7)).pages) == urls
+    assert len(parse_sitemap(b"".join(members)[:-9]).pages) > 3000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<?xml version="1.0" encoding="utf-16"?>' + make_sitemap("http://x.org/\u00fc").encode(),
+        b'<?xml version="1.0" encoding="nonsense"?>' + make_sitemap("http://x.org/\u00fc").encode(),
+        b'<?xml version="1.0" encoding="iso-8859-1"?>'
+        + (make_sitemap("http://x.org/\u00fc") + "\u00e9" * 9).encode("latin-1"),
+        make_sitemap("http://x.org/\u00fc").encode("utf-8-sig"),
+        make_sitemap("http://x.org/\u00fc").encode("utf-16"),
+        make_sitemap("http://x.org/\u00fc").encode("utf-16-le"),
+        b"\n\n  " + make_sitemap("http://x.org/\u00fc").encode(),
+        make_sitemap("http://x.org/\u00fc").upper().replace("HTTP://X.ORG/\u00dc", "http://x.org/\u00fc").encode(),
+        "<s:urlset><s:url><s:loc>http://x.org/\u00fc</s:loc></s:url></s:urlset>".encode(),
+        "<urlset xmlns='http://wrong'><url><loc>http://x.org/\u00fc</loc></url></urlset>".encode(),
+        "http://x.org/\u00fc\n".encode("utf-16"),
+    ],
+)
+def test_encodings_and_namespaces(body):
+    assert list(parse_sitemap(body).pages) == ["http://x.org/\u00fc"]

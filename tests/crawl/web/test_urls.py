@@ -49,3 +49,36 @@ def test_query_in_the_encoding_of_the_page():
     assert normalise_url("/search?q=中", "http://x.org/", "gb18030") == "http://x.org/search?q=%D6%D0"
     assert normalise_url("/中", "http://x.org/", "gb18030") == "http://x.org/%E4%B8%AD"
     assert normalise_url("/", "http://x.org/", "no such encoding") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "ascii_host"),
+    [
+        ("faß.de", "xn--fa-hia.de"), ("FAẞ.de", "xn--fa-hia.de"), ("βόλος.com", "xn--nxasmm1c.com"),
+        ("Bücher.DE", "xn--bcher-kva.de"), ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+        ("ｅｘａｍｐｌｅ.org", "example.org"),
+        ("☃.net", "xn--n3h.net"), ("_x.bücher.de", "_x.xn--bcher-kva.de"), ("xn--fa-hia.de", "xn--fa-hia.de"),
+        ("b%C3%BCcher.de", "xn--bcher-kva.de"), ("a_b.org", "a_b.org"), ("①②.org", "12.org"),
+    ],
+)  # fmt: skip
+def test_international_hosts_as_browsers_look_them_up(host, ascii_host):
+    assert normalise_url(f"http://{host}/") == f"http://{ascii_host}/"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[SITE_URL]/", "http://[::1/", "http://[x]:y/", "http://x:port/", "http://x:99999999/", "http://a b/",
+     "http://\ud800/", "http://x\u2100y/", f"http://{'ü' * 70}.de/", "http://%FF/", "http://]/", "//["],
+)  # fmt: skip
+def test_what_is_no_url_is_none(url):
+    assert normalise_url(url, "http://x.org/") is None
+    normalise_url("/a", url)  # raises nothing either
+
+
+def test_a_backslash_is_a_slash_as_in_browsers():
+    assert normalise_url("http://a.org\\@b.org/") == "http://a.org/@b.org/"
+    assert normalise_url("..\\c\\d?e=\\f", "http://a.org/x/y/") == "http://a.org/x/c/d?e=%5Cf"
+
+
+def test_credentials_are_taken_out_of_links():
+    assert normalise_url("http://me:secret@a.org:80/x") == "http://a.org/x"

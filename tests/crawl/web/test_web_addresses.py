@@ -74,6 +74,21 @@ def test_a_seed_on_loopback_opens_loopback_only(site, names, crawled, index):
     assert draft.counts["skipped"] == {"private address": 1}
 
 
+def test_a_seed_on_loopback_opens_its_port_only(site, names, crawled, index):
+    with type(site)().serving() as inside:
+        names["docs.textmill.dev"] = ["127.0.0.1"]
+        inside.pages["/"] = inside.page(text="inside")
+        site.pages |= {
+            "/": site.page(inside.url("/"), f"http://docs.textmill.dev:{port(inside)}/", "/moved"),
+            "/moved": site.moved(inside.url("/secret")),
+            "/robots.txt": site.Answer(f"Sitemap: {inside.url('/map.xml')}".encode()),
+        }
+        draft = crawled(hosts=["127.0.0.1", "docs.textmill.dev"], user_agent=CONTACT)
+        assert not inside.log
+    assert paths(index(draft.path)) == ["/"]
+    assert draft.counts["skipped"] == {"private address": 3, "sitemap cannot be read": 1}
+
+
 def test_a_name_that_resolves_to_several_addresses(site, names, crawled, index):
     names["docs.textmill.dev"] = ["10.0.0.1", "127.0.0.1"]  # the second one is allowed
     site.pages["/"] = site.page(f"http://docs.textmill.dev:{port(site)}/a")

@@ -80,5 +80,38 @@ def test_links_of_all_kinds(site, crawled):
     hosts = ["127.0.0.1", "a..b", "-", "x_y", "2130706433", "0x7f.1", "127.1", "::ffff:7f00:1", "12", "a" * 300]
     draft = crawled(hosts=hosts, user_agent="Textmill-test/1 (us@textmill.dev)", max_retries=0, timeout=2)
     assert draft.counts["pages"] > len(LINKS)
-    assert set(draft.counts["skipped"]) == {"connection refused", "no such host"}
+    assert set(draft.counts["skipped"]) == {"private address", "no such host", "other host"}
     assert not [reason for reason in draft.counts["skipped"] if reason.startswith("error")]
+
+
+ODD_HEADS = {
+    "/latin": b"X-Name: caf\xe9\r\n", "/cookie": b"Set-Cookie: \xd6\xd0\r\n",
+    "/long": b"X: " + b"y" * 30_000 + b"\r\n",
+    "/many": b"".join(b"X%d: y\r\n" % n for n in range(500)), "/no-colon": b"PHP Warning\r\n",
+    "/folded": b"X: a\r\n b\r\n",
+    "/blank": b"X Y: z\r\n", "/etag": b'ETag: "\xe9"\r\n', "/twice": b"Content-Type: text/html; charset=utf-8\r\n",
+}  # fmt: skip
+
+
+def test_odd_heads_lose_no_page(crawled, index):
+    end = b"\r\n\r\n"
+    answers = {path: page().replace(end, b"\r\n" + head + b"\r\n", 1) for path, head in ODD_HEADS.items()}
+    answers["/type"] = b"HTTP/1.1 200 OK\r\nContent-Type: html\r\n\r\n<html><a href='/behind'>x</a></html>"
+    with speaking({**answers, "/": page(*answers), "/behind": page()}) as address:
+        draft = crawled(seeds=[f"{address}/"], max_retries=0, timeout=5)
+    rows = [row["url"].removeprefix(address) for row in index(draft.path) if row["status"] in (200, 304)]
+    assert sorted(rows) == sorted(["/", "/behind", *answers])
+    assert draft.counts["skipped"] == {}
+
+
+@pytest.mark.parametrize("path", ["/cut-off", "/cut-off-chunks", "/bad-chunks-later"])
+def test_an_answer_that_always_ends_early_is_kept(crawled, index, path):
+    answers = {
+        "/cut-off": HEAD + b"Content-Length: 1000\r\n\r\n<p>cut",
+        "/cut-off-chunks": HEAD + b"Transfer-Encoding: chunked\r\n\r\n6\r\n<p>cut\r\n",
+        "/bad-chunks-later": HEAD + b"Transfer-Encoding: chunked\r\n\r\n6\r\n<p>cut\r\nzz\r\n",
+    }
+    with speaking({**answers, "/": page(path)}) as address:
+        draft = crawled(seeds=[f"{address}/"], max_retries=1, timeout=5)
+    assert {row["url"].removeprefix(address) for row in index(draft.path)} == {"/", path}
+    assert draft.counts["skipped"] == {}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import threading
 import time
 from collections import Counter
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tasks.crawl.task import crawl
-from tasks.crawl.web.continuation import FRONTIER, UNANSWERED_URLS
+from tasks.crawl.web.continuation import FRONTIER, UNANSWERED_URLS, take_over
+from tasks.errors import Transient
 from tasks.store.manifest import EXPLANATORY_FILES
 
 pytestmark = pytest.mark.slow
@@ -59,7 +61,7 @@ ALL_PAGES = sorted(["/", *(f"/{n}" for n in range(NUM_PAGES))])
 @pytest.mark.parametrize("status", [0, 503, 502, 429])
 def test_an_outage_is_waited_for_and_nothing_is_lost(site, crawled, index, caplog, status):
     add_tree(site)
-    Outage(site, 30, 25, site.Answer(b"down", status) if status else None)
+    Outage(site, 30, 12 if status else 18, site.Answer(b"down", status) if status else None)
     with caplog.at_level(logging.INFO, logger="textmill.crawl"):
         draft = crawled(max_outage=60)
     assert list_pages(draft.path, index) == ALL_PAGES
@@ -105,12 +107,12 @@ def test_a_host_that_stays_away_makes_the_crawl_incomplete_and_the_next_run_comp
 def test_another_host_goes_on_meanwhile(site, settings, make_draft, index):
     add_tree(site, 20)
     with type(site)().serving() as other:
-        other.pages |= {f"/{n}": other.page(f"/{n + 1}", text=f"{n}") for n in range(30)}
+        other.pages |= {f"/{n}": other.page(f"/{n + 1}", text=f"{n}") for n in range(15)}
         outage = Outage(site, 12)
         front, answered = other.url("/0").replace("127.0.0.1", "localhost"), threading.Event()
 
         def finish():
-            while other.asked()["/30"] == 0:
+            while other.asked()["/15"] == 0:
                 time.sleep(0.02)
             answered.set()
             outage.end()
@@ -119,7 +121,7 @@ def test_another_host_goes_on_meanwhile(site, settings, make_draft, index):
         draft = make_draft()
         crawl.build(settings(seeds=[site.url("/"), front], max_outage=60), draft)
     assert answered.is_set()
-    assert len(list_pages(draft.path, index)) == 21 + 30
+    assert len(list_pages(draft.path, index)) == 21 + 15
     assert draft.incomplete_reasons == []
 
 
@@ -165,15 +167,13 @@ def test_what_cannot_heal_makes_no_crawl_incomplete(site, crawled, status):
     add_tree(site)
     site.pages["/7"] = site.Answer(b"no", status)
     site.pages["/robots.txt"] = site.Answer(b"User-agent: *\nDisallow: /9\n")
-    draft = crawled(hosts=["127.0.0.1", "nobody.invalid"], max_outage=60)
+    draft = crawled(max_outage=60)
     assert draft.incomplete_reasons == []
 
 
 def test_a_crawl_that_loses_too_much_fails(site, crawled):
     add_tree(site)
     Outage(site, 20)
-    from tasks.errors import Transient
-
     with pytest.raises(Transient, match="network went away"):
         crawled(max_outage=0.1, max_lost=0.05)
 
@@ -201,8 +201,6 @@ def test_a_continuation_that_is_killed_resumes(site, settings, make_draft, index
     first = make_draft("first")
     crawl.build(settings(max_outage=0.1), first)
     outage.end()
-    from tasks.crawl.web.continuation import take_over
-
     second = make_draft("second")
     second.incomplete_artifact = first.path
     take_over(second)
@@ -225,3 +223,44 @@ def test_a_lost_sitemap_makes_a_crawl_incomplete(site, settings, make_draft, ind
     crawl.build(settings(), second)
     assert list_pages(second.path, index) == ["/", "/lone"]
     assert second.incomplete_reasons == []
+
+
+def test_a_crawl_that_resumes_while_its_host_is_away_waits_for_it(site, settings, make_draft, index, killed_after):
+    """Also for robots.txt, whose failure must not be taken for a refusal."""
+    add_tree(site)
+    outage = Outage(site, 30, answer=site.Answer(b"down", 503))
+    draft = make_draft()
+    killed_after(settings(max_outage=600), draft.path, 45, site)
+    outage.failures = outage.num_answers - outage.after + 8
+    crawl.build(settings(max_outage=60), draft)
+    assert list_pages(draft.path, index) == ALL_PAGES
+    assert draft.incomplete_reasons == []
+    assert "refused by robots.txt" not in str(draft.counts["skipped"])
+
+
+def test_interrupted_while_it_waits_it_ends_and_goes_on(site, settings, make_draft, index, request, caplog):
+    add_tree(site)
+    outage = Outage(site, 30)
+    draft, heard = make_draft(), threading.Event()
+
+    def hear(*_):
+        if not heard.is_set():
+            heard.set()
+            raise KeyboardInterrupt
+
+    def interrupt():
+        while "does not answer" not in caplog.text:
+            time.sleep(0.02)
+        while not heard.wait(0.1):
+            signal.siginterrupt(signal.SIGINT, True)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, hear)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        crawl.build(settings(max_outage=600), draft)
+    assert raised.value.__notes__[0].startswith("answers kept: ")
+    outage.end()
+    crawl.build(settings(max_outage=600), draft)
+    assert list_pages(draft.path, index) == ALL_PAGES
