@@ -29,7 +29,7 @@ TASKS = Path(__file__).parent
 
 
 class StageResult(NamedTuple):
-    """What a stage gave: the artifact, whether the store had it, and what could not be had for it."""
+    """The artifact of a stage, whether the store had it already, and what could not be had for it."""
 
     artifact: Artifact
     is_cached: bool

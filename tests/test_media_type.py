@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.media_type import parse_media_type
+from tasks.runtime.media_type import parse_media_type
 
 
 @pytest.mark.parametrize(

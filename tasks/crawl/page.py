@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
-from tasks.media_type import parse_media_type as parse_media_type  # noqa: PLC0414 - for those who read pages
-
 HTML = "text/html"
 PAGE_TYPES = (HTML, "application/xhtml+xml", "text/plain", "text/markdown")
 # Status of an index row whose payload lies elsewhere: a page that did not change since the previous snapshot, or one

@@ -23,7 +23,7 @@ from tasks.clean.extract.undecided import UndecidedPages, load_undecided
 from tasks.clean.extract.unusable import UndecidedPage, UnusablePage
 from tasks.clean.filters import SCORE_PREFIX, Filter
 from tasks.clean.filters._scores import add_scores
-from tasks.media_type import parse_media_type
+from tasks.runtime.media_type import parse_media_type
 from tasks.runtime.parquet_files import read_parquet
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from tasks.clean.extract.language import detect_languages, detect_script, sample
 from tasks.clean.extract.license import detect_license, may_declare_license
 from tasks.clean.extract.unusable import UnusablePage
 from tasks.clean.whitespace import tidy_text, to_one_line
-from tasks.media_type import parse_media_type
+from tasks.runtime.media_type import parse_media_type
 
 MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 PLAIN_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})

@@ -17,7 +17,8 @@ from tasks.crawl.inputs.warc_records import (
     read_block,
     read_warc_records,
 )
-from tasks.crawl.page import CrawledPage, guess_media_type, parse_date_ms, parse_media_type
+from tasks.crawl.page import CrawledPage, guess_media_type, parse_date_ms
+from tasks.runtime.media_type import parse_media_type
 
 log = logging.getLogger("textmill.crawl")
 
@@ -56,7 +57,7 @@ def read_archive_pages(
         else read_warc_pages(file, max_bytes, tally, skip_broken=skip_broken)
     )
     for page in pages:
-        media_type = parse_media_type(page.get_header("content-type")) or guess_media_type(page.body)
+        media_type = parse_media_type(page.content_type) or guess_media_type(page.body)
         if page.status != 200:
             tally.count_skipped(f"status {page.status}")
         elif media_type not in content_types:

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from tasks.crawl.web.addresses import PrivateAddress, is_public, parse_address
+from tasks.crawl.web.addresses import PrivateAddress, parse_address
+from tasks.crawl.web.special_addresses import is_public
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

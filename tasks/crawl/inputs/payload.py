@@ -12,7 +12,8 @@ from tasks.crawl.inputs.content_encodings import (
 )
 from tasks.crawl.inputs.packing import DamagedData
 from tasks.crawl.inputs.urls import BAD_ADDRESS, escape_url
-from tasks.crawl.page import CrawledPage, parse_date_ms, parse_media_type
+from tasks.crawl.page import CrawledPage, parse_date_ms
+from tasks.runtime.media_type import parse_media_type
 
 TOO_LARGE = "too large"
 UNREADABLE_RESPONSE = "unreadable response"
@@ -65,7 +66,7 @@ def decode_payload(body: bytes, head: CrawledPage, max_bytes: int) -> DecodedBod
         for wanted in ("transfer-encoding", "content-encoding")
     )
     decoded = decode_body(body, transfer_encoding, content_encoding, max_bytes)
-    media_type = parse_media_type(head.get_header("content-type"))
+    media_type = parse_media_type(head.content_type)
     is_textual = not media_type or media_type.startswith("text/") or media_type.endswith("xml")
     return unpack_undeclared(decoded, max_bytes) if is_textual else decoded
 

@@ -6,8 +6,9 @@ import re
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from scrapy.http import Headers, HtmlResponse, Response
 
-from tasks.crawl.page import HTML, guess_media_type, parse_media_type
+from tasks.crawl.page import HTML, guess_media_type
 from tasks.crawl.web.markup import HeaderValues
+from tasks.runtime.media_type import parse_media_type
 
 # Codecs of Python that take bytes to text and that no page is written in.
 OTHER_CODECS = {"idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape",

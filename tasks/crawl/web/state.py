@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.page import REVISIT_STATUS, CrawledPage, IndexRow, parse_media_type
+from tasks.crawl.page import REVISIT_STATUS, CrawledPage, IndexRow
 from tasks.crawl.web.budgets import Budget, BudgetTracker, BudgetUsage
 from tasks.crawl.web.frontier import Frontier, FrontierEntry
 from tasks.crawl.web.journal import CrawlJournal, JournalLine
@@ -24,6 +24,7 @@ from tasks.crawl.web.reasons import (
     WAIT_TOO_LONG,
 )
 from tasks.crawl.web.urls import Scope, get_host
+from tasks.runtime.media_type import parse_media_type
 from tasks.runtime.progress import progress
 
 SITEMAP_LINE = "sitemap"  # stands for the URL in a journal line of listed pages
