@@ -22,7 +22,6 @@ from tasks.errors import StageFailure
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import describe_incomplete
-from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.pipeline")
 
@@ -106,7 +105,7 @@ def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Ar
     spec = stage.build_spec(settings, *inputs)
     artifact = store.get_valid(stage.name, spec.expected_key)
     if artifact is None:
-        reason = explain_rebuild(spec, store.manifests(stage.name), stage.section)
+        reason = store.explain_rebuild(spec, stage.section)
         raise StageFailure(
             f"{stage.name}: there is no artifact {spec.expected_key} in {store.address} ({reason})",
             f"Run {stage.name} too, or give the settings that it was built with",

@@ -18,7 +18,6 @@ from tasks.errors import explain_error, is_transient
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import add_incomplete_note, describe_incomplete
 from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest, code_fingerprint
-from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.stage")
 
@@ -135,7 +134,7 @@ class Stage(Generic[S]):
         elif continued and previous:
             reason = f"incomplete: {describe_incomplete(previous.incomplete)}; asks again"
         else:
-            reason = explain_rebuild(spec, store.manifests(self.name), self.section)
+            reason = store.explain_rebuild(spec, self.section)
         draft = store.draft(self.name, spec.expected_key, spec.inputs)
         draft.incomplete_artifact = continued.folder if continued else None
         resumed = f"; resumes, finished shards: {draft.num_finished}" if draft.num_finished else ""

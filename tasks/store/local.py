@@ -37,6 +37,8 @@ class GarbageCandidate(NamedTuple):
     """names of the objects, in an object store"""
     version: str = ""
     """ETag of the manifest that was there when the candidate was found"""
+    is_artifact: bool = False
+    """it is all of an artifact, and not a draft or a leftover"""
 
 
 class LocalBackend:
@@ -80,6 +82,10 @@ class LocalBackend:
     def records(self, kind: str) -> list[str]:
         """List the small files of a kind, such as `runs`, in the order of their names."""
         return [f"{kind}/{path.name}" for path in sorted((self.root / kind).glob("*.json"))]
+
+    def remove_record(self, name: str) -> None:
+        """Remove a small file."""
+        (self.root / name).unlink(missing_ok=True)
 
     def path(self, stage: str, key: str) -> Path:
         """Return the folder where the artifact is or will be."""
@@ -171,7 +177,7 @@ class LocalBackend:
                 key = name if KEY.fullmatch(name) and (stage, name) not in keep else ""
             if key:
                 num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-                yield GarbageCandidate(str(folder), num_bytes, stage, key)
+                yield GarbageCandidate(str(folder), num_bytes, stage, key, is_artifact=name == key)
 
     def remove(self, candidate: GarbageCandidate) -> bool:
         """Remove a candidate unless a run holds its lock; return whether it was removed."""

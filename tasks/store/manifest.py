@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tasks.runtime.content_digest import hash_file
+from tasks.store.checksum import format_record, parse_record
 
 # of the store's layout and names; a store of another format is refused. 2: settings were renamed, see upgrade.py
 STORE_FORMAT = 2
@@ -112,14 +113,14 @@ class Manifest(BuildSpec, frozen=True):
     def read(cls, data: builtins.bytes | None) -> "Manifest | None":
         """Parse a manifest; None when there is none or it is corrupt."""
         try:
-            return cls.model_validate_json(data) if data is not None else None
-        except ValidationError:
+            return parse_record(cls, data) if data is not None else None
+        except ValueError:
             return None
 
     @property
     def as_json(self) -> builtins.bytes:
-        """The manifest's JSON, as written to its file."""
-        return self.model_dump_json(indent=1).encode()
+        """The manifest's JSON with its checksum, as written to its file."""
+        return format_record(self)
 
     @property
     def bytes(self) -> int:

@@ -86,6 +86,10 @@ class S3Backend:
         """List the small objects of a kind, such as `runs`, in the order of their names."""
         return sorted(name for name in self.objects.list_objects(f"{kind}/") if name.endswith(".json"))
 
+    def remove_record(self, name: str) -> None:
+        """Remove a small object."""
+        self.objects.remove([name])
+
     def _files_by_object(self, manifest: Manifest) -> dict[str, ArtifactFile]:
         prefix = f"{manifest.stage}/{manifest.key}/"
         return {prefix + object_name(file): file for file in manifest.files}
@@ -230,7 +234,9 @@ class S3Backend:
                 # no manifest: a draft of a run that is under way, or was interrupted
                 version = objects[name].etag if name in objects else ""
                 num_bytes = sum(objects[name_of_object].size for name_of_object in names)
-                yield GarbageCandidate(f"{self.address}/{stage}/{key}", num_bytes, stage, key, tuple(names), version)
+                yield GarbageCandidate(
+                    f"{self.address}/{stage}/{key}", num_bytes, stage, key, tuple(names), version, name in names
+                )
         yield from self.cache.find_garbage(() if copies else keep, drafts=drafts)
 
     def _find_unneeded_objects(

@@ -4,23 +4,23 @@ How files are written and read is up to the two back ends, `local.py` and `s3.py
 """
 
 import os
-import re
 import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks.block import Block
-from tasks.errors import HINTS, BadSetting, StageFailure
+from tasks.errors import HINTS, StageFailure
 from tasks.runtime.progress import log
+from tasks.store.artifact import Artifact
+from tasks.store.backends import open_backend
+from tasks.store.checksum import format_record
 from tasks.store.draft import Draft
-from tasks.store.local import FORMAT_MARKER, GarbageCandidate, LocalBackend
+from tasks.store.local import FORMAT_MARKER, GarbageCandidate
 from tasks.store.manifest import (
     MANIFEST_NAME,
     ArtifactRef,
@@ -32,42 +32,9 @@ from tasks.store.manifest import (
     hash_files,
     package_versions,
 )
-from tasks.store.s3 import S3Backend
-from tasks.store.s3_client import SCHEME
+from tasks.store.rebuild_reason import explain_rebuild
+from tasks.store.records import UnreadableFile, find_unreadable_files, read_records, warn_unreadable
 from tasks.store.store_format import check_format, make_format_marker
-
-
-class Artifact(Block):
-    """A handle of an artifact, as passed between stages."""
-
-    stage: str
-    """the stage that built it"""
-    key: str
-    """hash of stage, version, settings and content of the inputs"""
-    digest: str
-    """hash of its files"""
-    path: str
-    """its folder, or its address on S3"""
-
-    @property
-    def folder(self) -> Path:
-        """Local folder with its files; from S3 they are fetched at the first access."""
-        return self.folder_with("")
-
-    def folder_with(self, *prefixes: str) -> Path:
-        """Return a local folder with at least the files that begin so: `folder_with("summary.md", "documents/")`."""
-        if not self.path.startswith(SCHEME):
-            return Path(self.path)
-        folder = local_copy(self.path, self.digest, prefixes)
-        if not folder.exists():  # garbage collection removed the copies meanwhile
-            local_copy.cache_clear()
-            folder = local_copy(self.path, self.digest, prefixes)
-        return folder
-
-    @property
-    def ref(self) -> ArtifactRef:
-        """Reference for manifests: stage, key and digest."""
-        return ArtifactRef(stage=self.stage, key=self.key, digest=self.digest)
 
 
 class Store:
@@ -103,8 +70,16 @@ class Store:
     def _parse_manifest(self, name: str, data: bytes | None) -> Manifest | None:
         manifest = Manifest.read(data)
         if manifest is None and data is not None:
-            log.warning("%s/%s is corrupt: the artifact does not count as built", self.address, name)
+            warn_unreadable(f"{self.address}/{name}", "the artifact does not count as built")
         return manifest
+
+    def explain_rebuild(self, spec: BuildSpec, section: str) -> str:
+        """Explain why an artifact must be built; `section` is the path of the stage's settings in a recipe."""
+        name = f"{spec.stage}/{spec.expected_key}/{MANIFEST_NAME}"
+        data = self.backend.read(name)
+        if data is not None and Manifest.read(data) is None:
+            return "its manifest is corrupt"
+        return explain_rebuild(spec, self.manifests(spec.stage), section)
 
     def artifact(self, manifest: Manifest) -> Artifact:
         """Return the handle of the artifact that a manifest describes."""
@@ -228,27 +203,43 @@ class Store:
         run = RunRecord(finished=finished, recipe=recipe, artifacts=tuple(artifact.ref for artifact in artifacts))
         # names sort by time; some file systems refuse colons
         name = f"runs/{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
-        self.backend.write(name, run.model_dump_json(indent=1).encode())
+        self.backend.write(name, format_record(run))
 
     def runs(self) -> list[RunRecord]:
-        """Read the finished pipeline runs, oldest first."""
-        records = self.backend.read_all(self.backend.records("runs"))
-        return [RunRecord.model_validate_json(data) for data in records if data is not None]
+        """Read the finished pipeline runs, oldest first; a corrupt record is skipped with a warning."""
+        return read_records(self.backend, self.backend.records("runs"), RunRecord)
 
     def best(self, corpus: str) -> BestModel | None:
-        """Read the best model of a corpus; the empty name stands for runs without a corpus. None when there is none."""
-        data = self.backend.read(f"best/{corpus_slug(corpus)}.json")
-        return BestModel.model_validate_json(data) if data is not None else None
+        """Read the best model of a corpus; the empty name stands for runs without a corpus.
+
+        None when there is none, or, with a warning, when its record is corrupt.
+        """
+        records = read_records(self.backend, [f"best/{corpus_slug(corpus)}.json"], BestModel)
+        return records[0] if records else None
+
+    def has_best(self, corpus: str) -> bool:
+        """Tell whether a corpus has a record of its best model, be it corrupt."""
+        return self.backend.read(f"best/{corpus_slug(corpus)}.json") is not None
 
     def set_best(self, best: BestModel) -> None:
         """Make a model the best one of its corpus. The caller must hold the lock ("best", corpus_slug(corpus))."""
         self._write_format_marker()
-        self.backend.write(f"best/{corpus_slug(best.corpus)}.json", best.model_dump_json(indent=1).encode())
+        self.backend.write(f"best/{corpus_slug(best.corpus)}.json", format_record(best))
 
     def best_models(self) -> list[BestModel]:
-        """Read the best model of every corpus that has one."""
-        records = self.backend.read_all(self.backend.records("best"))
-        return [BestModel.model_validate_json(data) for data in records if data is not None]
+        """Read the best model of every corpus that has one; a corrupt record is skipped with a warning."""
+        return read_records(self.backend, self.backend.records("best"), BestModel)
+
+    def find_unreadable(self) -> list[UnreadableFile]:
+        """Find the manifests and records of runs and best models that are corrupt."""
+        return find_unreadable_files(self.backend)
+
+    def remove_unreadable(self, file: UnreadableFile) -> bool:
+        """Remove a corrupt record of a run or a best model; False when it was written again meanwhile."""
+        if file not in self.find_unreadable():
+            return False
+        self.backend.remove_record(file.name)
+        return True
 
 
 def corpus_slug(corpus: str) -> str:
@@ -259,35 +250,3 @@ def corpus_slug(corpus: str) -> str:
 def format_timestamp(seconds: float) -> str:
     """Format a time as ISO 8601 in UTC with milliseconds; such texts sort by time."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def open_backend(address: str) -> LocalBackend | S3Backend:
-    """Open the back end of a store's address. Raises BadSetting."""
-    if address.startswith(SCHEME):
-        return S3Backend(address)
-    if re.match(r"[a-z0-9+]+://", address) and not address.startswith("file://"):
-        hint = "Give a folder or s3://bucket/prefix with --store or TEXTMILL_STORE"
-        raise BadSetting(f"the store {address} is not a folder, and not s3://", hint)
-    root = Path(address.removeprefix("file://")).expanduser().absolute()
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    if not existing.is_dir():
-        what = (
-            f"the store {root} is not a folder"
-            if existing == root
-            else f"the store {root} lies below {existing}, a file"
-        )
-        raise BadSetting(what, "Give a folder with --store or TEXTMILL_STORE")
-    return LocalBackend(root)
-
-
-# By the digest too, so a rebuilt artifact is fetched anew. An error is not remembered.
-@lru_cache
-def local_copy(path: str, digest: str, prefixes: tuple[str, ...]) -> Path:
-    """Fetch files of an artifact from S3 and return the local folder. Raises StageFailure."""
-    address, stage, key = path.rsplit("/", 2)
-    backend = S3Backend(address)
-    manifest = Manifest.read(backend.read(f"{stage}/{key}/{MANIFEST_NAME}"))
-    if manifest is None or manifest.digest != digest:
-        reason = "does not exist any more" if manifest is None else "was rebuilt with other bytes"
-        raise StageFailure(f"{path} {reason}", "Start the same command again")
-    return backend.fetch(manifest, *prefixes)

@@ -14,11 +14,12 @@ import pytest
 
 from tasks.errors import StageFailure, Transient
 from tasks.store import Draft
+from tasks.store.artifact import Artifact, local_copy
 from tasks.store.local import GarbageCandidate
 from tasks.store.manifest import BuildSpec
 from tasks.store.s3 import S3Backend
 from tasks.store.s3_client import S3Client
-from tasks.store.store import Artifact, Store, local_copy
+from tasks.store.store import Store
 
 Machine = Callable[[str], Store]
 SHARDS = {f"{number:05d}": (number,) for number in range(4)}

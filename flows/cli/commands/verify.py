@@ -3,6 +3,7 @@
 import argparse
 
 from tasks.store import Store
+from tasks.store.records import ADVICE
 
 HELP = "check the artifacts' files"
 
@@ -17,6 +18,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     store = Store.current()
     manifests = store.manifests()
     problems = [problem for manifest in manifests for problem in store.find_problems(manifest, full=arguments.full)]
+    problems += [f"{store.address}/{file.name} is corrupt. {ADVICE[file.kind]}" for file in store.find_unreadable()]
     extent = "sha256" if arguments.full else "names and sizes"
     print("\n".join([*problems, f"{len(manifests)} artifacts, {len(problems)} problems ({extent} checked)"]))
     return 1 if problems else 0
