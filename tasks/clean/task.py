@@ -29,8 +29,9 @@ def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     from tasks.runtime.jit import log_compilation  # noqa: PLC0415
 
     log_compilation("extract", fill_measures)
-    index_files = list_index_files(pages.folder)
-    draft.map(read_shard, {index.stem: (index, pages.folder, settings.extract) for index in index_files}, "pages")
+    folder = pages.folder
+    index_files = list_index_files(folder)
+    draft.map(read_shard, {index.stem: (index, folder, settings.extract) for index in index_files}, "pages")
     lines_file = None
     if settings.extract.recurring_lines.enabled:
         lines_file = draft.scratch / "recurring.parquet"

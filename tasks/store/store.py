@@ -19,8 +19,10 @@ from tasks.runtime.progress import log
 from tasks.store.artifact import Artifact
 from tasks.store.backends import open_backend
 from tasks.store.checksum import format_record
+from tasks.store.damage import find_descendants, update_mark
 from tasks.store.draft import Draft
-from tasks.store.local import FORMAT_MARKER, GarbageCandidate
+from tasks.store.garbage import GarbageCandidate
+from tasks.store.local import FORMAT_MARKER
 from tasks.store.manifest import (
     MANIFEST_NAME,
     ArtifactRef,
@@ -87,8 +89,17 @@ class Store:
         return Artifact(stage=manifest.stage, key=manifest.key, digest=manifest.digest, path=path)
 
     def find_problems(self, manifest: Manifest, *, full: bool = False) -> list[str]:
-        """List what is wrong with an artifact's files, a sentence each; with `full`, hash them."""
-        return self.backend.find_problems(manifest, full=full)
+        """List what is wrong with an artifact, a sentence each; with `full`, hash its files."""
+        problems = self.backend.find_file_problems(manifest, full=full)
+        if full:
+            update_mark(self.backend, manifest, problems.keys() - {""})
+        read_digests = manifest.read_digests or {}
+        misread = [ref for ref in manifest.inputs if read_digests.get(ref.key, ref.digest) != ref.digest]
+        name = f"{manifest.stage} {manifest.key}"
+        return [
+            *problems.values(),
+            *(f"{name} was built from other bytes than those of {ref.stage} {ref.key}" for ref in misread),
+        ]
 
     def get_valid(self, stage: str, key: str) -> Artifact | None:
         """Return the artifact when its files are valid; else None, with a warning that names the file."""
@@ -132,9 +143,17 @@ class Store:
                 }
         return list(manifests.values())
 
+    def find_descendants(self, manifest: Manifest) -> list[Manifest]:
+        """Find all that was built from an artifact, directly or not."""
+        return find_descendants(self.manifests(), manifest)
+
     def lock(self, stage: str, key: str) -> AbstractContextManager[bool]:
         """Return a context that holds the lock of a key. The lock is released when its holder dies, however it dies."""
         return self.backend.lock(stage, key)
+
+    def restore_replaced(self, stage: str, key: str) -> None:
+        """Put back an artifact whose replacement was interrupted. The caller must hold the lock of the key."""
+        self.backend.restore_replaced(stage, key)
 
     def draft(self, stage: str, key: str, inputs: tuple[ArtifactRef, ...] = ()) -> Draft:
         """Open the draft of an artifact, with the shards that an interrupted run finished.
@@ -177,6 +196,7 @@ class Store:
             host=socket.gethostname(),
             packages=package_versions(),
             incomplete=tuple(draft.incomplete_reasons),
+            read_digests=draft.read_digests,
         )
         return self.artifact(self.backend.publish(draft, manifest))
 
@@ -191,6 +211,12 @@ class Store:
         roots = tuple(needed)
         keep = {(ref.stage, ref.key) for ref in roots} | {(ref.stage, ref.key) for ref in self.lineage(roots)}
         return self.backend.find_garbage(keep, drafts=drafts, copies=copies)
+
+    def find_leftovers(self) -> Iterator[GarbageCandidate]:
+        """Yield what interrupted runs left and nothing can use."""
+        names = [name.split("/") for name in self.backend.manifests()]
+        everything = [ArtifactRef(stage=stage, key=key, digest="") for stage, key, _ in names]
+        yield from (candidate for candidate in self.find_garbage(everything, drafts=False) if not candidate.is_artifact)
 
     def remove(self, candidate: GarbageCandidate) -> bool:
         """Remove a candidate unless a run holds its lock; return whether it was removed."""

@@ -9,7 +9,7 @@ from flows.cli.recipe_options import RECIPES
 from flows.text_table import format_size, format_table
 from tasks.errors import StageFailure
 from tasks.store import Store
-from tasks.store.local import GarbageCandidate
+from tasks.store.garbage import GarbageCandidate
 from tasks.store.manifest import ArtifactRef
 from tasks.store.records import ADVICE, UnreadableFile
 
