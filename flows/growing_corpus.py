@@ -29,10 +29,15 @@ def find_previous_artifacts(recipe: Recipe, store: Store) -> PreviousArtifacts[A
     previous_runs: list[RunRecord] = []
     for run in list_complete_runs(recipe.corpus, store):
         # this snapshot was built before: what came after it is not among its previous ones
-        if run.recipe["crawl"]["snapshot"] == recipe.crawl.snapshot:
+        if find_snapshot(run) == recipe.crawl.snapshot:
             break
         previous_runs.append(run)
     return list_snapshots(previous_runs[-1], store) if previous_runs else PreviousArtifacts()
+
+
+def find_snapshot(run: RunRecord) -> str:
+    """Return the name of the snapshot that a run crawled."""
+    return str((run.recipe.get("crawl") or {}).get("snapshot", ""))
 
 
 def list_complete_runs(corpus: str, store: Store) -> list[RunRecord]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from flows.growing_corpus import find_snapshot
 from flows.text_table import format_table
 from tasks.evaluate.query import Change, Result, compare_evaluations, load_results, why_not_comparable
 from tasks.store import Store
@@ -95,7 +96,7 @@ def map_previous_evaluations(runs: list[RunRecord]) -> dict[str, str]:
     newest: dict[tuple[str, str], str] = {}  # by corpus and snapshot, in the order in which they were first built
     known = set()
     for run in runs:
-        corpus, snapshot = str(run.recipe.get("corpus", "")), str(run.recipe["crawl"]["snapshot"])
+        corpus, snapshot = str(run.recipe.get("corpus", "")), find_snapshot(run)
         for artifact in run.artifacts:
             # a snapshot without news ends with an evaluation that is known
             if artifact.stage == "evaluate" and corpus and artifact.key not in known:

@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.crawl import get_planned_date
-from flows.graph import FirstStage, StageName, StageSelection, walk_stages
+from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_stages
 from flows.growing_corpus import (
     PreviousArtifacts,
     find_previous_artifacts,
@@ -18,14 +18,14 @@ from flows.preflight import check_evaluation, check_evaluation_data
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
-from tasks.errors import StageFailure
+from tasks.errors import CorruptInput, StageFailure
 from tasks.server_outage.run_despite_outage import show_in_ui
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import describe_incomplete
-from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.pipeline")
+MAX_REPAIRS = 4  # times that a run begins again for a corrupt artifact
 
 
 @flow(name="pipeline", log_prints=True)
@@ -79,10 +79,40 @@ def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str
 
 def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the selected stages and return their artifacts, in the order of the stages."""
-    store = Store.current()
     # refuse now what would fail only after hours of training
     check_evaluation(recipe, selection)
-    artifacts: list[Artifact] = []
+    built: set[str] = set()
+    for _ in range(MAX_REPAIRS):
+        artifacts: list[Artifact] = []
+        try:
+            walk_once(recipe, selection, artifacts, built)
+        except CorruptInput as error:
+            if not can_repair(selection, artifacts):
+                raise
+            log.warning("%s; the stages begin again, and what is right is cached", error.what)
+        else:
+            return artifacts
+    raise StageFailure(
+        f"files of the store were found corrupt {MAX_REPAIRS} times in this run",
+        "Check the disk and the memory of this machine, then start the same command again",
+    )
+
+
+def can_repair(selection: StageSelection, artifacts: list[Artifact]) -> bool:
+    """Tell whether the corrupt artifacts of a run belong to stages that it may build."""
+    store = Store.current()
+    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
+    corrupt = [manifest.stage for manifest in manifests if manifest and store.find_problems(manifest)]
+    return bool(corrupt) and all(selection.policy_for(STAGES[name]) in ("run", "force") for name in corrupt)
+
+
+def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact], built: set[str]) -> None:
+    """Run the selected stages, and add their artifacts and their names to `artifacts` and `built`.
+
+    A stage in `built` was run before in this run: it is neither forced again nor asked again for what is missing.
+    Raises CorruptInput.
+    """
+    store = Store.current()
 
     def run_stage(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
         policy = selection.policy_for(stage)
@@ -91,8 +121,12 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)
+        elif stage.name in built:
+            key = stage.build_spec(settings, *inputs).expected_key
+            artifact = store.get_valid(stage.name, key) or stage(settings, *inputs)
         else:
             artifact = stage(settings, *inputs, force=policy == "force")
+            built.add(stage.name)
         artifacts.append(artifact)
         return artifact
 
@@ -103,7 +137,6 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
         find_previous_artifacts(recipe, store), store
     )
     walk_stages(recipe, run_stage, previous, is_empty)
-    return artifacts
 
 
 def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:
@@ -112,7 +145,7 @@ def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Ar
     spec = stage.build_spec(settings, *inputs)
     artifact = store.get_valid(stage.name, spec.expected_key)
     if artifact is None:
-        reason = explain_rebuild(spec, store.manifests(stage.name), stage.section)
+        reason = store.explain_rebuild(spec, stage.section)
         raise StageFailure(
             f"{stage.name}: there is no artifact {spec.expected_key} in {store.address} ({reason})",
             f"Run {stage.name} too, or give the settings that it was built with",

@@ -12,7 +12,6 @@ from tasks.stage import Stage
 from tasks.store import Store
 from tasks.store.incomplete import describe_incomplete
 from tasks.store.manifest import ArtifactRef
-from tasks.store.rebuild_reason import explain_rebuild
 
 STATES = {
     "cached": "nothing to do",
@@ -86,7 +85,7 @@ def plan_stage(
     manifest = store.manifest(stage.name, key)
     if manifest is None:
         state = "missing" if policy == "from store" else "run"
-        reason = explain_rebuild(spec, store.manifests(stage.name), stage.section)
+        reason = store.explain_rebuild(spec, stage.section)
         return PlanRow(stage.name, key, state, reason), pending
     result = ArtifactRef(stage=stage.name, key=key, digest=manifest.digest)
     warning = ""

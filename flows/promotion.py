@@ -10,8 +10,9 @@ from flows.recipe import Recipe
 from tasks.errors import StageFailure
 from tasks.evaluate.query import Change, why_not_comparable
 from tasks.evaluate.settings import Gate
+from tasks.store import Artifact, Store
 from tasks.store.manifest import ArtifactRef, BestModel
-from tasks.store.store import Artifact, Store, corpus_slug
+from tasks.store.store import corpus_slug
 
 MAX_TABLE_EVALUATIONS = 10  # in the UI's table
 log = logging.getLogger("textmill.gate")
@@ -23,6 +24,8 @@ class GateResult(NamedTuple):
     best: BestModel
     message: str
     is_worse: bool = False
+    is_unsure: bool = False
+    """the record of the best model so far is corrupt, so the new one was not compared with it"""
 
 
 def finish_evaluated_run(store: Store, recipe: Recipe, artifacts: list[Artifact]) -> None:
@@ -50,9 +53,15 @@ def apply_gate(store: Store, recipe: Recipe, evaluation: Artifact) -> GateResult
     with store.lock("best", corpus_slug(recipe.corpus)):
         best = store.best(recipe.corpus)
         result = evaluate_gate(store, recipe.evaluate.gate, recipe.corpus, best, evaluation)
+        if best is None and store.has_best(recipe.corpus):
+            message = (
+                f"pretrain {result.best.model.key} is the best model now WITHOUT a comparison: the record of the best "
+                "model so far is corrupt"
+            )
+            result = result._replace(message=message, is_unsure=True)
         if result.best != best:
             store.set_best(result.best)
-    log.log(logging.WARNING if result.is_worse else logging.INFO, "%s", result.message)
+    log.log(logging.WARNING if result.is_worse or result.is_unsure else logging.INFO, "%s", result.message)
     return result
 
 

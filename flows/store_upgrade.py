@@ -7,8 +7,8 @@ import yaml
 
 from flows.graph import STAGES
 from flows.settings_migration import load_renames
+from tasks.store.backends import open_backend
 from tasks.store.manifest import code_fingerprint
-from tasks.store.store import open_backend
 from tasks.store.upgrade import StoreUpgrade
 from tasks.store.upgrade_plan import NameTranslation
 

@@ -18,6 +18,7 @@ from tasks.evaluate.task import describe_metric, load_validation_tasks, score_fi
 from tasks.pretrain.task import pretrain, validation_loss_of
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.store.read_check import record_reads
 from tasks.tuning.settings import Tuning
 from tasks.tuning.study import Trial
 
@@ -88,7 +89,8 @@ class FineTuneTrials(TrialRunner):
     def run(self, trial: Trial) -> float | None:
         """Fine-tune as an evaluation would."""
         evaluate = change_recipe(self.recipe, trial.params).evaluate
-        folder = self.checkpoint.folder
+        with record_reads():  # as in a stage: what an earlier process hashed is hashed again
+            folder = self.checkpoint.folder
         return score_finetuning(
             evaluate.finetuning, folder, self.tasks, evaluate.seeds, trial.scratch, trial.should_stop
         )

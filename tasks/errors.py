@@ -24,8 +24,16 @@ class BadSetting(StageFailure):
     """A setting is wrong, whatever the pages and the machine are like."""
 
 
+class CorruptInput(StageFailure):
+    """A file that a stage reads is not what its artifact's manifest says; the artifact does not count as built."""
+
+
 class Transient(StageFailure):
     """A failure that may pass by itself (a network, a lost worker): retried with growing, jittered delays."""
+
+
+class ChangedInput(Transient):
+    """A file was written to while a stage read it, so that what the stage made of it cannot be trusted."""
 
 
 # number of an error of the system → what to do about it

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from tasks.block import Block
-from tasks.errors import explain_error, is_transient
+from tasks.errors import ChangedInput, CorruptInput, explain_error, is_transient
 from tasks.server_outage.run_despite_outage import hold_if_reachable, run_despite_outage, show_in_ui
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import add_incomplete_note, describe_incomplete
 from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest, code_fingerprint
-from tasks.store.rebuild_reason import explain_rebuild
+from tasks.store.read_check import record_reads
 
 log = logging.getLogger("textmill.stage")
 
@@ -106,6 +106,7 @@ class Stage(Generic[S]):
                 return StageResult(cached, is_cached=True)
             # In this order: a run that waits while another builds the same artifact must not occupy a GPU meanwhile.
             with store.lock(self.name, spec.expected_key), self.acquire_slot():
+                store.restore_replaced(self.name, spec.expected_key)
                 newest = store.manifest(self.name, spec.expected_key)
                 # another run may have built it while this one waited for the lock; if it is incomplete all the same,
                 # what it lacks was asked for a moment ago
@@ -153,14 +154,21 @@ class Stage(Generic[S]):
         elif continued and previous:
             reason = f"incomplete: {describe_incomplete(previous.incomplete)}; asks again"
         else:
-            reason = explain_rebuild(spec, store.manifests(self.name), self.section)
+            reason = store.explain_rebuild(spec, self.section)
         draft = store.draft(self.name, spec.expected_key, spec.inputs)
-        draft.incomplete_artifact = continued.folder if continued else None
+        draft.incomplete_artifact = find_folder_to_continue(continued) if continued else None
         resumed = f"; resumes, finished shards: {draft.num_finished}" if draft.num_finished else ""
         log.info("%s %s: building (%s)%s", self.name, spec.expected_key, reason, resumed)
         started = time.time()
         try:
-            self.build(settings, draft, *inputs)
+            with record_reads() as reads:
+                self.build(settings, draft, *inputs)
+            reads.check_unchanged()
+            draft.read_digests = reads.digests
+        except (CorruptInput, ChangedInput):
+            # what this build has made, in an earlier start too, may have been made from the corrupt file
+            draft.discard()
+            raise
         except BaseException as error:
             # The notes reach the user through flows/cli/signals.py. A crawl has left its own note already; of other
             # stages the finished shards are what is kept.
@@ -208,10 +216,24 @@ def is_retryable(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, BaseException) and is_transient(error)
 
 
+def find_folder_to_continue(incomplete: Artifact) -> Path | None:
+    """Return the folder of an incomplete artifact; None, with a warning, when one of its files is corrupt."""
+    try:
+        with record_reads():
+            return incomplete.folder
+    except CorruptInput as error:
+        log.warning("%s; it is built from nothing", error.what)
+        return None
+
+
 def publish_ui_artifact(artifact: Artifact) -> None:
     """Publish the stage's summary (tables and charts) as an artifact in the Prefect UI."""
-    # of an artifact on S3 only this file is fetched
-    summary = artifact.folder_with("summary.md") / "summary.md"
+    try:
+        # of an artifact on S3 only this file is fetched
+        summary = artifact.folder_with("summary.md") / "summary.md"
+    except CorruptInput as error:  # the next run builds it again
+        log.warning("%s", error)
+        return
     if summary.exists():
         from prefect.artifacts import create_markdown_artifact
 

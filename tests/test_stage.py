@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.block import Block
-from tasks.errors import StageFailure, Transient
+from tasks.errors import CorruptInput, StageFailure, Transient
 from tasks.stage import stage
 from tasks.store import Artifact, Draft, Store
 
@@ -66,7 +66,8 @@ def toy_crawl(settings: Site, draft: Draft, *inputs: Artifact) -> None:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Store:
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(upper.task, "retry_delay_seconds", [0.01, 0.01, 0.01])
+    for toy in (upper, reader):
+        monkeypatch.setattr(toy.task, "retry_delay_seconds", [0.01, 0.01, 0.01])
     for memory in (calls, errors, asked, answers):
         memory.clear()
     return Store.current()
@@ -235,6 +236,87 @@ def test_an_incomplete_artifact_on_s3_is_continued(
     assert asked == ["one", "two", "two"]
     assert (second.folder / "two.txt").read_text() == "2"
     assert Store.current().manifest("toycrawl", second.key).incomplete == ()  # type: ignore[union-attr]
+
+
+@stage("reader", version=1)
+def reader(settings: Site, draft: Draft, *inputs: Artifact) -> None:
+    """Finish a shard of an input, and then maybe fail or have the input changed."""
+    file = inputs[0].folder / "out.txt"
+    draft.map(copy_shard, {"0": (file,)})
+    calls.append(file.read_text())
+    if errors:
+        raise errors.pop(0)
+    if settings == Site() and answers.get("changed"):
+        file.write_text(answers["changed"] or "")
+
+
+def copy_shard(out: Path, file: Path) -> dict[str, int]:
+    (out / "copy.txt").write_text(file.read_text())
+    return {}
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_corrupt_input_is_named_and_built_again(store: Store) -> None:
+    words = upper(Upper())
+    flip(Path(words.path) / "out.txt")
+    with pytest.raises(CorruptInput, match=r"reader: upper .*out.txt is corrupt: its sha256 is not the manifest's"):
+        reader(Site(), words)
+    assert [manifest.stage for manifest in store.manifests()] == ["upper"]
+    assert upper(Upper()) == words
+    assert calls == ["hello", "hello"], "nothing was read"
+    artifact = reader(Site(), words)
+    manifest = store.manifest("reader", artifact.key)
+    assert manifest is not None
+    assert manifest.read_digests == {words.key: words.digest}
+
+
+def test_a_draft_that_may_hold_a_corrupt_input_is_discarded(store: Store) -> None:
+    words = upper(Upper())
+    errors.append(StageFailure("interrupted", "Start again"))
+    with pytest.raises(StageFailure, match="interrupted"):
+        reader(Site(), words)
+    (draft,) = store.root.glob("reader/.draft-*")
+    assert (draft / "copy.txt").exists()
+    flip(Path(words.path) / "out.txt")
+    with pytest.raises(CorruptInput):
+        reader(Site(), words)
+    assert not draft.exists()
+
+
+def test_an_input_that_is_changed_while_it_is_read_publishes_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = upper(Upper())
+    answers["changed"] = "jello"
+    with pytest.raises(CorruptInput, match=r"out.txt is corrupt: its sha256"):
+        reader(Site(), words)
+    assert "out.txt was changed while it was read" in caplog.text
+    assert calls == ["hello", "HELLO"], "a second try meets the corrupt file before it reads it"
+    assert [manifest.stage for manifest in store.manifests()] == ["upper"]
+    assert not list(store.root.glob("reader/.draft-*"))
+
+
+def test_a_cached_stage_reads_no_input(store: Store) -> None:
+    words = upper(Upper())
+    reader(Site(), words)
+    flip(Path(words.path) / "out.txt")
+    assert reader.task(Site(), (words,), False, return_state=True).name == "Cached"
+
+
+def test_an_incomplete_artifact_with_a_corrupt_file_is_built_from_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers.update(one="1", two=None)
+    first = toy_crawl(Site())
+    flip(first.folder / "one.txt")
+    toy_crawl(Site())
+    assert asked == ["one", "two", "one", "two"]
+    assert "one.txt is corrupt: its sha256 is not the manifest's; it is built from nothing" in caplog.text
 
 
 @stage("slotted", version=1, slot="gpu")

@@ -31,16 +31,15 @@ def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     from tasks.runtime.jit import log_compilation  # noqa: PLC0415
 
     log_compilation("extract", fill_measures)
-    counts = continue_undecided(draft, pages.folder, settings.extract)
+    folder = pages.folder
+    counts = continue_undecided(draft, folder, settings.extract)
     if counts is not None:
         draft.counts.update(counts)
         report_undecided(draft)
         return
-    index_files = list_index_files(pages.folder)
+    index_files = list_index_files(folder)
     previous = draft.incomplete_artifact
-    draft.map(
-        read_shard, {index.stem: (index, pages.folder, settings.extract, previous) for index in index_files}, "pages"
-    )
+    draft.map(read_shard, {index.stem: (index, folder, settings.extract, previous) for index in index_files}, "pages")
     lines_file = None
     if settings.extract.recurring_lines.enabled:
         lines_file = draft.scratch / "recurring.parquet"

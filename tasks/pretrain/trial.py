@@ -8,6 +8,7 @@ from tasks.errors import StageFailure
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.trainer_process import PruneCallback, Pruned, run_trainer
 from tasks.store import Artifact
+from tasks.store.read_check import record_reads
 
 
 def validation_loss_of(
@@ -19,9 +20,11 @@ def validation_loss_of(
     StageFailure.
     """
     scratch.mkdir(parents=True, exist_ok=True)
+    with record_reads():  # as in a stage: what an earlier process hashed is hashed again
+        folders = [str(artifact.folder) for artifact in tokens]
     job = {
         "settings": settings.model_dump(mode="json"),
-        "tokens": [str(artifact.folder) for artifact in tokens],
+        "tokens": folders,
         # Without "export": no artifact is written.
         "scratch": str(scratch),
     }

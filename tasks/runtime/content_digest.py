@@ -5,7 +5,7 @@ would rebuild every artifact that depends on it:
 
 | what | hash of a file | combined over | remembered |
 |---|---|---|---|
-| an artifact's files (`store.manifest`) | sha256 | names and hashes, as JSON, in sha256 | no: a check reads the file |
+| an artifact's files (`store.manifest`) | sha256 | names and hashes, as JSON, in sha256 | in a process, see below |
 | a checkpoint's tensors (`model.checkpoint`) | blake2b-128 | one file | no: a check reads the file |
 | inputs of a crawl (`crawl.inputs.folder`) | blake2b-128 | relative names and hashes | yes |
 | evaluation sets (`dedup.evaluation_sets`) | blake2b-512 | suffixes and hashes | yes |
@@ -18,6 +18,9 @@ size, time of change and time of status change (`ctime`, which no program can se
 file that changed within the last two seconds is not remembered: clocks of some file systems are so coarse that it could
 change again without a trace. The memory is about the files of this machine, so it lies there, in
 `$XDG_CACHE_HOME/textmill`. When it cannot be opened, every file is read.
+
+A file that rots on its disk looks unchanged. So a build trusts no memory of an earlier process: `hash_files_once` reads
+each file of its inputs once in a process.
 """
 
 import contextlib
@@ -62,6 +65,10 @@ INSERT = "INSERT INTO digests VALUES (?, ?, ?, ?, ?, ?)"
 FORGET = "DELETE FROM digests WHERE rowid <= (SELECT max(rowid) FROM digests) - ?"
 
 
+_digests_of_process: dict[tuple[Algorithm, FileState], bytes] = {}
+"""What `hash_files_once` has read in this process"""
+
+
 def hash_file(path: Path, algorithm: Algorithm) -> bytes:
     """Return the digest of a file's content, which is always read. Raises OSError."""
     with path.open("rb") as file:
@@ -76,6 +83,33 @@ def hash_files_cached(paths: Sequence[Path], algorithm: Algorithm) -> list[bytes
     # before any file is read: a change during the read then shows as another state after it
     states = [get_file_state(path) for path in paths]
     digests = load_digests(states, algorithm)
+    new = hash_unknown_files(paths, states, digests, algorithm)
+    save_digests(new, algorithm)
+    return [digest for digest in digests if digest is not None]
+
+
+def hash_files_once(paths: Sequence[Path], algorithm: Algorithm) -> list[bytes]:
+    """Return the digest of each file's content, which this process reads at least once. Raises OSError.
+
+    A file is read again when it changed. What other processes remember is not trusted, but it is kept for them.
+    """
+    states = [get_file_state(path) for path in paths]
+    digests = [_digests_of_process.get((algorithm, state)) for state in states]
+    new = hash_unknown_files(paths, states, digests, algorithm)
+    _digests_of_process.update({(algorithm, state): digest for state, digest in new})
+    save_digests(new, algorithm)
+    return [digest for digest in digests if digest is not None]
+
+
+def forget_hashes() -> None:
+    """Make `hash_files_once` read every file again."""
+    _digests_of_process.clear()
+
+
+def hash_unknown_files(
+    paths: Sequence[Path], states: Sequence[FileState], digests: list[bytes | None], algorithm: Algorithm
+) -> list[tuple[FileState, bytes]]:
+    """Fill the gaps in the digests of files; return those that can be remembered, each with the file's state."""
     unknown = [index for index, digest in enumerate(digests) if digest is None]
     new: list[tuple[FileState, bytes]] = []
     # hashlib releases the interpreter lock, so threads use all cores
@@ -86,8 +120,7 @@ def hash_files_cached(paths: Sequence[Path], algorithm: Algorithm) -> list[bytes
             # a file that was written to while it was read would be remembered with a digest of neither content
             if is_settled(states[index]) and get_file_state(paths[index]) == states[index]:
                 new.append((states[index], digest))
-    save_digests(new, algorithm)
-    return [digest for digest in digests if digest is not None]
+    return new
 
 
 def hash_named_file(setting: str, path: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import uuid
@@ -17,6 +18,7 @@ from tasks.runtime.progress import progress
 
 Counts = dict[str, Any]
 PARTIAL = ".partial"
+REMOVED = ".removed-"
 
 
 def fsync_path(path: Path) -> None:
@@ -37,6 +39,21 @@ def commit_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
     fsync_path(target.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of a store, so that a kill leaves no part of it under its name.
+
+    A draft without some of the files that its journal names would be continued as if they were there.
+    """
+    if not folder.exists():
+        return
+    # a name that `gc` knows, of a draft too: .removed-KEY-SUFFIX
+    key = re.sub(r"^\.draft-|^\.old-|-[0-9a-f]{8}$", "", folder.name)
+    doomed = folder.with_name(f"{REMOVED}{key}-{uuid.uuid4().hex[:8]}")
+    folder.rename(doomed)
+    fsync_path(folder.parent)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def run_shard(
@@ -83,6 +100,9 @@ class RemoteDraft(Protocol):
     def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
         """Fetch the files of shards that the draft does not know, and yield each shard with its counts."""
 
+    def remove_shards(self) -> None:
+        """Remove the copies of finished shards."""
+
 
 class Draft:
     """An artifact that is being built. Files and folders whose name begins with a dot do not become part of it.
@@ -104,6 +124,7 @@ class Draft:
         self.lineage = lineage or []
         self.incomplete_artifact: Path | None = None
         self.incomplete_reasons: list[str] = []
+        self.read_digests: dict[str, str] | None = None
         self.scratch.mkdir(parents=True, exist_ok=True)
         for leftover in path.glob(f"{PARTIAL}*"):  # of workers that were killed
             shutil.rmtree(leftover, ignore_errors=True)
@@ -197,6 +218,12 @@ class Draft:
             journal.flush()
             os.fsync(journal.fileno())
         self._shards[entry] = counts
+
+    def discard(self) -> None:
+        """Remove the draft with its finished shards: they were made from what turned out to be corrupt."""
+        remove_folder(self.path)
+        if self.remote:
+            self.remote.remove_shards()
 
     @contextlib.contextmanager
     def write(self, name: str) -> Iterator[Path]:

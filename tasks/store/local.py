@@ -3,40 +3,22 @@
 import contextlib
 import errno
 import fcntl
-import itertools
 import os
-import re
 import shutil
-import time
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tasks.runtime.progress import log
-from tasks.store.draft import Counts, Draft, commit_file, fsync_path
-from tasks.store.manifest import MANIFEST_NAME, Manifest, find_problems
+from tasks.store.damage import MARK_NAME, mark_name, parse_mark
+from tasks.store.draft import Counts, Draft, commit_file, fsync_path, remove_folder
+from tasks.store.garbage import REPLACED, GarbageCandidate, find_local_garbage, is_restorable
+from tasks.store.manifest import MANIFEST_NAME, Manifest, find_file_problems
 
 FORMAT_MARKER = "store.json"  # names the format of the store
-KEY = re.compile(r"[0-9a-f]{16}")  # any other name is not ours: garbage collection leaves it alone
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-OLD_DRAFT_SECONDS = 14 * 86400.0  # a draft without a change for so long is not resumed any more
 # Stands in for the boot id where there is none: then a lock is recognised by this process alone.
 THIS_PROCESS = uuid.uuid4().hex
-
-
-class GarbageCandidate(NamedTuple):
-    """A folder, or objects, that garbage collection would remove."""
-
-    address: str
-    bytes: int
-    stage: str
-    key: str
-    """stage and key name the lock that must be free"""
-    names: tuple[str, ...] = ()
-    """names of the objects, in an object store"""
-    version: str = ""
-    """ETag of the manifest that was there when the candidate was found"""
 
 
 class LocalBackend:
@@ -81,6 +63,10 @@ class LocalBackend:
         """List the small files of a kind, such as `runs`, in the order of their names."""
         return [f"{kind}/{path.name}" for path in sorted((self.root / kind).glob("*.json"))]
 
+    def remove_record(self, name: str) -> None:
+        """Remove a small file."""
+        (self.root / name).unlink(missing_ok=True)
+
     def path(self, stage: str, key: str) -> Path:
         """Return the folder where the artifact is or will be."""
         return self.root / stage / key
@@ -89,9 +75,15 @@ class LocalBackend:
         """Return the artifact's folder; locally there is nothing to fetch."""
         return self.path(manifest.stage, manifest.key)
 
-    def find_problems(self, manifest: Manifest, *, full: bool) -> list[str]:
-        """List what is wrong with an artifact's files, a sentence each; with `full`, hash them."""
-        return find_problems(self.path(manifest.stage, manifest.key), manifest, full=full)
+    def find_file_problems(self, manifest: Manifest, *, full: bool) -> dict[str, str]:
+        """Return what is wrong with an artifact's files: path → a sentence; with `full`, hash all, else marked ones.
+
+        Under an empty path stands why the artifact itself is suspect.
+        """
+        mark = parse_mark(self.read(mark_name(manifest.stage, manifest.key)))
+        folder = self.path(manifest.stage, manifest.key)
+        problems = find_file_problems(folder, manifest, lambda path: full or mark.covers(path))
+        return problems | ({"": mark.suspect} if mark.suspect else {})
 
     def _lock_file(self, stage: str, key: str) -> Path:
         return self.root / ".locks" / f"{stage}-{key}"
@@ -142,15 +134,29 @@ class LocalBackend:
         """
         target = self.path(manifest.stage, manifest.key)
         previous = Manifest.read(self.read(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}"))
-        if previous is not None and previous.files == manifest.files and not self.find_problems(previous, full=True):
+        is_same = previous is not None and previous.files == manifest.files
+        if previous is not None and is_same and not find_file_problems(target, previous, lambda _: True):
             # the bytes are the same; times, counts and versions of the code are those of this build
             self.write(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}", manifest.as_json)
-            shutil.rmtree(draft.path)
+            (target / MARK_NAME).unlink(missing_ok=True)
+            remove_folder(draft.path)
         else:
             # into the draft, so that one rename makes the files and the manifest appear together
             self.write(str(draft.path.relative_to(self.root) / MANIFEST_NAME), manifest.as_json)
             replace_folder(draft.path, target)
         return manifest
+
+    def restore_replaced(self, stage: str, key: str) -> None:
+        """Put back the artifact that a kill left under another name while it was replaced. The caller holds the lock.
+
+        What could not be had again, such as pages of a site that has changed, must not be lost with it.
+        """
+        target = self.path(stage, key)
+        for folder in sorted(self.root.glob(f"{stage}/{REPLACED}{key}-*")):
+            if is_restorable(folder, target):
+                log.warning("%s %s: put back, since the build that replaced it was interrupted", stage, key)
+                folder.rename(target)
+                fsync_path(target.parent)
 
     def find_garbage(
         self, keep: Collection[tuple[str, str]], *, drafts: bool, copies: bool = False
@@ -160,42 +166,28 @@ class LocalBackend:
         Without `drafts`, only drafts are included that were not changed for OLD_DRAFT_SECONDS.
         """
         del copies
-        for folder in sorted(path for path in self.root.glob("*/*") if path.is_dir() and path.parent.name[0] != "."):
-            stage, name = folder.parent.name, folder.name
-            if name.startswith(".old-"):
-                # the folder that a kill within `replace_folder` left: .old-KEY-SUFFIX
-                key = name.removeprefix(".old-").rpartition("-")[0]
-            elif name.startswith(".draft-"):
-                key = name.removeprefix(".draft-") if drafts or is_abandoned(folder) else ""
-            else:
-                key = name if KEY.fullmatch(name) and (stage, name) not in keep else ""
-            if key:
-                num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-                yield GarbageCandidate(str(folder), num_bytes, stage, key)
+        return find_local_garbage(self.root, keep, drafts=drafts)
 
     def remove(self, candidate: GarbageCandidate) -> bool:
         """Remove a candidate unless a run holds its lock; return whether it was removed."""
+        path = Path(candidate.address)
         with self.lock(candidate.stage, candidate.key, wait=False) as held:
-            if held:
-                shutil.rmtree(candidate.address)
+            if held and path.is_dir():
+                remove_folder(path)
+            elif held:
+                path.unlink(missing_ok=True)
         return held
-
-
-def is_abandoned(draft: Path) -> bool:
-    """Tell whether nothing in a draft changed for OLD_DRAFT_SECONDS."""
-    oldest_allowed = time.time() - OLD_DRAFT_SECONDS
-    return all(path.stat().st_mtime < oldest_allowed for path in itertools.chain([draft], draft.rglob("*")))
 
 
 def replace_folder(source: Path, target: Path) -> None:
     """Replace a folder by another. The old one is removed only after the new one is in place."""
-    old = target.with_name(f".old-{target.name}-{uuid.uuid4().hex[:8]}")
+    old = target.with_name(f"{REPLACED}{target.name}-{uuid.uuid4().hex[:8]}")
     if target.exists():
-        # A folder that is not empty cannot be replaced by a rename. A kill between the two renames leaves no target:
-        # the artifact counts as missing, and the draft, which is still there, is continued.
+        # A folder that is not empty cannot be replaced by a rename. After a kill between the two renames
+        # `restore_replaced` undoes the first, and the draft, which is still there, is continued.
         target.rename(old)
     source.rename(target)
     fsync_path(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
-    for leftover in target.glob(".*"):  # working state of the draft; harmless where a kill leaves it
+    remove_folder(old)
+    for leftover in target.glob(".*"):  # working state of the draft; where a kill leaves it, `gc` removes it
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

@@ -7,15 +7,17 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from tasks.runtime.content_digest import hash_file
+from tasks.runtime.content_digest import hash_file, hash_files_once
+from tasks.store.checksum import format_record, parse_record
 
 # of the store's layout and names; a store of another format is refused. 2: settings were renamed, see upgrade.py
 STORE_FORMAT = 2
@@ -107,20 +109,22 @@ class Manifest(BuildSpec, frozen=True):
     packages: dict[str, str]
     incomplete: tuple[str, ...] = ()
     """what is missing and may still be had, a sentence each: the next run builds the artifact again and asks for it"""
+    read_digests: dict[str, str] | None = None
+    """key of another artifact → digest of what was read of it; None by a version that did not check what it read"""
 
     @classmethod
     # `builtins.`, since within this class the name `bytes` is the property below
     def read(cls, data: builtins.bytes | None) -> "Manifest | None":
         """Parse a manifest; None when there is none or it is corrupt."""
         try:
-            return cls.model_validate_json(data) if data is not None else None
-        except ValidationError:
+            return parse_record(cls, data) if data is not None else None
+        except ValueError:
             return None
 
     @property
     def as_json(self) -> builtins.bytes:
-        """The manifest's JSON, as written to its file."""
-        return self.model_dump_json(indent=1).encode()
+        """The manifest's JSON with its checksum, as written to its file."""
+        return format_record(self)
 
     @property
     def bytes(self) -> int:
@@ -150,14 +154,15 @@ def num_rows(path: Path) -> int | None:
 
 def hash_files(folder: Path) -> tuple[ArtifactFile, ...]:
     """Describe every file of a folder that becomes an artifact; each is read whole for its sha256."""
+    paths = list_artifact_files(folder)
     return tuple(
         ArtifactFile(
             path=path.relative_to(folder).as_posix(),
             bytes=path.stat().st_size,
             rows=num_rows(path),
-            sha256=hash_file(path, "sha256").hex(),
+            sha256=digest.hex(),
         )
-        for path in list_artifact_files(folder)
+        for path, digest in zip(paths, hash_files_once(paths, "sha256"), strict=True)
     )
 
 
@@ -167,17 +172,20 @@ def digest_files(files: tuple[ArtifactFile, ...]) -> str:
     return hashlib.sha256(canonical_json(hashed_files)).hexdigest()[:32]
 
 
-def find_problems(folder: Path, manifest: Manifest, *, full: bool) -> list[str]:
-    """List what is wrong with an artifact's files, a sentence each: presence and size, and with `full` the sha256."""
-    problems = []
+def find_file_problems(folder: Path, manifest: Manifest, is_hashed: Callable[[str], bool]) -> dict[str, str]:
+    """Return what is wrong with an artifact's files: path → a sentence.
+
+    Checked are presence and size, and the sha256 of the files whose path `is_hashed` picks.
+    """
+    problems = {}
     for file in manifest.files:
         path = folder / file.path
         if not path.is_file():
-            problems.append(f"{path} is missing")
+            problems[file.path] = f"{path} is missing"
         elif (size := path.stat().st_size) != file.bytes:
-            problems.append(f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}")
-        elif full and hash_file(path, "sha256").hex() != file.sha256:
-            problems.append(f"{path} is corrupt: its sha256 is not the manifest's")
+            problems[file.path] = f"{path} is corrupt: {size:,} bytes where the manifest says {file.bytes:,}"
+        elif is_hashed(file.path) and hash_file(path, "sha256").hex() != file.sha256:
+            problems[file.path] = f"{path} is corrupt: its sha256 is not the manifest's"
     return problems
 
 

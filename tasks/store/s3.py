@@ -12,19 +12,22 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tasks.errors import StageFailure, Transient
+from tasks.errors import CorruptInput, StageFailure, Transient
 from tasks.runtime.cache_folder import user_cache_folder
 from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
-from tasks.store.draft import Counts, Draft
-from tasks.store.local import FORMAT_MARKER, KEY, GarbageCandidate, LocalBackend, replace_folder
+from tasks.store.damage import mark_corrupt, mark_name, parse_mark
+from tasks.store.draft import Counts, Draft, remove_folder
+from tasks.store.garbage import PARTIAL_DOWNLOADS, GarbageCandidate
+from tasks.store.local import FORMAT_MARKER, LocalBackend, replace_folder
 from tasks.store.manifest import MANIFEST_NAME, ArtifactFile, Manifest
+from tasks.store.read_check import advise_rebuild, find_corrupt_files
 from tasks.store.s3_client import SCHEME, ObjectInfo, S3Client
+from tasks.store.s3_garbage import find_remote_garbage, remove_objects
 from tasks.store.s3_lock import LEASE_NAME, Lease
-from tasks.store.s3_upload import MAX_CONCURRENT_TRANSFERS, S3Draft, download_file, object_name
+from tasks.store.s3_upload import MAX_CONCURRENT_TRANSFERS, S3Draft, download_file, map_files_by_object, object_name
 
 RECORD_FOLDERS = ("runs", "best")  # beside the folders of the stages
-PARTIAL_DOWNLOADS = ".fetching"  # in an artifact's cache folder: downloads that are not complete
 
 
 def cache_folder_for(address: str) -> Path:
@@ -86,28 +89,37 @@ class S3Backend:
         """List the small objects of a kind, such as `runs`, in the order of their names."""
         return sorted(name for name in self.objects.list_objects(f"{kind}/") if name.endswith(".json"))
 
-    def _files_by_object(self, manifest: Manifest) -> dict[str, ArtifactFile]:
-        prefix = f"{manifest.stage}/{manifest.key}/"
-        return {prefix + object_name(file): file for file in manifest.files}
+    def remove_record(self, name: str) -> None:
+        """Remove a small object."""
+        self.objects.remove([name])
 
-    def find_problems(self, manifest: Manifest, *, full: bool) -> list[str]:
-        """List what is wrong with an artifact's objects, a sentence each; `full` hashes them and local copies."""
+    def find_file_problems(self, manifest: Manifest, *, full: bool) -> dict[str, str]:
+        """Return what is wrong with an artifact's objects: path of the file → a sentence.
+
+        With `full`, all are hashed, and local copies too, else those that are marked. Under an empty path stands why
+        the artifact itself is suspect.
+        """
         objects = self.objects.list_objects(f"{manifest.stage}/{manifest.key}/")
+        name_of_mark = mark_name(manifest.stage, manifest.key)
+        mark = parse_mark(self.read(name_of_mark) if name_of_mark in objects else None)
         if full:
             self._remove_corrupt_copies(manifest)
+        files = map_files_by_object(manifest)
         with ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS) as pool:
-            names, files = self._files_by_object(manifest).keys(), self._files_by_object(manifest).values()
-            problems = pool.map(
-                lambda name, file: self._find_problem(name, file, objects.get(name), full), names, files
+            sentences = pool.map(
+                lambda name, file: self._find_problem(name, file, objects.get(name), full or mark.covers(file.path)),
+                files.keys(),
+                files.values(),
             )
-            return [problem for problem in problems if problem]
+            problems = {file.path: text for file, text in zip(files.values(), sentences, strict=True) if text}
+        return problems | ({"": mark.suspect} if mark.suspect else {})
 
-    def _find_problem(self, name: str, file: ArtifactFile, info: ObjectInfo | None, full: bool) -> str:
+    def _find_problem(self, name: str, file: ArtifactFile, info: ObjectInfo | None, is_hashed: bool) -> str:
         if info is None:
             return f"{self.address}/{name} is missing"
         if info.size != file.bytes:
             return f"{self.address}/{name} is corrupt: {info.size:,} bytes where the manifest says {file.bytes:,}"
-        if full and self._read_sha256(name) != file.sha256:
+        if is_hashed and self._read_sha256(name) != file.sha256:
             return f"{self.address}/{name} is corrupt: its sha256 is not the manifest's"
         return ""
 
@@ -124,8 +136,7 @@ class S3Backend:
         for file in manifest.files:
             copy = self.cache.path(manifest.stage, manifest.key) / file.path
             if copy.exists() and hash_file(copy, "sha256").hex() != file.sha256:
-                log.warning("%s is a corrupt copy; it is fetched again when needed", copy)
-                copy.unlink()
+                remove_corrupt_copy(copy)
 
     def fetch(self, manifest: Manifest, *prefixes: str) -> Path:
         """Return the local folder with the files whose names begin with one of the prefixes; without any, all."""
@@ -136,12 +147,13 @@ class S3Backend:
             if cached_manifest is None or cached_manifest.files != manifest.files:
                 self._remove_stale_copies(folder, manifest)
                 self.cache.write(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}", manifest.as_json)
-            missing = [
-                file
-                for file in manifest.files
-                # every name begins with the empty text, so without prefixes all files are fetched
-                if file.path.startswith(prefixes or "") and not has_full_size(folder / file.path, file)
-            ]
+            # every name begins with the empty text, so without prefixes all files are fetched
+            files = [file for file in manifest.files if file.path.startswith(prefixes or "")]
+            problems = find_corrupt_files(folder, manifest, files)
+            for path in problems:
+                if (folder / path).exists():
+                    remove_corrupt_copy(folder / path)
+            missing = [file for file in files if file.path in problems]
             with ThreadPoolExecutor(MAX_CONCURRENT_TRANSFERS) as pool:
                 # `list`, because errors of the threads are raised only where results are read
                 list(pool.map(lambda file: self._fetch(manifest, file, folder), missing))
@@ -160,8 +172,9 @@ class S3Backend:
         prefix = f"{manifest.stage}/{manifest.key}/"
         problem = download_file(self.objects, prefix, file, folder / file.path, folder / PARTIAL_DOWNLOADS)
         if problem:
-            hint = f"Build it again with --force {manifest.stage}"
-            raise StageFailure(f"{self.address}/{prefix}{object_name(file)} {problem}", hint)
+            mark_corrupt(self, manifest, [file.path])
+            what = f"{manifest.stage} {manifest.key}: {self.address}/{prefix}{object_name(file)} {problem}"
+            raise CorruptInput(what, advise_rebuild(manifest.stage))
 
     @contextlib.contextmanager
     def lock(self, stage: str, key: str, *, wait: bool = True) -> Iterator[bool]:
@@ -212,8 +225,11 @@ class S3Backend:
                 replace_folder(draft.path, self.cache.path(manifest.stage, manifest.key))
         else:
             log.warning("%s %s: another run published first; its result is kept", manifest.stage, manifest.key)
-            shutil.rmtree(draft.path)
+            remove_folder(draft.path)
         return published
+
+    def restore_replaced(self, stage: str, key: str) -> None:
+        """Do nothing: one write of the manifest replaces an artifact on S3."""
 
     def find_garbage(
         self, keep: Collection[tuple[str, str]], *, drafts: bool, copies: bool = False
@@ -222,59 +238,18 @@ class S3Backend:
 
         With `copies`, all local copies are included, also those of artifacts to keep.
         """
-        for name in self.manifests():
-            stage, key, _ = name.split("/")
-            objects = self.objects.list_objects(f"{stage}/{key}/")
-            names = self._find_unneeded_objects(stage, key, objects, keep=(stage, key) in keep, drafts=drafts)
-            if names:
-                # no manifest: a draft of a run that is under way, or was interrupted
-                version = objects[name].etag if name in objects else ""
-                num_bytes = sum(objects[name_of_object].size for name_of_object in names)
-                yield GarbageCandidate(f"{self.address}/{stage}/{key}", num_bytes, stage, key, tuple(names), version)
+        yield from find_remote_garbage(self.objects, self.manifests(), keep, drafts=drafts)
         yield from self.cache.find_garbage(() if copies else keep, drafts=drafts)
-
-    def _find_unneeded_objects(
-        self, stage: str, key: str, names: Collection[str], *, keep: bool, drafts: bool
-    ) -> list[str]:
-        """List the objects to remove: of a kept artifact those that its manifest does not name, else all or none."""
-        name, lease = f"{stage}/{key}/{MANIFEST_NAME}", f"{stage}/{key}/{LEASE_NAME}"
-        if not KEY.fullmatch(key) or lease not in names:  # whatever Textmill built here was locked once
-            return []
-        removable_names = [object_path for object_path in names if object_path != lease]
-        if name not in names:
-            return removable_names if drafts else []
-        if not keep:
-            return removable_names
-        manifest = Manifest.read(self.read(name))
-        needed_names = {name, *self._files_by_object(manifest)} if manifest else removable_names
-        draft_prefix = f"{stage}/{key}/."  # of a draft, from which an interrupted run can continue
-        return [
-            object_path
-            for object_path in removable_names
-            if object_path not in needed_names and (drafts or not object_path.startswith(draft_prefix))
-        ]
 
     def remove(self, candidate: GarbageCandidate) -> bool:
         """Remove a candidate unless it is locked or was published meanwhile; return whether it was removed."""
         if not candidate.names:
             return self.cache.remove(candidate)
-        name, lease = (
-            f"{candidate.stage}/{candidate.key}/{MANIFEST_NAME}",
-            f"{candidate.stage}/{candidate.key}/{LEASE_NAME}",
-        )
         with self.lock(candidate.stage, candidate.key, wait=False) as held:
-            # asked again under the lock: since it was listed, another run may have published here
-            manifest_info = self.objects.head(name)
-            if not held or (manifest_info.etag if manifest_info else "") != candidate.version:
-                return False
-            # the manifest first: an artifact that is half removed must not count as complete
-            self.objects.remove([object_path for object_path in candidate.names if object_path == name])
-            self.objects.remove([object_path for object_path in candidate.names if object_path != name])
-            if name in candidate.names or not manifest_info:  # nothing remains that the lease guards
-                self.objects.remove([lease])
-        return True
+            return held and remove_objects(self.objects, candidate)
 
 
-def has_full_size(path: Path, file: ArtifactFile) -> bool:
-    """Tell whether a copy exists with the right size; its sha256 was checked when it was downloaded."""
-    return path.is_file() and path.stat().st_size == file.bytes
+def remove_corrupt_copy(copy: Path) -> None:
+    """Remove a local copy of a file, so that it is fetched again."""
+    log.warning("%s is a corrupt copy; it is fetched again when needed", copy)
+    copy.unlink()

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from tasks.errors import HINTS, BadSetting, StageFailure, Transient
 
 SCHEME = "s3://"
 MAX_CONFLICT_RETRIES = 5  # tries of a conditional write that collided with another (409: AWS asks to try again)
+OLD_UPLOAD_SECONDS = 86400.0  # an upload in parts takes less
 MAX_KEYS_PER_DELETE = 1000  # limit of one DeleteObjects request
 TRANSIENT_CODES = {
     "SlowDown",
@@ -36,6 +37,14 @@ class ObjectInfo(NamedTuple):
     etag: str
     age: float
     """seconds since it was written, by this machine's clock"""
+
+
+class UnfinishedUpload(NamedTuple):
+    """An upload in parts that was not finished: the name of the object to be, and the bytes that its parts take."""
+
+    name: str
+    upload_id: str
+    size: int
 
 
 class S3Client:
@@ -158,6 +167,29 @@ class S3Client:
             answer = self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
             for error in answer.get("Errors", ()):
                 raise StageFailure(f"{self.address}: {error['Key']} stays: {error['Message']}", CREDENTIALS)
+
+    def list_old_uploads(self) -> list[UnfinishedUpload]:
+        """List the uploads in parts that began more than a day ago and were not finished: their writer was killed.
+
+        Empty where the object store does not list them.
+        """
+        oldest_allowed = datetime.now(UTC) - timedelta(seconds=OLD_UPLOAD_SECONDS)
+        try:
+            uploads = self._call("list_multipart_uploads", Prefix=self.prefix).get("Uploads", [])
+        except StageFailure:  # not every object store has it, nor may every user ask
+            return []
+        old_uploads = []
+        for upload in uploads:
+            if upload["Initiated"] < oldest_allowed:
+                parts = self._call("list_parts", Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts", [])
+                size = sum(part["Size"] for part in parts)
+                name = upload["Key"].removeprefix(self.prefix)
+                old_uploads.append(UnfinishedUpload(name, upload["UploadId"], size))
+        return old_uploads
+
+    def abort_upload(self, name: str, upload_id: str) -> None:
+        """Give up an upload in parts, which removes its parts."""
+        self._call("abort_multipart_upload", Key=self.prefix + name, UploadId=upload_id)
 
     @contextlib.contextmanager
     def _translated_errors(self) -> Iterator[None]:

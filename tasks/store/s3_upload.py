@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
 from tasks.store.draft import PARTIAL, Counts, commit_file
-from tasks.store.manifest import ArtifactFile
+from tasks.store.manifest import ArtifactFile, Manifest
 from tasks.store.s3_client import S3Client
 from tasks.store.s3_lock import LEASE_NAME
 
@@ -27,6 +27,12 @@ def object_name(file: ArtifactFile) -> str:
     """Name a file's object: `documents/00000.parquet` → `documents/00000.2c26b46b68ffc68f.parquet`."""
     path = PurePosixPath(file.path)
     return path.with_name(f"{path.stem}.{file.sha256[:HASH_DIGITS]}{path.suffix}").as_posix()
+
+
+def map_files_by_object(manifest: Manifest) -> dict[str, ArtifactFile]:
+    """Map the name of each object of an artifact to its file."""
+    prefix = f"{manifest.stage}/{manifest.key}/"
+    return {prefix + object_name(file): file for file in manifest.files}
 
 
 def describe_shard_file(folder: Path, name: str) -> ArtifactFile:
@@ -109,6 +115,10 @@ class S3Draft:
         return download_file(self.objects, self.prefix, file, folder / file.path, folder / PARTIAL)
 
     def remove_records(self) -> None:
-        """Remove the records and working files of finished shards: the artifact is published."""
+        """Remove the records and working files of finished shards, and a mark of damage: the artifact is published."""
         listed = self.objects.list_objects(f"{self.prefix}.")
         self.objects.remove([name for name in listed if name != self.prefix + LEASE_NAME])
+
+    def remove_shards(self) -> None:
+        """Remove the records of finished shards: they run again. Garbage collection removes their files."""
+        self.objects.remove(list(self.objects.list_objects(self.prefix + FINISHED_SHARDS)))

@@ -4,23 +4,25 @@ How files are written and read is up to the two back ends, `local.py` and `s3.py
 """
 
 import os
-import re
 import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tasks.block import Block
-from tasks.errors import HINTS, BadSetting, StageFailure
+from tasks.errors import HINTS, StageFailure
 from tasks.runtime.progress import log
+from tasks.store.artifact import Artifact
+from tasks.store.backends import open_backend
+from tasks.store.checksum import format_record
+from tasks.store.damage import find_descendants, update_mark
 from tasks.store.draft import Draft
-from tasks.store.local import FORMAT_MARKER, GarbageCandidate, LocalBackend
+from tasks.store.garbage import GarbageCandidate
+from tasks.store.local import FORMAT_MARKER
 from tasks.store.manifest import (
     MANIFEST_NAME,
     ArtifactRef,
@@ -32,42 +34,9 @@ from tasks.store.manifest import (
     hash_files,
     package_versions,
 )
-from tasks.store.s3 import S3Backend
-from tasks.store.s3_client import SCHEME
+from tasks.store.rebuild_reason import explain_rebuild
+from tasks.store.records import UnreadableFile, find_unreadable_files, read_records, warn_unreadable
 from tasks.store.store_format import check_format, make_format_marker
-
-
-class Artifact(Block):
-    """A handle of an artifact, as passed between stages."""
-
-    stage: str
-    """the stage that built it"""
-    key: str
-    """hash of stage, version, settings and content of the inputs"""
-    digest: str
-    """hash of its files"""
-    path: str
-    """its folder, or its address on S3"""
-
-    @property
-    def folder(self) -> Path:
-        """Local folder with its files; from S3 they are fetched at the first access."""
-        return self.folder_with("")
-
-    def folder_with(self, *prefixes: str) -> Path:
-        """Return a local folder with at least the files that begin so: `folder_with("summary.md", "documents/")`."""
-        if not self.path.startswith(SCHEME):
-            return Path(self.path)
-        folder = local_copy(self.path, self.digest, prefixes)
-        if not folder.exists():  # garbage collection removed the copies meanwhile
-            local_copy.cache_clear()
-            folder = local_copy(self.path, self.digest, prefixes)
-        return folder
-
-    @property
-    def ref(self) -> ArtifactRef:
-        """Reference for manifests: stage, key and digest."""
-        return ArtifactRef(stage=self.stage, key=self.key, digest=self.digest)
 
 
 class Store:
@@ -103,8 +72,16 @@ class Store:
     def _parse_manifest(self, name: str, data: bytes | None) -> Manifest | None:
         manifest = Manifest.read(data)
         if manifest is None and data is not None:
-            log.warning("%s/%s is corrupt: the artifact does not count as built", self.address, name)
+            warn_unreadable(f"{self.address}/{name}", "the artifact does not count as built")
         return manifest
+
+    def explain_rebuild(self, spec: BuildSpec, section: str) -> str:
+        """Explain why an artifact must be built; `section` is the path of the stage's settings in a recipe."""
+        name = f"{spec.stage}/{spec.expected_key}/{MANIFEST_NAME}"
+        data = self.backend.read(name)
+        if data is not None and Manifest.read(data) is None:
+            return "its manifest is corrupt"
+        return explain_rebuild(spec, self.manifests(spec.stage), section)
 
     def artifact(self, manifest: Manifest) -> Artifact:
         """Return the handle of the artifact that a manifest describes."""
@@ -112,8 +89,17 @@ class Store:
         return Artifact(stage=manifest.stage, key=manifest.key, digest=manifest.digest, path=path)
 
     def find_problems(self, manifest: Manifest, *, full: bool = False) -> list[str]:
-        """List what is wrong with an artifact's files, a sentence each; with `full`, hash them."""
-        return self.backend.find_problems(manifest, full=full)
+        """List what is wrong with an artifact, a sentence each; with `full`, hash its files."""
+        problems = self.backend.find_file_problems(manifest, full=full)
+        if full:
+            update_mark(self.backend, manifest, problems.keys() - {""})
+        read_digests = manifest.read_digests or {}
+        misread = [ref for ref in manifest.inputs if read_digests.get(ref.key, ref.digest) != ref.digest]
+        name = f"{manifest.stage} {manifest.key}"
+        return [
+            *problems.values(),
+            *(f"{name} was built from other bytes than those of {ref.stage} {ref.key}" for ref in misread),
+        ]
 
     def get_valid(self, stage: str, key: str) -> Artifact | None:
         """Return the artifact when its files are valid; else None, with a warning that names the file."""
@@ -157,9 +143,17 @@ class Store:
                 }
         return list(manifests.values())
 
+    def find_descendants(self, manifest: Manifest) -> list[Manifest]:
+        """Find all that was built from an artifact, directly or not."""
+        return find_descendants(self.manifests(), manifest)
+
     def lock(self, stage: str, key: str) -> AbstractContextManager[bool]:
         """Return a context that holds the lock of a key. The lock is released when its holder dies, however it dies."""
         return self.backend.lock(stage, key)
+
+    def restore_replaced(self, stage: str, key: str) -> None:
+        """Put back an artifact whose replacement was interrupted. The caller must hold the lock of the key."""
+        self.backend.restore_replaced(stage, key)
 
     def draft(self, stage: str, key: str, inputs: tuple[ArtifactRef, ...] = ()) -> Draft:
         """Open the draft of an artifact, with the shards that an interrupted run finished.
@@ -202,6 +196,7 @@ class Store:
             host=socket.gethostname(),
             packages=package_versions(),
             incomplete=tuple(draft.incomplete_reasons),
+            read_digests=draft.read_digests,
         )
         return self.artifact(self.backend.publish(draft, manifest))
 
@@ -217,6 +212,12 @@ class Store:
         keep = {(ref.stage, ref.key) for ref in roots} | {(ref.stage, ref.key) for ref in self.lineage(roots)}
         return self.backend.find_garbage(keep, drafts=drafts, copies=copies)
 
+    def find_leftovers(self) -> Iterator[GarbageCandidate]:
+        """Yield what interrupted runs left and nothing can use."""
+        names = [name.split("/") for name in self.backend.manifests()]
+        everything = [ArtifactRef(stage=stage, key=key, digest="") for stage, key, _ in names]
+        yield from (candidate for candidate in self.find_garbage(everything, drafts=False) if not candidate.is_artifact)
+
     def remove(self, candidate: GarbageCandidate) -> bool:
         """Remove a candidate unless a run holds its lock; return whether it was removed."""
         return self.backend.remove(candidate)
@@ -228,27 +229,43 @@ class Store:
         run = RunRecord(finished=finished, recipe=recipe, artifacts=tuple(artifact.ref for artifact in artifacts))
         # names sort by time; some file systems refuse colons
         name = f"runs/{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
-        self.backend.write(name, run.model_dump_json(indent=1).encode())
+        self.backend.write(name, format_record(run))
 
     def runs(self) -> list[RunRecord]:
-        """Read the finished pipeline runs, oldest first."""
-        records = self.backend.read_all(self.backend.records("runs"))
-        return [RunRecord.model_validate_json(data) for data in records if data is not None]
+        """Read the finished pipeline runs, oldest first; a corrupt record is skipped with a warning."""
+        return read_records(self.backend, self.backend.records("runs"), RunRecord)
 
     def best(self, corpus: str) -> BestModel | None:
-        """Read the best model of a corpus; the empty name stands for runs without a corpus. None when there is none."""
-        data = self.backend.read(f"best/{corpus_slug(corpus)}.json")
-        return BestModel.model_validate_json(data) if data is not None else None
+        """Read the best model of a corpus; the empty name stands for runs without a corpus.
+
+        None when there is none, or, with a warning, when its record is corrupt.
+        """
+        records = read_records(self.backend, [f"best/{corpus_slug(corpus)}.json"], BestModel)
+        return records[0] if records else None
+
+    def has_best(self, corpus: str) -> bool:
+        """Tell whether a corpus has a record of its best model, be it corrupt."""
+        return self.backend.read(f"best/{corpus_slug(corpus)}.json") is not None
 
     def set_best(self, best: BestModel) -> None:
         """Make a model the best one of its corpus. The caller must hold the lock ("best", corpus_slug(corpus))."""
         self._write_format_marker()
-        self.backend.write(f"best/{corpus_slug(best.corpus)}.json", best.model_dump_json(indent=1).encode())
+        self.backend.write(f"best/{corpus_slug(best.corpus)}.json", format_record(best))
 
     def best_models(self) -> list[BestModel]:
-        """Read the best model of every corpus that has one."""
-        records = self.backend.read_all(self.backend.records("best"))
-        return [BestModel.model_validate_json(data) for data in records if data is not None]
+        """Read the best model of every corpus that has one; a corrupt record is skipped with a warning."""
+        return read_records(self.backend, self.backend.records("best"), BestModel)
+
+    def find_unreadable(self) -> list[UnreadableFile]:
+        """Find the manifests and records of runs and best models that are corrupt."""
+        return find_unreadable_files(self.backend)
+
+    def remove_unreadable(self, file: UnreadableFile) -> bool:
+        """Remove a corrupt record of a run or a best model; False when it was written again meanwhile."""
+        if file not in self.find_unreadable():
+            return False
+        self.backend.remove_record(file.name)
+        return True
 
 
 def corpus_slug(corpus: str) -> str:
@@ -259,35 +276,3 @@ def corpus_slug(corpus: str) -> str:
 def format_timestamp(seconds: float) -> str:
     """Format a time as ISO 8601 in UTC with milliseconds; such texts sort by time."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def open_backend(address: str) -> LocalBackend | S3Backend:
-    """Open the back end of a store's address. Raises BadSetting."""
-    if address.startswith(SCHEME):
-        return S3Backend(address)
-    if re.match(r"[a-z0-9+]+://", address) and not address.startswith("file://"):
-        hint = "Give a folder or s3://bucket/prefix with --store or TEXTMILL_STORE"
-        raise BadSetting(f"the store {address} is not a folder, and not s3://", hint)
-    root = Path(address.removeprefix("file://")).expanduser().absolute()
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    if not existing.is_dir():
-        what = (
-            f"the store {root} is not a folder"
-            if existing == root
-            else f"the store {root} lies below {existing}, a file"
-        )
-        raise BadSetting(what, "Give a folder with --store or TEXTMILL_STORE")
-    return LocalBackend(root)
-
-
-# By the digest too, so a rebuilt artifact is fetched anew. An error is not remembered.
-@lru_cache
-def local_copy(path: str, digest: str, prefixes: tuple[str, ...]) -> Path:
-    """Fetch files of an artifact from S3 and return the local folder. Raises StageFailure."""
-    address, stage, key = path.rsplit("/", 2)
-    backend = S3Backend(address)
-    manifest = Manifest.read(backend.read(f"{stage}/{key}/{MANIFEST_NAME}"))
-    if manifest is None or manifest.digest != digest:
-        reason = "does not exist any more" if manifest is None else "was rebuilt with other bytes"
-        raise StageFailure(f"{path} {reason}", "Start the same command again")
-    return backend.fetch(manifest, *prefixes)

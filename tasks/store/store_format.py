@@ -1,16 +1,19 @@
 """The format of a store: written into it once, and checked whenever it is opened."""
 
 import json
+from importlib.metadata import version
 from typing import Any
 
 from tasks.errors import StageFailure
+from tasks.store.checksum import add_checksum, remove_checksum
 from tasks.store.local import FORMAT_MARKER
 from tasks.store.manifest import STORE_FORMAT
 
 
 def make_format_marker(*, unfinished_upgrade: bool = False) -> bytes:
     """Return the contents of a store's format marker."""
-    return json.dumps({"format": STORE_FORMAT} | ({"upgrade": "unfinished"} if unfinished_upgrade else {})).encode()
+    record = {"format": STORE_FORMAT} | ({"upgrade": "unfinished"} if unfinished_upgrade else {})
+    return add_checksum(json.dumps(record, indent=1).encode())
 
 
 def check_format(marker: bytes | None, address: str) -> None:
@@ -31,10 +34,12 @@ def check_format(marker: bytes | None, address: str) -> None:
 def parse_format(marker: bytes | None, address: str) -> dict[str, Any]:
     """Parse a format marker. Raises StageFailure for a newer format, and for what is no marker."""
     try:
-        record: dict[str, Any] = json.loads(marker) if marker is not None else {"format": STORE_FORMAT}
+        marker = make_format_marker() if marker is None else marker
+        record: dict[str, Any] = json.loads(remove_checksum(marker, ("format", "upgrade")))
         record["format"] = int(record["format"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StageFailure(f"{address}/{FORMAT_MARKER} does not name its format", "Restore or remove it") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = f"Restore it, or remove it if textmill {version('textmill')} wrote the store: it is written again"
+        raise StageFailure(f"{address}/{FORMAT_MARKER} is corrupt and does not name the format", hint) from error
     if record["format"] > STORE_FORMAT:
         raise StageFailure(
             f"the store {address} was written by a newer version (format {record['format']}, this one reads "

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tasks.store.checksum import format_record, parse_record
 from tasks.store.local import FORMAT_MARKER, LocalBackend
 from tasks.store.manifest import STORE_FORMAT, ArtifactRef, BestModel, Manifest, RunRecord
 from tasks.store.s3 import S3Backend
-from tasks.store.store_format import make_format_marker, parse_format
+from tasks.store.store_format import parse_format
 
 DEMO_RECIPE = "demo.yaml"  # the demo writes it beside the artifacts
 ArtifactId = tuple[str, str]
@@ -86,9 +87,9 @@ class UpgradePlan:
 
 def make_upgrade_plan(backend: LocalBackend | S3Backend, vocabulary: NameTranslation) -> UpgradePlan:
     """Find out what has to change. Raises StageFailure for a store of a newer format."""
-    marker = backend.read(FORMAT_MARKER)
-    parse_format(marker, backend.address)  # refuses a newer one
-    plan = UpgradePlan(is_marked=marker in (None, make_format_marker()))
+    # refuses a newer one
+    record = parse_format(backend.read(FORMAT_MARKER), backend.address)
+    plan = UpgradePlan(is_marked=record == {"format": STORE_FORMAT})
     manifests = read_manifests(backend, plan)
     # keys depend on the digests of inputs, which stay the same, and not on their keys: all are known beforehand
     new_keys = {
@@ -158,9 +159,13 @@ def plan_records(
     for name, data in zip(names, backend.read_all(names), strict=True):
         if data is None:
             continue
-        record, renamed = rename_record(vocabulary, name, data, new_keys)
+        try:
+            record, renamed = rename_record(vocabulary, name, data, new_keys)
+        except ValueError:
+            plan.kept_as_is.append(f"left as it is: {name} is corrupt; textmill gc removes it")
+            continue
         if record != renamed:
-            plan.records[name] = renamed.model_dump_json(indent=1).encode()
+            plan.records[name] = format_record(renamed)
     recipe = LocalBackend(backend.root).read(DEMO_RECIPE)
     if recipe is not None and (renamed_recipe := vocabulary.rename_recipe_file(recipe)) != recipe:
         plan.demo_recipe = renamed_recipe
@@ -169,13 +174,13 @@ def plan_records(
 def rename_record(
     vocabulary: NameTranslation, name: str, data: bytes, new_keys: Mapping[ArtifactId, str]
 ) -> tuple[BaseModel, BaseModel]:
-    """Return a record of a run or a best model, and the same with new names and keys."""
+    """Return a record of a run or a best model, and the same with new names and keys. Raises ValueError."""
     if name.startswith("runs/"):
-        run = RunRecord.model_validate_json(data)
+        run = parse_record(RunRecord, data)
         artifacts = tuple(follow_ref(artifact, new_keys) for artifact in run.artifacts)
         recipe = vocabulary.rename_recipe(run.recipe)
         return run, run.model_copy(update={"recipe": recipe, "artifacts": artifacts})
-    best = BestModel.model_validate_json(data)
+    best = parse_record(BestModel, data)
     refs = {"model": follow_ref(best.model, new_keys), "evaluation": follow_ref(best.evaluation, new_keys)}
     worse = {new_keys.get(("evaluate", key), key): mark for key, mark in best.worse.items()}
     return best, best.model_copy(update=refs | {"worse": worse})

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import StageFailure, Transient
+from tasks.errors import CorruptInput, StageFailure, Transient
 from tasks.store import Draft
-from tasks.store.local import GarbageCandidate
+from tasks.store.artifact import Artifact, local_copy
+from tasks.store.garbage import GarbageCandidate
 from tasks.store.manifest import BuildSpec
+from tasks.store.read_check import record_reads
 from tasks.store.s3 import S3Backend
 from tasks.store.s3_client import S3Client
-from tasks.store.store import Artifact, Store, local_copy
+from tasks.store.store import Store
 
 Machine = Callable[[str], Store]
 SHARDS = {f"{number:05d}": (number,) for number in range(4)}
@@ -107,7 +109,7 @@ def test_two_that_fetch_at_once_fetch_once(machine: Machine, monkeypatch: pytest
     for thread in threads:
         thread.join()
     assert len(fetched) == 3
-    assert place(store).cache.find_problems(manifest, full=True) == []
+    assert place(store).cache.find_file_problems(manifest, full=True) == {}
 
 
 def test_a_handle_of_bytes_that_are_gone_is_refused(machine: Machine) -> None:
@@ -197,7 +199,9 @@ def test_flipped_bits_are_found_by_reading(machine: Machine) -> None:
     assert store.find_problems(manifest) == []
     assert "sha256" in store.find_problems(manifest, full=True)[0]
     machine("b")
-    with pytest.raises(StageFailure, match=r"is corrupt: its sha256 is not the manifest's\. Build it again with"):
+    with pytest.raises(
+        StageFailure, match=r"is corrupt: its sha256 is not the manifest's\. The artifact does not count"
+    ):
         _ = artifact.folder
     assert built(machine("a"), wanted()) == artifact
     assert machine("a").find_problems(manifest, full=True) == []
@@ -374,3 +378,71 @@ def test_a_lost_connection_may_heal(machine: Machine, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
     with pytest.raises(Transient, match="does not answer"):
         _ = artifact.folder
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_flipped_copy_is_fetched_again_before_it_is_read(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    artifact = built(machine("a"), wanted())
+    store = machine("b")
+    file = artifact.folder / "documents" / "0.txt"
+    flip(file)
+    assert (artifact.folder / "documents" / "0.txt").read_text() == "text"
+    assert f"{file} is a corrupt copy; it is fetched again" in caplog.text
+    flip(file)
+    local_copy.cache_clear()  # as a new process
+    with record_reads() as reads:
+        assert (artifact.folder / "documents" / "0.txt").read_text() == "text"
+    assert reads.digests == {artifact.key: artifact.digest}
+    assert store.get_valid("clean", artifact.key) == artifact, "on S3 all is well"
+
+
+def test_a_flipped_object_is_named_and_marked_until_it_is_built_again(machine: Machine, tmp_path: Path) -> None:
+    artifact = built(machine("a"), wanted())
+    store = machine("b")
+    (name,) = (name for name in names(store) if "documents/0" in name)
+    copy = tmp_path / "object"
+    assert objects(store).download(name, copy)
+    flip(copy)
+    objects(store).upload(copy, name)
+    assert store.get_valid("clean", artifact.key) == artifact, "the size is right"
+    with pytest.raises(CorruptInput, match=rf"clean {artifact.key}: .*{name} is corrupt: its sha256"):
+        _ = artifact.folder
+    assert store.get_valid("clean", artifact.key) is None
+    assert machine("a").get_valid("clean", artifact.key) is None, "other machines see the mark"
+    assert list(store.find_garbage([artifact.ref], drafts=True)) == [], "gc leaves the mark"
+    built(machine("c"), wanted())
+    assert store.get_valid("clean", artifact.key) == artifact
+    assert not [name for name in names(store) if name.endswith(".corrupt.json")]
+
+
+def test_finished_shards_of_a_discarded_draft_run_again(machine: Machine) -> None:
+    store, what = machine("a"), wanted()
+    draft = store.draft(what.stage, what.expected_key)
+    draft.map(square, SHARDS)
+    draft.discard()
+    assert not draft.path.exists()
+    assert machine("b").draft(what.stage, what.expected_key).num_finished == 0
+
+
+def test_half_uploads_are_found_after_a_day_and_removed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = built(machine("a"), wanted())
+    store = machine("b")
+    client = objects(store)
+    name = f"clean/{artifact.key}/documents/9.txt"
+    upload = client._call("create_multipart_upload", Key=client.prefix + name)["UploadId"]
+    client._call("upload_part", Key=client.prefix + name, UploadId=upload, PartNumber=1, Body=b"half")
+    # moto gives every upload the same date, in 2010
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.store.s3_client.OLD_UPLOAD_SECONDS", 1e9)
+        assert list(store.find_garbage([artifact.ref], drafts=False)) == [], "it may be under way"
+    (candidate,) = store.find_garbage([artifact.ref], drafts=False)
+    assert candidate.address.startswith(f"{store.address}/{name} (an upload")
+    assert candidate.bytes == 4
+    assert store.remove(candidate)
+    assert list(store.find_garbage([artifact.ref], drafts=False)) == []
+    assert store.get_valid("clean", artifact.key) == artifact

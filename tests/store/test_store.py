@@ -11,7 +11,7 @@ import pytest
 
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Store
-from tasks.store.local import OLD_DRAFT_SECONDS
+from tasks.store.garbage import OLD_DRAFT_SECONDS
 from tasks.store.manifest import ArtifactRef, BuildSpec
 
 
@@ -116,7 +116,9 @@ def test_rebuilt_with_other_bytes_replaces(store: Store) -> None:
     second = built(store, wanted(), "two")
     assert second.key == first.key
     assert second.digest != first.digest
-    assert (first.folder / "part" / "a.txt").read_text() == "two"
+    assert (second.folder / "part" / "a.txt").read_text() == "two"
+    with pytest.raises(StageFailure, match=r"was rebuilt with other bytes. Start the same command again"):
+        _ = first.folder
     assert not list(store.root.glob("clean/.*"))
 
 

@@ -9,8 +9,9 @@ from flows.cli.recipe_options import RECIPES
 from flows.text_table import format_size, format_table
 from tasks.errors import StageFailure
 from tasks.store import Store
-from tasks.store.local import GarbageCandidate
+from tasks.store.garbage import GarbageCandidate
 from tasks.store.manifest import ArtifactRef
+from tasks.store.records import ADVICE, UnreadableFile
 
 HELP = "remove what neither the newest artifacts nor a shipped recipe need; asks first"
 
@@ -35,19 +36,42 @@ def run_command(arguments: argparse.Namespace) -> int:
     store = Store.current()
     needed = list_needed(store, arguments.recipe)
     garbage = list(store.find_garbage(needed, drafts=arguments.drafts, copies=arguments.cache))
+    unreadable = store.find_unreadable()
     if not arguments.drafts:
         print(format_kept_drafts(store, needed, garbage), end="")
-    if not garbage:
+    garbage = spare_artifacts(garbage, unreadable) if unreadable else garbage
+    records = [file for file in unreadable if file.kind != "manifest"]
+    for file in unreadable:
+        print(f"{store.address}/{file.name} is corrupt. {ADVICE[file.kind]}.")
+    if unreadable:
+        print("What these need is not known, so artifacts are kept this time. Run gc again when they are gone.\n")
+    if not garbage and not records:
         print("nothing to remove")
         return 0
-    print(format_candidates(garbage))
-    if not arguments.yes and not ask_to_confirm(f"Remove what is listed here ({len(garbage)})? [y/N] "):
+    print("\n".join([*format_candidates(garbage).splitlines(), *(f"{store.address}/{file.name}" for file in records)]))
+    number = len(garbage) + len(records)
+    if not arguments.yes and not ask_to_confirm(f"Remove what is listed here ({number})? [y/N] "):
         print("nothing was removed")
         return 0
     for candidate in garbage:
         if not store.remove(candidate):
             print(f"{candidate.address} is in use and kept")
+    for file in records:
+        if not store.remove_unreadable(file):
+            print(f"{store.address}/{file.name} was written again and is kept")
     return 0
+
+
+def spare_artifacts(
+    garbage: Iterable[GarbageCandidate], unreadable: Iterable[UnreadableFile]
+) -> list[GarbageCandidate]:
+    """Return what can be removed though records are corrupt: no artifact but those whose own manifest is corrupt."""
+    corrupt_manifests = {file.name.rpartition("/")[0] for file in unreadable if file.kind == "manifest"}
+    return [
+        candidate
+        for candidate in garbage
+        if not candidate.is_artifact or f"{candidate.stage}/{candidate.key}" in corrupt_manifests
+    ]
 
 
 def list_needed(store: Store, recipes: list[Path]) -> list[ArtifactRef]:
