@@ -1,7 +1,7 @@
 """Read the sitemaps of a crawl before it starts: the pages fetched must not depend on how fast sitemaps arrive."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -17,10 +17,11 @@ from tasks.crawl.web.retries import classify_error
 from tasks.crawl.web.robots import RobotsMiddleware, RobotsUnavailable, get_site, make_proxy_meta
 from tasks.crawl.web.sitemaps import MAX_SITEMAP_BYTES, Sitemaps, UnreadableSitemap, parse_sitemap
 from tasks.crawl.web.state import CrawlState
-from tasks.crawl.web.urls import normalise_url
+from tasks.crawl.web.urls import get_host, normalise_url
 
 MAX_FILES = 1000  # of one site: ends an index that leads to itself under ever new names
 MAX_REDIRECTS = 5
+ROBOTS_PATH = "/robots.txt"
 UNREADABLE_SITEMAP, TOO_OLD, OVER_LIMIT = "sitemap cannot be read", "not modified since", "sitemap limit of a site"
 
 
@@ -39,7 +40,21 @@ class SitemapDiscovery:
         urls = [normalised for url in self.settings.urls if (normalised := normalise_url(url)) is not None]
         sites = sorted({get_site(seed) for seed in self.state.limits.seeds}) if self.settings.from_robots else []
         # gather returns results in the order of its arguments, so the frontier does not depend on which site was faster
-        listings = await asyncio.gather(self._list_pages(urls), *(self._list_site_pages(site) for site in sites))
+        self._add_listings(
+            await asyncio.gather(self._list_pages(urls), *(self._list_site_pages(site) for site in sites))
+        )
+
+    async def add_lost_pages(self, host: str) -> None:
+        """Read the sitemaps of a host again that could not be read while it was away."""
+        lost = [url for url in self.state.lost_sitemaps if get_host(url) == host]
+        sites = [url.removesuffix(ROBOTS_PATH) for url in lost if url.endswith(ROBOTS_PATH)]
+        urls = [url for url in lost if not url.endswith(ROBOTS_PATH)]
+        for url in lost:
+            del self.state.lost_sitemaps[url]
+        self.state.tally.skipped -= Counter({UNREADABLE_SITEMAP: len(urls)})  # drops a zero
+        self._add_listings([await self._list_pages(urls), *[await self._list_site_pages(site) for site in sites]])
+
+    def _add_listings(self, listings: Iterable[dict[str, datetime | None]]) -> None:
         for pages in listings:
             for url, lastmod in pages.items():
                 if self.settings.is_old(lastmod):
@@ -53,7 +68,7 @@ class SitemapDiscovery:
             rules = await robots.get_rules(site)
         except RobotsUnavailable as error:
             # its pages may be asked for when the host answers again, but the sitemaps that it names are unknown
-            self._note_loss(f"{site}/robots.txt", error)
+            self._note_loss(f"{site}{ROBOTS_PATH}", error)
             return {}
         urls = (normalise_url(sitemap, site) for sitemap in rules.sitemaps)
         return await self._list_pages(url for url in urls if url is not None)

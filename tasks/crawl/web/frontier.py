@@ -137,7 +137,10 @@ class Frontier:
 
     def requeue(self, entry: FrontierEntry) -> None:
         """Queue a URL once more that got no answer; its host counts it as done meanwhile."""
-        self._enqueue(entry)
+        if closed := self.hosts[get_host(entry.url)].closed:
+            self.refused[closed] += 1
+        else:
+            self._enqueue(entry)
 
     def pause(self, name: str) -> None:
         """Ask nothing of a host until `resume`; its URLs go on waiting."""
@@ -154,11 +157,11 @@ class Frontier:
         return not host.waiting and not host.fetching
 
     def close(self, name: str, reason: str, *, keeps_unasked: bool = False) -> None:
-        """Ask no more of a host; its waiting URLs, and those found later, count as refused.
+        """Ask no more of a host; its waiting URLs, and those found later, count as refused, for the first reason given.
 
         With `keeps_unasked` they are also collected in `unasked`.
         """
-        if (host := self.hosts.get(name)) is None:
+        if (host := self.hosts.get(name)) is None or host.closed:
             return
         host.closed, host.keeps_unasked = reason, keeps_unasked
         if host.waiting:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -17,10 +18,16 @@ log = logging.getLogger("textmill.crawl")
 
 
 class OutageWatch:
-    """Probes suspected hosts, each in a task of its own, with pauses that double up to a minute."""
+    """Probes suspected hosts, each in a task of its own, with pauses that double up to a minute.
 
-    def __init__(self, crawler: Crawler, state: CrawlState) -> None:
+    `read_lost_sitemaps` reads those of a host that answers again.
+    """
+
+    def __init__(
+        self, crawler: Crawler, state: CrawlState, read_lost_sitemaps: Callable[[str], Awaitable[None]]
+    ) -> None:
         self.crawler, self.state, self.outages = crawler, state, state.outages
+        self.read_lost_sitemaps = read_lost_sitemaps
         self.first_pause = crawler.settings.getfloat("RETRY_WAIT")
         self.tasks: dict[str, asyncio.Task[None]] = {}  # held here: the event loop keeps no reference to a task
         self.outages.on_suspected = self.begin_to_probe
@@ -41,7 +48,7 @@ class OutageWatch:
     async def _wait_for_host(self, host: str) -> None:
         pause = self.first_pause
         while (reason := await self._probe(self.outages.choose_probe(host))) is not None:
-            if self.state.stopping:
+            if self.state.stopping or not self.outages.is_suspected(host):
                 return
             remaining = self.outages.get_remaining_seconds(host)
             if reason == WAIT_TOO_LONG or remaining <= 0:
@@ -54,7 +61,9 @@ class OutageWatch:
             self.outages.mark_away(host, reason, wait)
             await asyncio.sleep(wait)
             pause = min(2 * pause, MAX_BACKOFF_SECONDS)
-        self.outages.mark_back(host)
+        await self.read_lost_sitemaps(host)
+        if self.outages.is_suspected(host):  # else it was given up meanwhile, since it asked to wait longer
+            self.outages.mark_back(host)
 
     async def _probe(self, url: str) -> str | None:
         """Ask for a URL once; return why there is no answer, or None when there is one, whatever it says."""

@@ -71,6 +71,7 @@ class HostOutages:
     def __init__(self, frontier: Frontier, max_outage: float, find_known_url: Callable[[str], str]) -> None:
         self.frontier, self.max_outage, self.find_known_url = frontier, max_outage, find_known_url
         self.hosts: dict[str, HostHealth] = {}
+        self.num_suspected = 0  # hosts that are probed: their URLs may come back to the frontier
         self.on_suspected: Callable[[str], None] = lambda _: None
 
     def get_health(self, host: str) -> HostHealth:
@@ -78,11 +79,6 @@ class HostOutages:
         if host not in self.hosts:
             self.hosts[host] = HostHealth(answered_url=self.find_known_url(host))
         return self.hosts[host]
-
-    @property
-    def num_suspected(self) -> int:
-        """Number of hosts that are probed: their URLs may come back to the frontier."""
-        return sum(health.is_suspected for health in self.hosts.values())
 
     def is_suspected(self, host: str) -> bool:
         """Return whether nothing may be asked of a host for now."""
@@ -147,6 +143,7 @@ class HostOutages:
         health = self.hosts[host]
         if not health.is_suspected and not health.is_given_up:
             health.is_suspected, health.suspected_at, health.num_probes = True, time.monotonic(), 0
+            self.num_suspected += 1
             self.frontier.pause(host)
             self.on_suspected(host)
 
@@ -186,6 +183,7 @@ class HostOutages:
         """Note that a probe was answered, and put the URLs back that failed meanwhile."""
         health = self.hosts[host]
         health.is_suspected, health.num_failures = False, 0
+        self.num_suspected -= 1
         if health.is_away or health.is_probed_by_failed:
             seconds = time.monotonic() - health.suspected_at
             log.warning("%s answers again after %.1f s: its crawl goes on", host, seconds)
@@ -210,6 +208,7 @@ class HostOutages:
         health.fails_elsewhere = fails_elsewhere
         if health.is_away:
             log.warning("%s gave no answer for %.0f s and is left for the next run", host, self.max_outage)
+        self.num_suspected -= health.is_suspected
         health.is_given_up, health.is_suspected, health.is_away = True, False, False
         self._move_to_lost(health)
         self.frontier.close(host, reason, keeps_unasked=True)

@@ -108,7 +108,8 @@ class PageSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        OutageWatch(crawler, spider.crawl_state)  # the state holds it, and tells it of hosts
+        discovery = SitemapDiscovery(crawler, spider.crawl_state, spider.sitemaps, spider.rules)
+        OutageWatch(crawler, spider.crawl_state, discovery.add_lost_pages)  # the state holds it, and tells it of hosts
         crawler.signals.connect(spider.headers_received, signals.headers_received)
         return spider
 

@@ -1,4 +1,4 @@
-from tasks.crawl.web.frontier import TOO_MANY_REDIRECTS, Frontier
+from tasks.crawl.web.frontier import TOO_MANY_REDIRECTS, Frontier, FrontierEntry
 from tasks.crawl.web.urls import Scope
 
 
@@ -56,6 +56,10 @@ def test_giving_up_a_host_leaves_the_others():
     assert frontier.num_waiting == 5
     assert frontier.refused == {"no answer": 6}
     assert len(frontier.unasked) == 6
+    frontier.close("a.org", "page limit")
+    frontier.requeue(FrontierEntry("http://a.org/0"))
+    assert frontier.refused == {"no answer": 7}
+    assert frontier.num_waiting == 5
     assert frontier.pop().url.startswith("http://b.org")
 
 

@@ -226,8 +226,12 @@ def test_a_lost_sitemap_makes_a_crawl_incomplete(site, settings, make_draft, ind
 
 
 def test_a_crawl_that_resumes_while_its_host_is_away_waits_for_it(site, settings, make_draft, index, killed_after):
-    """Also for robots.txt, whose failure must not be taken for a refusal."""
+    """Also for robots.txt, whose failure must not be taken for a refusal, and for the sitemap that it names."""
     add_tree(site)
+    site.pages["/robots.txt"] = site.Answer(f"Sitemap: {site.url('/map.xml')}".encode())
+    site.pages["/map.xml"] = site.Answer(
+        f"<urlset><url><loc>{site.url('/0')}</loc></url></urlset>".encode(), headers={"Content-Type": "text/xml"}
+    )
     outage = Outage(site, 30, answer=site.Answer(b"down", 503))
     draft = make_draft()
     killed_after(settings(max_outage=600), draft.path, 45, site)
@@ -264,3 +268,11 @@ def test_interrupted_while_it_waits_it_ends_and_goes_on(site, settings, make_dra
     outage.end()
     crawl.build(settings(max_outage=600), draft)
     assert list_pages(draft.path, index) == ALL_PAGES
+
+
+def test_a_host_whose_pages_run_out_in_an_outage_ends_the_crawl(site, crawled):
+    add_tree(site)
+    Outage(site, 15, 12, site.Answer(b"down", 503))
+    draft = crawled(max_outage=60, per_host_limits={"max_pages": 20})
+    assert draft.counts["pages"] == 20
+    assert draft.incomplete_reasons == []
