@@ -29,7 +29,7 @@ HINTS = {
 }
 
 
-class UnreadableFile(StageFailure):
+class UnreadableSource(StageFailure):
     """A file on this machine cannot be opened or read."""
 
 
@@ -148,7 +148,7 @@ def find_problem(path: Path) -> str:
 def refuse_or_count_unusable(
     listing: FileListing, is_wanted: Callable[[str], bool], tally: Tally, section: str, *, skip_broken: bool
 ) -> None:
-    """Count and log what a listing could not read; raise UnreadableFile for it unless broken files are skipped.
+    """Count and log what a listing could not read; raise UnreadableSource for it unless broken files are skipped.
 
     Of what is no folder, only names that `is_wanted` accepts count: a socket beside the pages is no page. `section` is
     where on_error stands in a recipe; empty where there is none.
@@ -159,16 +159,16 @@ def refuse_or_count_unusable(
         path = format_path(join_path(listing.root, name))
         if problem != LINK_TO_FOLDER and not skip_broken:
             alternative = f", or set {section}.on_error to skip to leave it out" if section else ""
-            raise UnreadableFile(f"{path} cannot be read: {problem}", HINTS[problem] + alternative)
+            raise UnreadableSource(f"{path} cannot be read: {problem}", HINTS[problem] + alternative)
         tally.count_skipped(problem)
         if tally.skipped[problem] <= MAX_NAMED_FILES:
             log.warning("%s is left out: %s", path, problem)
 
 
-def describe_error(path: str, error: OSError) -> UnreadableFile:
+def describe_error(path: str, error: OSError) -> UnreadableSource:
     """Return the error of a file that cannot be read as a StageFailure that names it."""
     message = f"{format_path(os.fsdecode(error.filename or path))} cannot be read ({error.strerror})"
-    return UnreadableFile(message, HINTS[UNREADABLE_FILE])
+    return UnreadableSource(message, HINTS[UNREADABLE_FILE])
 
 
 def format_path(path: str) -> str:

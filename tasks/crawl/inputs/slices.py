@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.crawl.counters import Tally
-from tasks.crawl.inputs.folder import UNREADABLE_FILE, UnreadableFile, join_path, open_file
+from tasks.crawl.inputs.folder import UNREADABLE_FILE, UnreadableSource, join_path, open_file
 from tasks.crawl.inputs.packing import PACKED_SUFFIXES, strip_packed_suffix
 from tasks.crawl.inputs.remote import is_remote
 from tasks.crawl.inputs.rows import BROKEN_FILE, EMPTY, Columns, fail_or_count
@@ -48,7 +48,7 @@ def split_file(root: str, name: str, size: ShardSize, columns: Columns, tally: T
     """
     try:
         yield from list_slices(root, name, size, columns, tally)
-    except UnreadableFile as error:  # it was taken away since the folder was listed
+    except UnreadableSource as error:  # it was taken away since the folder was listed
         if not columns.skip_broken:
             raise
         log.warning("%s", error.what)
