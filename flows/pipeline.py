@@ -101,8 +101,11 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
 def can_repair(selection: StageSelection, artifacts: list[Artifact]) -> bool:
     """Tell whether the corrupt artifacts of a run belong to stages that it may build."""
     store = Store.current()
-    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
-    corrupt = [manifest.stage for manifest in manifests if manifest and store.find_problems(manifest)]
+    corrupt = []
+    for artifact in artifacts:
+        manifest = store.manifest(artifact.stage, artifact.key)
+        if manifest is None or store.find_problems(manifest):
+            corrupt.append(artifact.stage)
     return bool(corrupt) and all(selection.policy_for(STAGES[name]) in ("run", "force") for name in corrupt)
 
 

@@ -49,7 +49,7 @@ def remove_folder(folder: Path) -> None:
     if not folder.exists():
         return
     # a name that `gc` knows, of a draft too: .removed-KEY-SUFFIX
-    key = re.sub(r"^\.draft-|^\.old-|-[0-9a-f]{8}$", "", folder.name)
+    key = re.sub(r"^\.(draft|old|removed)-|-[0-9a-f]{8}$", "", folder.name)
     doomed = folder.with_name(f"{REMOVED}{key}-{uuid.uuid4().hex[:8]}")
     folder.rename(doomed)
     fsync_path(folder.parent)

@@ -135,7 +135,7 @@ class LocalBackend:
         target = self.path(manifest.stage, manifest.key)
         previous = Manifest.read(self.read(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}"))
         is_same = previous is not None and previous.files == manifest.files
-        if previous is not None and is_same and not find_file_problems(target, previous, lambda _: True):
+        if is_same and not find_file_problems(target, manifest, lambda _: True):
             # the bytes are the same; times, counts and versions of the code are those of this build
             self.write(f"{manifest.stage}/{manifest.key}/{MANIFEST_NAME}", manifest.as_json)
             (target / MARK_NAME).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from tasks.runtime.progress import log
 from tasks.store.backends import Backend
 from tasks.store.checksum import parse_record
+from tasks.store.garbage import KEY
 from tasks.store.manifest import BestModel, Manifest, RunRecord
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -57,7 +58,8 @@ def find_unreadable_files(backend: Backend) -> list[UnreadableFile]:
                     parse_record(model, data)
             except ValueError:
                 files.append(UnreadableFile(name, kind))
-    names = backend.manifests()
+    # a file of the same name in somebody else's folder is none of ours
+    names = [name for name in backend.manifests() if KEY.fullmatch(name.split("/")[1])]
     manifests = zip(names, backend.read_all(names), strict=True)
     files += [
         UnreadableFile(name, "manifest") for name, data in manifests if data is not None and Manifest.read(data) is None

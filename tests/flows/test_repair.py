@@ -90,6 +90,24 @@ def test_several_flipped_inputs_are_built_again(store: Store) -> None:
     assert built == ["clean", "dedup", "tokenize"]
 
 
+def test_an_input_whose_manifest_is_torn_meanwhile_is_built_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, unique, tokens = first = run()
+    store.backend.write(f"tokenize/{tokens.key}/manifest.json", b"{torn")
+    acquire_slot = type(STAGES["tokenize"]).acquire_slot
+
+    def tear_input(self: Any) -> Any:
+        if self.name == "tokenize" and not built:
+            store.backend.write(f"dedup/{unique.key}/manifest.json", b"{torn")
+        return acquire_slot(self)
+
+    built.clear()
+    monkeypatch.setattr(type(STAGES["tokenize"]), "acquire_slot", tear_input)
+    assert run() == first
+    assert built == ["dedup", "tokenize"]
+
+
 def test_a_stage_that_is_only_taken_from_the_store_is_not_repaired(store: Store) -> None:
     _, unique, _ = run()
     file = flip(unique)

@@ -127,6 +127,15 @@ def test_commands_name_a_corrupt_file_and_go_on(
     assert [manifest.key for manifest in store.manifests()] == [newer.key]
 
 
+def test_manifests_of_somebody_else_are_no_problem(store: Store) -> None:
+    publish(store, "clean")
+    notes = store.root / "notes" / "mine"
+    notes.mkdir(parents=True)
+    (notes / "manifest.json").write_text("of another program")
+    assert store.find_unreadable() == []
+    assert run_command_line(["verify"]) == 0
+
+
 def test_gc_keeps_artifacts_while_a_corrupt_manifest_is_needed(store: Store) -> None:
     pages = publish(store, "crawl")
     documents = publish(store, "clean", pages.ref)

@@ -113,7 +113,7 @@ def test_what_was_replaced_is_not_put_back_in_parts(store: Store) -> None:
     assert list((store.root / "dedup").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [f".draft-{KEY}", KEY, f".old-{KEY}-01234567"])
+@pytest.mark.parametrize("name", [f".draft-{KEY}", KEY, f".old-{KEY}-01234567", f".removed-{KEY}-01234567"])
 def test_a_kill_while_a_folder_is_removed_leaves_no_part_under_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -171,8 +171,8 @@ def test_a_refusal_loads_nothing_that_is_slow(store: Store) -> None:
 def test_help_lists_the_exit_codes(capsys: Say) -> None:
     with pytest.raises(SystemExit):
         run_command_line(["--help"])
-    listed = [line.split()[0] for line in capsys.readouterr().out.split("exit codes:")[1].splitlines()[1:7]]
-    assert listed == ["0", "1", "2", "129", "130", "143"]
+    listed = [line.split()[0] for line in capsys.readouterr().out.split("exit codes:")[1].splitlines()[1:8]]
+    assert listed == ["0", "1", "2", "3", "129", "130", "143"]
 
 
 @pytest.mark.parametrize(
