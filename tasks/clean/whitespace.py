@@ -1,6 +1,12 @@
 """White space and invisible characters of a text.
 
 The result has mojibake repaired, NFC, plain spaces, no invisible characters, one blank line between paragraphs.
+
+Invisible are: control characters; soft hyphen, zero-width space, word joiner and byte order mark, which only say where
+a line may break; marks of writing direction; invisible operators of formulas; anchors of annotations, the place of an
+object, tags; lone surrogates and non-characters. What decides how its neighbours look stays: variation selectors; the
+tags of a flag; zero-width joiners and non-joiners, with which Persian, Indic scripts and emoji are spelled, except at
+the edge of a word of another script.
 """
 
 import re
@@ -8,11 +14,18 @@ import unicodedata
 
 from tasks.clean.mojibake import repair_mojibake
 
-# Control characters, soft hyphen, zero-width space, word joiner, byte order mark, lone surrogates, non-characters.
-# Zero-width joiners are kept: Persian, Indic scripts and emoji are spelled with them.
-INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ud800-\udfff\ufffe\uffff]")
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffc\ud800-\udfff\ufffe\uffff\U000e0001]"
+    # tags, except behind a black flag or what follows it
+    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+"
+    # joiners between white space and a character that is not written with them, or at an end of the text
+    "|(?<![\u0600-\u109f\u1700-\u18af\u1980-\u1cff\ua800-\uabff\ufb50-\ufefc\U00010a00-\U00011fff])"
+    "(?:(?<!\\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\\S))"
+)
 LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 MAX_INDENTATION = 40
+TABBED_INDENTATION = re.compile("^ *\t[ \t]*", re.MULTILINE)
 DOUBLE_SPACE = re.compile(r"  (?<=\S  )")  # not in indentation; written so that `re` searches for the two spaces first
 
 
@@ -26,7 +39,8 @@ def tidy_text(text: str) -> str:
     text = repair_mojibake(text).strip()
     # most texts are tidy already, and skip the loop below
     is_ragged = " \n" in text or "\n\n\n" in text or DOUBLE_SPACE.search(text)
-    if not is_ragged and text.replace("\n", "").isprintable():
+    # U+FFFC is the one invisible character that Python prints
+    if not is_ragged and "\ufffc" not in text and text.replace("\n", "").isprintable():
         return unicodedata.normalize("NFC", text)
     text = INVISIBLE.sub("", LINE_ENDS.sub("\n", text))
     lines: list[str] = []
@@ -37,6 +51,11 @@ def tidy_text(text: str) -> str:
         elif lines and lines[-1]:
             lines.append("")
     return unicodedata.normalize("NFC", "\n".join(lines).strip())
+
+
+def expand_tabs(text: str) -> str:
+    """Write each tab of an indentation as four spaces, as the reader of HTML does: `tidy_text` drops tabs."""
+    return TABBED_INDENTATION.sub(lambda blank: blank[0].replace("\t", "    "), text) if "\t" in text else text
 
 
 def to_one_line(text: str) -> str:

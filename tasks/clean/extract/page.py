@@ -11,7 +11,7 @@ from tasks.clean.extract.html.nesting import estimate_nesting
 from tasks.clean.extract.language import detect_languages, detect_script, sample_line
 from tasks.clean.extract.license import detect_license, may_declare_license
 from tasks.clean.extract.unusable import UnusablePage
-from tasks.clean.whitespace import tidy_text, to_one_line
+from tasks.clean.whitespace import expand_tabs, tidy_text, to_one_line
 
 MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 PLAIN_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-rst"})
@@ -44,7 +44,7 @@ def extract_page(body: bytes, content_type: str | None, settings: HtmlExtraction
     source = decode_page(body, content_type)
     license_name = None
     if kind in PLAIN_TYPES:
-        text = tidy_text(source)
+        text = tidy_text(expand_tabs(source))
         title = to_one_line(title) or text.partition("\n")[0].lstrip("# ")[:200]
     else:
         own_title, text = extract_content(source, settings)

@@ -103,8 +103,9 @@ def hash_words(data: Bytes, start: int, end: int, table: CharacterTable, out: Ha
 def hash_shingles(words: Hashes64, num_words: int, size: int, shift: Any, out: Hashes64 | Hashes32) -> Any:
     """Write the hash of every shingle of `size` words to `out`; returns how many shingles there are.
 
-    A hash has 64 bits less the low `shift` ones. A text of fewer words has one shingle of all of them. A rolling hash (Rabin, Karp): the word that leaves the window
-    is subtracted with the factor that it has been multiplied by since it entered.
+    A hash has 64 bits less the low `shift` ones. A text of fewer words has one shingle of all of them. A rolling hash
+    (Rabin, Karp): the word that leaves the window is subtracted with the factor that it has been multiplied by since
+    it entered.
     """
     rolling, leaving_factor = np.uint64(0), np.uint64(1)
     for _ in range(size):
