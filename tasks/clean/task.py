@@ -20,7 +20,7 @@ from tasks.store import Artifact, Draft
 log = logging.getLogger("textmill.clean")
 
 
-@stage("extract", version=3, section="clean")
+@stage("extract", version=4, section="clean")
 def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     """Turn pages into documents with a score by every filter. Raises StageFailure when no page gives one."""
     from tasks.clean.extract.documents import LINES_FOLDER, read_shard, score_shard  # noqa: PLC0415 - pyarrow takes half a second

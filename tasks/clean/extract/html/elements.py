@@ -12,8 +12,6 @@ from tasks.clean.extract.html.tags import (
     BLOCK,
     BULLETS,
     CELL,
-    GUTTER,
-    HIDDEN,
     INLINE,
     ITEM,
     LINK,
@@ -22,7 +20,6 @@ from tasks.clean.extract.html.tags import (
     NUMBERS,
     OPENS,
     PARA,
-    PERMALINK,
     READING,
     ROW,
     RUBY_BASE,
@@ -32,13 +29,12 @@ from tasks.clean.extract.html.tags import (
     TERM,
     TERMS,
     TEX,
+    UNSEEN,
     WALL,
 )
 from tasks.clean.kernel_types import Flags, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
 
-# What takes a tag within a line out of the text, so that it becomes an element.
-UNSEEN = HIDDEN | GUTTER | PERMALINK
 # An end tag closes no element farther up than this: a million of them would each climb a million levels.
 MAX_CLIMB = 256
 
@@ -110,7 +106,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
     size = len(codes)
     # Each tag opens at most one element, and tag 0 stands for the page, element 0: so `size` entries suffice.
     code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
-    hints, text, linked = np.zeros(size, np.uint16), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    hints, text, linked = np.zeros(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
     # `stack[:depth]` are the open elements; stack[0] is the page, so the depth is never 0
     stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
     # whether an element is, or is in, one that a tag within a line became; formulas

@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.html.attributes import (
+from tasks.clean.extract.html.attributes import NO_NUMBER, read_attributes
+from tasks.clean.extract.html.scanner import (
     BANG,
     DASH,
     GREATER,
     LESS,
-    NO_NUMBER,
     QUESTION,
     SLASH,
     is_letter,
     look_up,
     lower_byte,
-    read_attributes,
     read_name,
     skip_past,
 )
@@ -125,9 +124,9 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
         max_tags += byte == LESS
     # int32 holds positions up to 2 GB, far above the `max_bytes` of any sensible setting
     start, stop, code = np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int16)
-    hints, weight, alt = np.zeros(max_tags, np.uint16), np.zeros(max_tags, np.int32), np.zeros((max_tags, 2), np.int32)
+    hints, weight, alt = np.zeros(max_tags, np.uint32), np.zeros(max_tags, np.int32), np.zeros((max_tags, 2), np.int32)
     number = np.full(max_tags, NO_NUMBER, np.int32)
-    title, num, foreign = (0, 0), 1, np.uint16(0)  # foreign: the tag of the <svg> or <math> that is open, or 0
+    title, num, foreign = (0, 0), 1, np.uint32(0)  # foreign: the tag of the <svg> or <math> that is open, or 0
     weight[0], position = weigh_text(data, 0)
     while position < size:
         start[num] = position
@@ -139,7 +138,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
             # int16 before the sign, because the negative of an unsigned number wraps around
             code[num] = -np.int16(tag)
             if tag == foreign:
-                foreign = np.uint16(0)
+                foreign = np.uint32(0)
             position = skip_past(data, position, GREATER)
         else:
             name = position + 1
@@ -148,7 +147,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
             code[num] = tag
             position, hint, (alt[num, 0], alt[num, 1]), number[num] = read_attributes(data, end, words, attributes)
             if roles[tag] == DIALOG and not hint & OPENED:
-                hint |= np.uint16(HIDDEN)
+                hint |= np.uint32(HIDDEN)
             elif foreign == 0 and roles[tag] in (SVG, MATH):
                 if data[position - 2] == SLASH:  # only here a start tag can be its own end tag
                     code[num] = 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.html.attributes import DASH, EQUALS, is_letter
 from tasks.clean.extract.html.output import AMPERSAND, NEWLINE, SPACE, put_space
+from tasks.clean.extract.html.scanner import DASH, EQUALS, is_letter
 from tasks.clean.extract.html.tags import SUP
 from tasks.clean.kernel_types import Bytes, Index
 from tasks.runtime.jit import jit

@@ -25,6 +25,7 @@ from tasks.clean.extract.html.tags import (
     NUMBERS,
     OPENS,
     PARAGRAPH,
+    PICTURED,
     PRE,
     REVERSED,
     ROW,
@@ -34,7 +35,6 @@ from tasks.clean.extract.html.tags import (
     TABLE,
     TERM,
     TERMS,
-    TEX,
 )
 from tasks.clean.kernel_types import Bytes, Elements, Flags, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
@@ -174,8 +174,8 @@ def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
         begin = stop[index]
         end = start[index + 1] if index + 1 < len(codes) else len(data)
         if role == IMAGE and alt[index, 0] < alt[index, 1]:
-            is_formula = tag_hints[index] & TEX and formulas[within, 0] == 0
-            if is_formula or (alt_texts and not tag_hints[index] & TEX):
+            is_formula = tag_hints[index] & PICTURED and formulas[within, 0] == 0
+            if is_formula or (alt_texts and not tag_hints[index] & PICTURED):
                 size, breaks, item = start_words(text, size, breaks, item, within, lists, elements), 0, 0
                 size = put_space(text, size)
                 if is_formula:

@@ -46,12 +46,14 @@ _ROLES = {
 }  # fmt: skip
 ROLES = {name: role for names, role in _ROLES.items() for name in names.split()}
 
-# Hints, as bits of a uint16: what an element's attributes tell about it. From words of `class`, `id`, `role` and
+# Hints, as bits of a uint32: what an element's attributes tell about it. From words of `class`, `id`, `role` and
 # `itemprop` (the first five), from its style, and from whether it has an address.
 CHROME, DISCUSSION, POST_DATA, BODY, HIDDEN, LINKED = 1, 2, 4, 8, 16, 32
 # The line numbers of code; the mark behind a heading that links to it; a drawing of a formula, which is text only where
 # nothing else says the formula; what holds TeX; a formula on a line of its own.
 GUTTER, PERMALINK, DRAWING, TEX, DISPLAYED = 64, 128, 256, 512, 1024
+# The class of an image says that it shows a formula; `aria-hidden`: for the eye only.
+PICTURED, FOR_EYES = 65536, 131072
 # Of ordered lists: counted downwards; numbered by letters or Roman numerals; in capitals. Of a dialogue: it is open.
 REVERSED, LETTERS, ROMAN, CAPITALS, OPENED = 2048, 4096, 8192, 16384, 32768
 WORDS = {
@@ -70,16 +72,19 @@ WORDS = {
     BODY: "articlebody articletext articlecontent storybody storytext entrycontent postcontent postbody",
     HIDDEN: "hidden visuallyhidden",
 }
-# Whole names, without the signs in them: `line-number` is `linenumber`.
+# Names as a whole, whatever signs stand between their parts.
 NAMES = {
-    GUTTER: """gutter lineno linenos linenr linenum linenumber linenumbers linenodiv lnt rougegutter blobnum
-        hljslnnumbers hljslnn codelinenumber reactsyntaxhighlighterlinenumber""",
-    PERMALINK: """headerlink headeranchor headinganchor headinglink hashlink anchorlink anchorjslink permalink
-        sectionlink""",
-    DRAWING: "katexhtml mathjax mathjaxdisplay mathjaxpreview mathjaxsvg mathjaxsvgdisplay mathjaxchtml mjxchtml",
-    TEX: "tex latex math mathimage mimetex wplatex mwemathfallbackimageinline mwemathfallbackimagedisplay",
+    GUTTER: """gutter lineno linenos linenr linenum linenumber linenumbers linenodiv line-number line-numbers line-no
+        lnt rouge-gutter blob-num hljs-ln-numbers hljs-ln-n code-line-number react-syntax-highlighter-line-number""",
+    PERMALINK: """headerlink header-link header-anchor heading-anchor heading-link hash-link anchor-link anchorjs-link
+        permalink section-link""",
+    DRAWING: """katex-html mathjax mathjax-display mathjax-preview mathjax-svg mathjax-svg-display mathjax-chtml
+        mjx-chtml""",
+    PICTURED: "tex latex math math-image mimetex mwe-math-fallback-image-inline mwe-math-fallback-image-display",
 }
-NAME_HINTS = GUTTER | PERMALINK | DRAWING | TEX
+BEGINS_NAME = 262144  # of a word that a name begins with
+UNSEEN = HIDDEN | GUTTER | PERMALINK | DRAWING | FOR_EYES  # what may take an element out of the text
+NAME_HINTS = GUTTER | PERMALINK | DRAWING | PICTURED | BEGINS_NAME
 
 # Attributes that the lexer reads.
 (NAMING, STYLE, HREF, HIDES, ARIA, ALT, NUMBER, REVERSES, TYPE, ENCODING, DISPLAY, LINE_NUMBER, OPEN) = range(1, 14)
@@ -110,10 +115,10 @@ def hash_word(word: bytes) -> int:
     return value
 
 
-def build_hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
+def build_hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Build a table with open addressing, at most a quarter full: keys (0 is free) and values."""
     size = 1 << (4 * len(values) - 1).bit_length()
-    keys, slots = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.uint16)
+    keys, slots = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.uint32)
     for word, value in values.items():
         key = hash_word(word.encode())
         slot = key % size
@@ -124,12 +129,12 @@ def build_hash_table(values: dict[str, int]) -> tuple[NDArray[np.uint64], NDArra
 
 
 def _collect_hints() -> dict[str, int]:
-    """Return the hints of each word and name."""
-    hints: dict[str, int] = {}
-    for table in (WORDS, NAMES):
-        for hint, words in table.items():
-            for word in words.split():
-                hints[word] = hints.get(word, 0) | hint
+    """Return the hints of each word, of each name without its signs, and of the first word of each name."""
+    hints = {word: hint for hint, words in WORDS.items() for word in words.split()}
+    for hint, names in NAMES.items():
+        for name in names.split():
+            for key, bits in ((name.replace("-", ""), hint), (name.partition("-")[0], BEGINS_NAME)):
+                hints[key] = hints.get(key, 0) | bits
     return hints
 
 

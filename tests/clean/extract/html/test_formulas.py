@@ -54,6 +54,8 @@ def render(html: str) -> str:
             "$a^2+b$",
         ),
         ("<script type='math/tex; mode=display'>\\sum a < b</script>", "$$\\sum a < b$$"),
+        ("<script class='rank-math-schema' type='application/ld+json'>{}</script>", ""),
+        ("<script class=math>{}</script><script class=tex type='application/json'>{}</script>", ""),
         ("<script type='text/x-mathjax-config'>tex</script><script type='text/javascript'>tex</script>", ""),
         (f"<math>{PRESENTATION}</math>", "a^2+b"),
         ("<math><mfrac><mn>1</mn><mrow><mi>x</mi><mo>-</mo><mn>1</mn></mrow></mfrac></math>", "1/{x-1}"),

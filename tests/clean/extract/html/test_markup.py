@@ -162,6 +162,10 @@ def test_of_ruby_the_base_text_stays(html: str, expected: str) -> None:
         ("<h2><a class=permalink href=/post>The whole title</a></h2>", "The whole title"),
         ("<p>a <b hidden>b <b>c</b> d</b>e <i>f</i>", "a e f"),
         ("<p>a <a aria-hidden=true href=/>b</a> <em style='display:none'>c</em>d<p>e", "a d\n\ne"),
+        (
+            "<p>a <i aria-hidden=true>chevron_right</i> b <a aria-hidden=true href=/>a link for eyes</a>",
+            "a b a link for eyes",
+        ),
         ("<p>a <b hidden>never closed<p>b", "a\n\nb"),
         ("<p>a <a aria-hidden=false>b</a>", "a b"),
         ("<dialog>closed</dialog>a<dialog open>b</dialog>", "a\n\nb"),
@@ -182,6 +186,9 @@ def test_what_is_hidden_within_a_line_is_no_text(html: str, expected: str) -> No
         ("<pre><span class=lineno>1</span>x\n<span class='line-number'>2</span>    y</pre>", "x\n    y"),
         ("<pre><a class=lineno href=#1>1</a>x</pre>", "x"),
         ("<table><tr><td data-line-number=7>7<td>code()</table>", "code()"),
+        ("<div class=gutter><p class=gutter>1</p><p class=lineno>2</p></div><p>a</p>", "a"),
+        ("<div class=lineno><p class=gutter>1</p><p class=lineno>boats</p></div>", "boats"),
+        ("<div class=gap-gutter--mobile>12</div>", "12"),
         ("<div class=gutter>1 harbour</div><div class=gutter><p>2</p><p>boats</p></div>", "1 harbour\n\n2\n\nboats"),
     ],
 )
