@@ -17,9 +17,9 @@ CharacterTable = npt.NDArray[np.uint32]
 """For each code point the folded code point, and its class in the bits from CLASS_SHIFT on."""
 
 Hashes32 = npt.NDArray[np.uint32]
-"""Hashes of shingles."""
+"""Hashes of shingles, of which signatures are made; or row numbers of the index."""
 Hashes64 = npt.NDArray[np.uint64]
-"""Hashes of words or n-grams."""
+"""Hashes of words, shingles or n-grams."""
 Digests = npt.NDArray[np.uint64]
 """128 bits a text, (N, 2)."""
 Keys = npt.NDArray[np.uint64]
@@ -27,4 +27,4 @@ Keys = npt.NDArray[np.uint64]
 Signatures = npt.NDArray[np.uint32]
 """MinHash signatures, (N, num_perm)."""
 SignatureBytes = npt.NDArray[np.uint8]
-"""The low byte of each entry of the signatures, (N, num_perm)."""
+"""A byte of each entry of the signatures, (N, num_perm)."""

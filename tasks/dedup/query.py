@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.array_types import Hashes32, Keys, Rows
+from tasks.dedup.array_types import Hashes64, Keys, Rows
 from tasks.dedup.document_shard import open_parquet, read_rows
 from tasks.dedup.minhash.band_index import read_keys
 from tasks.dedup.minhash.bands import BandLayout, compute_band_keys, compute_digest_keys
 from tasks.dedup.minhash.index_format import read_scheme
-from tasks.dedup.minhash.signatures import compute_shingle_set, sketch_texts
+from tasks.dedup.minhash.signatures import compute_shingle_set, reduce_to_bytes, sketch_texts
 from tasks.dedup.minhash.words import build_character_table
 from tasks.dedup.near_duplicates.greedy import compute_jaccard
 from tasks.runtime.text_kernels import text_buffers
@@ -46,9 +46,8 @@ def find_similar_in(folder: Path, texts: Sequence[str], min_similarity: float) -
     column = pa.array(texts, pa.large_string())
     sketches = sketch_texts(column, scheme["num_perm"], ngram_size, scheme["seed"])
     layout = BandLayout(scheme["bands"], scheme["rows"])
-    # a text without words has no signature, and only exact copies are similar to it: its band keys become its digest's;
-    # the cast keeps the low bytes of the signatures, of which the index's keys are made
-    keys = compute_band_keys(sketches.signatures.astype(np.uint8), layout)
+    # a text without words has no signature, and only exact copies are similar to it: its band keys become its digest's
+    keys = compute_band_keys(reduce_to_bytes(sketches.signatures), layout)
     wordless = sketches.num_words == 0
     keys[:, wordless] = compute_digest_keys(sketches.digests[wordless], layout)
     rows = find_rows(folder, np.concatenate([keys.ravel(), compute_digest_keys(sketches.digests, layout)]))
@@ -62,7 +61,7 @@ def find_similar_in(folder: Path, texts: Sequence[str], min_similarity: float) -
 
 
 def compute_similarities(
-    document: str, texts: Sequence[str], text_sets: list[Hashes32], ngram_size: int
+    document: str, texts: Sequence[str], text_sets: list[Hashes64], ngram_size: int
 ) -> list[float]:
     """Compute the exact similarity of a document to each text; a text without words is similar to itself only."""
     (document_set,) = compute_shingle_sets(pa.array([document], pa.large_string()), ngram_size)
@@ -72,7 +71,7 @@ def compute_similarities(
     ]
 
 
-def compute_shingle_sets(texts: pa.Array, ngram_size: int) -> list[Hashes32]:
+def compute_shingle_sets(texts: pa.Array, ngram_size: int) -> list[Hashes64]:
     """Compute the shingle set of every text."""
     data, offsets = text_buffers(texts)
     table = build_character_table()

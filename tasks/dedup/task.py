@@ -8,7 +8,7 @@ from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
 
-@stage("dedup", version=4)
+@stage("dedup", version=5)
 def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     """Sketch every new file, decide documents in order of rank, write those that are kept.
 
@@ -28,7 +28,7 @@ def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     steps.require_comparable_inputs(inputs, settings)
     shards = steps.list_shards(inputs, draft.path)
     documents = steps.sketch_documents(draft, shards, layout, settings.num_perm, settings.ngram_size, settings.seed)
-    if documents.size == documents.num_previous:
+    if not documents.size:
         raise StageFailure("no document came in", "Loosen the filters of clean, or crawl more pages")
     ranks = documents.compute_ranks()
     decision = steps.find_exact_duplicates(documents, ranks)

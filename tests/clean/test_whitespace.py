@@ -1,6 +1,8 @@
 import time
 import unicodedata
 
+import pytest
+
 from tasks.clean.whitespace import tidy_text, to_one_line
 
 
@@ -21,6 +23,29 @@ def test_indentation_of_code_stays_and_that_of_cells_and_chinese_paragraphs_goes
 def test_invisible_characters_go_and_joiners_stay() -> None:
     assert tidy_text("a\x00b\u200bc\u00add\ufeffe\ud800f") == "abcdef"
     assert tidy_text("می\u200cخواهم") == "می\u200cخواهم"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hel\u200elo w\u2066or\u2069ld \u202aa\u202cb\u061cc", "hello world abc"),
+        ("x\u2062y f\u2061(x) a\u2064b", "xy f(x) ab"),
+        ("\ufff9base\ufffareading\ufffb an \ufffcobject", "basereading an object"),
+        ("an \ufffcobject", "an object"),
+        ("\U000e0001\U000e0065\U000e006ehello\U000e0068", "hello"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e007f\U000e0041", "\U0001f3f4\U000e0067\U000e0062\U000e007f\U000e0041"),
+        ("👩\u200d💻 ❤\ufe0f 葛\U000e0100", "👩\u200d💻 ❤\ufe0f 葛\U000e0100"),
+        ("क\u094d\u200dष ه\u200d و", "क\u094d\u200dष ه\u200d و"),
+        ("Auf\u200clage", "Auf\u200clage"),
+        ("word\u200d and \u200cword\u200c", "word and word"),
+    ],
+)
+def test_only_what_decides_how_others_look_stays(text: str, expected: str) -> None:
+    assert tidy_text(text) == unicodedata.normalize("NFC", expected)
+
+
+def test_tabs_of_an_indentation_are_four_spaces() -> None:
+    assert tidy_text("if x:\n\treturn\ta\n \t\tb\n\n\tc", keep_tabs=True) == "if x:\n    return a\n        b\n\n    c"
 
 
 def test_composed_characters() -> None:

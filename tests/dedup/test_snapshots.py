@@ -138,6 +138,18 @@ def test_a_snapshot_of_copies_gives_an_empty_result_that_later_ones_can_use(
     assert read_documents(third.path) == ["a text that no previous snapshot has"]
 
 
+def test_a_snapshot_without_documents_gives_an_empty_result_that_later_ones_can_use(
+    tmp_path: Path, make_draft: MakeDraft
+) -> None:
+    texts = shuffle_texts(make_clusters(21, 2, 3), 22)
+    first = make_artifact(build_dedup(make_draft, "first", make_clean_artifact(tmp_path / "one", texts)).path, "dedup")
+    nothing = build_dedup(make_draft, "nothing", first, make_clean_artifact(tmp_path / "two", []))
+    assert (nothing.counts["documents"], nothing.counts["kept"]) == (0, 0)
+    new = make_clean_artifact(tmp_path / "three", [texts[0], "a text that no previous snapshot has"])
+    third = build_dedup(make_draft, "third", first, make_artifact(nothing.path, "dedup"), new)
+    assert read_documents(third.path) == ["a text that no previous snapshot has"]
+
+
 def test_only_exact_copies_of_previous_documents_are_dropped_when_near_duplicates_is_off(
     tmp_path: Path, make_draft: MakeDraft
 ) -> None:

@@ -16,7 +16,7 @@ from tasks.dedup.settings import Dedup
 from tasks.errors import StageFailure
 
 METADATA_KEY = "textmill.dedup"
-VERSION = 2  # of how words are folded and hashed, and of how keys are made of signatures
+VERSION = 3  # of how words are folded and hashed, and of how keys are made of signatures
 # The scheme's own names of settings stand in files, so they stay as they are: scheme → setting.
 SETTING_NAMES = {
     "shingle": "ngram_size",

@@ -12,7 +12,7 @@ from tasks.dedup.array_types import Digests, Hashes32, Keys, Rows, SignatureByte
 from tasks.dedup.document_shard import open_parquet, read_column
 from tasks.dedup.minhash.band_index import make_signature_batch, write_signatures
 from tasks.dedup.minhash.bands import BandLayout, compute_band_keys, compute_digest_keys
-from tasks.dedup.minhash.signatures import sketch_texts
+from tasks.dedup.minhash.signatures import reduce_to_bytes, sketch_texts
 
 QUALITY_COLUMN = "score_quality"  # of the classifier among the filters; the better of several duplicates is kept
 
@@ -32,15 +32,13 @@ def write_sketches(path: Path, documents: Path, layout: BandLayout, num_perm: in
 
     Ids, digests and signatures go to `path`, in the format of an index, the rest to a folder of the same name.
 
-    Of a signature the low byte of each entry is kept: a quarter of the space for an estimate that is as good as the
-    whole one but for 1/256 (Li, König, "b-Bit Minwise Hashing", WWW 2010).
+    Of a signature a byte of each entry is kept.
     """
     signature_parts, digest_parts = [np.empty((0, num_perm), np.uint8)], [np.empty((0, 2), np.uint64)]
     word_parts, length_parts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for texts in read_column(documents, "text"):
         sketches = sketch_texts(texts, num_perm, size, seed)
-        # the cast keeps the low byte of each entry
-        signature_parts.append(sketches.signatures.astype(np.uint8))
+        signature_parts.append(reduce_to_bytes(sketches.signatures))
         digest_parts.append(sketches.digests)
         word_parts.append(sketches.num_words)
         length_parts.append(pc.fill_null(pc.utf8_length(texts), 0).to_numpy().astype(np.int64))

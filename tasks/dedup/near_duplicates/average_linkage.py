@@ -18,6 +18,7 @@ from tasks.dedup.minhash.bands import KeyGroups
 from tasks.dedup.near_duplicates.components import find_root, flatten_sets, join_sets
 from tasks.dedup.near_duplicates.greedy import (
     MAX_EXACT_COMPARISONS,
+    MAX_SMALL_SET,
     ShingleSets,
     collect_candidates,
     compute_jaccard,
@@ -68,15 +69,16 @@ def merge_samples(one: int, other: int, next_sample: Rows) -> None:
 
 @jit
 def is_near_duplicate(one: int, other: int, signatures: SignatureBytes, sets: Any, bounds: Any) -> Any:
-    """Tell whether two documents are near-duplicates; exactly, unless their estimate is surely above the threshold.
+    """Tell whether two documents are near-duplicates; exactly, unless a large one's estimate is surely high enough.
 
     `bounds` are the threshold and the margin of estimates.
     """
     threshold, margin = bounds
-    if estimate_jaccard(signatures[one], signatures[other]) >= threshold + margin:
-        return True
     values, starts = sets
     one_set, other_set = values[starts[one] : starts[one + 1]], values[starts[other] : starts[other + 1]]
+    is_large = one_set.size > MAX_SMALL_SET
+    if is_large and estimate_jaccard(signatures[one], signatures[other]) >= threshold + margin:
+        return True
     return compute_jaccard(one_set, other_set) >= threshold
 
 

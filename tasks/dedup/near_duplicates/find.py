@@ -16,7 +16,7 @@ from tasks.dedup.minhash.bands import compute_band_keys, group_equal_keys, plan_
 from tasks.dedup.near_duplicates.average_linkage import cluster_documents
 from tasks.dedup.near_duplicates.cluster_ids import look_up_cluster_ids
 from tasks.dedup.near_duplicates.components import find_edges_within, join_edges, list_components
-from tasks.dedup.near_duplicates.greedy import compute_margin, estimate_pairs, select_survivors
+from tasks.dedup.near_duplicates.greedy import MAX_SMALL_SET, compute_margin, estimate_pairs, select_survivors
 from tasks.dedup.near_duplicates.shingle_sets import load_shingle_sets, save_shingle_sets
 from tasks.store import Draft
 
@@ -47,12 +47,15 @@ def find_near_duplicates(
     if not len(rows):
         return decision
     # A component is a star when each member is surely similar to its leader, the first in rank: no text is read again.
+    # Short texts are never sure.
     signatures = documents.read_bytes(rows, "signature")
     leader = np.repeat(starts[:-1], np.diff(starts))
     leader_similarity = estimate_pairs(signatures, leader)
     is_new = rows >= documents.num_previous
+    is_large = np.zeros(len(rows), np.bool_)
+    is_large[is_new] = documents.load_new("words")[rows[is_new] - documents.num_previous] > MAX_SMALL_SET
     # near a threshold of 1 the sum is above 1: no estimate is sure then, and all components are read again
-    is_sure = leader_similarity >= threshold + compute_margin(threshold, documents.num_perm)
+    is_sure = is_large & (leader_similarity >= threshold + compute_margin(threshold, documents.num_perm))
     # rows of previous results are kept whatever they resemble, so they do not spoil a star
     in_star = np.repeat(np.logical_and.reduceat(is_sure | ~is_new, starts[:-1]), np.diff(starts))
     # the leader itself stays, and so do rows of previous results

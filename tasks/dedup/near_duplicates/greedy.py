@@ -3,20 +3,25 @@
 Bands alone, closed transitively, delete too much: a chain of small changes joins documents that share nothing. So each
 document is compared with the documents that are kept, by signature and, where that is too coarse to tell, by the exact
 Jaccard similarity of the shingles. The first in rank is always kept, and a later document never changes a decision.
+Short documents are always compared exactly.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.dedup.array_types import Digests, Flags, Hashes32, Rows, SignatureBytes, Similarities
+from tasks.dedup.array_types import Digests, Flags, Hashes64, Rows, SignatureBytes, Similarities
 from tasks.dedup.minhash.bands import KeyGroups
 from tasks.runtime.jit import jit
 
 # A document that lies near the threshold of many others is compared exactly no more often than this: pages of one
 # template can share a band by the ten thousand.
 MAX_EXACT_COMPARISONS = 64
-EQUAL_BY_CHANCE = 1 / 256  # the probability that the low bytes of different values agree
+# A document of at most so many words, or different shingles, is small. The estimate of a small one is never trusted:
+# a word that differs moves its similarity far, and a wrong decision loses a text and not the twin of a long page. The
+# exact comparison costs it no more than the estimate, so no limit holds either.
+MAX_SMALL_SET = 256
+EQUAL_BY_CHANCE = 1 / 256  # the probability that the bytes of different values agree
 
 
 class Survivors(NamedTuple):
@@ -29,7 +34,7 @@ class Survivors(NamedTuple):
 class ShingleSets(NamedTuple):
     """Sorted different shingle hashes; those of document i are `values[starts[i]:starts[i + 1]]`."""
 
-    values: Hashes32
+    values: Hashes64
     starts: Rows
 
 
@@ -42,14 +47,15 @@ class DocumentGroups(NamedTuple):
 
 def compute_margin(threshold: float, num_perm: int) -> float:
     """Return three standard deviations of a signature's estimate at the threshold: further away it is trusted."""
-    return float(3 * np.sqrt(threshold * (1 - threshold) / num_perm))
+    # at a threshold of 1 there is no deviation, but an estimate of 1 is no proof: there none may be trusted
+    return float(max(3 * np.sqrt(threshold * (1 - threshold) / num_perm), 1 / num_perm))
 
 
 @jit
 def estimate_jaccard(one: Any, other: Any) -> Any:
-    """Estimate the Jaccard similarity of two texts from the low bytes of their signatures, without bias.
+    """Estimate the Jaccard similarity of two texts from the bytes of their signatures, without bias.
 
-    Low bytes are also equal by chance, once in 256 (Li, König, "b-Bit Minwise Hashing", WWW 2010, section 2).
+    Bytes are also equal by chance, once in 256 (Li, König, "b-Bit Minwise Hashing", WWW 2010, section 2).
     """
     equal = 0
     for index in range(one.size):
@@ -68,7 +74,7 @@ def estimate_pairs(signatures: SignatureBytes, others: Rows) -> Any:
 
 
 @jit
-def compute_jaccard(one: Hashes32, other: Hashes32) -> Any:
+def compute_jaccard(one: Hashes64, other: Hashes64) -> Any:
     """Compute the Jaccard similarity of two sets, given as sorted arrays: size of intersection over size of union."""
     left, right, shared = 0, 0, 0
     while left < one.size and right < other.size:
@@ -112,19 +118,20 @@ def find_best_match(
     values, starts = sets
     best, best_similarity = np.int64(-1), 0.0
     own_set = values[starts[document] : starts[document + 1]]
+    is_small = own_set.size <= MAX_SMALL_SET
     # in falling order of the estimate, and stable, so that of equals the first in rank is taken
     for index in np.argsort(-estimates, kind="mergesort"):
         similarity = estimates[index]
         # estimates fall, so all that follow are surely below the threshold too
         if similarity < threshold - margin or num_exact == MAX_EXACT_COMPARISONS:
             break
-        if similarity < threshold + margin:
-            num_exact += 1
+        if is_small or similarity < threshold + margin:
+            num_exact += not is_small
             similarity = compute_jaccard(own_set, values[starts[others[index]] : starts[others[index] + 1]])
         if similarity >= threshold and similarity > best_similarity:
             best, best_similarity = others[index], similarity
             # a sure estimate is taken as it is, and none that follows is higher
-            if estimates[index] >= threshold + margin:
+            if estimates[index] >= threshold + margin and not is_small:
                 break
     return best, best_similarity
 

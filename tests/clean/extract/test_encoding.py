@@ -65,6 +65,16 @@ def test_broken_utf8_keeps_all_but_the_broken_bytes(content_type: str | None) ->
     assert "\ufffd" in text
 
 
+@pytest.mark.parametrize(
+    "label",
+    ["base64", "rot13", "unicode_escape", "idna", "zlib", "undefined", "utf-7", "iso-2022-kr", "x-user-defined"],
+)
+def test_a_label_that_names_no_encoding_of_text_says_nothing(label: str) -> None:
+    page = make_html(CHINESE, label)
+    assert decode_page(page.encode("gb18030"), f"text/html; charset={label}") == page
+    assert decode_page(page.encode(), "text/html") == page
+
+
 def test_iso_2022_jp_is_seen_though_it_is_ascii() -> None:
     assert JAPANESE[:20] in decode_page(make_html(JAPANESE.replace("①", "")).encode("iso2022_jp"), None)
 

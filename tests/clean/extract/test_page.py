@@ -112,3 +112,9 @@ def test_long_lists_and_tables_are_not_taken_for_deep_ones() -> None:
 def test_media_type() -> None:
     assert parse_media_type(" Text/HTML ; charset=x") == "text/html"
     assert parse_media_type(None) == ""
+
+
+def test_code_in_plain_text_and_markdown_keeps_its_indentation() -> None:
+    for kind in ("text/plain", "text/markdown"):
+        page = extract_page(b"# Notes\r\n\r\n\tif x:\r\n\t\treturn 1\r\n", kind, HtmlExtraction())
+        assert page.text == "# Notes\n\n    if x:\n        return 1"

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.dedup.minhash.bands import KeyGroups
-from tasks.dedup.minhash.signatures import compute_shingle_set, sketch_texts
+from tasks.dedup.minhash.signatures import compute_shingle_set, reduce_to_bytes, sketch_texts
 from tasks.dedup.minhash.words import build_character_table
 from tasks.dedup.near_duplicates.average_linkage import (
     MAX_MEMBERS,
@@ -28,7 +28,7 @@ def cluster_texts(texts: list[str], kept: list[int], previous: tuple[int, ...] =
         compute_shingle_set(data, ends[row], ends[row + 1], build_character_table(), 5) for row in range(len(texts))
     ]
     starts = np.r_[0, np.cumsum([len(hashes) for hashes in sets])]
-    signatures = sketch_texts(pa.array(texts), 128, 5, 1).signatures.astype(np.uint8)
+    signatures = reduce_to_bytes(sketch_texts(pa.array(texts), 128, 5, 1).signatures)
     groups = KeyGroups(np.arange(len(texts)), np.array([0, len(texts)]))
     shingle_sets = ShingleSets(np.concatenate(sets), starts)
     return cluster_documents(

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.dedup.minhash.bands import KeyGroups, choose_layout, compute_band_keys, group_equal_keys
-from tasks.dedup.minhash.signatures import compute_shingle_set, sketch_texts
+from tasks.dedup.minhash.signatures import compute_shingle_set, reduce_to_bytes, sketch_texts
 from tasks.dedup.minhash.words import build_character_table, iterate_shingles
 from tasks.dedup.near_duplicates.greedy import (
     ShingleSets,
@@ -25,7 +25,7 @@ def select_texts(
         compute_shingle_set(data, ends[row], ends[row + 1], build_character_table(), 5) for row in range(len(texts))
     ]
     starts = np.r_[0, np.cumsum([len(hashes) for hashes in sets])]
-    signatures = sketches.signatures.astype(np.uint8)
+    signatures = reduce_to_bytes(sketches.signatures)
     default_groups = group_equal_keys(compute_band_keys(signatures, choose_layout(threshold, 128, 0.995)).ravel())
     default_groups = groups or default_groups._replace(members=default_groups.members % len(texts))
     return select_survivors(signatures, ShingleSets(np.concatenate(sets), starts), default_groups, threshold, num_fixed)

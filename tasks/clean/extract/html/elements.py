@@ -12,17 +12,24 @@ from tasks.clean.extract.html.tags import (
     BLOCK,
     BULLETS,
     CELL,
+    INLINE,
     ITEM,
     LINK,
     LINKED,
+    MATH,
     NUMBERS,
     OPENS,
     PARA,
+    READING,
     ROW,
+    RUBY_BASE,
+    SCRIPT,
     SKIPPED,
     TABLE,
     TERM,
     TERMS,
+    TEX,
+    UNSEEN,
     WALL,
 )
 from tasks.clean.kernel_types import Flags, Index, PerElement, Tables, Tags
@@ -66,6 +73,9 @@ def is_barrier(open_role: int, open_kind: int, role: int) -> Any:
 def close_implied(stack: Any, depth: Index, code: PerElement, tag: int, kinds: Flags, roles: Flags) -> Any:
     """Return the depth after the end tags that a start tag implies (HTML standard, 13.1.2.4)."""
     role = roles[tag]
+    if role in (READING, RUBY_BASE):  # a reading ends where the next one or the next base text begins
+        open_role = roles[code[stack[depth - 1]]]
+        return depth - 1 if depth > 1 and open_role in (READING, RUBY_BASE) else depth
     ends_its_like = role in (ITEM, TERM, CELL, ROW)  # <li> closes an open <li>, and so on
     for level in range(depth - 1, max(0, depth - MAX_CLIMB), -1):
         open_kind, open_role = kinds[code[stack[level]]], roles[code[stack[level]]]
@@ -85,30 +95,41 @@ def close_implied(stack: Any, depth: Index, code: PerElement, tag: int, kinds: F
 def build_elements(tags: Tags, tables: Tables) -> Any:
     """Open and close elements as the tags say. Return (elements, of_tag, greatest depth).
 
-    `elements` is (code, parent, hints, text, linked), arrays with an entry an element; element 0 is the page. `text`
-    counts the bytes of text, without white space, in the element and all below it, `linked` those of them in links.
+    `elements` is (code, parent, hints, text, linked, last, formulas), arrays with an entry an element; element 0 is the
+    page. `text` counts the bytes of text, without white space, in the element and all below it, `linked` those of them
+    in links. `last` is the last element below it, itself when there is none. `formulas` (elements, 2) counts <math>
+    elements and scripts of TeX in the element.
     `of_tag` is, for each tag, the element that the text after it is in.
     """
-    _, _, codes, tag_hints, weight, _ = tags
+    _, _, codes, tag_hints, weight, _, _ = tags
     _, kinds, roles, _, _ = tables
     size = len(codes)
     # Each tag opens at most one element, and tag 0 stands for the page, element 0: so `size` entries suffice.
     code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
-    hints, text, linked = np.zeros(size, np.uint8), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    hints, text, linked = np.zeros(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
     # `stack[:depth]` are the open elements; stack[0] is the page, so the depth is never 0
     stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
+    # whether an element is, or is in, one that a tag within a line became; formulas
+    is_unseen, last, formulas = np.zeros(size, np.bool_), np.arange(size), np.zeros((size, 2), np.int32)
     num, depth, max_depth, link_depth = 1, 1, 1, 0  # link_depth: of the element that an open link began in, or 0
     for index in range(size):
         tag = codes[index]
         kind = kinds[abs(tag)]
-        # <a> opens no element. A link lasts to its end tag, to the next <a>, or to the end of the element it began in.
-        if roles[abs(tag)] == LINK:
+        role = roles[abs(tag)]
+        # A link lasts to its end tag, to the next <a>, or to the end of the element it began in.
+        if role == LINK:
             link_depth = depth if tag > 0 and tag_hints[index] & LINKED else 0
-        elif kind & OPENS and tag < 0:
+        # a tag within a line opens an element where it takes text out, and in there, so that end tags find their own
+        opens = kind & OPENS or (
+            kind & INLINE and (is_unseen[stack[depth - 1]] or (tag > 0 and tag_hints[index] & UNSEEN))
+        )
+        if opens and tag < 0:
             depth = close_element(stack, depth, code, -tag, kinds, roles)
-        elif kind & OPENS:
+        elif opens:
             depth = close_implied(stack, depth, code, tag, kinds, roles)
             above = stack[depth - 1]
+            is_unseen[num] = is_unseen[above] or kind & INLINE != 0
+            formulas[num, 0] = role == MATH
             code[num], parent[num], hints[num] = tag, above, tag_hints[index]
             is_skipped[num] = is_skipped[above] or kind & SKIPPED != 0
             stack[depth] = num
@@ -118,6 +139,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
             link_depth = 0
         within = stack[depth - 1]
         of_tag[index] = within
+        formulas[within, 1] += role == SCRIPT and tag_hints[index] & TEX != 0
         if not is_skipped[within]:
             text[within] += weight[index]
             linked[within] += weight[index] if link_depth else 0
@@ -125,4 +147,8 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
     for element in range(num - 1, 0, -1):
         text[parent[element]] += text[element]
         linked[parent[element]] += linked[element]
-    return (code[:num], parent[:num], hints[:num], text[:num], linked[:num]), of_tag, max_depth
+        last[parent[element]] = max(last[parent[element]], last[element])
+        formulas[parent[element], 0] += formulas[element, 0]
+        formulas[parent[element], 1] += formulas[element, 1]
+    elements = code[:num], parent[:num], hints[:num], text[:num], linked[:num], last[:num], formulas[:num]
+    return elements, of_tag, max_depth

@@ -9,14 +9,21 @@ from tasks.clean.extract.html.tags import (
     BLOCK,
     BODY,
     CHROME,
+    DIALOG,
     DISCUSSION,
+    DRAWING,
+    FOR_EYES,
+    GUTTER,
     HEADER,
     HIDDEN,
+    LINK,
     MAIN,
+    PERMALINK,
     POST_DATA,
     SKIPPED,
+    UNSEEN,
 )
-from tasks.clean.kernel_types import Elements, PerElement, Tables
+from tasks.clean.kernel_types import Bytes, Elements, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
 
 # Fractions of the page's text outside links; MIN_PLAIN_TEXT is of all its text, MIN_LINKED_TEXT of an element's. Tuned
@@ -26,12 +33,57 @@ MAX_LINK_LIST_TEXT = 0.2
 MIN_PLAIN_TEXT = 0.1
 MIN_LINKED_TEXT = 0.6
 MIN_MAIN_TEXT = 0.8
+MAX_PERMALINK_BYTES = 6  # `¶`, `#`, `[link]`: a link with more is one to read
+
+
+@jit
+def clear_gutters(data: Bytes, tags: Tags, of_tag: PerElement, elements: Elements) -> None:
+    """Take the hint GUTTER from elements that hold more than numbers: a layout has gutters, too."""
+    start, stop, codes, _, _, _, _ = tags
+    _, parent, hints, _, _, _, _ = elements
+    gutter = np.zeros(len(parent), np.int32)  # the innermost gutter that an element is in, or 0
+    for element in range(1, len(parent)):
+        gutter[element] = element if hints[element] & GUTTER else gutter[parent[element]]
+    for index in range(len(codes)):
+        within = gutter[of_tag[index]]
+        if within and hints[within] & GUTTER:
+            end = start[index + 1] if index + 1 < len(codes) else len(data)
+            for position in range(stop[index], end):
+                if data[position] > 32 and not 48 <= data[position] <= 57:
+                    # those around it, too; where one has lost the hint, all around it have
+                    while within and hints[within] & GUTTER:
+                        hints[within] &= ~np.uint32(GUTTER)
+                        within = gutter[parent[within]]
+                    break
+
+
+@jit
+def is_invisible(element: Index, elements: Elements, tables: Tables, plain: PerElement) -> Any:
+    """Return whether an element's attributes take it out of the text: hidden, a line number, a formula's drawing.
+
+    `plain` is the text of each element, of which a hidden block that is no page has little.
+    """
+    code, parent, hints, text, _, _, formulas = elements
+    hint, above = hints[element], parent[element]
+    if hint & GUTTER or (hint & PERMALINK and text[element] <= MAX_PERMALINK_BYTES):
+        return True
+    _, kinds, roles, _, _ = tables
+    tag = code[element]
+    # a link that only those who see can follow is text to read; icons and marks are not
+    if hint & FOR_EYES and not hint & HIDDEN and roles[tag] == LINK and text[element] > MAX_PERMALINK_BYTES:
+        return False
+    # a drawing is left out where a script or a <math> beside it says the formula, and only there
+    if hint & DRAWING:
+        return formulas[above, 1] > 0 or (formulas[element, 0] == 0 and formulas[above, 0] > 0)
+    # <math> is hidden from the eye where it stands beside its drawing, and a page until its scripts have run
+    is_page = kinds[tag] & BLOCK and roles[tag] != DIALOG and plain[element] > MAX_MENU_TEXT * plain[0]
+    return hint & (HIDDEN | FOR_EYES) and formulas[element, 0] == 0 and not is_page
 
 
 @jit
 def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bool) -> Any:
     """Return for every element whether it is excluded, with all that it contains."""
-    code, parent, hints, text, linked = elements
+    code, parent, hints, text, linked, _, _ = elements
     _, kinds, roles, _, _ = tables
     out, in_main = np.zeros(len(code), np.bool_), np.zeros(len(code), np.bool_)
     unwanted = CHROME | (0 if comments else DISCUSSION) | (0 if byline else POST_DATA)
@@ -42,14 +94,11 @@ def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bo
     for element in range(1, len(code)):
         role, kind = roles[code[element]], kinds[code[element]]
         in_main[element] = in_main[parent[element]] or role == MAIN or hints[element] & BODY != 0
-        if out[parent[element]] or kind & SKIPPED:
+        is_unseen = hints[element] & UNSEEN and is_invisible(element, elements, tables, plain)
+        if out[parent[element]] or kind & SKIPPED or is_unseen:
             out[element] = True
-        elif plain[element] > MAX_MENU_TEXT * plain[0]:  # never excluded, hidden or not
-            continue
-        elif hints[element] & HIDDEN:
-            out[element] = True
-        elif hints[element] & BODY:
-            continue
+        elif plain[element] > MAX_MENU_TEXT * plain[0] or hints[element] & BODY:
+            continue  # never excluded, whatever its name
         elif (
             role == ASIDE
             # in <main> or <article> a <header> holds the headline; elsewhere it is the site's
@@ -91,9 +140,10 @@ def narrow_to_main(parent: PerElement, plain: PerElement, out: PerElement) -> No
 @jit
 def find_unreadable(elements: Elements, tables: Tables) -> Any:
     """Return for every element whether its content is not text: instead of `find_excluded`, to keep a complete page."""
-    code, parent, hints, text, _ = elements
+    code, parent, hints, text, _, _, _ = elements
+    _, kinds, _, _, _ = tables
     out = np.zeros(len(code), np.bool_)
     for element in range(1, len(code)):
-        is_hidden = hints[element] & HIDDEN and text[element] <= MAX_MENU_TEXT * text[0]
-        out[element] = out[parent[element]] or tables[1][code[element]] & SKIPPED or is_hidden
+        is_hidden = hints[element] & UNSEEN and is_invisible(element, elements, tables, text)
+        out[element] = out[parent[element]] or is_hidden or kinds[code[element]] & SKIPPED
     return out

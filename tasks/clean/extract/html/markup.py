@@ -76,7 +76,7 @@ def extract_by_textmill(source: str, settings: HtmlExtraction) -> PageContent:
     """Extract with Textmill's own rules: a few passes over arrays, without a tree."""
     from tasks.clean.extract.html.elements import build_elements  # noqa: PLC0415 - numba takes half a second, and `plan` needs none
     from tasks.clean.extract.html.lexer import read_tags  # noqa: PLC0415
-    from tasks.clean.extract.html.main_content import find_excluded, find_unreadable  # noqa: PLC0415
+    from tasks.clean.extract.html.main_content import clear_gutters, find_excluded, find_unreadable  # noqa: PLC0415
     from tasks.clean.extract.html.render import render_text  # noqa: PLC0415
     from tasks.clean.extract.html.tags import TABLES  # noqa: PLC0415
 
@@ -86,6 +86,7 @@ def extract_by_textmill(source: str, settings: HtmlExtraction) -> PageContent:
     elements, of_tag, depth = build_elements(tags, TABLES)
     if depth > settings.max_depth:
         raise UnusablePage(f"nested deeper than {settings.max_depth}")
+    clear_gutters(data, tags, of_tag, elements)
     # References are decoded after rendering: decoded before, `&lt;b&gt;` would be read as a tag.
     options = settings.bullets, settings.alt_texts
     text = ""

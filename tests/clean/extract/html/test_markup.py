@@ -81,6 +81,133 @@ def test_texts_of_images_when_asked_for() -> None:
     assert render(html, HtmlExtraction(main_content=False, alt_texts=True)) == "a\n\na boat & pier b"
 
 
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<ol start=3><li>c<li>d</ol>", "3. c\n4. d"),
+        ("<ol><li value=7>g<li>h<li value=-1>i<li>j</ol>", "7. g\n8. h\n-1. i\n0. j"),
+        ("<ol reversed><li>a<li>b<li>c</ol>", "3. a\n2. b\n1. c"),
+        ("<ol reversed start=10><li>a<li>b</ol>", "10. a\n9. b"),
+        ("<ol type=a start=26><li>x<li>y</ol>", "z. x\naa. y"),
+        ("<ol type=A><li>x<li>y</ol>", "A. x\nB. y"),
+        ("<ol type=i><li>x<li value=1994>y</ol>", "i. x\nmcmxciv. y"),
+        ("<ol type=I start=0><li>x<li>y</ol>", "0. x\nI. y"),
+        ("<ol start=' +5x'><li>a</ol>", "5. a"),
+        ("<ol start=x><li>a</ol><ol start=99999999999><li>b</ol>", "1. a\n\n1. b"),
+        ("<ol start=5><div><li>a</div><li>b</ol>", "5. a\n6. b"),
+        ("<li>alone", "• alone"),
+    ],
+)
+def test_ordered_lists_count_as_they_say(html: str, expected: str) -> None:
+    assert render(html) == expected
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["", "<button>Open</button>", "<img src=x>", "<svg><text>x</text></svg>", "&nbsp;", "<ul></ul>", "<a href=/></a>"],
+)
+def test_an_item_without_words_leaves_no_mark(item: str) -> None:
+    assert render(f"<p>a<ul><li>{item}</li></ul><p>b<ol><li>{item}</ol>c<div>d</div>") == "a\n\nb\n\nc\nd"
+    assert render(f"<ul><li>one<li>{item}<li>two</ul>") == "• one\n• two"
+
+
+def test_a_menu_that_is_left_out_leaves_no_mark() -> None:
+    menu = "<ul class=menu><li><a href=/a>Home page</a></li><li><a href=/b>About</a></li></ul>"
+    text = extract_by_textmill(f"<body>{menu}<div>{PROSE}</div>", HtmlExtraction()).text
+    assert text.startswith("The harbour master")
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("a<!-- x --!>b<!-- y -->c", "abc"),
+        ("a<!--->b<!-->c<!-- -->d", "abcd"),
+        ("a<!---->b<!--- x --->c<!----!>d", "abcd"),
+        ("a<!-- x -- > - -> -!> y -->b", "ab"),
+        ("a<!x>b<!-x>c<?y z?>d</ >e</3>f", "abcdef"),
+        ("a<?-- x>b", "ab"),
+        ("a<![CDATA[x>y]]>b", "ay]]>b"),
+        ("a<svg><![CDATA[ <p> > ]]></svg>b<math><![CDATA[ > ]]></math>c", "abc"),
+        ("a<svg class=icon/>b<svg/>c", "abc"),
+        ("<script>'</scripts>' + 1</script >a", "a"),
+        ("a<!-- never closed <p>b", "a"),
+        ("a<!--", "a"),
+        ("a<!-", "a"),
+    ],
+)
+def test_comments_end_where_browsers_end_them(html: str, expected: str) -> None:
+    assert render(html) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<ruby>東<rt>とう</rt>京<rt>きょう</rt></ruby>に行く", "東京に行く"),
+        ("<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>です", "漢字です"),
+        ("<ruby>明日<rt>あした</ruby>は", "明日は"),
+        ("<ruby><rb>好<rb>人<rtc><rt>hǎo<rt>rén</rtc></ruby>来", "好人来"),
+        ("<ruby>base</ruby> <p>text", "base\n\ntext"),
+    ],
+)
+def test_of_ruby_the_base_text_stays(html: str, expected: str) -> None:
+    assert render(html) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<h2>Install<a class=headerlink href=#i>¶</a></h2>", "Install"),
+        ("<h2>Install <a href=#i>&para;</a></h2>", "Install"),
+        ("<h2>Install<a class=header-anchor href=#i aria-hidden=true>#</a></h2>", "Install"),
+        ("<h2><a class=permalink href=/post>The whole title</a></h2>", "The whole title"),
+        ("<p>a <b hidden>b <b>c</b> d</b>e <i>f</i>", "a e f"),
+        ("<p>a <a aria-hidden=true href=/>b</a> <em style='display:none'>c</em>d<p>e", "a d\n\ne"),
+        (
+            "<p>a <i aria-hidden=true>chevron_right</i> b <a aria-hidden=true href=/>a link for eyes</a>",
+            "a b a link for eyes",
+        ),
+        ("<p>a <b hidden>never closed<p>b", "a\n\nb"),
+        ("<p>a <a aria-hidden=false>b</a>", "a b"),
+        ("<dialog>closed</dialog>a<dialog open>b</dialog>", "a\n\nb"),
+        ("<details><summary>More</summary>text</details><template>no</template>", "More\ntext"),
+    ],
+)
+def test_what_is_hidden_within_a_line_is_no_text(html: str, expected: str) -> None:
+    assert render(html) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        (
+            "<table><tr><td class=linenos><pre>1\n2</pre></td><td class=code><pre>a = 1\nb = 2</pre></td></tr></table>",
+            "a = 1\nb = 2",
+        ),
+        ("<pre><span class=lineno>1</span>x\n<span class='line-number'>2</span>    y</pre>", "x\n    y"),
+        ("<pre><a class=lineno href=#1>1</a>x</pre>", "x"),
+        ("<table><tr><td data-line-number=7>7<td>code()</table>", "code()"),
+        ("<div class=gutter><p class=gutter>1</p><p class=lineno>2</p></div><p>a</p>", "a"),
+        ("<div class=lineno><p class=gutter>1</p><p class=lineno>boats</p></div>", "boats"),
+        ("<div class=gap-gutter--mobile>12</div>", "12"),
+        ("<div class=gutter>1 harbour</div><div class=gutter><p>2</p><p>boats</p></div>", "1 harbour\n\n2\n\nboats"),
+    ],
+)
+def test_line_numbers_of_code_are_no_text(html: str, expected: str) -> None:
+    assert render(html) == expected
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_code_keeps_its_lines_whatever_ends_them(line_end: str) -> None:
+    html = "<pre>" + line_end.join(["a:", "\tb  ", "\t\tc", "", "d"]) + "</pre>"
+    assert render(html) == "a:\n    b\n        c\n\nd"
+
+
+def test_a_style_is_read_to_its_end_and_no_further() -> None:
+    assert render("<p style='color: red'>display : none; n e</p><p style='display'>: none</p>x") == (
+        "display : none; n e\n\n: none\n\nx"
+    )
+
+
 PROSE = (
     "<p>The harbour master keeps a list of every boat that lies at the pier, and writes down when it leaves.</p>" * 5
 )
@@ -147,6 +274,14 @@ def test_too_many_tags_say_so() -> None:
         "<b x='" * 200_000,
         "<" * 1_000_000,
         "<select>" + "<option>a" * 200_000,
+        "<p style='a'>" * 100_000,
+        "<b hidden>" * 200_000 + "</b>" * 200_000,
+        "<math>" * 100_000,
+        "<math><annotation encoding=tex>" * 50_000,
+        "<sup>1" * 200_000,
+        "<ruby><rt>" * 100_000,
+        "<ol reversed><li>" * 60_000,
+        "<i class=gutter>1" * 100_000,
     ],
 )
 def test_no_nesting_takes_more_than_linear_time(html: str) -> None:
@@ -159,8 +294,14 @@ def test_no_nesting_takes_more_than_linear_time(html: str) -> None:
 
 def test_any_bytes_between_tags_become_text() -> None:
     rng = random.Random(1)
-    tags = "<|>|</|<!--|-->|<p|<pre>|<td>|<li>|<ol>|<title>|</title>|<script|</pre>|<img|<a href| alt="
-    pieces = [*tags.split("|"), *" \n\t'\"=é中&x/", "&nbsp;"]
+    tags = (
+        "<|>|</|<!--|-->|<p|<pre>|<td>|<li>|<ol>|<title>|</title>|<script|</pre>|<img|<a href| alt=|<sup>|</sup>|<sub>"
+    )
+    tags += (
+        "|<math>|<math |</math>|<mfrac>|</m>|<annotation encoding=tex>|alttext=|<ruby>|<rt>|<b hidden>|</b>|<ol start="
+    )
+    tags += "|<li value=| class=gutter|--!>|<![CDATA[|]]>| type=I|<svg>| type=math/tex"
+    pieces = [*tags.split("|"), *" \n\r\t'\"=é中&x/-−19", "&nbsp;"]
     for _ in range(2000):
         html = "".join(rng.choices(pieces, k=rng.randrange(60)))
         for settings in (WHOLE_PAGE, HtmlExtraction(alt_texts=True)):
