@@ -1,9 +1,10 @@
 """What all tests share. Servers that a test needs are started by it, on 127.0.0.1, on a free port."""
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,20 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 # fixture → the marker of every test that uses it
 MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "killed_after": "long"}
 NOT_QUICK = ("slow", "prefect", "long")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from walking over torch, transformers and Prefect again and again.
+
+    While they are imported it takes a quarter of the time, and in each test it would look at all of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,6 @@
-"""Runs flows from a terminal, and formats what they built."""
+"""Runs flows from a terminal. Importing it loads Prefect with its server, which takes seconds."""
 
 import importlib
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ from flows.cli import prefect_server
 from flows.graph import StageSelection
 from flows.pipeline import pipeline
 from flows.prefect_internals import leave_signals_alone, use_temporary_server
-from flows.promotion import describe_gate_result
 from flows.recipe import Recipe
-from flows.text_table import format_table
-from tasks.store import Artifact, Store
+from tasks.store import Artifact
 
 
 def prepare_prefect() -> None:
@@ -35,30 +32,3 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
     artifact: Artifact = flow(settings, force=force) if name == "crawl" else flow(settings, key, force=force)
     return [artifact]
-
-
-def format_run_summary(artifacts: list[Artifact], started: float) -> str:
-    """Return a table of the stages, cached or built since `started` (seconds since the epoch), report and scores."""
-    store = Store.current()
-    rows = [("STAGE", "KEY", "STATE", "SECONDS")]
-    for artifact in artifacts:
-        manifest = store.manifest(artifact.stage, artifact.key)
-        if manifest is not None and datetime.fromisoformat(manifest.finished).timestamp() >= started:
-            rows.append((artifact.stage, artifact.key, "built", f"{manifest.seconds:.1f}"))
-        else:
-            rows.append((artifact.stage, artifact.key, "cached", ""))
-    last = artifacts[-1]
-    return "\n".join([format_table(rows), *(format_evaluation(last) if last.stage == "evaluate" else [])])
-
-
-def format_evaluation(artifact: Artifact) -> list[str]:
-    """Return the path of the report, the gate's line, and the scores."""
-    gate_line = describe_gate_result(Store.current(), artifact.key)
-    summary = (artifact.folder_with("summary.md") / "summary.md").read_text(encoding="utf-8")
-    report = artifact.folder_with("report.html") / "report.html"
-    return [f"report: {report}", *([gate_line] if gate_line else []), "", remove_images(summary)]
-
-
-def remove_images(markdown: str) -> str:
-    """Return a summary as a terminal can show it."""
-    return "\n".join(line for line in markdown.splitlines() if not line.startswith("![")).strip()

@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Render and serve the site, run the pipeline on it, and print what was built. Raises StageFailure."""
-    from flows.cli.start_flows import format_run_summary, run_pipeline
+    from flows.cli.run_summary import format_run_summary
+    from flows.cli.start_flows import run_pipeline
     from flows.demo_site import render_site, serve_site
     from flows.graph import StageSelection
     from flows.recipe import load_recipe

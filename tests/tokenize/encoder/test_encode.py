@@ -50,6 +50,7 @@ def encode_rows(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     return [row.tolist() for row in np.split(encoded.ids, encoded.ends[:-1])]
 
 
+@pytest.mark.slow
 def test_all_of_unicode_has_the_librarys_ids(tokenizer: Tokenizer) -> None:
     texts = list(yield_shuffled_code_points())
     if family_of(tokenizer) is None:  # the library itself
