@@ -118,14 +118,15 @@ class PageReader:
         if self._pipe is None:
             parent_end, child_end = socket.socketpair()
             # The parent's copy of the child's end is closed, or the parent would never see that the child is gone.
-            with child_end:
+            # So is the parent's own end when the child cannot be started: once it is detached, the pipe has it.
+            with parent_end, child_end:
                 self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this module
                     [*COMMAND, str(child_end.fileno())],
                     pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends the child
                 )
-            self._pipe = Connection(parent_end.detach())
+                self._pipe = Connection(parent_end.detach())
             atexit.register(self.stop)
         return self._pipe
 

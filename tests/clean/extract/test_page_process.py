@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tasks.clean.extract.html.markup import HtmlExtraction
@@ -76,3 +77,11 @@ def test_a_process_that_does_not_start_says_where_to_look(monkeypatch: pytest.Mo
     monkeypatch.setattr("tasks.clean.extract.page_process.COMMAND", ["false", "reader"])
     with pytest.raises(StageFailure, match="false reader does not start"):
         PageReader().read_pages([GOOD], TWO_SECONDS)
+
+
+def test_a_process_that_cannot_be_started_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.clean.extract.page_process.COMMAND", ["/no/such/program"])
+    before = psutil.Process().num_fds()
+    with pytest.raises(FileNotFoundError):
+        PageReader().read_pages([GOOD], TWO_SECONDS)
+    assert psutil.Process().num_fds() == before
