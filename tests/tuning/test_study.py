@@ -56,6 +56,7 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(trial
     assert "stopped early at 25 %" in describe_outcome(pruned[0])
 
 
+@pytest.mark.slow
 def test_without_pruning_all_run_to_their_end(tmp_path: Path) -> None:
     assert all(trial.value is not None for trial in run_all_trials(Study(tmp_path, make_tuning(prune=False))))
 

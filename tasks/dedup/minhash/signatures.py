@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.array_types import Bytes, CharacterTable, Digests, Hashes32, Hashes64, Offsets, Rows, Signatures
+from tasks.dedup.array_types import CharacterTable, Digests, Hashes32, Hashes64, Rows, Signatures
 from tasks.dedup.minhash.words import (
     CLASS_SHIFT,
     HASH_START,
@@ -21,6 +21,7 @@ from tasks.dedup.minhash.words import (
     WORD_FACTOR,
     build_character_table,
 )
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.hashing import MIX_1, MIX_2
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import decode_character, mix_bits, text_buffers
