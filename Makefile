@@ -28,10 +28,10 @@ demo: $(READY) ## from this Python's documentation to an evaluated model, offlin
 	@$(BIN)/textmill demo
 
 test: lint types ## lint, types and all tests but the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/python -m pytest -n 2 -m "not long"
 
 check-long: $(READY) ## the long tests: kills, whole pipelines, every benchmark on a tiny input
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
+	$(BIN)/python -m pytest -n 2 -m long
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

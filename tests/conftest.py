@@ -1,9 +1,10 @@
 """What all tests share. Servers that a test needs are started by it, on 127.0.0.1, on a free port."""
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,57 @@ from tests import object_store
 # Prefect keeps the stream it finds when it sets up its logs; a test's captured one is closed when the test ends.
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_STREAM"] = "ext://sys.__stderr__"
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+TESTS = Path(__file__).parent
+DATA = TESTS.parents[1] / "shared" / "data"
 
 # fixture → the marker of every test that uses it
 MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "killed_after": "long"}
-NOT_QUICK = ("slow", "prefect", "long")
+NOT_QUICK = ("slow", "prefect")
+# what is tested there are loops over arrays, compiled to machine code at their first use
+KERNEL_FOLDERS = ("clean", "dedup", "tokenize")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from walking over torch, transformers and Prefect again and again.
+
+    While they are imported it takes a quarter of the time, and in each test it would look at all of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of fixtures that start processes or servers."""
+    """Mark the tests of fixtures that start processes or servers, and keep quick tests of a file on one worker.
+
+    So its fixtures are made once, and kernels, which are compiled at their first use, are compiled by one worker.
+    Other tests take long enough to be handed out one by one.
+    """
     for item in items:
         for fixture, marker in MARKER_OF_FIXTURE.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
+        if item.get_closest_marker("long"):
+            item.add_marker("slow")  # `-m "not slow and not prefect"` need not name it
+        if is_quick(item):
+            path = item.path.relative_to(TESTS)
+            group = path.parts[0] if path.parts[0] in KERNEL_FOLDERS else path.as_posix()
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Tell whether a test is one of `pytest -m "not slow and not prefect"`."""
+    return not any(item.get_closest_marker(marker) for marker in NOT_QUICK)
 
 
 @pytest.fixture(autouse=True)
 def refuse_unmarked_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a quick test that starts a Python process: `pytest -m "not slow and not prefect"` has to stay quick."""
-    if any(request.node.get_closest_marker(marker) for marker in NOT_QUICK):
+    if not is_quick(request.node):
         return
     start = subprocess.Popen.__init__
 

@@ -5,14 +5,7 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
 """Row numbers of documents, or positions in another array."""
-Flags = npt.NDArray[np.bool_]
-"""One truth value a document."""
 Similarities = npt.NDArray[np.float32]
-
-Bytes = npt.NDArray[np.uint8]
-"""Texts in UTF-8, one after the other."""
-Offsets = npt.NDArray[np.int64]
-"""Text i is `data[offsets[i]:offsets[i + 1]]`."""
 CharacterTable = npt.NDArray[np.uint32]
 """For each code point the folded code point, and its class in the bits from CLASS_SHIFT on."""
 

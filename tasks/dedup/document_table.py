@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.dedup.array_types import Bytes, Keys, Rows
+from tasks.dedup.array_types import Keys, Rows
 from tasks.dedup.document_shard import DocumentShard
 from tasks.dedup.minhash.band_index import as_byte_matrix, find_key_slice, is_in_sorted, read_keys, read_signatures
 from tasks.dedup.minhash.bands import HASH_BITS, BandLayout
+from tasks.runtime.array_types import Bytes
 
 
 class DocumentTable:

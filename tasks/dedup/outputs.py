@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.dedup.array_types import Flags
 from tasks.dedup.decontamination.decontaminate import EXCISED
 from tasks.dedup.document_shard import BATCH_ROWS, open_parquet, read_changed_texts
 from tasks.dedup.document_table import DocumentTable
@@ -17,6 +16,7 @@ from tasks.dedup.minhash.bands import BandLayout, collision_probability, plan_ke
 from tasks.dedup.near_duplicates.cluster_ids import CLUSTERS_FILE, LEADER, look_up_cluster_ids
 from tasks.dedup.repeated_passages import REDUCED
 from tasks.dedup.steps import DedupDecision
+from tasks.runtime.array_types import Flags
 from tasks.runtime.markdown import render_markdown_table
 from tasks.store import Draft
 

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks.dedup.array_types import Bytes, CharacterTable, Flags, Keys, Offsets, Rows
+from tasks.dedup.array_types import CharacterTable, Keys, Rows
 from tasks.dedup.document_shard import read_column, read_rows, write_changed_texts
 from tasks.dedup.document_table import DocumentTable
 from tasks.dedup.minhash.band_index import find_key_slice, is_in_sorted, read_keys, write_keys
 from tasks.dedup.minhash.bands import plan_key_ranges
 from tasks.dedup.minhash.signatures import digest_values, hash_words
 from tasks.dedup.minhash.words import build_character_table
+from tasks.runtime.array_types import Bytes, Flags, Offsets
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.array_types import Flags, Rows, Similarities
+from tasks.dedup.array_types import Rows, Similarities
 from tasks.dedup.document_shard import DocumentShard
 from tasks.dedup.document_table import DocumentTable
 from tasks.dedup.minhash.bands import BandLayout, group_equal_keys
@@ -21,6 +21,7 @@ from tasks.dedup.near_duplicates.find import find_near_duplicates
 from tasks.dedup.near_duplicates.greedy import find_first_equal
 from tasks.dedup.settings import Dedup
 from tasks.errors import StageFailure
+from tasks.runtime.array_types import Flags
 from tasks.store import Artifact, Draft
 
 SKETCHES = ".scratch/sketches"  # in the draft, not in the artifact

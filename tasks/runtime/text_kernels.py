@@ -8,14 +8,14 @@ bytes of a text); common to all is one line of linear probing.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tasks.runtime import hashing
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.jit import jit_inline
 
 
-def text_buffers(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def text_buffers(texts: pa.Array) -> tuple[Bytes, Offsets]:
     """Return the UTF-8 bytes of a string column, uncopied, and its offsets (rows + 1). A null is an empty text.
 
     Raises TypeError for a column of anything but string or large_string.

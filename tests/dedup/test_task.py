@@ -110,6 +110,7 @@ def test_two_runs_and_workers_give_the_same_bytes(
     assert set(first) == per_shard | {"clusters.parquet", "bands/00000.parquet", "summary.md"}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(
     tmp_path: Path, make_draft: MakeDraft, as_artifact: AsArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:

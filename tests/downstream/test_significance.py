@@ -31,6 +31,7 @@ EASE = np.linspace(0, 1, 10001)
 TRUE_GAP = float((np.clip(EASE + 0.05, 0, 1) - np.clip(EASE - 0.05, 0, 1)).mean())
 
 
+@pytest.mark.slow
 def test_the_interval_contains_the_true_difference_at_its_level() -> None:
     rng = np.random.default_rng(1)
     inside = 0
@@ -71,6 +72,7 @@ def test_differences_of_scores_that_are_no_means() -> None:
     assert gap.p < 0.001
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_score_contains_the_true_one_at_its_level() -> None:
     rng = np.random.default_rng(5)
     inside = 0

@@ -66,6 +66,7 @@ def test_the_same_data_are_paired_by_text_and_by_sample(tmp_path: Path) -> None:
     assert widths[0] < widths[1], "which sample was drawn moves both models alike"
 
 
+@pytest.mark.slow
 def test_joint_intervals_are_wider(tmp_path: Path) -> None:
     folders = []
     for name, ability in (("one", 0.7), ("two", 0.6)):

@@ -18,7 +18,7 @@ from tasks.errors import StageFailure
 from tasks.store.manifest import ArtifactRef, BuildSpec
 from tasks.store.store import Artifact, Store, corpus_slug
 
-TEXTS = 400
+TEXTS = 150
 HARDNESS = np.random.default_rng(0).random(TEXTS)
 Say = pytest.CaptureFixture[str]
 
@@ -126,7 +126,7 @@ def test_a_rerun_says_the_same_and_an_older_model_takes_no_place(night: Nights) 
         ({"changes": ["evaluate.gate.enabled=false"]}, "worse, but the gate is off"),
         ({"epochs": 2}, "other settings of fine-tuning"),
         ({"version": 5}, r"another version of evaluate \(4\)"),
-        ({"texts": range(1000, 1400)}, "too few common texts"),
+        ({"texts": range(1000, 1000 + TEXTS)}, "too few common texts"),
     ],
 )
 def test_what_lets_a_worse_model_past_is_said(night: Nights, change: dict[str, Any], message: str) -> None:
@@ -173,7 +173,7 @@ def test_clearing_up_keeps_the_best_model(night: Nights, capsys: Say) -> None:
 def test_the_leaderboard(night: Nights, capsys: Say) -> None:
     for name, ability in (("monday", 0.5), ("tuesday", 0.8), ("wednesday", 0.6)):
         night.gated(name, ability)
-    night("elsewhere", 0.9, range(1000, 1400), corpus="other")
+    night("elsewhere", 0.9, range(1000, 1000 + TEXTS), corpus="other")
     old = night("old", 0.9, corpus="other", version=3)
     assert run_command_line(["leaderboard"]) == 0
     printed = capsys.readouterr().out.splitlines()
@@ -183,7 +183,7 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
     assert [line.split()[2] for line in table] == ["elsewhere", "tuesday", "wednesday", "monday"], (
         "the best score first"
     )
-    assert re.search(r" 400 +8\d\.\d \(.* … .*\) +the first +-$", table[0])
+    assert re.search(rf" {TEXTS} +8\d\.\d \(.* … .*\) +the first +-$", table[0])
     assert re.search(r"\+[23]\d\.\d \(\+2\d\.\d … \+3\d\.\d\) +yes +best$", table[1])
     assert re.search(r"-[12]\d\.\d \(.*\) +yes +worse$", table[2])
     assert re.search(r"the first +-$", table[3])
@@ -194,7 +194,7 @@ def test_the_leaderboard(night: Nights, capsys: Say) -> None:
 
 def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
     night.gated("monday", 0.5)
-    last = night("tuesday", 0.8, range(50, 450))
+    last = night("tuesday", 0.8, range(50, 50 + TEXTS))
     assert run_command_line(["leaderboard", "--json", "--last", "1"]) == 0
     leaderboard = json.loads(capsys.readouterr().out)
     assert leaderboard["best"][0]["corpus"] == "tiny"
@@ -204,7 +204,7 @@ def test_the_leaderboard_for_programs(night: Nights, capsys: Say) -> None:
     (score,) = model["scores"]
     assert score["low"] < score["score"] < score["high"]
     assert score["metric"] == "accuracy"
-    assert (score["change"]["texts"], score["change"]["same_samples"]) == (350, False)
+    assert (score["change"]["texts"], score["change"]["same_samples"]) == (TEXTS - 50, False)
 
 
 def test_an_empty_store_has_no_leaderboard(night: Nights, capsys: Say) -> None:

@@ -91,7 +91,7 @@ def test_the_chain_ends_with_a_report(finished: Store) -> None:
 
 
 def test_an_evaluation_ends_with_its_scores(store: Store) -> None:
-    from flows.cli.start_flows import format_run_summary
+    from flows.cli.run_summary import format_run_summary
 
     evaluation = store.find("evaluate")
     printed = format_run_summary([evaluation], 0.0)

@@ -6,7 +6,6 @@ from pathlib import Path
 import prefect
 import pytest
 from prefect import flow_engine
-from prefect.server.api.server import SubprocessASGIServer, create_app
 from prefect.settings import get_current_settings
 
 from flows.failure_logs import INTERRUPTED
@@ -18,7 +17,11 @@ def test_prefect_is_the_version_that_this_was_written_for() -> None:
     assert prefect.__version__.startswith("3.8."), "check flows/prefect_internals.py and flows/failure_logs.py"
 
 
+@pytest.mark.slow
 def test_the_ephemeral_server_is_started_by_a_method_that_can_be_replaced() -> None:
+    # here, since it takes seconds, and not each process that collects tests needs it
+    from prefect.server.api.server import SubprocessASGIServer, create_app
+
     assert list(inspect.signature(SubprocessASGIServer._run_uvicorn_command).parameters) == ["self"]
     assert "_run_uvicorn_command()" in inspect.getsource(SubprocessASGIServer.start)
     assert "cls._instances[port]" in inspect.getsource(SubprocessASGIServer.__new__), "one instance for each port"

@@ -156,6 +156,7 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.model_validate_json(path.read_bytes())
 
 
+@pytest.mark.slow
 def test_killed_at_any_point_and_started_again_it_ends_the_same(
     old_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

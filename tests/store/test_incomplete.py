@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.command_line import run_command_line
-from flows.cli.start_flows import finish_run
+from flows.cli.run_summary import finish_run
 from tasks.store import Artifact, Draft, Store
 from tasks.store.incomplete import add_incomplete_note, describe_incomplete
 from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest

@@ -39,8 +39,13 @@ def run_all_trials(study: Study, most: int = 100) -> list[TrialResult]:
     return study.results()
 
 
-def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(tmp_path: Path) -> None:
-    trials = run_all_trials(Study(tmp_path, make_tuning()))
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialResult]:
+    """All trials of a study that nothing interrupted."""
+    return run_all_trials(Study(tmp_path_factory.mktemp("study"), make_tuning()))
+
+
+def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(trials: list[TrialResult]) -> None:
     assert len(trials) == 9
     assert trials[0].params == FIRST
     assert rank_trials(trials, make_tuning())[0].value == pytest.approx(1.0, abs=0.01)
@@ -51,6 +56,7 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(tmp_p
     assert "stopped early at 25 %" in describe_outcome(pruned[0])
 
 
+@pytest.mark.slow
 def test_without_pruning_all_run_to_their_end(tmp_path: Path) -> None:
     assert all(trial.value is not None for trial in run_all_trials(Study(tmp_path, make_tuning(prune=False))))
 
@@ -61,8 +67,8 @@ def test_another_seed_tries_other_values(tmp_path: Path) -> None:
     assert one[1].params != two[1].params
 
 
-def test_a_killed_study_is_continued_as_if_it_had_not_been(tmp_path: Path) -> None:
-    complete = run_all_trials(Study(tmp_path / "complete", make_tuning()))
+@pytest.mark.slow
+def test_a_killed_study_is_continued_as_if_it_had_not_been(tmp_path: Path, trials: list[TrialResult]) -> None:
     for end in (0, 1, 6):  # trial time killed in the midst of a trial, which has reported something
         study = Study(tmp_path / "killed", make_tuning())
         run_all_trials(study, end)
@@ -73,7 +79,7 @@ def test_a_killed_study_is_continued_as_if_it_had_not_been(tmp_path: Path) -> No
     continued = next(study.remaining_trials(FIRST))
     assert continued.scratch == scratch, "so that its trainer continues from its checkpoint"
     continued.finish(report_losses(continued))
-    assert run_all_trials(study) == complete
+    assert run_all_trials(study) == trials
 
 
 def test_what_was_reported_before_a_kill_is_kept(tmp_path: Path) -> None:
@@ -100,8 +106,7 @@ def test_values_that_do_not_work_are_recorded_and_avoided(tmp_path: Path) -> Non
     assert "failed: the loss is" in render_page([trial], make_tuning(), "", "")
 
 
-def test_the_page_has_a_picture_a_table_and_a_recipe(tmp_path: Path) -> None:
-    trials = run_all_trials(Study(tmp_path, make_tuning()))
+def test_the_page_has_a_picture_a_table_and_a_recipe(trials: list[TrialResult]) -> None:
     text = render_page(trials, make_tuning(), render_recipe(trials[0].params), "Of one run.")
     assert "Best: trial 1, validation loss 1.0000." in text
     assert "p:\n  rate: 0.01\n  shape: wsd\n" in text

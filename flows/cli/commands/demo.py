@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Render and serve the site, run the pipeline on it, and print what was built. Raises StageFailure."""
-    from flows.cli.start_flows import finish_run, run_pipeline
+    from flows.cli.run_summary import finish_run
+    from flows.cli.start_flows import run_pipeline
     from flows.demo_site import render_site, serve_site
     from flows.graph import StageSelection
     from flows.recipe import load_recipe

@@ -35,7 +35,8 @@ def run_command(arguments: argparse.Namespace) -> int:
         preflight.check_stage(recipe.with_date(get_today()), arguments.stage, arguments.input, Store.current())
     else:
         preflight.check_run(recipe.with_date(get_today()), selection, Store.current())
-    from flows.cli.start_flows import finish_run, run_pipeline, run_stage
+    from flows.cli.run_summary import finish_run
+    from flows.cli.start_flows import run_pipeline, run_stage
 
     started = time.time()
     if arguments.stage:

@@ -29,7 +29,8 @@ class ReaderProcess:
         self.last_lines: collections.deque[str] = collections.deque(maxlen=MAX_STDERR_LINES)
         parent_end, child_end = socket.socketpair()
         # The parent's copy of the child's end is closed, or the parent would never see that the child is gone.
-        with child_end:
+        # So is the parent's own end when the child cannot be started: once it is detached, the pipe has it.
+        with parent_end, child_end:
             self._child = subprocess.Popen(  # noqa: S603 - this interpreter, this module
                 [*COMMAND, str(child_end.fileno()), *([ALONE] if alone else [])],
                 pass_fds=[child_end.fileno()],
@@ -37,7 +38,7 @@ class ReaderProcess:
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # the terminal's Ctrl-C is for the parent, which ends the child
             )
-        self.pipe = Connection(parent_end.detach())
+            self.pipe = Connection(parent_end.detach())
         self._stderr = threading.Thread(target=self._copy_stderr, daemon=True)
         self._stderr.start()
         atexit.register(self.kill)

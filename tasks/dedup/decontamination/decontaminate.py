@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.dedup.array_types import Flags, Rows
+from tasks.dedup.array_types import Rows
 from tasks.dedup.decontamination.ngrams import (
     EvaluationNgrams,
     NgramMatch,
@@ -27,6 +27,7 @@ from tasks.dedup.document_table import DocumentTable
 from tasks.dedup.minhash.words import build_character_table
 from tasks.dedup.repeated_passages import REDUCED
 from tasks.dedup.settings import Decontaminate
+from tasks.runtime.array_types import Flags
 from tasks.runtime.text_kernels import text_buffers
 from tasks.store import Draft
 

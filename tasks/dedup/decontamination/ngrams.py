@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.dedup.array_types import Bytes, CharacterTable, Flags, Hashes64, Offsets, Rows
+from tasks.dedup.array_types import CharacterTable, Hashes64, Rows
 from tasks.dedup.evaluation_sets import list_files, read_texts
 from tasks.dedup.minhash.signatures import hash_words
 from tasks.dedup.minhash.words import SHINGLE_FACTOR, build_character_table, find_word_spans
+from tasks.runtime.array_types import Bytes, Flags, Offsets
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import mix_bits, text_buffers
 

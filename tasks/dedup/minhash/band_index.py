@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from tasks.dedup.array_types import Bytes, Digests, Flags, Hashes32, Keys, Rows, SignatureBytes
+from tasks.dedup.array_types import Digests, Hashes32, Keys, Rows, SignatureBytes
 from tasks.dedup.document_shard import open_parquet
 from tasks.errors import StageFailure
+from tasks.runtime.array_types import Bytes, Flags
 from tasks.runtime.jit import jit
 
 ROW_GROUP_KEYS = 1 << 17  # what a look-up reads at least

@@ -12,12 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.dedup.array_types import (
-    Bytes,
     CharacterTable,
     Digests,
     Hashes32,
     Hashes64,
-    Offsets,
     Rows,
     SignatureBytes,
     Signatures,
@@ -31,6 +29,7 @@ from tasks.dedup.minhash.words import (
     WORD_FACTOR,
     build_character_table,
 )
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.hashing import MIX_1, MIX_2
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import decode_character, mix_bits, text_buffers

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.dedup.array_types import Flags, Rows, SignatureBytes, Similarities
+from tasks.dedup.array_types import Rows, SignatureBytes, Similarities
 from tasks.dedup.document_shard import DocumentShard
 from tasks.dedup.document_table import DocumentTable
 from tasks.dedup.minhash.bands import compute_band_keys, group_equal_keys, plan_key_ranges
@@ -18,6 +18,7 @@ from tasks.dedup.near_duplicates.cluster_ids import look_up_cluster_ids
 from tasks.dedup.near_duplicates.components import find_edges_within, join_edges, list_components
 from tasks.dedup.near_duplicates.greedy import MAX_SMALL_SET, compute_margin, estimate_pairs, select_survivors
 from tasks.dedup.near_duplicates.shingle_sets import load_shingle_sets, save_shingle_sets
+from tasks.runtime.array_types import Flags
 from tasks.store import Draft
 
 EDGES, SHINGLE_SETS = ".scratch/edges", ".scratch/sets"  # in the draft, not in the artifact

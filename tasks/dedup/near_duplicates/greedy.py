@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.dedup.array_types import Digests, Flags, Hashes64, Rows, SignatureBytes, Similarities
+from tasks.dedup.array_types import Digests, Hashes64, Rows, SignatureBytes, Similarities
 from tasks.dedup.minhash.bands import KeyGroups
+from tasks.runtime.array_types import Flags
 from tasks.runtime.jit import jit
 
 # A document that lies near the threshold of many others is compared exactly no more often than this: pages of one

@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from tokenizers import Tokenizer
 
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import text_buffers
-from tasks.tokenize.encoder.array_types import Bytes, Int32s, Ints, Offsets
+from tasks.tokenize.encoder.array_types import Int32s, Ints
 from tasks.tokenize.encoder.bpe import MAX_PRETOKEN_BYTES, MergeTable, encode_pretokens, read_merges
 from tasks.tokenize.encoder.pretoken_cache import END, MAX_PRETOKENS, PretokenCache, allocate_spans
 from tasks.tokenize.encoder.sentences import find_sentence_starts

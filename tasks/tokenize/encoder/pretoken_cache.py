@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tasks.runtime.array_types import Bytes, Flags, Offsets
 from tasks.runtime.hashing import FNV_BASIS, FNV_PRIME
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import decode_character
-from tasks.tokenize.encoder.array_types import Bytes, Flags, Hashes, Int32s, Ints, Offsets
+from tasks.tokenize.encoder.array_types import Hashes, Int32s, Ints
 from tasks.tokenize.encoder.split_points import PretokenizerFamily, build_tables
 
 MAX_PRETOKENS = 1 << 20  # different ones; so many and their ids take some 100 MB

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.jit import jit
-from tasks.tokenize.encoder.array_types import Bytes, Ints, Offsets
+from tasks.tokenize.encoder.array_types import Ints
 
 # Kinds of bytes: a bracket or quote that closes, a small letter, a blank, a line end, an end mark, the first byte of a
 # mark of three bytes. Only bytes of the kinds from LINE on can end a sentence, so one comparison skips the others.

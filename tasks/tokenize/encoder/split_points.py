@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from tokenizers import Regex, pre_tokenizers
 
-from tasks.tokenize.encoder.array_types import Bytes, Flags, Ints
+from tasks.runtime.array_types import Bytes, Flags
+from tasks.tokenize.encoder.array_types import Ints
 
 OTHER = "other"
 UNLIMITED = 1 << 30

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.jit import jit
 from tasks.runtime.text_kernels import decode_character, text_buffers
-from tasks.tokenize.encoder.array_types import Bytes, Ints, Offsets
+from tasks.tokenize.encoder.array_types import Ints
 from tasks.tokenize.encoder.split_points import classify_code_points
 
 HAN, LETTER = 1, 2

@@ -172,3 +172,11 @@ def test_a_process_that_does_not_start_is_tried_three_times(
         PageReader().read_pages([GOOD], TWO_SECONDS)
     assert type(raised.value) is failure
     assert (tmp_path / "starts").read_text() == "..."
+
+
+def test_a_process_that_cannot_be_started_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.clean.extract.reader_process.COMMAND", ["/no/such/program"])
+    before = psutil.Process().num_fds()
+    with pytest.raises(FileNotFoundError):
+        PageReader().read_pages([GOOD], TWO_SECONDS)
+    assert psutil.Process().num_fds() == before

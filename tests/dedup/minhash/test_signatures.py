@@ -61,6 +61,7 @@ def test_signatures_are_those_of_datasketch(num_perm: int, size: int, seed: int)
         np.testing.assert_array_equal(signature, compute_peer_signature(text, num_perm, size, seed))
 
 
+@pytest.mark.slow
 def test_signatures_are_those_of_datasketch_on_chinese_pages(shared: Callable[[str], Path]) -> None:
     files = sorted(path for path in shared("zhwiki-a").rglob("*") if path.is_file() and path.stat().st_size > 100_000)
     text = files[0].read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -31,8 +33,13 @@ def select_texts(
     return select_survivors(signatures, ShingleSets(np.concatenate(sets), starts), default_groups, threshold, num_fixed)
 
 
+@functools.cache
+def make_shingle_set(text: str) -> frozenset[bytes]:
+    return frozenset(iterate_shingles(text, 5))
+
+
 def compute_true_jaccard(one: str, other: str) -> float:
-    left, right = set(iterate_shingles(one, 5)), set(iterate_shingles(other, 5))
+    left, right = make_shingle_set(one), make_shingle_set(other)
     return len(left & right) / len(left | right)
 
 

@@ -159,6 +159,7 @@ def generate_greedily(generator: TextGenerator, source: list[int], max_length: i
     return generated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "kind"), CASES)
 def test_it_learns_moves_its_own_weights_only_and_writes_what_scores_highest(
     family: str, kind: str, folders: dict[str, Path]

@@ -142,6 +142,7 @@ def test_rows_with_skipped_labels_are_left_out(tmp_path: Path) -> None:
     assert load_task(LabelledText(sets=[files])).names == ["x", "y"]
 
 
+@pytest.mark.slow
 def test_real_data_sets_of_every_kind(shared: Any) -> None:
     conll, cluener, semeval, stsb, ocnli = (
         shared(name) for name in ("conllpp", "cluener", "semeval2010-task8", "stsb", "ocnli")

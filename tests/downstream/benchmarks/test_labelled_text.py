@@ -107,6 +107,7 @@ def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) ->
     assert first.semantic() != moved.semantic()
 
 
+@pytest.mark.slow
 def test_real_data_sets_in_english_and_chinese(shared: Any) -> None:
     sst2, tnews = shared("sst2"), shared("tnews")
     english = load_task(train=str(sst2 / "train.tsv"), test=str(sst2 / "dev.tsv"), columns=TextColumns(text="sentence"))

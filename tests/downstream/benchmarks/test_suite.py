@@ -246,6 +246,7 @@ def test_the_key_depends_on_the_files_of_the_folder(tmp_path: Path) -> None:
     assert key(tmp_path / "none")["sets"][0]["path"].endswith("none")  # making the tasks reports it
 
 
+@pytest.mark.slow
 def test_real_folders(shared: Any) -> None:
     tasks_of_folders = [load_tasks(shared(name)) for name in ("cola", "mrpc", "rte", "stsb", "ocnli")]
     named = [(name, len(task.names)) for tasks in tasks_of_folders for name, task in tasks.items()]

@@ -125,6 +125,7 @@ def test_invalid_rows_are_reported(tmp_path: Path, row: dict[str, Any], message:
         load_task(write_lines(tmp_path / "a.jsonl", row))
 
 
+@pytest.mark.slow
 def test_real_data_sets_and_their_baselines(shared: Callable[[str], Path]) -> None:
     scitldr, multi30k = shared("scitldr") / "train.jsonl", shared("multi30k") / "raw" / "val.*.gz"
     summaries = load_task(scitldr, max_train_examples=100, max_test_examples=50)

@@ -188,6 +188,7 @@ def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) ->
     assert key(tmp_path / "one" / "a.txt") != before
 
 
+@pytest.mark.slow
 def test_real_collections(shared: Any) -> None:
     task = load_task(DocumentRetrieval, shared("cmrc2018") / "cmrc2018_trial.json", format="squad")
     assert (len(task.test), len(task.train)) == (500, 256)

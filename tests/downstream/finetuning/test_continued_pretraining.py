@@ -121,6 +121,7 @@ def test_spans_are_written_behind_their_sentinels(spans: Path) -> None:
         assert 1 <= sum(map(len, parts.values())) <= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["checkpoint", "masked", "spans"])
 def test_a_checkpoint_reads_the_tasks_texts(
     name: str, task: Task, tmp_path: Path, request: pytest.FixtureRequest

@@ -99,6 +99,7 @@ def load_model(folder: Path, finetuning: FineTuning = FINETUNING) -> TextGenerat
     return TextGenerationModel.load(folder, make_task(), finetuning, random=False, seed=0).eval()
 
 
+@pytest.mark.slow
 def test_a_mapping_of_words_is_learnt(folder: Path) -> None:
     data = make_task(longest=2)
     with use_one_thread():

@@ -1,7 +1,7 @@
 """Lines about an artifact."""
 
 from flows.cli.inspect_store import MAX_COUNTS, format_counts
-from flows.cli.start_flows import remove_images
+from flows.cli.run_summary import remove_images
 from tasks.store.manifest import Manifest
 
 

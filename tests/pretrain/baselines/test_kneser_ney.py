@@ -51,6 +51,7 @@ def test_a_hand_counted_text() -> None:
     )
 
 
+@pytest.mark.slow
 def test_it_knows_more_of_real_text_than_frequencies_do(tokens: Path) -> None:
     vocabulary = read_vocabulary(tokens / "tokenizer")
     training, held = (PackedDataset([tokens / part], vocabulary, 64, start=2) for part in ("train", "validation"))

@@ -33,6 +33,7 @@ def test_documents_are_taken_apart_and_each_is_read_alone(corpus: TrainingData) 
     assert loss.item() == pytest.approx(alone, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_the_same_each_time(tokens: Path, corpus: TrainingData) -> None:
     settings = small(steps=30)
     loss = compute_lstm_loss(settings, corpus, CPU, on_step=lambda: None)

@@ -223,6 +223,7 @@ def test_what_the_tokenizer_lacks_is_named() -> None:
         make_batch(SpanCorruption(), few)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "kind", "margin"),
     [("t5", "span_corruption", 2.3), ("bart", "span_corruption", 1.7), ("bart", "denoising", 1.7)],

@@ -88,6 +88,7 @@ def test_without_the_marks_it_is_refused() -> None:
         Causal(fim_rate=0.5).check_tokenizer(plain)
 
 
+@pytest.mark.slow
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training]) -> None:
     chosen = {"kind": "causal", "causal": {"fim_rate": 0.5}}
     assert learnt(training(forty_steps(objective=chosen))) > 1.0

@@ -209,6 +209,7 @@ def test_each_view_is_told_from_all_others_but_not_from_itself(rows: Rows) -> No
     assert not any("projection" in name for name in Simclr().export_model(learner).state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "margin"), [("simcse", 1.0), ("moco", None), ("simclr", 0.5), ("text_pairs", 0.5)])
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], kind: str, margin: float | None) -> None:
     """MoCo's first loss is next to 0, as its two encoders are equal at first: from then on the queue has real texts."""

@@ -136,6 +136,7 @@ def test_teachers_that_cannot_teach_are_refused(rows: Rows, tmp_path: Path) -> N
     assert Distillation(task="causal").model_kind == "decoder"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "average"])
 def test_a_tiny_run_on_real_text_learns(
     training: Callable[..., Training], rows: Rows, tmp_path: Path, kind: str

@@ -156,6 +156,7 @@ def test_without_the_segmenter_its_package_is_named(monkeypatch: pytest.MonkeyPa
     Masked(segmenter="jieba").check_tokenizer(WORDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -232,6 +233,7 @@ def test_another_family_than_electra_is_refused(rows: Rows) -> None:
         ReplacedTokenDetection().build_learner(model, rows.vocabulary, seed=0)
 
 
+@pytest.mark.slow
 def test_electra_learns_from_real_text(training: Callable[..., Training]) -> None:
     chosen = {"kind": "replaced_token_detection"}
     settings = forty_steps(family="electra", objective=chosen, optimizer={"learning_rate": 0.01})

@@ -84,6 +84,7 @@ def test_each_part_says_what_it_needs() -> None:
         Mixture(weights={**OFF, "fill_in_middle": 1}).check_tokenizer(Vocabulary(size=10, pad=0, end=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "weights", "margin"),
     [("bert", ENCODERS, 0.5), ("gpt2", {**OFF, "causal": 1, "fill_in_middle": 1}, 1.0), ("t5", {}, 0.5)],

@@ -118,6 +118,7 @@ def test_tokens_that_part_the_segments_are_needed() -> None:
         NextSentence().check_tokenizer(Vocabulary(size=10, pad=0, mask=4, start=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "family"), [("next_sentence", "roberta"), ("sentence_order", "bert")])
 def test_a_tiny_run_on_real_text_learns(training: Callable[..., Training], kind: str, family: str) -> None:
     settings = forty_steps(

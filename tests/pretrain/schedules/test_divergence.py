@@ -82,6 +82,7 @@ def test_rolling_back_leaves_out_all_batches_since(training: Start) -> None:
     assert note.endswith("goes on from step 3 with the rows behind its batch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["skip", "roll_back"])
 @pytest.mark.parametrize("stops", [[2, 4, 5, 7], [5]])
 def test_a_run_with_anomalies_resumes_to_the_same_bits(training: Start, answer: str, stops: list[int]) -> None:

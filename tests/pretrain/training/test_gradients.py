@@ -75,6 +75,7 @@ def check_same(results: list[dict[str, float]], expected: list[dict[str, float]]
     assert results[-1]["validation_loss"] == pytest.approx(expected[-1]["validation_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not discover_blocks(Objective)[kind].compares_rows])
 def test_one_two_and_four_micro_batches_are_the_same_step(
     training: Callable[..., Training], tokens: Path, kind: str

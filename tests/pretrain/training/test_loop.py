@@ -79,6 +79,7 @@ def test_one_two_and_four_micro_batches_are_the_same_within_float_error(training
             torch.testing.assert_close(weights(run)[name], tensor, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "margin"), [("gpt2", 0.8), ("bert", 0.5)])
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_tiny_run_on_real_text_learns(training: Start, family: str, kind: str, margin: float) -> None:
@@ -132,6 +133,7 @@ def test_validation_is_the_same_each_time_and_leaves_no_trace(training: Start) -
     assert all(parameter.grad is None for parameter in run.gradients.parameters)
 
 
+@pytest.mark.slow
 def test_bf16_learns_too_and_keeps_float32_weights(tokens: Path, tmp_path: Path) -> None:
     run = Training(small(steps=20, batch={"batch_size": 16}), [tokens], tmp_path, Hardware("cpu", "bf16", 1))
     lines = finish(run)

@@ -50,6 +50,7 @@ def encode_rows(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     return [row.tolist() for row in np.split(encoded.ids, encoded.ends[:-1])]
 
 
+@pytest.mark.slow
 def test_all_of_unicode_has_the_librarys_ids(tokenizer: Tokenizer) -> None:
     texts = list(yield_shuffled_code_points())
     if family_of(tokenizer) is None:  # the library itself
@@ -80,6 +81,7 @@ def test_forgetting_pretokens_changes_nothing(name: str, monkeypatch: pytest.Mon
     assert encode_rows(tokenizer, texts) == encode_by_library(tokenizer, texts)
 
 
+@pytest.mark.slow
 def test_real_texts_have_the_librarys_ids(tokenizer: Tokenizer, shared: Callable[[str], Path]) -> None:
     chinese = max(shared("thucnews-titles").rglob("*.*"), key=lambda path: path.stat().st_size).read_text()
     english = (shared("tinyshakespeare") / "input.txt").read_text()[:100_000]
@@ -129,6 +131,7 @@ def test_padding_and_truncation_of_a_saved_tokenizer_are_switched_off() -> None:
     assert encode_rows(tokenizer, TEXTS) == plain
 
 
+@pytest.mark.slow
 def test_large_vocabularies_need_32_bits() -> None:
     tokenizer = train_small("bpe")
     assert BatchEncoder(copy_tokenizer(tokenizer), END).integer == pa.uint16()

@@ -30,6 +30,7 @@ def tokenizers() -> dict[str, Tokenizer]:
     return {algorithm: train_small(algorithm) for algorithm in ALGORITHMS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", LOSSLESS)
 def test_byte_level_gives_every_text_back(tokenizers: dict[str, Tokenizer], algorithm: str) -> None:
     tokenizer = Tokenizer.from_str(tokenizers[algorithm].to_str())
