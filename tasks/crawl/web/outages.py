@@ -206,8 +206,9 @@ class HostOutages:
         """Ask no more of a host in this run; what it was not asked for is kept in `Frontier.unasked`."""
         health = self.get_health(host)
         health.fails_elsewhere = fails_elsewhere
-        if health.is_away:
-            log.warning("%s gave no answer for %.0f s and is left for the next run", host, self.max_outage)
+        if health.is_suspected:
+            seconds = time.monotonic() - health.suspected_at
+            log.warning("%s gave no answer for %.0f s (%s) and is left for the next run", host, seconds, reason)
         self.num_suspected -= health.is_suspected
         health.is_given_up, health.is_suspected, health.is_away = True, False, False
         self._move_to_lost(health)

@@ -125,6 +125,8 @@ def test_exactly_the_expected_pages(servers, settings, make_draft, index, killed
         max_pages=5_000,
         timeout=TIMEOUT,
         max_retries=1,
+        max_outage=60,
+        private_addresses=True,  # the seed opens the port of the first site only
         max_concurrency_per_host=8,
         max_megabytes=5,
     )
