@@ -22,6 +22,8 @@ from tasks.errors import StageFailure
 EXAMPLES_PER_LABEL = 10
 TRUNCATIONS = ("source_cut", "target_cut", "unended")
 KANA = re.compile("[\u3041-\u30ff]")
+# letters, vowel signs and tone marks of scripts that write no space between words, where 13a would find one word
+SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u0f00-\u0fff]")
 
 
 class GenerationTask(TaskType):
@@ -88,8 +90,15 @@ class GenerationTask(TaskType):
 
 
 def choose_bleu_tokenizer(references: list[list[str]]) -> str:
-    """Return sacrebleu's tokenizer for the texts: `zh` for Chinese, `char` for Japanese, else its default, `13a`."""
+    """Return sacrebleu's tokenizer for the texts: `zh`, `char` or its default, `13a`.
+
+    `zh` is for Chinese. Texts in other scripts without spaces (Japanese, Thai, Lao, Khmer, Burmese, Tibetan) are scored
+    by characters, as sacrebleu's `--tokenize char` does.
+    """
     texts = [text for texts_of_row in references[:200] for text in texts_of_row]
+    sample = "".join(texts)
+    if len(SOUTH_EAST_ASIAN.findall(sample)) > 0.2 * len(sample):
+        return "char"
     if not is_spaceless(texts):
         return "13a"
-    return "char" if KANA.search("".join(texts)) else "zh"
+    return "char" if KANA.search(sample) else "zh"

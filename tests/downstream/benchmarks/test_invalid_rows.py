@@ -13,7 +13,8 @@ from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads import make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.prepare_tasks import make_tasks
 from tasks.downstream.settings.finetuning import FineTuning
