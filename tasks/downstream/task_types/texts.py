@@ -48,7 +48,11 @@ class GenerationTask(TaskType):
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten examples for each label."""
-        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
+        """Return the number of training examples of a label count."""
+        return labels * EXAMPLES_PER_LABEL
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score against all references, and the fractions of truncated examples."""

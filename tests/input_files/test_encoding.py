@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clean.extract.encoding import decode_page
+from tasks.input_files.encoding import decode_page
 
 CHINESE = "中文网页的编码常常与声明不符，需要从字节判断。这里有足够多的汉字让检测器作出判断，而不是靠运气。"
 TRADITIONAL = "繁體中文網頁常用大五碼編碼，伺服器卻不一定會聲明。這裡有足夠多的漢字讓偵測器作出判斷。"
