@@ -34,7 +34,7 @@ def find_choice_columns(rows: Sequence[Row], question: str, options: str, answer
     """
     profiles = profile_columns(rows)
     names = list(profiles)
-    wide = find_option_columns(names)
+    wide = find_option_columns(names) or find_unnamed_options(rows, names)
     lists = [name for name, profile in profiles.items() if all(parse_option_list(v) for v in profile.values[:50])]
     option_columns = (
         (options,)
@@ -67,6 +67,15 @@ def find_option_columns(names: Sequence[str]) -> list[str]:
                 by_stem.setdefault(match["stem"], {})[match["mark"]] = name
     longest = max(by_stem.values(), key=len, default={})
     return [longest[mark] for mark in sorted(longest)] if len(longest) > 1 else []
+
+
+def find_unnamed_options(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return the columns of the options in a table without a header: those between the question and a last letter."""
+    if len(names) < 4 or not all(name.isdecimal() for name in names):
+        return []
+    letters = "ABCDEFGHIJ"[: len(names) - 2]
+    answers = {str(row.get(names[-1])).strip() for row in rows}
+    return list(names[1:-1]) if len(answers) > 1 and answers <= set(letters) else []
 
 
 def parse_option_list(value: Any) -> list[str]:

@@ -32,7 +32,8 @@ NAMES = {
     "target": "target tgt summary highlights title reply response output answer headline abstract translation "
     "completion reference label zh de fr",
     "ignored": "id idx index guid uid uuid qid pid docid key _key url link date time timestamp split author "
-    "source user     "lang language line number no num id1 id2 sentid pairid captionid docname file filename unnamed0 annotator",
+    "source user lang language line number no num id1 id2 sentid pairid captionid docname file filename unnamed0 "
+    "annotator",
 }
 """What a column holds → its usual names, in small letters and without signs"""
 ALIASES = {role: tuple(names.split()) for role, names in NAMES.items()}

@@ -59,6 +59,8 @@ def guess_delimiter(sample: str, suffix: str) -> str:
     best, best_score = "", 0.0
     for candidate in sorted(DELIMITERS, key=lambda sign: sign != preferred):
         quoted = candidate not in ("\t", " ||| ")
+        if candidate in ",;" and suffix != ".csv" and is_punctuation(sample, candidate):
+            continue
         counts = Counter(len(row) for row in split_rows(sample, candidate, quoted=quoted) if row)
         if not counts:
             continue
@@ -76,6 +78,11 @@ def guess_delimiter(sample: str, suffix: str) -> str:
         # odd rows: the suffix says what the first row was meant to be divided by
         return next((sign for sign in (preferred, ";", "\t") if sign in sample.split("\n", 1)[0]), "")
     return best
+
+
+def is_punctuation(sample: str, sign: str) -> bool:
+    """Return whether a sign is followed by a blank wherever it stands, as in sentences."""
+    return sample.count(f"{sign} ") > 0.5 * sample.count(sign)
 
 
 def is_quoted_table(sample: str, delimiter: str) -> bool:
