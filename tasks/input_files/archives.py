@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import zstandard
 
@@ -30,12 +30,44 @@ OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     ".gz": lambda file: gzip.GzipFile(fileobj=file),
     ".xz": lzma.LZMAFile,
     ".bz2": bz2.BZ2File,
-    ".zst": lambda file: zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True),
+    ".zst": lambda file: ZstdFrames(file),  # noqa: PLW0108 - the class is defined below
 }
 """Suffix of a packed file → a function that opens it for reading"""
 ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, zstandard.ZstdError,
           NotImplementedError, RuntimeError)  # fmt: skip
 """What the standard library raises for broken, encrypted or unknown archives"""
+
+
+class ZstdFrames:
+    """Frames of Zstandard one after the other. The library's own reader takes a cut frame for a complete one."""
+
+    PIECE = 4096
+    """bytes that are unpacked at once: to 128 MiB at most, since a block of 128 KiB has four bytes at least"""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._frame = file, zstandard.ZstdDecompressor().decompressobj()
+        self._packed, self._is_inside = b"", False
+
+    def read(self, size: int) -> bytes:
+        """Return some of the unpacked bytes, whatever `size` is; none at the end. Raises EOFError for a cut frame."""
+        del size
+        while self._packed or (piece := self._file.read(self.PIECE)):
+            packed, self._packed = self._packed or piece, b""
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            unpacked = self._frame.decompress(packed)
+            self._is_inside, self._packed = not self._frame.eof, self._frame.unused_data
+            if unpacked:
+                return unpacked
+        if self._is_inside:
+            raise EOFError("the last frame is cut off")
+        return b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        del error
 
 
 def is_archive(name: str) -> bool:

@@ -17,8 +17,8 @@ def find_minimal_pairs(folder: Path, task_names: list[str]) -> Iterator[tuple[st
     `task_names` are the tasks to look for; empty: all.
     """
     subfolders = [path for path in list_subfolders(folder) if path.name != "data"]
-    for candidate in [folder, *subfolders]:
-        inside = enter_only_folder(candidate)
+    candidates = {enter_only_folder(candidate): candidate for candidate in [*subfolders[::-1], folder]}
+    for inside, candidate in sorted(candidates.items(), key=lambda item: item[1]):
         pairs = next((path for path in (inside, inside / "data") if is_blimp_folder(path)), None)
         name = normalise_name((candidate.parent if candidate.name == "data" else candidate).resolve().name)
         if pairs is not None and (not task_names or name in task_names):

@@ -67,8 +67,9 @@ def find_preset_benchmarks(
 
     A folder that has a task's name and not its files is told and left out. Raises StageFailure where its task is named.
     """
-    for candidate in [folder, *list_subfolders(folder)]:
-        inside = enter_only_folder(candidate)
+    # by the folder inside of it: an archive around one folder is that folder
+    candidates = {enter_only_folder(candidate): candidate for candidate in [*list_subfolders(folder)[::-1], folder]}
+    for inside, candidate in sorted(candidates.items(), key=lambda item: item[1]):
         # several presets of one name are layouts of the same task
         presets_by_name: dict[str, list[Preset]] = {}
         for preset in presets:

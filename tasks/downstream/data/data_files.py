@@ -202,11 +202,9 @@ class PartitionedFiles(BenchmarkData):
                 moved = train.select("label", moved=is_validation)
                 # A class of which all examples would move keeps them all in training.
                 is_validation &= ~moved.select(pl.col("moved").all().over("label")).to_series()
-            if not is_validation.any() and len(train) > 1:
-                # of a few rows the hash may choose none
-                is_validation = draw_fraction(
-                    get_text(train).to_list(), [NO_LABEL] * len(train), self.validation_fraction
-                )
+            if not is_validation.any():  # of a few rows the hash may choose none
+                texts, labels = get_text(train).to_list(), get_labels(train)
+                is_validation = draw_fraction(texts, labels, self.validation_fraction)
             train, parts["validation"] = train.filter(~is_validation), train.filter(is_validation)
         limits = {
             "train": self.max_train_examples,

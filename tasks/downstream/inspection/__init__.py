@@ -1,1 +1,1 @@
-"""What files of the user hold, and the settings of a recipe that read them: the work of `textmill inspect`."""
+"""Descriptions of files of the user, and the settings of a recipe that read them: the work of `textmill inspect`."""

@@ -23,7 +23,7 @@ from tasks.input_files.encoding import decode_text
 
 @dataclass(frozen=True)
 class DataDescription:
-    """What files hold: the proposal that reads them, its tasks, and remarks for people."""
+    """The content of files: the proposal that reads them, its tasks, and remarks for people."""
 
     proposal: SetProposal
     tasks: list[Task]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tasks.downstream.readers.column_names import ALIASES, find_by_name, normalise_column
+from tasks.downstream.readers.column_names import ALIASES, find_by_name, is_ignored, normalise_column
 from tasks.downstream.readers.column_roles import ColumnProfile, profile_columns
 from tasks.downstream.readers.table import Row
 
@@ -34,15 +34,13 @@ def find_choice_columns(rows: Sequence[Row], question: str, options: str, answer
     """
     profiles = profile_columns(rows)
     names = list(profiles)
-    wide = find_option_columns(names) or find_unnamed_options(rows, names)
-    lists = [name for name, profile in profiles.items() if all(parse_option_list(v) for v in profile.values[:50])]
-    option_columns = (
-        (options,)
-        if options in names
-        else tuple(wide)
-        if wide
-        else (_find_nested(lists, "options") or (lists or ["options"])[0],)
-    )
+    if options in names:
+        option_columns: tuple[str, ...] = (options,)
+    elif wide := find_option_columns(names) or find_unnamed_options(rows, names):
+        option_columns = tuple(wide)
+    else:
+        lists = [name for name, profile in profiles.items() if all(parse_option_list(v) for v in profile.values[:50])]
+        option_columns = (_find_nested(lists, "options") or (lists or ["options"])[0],)
     others = [name for name in names if name not in option_columns and name.partition(".")[0] not in option_columns]
     if answer not in names:
         answer = _find_nested(others, "answer") or next(
@@ -51,9 +49,10 @@ def find_choice_columns(rows: Sequence[Row], question: str, options: str, answer
     others = [name for name in others if name != answer]
     if question not in names:
         texts = [name for name in others if profiles[name].looks_like_text and not profiles[name].is_list_of_texts]
-        question = _find_nested(texts, "question") or (
-            max(texts, key=lambda n: profiles[n].mean_length) if texts else "question"
-        )
+        # of a few rows, questions look like nothing in particular
+        candidates = texts or [name for name in others if profiles[name].is_scalar and not is_ignored(name)]
+        by_length = sorted(candidates, key=lambda name: -profiles[name].mean_length)
+        question = _find_nested(candidates, "question") or (by_length[0] if by_length else "question")
     return ChoiceColumns(question, option_columns, answer)
 
 

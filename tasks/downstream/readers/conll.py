@@ -48,7 +48,9 @@ def split_sentences(text: str) -> Iterator[list[CountedLine]]:
     lengths = Counter(len(cells) for cells in cells_of_lines if any(cells))
     usual = lengths.most_common(1)[0][0] if lengths else 0
     first_cells = [cells[0] for cells in cells_of_lines if len(cells) == usual > 1]
-    is_numbered = sum(cell.isdecimal() for cell in first_cells) > 0.8 * len(first_cells)
+    is_numbered = sum(cell.isdecimal() or bool(MULTIWORD.fullmatch(cell)) for cell in first_cells) > 0.8 * len(
+        first_cells
+    )
     sentence: list[CountedLine] = []
     for number, cells in enumerate(cells_of_lines, start=1):
         if not any(cells):
@@ -80,7 +82,9 @@ def guess_word_columns(text: str) -> WordColumns:
     words = [
         index
         for index, cells in enumerate(columns)
-        if index != tag and not all(cell.isdecimal() for cell in cells) and len(set(cells)) > 1
+        if index != tag
+        and len(set(cells)) > 1
+        and not all(cell.isdecimal() or MULTIWORD.fullmatch(cell) for cell in cells)
     ]
     word = words[0] if words else 0
     return WordColumns(word, -1 if tag == num_columns - 1 else tag)
@@ -138,7 +142,7 @@ def is_slashed(text: str) -> bool:
     """Return whether a text is lines of `word/TAG`."""
     lines = [line.split() for line in text.split("\n", 200)[:200] if line.strip()]
     words = [word for line in lines for word in line]
-    return len(words) > 2 * len(lines) and sum(bool(SLASHED.fullmatch(word)) for word in words) > 0.98 * len(words)
+    return len(words) >= 2 * len(lines) > 0 and sum(bool(SLASHED.fullmatch(word)) for word in words) > 0.98 * len(words)
 
 
 def read_slashed_sentences(path: Path, rejected: RejectedRows, encoding: str = "") -> Iterator[TaggedSentence]:

@@ -37,7 +37,7 @@ NumberedRow = tuple[Row | StageFailure, str]
 
 
 class TableReader(NamedTuple):
-    """How the files of a data set are to be read; what is empty is guessed from each file."""
+    """The way to read the files of a data set; what is empty is guessed from each file."""
 
     file_format: TableFormat = "auto"
     header: bool | None = None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tasks.downstream.readers.column_names import is_known_name
 
-DELIMITERS = ("\t", ",", ";", "|", " ||| ")
+DELIMITERS = ("\t", " ||| ", ",", ";", "|")
 SAMPLE_LINES = 400
 MIN_AGREEMENT = 0.9
 """fraction of the rows that must have the usual number of columns"""
@@ -18,7 +18,7 @@ csv.field_size_limit(1 << 30)
 
 
 class TableLayout(NamedTuple):
-    """How a text file holds a table."""
+    """The way in which a text file holds a table."""
 
     delimiter: str
     """the sign between columns; empty: there is one column"""
@@ -58,7 +58,7 @@ def guess_delimiter(sample: str, suffix: str) -> str:
     preferred = {".tsv": "\t", ".csv": ","}.get(suffix, "\t")
     best, best_score = "", 0.0
     for candidate in sorted(DELIMITERS, key=lambda sign: sign != preferred):
-        quoted = candidate not in ("\t", " ||| ")
+        quoted = candidate not in ("\t", " ||| ") or is_quoted_table(sample, candidate)
         if candidate in ",;" and suffix != ".csv" and is_punctuation(sample, candidate):
             continue
         counts = Counter(len(row) for row in split_rows(sample, candidate, quoted=quoted) if row)
