@@ -94,7 +94,7 @@ def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
     if not any(sentences):
         return task
     log.warning("%s:%s", task.name, "".join(sentences))
-    return replace(task, about=task.about + "".join(sentences))
+    return replace(task, remarks=task.remarks + "".join(sentences))
 
 
 def make_fine_tuning_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:

@@ -1,5 +1,6 @@
 """Retrieval of the documents that a question is about, zero-shot."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,8 @@ from tasks.downstream.readers.collection import (
 from tasks.downstream.readers.squad import is_squad_file
 from tasks.downstream.task_types.retrieval import RetrievalTask
 from tasks.input_files.data_paths import get_data_suffix, is_data_folder
+
+log = logging.getLogger("textmill.evaluate")
 
 
 class QuestionSet(ZeroShotFiles):
@@ -46,6 +49,8 @@ class QuestionSet(ZeroShotFiles):
         rejected = self.make_rejected_rows()
         rows = list(self.read_rows(path, [self.question_column, self.document_column], rejected=rejected))
         rejected.check_fraction(len(rejected.errors), len(rows), self.path)
+        if rejected.errors:
+            log.warning("%s:%s", self.name, rejected.describe("rows"))
         return read_pair_collection(rows, self.question_column, self.document_column)
 
 

@@ -40,5 +40,5 @@ class EmbeddingSimilarity(DataSetBenchmark):
         )
         rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
         test = limit_rows(build_table(rows, RegressionTask.columns), self.max_pairs, self.seed)
-        about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {data.name}.{left_out}"
-        return make_zero_shot_task(data.name, about, "similarities", test)
+        about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {data.name}."
+        return make_zero_shot_task(data.name, about, "similarities", test, remarks=left_out)

@@ -108,8 +108,10 @@ class LabelledText(DataSetBenchmark):
         if "f1" in data.metrics and len(names) != 2:
             hint = "Set metrics to macro_f1"
             raise BadSetting(f"the metric f1 is of two classes, and {data.name} has {len(names)}", hint)
-        about = f"Texts of {data.name} in {len(names)} classes.{rejected.describe('rows')}{remark}"
-        return Task(name=data.name, about=about, kind="classes", names=names, metrics=[*data.metrics], **parts)
+        about = f"Texts of {data.name} in {len(names)} classes."
+        remarks = rejected.describe("rows") + remark
+        metrics: list[str] = [*data.metrics]
+        return Task(data.name, about, "classes", names, metrics=metrics, remarks=remarks, **parts)
 
 
 def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:

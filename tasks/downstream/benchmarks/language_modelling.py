@@ -68,8 +68,8 @@ class LanguageModelling(DataSetBenchmark):
         # Cut after the choice, so that the choice does not depend on `max_chars`.
         test = kept.with_columns(pl.col("text").str.head(self.max_chars))
         num_bytes = test["text"].str.len_bytes().sum()
-        about = f"How well {len(test):,} texts of {name} are predicted, {num_bytes:,} bytes.{left_out}"
-        return make_zero_shot_task(name, about, "documents", test)
+        about = f"How well {len(test):,} texts of {name} are predicted, {num_bytes:,} bytes."
+        return make_zero_shot_task(name, about, "documents", test, remarks=left_out)
 
 
 def _read_texts(texts: TextSet, path: Path, rejected: RejectedRows) -> list[dict[str, Any]]:

@@ -43,9 +43,9 @@ class MinimalPairs(DataSetBenchmark):
         rows_of_files, left_out = data.read_files(functools.partial(_read_pairs, data), "pairs")
         tables = [build_table(rows, ChoiceTask.columns) for rows in rows_of_files]
         test = pl.concat(limit_rows(table, data.max_pairs_per_file, self.seed) for table in tables)
-        kinds = f"{len(tables)} kinds.{left_out}"
+        kinds = f"{len(tables)} kinds."
         about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {kinds}"
-        return make_zero_shot_task(data.name, about, "choices", test)
+        return make_zero_shot_task(data.name, about, "choices", test, remarks=left_out)
 
 
 def _read_pairs(pairs: MinimalPairFiles, path: Path, rejected: RejectedRows) -> list[dict[str, Any]]:

@@ -72,8 +72,8 @@ class MultipleChoice(DataSetBenchmark):
         )
         rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
         test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
-        about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}.{left_out}"
-        return make_zero_shot_task(data.name, about, "choices", test)
+        about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
+        return make_zero_shot_task(data.name, about, "choices", test, remarks=left_out)
 
 
 def _read_questions(choices: ChoiceFile, path: Path, rejected: RejectedRows) -> Iterator[dict[str, Any]]:

@@ -58,8 +58,9 @@ class QuestionAnswering(DataSetBenchmark):
         rejected = data.make_rejected_rows()
         read = functools.partial(_read_part, data, rejected)
         parts = data.load_parts(read, lambda part: part["context"], self.seed, rejected)
-        about = f"Answers to questions of {data.name}, cut out of their texts.{rejected.describe('questions')}"
-        return Task(name=data.name, about=about, kind="answers", names=[], **parts)
+        about = f"Answers to questions of {data.name}, cut out of their texts."
+        remarks = rejected.describe("questions")
+        return Task(name=data.name, about=about, kind="answers", names=[], remarks=remarks, **parts)
 
 
 def _read_part(files: QuestionFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:

@@ -87,8 +87,8 @@ class Relation(DataSetBenchmark):
             data, functools.partial(_read_part, data, rejected), self.seed, rejected
         )
         remark = rejected.describe("relations") + remark
-        about = f"Which of {len(names)} relations do two spans of {data.name} have?{remark}"
-        return Task(name=data.name, about=about, kind="relations", names=names, **parts)
+        about = f"Which of {len(names)} relations do two spans of {data.name} have?"
+        return Task(name=data.name, about=about, kind="relations", names=names, remarks=remark, **parts)
 
 
 def _read_part(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:

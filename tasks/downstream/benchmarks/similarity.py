@@ -55,8 +55,8 @@ class Similarity(DataSetBenchmark):
             columns = guess_pair_columns(data, data.columns, data.format, data.train)
         read = functools.partial(read_numbered_pairs, data, columns, data.format, rejected)
         parts = data.load_parts(read, lambda part: part["text"], self.seed, rejected)
-        about = f"The number of {data.name} for two texts.{rejected.describe('rows')}"
-        return Task(name=data.name, about=about, kind="numbers", names=[], **parts)
+        about = f"The number of {data.name} for two texts."
+        return Task(name=data.name, about=about, kind="numbers", names=[], remarks=rejected.describe("rows"), **parts)
 
 
 def guess_pair_columns(data: BenchmarkData, columns: PairColumns, file_format: TableFormat, path: str) -> PairColumns:

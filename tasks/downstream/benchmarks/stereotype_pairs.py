@@ -48,8 +48,8 @@ class StereotypePairs(DataSetBenchmark):
         """Read the pairs of all files."""
         rows_of_files, left_out = data.read_files(lambda path, rejected: list(_read_pairs(data, path, rejected)))
         test = build_table([row for rows in rows_of_files for row in rows], StereotypeTask.columns)
-        about = f"Which of two sentences is likelier, {len(test):,} pairs of {data.name}. 50 % is ideal.{left_out}"
-        return make_zero_shot_task(data.name, about, "stereotypes", test)
+        about = f"Which of two sentences is likelier, {len(test):,} pairs of {data.name}. 50 % is ideal."
+        return make_zero_shot_task(data.name, about, "stereotypes", test, remarks=left_out)
 
 
 def _read_pairs(pairs: SentencePairs, path: Path, rejected: RejectedRows) -> Iterator[dict[str, Any]]:

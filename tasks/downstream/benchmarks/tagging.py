@@ -92,8 +92,9 @@ class Tagging(DataSetBenchmark):
         parts["validation"] = parts["validation"].filter(is_known)
         names += unanswerable
         parts |= {part: _encode_tags(parts[part], names) for part in PARTS}
-        about = f"Entities in sentences of {data.name}.{scheme.describe()}{rejected.describe('entities')}{remark}"
-        return Task(name=data.name, about=about, kind="tags", names=names, **parts)
+        about = f"Entities in sentences of {data.name}."
+        remarks = scheme.describe() + rejected.describe("entities") + remark
+        return Task(name=data.name, about=about, kind="tags", names=names, remarks=remarks, **parts)
 
 
 def detect_tag_format(files: TagFiles, path: Path) -> str:

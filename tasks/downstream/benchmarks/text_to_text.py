@@ -115,8 +115,9 @@ class TextToText(DataSetBenchmark):
             data = data.guess_columns()
         read = functools.partial(_read_part, data, rejected)
         parts = data.load_parts(read, lambda part: part["text"], self.seed, rejected)
-        about = f"What {data.name} wants written for a text.{rejected.describe('rows')}"
-        return Task(name=data.name, about=about, kind="texts", names=[], metrics=[*data.metrics], **parts)
+        about = f"What {data.name} wants written for a text."
+        remarks, metrics = rejected.describe("rows"), [*map(str, data.metrics)]
+        return Task(data.name, about, "texts", [], metrics=metrics, remarks=remarks, **parts)
 
 
 def _read_part(files: WrittenFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:

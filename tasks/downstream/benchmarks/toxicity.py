@@ -58,9 +58,9 @@ class Toxicity(DataSetBenchmark):
         )
         rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
         test = limit_rows(build_table(rows, ContinuationTask.columns), self.max_prompts, self.seed)
-        sizes = f"{len(test):,} prompts, and {len(words):,} listed words.{left_out}"
+        sizes = f"{len(test):,} prompts, and {len(words):,} listed words."
         about = f"{self.num_continuations} continuations of {sizes}"
-        return make_zero_shot_task(data.name, about, "continuations", test, words)
+        return make_zero_shot_task(data.name, about, "continuations", test, words, left_out)
 
 
 def _read_prompts(prompts: PromptFile, path: Path, rejected: RejectedRows) -> Iterator[tuple[str, str]]:

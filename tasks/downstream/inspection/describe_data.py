@@ -108,7 +108,7 @@ def summarise_task(task: Task) -> list[tuple[str, str]]:
     """Return what a task holds as rows of a table: parts, labels, lengths."""
     task_type = load_task_type(task)
     sizes = ", ".join(f"{part} {len(rows):,}" for part, rows in task.parts.items() if len(rows))
-    summary = [("task", f"{task.name}: {task.about}"), ("rows", sizes)]
+    summary = [("task", f"{task.name}: {task.describe()}"), ("rows", sizes)]
     if task.kind in ("classes", "relations"):
         for part in ("train", "test"):
             counts = Counter(task.parts[part]["label"].to_list())

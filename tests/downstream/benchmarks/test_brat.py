@@ -112,11 +112,13 @@ def test_skipped_entities_are_counted(tmp_path: Path) -> None:
     path = write_folder(tmp_path / "made", annotations=ENTITIES + RELATIONS + torn)
     # the same folder is read for each of three parts
     assert (
-        load_tagging_task(path, on_error="skip", max_skipped_fraction=1).about
+        load_tagging_task(path, on_error="skip", max_skipped_fraction=1).describe()
         == "Entities in sentences of made. 6 entities that do not fit are left out."
     )
-    assert load_relation_task(path, on_error="skip", max_skipped_fraction=1).about.endswith(
-        "have? 3 relations that do not fit are left out."
+    assert (
+        load_relation_task(path, on_error="skip", max_skipped_fraction=1)
+        .describe()
+        .endswith("have? 3 relations that do not fit are left out.")
     )
     with pytest.raises(StageFailure, match=r"line 8: the entity at 0–13 is of several pieces"):
         load_relation_task(path)
@@ -146,10 +148,10 @@ def test_tags_and_labels_that_training_lacks_count_as_wrong(tmp_path: Path) -> N
     parts = {"name": "made", "train": train, "validation": train, "test": test, "format": "brat"}
     (task,) = Tagging.model_validate({"sets": [parts]}).make_tasks(pl.DataFrame())
     assert task.names[-1] == "B-LOC"
-    assert "1 test rows have a tag that training lacks ('B-LOC')" in task.about
+    assert "1 test rows have a tag that training lacks ('B-LOC')" in task.describe()
     (task,) = Relation.model_validate({"sets": [parts | {"no_relation": "none"}]}).make_tasks(pl.DataFrame())
     assert task.names[-1] == "hates"
-    assert "1 test rows have a label that training lacks ('hates')" in task.about
+    assert "1 test rows have a label that training lacks ('hates')" in task.describe()
 
 
 def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ def test_folds_are_tasks_that_test_on_every_row_once(tmp_path: Path) -> None:
 def test_a_test_part_that_lacks_classes_is_told(tmp_path: Path) -> None:
     train = write_table(tmp_path / "a.tsv", ROWS)
     test = write_table(tmp_path / "b.tsv", [row for row in ROWS if row[1] == "x"])
-    assert "The test part has no example of 'y'." in load_task("labelled_text", train=str(train), test=str(test)).about
+    assert (
+        "The test part has no example of 'y'."
+        in load_task("labelled_text", train=str(train), test=str(test)).describe()
+    )
 
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
@@ -182,7 +185,7 @@ def test_trees_of_texts_are_read_and_other_files_are_told(tmp_path: Path, caplog
         task = load_task("language_modelling", path=str(tmp_path))
     assert sorted(task.test["group"]) == ["one", "three", "two"]
     told = "2 of 5 files are of a kind that is not read: .docx 1, .pdf 1."
-    assert told in task.about
+    assert told in task.describe()
     assert told in caplog.text
 
 
@@ -193,7 +196,7 @@ def test_broken_lines_of_every_kind_are_skipped_up_to_the_limit(tmp_path: Path) 
     with pytest.raises(StageFailure, match=r"a.jsonl, line 41: not JSON.*set on_error to skip"):
         load_task("text_to_text", train=str(path))
     task = load_task("text_to_text", train=str(path), on_error="skip")
-    assert "1 rows that do not fit are left out" in task.about
+    assert "1 rows that do not fit are left out" in task.describe()
     assert len(collect_texts(task)) == 40
     with pytest.raises(StageFailure, match="raise max_skipped_fraction"):
         load_task("text_to_text", train=str(path), on_error="skip", max_skipped_fraction=0.02)

@@ -74,7 +74,7 @@ def test_the_longest_of_overlapping_spans_is_tagged_and_the_others_are_counted(t
     task = load_tagging_task(path, format="json", on_error="skip", max_skipped_fraction=1)
     assert load_task_type(task).format_truth(task, task.train.row(0, named=True)) == "ORG 1–2"
     # the same file is read for each of three parts
-    assert task.about.endswith(" 3 entities that do not fit are left out.")
+    assert task.describe().endswith(" 3 entities that do not fit are left out.")
 
 
 def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_tag_that_training_lacks_is_an_entity_that_no_model_finds(tmp_path: Pa
     task = load_task(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
     assert task.names == ["B-ORG", "B-PER", "I-PER", "O", "B-LOC"]
     assert load_task_type(task).format_truth(task, task.test.row(0, named=True)) == "LOC 1–1"
-    assert "1 test rows have a tag that training lacks ('B-LOC'), and count as wrong" in task.about
+    assert "1 test rows have a tag that training lacks ('B-LOC'), and count as wrong" in task.describe()
 
 
 @pytest.mark.parametrize(

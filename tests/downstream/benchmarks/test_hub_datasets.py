@@ -190,7 +190,7 @@ def test_missing_splits_columns_and_classes_are_reported(tmp_path: Path) -> None
         load_task("labelled_text", name, train="train", test="dev")
     with pytest.raises(StageFailure, match=r"train row 1: there is no column 'sentence'.*has: text, label"):
         load_task("labelled_text", name, columns={"text": "sentence"}, **PARTS)
-    assert "label that training lacks ('odd')" in load_task("labelled_text", name, **PARTS).about
+    assert "label that training lacks ('odd')" in load_task("labelled_text", name, **PARTS).describe()
     with pytest.raises(StageFailure, match=r"train row 1: 'label' is no list of words or of tags"):
         load_task("tagging", name, columns={"words": "label", "tags": "label"}, **PARTS)
     with pytest.raises(StageFailure, match=r"train row 1: the answers cannot be read"):

@@ -103,7 +103,7 @@ def test_skipped_rows_are_counted(tmp_path: Path) -> None:
     skipping = {"on_error": "skip", "max_skipped_fraction": 0.7}
     (task,) = make_benchmark("labelled_text", path, **skipping).make_tasks(pl.DataFrame())
     assert len(task.train) == 2
-    assert task.about == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
+    assert task.describe() == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
     with pytest.raises(StageFailure, match=r"3 of 5 rows of .*made.tsv do not fit, more than 5%"):
         list(make_benchmark("labelled_text", path, on_error="skip").make_tasks(pl.DataFrame()))
     with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected.*set on_error to skip"):
@@ -127,7 +127,7 @@ def test_a_set_smaller_than_a_batch_is_learnt_completely_or_reported(tmp_path: P
         )
     assert fitted.validation_points[-1].step == 2
     (told,) = make_tasks([make_benchmark("labelled_text", path)], [8], pl.DataFrame())
-    assert "With 8 labels a class, 2 classes have fewer and give what they have: 'oak' 1, 'sail' 1." in told.about
+    assert "With 8 labels a class, 2 classes have fewer and give what they have: 'oak' 1, 'sail' 1." in told.describe()
     assert len(load_task_type(told).sample(told, 8, 0)) == 2
 
 
@@ -137,8 +137,8 @@ def test_a_class_without_training_examples_counts_as_wrong(tmp_path: Path) -> No
     test.write_text('{"text": "a", "label": "z"}\n')
     (task,) = make_benchmark("labelled_text", path, test=str(test)).make_tasks(pl.DataFrame())
     assert task.names == ["x", "y", "z"]
-    assert "1 test rows have a label that training lacks ('z'), and count as wrong." in task.about
-    assert "The test part has no example of 'x', 'y'." in task.about
+    assert "1 test rows have a label that training lacks ('z'), and count as wrong." in task.describe()
+    assert "The test part has no example of 'x', 'y'." in task.describe()
     answers = pl.DataFrame({"predicted": [0], "confidence": [1.0]})
     assert load_task_type(task).score_answers(task, task.test, answers)["accuracy"].value == 0
     path.write_text('{"text": "a", "label": "x"}\n' * 4)

@@ -192,7 +192,7 @@ def test_invalid_rows_are_reported_with_file_row_and_column(
 def test_rows_with_missing_columns_are_counted(tmp_path: Path, row: str) -> None:
     train = write_glue(tmp_path, ["RTE"]) / "RTE" / "train.tsv"
     train.write_text(f"{train.read_text()}{row}\n")
-    assert load_tasks(tmp_path)["rte"].about.endswith("in 2 classes. 1 rows that do not fit are left out.")
+    assert load_tasks(tmp_path)["rte"].describe().endswith("in 2 classes. 1 rows that do not fit are left out.")
 
 
 def test_a_file_of_another_layout_is_reported(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_tags_of_several_schemes_are_refused() -> None:
 
 
 def test_the_report_says_how_unusual_tags_are_read(tmp_path: Path) -> None:
-    assert "have no type, which is called entity here" in load_task(tmp_path, "a B\nb I\nc O\n\n").about
-    assert "have the letter last, as PER-B" in load_task(tmp_path, "a PER-B\nb O\n\n").about
+    assert "have no type, which is called entity here" in load_task(tmp_path, "a B\nb I\nc O\n\n").describe()
+    assert "have the letter last, as PER-B" in load_task(tmp_path, "a PER-B\nb O\n\n").describe()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_wrapped_line_costs_its_sentence_only(tmp_path: Path) -> None:
         load_task(tmp_path, text)
     task = load_task(tmp_path, text, on_error="skip")
     assert len(task.test) == 30
-    assert "3 entities that do not fit are left out" in task.about  # the file is read for each of three parts
+    assert "3 entities that do not fit are left out" in task.describe()  # the file is read for each of three parts
     with pytest.raises(StageFailure, match=r"1 of 31 rows .* more than 1%.*raise max_skipped_fraction"):
         load_task(tmp_path, text, on_error="skip", max_skipped_fraction=0.01)
 
