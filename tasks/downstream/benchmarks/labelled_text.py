@@ -18,11 +18,15 @@ from tasks.downstream.readers.parallel import is_parallel_pattern
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.table import TableFormat, as_text
 from tasks.downstream.task_types.classes import ClassificationTask
-from tasks.errors import BadSetting
+from tasks.errors import BadSetting, StageFailure
 
 log = logging.getLogger("textmill.evaluate")
 
 ClassMetric = Literal["accuracy", "macro_f1", "mcc", "f1", "micro_f1", "macro_precision", "macro_recall"]
+
+
+MAX_UNANSWERABLE = 0.5
+"""fraction of the test rows with labels that training lacks above which the test file is another one"""
 
 
 class TextColumns(Block):
@@ -142,9 +146,18 @@ def load_labelled_parts(
     names = sorted(set(parts["train"]["label"]))
     unanswerable = sorted(set(parts["test"]["label"]) - set(names))
     unseen = sorted(set(names) - set(parts["test"]["label"]))
+    num_unanswerable = int(parts["test"]["label"].is_in(unanswerable).sum())
+    if num_unanswerable > MAX_UNANSWERABLE * len(parts["test"]):
+        failure = StageFailure(
+            f"{num_unanswerable:,} of {len(parts['test']):,} test rows have a label that training lacks, such as "
+            f"{list_names(unanswerable[:2])}",
+            "Give a test file with the labels of the training file in the same columns, or leave test empty",
+        )
+        failure.setting = "test"
+        raise failure
     # a validation example of a class that training lacks helps nobody to choose
     parts["validation"] = parts["validation"].filter(pl.col("label").is_in(names))
-    remark = describe_unanswerable(parts["test"]["label"].is_in(unanswerable).sum(), unanswerable, "label")
+    remark = describe_unanswerable(num_unanswerable, unanswerable, "label")
     if unseen and len(parts["test"]):
         remark += f" The test part has no example of {list_names(unseen)}."
     if remark:

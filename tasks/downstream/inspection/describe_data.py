@@ -47,6 +47,9 @@ def describe_data(paths: Sequence[Path]) -> DataDescription:
         except StageFailure as error:
             failures.append(type(error)(f"as {proposal.kind}: {error.what}", error.hint))
             continue
+        # such as a test file without labels, which the accepted settings leave out
+        same_kind = (failure.what for failure in failures if failure.what.startswith(f"as {accepted.kind}:"))
+        remarks += [f"not read {what}" for what in same_kind][:1]
         return DataDescription(accepted, tasks, find_encodings(accepted), remarks)
     raise join_reasons(paths, failures)
 

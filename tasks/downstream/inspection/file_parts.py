@@ -43,6 +43,12 @@ class FileParts(NamedTuple):
         return {part: path for part in PARTS if (path := getattr(self, part))}
 
 
+def list_variants(parts: FileParts) -> list[FileParts]:
+    """Return the parts, and fewer of them: a test file may lack labels or columns."""
+    variants = [parts, FileParts(parts.train, parts.validation), FileParts(parts.train)]
+    return list(dict.fromkeys(variants))
+
+
 def find_part(path: Path) -> str:
     """Return the part that a file's or folder's name says it is: train, validation or test; empty where it does not."""
     name = strip_archive_suffix(path.name) if is_data_folder(path) else path.name
@@ -65,6 +71,9 @@ def assign_parts(paths: Sequence[Path]) -> FileParts:
     by_part: dict[str, Path] = {}
     for path in paths:
         by_part.setdefault(find_part(path), path)
+    if "train" not in by_part and {"validation", "test"} <= by_part.keys():
+        # some data sets publish no training part: the development part is learnt from
+        return FileParts(str(by_part["validation"]), str(by_part["test"]))
     if "train" not in by_part:
         first, *others = paths
         return FileParts(str(first), str(others[0]) if others else "", str(others[1]) if len(others) > 1 else "")

@@ -6,9 +6,11 @@ from typing import Any
 
 from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.choices import (
+    collect_options,
     find_choice_columns,
     find_option_columns,
     find_unnamed_options,
+    parse_answer_index,
     parse_option_list,
 )
 from tasks.downstream.readers.clue import is_c3_file, is_chid_file
@@ -91,7 +93,9 @@ def guess_kinds_by_rows(rows: Sequence[Row]) -> list[str]:
 def _guess_by_names(rows: Sequence[Row], names: list[str]) -> list[str]:
     """Return the kind of tables whose columns have names or forms of their own; an empty list for any other."""
     normalised, first = {normalise_column(name) for name in names}, rows[0]
-    is_tagged = _has_tag_lists(first) or any(_is_span_list(first.get(name)) for name in SPAN_FIELDS if name in first)
+    is_tagged = any(_has_tag_lists(row) for row in rows[:50]) or any(
+        _is_span_list(row.get(name)) for row in rows[:50] for name in SPAN_FIELDS
+    )
     has_answers = {"question", "context"} <= normalised and bool({"answers", "answer"} & normalised)
     forms = {
         "minimal_pairs": bool(find_by_name(names, "good") and find_by_name(names, "bad")),
@@ -148,4 +152,12 @@ def _is_choice_table(rows: Sequence[Row], names: list[str]) -> bool:
         all(parse_option_list(row.get(name)) for row in rows[:20]) for name in names
     )
     columns = find_choice_columns(rows, "", "", "")
-    return has_options and columns.answer in names and columns.question in names
+    if not has_options or columns.answer not in names or columns.question not in names:
+        return False
+    # from 0 or from 1
+    answered = [
+        parse_answer_index(row.get(columns.answer), options, 0) in range(len(options) + 1)
+        for row in rows[:200]
+        for options in [collect_options(row, columns.options)]
+    ]
+    return sum(answered) > 0.9 * len(answered)

@@ -20,14 +20,17 @@ from tasks.downstream.inspection.file_parts import (
     find_part,
     is_data,
     list_candidates,
+    list_variants,
     make_set_name,
 )
 from tasks.downstream.inspection.guess_kind import guess_kinds
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.labelled_texts import list_class_files
 from tasks.downstream.readers.parallel import match_parallel_files, read_parallel_lines
 from tasks.downstream.readers.table import TableReader
 from tasks.errors import StageFailure
-from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files, read_data_bytes
+from tasks.input_files.encoding import is_binary
 
 ZERO_SHOT = frozenset(
     {"minimal_pairs", "multiple_choice", "stereotype_pairs", "document_retrieval", "language_modelling"}
@@ -85,7 +88,13 @@ def propose_folder(folder: Path) -> Iterator[SetProposal]:
         yield from propose_named_parts(parts, name)
     else:
         yield from propose_unnamed_parts(folder, files, children)
-        yield SetProposal("language_modelling", {"name": name, "path": str(folder)})
+        if all(guess_kinds(path, TableReader())[:1] == ["language_modelling"] for path in files[:20] if is_text(path)):
+            yield SetProposal("language_modelling", {"name": name, "path": str(folder)})
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a file is text of any encoding, or a table."""
+    return get_data_suffix(path) == ".parquet" or not is_binary(read_data_bytes(path, SETTING))
 
 
 def propose_unnamed_parts(folder: Path, files: Sequence[Path], children: Sequence[Path]) -> Iterator[SetProposal]:
@@ -172,7 +181,7 @@ def propose_parts(parts: FileParts, example: Path) -> Iterator[SetProposal]:
             # the test part is what a zero-shot benchmark answers
             yield SetProposal(kind, {"name": name, "path": parts.test or parts.train})
         else:
-            yield SetProposal(kind, {"name": name, **parts.make_settings()})
+            yield from (SetProposal(kind, {"name": name, **some.make_settings()}) for some in list_variants(parts))
 
 
 def propose_parallel(parts: FileParts) -> Iterator[SetProposal]:

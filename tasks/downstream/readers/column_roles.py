@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import Any
 
 from tasks.downstream.readers.column_names import ALIASES, find_by_name, is_ignored, normalise_column
@@ -10,6 +11,8 @@ from tasks.downstream.readers.table import Row
 from tasks.downstream.readers.table_layout import is_number
 from tasks.errors import BadSetting
 
+MIN_COMMON_PREFIX = 20
+"""characters that all texts of a column begin with where it is a remark, such as who is to be credited"""
 MAX_LABEL_LENGTH = 60
 """most characters of a class's name, on average"""
 NAMED_PAIRS = (
@@ -75,6 +78,12 @@ class ColumnProfile:
         )
 
     @property
+    def is_remark(self) -> bool:
+        """True when all texts begin alike, as those on who is to be credited do."""
+        texts = self.texts[:100]
+        return len(texts) > 5 and len(commonprefix(texts)) >= MIN_COMMON_PREFIX  # noqa: RUF071 - they are no paths
+
+    @property
     def looks_like_text(self) -> bool:
         """True when most values differ and have letters."""
         return (
@@ -82,6 +91,7 @@ class ColumnProfile:
             and not self.is_numeric
             and (self.is_list_of_texts or self.num_distinct > 0.3 * len(self.texts))
             and (self.is_list_of_texts or not looks_like_identifier(self.texts))
+            and not self.is_remark
         )
 
 

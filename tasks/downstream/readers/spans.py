@@ -20,6 +20,7 @@ MARK = re.compile(r"</?e[12]>")
 RELATION = re.compile(r'^\d+\t"?(?P<text>.*?)"?\s*$')
 
 
+TEXT_FIELDS = ("text", "sentence", "content", "full_text", "context", "document", "data", "0")
 SPAN_FIELDS = ("spans", "entities", "label", "labels", "annotations", "1")
 START_FIELDS = ("start", "start_idx", "start_offset", "begin", "start_position", "start_pos")
 END_FIELDS = ("end", "end_idx", "end_offset", "stop", "end_position", "end_pos")
@@ -57,7 +58,7 @@ def read_tagged_objects(
 
 
 def _parse_tagged_object(item: dict[str, Any], origin: str) -> tuple[StageFailure | None, str, list[EntitySpan]]:
-    text = item.get("text", item.get("sentence", item.get("content", item.get("0"))))
+    text = next((item[name] for name in TEXT_FIELDS if isinstance(item.get(name), str)), None)
     if not isinstance(text, str):
         return StageFailure(f"{origin}: there is no text", "Give every object a `text`"), "", []
     try:
