@@ -126,7 +126,7 @@ def read_data_text(path: Path, setting: str, encoding: str = "") -> str:
 def tell_encoding(path: Path, encoding: str, num_broken: int) -> None:
     """Log the encoding that a file was read in."""
     broken = f", and {num_broken:,} characters are broken" if num_broken else ""
-    log.info("%s is read as %s, by its bytes%s; set encoding where that is wrong", path, encoding, broken)
+    log.info("%s is read as %s, by its bytes%s", path, encoding, broken)
 
 
 def resolve_real_file(path: Path) -> tuple[Path, str]:

@@ -15,7 +15,7 @@ from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.column_roles import guess_texts, profile_columns
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.documents import DocumentLikelihoodTask
-from tasks.errors import StageFailure
+from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, read_data_text
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".tokens", ".raw", "")
@@ -74,7 +74,13 @@ class LanguageModelling(DataSetBenchmark):
 
 def _read_texts(texts: TextSet, path: Path, rejected: RejectedRows) -> list[dict[str, Any]]:
     if not texts.dataset.name and get_data_suffix(path) not in TABLE_SUFFIXES:
-        text = read_data_text(path, SETTING, texts.encoding)
+        try:
+            text = read_data_text(path, SETTING, texts.encoding)
+        except BadSetting:
+            raise
+        except StageFailure as error:  # such as a file without a suffix that is no text
+            rejected.reject(error)
+            return []
         if not text.strip():
             rejected.reject(StageFailure(f"{path}: the text is empty", "Fill it, or take it out"))
             return []

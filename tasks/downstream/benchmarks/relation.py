@@ -107,8 +107,12 @@ def _read_examples(
         yield from read_related_documents(path, files.no_relation, rejected)
     elif file_format == "semeval":
         for marked_text, label, origin in read_semeval(path, files.encoding):
-            text, positions = extract_marked_spans(marked_text, origin)
-            yield text, label, positions, origin
+            try:
+                text, positions = extract_marked_spans(marked_text, origin)
+            except StageFailure as error:
+                rejected.reject(error)
+            else:
+                yield text, label, positions, origin
     else:
         yield from _read_table(path, files, cast("TableFormat", file_format), rejected)
 

@@ -53,7 +53,7 @@ def read_tagged_documents(folder: Path, rejected: RejectedRows) -> Iterator[tupl
     Raises StageFailure for an entity that tags cannot express: one of several pieces, one that shares a word with a
     longer one, one without a word; `rejected` may have them skipped and counted.
     """
-    for document in read_documents(folder):
+    for document in read_documents(folder, rejected):
         # tagged as a whole and then divided, so that an entity is tagged once
         words = list(WORD.finditer(document.text))
         tags = tag_words(words, document.entities, rejected)
@@ -77,7 +77,7 @@ def read_related_documents(
     `no_relation` the ordered pairs of one sentence that have no relation follow as examples of this class. Raises
     StageFailure for an entity of several pieces; `rejected` may have its relations skipped and counted.
     """
-    for document in read_documents(folder):
+    for document in read_documents(folder, rejected):
         sentences = document.split_sentences()
         examples = [
             (kind, first, second)
@@ -109,10 +109,10 @@ def check_contiguous(first: EntitySpan, second: EntitySpan, rejected: RejectedRo
     return torn is None
 
 
-def read_documents(path: Path) -> Iterator[AnnotatedDocument]:
+def read_documents(path: Path, rejected: RejectedRows) -> Iterator[AnnotatedDocument]:
     """Yield the documents of a folder and its subfolders, or the one of a .txt file.
 
-    Raises StageFailure that names the file and the line.
+    A line that does not fit is an error, which `rejected` raises or counts. Raises StageFailure for a missing file.
     """
     if not is_data_file(path) and not is_data_folder(path):
         raise BadSetting(f"{path} does not exist", "Correct the path in evaluate.benchmarks")
@@ -126,10 +126,10 @@ def read_documents(path: Path) -> Iterator[AnnotatedDocument]:
                 f"{annotations} has no {annotations.stem}.txt beside it", "Add the text, or take the annotations out"
             )
     for text in texts:
-        yield read_document(text)
+        yield read_document(text, rejected)
 
 
-def read_document(path: Path) -> AnnotatedDocument:
+def read_document(path: Path, rejected: RejectedRows) -> AnnotatedDocument:
     """Return a text with the annotations of the .ann file beside it. Raises StageFailure that names the line."""
     annotations = path.with_suffix(".ann")
     if not is_data_file(annotations):
@@ -141,17 +141,23 @@ def read_document(path: Path) -> AnnotatedDocument:
     for number, line in enumerate(read_data_text(annotations, SETTING).replace("\r\n", "\n").split("\n"), start=1):
         origin = f"{annotations}, line {number}"
         if match := ENTITY.fullmatch(line):
-            entities[match["name"]] = parse_entity(match, text, path, origin)
+            try:
+                entities[match["name"]] = parse_entity(match, text, path, origin)
+            except StageFailure as error:
+                rejected.reject(error)
         elif match := RELATION.fullmatch(line):
             relation_lines.append((match["kind"], match["first"], match["second"], origin))
         elif not IGNORED_LINE.match(line):
-            raise StageFailure(f"{origin}: neither an entity nor a relation: {line[:60]!r}", "Correct the line")
+            what = f"{origin}: neither an entity nor a relation: {line[:60]!r}"
+            rejected.reject(StageFailure(what, "Correct the line"))
     # a relation may precede its entities in the file
     relations = []
     for kind, first, second, origin in relation_lines:
-        for name in (first, second):
-            if name not in entities:
-                raise StageFailure(f"{origin}: there is no entity {name}", "Correct the line, or add the entity")
+        missing = next((name for name in (first, second) if name not in entities), None)
+        if missing is not None:
+            what = f"{origin}: there is no entity {missing}"
+            rejected.reject(StageFailure(what, "Correct the line, or add the entity"))
+            continue
         relations.append((kind, entities[first], entities[second], origin))
     ordered = sorted(entities.values(), key=lambda entity: (entity.start, entity.end))
     return AnnotatedDocument(path, text, ordered, relations)
