@@ -35,6 +35,8 @@ class ReportData:
     versions: dict[str, str]
     model: Sequence[tuple[str, str]]
     """name and value of the model's architecture and sizes"""
+    incomplete: Sequence[str] = ()
+    """ancestors that lacked something when the model was built on them"""
 
 
 def render_report(data: ReportData) -> str:
