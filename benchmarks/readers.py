@@ -229,6 +229,15 @@ def write_three_parts(folder: Path) -> Layout:
     return Layout("parts", [folder / "nli"], examples)
 
 
+@layout("a file a class")
+def write_class_files(folder: Path) -> Layout:
+    rows = [(text, "pos" if number % 2 else "neg") for number, text in enumerate(make_texts())]
+    for label in ("pos", "neg"):
+        lines = "".join(f"{text}\n" for text, row_label in rows if row_label == label)
+        write(folder / "polarity" / f"rt-polarity.{label}", lines)
+    return labelled("a file a class", [folder / "polarity"], rows)
+
+
 @layout("a folder a class")
 def write_classes(folder: Path) -> Layout:
     rows = make_rows()
@@ -570,6 +579,16 @@ def register_dialogues() -> None:
 
 
 register_dialogues()
+
+
+@layout("dialogues in many files")
+def write_dialogue_files(folder: Path) -> Layout:
+    for number, turns in enumerate(DIALOGUES):
+        part = "test" if number % 3 == 0 else "train"
+        item = {"dialogue_id": f"{number}", "turns": [{"utterance": text} for text in turns]}
+        write(folder / "sgd" / part / f"dialogues_{number:03d}.json", json.dumps([item]))
+        write(folder / "sgd" / part / "schema.json", json.dumps([{"service_name": "x", "slots": [{"name": "a"}]}]))
+    return Layout("dialogue files", [folder / "sgd"], dialogue_examples(DIALOGUES))
 
 
 @layout("parallel files")

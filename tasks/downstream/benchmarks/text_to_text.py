@@ -19,8 +19,10 @@ from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.table import TableFormat
 from tasks.downstream.task_types.texts import GenerationTask
 from tasks.errors import BadSetting, StageFailure
-from tasks.input_files.data_paths import get_data_suffix, is_data_file
+from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder
 
+NOT_DIALOGUES = (".tsv", ".csv", ".parquet")
+"""Suffixes of tables, which hold no turns"""
 GenerationMetric = Literal["rougeL", "rouge1", "rouge2", "chrf", "bleu"]
 
 
@@ -87,7 +89,7 @@ class WrittenFiles(PartitionedFiles):
                 raise BadSetting(f"{self.train} stands for two files", "Set columns.source and columns.target")
             return self
         if self.format == "auto" and not self.dataset.name and not (columns.source or columns.target):
-            is_text = is_data_file(path) and get_data_suffix(path) not in (".tsv", ".csv", ".parquet")
+            is_text = is_data_folder(path) or (is_data_file(path) and get_data_suffix(path) not in NOT_DIALOGUES)
             if is_text and is_dialogue_file(path, self.encoding):
                 return self.model_copy(update={"format": "dialogues"})
         file_format = cast("TableFormat", self.format)

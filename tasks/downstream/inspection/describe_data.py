@@ -20,6 +20,9 @@ from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_bytes
 from tasks.input_files.encoding import decode_text
 
+NO_AGREEMENT = "-"
+"""The label of texts on which annotators did not agree, as in SNLI"""
+
 
 @dataclass(frozen=True)
 class DataDescription:
@@ -68,13 +71,17 @@ def try_proposal(proposal: SetProposal) -> tuple[SetProposal, list[Task], list[s
     """Make the tasks of a proposal; with `on_error: skip` where only few rows do not fit. Raises StageFailure."""
     proposal = add_columns(proposal)
     try:
-        return proposal, proposal.make_tasks(), []
+        tasks = proposal.make_tasks()
     except StageFailure as error:
         if "on_error" not in error.hint:
             raise
         skipping = SetProposal(proposal.kind, proposal.settings | {"on_error": "skip"})
         # raises again where more rows are odd than may be skipped
         return skipping, skipping.make_tasks(), [f"{error.what}: such rows are skipped"]
+    if proposal.kind == "labelled_text" and any(NO_AGREEMENT in task.names for task in tasks):
+        proposal = SetProposal(proposal.kind, proposal.settings | {"skip_labels": [NO_AGREEMENT]})
+        tasks = proposal.make_tasks()
+    return proposal, tasks, []
 
 
 def add_columns(proposal: SetProposal) -> SetProposal:

@@ -4,6 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tasks.downstream.inspection.file_parts import (
 )
 from tasks.downstream.inspection.guess_kind import guess_kinds
 from tasks.downstream.readers import SETTING
-from tasks.downstream.readers.labelled_texts import list_class_files
+from tasks.downstream.readers.labelled_texts import list_class_files, list_line_files
 from tasks.downstream.readers.parallel import match_parallel_files, read_parallel_lines
 from tasks.downstream.readers.table import TableReader
 from tasks.errors import StageFailure
@@ -36,6 +37,8 @@ ZERO_SHOT = frozenset(
     {"minimal_pairs", "multiple_choice", "stereotype_pairs", "document_retrieval", "language_modelling"}
 )
 TABLES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".ndjson")
+MAX_PARALLEL = 6
+"""most files of a part of which two may be parallel"""
 UNLABELLED = ("unsup", "unlabelled", "unlabeled")
 """Folders beside those of the classes that hold texts without a class"""
 
@@ -102,6 +105,8 @@ def propose_unnamed_parts(folder: Path, files: Sequence[Path], children: Sequenc
     name = make_set_name(folder)
     if any(path.suffix == ".ann" for path in files):
         yield from propose_brat(FileParts(str(folder)), name)
+    elif list_line_files(folder):
+        yield SetProposal("labelled_text", {"name": name, "train": str(folder), "format": "class_files"})
     elif all(map(is_data_folder, children)) and is_class_folder(folder):
         yield from propose_classes(FileParts(str(folder)), name)
     elif len(files) > 1 and all(get_data_suffix(path) in TABLES for path in files):
@@ -122,6 +127,12 @@ def propose_named_parts(children: Sequence[Path], name: str) -> Iterator[SetProp
             yield from propose_brat(parts, name)
         elif is_class_folder(train):
             yield from propose_classes(parts, name)
+        elif list_line_files(train):
+            yield SetProposal("labelled_text", {"name": name, **parts.make_settings(), "format": "class_files"})
+        elif len(files) > MAX_PARALLEL and all(get_data_suffix(path) in TABLES for path in files):
+            # many pieces of one kind: dialogues of SGD, or a table in shards
+            kind = next(iter(guess_kinds(files[0], TableReader())), "labelled_text")
+            yield SetProposal(kind, {"name": name, **parts.make_settings()})
         else:
             # a folder with files for each part: the same file in each, or parallel ones
             yield from propose_files([path for child in children for path in list_data_files(child) if is_data(path)])
@@ -160,7 +171,8 @@ def propose_folders_of_files(files: Sequence[Path]) -> Iterator[SetProposal]:
         by_folder.setdefault(str(path.parent), []).append(path)
     train_files = by_folder[folders.train]
     settings = folders.make_settings()
-    if len(train_files) == 2 and (parallel := find_parallel_parts(train_files)) is not None:
+    pairs = (find_parallel_parts(list(pair)) for pair in combinations(sorted(train_files), 2))
+    if len(train_files) <= MAX_PARALLEL and (parallel := next(filter(None, pairs), None)) is not None:
         pattern = Path(parallel.train).name
         paths = {part: str(Path(folder) / pattern) for part, folder in settings.items()}
         yield from propose_parallel(

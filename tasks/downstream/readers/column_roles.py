@@ -92,6 +92,7 @@ class ColumnProfile:
             and (self.is_list_of_texts or self.num_distinct > 0.3 * len(self.texts))
             and (self.is_list_of_texts or not looks_like_identifier(self.texts))
             and not self.is_remark
+            and not (len(self.texts) > 20 and len(set(map(len, self.texts))) == 1)  # such as a date
         )
 
 

@@ -16,6 +16,8 @@ NEW_DOCUMENT = "-DOCSTART-"
 # in CoNLL-U and its relatives: `# sent_id = 4`, `# id 07c domain=train`; a word may be # too
 METADATA = re.compile(r"#.*[=:]|#\s*(id|newdoc|newpar|text|sent|doc)\b", re.IGNORECASE)
 MULTIWORD = re.compile(r"\d+[-.]\d+")
+CHUNKS = frozenset({"B-NP", "B-VP", "B-PP", "I-NP", "I-VP"})
+"""Tags of phrases, which stand in a column of CoNLL-2000 and 2003"""
 SLASHED = re.compile(r"(?P<word>.+)/(?P<tag>[^\s/]+)")
 
 TaggedSentence = tuple[list[str], list[str], str]
@@ -78,7 +80,10 @@ def guess_word_columns(text: str) -> WordColumns:
     fitting = [index for index, cells in enumerate(columns) if looks_like_tags(cells)]
     if not fitting:
         return WordColumns(0, -1)
-    tag = fitting[-1]
+    # of several the last, but not one of phrases, nor one of nested entities where few words have any
+    entities = [index for index in fitting if not set(columns[index]) & CHUNKS] or fitting
+    counts = {index: sum(cell not in OUTSIDE for cell in columns[index]) for index in entities}
+    tag = max(counts, key=lambda index: (counts[index] >= max(counts.values()) / 3, index))
     words = [
         index
         for index, cells in enumerate(columns)

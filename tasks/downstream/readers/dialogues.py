@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
-from tasks.input_files.data_paths import read_data_text
+from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files, read_data_text
 from tasks.input_files.json_objects import read_objects
 
 TURN_LISTS = ("turns", "log", "messages", "utterances", "dialogue", "dialog", "conversation", "conversations",
@@ -18,6 +18,7 @@ TURN_LISTS = ("turns", "log", "messages", "utterances", "dialogue", "dialog", "c
 TEXT_FIELDS = ("utterance", "text", "message", "content", "value", "utter", "sentence")
 SPEAKER_FIELDS = ("speaker", "role", "from", "name", "agent", "user", "author")
 END_OF_TURN = "__eou__"
+JSON_SUFFIXES = (".json", ".jsonl")
 
 
 class DialogueTurn(NamedTuple):
@@ -73,7 +74,15 @@ def _parse_turn(turn: Any) -> DialogueTurn | None:
 
 
 def read_dialogues(path: Path, encoding: str = "") -> Iterator[tuple[list[DialogueTurn], str]]:
-    """Yield the turns of every dialogue of a file, and its origin; no turns for an object that is no dialogue."""
+    """Yield the turns of every dialogue of a file, and its origin; no turns for an object that is no dialogue.
+
+    Of a folder the JSON files with dialogues are read; others, such as SGD's schema.json, are left out.
+    """
+    if is_data_folder(path):
+        for file in list_data_files(path):
+            if get_data_suffix(file) in JSON_SUFFIXES and is_dialogue_file(file, encoding):
+                yield from read_dialogues(file, encoding)
+        return
     text = read_data_text(path, SETTING, encoding)
     if text.lstrip()[:1] in ("{", "["):
         for item, origin in read_objects(path, SETTING, encoding):
@@ -87,7 +96,11 @@ def read_dialogues(path: Path, encoding: str = "") -> Iterator[tuple[list[Dialog
 
 
 def is_dialogue_file(path: Path, encoding: str = "") -> bool:
-    """Return whether the first objects or lines of a file are dialogues of two turns or more."""
+    """Return whether the first objects or lines of a file are dialogues of two turns or more; or of a file below it."""
+    if is_data_folder(path):
+        return any(
+            is_dialogue_file(file, encoding) for file in list_data_files(path) if get_data_suffix(file) in JSON_SUFFIXES
+        )
     text = read_data_text(path, SETTING, encoding)
     if text.lstrip()[:1] not in ("{", "["):
         return END_OF_TURN in text[: 1 << 16]

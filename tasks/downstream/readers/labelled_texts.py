@@ -13,6 +13,12 @@ FASTTEXT_LABEL = "__label__"
 TEXT, LABEL = "text", "label"
 """The columns of such rows"""
 SPLITS = frozenset(("train", "training", "test", "testing", "dev", "valid", "validation", "eval"))
+CLASS_WORDS = frozenset(
+    ("pos", "neg", "positive", "negative", "neutral", "neu", "spam", "ham", "quote", "plot", "subj", "obj",
+     "subjective", "objective", "yes", "no", "true", "false", "toxic", "clean", "good", "bad", "real", "fake", "0", "1")
+)  # fmt: skip
+"""Names of files that hold the texts of one class"""
+NO_CLASS = re.compile(r"(readme|license|licence|source|citation)", re.IGNORECASE)
 LABEL_PATTERN = re.compile(r"[\w:.+/-]{1,40}")
 MAX_CLASSES_PER_LINE = 0.34
 
@@ -83,6 +89,31 @@ def list_class_files(folder: Path) -> dict[str, list[Path]]:
     while len({name.partition("/")[0] for name in classes}) == 1 and all("/" in name for name in classes):
         classes = {name.partition("/")[2]: files for name, files in classes.items()}
     return classes
+
+
+def list_line_files(folder: Path) -> dict[str, Path]:
+    """Return class → its file, of a folder with a file for each class and a text a line; empty for other folders.
+
+    Classes are what differs in the names: `pos` and `neg` of rt-polarity.pos and rt-polarity.neg.
+    """
+    files = [file for file in list_data_files(folder) if file.parent == folder and not NO_CLASS.match(file.name)]
+    if len(files) < 2:
+        return {}
+    pieces = [re.split(r"[._-]", file.name) for file in files]
+    common = set(pieces[0]).intersection(*pieces)
+    names = [".".join(piece for piece in parts if piece not in common) for parts in pieces]
+    is_known = sum(name.lower() in CLASS_WORDS for name in names) >= 2
+    return dict(zip(names, files, strict=True)) if is_known and len(set(names)) == len(names) else {}
+
+
+def read_class_files(
+    folder: Path, setting: str, encoding: str = ""
+) -> Iterator[tuple[dict[str, Any] | StageFailure, str]]:
+    """Yield the lines of a folder's files as rows with `text` and `label`, the class that each file is for."""
+    for label, file in sorted(list_line_files(folder).items()):
+        for number, line in enumerate(read_data_text(file, setting, encoding).split("\n"), start=1):
+            if line.strip():
+                yield {TEXT: line.strip(), LABEL: label}, f"{file}, line {number}"
 
 
 def read_class_folders(

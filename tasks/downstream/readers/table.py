@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.downstream.readers import SETTING
-from tasks.downstream.readers.labelled_texts import guess_line_layout, read_class_folders, read_labelled_lines
+from tasks.downstream.readers.labelled_texts import (
+    guess_line_layout,
+    list_line_files,
+    read_class_files,
+    read_class_folders,
+    read_labelled_lines,
+)
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.table_layout import guess_layout, split_rows
 from tasks.errors import BadSetting, StageFailure
@@ -18,12 +24,13 @@ from tasks.input_files.data_paths import (
     get_data_suffix,
     is_data_file,
     is_data_folder,
+    list_data_files,
     read_data_bytes,
     read_data_text,
 )
 from tasks.input_files.json_objects import read_objects
 
-TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders"]
+TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables"]
 FORMAT_OF_SUFFIX: dict[str, TableFormat] = {
     ".tsv": "tsv",
     ".csv": "csv",
@@ -49,7 +56,7 @@ class TableReader(NamedTuple):
         if self.file_format != "auto":
             return self.file_format
         if is_data_folder(path):
-            return "folders"
+            return _detect_folder_format(path)
         suffix = get_data_suffix(path)
         if suffix in FORMAT_OF_SUFFIX:
             return FORMAT_OF_SUFFIX[suffix]
@@ -80,7 +87,18 @@ class TableReader(NamedTuple):
         """
         if not is_data_file(path) and not is_data_folder(path):
             raise BadSetting(f"the file {path} does not exist", f"Correct the path in {SETTING}")
-        match self.detect_format(path):
+        file_format = self.detect_format(path)
+        if file_format == "tables":
+            for file in list_data_files(path):
+                if get_data_suffix(file) in FORMAT_OF_SUFFIX:
+                    yield from self._replace(file_format="auto").read_rows(file)
+        else:
+            yield from self._read_file(path, file_format)
+
+    def _read_file(self, path: Path, file_format: TableFormat) -> Iterator[NumberedRow]:
+        match file_format:
+            case "class_files":
+                yield from read_class_files(path, SETTING, self.encoding)
             case "folders":
                 yield from read_class_folders(path, SETTING, self.encoding)
             case "parquet":
@@ -94,7 +112,7 @@ class TableReader(NamedTuple):
                 yield from _drain(broken)
             case "lines":
                 yield from read_labelled_lines(path, read_data_text(path, SETTING, self.encoding))
-            case file_format:
+            case _:
                 yield from self._read_separated(path, "\t" if file_format == "tsv" else self.delimiter)
 
     def _read_separated(self, path: Path, delimiter: str) -> Iterator[NumberedRow]:
@@ -115,6 +133,14 @@ class TableReader(NamedTuple):
                 # yielded and not raised, so that the reader can skip the row and go on
                 message = f"{origin}: {len(row)} columns where {len(names)} were expected"
                 yield StageFailure(message, "Correct the row"), origin
+
+
+def _detect_folder_format(folder: Path) -> TableFormat:
+    """Return whether a folder holds a folder or a file for each class, or the pieces of one table."""
+    if list_line_files(folder):
+        return "class_files"
+    files = [file for file in list_data_files(folder) if file.parent == folder]
+    return "tables" if any(get_data_suffix(file) in FORMAT_OF_SUFFIX for file in files) else "folders"
 
 
 DEFAULT_READER = TableReader()

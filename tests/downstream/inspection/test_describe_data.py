@@ -140,3 +140,29 @@ def test_parts_and_names_of_files() -> None:
     assert make_pattern(Path("x/train.en"), Path("x/train.zh")) == ("x/train.*", ("en", "zh"))
     assert make_pattern(Path("x/train.en"), Path("x/test.zh")) is None
     assert [make_set_name(Path(name)) for name in names[:2]] == ["rt", "devtest"]
+
+
+def test_a_file_for_each_class_and_pieces_of_a_table(tmp_path: Path) -> None:
+    for label, start in (("pos", 0), ("neg", 40)):
+        (tmp_path / "polarity").mkdir(exist_ok=True)
+        lines = "".join(f"On day {start + n} we went.\n" for n in range(40))
+        (tmp_path / "polarity" / f"rt-polarity.{label}").write_text(lines)
+    kind, settings = propose(tmp_path / "polarity")
+    assert (kind, settings["format"]) == ("labelled_text", "class_files")
+    assert describe_data([tmp_path / "polarity"]).tasks[0].names == ["neg", "pos"]
+    for number in range(8):
+        for part in ("train", "test"):
+            path = tmp_path / "sgd" / part / f"dialogues_{number}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            texts = [[f"{part} {number} {n} {turn}" for turn in "abc"] for n in range(5)]
+            path.write_text(json.dumps([{"turns": [{"utterance": text} for text in turns]} for turns in texts]))
+            (path.parent / "schema.json").write_text(json.dumps([{"slots": [{"name": "a"}, {"name": "b"}]}]))
+    (task,) = describe_data([tmp_path / "sgd"]).tasks
+    assert (task.kind, len(task.test)) == ("texts", 80)
+
+
+def test_sentences_that_no_one_agreed_on_are_left_out(tmp_path: Path) -> None:
+    rows = [{"sentence1": text, "sentence2": text[::-1], "gold_label": label} for text, label in ROWS]
+    rows.append({"sentence1": "a", "sentence2": "b", "gold_label": "-"})
+    (tmp_path / "nli.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert propose(tmp_path / "nli.jsonl")[1]["skip_labels"] == ["-"]
