@@ -28,9 +28,9 @@ from typing import NamedTuple
 
 from benchmarks.pages import make_html_pages
 from benchmarks.report import Scale, installed, print_result, print_table, print_versions, read_scale, spread
-from tasks.clean.extract.encoding import decode_page
 from tasks.clean.extract.html.markup import HtmlExtraction, extract_content
 from tasks.clean.extract.page_process import FetchedPage, try_extract_page
+from tasks.input_files.encoding import decode_page
 
 SHARED = Path(__file__).parents[2] / "shared"
 COUNT = {Scale.FULL: 400, Scale.QUICK: 60, Scale.SMOKE: 8}

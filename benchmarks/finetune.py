@@ -54,7 +54,8 @@ from tasks.downstream.adaptation import AdaptationMethod
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads import Head, make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, PaddedBatch, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import PaddedBatch, load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 

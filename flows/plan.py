@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flows.graph import StageSelection, walk_stages
+from flows.graph import STAGES, StageSelection, walk_stages
 from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
 from flows.recipe import Recipe
+from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
@@ -59,6 +60,23 @@ def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[P
 
     previous: PreviousArtifacts[ArtifactRef | PendingInput] = find_previous_artifacts(recipe, store)
     walk_stages(recipe, plan_next, previous, is_empty)
+    return rows
+
+
+def plan_stage_alone(recipe: Recipe, name: str, key: str, store: Store) -> list[PlanRow]:
+    """Return the rows of one stage that is run alone, on the artifact with this key, or the newest.
+
+    `clean` has a row for `extract` too. Raises StageFailure when the store does not hold the input.
+    """
+    inputs: tuple[ArtifactRef | PendingInput, ...] = tuple(
+        artifact.ref for artifact in find_stage_inputs(name, key, store)
+    )
+    rows = []
+    for stage in (STAGES["extract"], STAGES["clean"]) if name == "clean" else (STAGES[name],):
+        settings = recipe.clean.extract_settings() if stage.name == "extract" else getattr(recipe, stage.name)
+        row, result = plan_stage(stage, settings, inputs, StageSelection(), store)
+        rows.append(row)
+        inputs = (result,)
     return rows
 
 

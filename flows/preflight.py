@@ -5,22 +5,13 @@ import contextlib
 from flows.graph import StageSelection
 from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
+from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
 from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tasks.tuning.settings import Tuning
-
-# the stage whose artifact each stage takes when it is run alone
-INPUT_STAGES = {
-    "extract": "crawl",
-    "clean": "crawl",
-    "dedup": "clean",
-    "tokenize": "dedup",
-    "pretrain": "tokenize",
-    "evaluate": "pretrain",
-}
 
 
 def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
@@ -36,7 +27,7 @@ def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
     if name == "crawl":
         make_plan(recipe, StageSelection(only=("crawl",)), store)
     else:
-        store.find(INPUT_STAGES[name], key)
+        find_stage_inputs(name, key, store)
     if name == "evaluate":
         # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
         check_settings(recipe.evaluate, heldout=1.0)

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from flows.evaluate import find_tokens
 from flows.graph import STAGE_NAMES, walk_stages
 from flows.growing_corpus import (
     PreviousArtifacts,
@@ -13,6 +12,7 @@ from flows.growing_corpus import (
     load_previous_artifacts,
 )
 from flows.recipe import Recipe, change_recipe, get_setting
+from flows.stage_inputs import find_tokens
 from tasks.block import Block, semantic_value
 from tasks.evaluate.task import describe_metric, load_validation_tasks, score_finetuning
 from tasks.pretrain.task import pretrain, validation_loss_of
@@ -76,7 +76,7 @@ class FineTuneTrials(TrialRunner):
             self.checkpoint, *tokens = build_stage_inputs("evaluate", recipe, store)
         else:
             self.checkpoint = store.find("pretrain", tuning.checkpoint)
-            tokens = find_tokens(self.checkpoint)
+            tokens = find_tokens(self.checkpoint, store)
         self.tasks = load_validation_tasks(recipe.evaluate, *tokens)
         self.metric_note = describe_metric(self.tasks, recipe.evaluate.seeds)
         self.key_parts = {

@@ -9,6 +9,9 @@ from tasks.machine_errors import BY_NUMBER, find_machine_error
 class StageFailure(Exception):
     """A stage cannot continue: `what` names the file, page or setting, `hint` says what to do. Never retried."""
 
+    setting = ""
+    """the setting of a data set that the failure is about, where its reader knows it; lost when it is pickled"""
+
     def __init__(self, what: str, hint: str) -> None:
         # An exception is pickled as its class and `args`: with both in `args` a worker's error arrives whole in the
         # parent.

@@ -34,7 +34,24 @@ def format_run_summary(artifacts: list[Artifact], started: float) -> str:
         else:
             rows.append((artifact.stage, artifact.key, "cached", ""))
     last = artifacts[-1]
-    return "\n".join([format_table(rows), *(format_evaluation(last) if last.stage == "evaluate" else [])])
+    return "\n".join(
+        [
+            format_table(rows),
+            *format_remarks(artifacts, store),
+            *(format_evaluation(last) if last.stage == "evaluate" else []),
+        ]
+    )
+
+
+def format_remarks(artifacts: list[Artifact], store: Store) -> list[str]:
+    """Return a line for each thing that stages left out unasked: files of kinds that nobody reads, odd rows."""
+    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
+    return [
+        f"note: {manifest.stage}: {name}: {remark}"
+        for manifest in manifests
+        if manifest is not None
+        for name, remark in manifest.counts.get("remarks", {}).items()
+    ]
 
 
 def format_evaluation(artifact: Artifact) -> list[str]:

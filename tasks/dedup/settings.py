@@ -14,7 +14,8 @@ class Decontaminate(Block):
     """
 
     sets: tuple[str, ...] = ()
-    """Files or folders of texts that models are tested on: every string in .jsonl, .parquet, .tsv; whole .txt files."""
+    """Files or folders of texts that models are tested on: every string in JSON, .parquet, .tsv and .csv; whole
+    .txt files; also packed (.gz, .xz) and in archives (.zip, .tar.gz)."""
     ngram_size: int = Field(default=13, ge=5, le=100)
     """Consecutive words that a document and a set must share to count as a leak; each Chinese character is a word."""
     context_chars: int = Field(default=200, ge=0)

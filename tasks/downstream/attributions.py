@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.heads import Example, Head
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 
 PATH_POINTS = {"classes": 32, "relations": 32, "tags": 128}
 """points of the path, by task type: a word's own state changes more abruptly along it than a mean over words, so its
@@ -195,7 +195,7 @@ def split_into_token_texts(
 
 
 def _split_texts(tokenizer: CheckpointTokenizer, texts: list[str]) -> list[str]:
-    encoding = tokenizer.hf_tokenizer(
+    encoding = tokenizer.encode_texts(
         *texts, truncation=True, max_length=tokenizer.max_length, return_offsets_mapping=True
     )
     # each token's text begins where the previous one ended, so that blanks between tokens are included, and a

@@ -1,18 +1,23 @@
 """Make the tasks that models are scored on. No model is needed, so errors in the data are found before training."""
 
+import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
 
 import polars as pl
 
 from tasks.block import block_kind as settings_kind
 from tasks.downstream.benchmarks import Benchmark
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.benchmarks.suite import Suite
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
 from tasks.runtime.parquet_files import read_parquet
+
+log = logging.getLogger("textmill.evaluate")
 
 DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
@@ -32,45 +37,65 @@ def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
 def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
     """Yield the tasks of the benchmarks.
 
-    Raises StageFailure when two have the same name, or when a task has too few examples for a label count.
+    Raises StageFailure when two have the same name; and, after all data sets were read, one failure that names every
+    data set that cannot be read, each with its setting.
     """
     names: set[str] = set()
+    failures: list[StageFailure] = []
     for benchmark in benchmarks:
-        for task in make_benchmark_tasks(benchmark, heldout):
+        for task in make_benchmark_tasks(benchmark, heldout, failures):
             if task.name in names:
                 raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
-            # sampling now finds a class that is too small before minutes of training
-            for count in task.labels or labels:
-                load_task_type(task).sample(task, count, 0)
             names.add(task.name)
-            yield task
+            yield describe_shortages(task, task.labels or labels)
+    if failures:
+        raise join_failures(failures)
 
 
-def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame) -> Iterator[Task]:
-    """Yield a benchmark's tasks. A StageFailure about a file of the user begins with the setting that names it."""
+def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame, failures: list[StageFailure]) -> Iterator[Task]:
+    """Yield a benchmark's tasks; a data set that cannot be read is put into `failures`, with its setting."""
+    kind = settings_kind(type(benchmark))
+    section = f"evaluate.benchmarks.{kind}"
+    if not isinstance(benchmark, DataSetBenchmark | Suite):
+        with collect_failure(section, failures):
+            yield from benchmark.make_tasks(heldout)
+        return
+    if isinstance(benchmark, DataSetBenchmark):
+        with collect_failure(section, failures):
+            yield from benchmark.make_other_tasks(heldout)
+    for index, data in enumerate(benchmark.sets):
+        with collect_failure(f"{section}.sets[{index}]", failures):
+            yield from benchmark.make_set_tasks(data)
+
+
+@contextlib.contextmanager
+def collect_failure(section: str, failures: list[StageFailure]) -> Iterator[None]:
+    """Put a StageFailure of a block of code into `failures`, with the setting that it is about in front."""
     try:
-        yield from benchmark.make_tasks(heldout)
+        yield
     except StageFailure as error:
-        setting = find_setting(benchmark, error.what)
+        setting = f"{section}.{error.setting}" if error.setting else section
         # Of the same class: a BadSetting must stay one.
-        raise type(error)(f"{setting}: {error.what}" if setting else error.what, error.hint) from error
+        failures.append(type(error)(f"{setting}: {error.what}", error.hint))
 
 
-def find_setting(benchmark: Benchmark, message: str) -> str:
-    """Return the path of the setting whose value, such as a file, an error message mentions first.
+def join_failures(failures: Sequence[StageFailure]) -> StageFailure:
+    """Return one failure for several: the only one itself, else a list of all."""
+    if len(failures) == 1:
+        return failures[0]
+    is_setting = all(isinstance(failure, BadSetting) for failure in failures)
+    lines = "".join(f"\n- {failure}" for failure in failures).rstrip(".")
+    hint = "`textmill inspect FILE` shows what a file holds, and the settings that read it"
+    return (BadSetting if is_setting else StageFailure)(f"{len(failures)} data sets cannot be read:{lines}", hint)
 
-    An example is evaluate.benchmarks.labelled_text.sets[0].test. Empty where the message mentions no value.
-    """
-    section = f"evaluate.benchmarks.{settings_kind(type(benchmark))}.sets"
-    mentions = [
-        (message.index(str(Path(value))), -len(value), f"{section}[{index}].{field}")
-        for index, data in enumerate(getattr(benchmark, "sets", []))
-        for field, value in data
-        # the name of a data set may be any word of the sentence, which says whose it is anyway
-        if isinstance(value, str) and field != "name" and value and str(Path(value)) in message
-    ]
-    # the first mention; of two values that begin there the longer one: a/b, not a
-    return min(mentions, key=itemgetter(0, 1))[-1] if mentions else ""
+
+def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
+    """Return a task that says, in the log and the report, where it has fewer examples than a label count."""
+    sentences = [load_task_type(task).describe_shortage(task, count) for count in labels if count]
+    if not any(sentences):
+        return task
+    log.warning("%s:%s", task.name, "".join(sentences))
+    return replace(task, remarks=task.remarks + "".join(sentences))
 
 
 def make_fine_tuning_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:

@@ -10,7 +10,8 @@ from tasks.downstream.finetuning.lm_losses import find_objective
 from tasks.downstream.finetuning.variants import uses_augmentation, uses_continued_pretraining
 from tasks.downstream.finetuning.word_operations import WordOperations
 from tasks.downstream.heads import find_model_class
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_config
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_config
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.finetuning import FineTuning

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from tasks.block import Block, Every
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.data.data_files import fingerprint_path
+from tasks.downstream.data.fingerprints import fingerprint_path
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.evaluate.results.model_titles import MODEL_TITLES
 

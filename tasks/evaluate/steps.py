@@ -57,12 +57,15 @@ def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> li
         # Files and not arguments: a shard may run in another process, and reads the task there.
         task_files.append(draft.scratch / f"{task.name}.parquet")
         log.info("%s: %s test examples", task.name, f"{len(task.test):,}")
-        about = task.about
+        about = task.describe()
+        if task.remarks:
+            # for the end of the run, which the log may have scrolled away by then
+            draft.counts.setdefault("remarks", {})[task.name] = task.remarks.strip()
         if num_repeated := count_repeated_texts(task):
             warning = f"{num_repeated:,} of its {len(task.test):,} test texts are training texts too."
             log.warning("%s: %s", task.name, warning)
             about = f"{about} {warning}"
-        replace(task, about=about).save(task_files[-1])
+        replace(task, about=about, remarks="").save(task_files[-1])
     if not task_files:
         raise no_benchmark_error()
     return task_files

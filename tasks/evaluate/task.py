@@ -1,6 +1,7 @@
 """The evaluate stage: whether pretraining made the model better, by how much, and how sure that is."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,12 +29,13 @@ __all__ = [
     "check_settings",
     "describe_metric",
     "evaluate",
+    "inspect_files",
     "load_validation_tasks",
     "score_finetuning",
 ]
 
 
-@stage("evaluate", version=6, shares=("downstream", "model"))
+@stage("evaluate", version=7, shares=("downstream", "model"))
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
@@ -86,6 +88,23 @@ def check_settings(settings: Evaluate, heldout: float) -> None:
 def check_data(settings: Evaluate, *tokens: Artifact) -> None:
     """Raise StageFailure when an evaluation on these held-out pages would fail for lack of classes or labels."""
     check_benchmarks(settings, settings.enabled_benchmarks(), load_needed_heldout(settings, *tokens))
+
+
+def inspect_files(paths: list[Path]) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+    """Return what files hold, as rows of a table, and the part of a recipe that evaluates on them.
+
+    Raises StageFailure that names the setting which decides, where files can be read in several ways or in none.
+    """
+    # not needed by any run
+    from tasks.downstream.inspection.describe_data import describe_data, summarise_task  # noqa: PLC0415
+
+    description = describe_data(paths)
+    rows = [("kind", description.proposal.kind)]
+    rows += [("encoding", f"{encoding} ({file})") for file, encoding in description.encodings.items()]
+    for task in description.tasks:
+        rows += summarise_task(task)
+    rows += [("remark", remark) for remark in description.remarks]
+    return rows, description.proposal.make_recipe()
 
 
 def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:

@@ -14,7 +14,8 @@ from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads import Head, make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import ClassificationTask

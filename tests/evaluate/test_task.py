@@ -463,7 +463,6 @@ def test_the_report_stands_alone(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels_per_class": [500]}, "500 labels a class were asked for"),
         ({"benchmarks": {"site_section": {"enabled": False}}}, "no benchmark is enabled"),
         ({"benchmarks": {"site_section": {"url_pattern": "^(?P<label>nothing)$"}}}, "make 0 classes"),
     ],

@@ -5,13 +5,13 @@ from typing import NamedTuple
 from resiliparse.parse.encoding import detect_mime
 from resiliparse.parse.html import HTMLTree
 
-from tasks.clean.extract.encoding import decode_page
 from tasks.clean.extract.html.markup import HtmlExtraction, extract_content
 from tasks.clean.extract.html.nesting import estimate_nesting
 from tasks.clean.extract.language import detect_languages, detect_script, sample_line
 from tasks.clean.extract.license import detect_license, may_declare_license
 from tasks.clean.extract.unusable import UnusablePage
 from tasks.clean.whitespace import tidy_text, to_one_line
+from tasks.input_files.encoding import decode_page
 from tasks.runtime.media_type import parse_media_type
 
 MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})

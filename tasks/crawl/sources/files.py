@@ -1,5 +1,7 @@
 """Files, here or behind a URL: HTML, text, Markdown, or rows of JSONL, Parquet, CSV and TSV."""
 
+import logging
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
 from tasks.runtime.encodings import find_superset
 from tasks.store import Artifact, Draft
+
+log = logging.getLogger("textmill.crawl")
 
 SECTION = "crawl.source.files"
 SETTING = f"{SECTION}.path"
@@ -68,6 +72,10 @@ class Files(RowSource):
         if not readable:
             raise StageFailure(f"{self.path} holds no file of a known kind", f"Known are {', '.join(KNOWN_SUFFIXES)}")
         tally.count_skipped(UNKNOWN_KIND, len(names) - len(readable))
+        if len(readable) < len(names):
+            remark = describe_unread(names, readable)
+            log.warning("%s: %s", self.path, remark)
+            draft.counts["remarks"] = {"files": remark}
         slices = (file_slice for name in readable for file_slice in split_file(root, name, size, columns, tally))
         shards = {
             f"{number:05d}": (number, root, shard_slices, columns, self.url_prefix)
@@ -111,6 +119,15 @@ class Files(RowSource):
             if spellings & {file_name, join_path(root, file_name), build_url(self.url_prefix, root, file_name)}
         )
         return root, next(matches, "")
+
+
+def describe_unread(names: list[str], readable: list[str]) -> str:
+    """Return a sentence on the files of unknown kinds, by their suffixes."""
+    counts = Counter(Path(name).suffix.lower() or "no suffix" for name in set(names) - set(readable))
+    kinds = ", ".join(
+        f"{kind} {count:,}" for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:6]
+    )
+    return f"{counts.total():,} of {len(names):,} files are of a kind that is not read: {kinds}"
 
 
 def write_files_shard(

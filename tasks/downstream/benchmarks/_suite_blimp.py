@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.downstream.benchmarks import Benchmark
-from tasks.downstream.benchmarks._suite_presets import normalise_name
+from tasks.downstream.benchmarks._suite_presets import enter_only_folder, normalise_name
 from tasks.downstream.benchmarks.minimal_pairs import MinimalPairs
-from tasks.downstream.readers.json_objects import read_objects
+from tasks.downstream.readers import SETTING
+from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files, list_subfolders
+from tasks.input_files.json_objects import read_objects
 
 
 def find_minimal_pairs(folder: Path, task_names: list[str]) -> Iterator[tuple[str, Benchmark]]:
@@ -14,9 +16,10 @@ def find_minimal_pairs(folder: Path, task_names: list[str]) -> Iterator[tuple[st
 
     `task_names` are the tasks to look for; empty: all.
     """
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "data")
-    for candidate in [folder, *subfolders]:
-        pairs = next((path for path in (candidate, candidate / "data") if is_blimp_folder(path)), None)
+    subfolders = [path for path in list_subfolders(folder) if path.name != "data"]
+    candidates = {enter_only_folder(candidate): candidate for candidate in [*subfolders[::-1], folder]}
+    for inside, candidate in sorted(candidates.items(), key=lambda item: item[1]):
+        pairs = next((path for path in (inside, inside / "data") if is_blimp_folder(path)), None)
         name = normalise_name((candidate.parent if candidate.name == "data" else candidate).resolve().name)
         if pairs is not None and (not task_names or name in task_names):
             yield name, MinimalPairs.model_validate({"sets": [{"name": name, "path": str(pairs)}]})
@@ -24,7 +27,11 @@ def find_minimal_pairs(folder: Path, task_names: list[str]) -> Iterator[tuple[st
 
 def is_blimp_folder(folder: Path) -> bool:
     """Return whether the first .jsonl file of a folder begins with a good and a bad sentence."""
-    path = min(folder.glob("*.jsonl"), default=None)
-    item = next(read_objects(path), ({}, ""))[0] if path else {}
+    if not is_data_folder(folder):
+        return False
+    # not those of folders below: a folder of many tasks is none itself
+    files = (file for file in list_data_files(folder) if file.parent == folder and get_data_suffix(file) == ".jsonl")
+    path = min(files, default=None)
+    item = next(read_objects(path, SETTING), ({}, ""))[0] if path else {}
     # Subset: further columns are allowed.
     return {"sentence_good", "sentence_bad"} <= item.keys()

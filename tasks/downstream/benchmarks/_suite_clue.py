@@ -16,7 +16,7 @@ DEV = ({"train": "train.json", "test": "dev.json"},)
 # the largest training set that the folder holds
 OCNLI = tuple({"train": f"train{size}.json", "test": "dev.json"} for size in ("", ".50k", ".30k", ".10k", ".3k", ".1k"))
 CMRC = {"train": "cmrc2018_train.json", "test": "cmrc2018_dev.json"}
-PAIRS = {"text": "sentence1", "second_text": "sentence2"}
+PAIRS = {"text": "sentence1", "second_text": "sentence2", "label": "label"}
 PRONOUNS = {
     "first_span": {"text": "target.span1_text", "start": "target.span1_index"},
     "second_span": {"text": "target.span2_text", "start": "target.span2_index"},
@@ -37,13 +37,13 @@ def _choice_preset(name: str, folder: str, *files: str) -> Preset:
 
 CLUE = [
     _classification_preset("afqmc", PAIRS),
-    _classification_preset("tnews", {"text": "sentence"}),
+    _classification_preset("tnews", {"text": "sentence", "label": "label"}),
     # 119 classes, some of a few examples: only all labels reach every one
-    _classification_preset("iflytek", {"text": "sentence"}, labels_per_class=[0]),
+    _classification_preset("iflytek", {"text": "sentence", "label": "label"}, labels_per_class=[0]),
     # the annotators did not agree on texts with the label -
     _classification_preset("cmnli", PAIRS, skip_labels=["-"]),
     _classification_preset("ocnli", PAIRS, OCNLI, skip_labels=["-"]),
-    _classification_preset("csl", {"text": "abst", "second_text": "keyword"}),
+    _classification_preset("csl", {"text": "abst", "second_text": "keyword", "label": "label"}),
     Preset("cluewsc2020", "cluewsc2020", Relation, DEV, {"format": "jsonl", "columns": PRONOUNS}),
     Preset("cmrc2018", "cmrc2018", QuestionAnswering, (*DEV, CMRC), {}),
     Preset("cluener", "cluener", Tagging, DEV, {"format": "json", "on_error": "skip"}),

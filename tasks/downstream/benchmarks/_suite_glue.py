@@ -39,7 +39,7 @@ def _stsb_preset(files: dict[str, str], text: str, second: str, number: str, *, 
 
 GLUE = [
     _classification_preset("cola", {"text": "3", "label": "1", "header": False}, COLA, metrics=["mcc", "accuracy"]),
-    _classification_preset("sst2", {"text": "sentence"}),
+    _classification_preset("sst2", {"text": "sentence", "label": "label"}),
     _classification_preset("mrpc", _pair_columns("#1 String", "#2 String", "Quality"), MSR, metrics=["accuracy", "f1"]),
     _stsb_preset(DEV, "sentence1", "sentence2", "score", header=True),
     _stsb_preset(STS, "5", "6", "4", header=False),

@@ -1,5 +1,6 @@
 """Presets of the tasks of known suites: the files of each task's folder, and the columns of these files."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,6 +8,10 @@ from typing import Any, NamedTuple
 
 from tasks.downstream.benchmarks import Benchmark
 from tasks.errors import StageFailure
+from tasks.input_files.archives import strip_archive_suffix
+from tasks.input_files.data_paths import find_archive, is_data_file, list_data_files, list_subfolders
+
+log = logging.getLogger("textmill.evaluate")
 
 
 class Preset(NamedTuple):
@@ -29,7 +34,7 @@ class Preset(NamedTuple):
         """
         for files in self.files:
             paths = {setting: str(folder / name) for setting, name in files.items()}
-            if all(Path(path).exists() for path in paths.values()):
+            if all(is_data_file(Path(path)) for path in paths.values()):
                 # Zero-shot presets have no training file, and no such settings.
                 used_limits = {name: value for name, value in limits.items() if value} if "train" in files else {}
                 data = {"name": self.name, **paths, **self.settings, **used_limits}
@@ -38,8 +43,21 @@ class Preset(NamedTuple):
 
 
 def normalise_name(name: str) -> str:
-    """Return a folder's name without capitals, signs and `_public`: `SST-2` → `sst2`, `afqmc_public` → `afqmc`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower().removesuffix("_public"))
+    """Return a folder's or archive's name without capitals, signs and `_public`: `SST-2` → `sst2`.
+
+    `afqmc_public.zip` is `afqmc`.
+    """
+    return re.sub(r"[^a-z0-9]", "", strip_archive_suffix(name).lower().removesuffix("_public"))
+
+
+def enter_only_folder(folder: Path) -> Path:
+    """Return the only folder in an archive that holds nothing else, as many do; else the folder itself."""
+    while find_archive(folder) is not None:
+        subfolders = list_subfolders(folder)
+        if len(subfolders) != 1 or any(file.parent == folder for file in list_data_files(folder)):
+            break
+        (folder,) = subfolders
+    return folder
 
 
 def find_preset_benchmarks(
@@ -47,20 +65,25 @@ def find_preset_benchmarks(
 ) -> Iterator[tuple[str, Benchmark]]:
     """Yield name and benchmark of the tasks in a folder or its subfolders: the wanted ones, or all where none is named.
 
-    Raises StageFailure for a folder that has a task's name and not its files.
+    A folder that has a task's name and not its files is told and left out. Raises StageFailure where its task is named.
     """
-    for candidate in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
+    # by the folder inside of it: an archive around one folder is that folder
+    candidates = {enter_only_folder(candidate): candidate for candidate in [*list_subfolders(folder)[::-1], folder]}
+    for inside, candidate in sorted(candidates.items(), key=lambda item: item[1]):
         # several presets of one name are layouts of the same task
         presets_by_name: dict[str, list[Preset]] = {}
         for preset in presets:
-            if preset.folder == normalise_name(candidate.name) and (not task_names or preset.name in task_names):
+            if preset.folder in (normalise_name(candidate.name), normalise_name(inside.name)) and (
+                not task_names or preset.name in task_names
+            ):
                 presets_by_name.setdefault(preset.name, []).append(preset)
         for name, layouts in presets_by_name.items():
-            benchmark = next(filter(None, (preset.make_benchmark(candidate, limits) for preset in layouts)), None)
+            benchmark = next(filter(None, (preset.make_benchmark(inside, limits) for preset in layouts)), None)
             if benchmark is None:
                 expected = [" with ".join(files.values()) for preset in layouts for files in preset.files]
-                raise StageFailure(
-                    f"{candidate} has the name of the task {name}, and holds no {', nor '.join(expected)}",
-                    "Add them, or name the wanted tasks in `tasks`",
-                )
-            yield name, benchmark
+                what = f"{candidate} has the name of the task {name}, and holds no {', nor '.join(expected)}"
+                if name in task_names:
+                    raise StageFailure(what, "Add them, or take the task out of `tasks`")
+                log.warning("%s; the task is left out", what)
+            else:
+                yield name, benchmark

@@ -1,5 +1,6 @@
 """Retrieval of the documents that a question is about, zero-shot."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.data.data_files import ZeroShotFiles, build_table
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table, name_setting
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.readers.collection import (
     Collection,
@@ -15,15 +16,21 @@ from tasks.downstream.readers.collection import (
     read_pair_collection,
     read_squad_collection,
 )
+from tasks.downstream.readers.squad import is_squad_file
 from tasks.downstream.task_types.retrieval import RetrievalTask
+from tasks.input_files.data_paths import get_data_suffix, is_data_folder
+
+log = logging.getLogger("textmill.evaluate")
 
 
 class QuestionSet(ZeroShotFiles):
     """One set of questions with their documents."""
 
-    format: Literal["squad", "pairs", "beir"] = "pairs"
+    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+
+    format: Literal["auto", "squad", "pairs", "beir"] = "auto"
     """squad: a JSON file whose questions ask for their paragraphs; pairs: a table with a question and its document a
-    row; beir: a folder with corpus.jsonl, queries.jsonl and qrels.tsv or qrels/test.tsv"""
+    row; beir: a folder with corpus.jsonl, queries.jsonl and qrels.tsv or qrels/test.tsv; auto: by the content"""
     question_column: str = "question"
     """column of the question in a table; such as a title"""
     document_column: str = "document"
@@ -31,11 +38,20 @@ class QuestionSet(ZeroShotFiles):
 
     def load_collection(self) -> Collection:
         """Read the questions and documents of the file. Raises StageFailure that names the row."""
-        path = Path(self.path)
-        if self.format == "pairs":
-            rows = self.read_rows(path, [self.question_column, self.document_column])
-            return read_pair_collection(rows, self.question_column, self.document_column)
-        return read_squad_collection(path) if self.format == "squad" else read_beir_collection(path)
+        path, file_format = Path(self.path), self.format
+        if file_format == "auto" and not self.dataset.name:
+            is_squad = get_data_suffix(path) == ".json" and is_squad_file(path, self.encoding)
+            file_format = "beir" if is_data_folder(path) else "squad" if is_squad else "auto"
+        if file_format == "squad":
+            return read_squad_collection(path)
+        if file_format == "beir":
+            return read_beir_collection(path)
+        rejected = self.make_rejected_rows()
+        rows = list(self.read_rows(path, [self.question_column, self.document_column], rejected=rejected))
+        rejected.check_fraction(len(rejected.errors), len(rows), self.path)
+        if rejected.errors:
+            log.warning("%s:%s", self.name, rejected.describe("rows"))
+        return read_pair_collection(rows, self.question_column, self.document_column)
 
 
 class DocumentRetrieval(DataSetBenchmark):
@@ -52,7 +68,8 @@ class DocumentRetrieval(DataSetBenchmark):
 
     def make_task(self, data: QuestionSet) -> Task:
         """Draw questions, keep their documents, and add other documents up to the limit."""
-        collection = data.load_collection()
+        with name_setting("path"):
+            collection = data.load_collection()
         rng = np.random.default_rng(self.seed)
         all_questions = list(collection.questions)
         questions = [all_questions[index] for index in _sample_indices(len(all_questions), self.max_questions, rng)]

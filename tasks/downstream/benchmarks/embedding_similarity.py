@@ -1,19 +1,19 @@
 """Similarity of two texts by their embeddings, zero-shot."""
 
-import polars as pl
 from pydantic import Field
 
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.benchmarks.similarity import PairColumns, read_numbered_pairs
-from tasks.downstream.data.data_files import ZeroShotFiles
+from tasks.downstream.benchmarks.similarity import PairColumns, guess_pair_columns, read_numbered_pairs
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table, name_setting
 from tasks.downstream.data.task_data import Task, limit_rows, make_zero_shot_task
 from tasks.downstream.readers.table import TableFormat
+from tasks.downstream.task_types.numbers import RegressionTask
 
 
 class SimilarityPairs(ZeroShotFiles):
     """One set of pairs."""
 
-    suffixes = (".tsv", ".csv", ".jsonl", ".parquet")
+    suffixes = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
 
     format: TableFormat = "auto"
     """format of the files; auto: by their suffix"""
@@ -33,7 +33,12 @@ class EmbeddingSimilarity(DataSetBenchmark):
 
     def make_task(self, data: SimilarityPairs) -> Task:
         """Read the pairs of all files, up to the limit."""
-        rows = pl.concat(read_numbered_pairs(data, data.columns, data.format, path) for path in data.list_files())
-        test = limit_rows(rows, self.max_pairs, self.seed)
+        with name_setting("path"):
+            columns = guess_pair_columns(data, data.columns, data.format, str(data.list_files()[0]))
+        rows_of_files, left_out = data.read_files(
+            lambda path, rejected: read_numbered_pairs(data, columns, data.format, rejected, path).to_dicts()
+        )
+        rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
+        test = limit_rows(build_table(rows, RegressionTask.columns), self.max_pairs, self.seed)
         about = f"Cosines of vectors against people's numbers: {len(test):,} pairs of {data.name}."
-        return make_zero_shot_task(data.name, about, "similarities", test)
+        return make_zero_shot_task(data.name, about, "similarities", test, remarks=left_out)

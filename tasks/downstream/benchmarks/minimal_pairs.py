@@ -1,6 +1,8 @@
 """Grammar, zero-shot: of two sentences that differ in one thing, the grammatical one should be likelier."""
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from pydantic import Field
@@ -8,19 +10,22 @@ from pydantic import Field
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
+from tasks.downstream.readers.column_names import find_by_name
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import get_data_stem
 
 
 class MinimalPairFiles(ZeroShotFiles):
-    """One set of minimal pairs: a JSONL file, or a folder of them, one a phenomenon (format of BLiMP)."""
+    """One set of minimal pairs: a table or JSON, or a folder of them, one a phenomenon (format of BLiMP)."""
 
-    suffixes = (".jsonl",)
+    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
-    good_column: str = "sentence_good"
-    """column of the grammatical sentence"""
-    bad_column: str = "sentence_bad"
-    """column of the ungrammatical sentence"""
+    good_column: str = ""
+    """column of the grammatical sentence; empty: by its usual names, such as sentence_good"""
+    bad_column: str = ""
+    """column of the ungrammatical sentence; empty: by its usual names, such as sentence_bad"""
     max_pairs_per_file: int = Field(100, ge=1)
     """most pairs of each file"""
 
@@ -35,20 +40,29 @@ class MinimalPairs(DataSetBenchmark):
 
     def make_task(self, data: MinimalPairFiles) -> Task:
         """Read the pairs of all files, each file up to the limit."""
-        files = data.list_files()
-        test = pl.concat(limit_rows(_read_pairs(data, path), data.max_pairs_per_file, self.seed) for path in files)
-        about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {len(files)} kinds."
-        return make_zero_shot_task(data.name, about, "choices", test)
+        rows_of_files, left_out = data.read_files(functools.partial(_read_pairs, data), "pairs")
+        tables = [build_table(rows, ChoiceTask.columns) for rows in rows_of_files]
+        test = pl.concat(limit_rows(table, data.max_pairs_per_file, self.seed) for table in tables)
+        kinds = f"{len(tables)} kinds."
+        about = f"The grammatical one of two sentences should be likelier: {len(test):,} pairs, {kinds}"
+        return make_zero_shot_task(data.name, about, "choices", test, remarks=left_out)
 
 
-def _read_pairs(pairs: MinimalPairFiles, path: Path) -> pl.DataFrame:
+def _read_pairs(pairs: MinimalPairFiles, path: Path, rejected: RejectedRows) -> list[dict[str, Any]]:
     rows = []
-    for item, origin in pairs.read_objects(path):
-        options = [item.get(pairs.good_column), item.get(pairs.bad_column)]
-        if not all(isinstance(option, str) and option for option in options):
-            raise StageFailure(
-                f"{origin}: no text in {pairs.good_column!r} or {pairs.bad_column!r}",
-                f"Set good_column and bad_column to two of its columns: {', '.join(item)}",
+    for item, origin in pairs.read_rows(path, [], rejected=rejected):
+        good, bad = (
+            name or find_by_name(list(item), role)
+            for name, role in ((pairs.good_column, "good"), (pairs.bad_column, "bad"))
+        )
+        options = [item.get(good), item.get(bad)]
+        if not all(isinstance(option, str) and option.strip() for option in options):
+            rejected.reject(
+                StageFailure(
+                    f"{origin}: no text in {good or 'sentence_good'!r} or {bad or 'sentence_bad'!r}",
+                    f"Set good_column and bad_column to two of its columns: {', '.join(item)}",
+                )
             )
-        rows.append({"prompt": "", "options": options, "right": 0, "group": path.stem, ORIGIN: origin})
-    return build_table(rows, ChoiceTask.columns)
+            continue
+        rows.append({"prompt": "", "options": options, "right": 0, "group": get_data_stem(path), ORIGIN: origin})
+    return rows

@@ -1,6 +1,5 @@
 """Multiple-choice questions, zero-shot."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -8,36 +7,52 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.data.data_files import ZeroShotFiles, build_table, fingerprint_path
+from tasks.downstream.data.data_files import ZeroShotFiles, build_table
+from tasks.downstream.data.fingerprints import fingerprint_path
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.clue import chid_answers_path, read_c3, read_chid
+from tasks.downstream.readers.choices import (
+    ChoiceColumns,
+    collect_options,
+    find_choice_columns,
+    guess_first_index,
+    parse_answer_index,
+    split_blank,
+)
+from tasks.downstream.readers.clue import chid_answers_path, is_c3_file, is_chid_file, read_c3, read_chid
+from tasks.downstream.readers.rejected_rows import RejectedRows
+from tasks.downstream.readers.table import Row
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import get_data_stem
 
 
 class ChoiceFile(ZeroShotFiles):
-    """One set of questions: a JSONL file, or a folder of them, one a subject."""
+    """One set of questions: a table or JSON, or a folder of them, one a subject."""
 
-    suffixes = (".jsonl",)
+    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
-    format: Literal["objects", "c3", "chid"] = "objects"
-    """JSON objects, or a file of CLUE: C3's dialogues or texts with questions, or ChID's texts with idioms left out,
-    dev.json with its answers in dev_answer.json"""
-    question_column: str = "question"
-    """column of the question"""
-    options_column: str = "options"
-    """column of the list of options"""
-    answer_column: str = "answer"
-    """column of the right option's number, or of its letter: A, B, C, …"""
-    first_index: int = Field(0, ge=0, le=1)
-    """number of the first option; letters do not depend on it"""
+    format: Literal["auto", "objects", "c3", "chid", "cloze"] = "auto"
+    """objects: a table or JSON with a question a row; cloze: the same, and options fill the blank in the question
+    (#idiom#, [MASK] or _); c3, chid: files of CLUE, dialogues or texts with questions, and texts with idioms left out,
+    dev.json with its answers in dev_answer.json; auto: by the content"""
+    question_column: str = ""
+    """column of the question; empty: by the usual names"""
+    options_column: str = ""
+    """column of the list of options; empty: by the usual names, also of columns with an option each (A, B, …; choice1,
+    choice2)"""
+    answer_column: str = ""
+    """column of the right option's number, its letter (A, B, C, …) or its text; empty: by the usual names"""
+    first_index: int | None = Field(None, ge=0, le=1)
+    """number of the first option; letters do not depend on it; null: 1 where no answer is 0 and some are as large as
+    the number of options, else 0"""
+    header: bool | None = None
+    """whether the first row of a TSV or CSV file contains the columns' names; null: guessed"""
     separator: str = " "
     """text between question and answer"""
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with fingerprints of the files, also of ChID's answers, in place of their paths."""
-        answers = fingerprint_path("answers", chid_answers_path(Path(self.path))) if self.format == "chid" else {}
-        return super().semantic() | answers
+        return super().semantic() | fingerprint_path("answers", chid_answers_path(Path(self.path)))
 
 
 class MultipleChoice(DataSetBenchmark):
@@ -52,44 +67,65 @@ class MultipleChoice(DataSetBenchmark):
 
     def make_task(self, data: ChoiceFile) -> Task:
         """Read the questions of all files, up to the limit."""
-        rows = [row for path in data.list_files() for row in _read_questions(data, path)]
+        rows_of_files, left_out = data.read_files(
+            lambda path, rejected: list(_read_questions(data, path, rejected)), "questions"
+        )
+        rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
         test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
         about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
-        return make_zero_shot_task(data.name, about, "choices", test)
+        return make_zero_shot_task(data.name, about, "choices", test, remarks=left_out)
 
 
-def _read_questions(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:
-    if choices.format != "objects":
-        for prompt, texts, right, origin in (read_c3 if choices.format == "c3" else read_chid)(path):
-            yield {"prompt": prompt, "options": texts, "right": right, "group": path.stem, ORIGIN: origin}
+def _read_questions(choices: ChoiceFile, path: Path, rejected: RejectedRows) -> Iterator[dict[str, Any]]:
+    file_format = choices.format
+    if file_format == "auto" and not choices.dataset.name:
+        file_format = "chid" if is_chid_file(path) else "c3" if is_c3_file(path) else "auto"
+    group = get_data_stem(path)
+    if file_format in ("c3", "chid"):
+        for prompt, texts, right, origin in (read_c3 if file_format == "c3" else read_chid)(path):
+            yield {"prompt": prompt, "options": texts, "right": right, "group": group, ORIGIN: origin}
         return
-    columns = (choices.question_column, choices.options_column, choices.answer_column)
-    for item, origin in choices.read_objects(path):
-        question, options, answer = (item.get(column) for column in columns)
-        if not isinstance(question, str) or not isinstance(options, list) or not all(map(_is_nonempty_text, options)):
-            raise StageFailure(
-                f"{origin}: no text in {choices.question_column!r}, or no list of texts in {choices.options_column!r}",
-                f"Set question_column and options_column to two of its columns: {', '.join(item)}",
-            )
-        right = parse_answer_index(answer, choices.first_index)
-        if right not in range(len(options)):
-            raise StageFailure(
-                f"{origin}: {answer!r} in {choices.answer_column!r} is none of the {len(options)} answers' numbers",
-                f"Give a whole number from {choices.first_index} or a letter from A, "
-                "or set answer_column and first_index",
-            )
-        prompt = question + choices.separator
-        yield {"prompt": prompt, "options": options, "right": right, "group": path.stem, ORIGIN: origin}
+    rows = list(choices.read_rows(path, [], header=choices.header, rejected=rejected))
+    named_columns = (choices.question_column, choices.options_column, choices.answer_column)
+    columns = find_choice_columns([row for row, _ in rows[:1000]], *named_columns)
+    options_of_rows = [collect_options(row, columns.options) for row, _ in rows]
+    first_index = choices.first_index
+    if first_index is None:
+        first_index = guess_first_index([row.get(columns.answer) for row, _ in rows], list(map(len, options_of_rows)))
+    is_cloze = file_format == "cloze" or (
+        file_format == "auto" and bool(rows) and all(split_blank(str(row.get(columns.question))) for row, _ in rows)
+    )
+    for (row, origin), options in zip(rows, options_of_rows, strict=True):
+        problem = _find_problem(row, columns, options, origin, first_index)
+        if problem is not None:
+            rejected.reject(problem)
+            continue
+        question = row[columns.question]
+        right = parse_answer_index(row.get(columns.answer), options, first_index)
+        before, after = question + choices.separator, ""
+        if is_cloze:
+            parts = split_blank(question)
+            if parts is None:
+                rejected.reject(StageFailure(f"{origin}: there is not one blank in the text", "Mark one, as #idiom#"))
+                continue
+            before, after = parts
+        texts = [option + after for option in options]
+        yield {"prompt": before, "options": texts, "right": right, "group": group, ORIGIN: origin}
 
 
-def parse_answer_index(answer: object, first_index: int) -> int:
-    """Return the index, from 0, of a right answer that is given by number or letter; -1 for anything else."""
-    if isinstance(answer, str) and re.fullmatch("[A-Z]", answer):
-        return ord(answer) - ord("A")
-    # not isinstance: True is an int too
-    is_number = type(answer) is int or (isinstance(answer, str) and answer.isdecimal())
-    return int(str(answer)) - first_index if is_number else -1
-
-
-def _is_nonempty_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+def _find_problem(
+    row: Row, columns: ChoiceColumns, options: list[str], origin: str, first_index: int
+) -> StageFailure | None:
+    """Return the error of a row that is no question with options and an answer; None for a valid row."""
+    if not isinstance(row.get(columns.question), str) or not options:
+        return StageFailure(
+            f"{origin}: no text in {columns.question!r}, or no list of texts in {columns.options[0]!r}",
+            f"Set question_column and options_column to two of its columns: {', '.join(row)}",
+        )
+    answer = row.get(columns.answer)
+    if parse_answer_index(answer, options, first_index) not in range(len(options)):
+        return StageFailure(
+            f"{origin}: {answer!r} in {columns.answer!r} is none of the {len(options)} answers' numbers",
+            f"Give a whole number from {first_index} or a letter from A, or set answer_column and first_index",
+        )
+    return None

@@ -1,6 +1,7 @@
 """Classification of the relation between two marked spans."""
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -9,15 +10,21 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from tasks.block import Block
-from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark, ErrorPolicy
-from tasks.downstream.benchmarks.labelled_text import describe_skipped, load_labelled_parts
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.benchmarks.labelled_text import load_labelled_parts
 from tasks.downstream.data.data_files import PartitionedFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.brat import read_related_documents
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import extract_marked_spans, read_semeval
-from tasks.downstream.readers.table import RejectedRows, Row, TableFormat
+from tasks.downstream.readers.table import Row, TableFormat
 from tasks.downstream.task_types.relations import SPANS, RelationTask
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_text
+
+WORDS = re.compile(r"\S+")
+SEMEVAL_SENTENCE = re.compile(r"\d+\t.*<e1>")
 
 
 class SpanColumns(Block):
@@ -27,6 +34,8 @@ class SpanColumns(Block):
     """column of the span's text; empty: spans are marked in the text"""
     start: str = ""
     """column of the span's start, in characters from 0"""
+    in_words: bool = False
+    """whether the start is counted in words from 0, as in the Winograd schemas of SuperGLUE"""
 
 
 class RelationColumns(Block):
@@ -40,8 +49,8 @@ class RelationColumns(Block):
     """the first span, where it is not marked"""
     second_span: SpanColumns = SpanColumns()
     """the second span, where it is not marked"""
-    header: bool = True
-    """whether the first row of a TSV or CSV file contains the columns' names"""
+    header: bool | None = None
+    """whether the first row of a TSV or CSV file contains the columns' names; null: guessed"""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -54,15 +63,13 @@ class RelationFiles(PartitionedFiles):
     """One data set of texts with two marked spans."""
 
     format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "semeval", "brat"] = "auto"
-    """format of the files; auto: by their suffix; semeval: lines of number and text, relation, and comment; brat: a
-    folder of .txt and .ann files"""
+    """format of the files; semeval: lines of number and text, relation, and comment; brat: a folder of .txt and .ann
+    files; auto: by their suffix and content"""
     columns: RelationColumns = RelationColumns()
     """columns of a table"""
     no_relation: str = Field("", pattern=r"^\S*$")
     """class of ordered pairs of entities in one sentence of a brat file that have no relation; empty: such pairs are no
     examples"""
-    on_error: ErrorPolicy = "fail"
-    """what to do with relations of brat files whose entities are of several pieces: fail, or skip and count them"""
 
 
 class Relation(DataSetBenchmark):
@@ -75,11 +82,13 @@ class Relation(DataSetBenchmark):
 
     def make_task(self, data: RelationFiles) -> Task:
         """Read the parts of a data set; the classes are the relations of its training part."""
-        rejected: RejectedRows = [] if data.on_error == "skip" else None
-        names, parts = load_labelled_parts(data, functools.partial(_read_part, data, rejected), self.seed)
-        skipped = describe_skipped(rejected, "relations")
-        about = f"Which of {len(names)} relations do two spans of {data.name} have?{skipped}"
-        return Task(name=data.name, about=about, kind="relations", names=names, **parts)
+        rejected = data.make_rejected_rows()
+        names, parts, remark = load_labelled_parts(
+            data, functools.partial(_read_part, data, rejected), self.seed, rejected
+        )
+        remark = rejected.describe("relations") + remark
+        about = f"Which of {len(names)} relations do two spans of {data.name} have?"
+        return Task(name=data.name, about=about, kind="relations", names=names, remarks=remark, **parts)
 
 
 def _read_part(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
@@ -93,31 +102,62 @@ def _read_part(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.D
 def _read_examples(
     path: Path, files: RelationFiles, rejected: RejectedRows
 ) -> Iterator[tuple[str, str, list[int], str]]:
-    if files.format == "brat" and not files.dataset.name:
+    file_format = "auto" if files.dataset.name else detect_relation_format(files, path)
+    if file_format == "brat":
         yield from read_related_documents(path, files.no_relation, rejected)
-    elif files.format == "semeval" and not files.dataset.name:
-        for marked_text, label, origin in read_semeval(path):
-            text, positions = extract_marked_spans(marked_text, origin)
-            yield text, label, positions, origin
+    elif file_format == "semeval":
+        for marked_text, label, origin in read_semeval(path, files.encoding):
+            try:
+                text, positions = extract_marked_spans(marked_text, origin)
+            except StageFailure as error:
+                rejected.reject(error)
+            else:
+                yield text, label, positions, origin
     else:
-        yield from _read_table(path, files)
+        yield from _read_table(path, files, cast("TableFormat", file_format), rejected)
 
 
-def _read_table(path: Path, files: RelationFiles) -> Iterator[tuple[str, str, list[int], str]]:
-    columns, file_format = files.columns, cast("TableFormat", files.format)
+def detect_relation_format(files: RelationFiles, path: Path) -> str:
+    """Return the format of a file: a folder is brat's, and numbered sentences with marks are SemEval's."""
+    if files.format != "auto":
+        return files.format
+    if is_data_folder(path):
+        return "brat"
+    if get_data_suffix(path) not in (".tsv", ".csv", ".parquet") and is_data_file(path):
+        first_line = next(iter(read_data_text(path, SETTING, files.encoding).lstrip().split("\n")), "")
+        if SEMEVAL_SENTENCE.match(first_line):
+            return "semeval"
+    return "auto"
+
+
+def _read_table(
+    path: Path, files: RelationFiles, file_format: TableFormat, rejected: RejectedRows
+) -> Iterator[tuple[str, str, list[int], str]]:
+    columns = files.columns
     # Both or none, by the validator; without any the text holds the marks.
     spans = [span for span in (columns.first_span, columns.second_span) if span.text]
     required = [columns.text, columns.label, *(name for span in spans for name in (span.text, span.start))]
-    for row, origin in files.read_rows(path, required, file_format, header=columns.header):
+    for row, origin in files.read_rows(path, required, file_format, header=columns.header, rejected=rejected):
         text = str(row[columns.text])
-        positions = [position for span in spans for position in _locate_span(row, span, columns, origin)]
-        if not spans:
-            text, positions = extract_marked_spans(text, origin)
+        try:
+            positions = [position for span in spans for position in _locate_span(row, span, columns, origin)]
+            if not spans:
+                text, positions = extract_marked_spans(text, origin)
+        except StageFailure as error:
+            rejected.reject(error)
+            continue
         yield text, str(row[columns.label]).strip(), positions, origin
 
 
 def _locate_span(row: Row, span: SpanColumns, columns: RelationColumns, origin: str) -> tuple[int, int]:
     span_text, start = str(row[span.text]), str(row[span.start])
+    if span.in_words and start.isdecimal():
+        words = [match.start() for match in WORDS.finditer(str(row[columns.text]))]
+        nearest = words[min(int(start), len(words) - 1)] if words else 0
+        # the words of a span may have lost their punctuation or capitals: the nearest place that spells it
+        places = [match.start() for match in re.finditer(re.escape(span_text), str(row[columns.text]), re.IGNORECASE)]
+        position = min(places, key=lambda place: abs(place - nearest), default=nearest)
+        return position, position + len(span_text)
     if not start.isdecimal() or not str(row[columns.text]).startswith(span_text, int(start)):
         raise StageFailure(f"{origin}: {span_text!r} is not at character {start} of the text", "Correct the row")
     return int(start), int(start) + len(span_text)

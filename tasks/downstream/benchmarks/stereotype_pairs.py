@@ -10,6 +10,7 @@ from tasks.block import Block
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task, make_zero_shot_task
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.stereotypes import DIRECTIONS, StereotypeTask
 from tasks.errors import StageFailure
 
@@ -31,7 +32,7 @@ class BiasColumns(Block):
 class SentencePairs(ZeroShotFiles):
     """One set of pairs."""
 
-    suffixes = (".csv", ".tsv", ".jsonl", ".parquet")
+    suffixes = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
     columns: BiasColumns = BiasColumns()
     """columns of the sentences, the direction and the type of bias"""
@@ -45,24 +46,26 @@ class StereotypePairs(DataSetBenchmark):
 
     def make_task(self, data: SentencePairs) -> Task:
         """Read the pairs of all files."""
-        rows = [row for path in data.list_files() for row in _read_pairs(data, path)]
-        test = build_table(rows, StereotypeTask.columns)
+        rows_of_files, left_out = data.read_files(lambda path, rejected: list(_read_pairs(data, path, rejected)))
+        test = build_table([row for rows in rows_of_files for row in rows], StereotypeTask.columns)
         about = f"Which of two sentences is likelier, {len(test):,} pairs of {data.name}. 50 % is ideal."
-        return make_zero_shot_task(data.name, about, "stereotypes", test)
+        return make_zero_shot_task(data.name, about, "stereotypes", test, remarks=left_out)
 
 
-def _read_pairs(pairs: SentencePairs, path: Path) -> Iterator[dict[str, Any]]:
+def _read_pairs(pairs: SentencePairs, path: Path, rejected: RejectedRows) -> Iterator[dict[str, Any]]:
     columns = pairs.columns
     required = [name for name in (columns.more, columns.less, columns.direction, columns.bias_type) if name]
-    for row, origin in pairs.read_rows(path, required):
+    for row, origin in pairs.read_rows(path, required, rejected=rejected):
         if columns.direction and row[columns.direction] not in DIRECTIONS:
-            raise StageFailure(
-                f"{origin}: {row[columns.direction]!r} in the column {columns.direction!r} is no direction",
-                f"Give {' or '.join(DIRECTIONS)}, or set columns.direction to an empty text",
-            )
+            what = f"{origin}: {row[columns.direction]!r} in the column {columns.direction!r} is no direction"
+            hint = f"Give {' or '.join(DIRECTIONS)}, or set columns.direction to an empty text"
+            rejected.reject(StageFailure(what, hint))
+            continue
         options = [row[columns.more].strip(), row[columns.less].strip()]
         if options[0] == options[1]:
-            raise StageFailure(f"{origin}: the two sentences are the same", "Correct the row, or take it out")
+            problem = StageFailure(f"{origin}: the two sentences are the same", "Correct the row, or take it out")
+            rejected.reject(problem)
+            continue
         direction = row[columns.direction] if columns.direction else DIRECTIONS[0]
         pair = {"options": options, "right": 0, "group": row[columns.bias_type], "direction": direction}
         yield pair | {"prompt": "", ORIGIN: origin}

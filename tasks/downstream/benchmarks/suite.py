@@ -11,13 +11,17 @@ from tasks.block import Block
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.errors import BadSetting, StageFailure
+from tasks.input_files.data_paths import is_data_folder
+
+NO_DOCUMENTS = pl.DataFrame()
 
 
 class SuiteFolder(Block):
     """One folder of tasks, or the folder of one task."""
 
     path: str
-    """the folder: GLUE's or CLUE's download, with one folder a task, or BLiMP's .jsonl files"""
+    """the folder or archive: the download of GLUE, SuperGLUE, CLUE, FewCLUE or XNLI, with one folder or .zip a task,
+    the folder of one of their tasks or of WNUT 2017, or BLiMP's .jsonl files"""
     tasks: list[str] = Field([])
     """names of the tasks to use, such as cola; empty: all that are recognised"""
     labels_per_class: list[int] = Field([])
@@ -37,11 +41,13 @@ class SuiteFolder(Block):
         # the presets are made of benchmarks, which cannot be imported while their folder's modules are discovered
         from tasks.downstream.benchmarks._suite_blimp import find_minimal_pairs  # noqa: PLC0415
         from tasks.downstream.benchmarks._suite_clue import CLUE  # noqa: PLC0415
+        from tasks.downstream.benchmarks._suite_fewclue import FEWCLUE  # noqa: PLC0415
         from tasks.downstream.benchmarks._suite_glue import GLUE  # noqa: PLC0415
         from tasks.downstream.benchmarks._suite_presets import find_preset_benchmarks  # noqa: PLC0415
+        from tasks.downstream.benchmarks._suite_superglue import SUPERGLUE, WNUT, XNLI  # noqa: PLC0415
 
-        folder, presets = Path(self.path), [*GLUE, *CLUE]
-        if not folder.is_dir():
+        folder, presets = Path(self.path), [*GLUE, *CLUE, *FEWCLUE, *SUPERGLUE, *XNLI, *WNUT]
+        if not is_data_folder(folder):
             raise BadSetting(f"the folder {folder} does not exist", "Correct the path in evaluate.benchmarks.suite")
         # The remaining fields are named like those of PartitionedFiles.
         limits = self.model_dump(exclude={"path", "tasks"})
@@ -64,7 +70,7 @@ class SuiteFolder(Block):
 
 
 class Suite(Benchmark):
-    """All tasks of a folder in the format of GLUE, CLUE or BLiMP, each with its own type, columns and metrics."""
+    """All tasks of a folder such as GLUE, SuperGLUE, CLUE, FewCLUE, XNLI, BLiMP, each with its columns and metrics."""
 
     enabled: bool = True
     """whether models are scored on the folders below"""
@@ -82,5 +88,9 @@ class Suite(Benchmark):
     def make_tasks(self, heldout: pl.DataFrame) -> Iterator[Task]:
         """Yield the tasks of each folder. Raises StageFailure that names the folder, or file, row and column."""
         for folder in self.sets:
-            for benchmark in folder.find_benchmarks():
-                yield from benchmark.make_tasks(heldout)
+            yield from self.make_set_tasks(folder, heldout)
+
+    def make_set_tasks(self, folder: SuiteFolder, heldout: pl.DataFrame = NO_DOCUMENTS) -> Iterator[Task]:
+        """Yield the tasks of one folder."""
+        for benchmark in folder.find_benchmarks():
+            yield from benchmark.make_tasks(heldout)

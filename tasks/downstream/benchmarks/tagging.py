@@ -1,34 +1,49 @@
 """Named entity recognition: entities in CoNLL columns, as spans in JSON or beside texts, or in lists of tags."""
 
 import functools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import polars as pl
 from pydantic import Field
 
 from tasks.block import Block
 from tasks.downstream.baselines.baselines import is_spaceless
-from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark, ErrorPolicy
-from tasks.downstream.benchmarks.labelled_text import describe_skipped
-from tasks.downstream.data.data_files import PartitionedFiles, build_table
+from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
+from tasks.downstream.benchmarks.labelled_text import describe_unanswerable
+from tasks.downstream.data.data_files import PartitionedFiles, build_table, name_setting
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.brat import read_tagged_documents
-from tasks.downstream.readers.conll import read_sentences
+from tasks.downstream.readers.column_names import find_by_name
+from tasks.downstream.readers.conll import (
+    TaggedSentence,
+    is_slashed,
+    read_sentences,
+    read_slashed_sentences,
+    split_parallel_tags,
+)
+from tasks.downstream.readers.parallel import is_parallel_pattern
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import read_tagged_objects
-from tasks.downstream.readers.table import RejectedRows, Row
+from tasks.downstream.readers.table import Row, TableFormat
+from tasks.downstream.readers.tag_schemes import TagScheme, detect_tag_scheme
 from tasks.downstream.task_types.tags import TaggingTask
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_text
+
+log = logging.getLogger("textmill.evaluate")
 
 
 class TagColumns(Block):
     """The columns of a CoNLL file, counted from 0, or from the end: -1 is the last; the columns of a table by name."""
 
-    word: int = 0
-    """column of the word in a CoNLL file"""
-    tag: int = -1
-    """column of its tag"""
+    word: int | None = None
+    """column of the word in a CoNLL file; null: the first that is no number"""
+    tag: int | None = None
+    """column of its tag; null: the last that holds tags"""
     words: str = "tokens"
     """column of the list of words in a table or a data set of the Hugging Face library"""
     tags: str = "ner_tags"
@@ -36,20 +51,22 @@ class TagColumns(Block):
 
 
 class TagFiles(PartitionedFiles):
-    """One data set of tagged sentences."""
+    """One data set of tagged sentences.
 
-    format: Literal["conll", "json", "brat", "jsonl", "parquet"] = "conll"
+    A path with * stands for two files with a sentence and its tags a line: the columns' names replace the *, so that
+    train/seq.* with the columns in and out is train/seq.in and train/seq.out.
+    """
+
+    format: Literal["auto", "conll", "json", "brat", "jsonl", "parquet", "slashes"] = "auto"
     """conll: columns; json: objects with `text` and `spans` (or `label` as in CLUENER); brat: a folder of .txt and .ann
-    files; jsonl, parquet: a table with a list of words and a list of tags a row"""
+    files; jsonl, parquet: a table with a list of words and a list of tags a row; slashes: running text of word/TAG;
+    auto: by the suffix and the content"""
     columns: TagColumns = TagColumns()
     """columns of words and tags"""
-    on_error: ErrorPolicy = "fail"
-    """what to do with entities of brat and JSON files that tags cannot express, because they are of several pieces or
-    overlap a longer one: fail, or skip and count them"""
 
 
 class Tagging(DataSetBenchmark):
-    """Find entities in sentences of the user, in BIO, BIOES, BMES or BILOU."""
+    """Find entities in sentences of the user, in BIO, BIOES, BMES, BILOU or IO, with or without types."""
 
     sets: list[TagFiles] = Field([])
     """the data sets; none by default"""
@@ -58,60 +75,140 @@ class Tagging(DataSetBenchmark):
 
     def make_task(self, data: TagFiles) -> Task:
         """Read the parts of a data set; the tags are those of its training part, and O."""
-        rejected: RejectedRows = [] if data.on_error == "skip" else None
-        parts = data.load_parts(functools.partial(_read_part, data, rejected), _join_words, self.seed)
-        names = sorted({"O", *(tag for tags in parts["train"]["tags"] for tag in tags)})
-        for part in PARTS:
-            parts[part] = _encode_tags(parts[part], names, data.train)
-        about = f"Entities in sentences of {data.name}.{describe_skipped(rejected, 'entities')}"
-        return Task(name=data.name, about=about, kind="tags", names=names, **parts)
+        rejected = data.make_rejected_rows()
+        read = functools.partial(_read_part, data, rejected)
+        parts = data.load_parts(read, _join_words, self.seed, rejected)
+        with name_setting("train"):
+            scheme = detect_tag_scheme(tag for tags in parts["train"]["tags"] for tag in tags)
+        parts |= {part: _translate_tags(parts[part], scheme) for part in PARTS}
+        names = sorted({"O", *_list_tags(parts["train"])})
+        # no model can answer a tag that training lacks: its entities count as missed
+        unanswerable = sorted(set(_list_tags(parts["test"])) - set(names))
+        num_rows = parts["test"]["tags"].list.eval(pl.element().is_in(unanswerable)).list.any().sum()
+        remark = describe_unanswerable(int(num_rows or 0), unanswerable, "tag")
+        if remark:
+            log.warning("%s:%s", data.name, remark)
+        is_known = pl.col("tags").list.eval(pl.element().is_in(names)).list.all()
+        parts["validation"] = parts["validation"].filter(is_known)
+        names += unanswerable
+        parts |= {part: _encode_tags(parts[part], names) for part in PARTS}
+        about = f"Entities in sentences of {data.name}."
+        remarks = scheme.describe() + rejected.describe("entities") + remark
+        return Task(name=data.name, about=about, kind="tags", names=names, remarks=remarks, **parts)
+
+
+def detect_tag_format(files: TagFiles, path: Path) -> str:
+    """Return the format of a file: a folder is brat's, and JSON holds lists of tags or spans."""
+    if files.format != "auto":
+        return files.format
+    if is_data_folder(path):
+        return "brat"
+    if get_data_suffix(path) == ".parquet" or not is_data_file(path):
+        return "parquet" if is_data_file(path) else "conll"
+    text = read_data_text(path, SETTING, files.encoding)
+    if text.lstrip()[:1] in ("{", "["):
+        rows = files.sample_rows(str(path), "jsonl")[:20]
+        columns = files.columns
+        is_list = any(
+            isinstance(row.get(columns.tags), list) and isinstance(row.get(columns.words), list) for row in rows
+        )
+        return "jsonl" if is_list or any(find_tag_lists(row) for row in rows) else "json"
+    return "slashes" if is_slashed(text) else "conll"
+
+
+def find_tag_lists(row: Row) -> tuple[str, str] | None:
+    """Return the columns of words and of as many tags in a row; None where there are none."""
+    lists = {
+        name: value
+        for name, value in row.items()
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value)
+    }
+    words, tags = (find_by_name(list(lists), role) for role in ("words", "tags"))
+    if words and tags and words != tags and len(lists[words]) == len(lists[tags]):
+        return words, tags
+    return None
 
 
 def _read_part(files: TagFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     sentences = list(_read_sentences(files, rejected, path))
     # decided once for the file: a single sentence may be too short to tell
     between = "" if is_spaceless(["".join(words) for words, _, _ in sentences[:200]]) else " "
-    rows = [
-        {"words": words, "tags": tags, "between": between, ORIGIN: origin} for words, tags, origin in sentences if words
-    ]
+    rows = []
+    for words, tags, origin in sentences:
+        if len(words) != len(tags):
+            rejected.reject(StageFailure(f"{origin}: not as many tags as words", "Correct the sentence"))
+        elif words:
+            rows.append({"words": words, "tags": tags, "between": between, ORIGIN: origin})
     return build_table(rows, TaggingTask.columns | {"tags": pl.List(pl.String())})
 
 
-def _read_sentences(files: TagFiles, rejected: RejectedRows, path: Path) -> Iterator[tuple[list[str], list[str], str]]:
+def _read_sentences(files: TagFiles, rejected: RejectedRows, path: Path) -> Iterator[TaggedSentence]:
     columns = files.columns
     if files.dataset.name:
-        return _read_lists(files.read_rows(path, [columns.words, columns.tags]), columns)
-    match files.format:
+        rows = files.read_rows(path, [columns.words, columns.tags], rejected=rejected)
+        yield from _read_lists(rows, columns, rejected)
+        return
+    if is_parallel_pattern(path):
+        for row, origin in files.read_rows(path, [columns.words, columns.tags], rejected=rejected):
+            yield from split_parallel_tags(row[columns.words], row[columns.tags], origin, rejected)
+        return
+    match detect_tag_format(files, path):
         case "json":
-            return read_tagged_objects(path, rejected)
+            yield from read_tagged_objects(path, rejected, files.encoding)
         case "brat":
-            return read_tagged_documents(path, rejected)
+            yield from read_tagged_documents(path, rejected)
         case "conll":
-            return read_sentences(path, columns.word, columns.tag)
+            yield from read_sentences(path, columns.word, columns.tag, rejected, files.encoding)
+        case "slashes":
+            yield from read_slashed_sentences(path, rejected, files.encoding)
         case file_format:  # jsonl or parquet
-            return _read_lists(files.read_rows(path, [columns.words, columns.tags], file_format), columns)
+            table_format = cast("TableFormat", file_format)
+            columns = _guess_list_columns(files, path, table_format)
+            rows = files.read_rows(path, [columns.words, columns.tags], table_format, rejected=rejected)
+            yield from _read_lists(rows, columns, rejected)
 
 
-def _read_lists(rows: Iterator[tuple[Row, str]], columns: TagColumns) -> Iterator[tuple[list[str], list[str], str]]:
+def _guess_list_columns(files: TagFiles, path: Path, file_format: TableFormat) -> TagColumns:
+    """Return the columns of the lists: those of the settings where the table has them, else by their usual names."""
+    rows = files.sample_rows(str(path), file_format)[:20]
+    if all(files.columns.words in row and files.columns.tags in row for row in rows):
+        return files.columns
+    guess = next(filter(None, map(find_tag_lists, rows)), None)
+    if guess is None or files.columns != TagColumns():
+        return files.columns
+    return files.columns.model_copy(update={"words": guess[0], "tags": guess[1]})
+
+
+def _read_lists(
+    rows: Iterator[tuple[Row, str]], columns: TagColumns, rejected: RejectedRows
+) -> Iterator[TaggedSentence]:
     for row, origin in rows:
         words, tags = row[columns.words], row[columns.tags]
         for name, values in ((columns.words, words), (columns.tags, tags)):
             if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-                raise StageFailure(f"{origin}: {name!r} is no list of words or of tags", "Name another column")
-        yield words, tags, origin
+                what = f"{origin}: {name!r} is no list of words or of tags"
+                rejected.reject(StageFailure(what, "Name another column"))
+                break
+        else:
+            yield words, tags, origin
 
 
 def _join_words(part: pl.DataFrame) -> pl.Series:
     return part["words"].list.join(" ")
 
 
-def _encode_tags(part: pl.DataFrame, names: list[str], train: str) -> pl.DataFrame:
-    for words, tags, origin in part.select("words", "tags", ORIGIN).iter_rows():
-        unknown = next((index for index, tag in enumerate(tags) if tag not in names), None)
-        if unknown is not None:
-            raise StageFailure(
-                f"{origin}: the tag {tags[unknown]!r} of {words[unknown]!r} is not in {train}",
-                f"Correct it, or add training sentences with it (tags there: {', '.join(names[:8])})",
-            )
+def _list_tags(part: pl.DataFrame) -> list[str]:
+    return sorted({tag for tags in part["tags"] for tag in tags})
+
+
+def _translate_tags(part: pl.DataFrame, scheme: TagScheme) -> pl.DataFrame:
+    names = _list_tags(part)
+    translations = [scheme.translate(name) or f"I-{name}" for name in names]
+    return part.with_columns(
+        pl.col("tags").list.eval(pl.element().replace_strict(names, translations, return_dtype=pl.String))
+    )
+
+
+def _encode_tags(part: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     indices = pl.col("tags").list.eval(pl.element().replace_strict(names, range(len(names)), return_dtype=pl.Int32))
     return part.with_columns(indices)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tasks.errors import StageFailure
+from tasks.runtime.literal_text import hide_special_tokens
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -139,7 +140,8 @@ def check_contamination(tokens: Sequence[Path], heldout: pl.DataFrame, sets: dic
             "so the scores would mean nothing",
             "Run the tokenize stage again with --force tokenize",
         )
-    tokenizer = Tokenizer.from_file(str(tokens[0] / "tokenizer" / "tokenizer.json"))
+    # read as the shards were: a special token that is spelled in a text is text
+    tokenizer = hide_special_tokens(Tokenizer.from_file(str(tokens[0] / "tokenizer" / "tokenizer.json")))
     documents = _hash_texts(tokenizer, heldout["text"].to_list())
     hashes_of_sets = {name: _hash_texts(tokenizer, texts) for name, texts in sets.items()}
     sorted_hashes = np.unique(np.concatenate([*documents, *itertools.chain(*hashes_of_sets.values())]))

@@ -39,11 +39,17 @@ class Task:
     """label counts to fine-tune with, 0 for all; empty: those of the settings"""
     metrics: list[str] = field(default_factory=list)
     """metrics to show; models are compared by the first one; empty: those of the task type"""
+    remarks: str = ""
+    """sentences on what was left out or is unusual, each with a space before it; for the report and the end of a run"""
 
     @property
     def parts(self) -> dict[str, pl.DataFrame]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def describe(self) -> str:
+        """Return the sentence on the task, with the remarks."""
+        return self.about + self.remarks
 
     @property
     def digest(self) -> str:
@@ -64,7 +70,7 @@ class Task:
         # One file, so that a task is read or copied as a whole.
         parts = [part.with_columns(pl.lit(name).alias("part")) for name, part in self.parts.items()]
         table = pl.concat(parts).to_arrow()
-        names = ("name", "about", "kind", "names", "labels", "metrics")
+        names = ("name", "about", "kind", "names", "labels", "metrics", "remarks")
         metadata = {name: getattr(self, name) for name in names}
         pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata)}), path)
 
@@ -77,10 +83,12 @@ class Task:
         return cls(**metadata | parts)
 
 
-def make_zero_shot_task(name: str, about: str, kind: str, test: pl.DataFrame, names: list[str] | None = None) -> Task:
+def make_zero_shot_task(
+    name: str, about: str, kind: str, test: pl.DataFrame, names: list[str] | None = None, remarks: str = ""
+) -> Task:
     """Return a task with a test part only, whose one label count is 0: there is nothing to fine-tune on."""
     empty = test.clear()
-    return Task(name, about, kind, names or [], empty, empty, test, [0])
+    return Task(name, about, kind, names or [], empty, empty, test, [0], remarks=remarks)
 
 
 def limit_rows(part: pl.DataFrame, max_rows: int, seed: int) -> pl.DataFrame:

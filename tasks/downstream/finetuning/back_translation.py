@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from tasks.downstream.heads.texts import find_end_token, truncate_with_end
-from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, batch_by_length, load_config
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, batch_by_length, load_config
 from tasks.downstream.models.generator import TextGenerator, check_can_generate
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, TranslationModel
 from tasks.errors import StageFailure

@@ -13,7 +13,8 @@ from tasks.downstream.data.task_data import Task, hash_text
 from tasks.downstream.finetuning.batches import iterate_step_rows
 from tasks.downstream.finetuning.lm_losses import PretrainingObjective, find_objective
 from tasks.downstream.finetuning.optimizer import compute_schedule_factor
-from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, TokenIds, batch_by_length
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer, TokenIds
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, batch_by_length
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning

@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from tasks.downstream.heads.texts import find_end_token
-from tasks.downstream.models.encoder import CheckpointTokenizer, TokenIds, load_config, open_model, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer, TokenIds
+from tasks.downstream.models.encoder import load_config, open_model, pad_batch
 from tasks.downstream.models.generator import TextGenerator
 from tasks.errors import StageFailure
 

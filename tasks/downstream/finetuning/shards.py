@@ -14,7 +14,7 @@ from tasks.downstream.finetuning.loop import FittedModel
 from tasks.downstream.finetuning.split_examples import SplitExamples, features_file
 from tasks.downstream.finetuning.variants import VARIANTS, TrainingSet, WeightSource, load_task_model
 from tasks.downstream.heads import Head
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type

@@ -8,7 +8,7 @@ import polars as pl
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.frozen_features import FrozenFeatures
 from tasks.downstream.heads import Example, Head, TaskModel
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 from tasks.downstream.settings.finetuning import FineTuning
 
 ROW = "row of the part"

@@ -13,7 +13,7 @@ from tasks.downstream.finetuning.continued_pretraining import continued_folder
 from tasks.downstream.finetuning.loop import FittedModel, fit_model
 from tasks.downstream.finetuning.semi_supervised import add_pseudo_labels, load_unlabelled_texts
 from tasks.downstream.heads import Example, TaskModel, find_model_class
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 

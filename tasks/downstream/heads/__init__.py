@@ -18,15 +18,8 @@ from torch import Tensor, nn
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.models.backbone import Backbone
-from tasks.downstream.models.encoder import (
-    EVALUATION_BATCH_SIZE,
-    CheckpointTokenizer,
-    Encoder,
-    TokenIds,
-    batch_by_length,
-    load_encoder,
-    pad_batch,
-)
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer, TokenIds
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, Encoder, batch_by_length, load_encoder, pad_batch
 from tasks.downstream.models.layers import find_layers
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type

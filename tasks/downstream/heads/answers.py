@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 
 from tasks.downstream.heads import Example
 from tasks.downstream.heads.neighbours import NeighbourHead
-from tasks.downstream.models.encoder import CharacterOffsets, CheckpointTokenizer, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CharacterOffsets, CheckpointTokenizer
+from tasks.downstream.models.encoder import pad_batch
 
 STRIDE_FRACTION = 0.5
 MAX_ANSWER_TOKENS = 40

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.downstream.heads import Example, Head, compute_class_weights, pool_texts, tokenize_texts
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 
 
 class ClassHead(Head):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from tasks.downstream.heads import Example, Head, pool_texts, tokenize_texts
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 
 
 class NumberHead(Head):

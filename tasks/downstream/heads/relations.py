@@ -9,7 +9,8 @@ from torch import Tensor
 from tasks.downstream.heads import Example
 from tasks.downstream.heads.classes import ClassHead
 from tasks.downstream.heads.tags import find_token_spans
-from tasks.downstream.models.encoder import CheckpointTokenizer, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import pad_batch
 from tasks.downstream.task_types.relations import SPANS
 
 

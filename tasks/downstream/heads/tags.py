@@ -16,7 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from tasks.downstream.heads import Example, compute_class_weights
 from tasks.downstream.heads.neighbours import NeighbourHead
-from tasks.downstream.models.encoder import CharacterOffsets, CheckpointTokenizer, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CharacterOffsets, CheckpointTokenizer
+from tasks.downstream.models.encoder import pad_batch
 
 UNSEEN_TRANSITION = -1e4
 """Nats that a transition costs which no labelled sentence makes: more than any sentence can win by it"""

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.heads import Example, TaskModel, check_adaptation
-from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, CheckpointTokenizer, batch_by_length, load_config
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, batch_by_length, load_config
 from tasks.downstream.models.generator import TextGenerator, check_can_generate, limit_lengths
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure

@@ -9,13 +9,8 @@ import numpy as np
 import torch
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.models.encoder import (
-    EVALUATION_BATCH_SIZE,
-    CheckpointTokenizer,
-    Encoder,
-    batch_by_length,
-    pad_batch,
-)
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, Encoder, batch_by_length, pad_batch
 
 
 class TextEmbeddings(NamedTuple):

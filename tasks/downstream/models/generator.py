@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from tasks.downstream.models.backbone import Backbone
-from tasks.downstream.models.encoder import PaddedBatch, TokenIds, fuse_activations, load_config, open_model, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import TokenIds
+from tasks.downstream.models.encoder import PaddedBatch, fuse_activations, load_config, open_model, pad_batch
 from tasks.errors import StageFailure
 
 MIN_SOURCE_TOKENS = 8

@@ -18,7 +18,8 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from tasks.downstream.metrics import Floats
-from tasks.downstream.models.encoder import CheckpointTokenizer, batch_by_length, load_config, open_model, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import batch_by_length, load_config, open_model, pad_batch
 from tasks.errors import StageFailure
 
 MAX_LOGITS = 1 << 24  # in memory at once, 64 MiB

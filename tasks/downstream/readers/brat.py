@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise, permutations
 from pathlib import Path
 
+from tasks.downstream.readers import SETTING
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import WORD, EntitySpan, reject_entity, tag_words
-from tasks.downstream.readers.table import RejectedRows
 from tasks.errors import BadSetting, StageFailure
+from tasks.input_files.data_paths import is_data_file, is_data_folder, list_data_files, read_data_text
 
 ENTITY = re.compile(r"(?P<name>T\S*)\t(?P<kind>\S+) (?P<positions>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
 RELATION = re.compile(r"R\S*\t(?P<kind>\S+) \w+:(?P<first>T\S*) \w+:(?P<second>T\S*)\s*")
@@ -49,9 +51,9 @@ def read_tagged_documents(folder: Path, rejected: RejectedRows) -> Iterator[tupl
     """Yield words, BIO tags and origin of every sentence.
 
     Raises StageFailure for an entity that tags cannot express: one of several pieces, one that shares a word with a
-    longer one, one without a word. With a list `rejected` such entities are skipped, and their errors appended to it.
+    longer one, one without a word; `rejected` may have them skipped and counted.
     """
-    for document in read_documents(folder):
+    for document in read_documents(folder, rejected):
         # tagged as a whole and then divided, so that an entity is tagged once
         words = list(WORD.finditer(document.text))
         tags = tag_words(words, document.entities, rejected)
@@ -73,10 +75,9 @@ def read_related_documents(
 
     The text is the sentence that contains both entities, or all sentences from one entity to the other. With
     `no_relation` the ordered pairs of one sentence that have no relation follow as examples of this class. Raises
-    StageFailure for an entity of several pieces; with a list `rejected` its relations are skipped, and the errors
-    appended to it.
+    StageFailure for an entity of several pieces; `rejected` may have its relations skipped and counted.
     """
-    for document in read_documents(folder):
+    for document in read_documents(folder, rejected):
         sentences = document.split_sentences()
         examples = [
             (kind, first, second)
@@ -101,55 +102,62 @@ def read_related_documents(
 
 
 def check_contiguous(first: EntitySpan, second: EntitySpan, rejected: RejectedRows) -> bool:
-    """Return whether both entities are of one piece. Otherwise raises StageFailure, or appends it to `rejected`."""
+    """Return whether both entities are of one piece. Otherwise `rejected` raises or counts it."""
     torn = next((entity for entity in (first, second) if entity.pieces > 1), None)
     if torn is not None:
         reject_entity(torn, "is of several pieces", rejected)
     return torn is None
 
 
-def read_documents(path: Path) -> Iterator[AnnotatedDocument]:
+def read_documents(path: Path, rejected: RejectedRows) -> Iterator[AnnotatedDocument]:
     """Yield the documents of a folder and its subfolders, or the one of a .txt file.
 
-    Raises StageFailure that names the file and the line.
+    A line that does not fit is an error, which `rejected` raises or counts. Raises StageFailure for a missing file.
     """
-    if not path.exists():
+    if not is_data_file(path) and not is_data_folder(path):
         raise BadSetting(f"{path} does not exist", "Correct the path in evaluate.benchmarks")
-    texts = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    files = list_data_files(path) if is_data_folder(path) else [path]
+    texts = [file for file in files if file.suffix == ".txt" or file == path]
     if not texts:
         raise StageFailure(f"{path} holds no .txt file", "Give a folder of brat's .txt and .ann files")
-    for annotations in sorted(path.rglob("*.ann")):
-        if not annotations.with_suffix(".txt").is_file():
+    for annotations in (file for file in files if file.suffix == ".ann"):
+        if annotations.with_suffix(".txt") not in files:
             raise StageFailure(
                 f"{annotations} has no {annotations.stem}.txt beside it", "Add the text, or take the annotations out"
             )
     for text in texts:
-        yield read_document(text)
+        yield read_document(text, rejected)
 
 
-def read_document(path: Path) -> AnnotatedDocument:
+def read_document(path: Path, rejected: RejectedRows) -> AnnotatedDocument:
     """Return a text with the annotations of the .ann file beside it. Raises StageFailure that names the line."""
     annotations = path.with_suffix(".ann")
-    if not annotations.is_file():
+    if not is_data_file(annotations):
         raise StageFailure(f"{path} has no {annotations.name} beside it", "Add it, empty where nothing is annotated")
-    text = read_exact_text(path)
+    text = read_data_text(path, SETTING)
     entities: dict[str, EntitySpan] = {}
     relation_lines = []
     # split and not splitlines: the latter also splits at characters such as U+2028.
-    for number, line in enumerate(read_exact_text(annotations).replace("\r\n", "\n").split("\n"), start=1):
+    for number, line in enumerate(read_data_text(annotations, SETTING).replace("\r\n", "\n").split("\n"), start=1):
         origin = f"{annotations}, line {number}"
         if match := ENTITY.fullmatch(line):
-            entities[match["name"]] = parse_entity(match, text, path, origin)
+            try:
+                entities[match["name"]] = parse_entity(match, text, path, origin)
+            except StageFailure as error:
+                rejected.reject(error)
         elif match := RELATION.fullmatch(line):
             relation_lines.append((match["kind"], match["first"], match["second"], origin))
         elif not IGNORED_LINE.match(line):
-            raise StageFailure(f"{origin}: neither an entity nor a relation: {line[:60]!r}", "Correct the line")
+            what = f"{origin}: neither an entity nor a relation: {line[:60]!r}"
+            rejected.reject(StageFailure(what, "Correct the line"))
     # a relation may precede its entities in the file
     relations = []
     for kind, first, second, origin in relation_lines:
-        for name in (first, second):
-            if name not in entities:
-                raise StageFailure(f"{origin}: there is no entity {name}", "Correct the line, or add the entity")
+        missing = next((name for name in (first, second) if name not in entities), None)
+        if missing is not None:
+            what = f"{origin}: there is no entity {missing}"
+            rejected.reject(StageFailure(what, "Correct the line, or add the entity"))
+            continue
         relations.append((kind, entities[first], entities[second], origin))
     ordered = sorted(entities.values(), key=lambda entity: (entity.start, entity.end))
     return AnnotatedDocument(path, text, ordered, relations)
@@ -176,11 +184,3 @@ def parse_entity(match: re.Match[str], text: str, path: Path, origin: str) -> En
     # only text between two pieces divides an entity
     gaps = sum(bool(text[end:start].strip()) for (_, end), (start, _) in pairwise(pieces))
     return EntitySpan(pieces[0][0], pieces[-1][1], match["kind"], origin, pieces=1 + gaps)
-
-
-def read_exact_text(path: Path) -> str:
-    """Return the text of a file with its line ends unchanged: a line end of two characters counts two in offsets."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error

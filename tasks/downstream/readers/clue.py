@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.downstream.readers import SETTING
-from tasks.downstream.readers.json_objects import read_objects
 from tasks.errors import StageFailure
-from tasks.runtime.text_files import read_text
+from tasks.input_files.data_paths import get_data_suffix, is_data_file, read_data_text
+from tasks.input_files.json_objects import read_objects
 
+C3_START = re.compile(r"\s*\[\s*\[\s*\[")
 BLANK = re.compile(r"#idiom\d+#")
 
 ChoiceQuestion = tuple[str, list[str], int, str]
@@ -42,7 +43,7 @@ def read_chid(path: Path) -> Iterator[ChoiceQuestion]:
     """
     answers_path = chid_answers_path(path)
     answers = _load_json(answers_path)
-    for item, origin in read_objects(path):
+    for item, origin in read_objects(path, SETTING):
         try:
             candidates = item["candidates"]
             for text in item["content"]:
@@ -64,8 +65,20 @@ def chid_answers_path(path: Path) -> Path:
     return path.with_stem(f"{path.stem}_answer")
 
 
+def is_chid_file(path: Path) -> bool:
+    """Return whether a file of texts with idioms left out has its answers beside it."""
+    return is_data_file(chid_answers_path(path)) and path != chid_answers_path(path)
+
+
+def is_c3_file(path: Path) -> bool:
+    """Return whether a file is a list of [lines, questions, name]."""
+    if get_data_suffix(path) != ".json" or not is_data_file(path):
+        return False
+    return bool(C3_START.match(read_data_text(path, SETTING)[:1000]))
+
+
 def _load_json(path: Path) -> Any:
     try:
-        return json.loads(read_text(path, SETTING))
+        return json.loads(read_data_text(path, SETTING))
     except json.JSONDecodeError as error:
         raise StageFailure(f"{path}, line {error.lineno}: not JSON ({error.msg})", "Correct the file") from error

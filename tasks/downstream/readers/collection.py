@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.downstream.readers.json_objects import read_objects
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.squad import read_questions
 from tasks.downstream.readers.table import Row, as_text, read_table_rows
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import is_data_file
+from tasks.input_files.json_objects import read_objects
 
 
 @dataclass
@@ -53,7 +55,7 @@ def read_beir_collection(folder: Path) -> Collection:
     questions = dict(_read_texts(folder / "queries.jsonl"))
     for text, origin in documents.values():
         collection.documents.setdefault(text, origin)
-    qrels = next((path for path in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if path.is_file()), None)
+    qrels = next((path for path in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if is_data_file(path)), None)
     if qrels is None:
         raise StageFailure(f"{folder} holds no qrels.tsv and no qrels/test.tsv", "Give one of them")
     for row, origin in read_table_rows(qrels, ["query-id", "corpus-id", "score"]):
@@ -67,7 +69,7 @@ def read_beir_collection(folder: Path) -> Collection:
 
 
 def _read_texts(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    for item, origin in read_objects(path):
+    for item, origin in read_objects(path, SETTING):
         try:
             name, text = str(item["_id"]), item["text"]
         except KeyError as error:

@@ -1,22 +1,46 @@
-"""Parallel files, whose lines correspond: `train.de` and `train.en`, also with gzip."""
+"""Parallel files, whose lines correspond: `train.de` and `train.en`, texts and labels, also packed."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
+from tasks.input_files.data_paths import is_data_folder, list_data_files, read_data_text
+
+WILDCARD = "*"
+"""Stands in a path for the names of the columns"""
+
+
+def is_parallel_pattern(path: Path) -> bool:
+    """Return whether a path stands for parallel files."""
+    return WILDCARD in str(path)
 
 
 def list_parallel_files(pattern: Path, names: list[str]) -> list[Path]:
     """Return the paths in which each name replaces the `*` of a pattern."""
-    return [Path(str(pattern).replace("*", name)) for name in names]
+    return [Path(str(pattern).replace(WILDCARD, name)) for name in names]
 
 
-def read_parallel_rows(pattern: Path, names: list[str]) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield every line as name → text, and its "file, line n". Raises StageFailure that names the file and the line."""
+def match_parallel_files(pattern: Path) -> list[Path]:
+    """Return the files that a pattern may stand for, sorted."""
+    folder = pattern
+    while is_parallel_pattern(folder):
+        folder = folder.parent
+    if not is_data_folder(folder):
+        return []
+    return [path for path in list_data_files(folder) if fnmatchcase(str(path), str(pattern))]
+
+
+def read_parallel_rows(
+    pattern: Path, names: list[str], encoding: str = ""
+) -> Iterator[tuple[dict[str, str] | StageFailure, str]]:
+    """Yield every line as name → text, and its "file, line n"; an error for a line that is empty in one of the files.
+
+    Raises StageFailure where the files have different numbers of lines.
+    """
     paths = list_parallel_files(pattern, names)
-    lines_of_files = [_read_lines(path) for path in paths]
+    lines_of_files = [read_parallel_lines(path, encoding) for path in paths]
     num_lines = len(lines_of_files[0])
     for path, lines in zip(paths, lines_of_files, strict=True):
         if len(lines) != num_lines:
@@ -25,22 +49,18 @@ def read_parallel_rows(pattern: Path, names: list[str]) -> Iterator[tuple[dict[s
                 "Give files whose lines correspond",
             )
     for number, row in enumerate(zip(*lines_of_files, strict=True), start=1):
-        for path, text in zip(paths, row, strict=True):
-            if not text.strip():
-                raise StageFailure(f"{path}, line {number}: the line is empty", "Fill it, or take it out of all files")
-        yield dict(zip(names, row, strict=True)), f"{paths[0]}, line {number}"
+        origin = f"{paths[0]}, line {number}"
+        empty = next((path for path, text in zip(paths, row, strict=True) if not text.strip()), None)
+        if empty is not None:
+            what = f"{empty}, line {number}: the line is empty"
+            yield StageFailure(what, "Fill it, or take it out of all files"), origin
+        else:
+            yield dict(zip(names, row, strict=True)), origin
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise StageFailure(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks") from error
-    except UnicodeDecodeError as error:
-        raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise StageFailure(f"{path} is not a complete gzip file: {error}", "Copy it again") from error
+def read_parallel_lines(path: Path, encoding: str = "") -> list[str]:
+    """Return the lines of a file, without the empty one behind the last line end."""
+    text = read_data_text(path, SETTING, encoding)
     # not splitlines: it also splits at characters inside of a text, such as U+2028, which the other file lacks
     lines = text.replace("\r\n", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]

@@ -1,5 +1,6 @@
 """Questions and their contexts in SQuAD's JSON: data → paragraphs → qas; answers with text and answer_start."""
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +8,24 @@ from typing import Any
 
 from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
-from tasks.runtime.text_files import read_text
+from tasks.input_files.data_paths import get_data_suffix, is_data_file, read_data_text
 
 COLUMNS = ("question", "context", "answers")
 
 
-def read_questions(path: Path) -> Iterator[dict[str, Any]]:
+def is_squad_file(path: Path, encoding: str) -> bool:
+    """Return whether a file is JSON with documents of paragraphs."""
+    if not is_data_file(path) or get_data_suffix(path) == ".parquet":
+        return False
+    head = read_data_text(path, SETTING, encoding)[:100_000]
+    return head.lstrip()[:1] in ("{", "[") and '"paragraphs"' in head
+
+
+def read_questions(path: Path, encoding: str = "") -> Iterator[dict[str, Any]]:
     """Yield the rows of a `SpanAnswerTask`, each with its `origin`. Raises StageFailure that names the question."""
     try:
-        documents = json.loads(read_text(path, SETTING))["data"]
+        document = json.loads(read_data_text(path, SETTING, encoding))
+        documents = document if isinstance(document, list) else document["data"]
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(f"{path} is not in SQuAD's format: {error}", "Give JSON with a list `data`") from error
     location = "the first document"
@@ -48,6 +58,17 @@ def build_question_row(context: str, question: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def find_misplaced_answer(row: dict[str, Any]) -> StageFailure | None:
+    """Return the error of the first answer that is not in its context where `starts` says; None where all are."""
+    for answer, start in zip(row["answers"], row["starts"], strict=True):
+        if start != -1 and not row["context"].startswith(answer, start):
+            return StageFailure(
+                f"{row['origin']}: the answer {answer!r} is not at character {start} of the text",
+                "Correct answer_start, counted in characters from 0",
+            )
+    return None
+
+
 def parse_question_row(row: dict[str, Any], origin: str) -> dict[str, Any]:
     """Return the row of a question from a table with the columns `COLUMNS`, as SQuAD is stored on the Hub.
 
@@ -55,11 +76,18 @@ def parse_question_row(row: dict[str, Any], origin: str) -> dict[str, Any]:
     """
     answers = row["answers"]
     try:
+        if isinstance(answers, str) and answers.lstrip()[:1] in ("{", "["):
+            answers = ast.literal_eval(answers)  # a table of text has lists as Python or JSON writes them
+        if isinstance(answers, str):
+            answers = [answers]
+        if isinstance(answers, list) and all(isinstance(answer, str) for answer in answers):
+            # without a start: the first place that spells it, or none
+            answers = [{"text": answer, "answer_start": row["context"].find(answer)} for answer in answers]
         if isinstance(answers, dict):
             pairs = zip(answers["text"], answers["answer_start"], strict=True)
             answers = [{"text": text, "answer_start": start} for text, start in pairs]
         return build_question_row(row["context"], row | {"answers": answers}) | {"origin": origin}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise StageFailure(
             f"{origin}: the answers cannot be read ({type(error).__name__}: {error})",
             "Give lists text and answer_start, or set columns.answers",
@@ -68,7 +96,7 @@ def parse_question_row(row: dict[str, Any], origin: str) -> dict[str, Any]:
 
 def _find_start(context: str, answer: dict[str, Any]) -> int:
     text, start = answer["text"], int(answer["answer_start"])
-    if context.startswith(text, start):
+    if start == -1 or context.startswith(text, start):
         return start
     # the nearest occurrence within eight characters; else the given start, which is reported as an error
     return min(

@@ -1,58 +1,179 @@
-"""Tables of texts and answers: TSV, CSV, JSONL and Parquet."""
+"""Tables of texts and answers: TSV, CSV, JSON, Parquet, lines with labels, and a folder for each class."""
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.downstream.readers import SETTING
+from tasks.downstream.readers.labelled_texts import (
+    guess_line_layout,
+    list_line_files,
+    read_class_files,
+    read_class_folders,
+    read_labelled_lines,
+)
+from tasks.downstream.readers.rejected_rows import RejectedRows
+from tasks.downstream.readers.table_layout import guess_layout, split_rows
 from tasks.errors import BadSetting, StageFailure
+from tasks.input_files.data_paths import (
+    get_data_suffix,
+    is_data_file,
+    is_data_folder,
+    list_data_files,
+    read_data_bytes,
+    read_data_text,
+)
+from tasks.input_files.json_objects import read_objects
 
-TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet"]
-
+TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables"]
+FORMAT_OF_SUFFIX: dict[str, TableFormat] = {
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".jl"), "jsonl"),
+}
 
 Row = dict[str, Any]
-RejectedRows = list[StageFailure] | None
-"""A list that the errors of skipped rows are put into; None where an error is raised"""
+NumberedRow = tuple[Row | StageFailure, str]
+"""A row, or the error of one that cannot be read, and its origin"""
+
+
+class TableReader(NamedTuple):
+    """The way to read the files of a data set; what is empty is guessed from each file."""
+
+    file_format: TableFormat = "auto"
+    header: bool | None = None
+    delimiter: str = ""
+    encoding: str = ""
+
+    def detect_format(self, path: Path) -> TableFormat:
+        """Return the format of a file: by its suffix, and by its first bytes where that says nothing."""
+        if self.file_format != "auto":
+            return self.file_format
+        if is_data_folder(path):
+            return _detect_folder_format(path)
+        suffix = get_data_suffix(path)
+        if suffix in FORMAT_OF_SUFFIX:
+            return FORMAT_OF_SUFFIX[suffix]
+        if read_data_bytes(path, SETTING)[:4] == b"PAR1":
+            return "parquet"
+        text = read_data_text(path, SETTING, self.encoding)
+        if text.lstrip()[:1] in ("{", "["):
+            return "jsonl"
+        has_columns = bool(self.delimiter or guess_layout(text, suffix).delimiter)
+        return "csv" if has_columns or not guess_line_layout(text.split("\n")) else "lines"
+
+    def guess_header(self, path: Path, named_columns: Iterable[str] = ()) -> bool | None:
+        """Return whether the first row of a text file names the columns; None for files that are no such tables.
+
+        Where the settings name a column by more than its number, it does.
+        """
+        if self.header is not None or not is_data_file(path) or self.detect_format(path) not in ("tsv", "csv"):
+            return self.header
+        if any(name and not name.isdecimal() for name in named_columns):
+            return True
+        delimiter = "\t" if self.detect_format(path) == "tsv" else self.delimiter
+        return guess_layout(read_data_text(path, SETTING, self.encoding), get_data_suffix(path), delimiter).header
+
+    def read_rows(self, path: Path) -> Iterator[NumberedRow]:
+        """Yield the rows of a table with their origins. Raises StageFailure for a file that is missing or unreadable.
+
+        Without a header, columns are named by their number from 0; the first row after a header is row 1.
+        """
+        if not is_data_file(path) and not is_data_folder(path):
+            raise BadSetting(f"the file {path} does not exist", f"Correct the path in {SETTING}")
+        file_format = self.detect_format(path)
+        if file_format == "tables":
+            for file in list_data_files(path):
+                if get_data_suffix(file) in FORMAT_OF_SUFFIX:
+                    yield from self._replace(file_format="auto").read_rows(file)
+        else:
+            yield from self._read_file(path, file_format)
+
+    def _read_file(self, path: Path, file_format: TableFormat) -> Iterator[NumberedRow]:
+        match file_format:
+            case "class_files":
+                yield from read_class_files(path, SETTING, self.encoding)
+            case "folders":
+                yield from read_class_folders(path, SETTING, self.encoding)
+            case "parquet":
+                for number, row in enumerate(_read_parquet(path), start=1):
+                    yield row, f"{path}, row {number}"
+            case "jsonl":
+                broken: list[StageFailure] = []
+                for number, (row, _) in enumerate(read_objects(path, SETTING, self.encoding, broken.append), start=1):
+                    yield from _drain(broken)
+                    yield row, f"{path}, row {number}"
+                yield from _drain(broken)
+            case "lines":
+                yield from read_labelled_lines(path, read_data_text(path, SETTING, self.encoding))
+            case _:
+                yield from self._read_separated(path, "\t" if file_format == "tsv" else self.delimiter)
+
+    def _read_separated(self, path: Path, delimiter: str) -> Iterator[NumberedRow]:
+        text = read_data_text(path, SETTING, self.encoding)
+        layout = guess_layout(text, get_data_suffix(path), self.delimiter or delimiter, self.header)
+        rows = iter(split_rows(text, layout.delimiter, quoted=layout.quoted))
+        names = next((row for row in rows if row), []) if layout.header else None
+        for number, row in enumerate(rows, start=1):
+            origin = f"{path}, row {number}"
+            if not row:
+                continue  # an empty line, such as the last one
+            # without a header rows may differ in length: those of STS have more columns where a source is named
+            if names is None:
+                yield {str(column): value for column, value in enumerate(row)}, origin
+            elif len(row) == len(names):
+                yield dict(zip(names, row, strict=True)), origin
+            else:
+                # yielded and not raised, so that the reader can skip the row and go on
+                message = f"{origin}: {len(row)} columns where {len(names)} were expected"
+                yield StageFailure(message, "Correct the row"), origin
+
+
+def _detect_folder_format(folder: Path) -> TableFormat:
+    """Return whether a folder holds a folder or a file for each class, or the pieces of one table."""
+    if list_line_files(folder):
+        return "class_files"
+    files = [file for file in list_data_files(folder) if file.parent == folder]
+    return "tables" if any(get_data_suffix(file) in FORMAT_OF_SUFFIX for file in files) else "folders"
+
+
+DEFAULT_READER = TableReader()
 
 
 def read_table_rows(
-    path: Path,
-    columns: list[str],
-    *,
-    file_format: TableFormat = "auto",
-    header: bool = True,
-    rejected: RejectedRows = None,
+    path: Path, columns: list[str], reader: TableReader = DEFAULT_READER, rejected: RejectedRows | None = None
 ) -> Iterator[tuple[Row, str]]:
-    """Yield every row as column → value, and its "file, row n"; the first row after a header is row 1.
+    """Yield every row as column → value, and its "file, row n". Raises the errors of `select_valid_rows`."""
+    yield from select_valid_rows(reader.read_rows(path), columns, rejected)
 
-    Without a header, columns are named by their number from 0. Raises StageFailure for a file that is missing or
-    unreadable, and the errors of `select_valid_rows`.
-    """
-    rows = enumerate(_read_rows(path, file_format, header), start=1)
-    yield from select_valid_rows(((row, f"{path}, row {number}") for number, row in rows), columns, rejected)
+
+def sample_table(path: Path, reader: TableReader, max_rows: int = 1000) -> list[Row]:
+    """Return the first rows of a table that can be read, with the fields of their objects as further columns."""
+    rows = (row for row, _ in reader.read_rows(path) if not isinstance(row, StageFailure))
+    return [flatten_row(row) for row in islice(rows, max_rows)]
 
 
 def select_valid_rows(
-    rows: Iterable[tuple[Row | StageFailure, str]], columns: list[str], rejected: RejectedRows = None
+    rows: Iterable[NumberedRow], columns: list[str], rejected: RejectedRows | None = None
 ) -> Iterator[tuple[Row, str]]:
     """Yield the rows that have a value in each of `columns`; `answers.text` is the field `text` of a column `answers`.
 
-    Raises StageFailure for a missing column, an empty value, or a row that could not be read. With a list `rejected`
-    such rows are skipped and their errors are appended to it.
+    A missing column, an empty value, or a row that could not be read is an error, which `rejected` raises or counts.
     """
+    rejected = rejected or RejectedRows()
     for record, origin in rows:
         row = {} if isinstance(record, StageFailure) else flatten_row(record)
         problem = record if isinstance(record, StageFailure) else find_problem(row, origin, columns)
         if problem is None:
             yield row, origin
-        elif rejected is None:
-            raise problem
         else:
-            rejected.append(problem)
+            rejected.reject(problem)
 
 
 def find_problem(row: Row, origin: str, columns: list[str]) -> StageFailure | None:
@@ -78,64 +199,13 @@ def as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
 
 
-def _read_rows(path: Path, file_format: TableFormat, header: bool) -> Iterator[Row | StageFailure]:
-    readers: dict[str, Callable[[Path, bool], Iterator[Row | StageFailure]]]
-    readers = {"tsv": _read_tsv, "csv": _read_csv, "jsonl": _read_json_lines, "parquet": _read_parquet}
-    name = path.suffix.lstrip(".") if file_format == "auto" else file_format
-    if name not in readers:
-        raise StageFailure(
-            f"{path} is not a table that can be read by its suffix", f"Give one of {', '.join(readers)}, or set format"
-        )
-    if not path.is_file():
-        raise BadSetting(f"the file {path} does not exist", "Correct the path in evaluate.benchmarks")
+def _read_parquet(path: Path) -> Iterator[Row]:
     try:
-        yield from readers[name](path, header)
-    except UnicodeDecodeError as error:
-        raise StageFailure(f"{path} is not UTF-8 at byte {error.start}", "Save it as UTF-8") from error
-
-
-def _read_tsv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
-    # no csv.reader: quotes are part of the text in the TSV files of GLUE and CLUE, and often unbalanced
-    # newline="\n": a lone \r inside of a text is not the end of a line; utf-8-sig drops a byte order mark
-    with path.open(encoding="utf-8-sig", newline="\n") as lines:
-        yield from _name_columns(path, (line.rstrip("\r\n").split("\t") for line in lines), header)
-
-
-def _read_csv(path: Path, header: bool) -> Iterator[Row | StageFailure]:
-    # newline="": the csv module reads line ends inside quotes itself.
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        yield from _name_columns(path, csv.reader(lines), header)
-
-
-def _name_columns(path: Path, rows: Iterator[list[str]], header: bool) -> Iterator[Row | StageFailure]:
-    names = next(rows, []) if header else None
-    for number, row in enumerate(rows, start=1):
-        # without a header rows may differ in length: those of STS have more columns where a source is named
-        if names is None:
-            yield {str(column): value for column, value in enumerate(row)}
-            continue
-        if len(row) == len(names):
-            yield dict(zip(names, row, strict=True))
-        else:
-            # yielded and not raised, so that the reader can skip the row and go on
-            message = f"{path}, row {number}: {len(row)} columns where {len(names)} were expected"
-            yield StageFailure(message, "Correct the row")
-
-
-def _read_json_lines(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise StageFailure(f"{path}, row {number}: not JSON ({error.msg})", "Correct the line") from error
-            if not isinstance(row, dict):
-                raise StageFailure(f"{path}, row {number}: not an object with columns", "Correct the line")
-            yield row
-
-
-def _read_parquet(path: Path, header: bool) -> Iterator[Row]:  # noqa: ARG001 - one signature for all readers
-    try:
-        yield from pq.read_table(path).to_pylist()
+        yield from pq.read_table(BytesIO(read_data_bytes(path, SETTING))).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise StageFailure(f"{path} is not a Parquet file: {error}", "Give a complete file") from error
+
+
+def _drain(broken: list[StageFailure]) -> Iterator[NumberedRow]:
+    yield from ((failure, "") for failure in broken)
+    broken.clear()

@@ -15,7 +15,6 @@ import polars as pl
 from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.metrics import Score
-from tasks.errors import StageFailure
 
 Row = dict[str, Any]
 
@@ -40,10 +39,21 @@ class TaskType(ABC):
 
     @abstractmethod
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return training examples for a label count, 0 for all.
+        """Return training examples for a label count, 0 for all; where there are fewer, those that there are.
 
-        Of one seed the smaller sample lies within the larger one. Raises StageFailure when there are too few examples.
+        Of one seed the smaller sample lies within the larger one.
         """
+
+    def describe_shortage(self, task: Task, labels: int) -> str:
+        """Return a sentence on what a sample of a label count lacks, with a space before it; empty for a full one."""
+        wanted, available = self.count_examples(task, labels), len(task.train)
+        if wanted <= available:
+            return ""
+        return f" It has {available:,} of the {wanted:,} training examples that {labels} {self.label_unit} are."
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - types with examples by label override it
+        """Return the number of training examples of a label count, where it does not depend on classes."""
+        return 0
 
     @abstractmethod
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
@@ -94,12 +104,7 @@ class ZeroShotTask(TaskType):
 
 
 def sample_examples(task: Task, count: int, seed: int) -> pl.DataFrame:
-    """Return `count` random training examples, 0 for all. Raises StageFailure when there are fewer."""
-    if count > len(task.train):
-        raise StageFailure(
-            f"{task.name} has {len(task.train):,} training examples, and {count:,} were asked for",
-            "Lower evaluate.labels_per_class, or give the benchmark more data",
-        )
+    """Return `count` random training examples, 0 for all; all of them where there are fewer."""
     # one permutation a seed: a smaller sample is the beginning of a larger one
     rows = np.random.default_rng([seed, 1]).permutation(len(task.train))
     # Count 0 means all, and rows[:0] would be none.

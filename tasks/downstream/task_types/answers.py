@@ -37,7 +37,11 @@ class SpanAnswerTask(TaskType):
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten questions for each label."""
-        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
+        """Return the number of training examples of a label count."""
+        return labels * EXAMPLES_PER_LABEL
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score each answer against the best of the true ones."""

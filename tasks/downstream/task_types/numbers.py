@@ -26,7 +26,11 @@ class RegressionTask(TaskType):
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten examples for each label: there are no classes to draw from."""
-        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
+        """Return the number of training examples of a label count."""
+        return labels * EXAMPLES_PER_LABEL
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score both correlations with the true numbers."""

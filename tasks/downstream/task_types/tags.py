@@ -31,7 +31,11 @@ class TaggingTask(TaskType):
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return `labels` random sentences for each entity type; rare types may be missing in them."""
-        return sample_examples(task, labels * len(list_entity_types(task.names)), seed)
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:
+        """Return the number of training examples of a label count."""
+        return labels * len(list_entity_types(task.names))
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:
         """Score complete entities."""

@@ -22,6 +22,8 @@ from tasks.errors import StageFailure
 EXAMPLES_PER_LABEL = 10
 TRUNCATIONS = ("source_cut", "target_cut", "unended")
 KANA = re.compile("[\u3041-\u30ff]")
+# letters, vowel signs and tone marks of scripts that write no space between words, where 13a would find one word
+SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u0f00-\u0fff]")
 
 
 class GenerationTask(TaskType):
@@ -46,7 +48,11 @@ class GenerationTask(TaskType):
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten examples for each label."""
-        return sample_examples(task, labels * EXAMPLES_PER_LABEL, seed)
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
+        """Return the number of training examples of a label count."""
+        return labels * EXAMPLES_PER_LABEL
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score against all references, and the fractions of truncated examples."""
@@ -88,8 +94,15 @@ class GenerationTask(TaskType):
 
 
 def choose_bleu_tokenizer(references: list[list[str]]) -> str:
-    """Return sacrebleu's tokenizer for the texts: `zh` for Chinese, `char` for Japanese, else its default, `13a`."""
+    """Return sacrebleu's tokenizer for the texts: `zh`, `char` or its default, `13a`.
+
+    `zh` is for Chinese. Texts in other scripts without spaces (Japanese, Thai, Lao, Khmer, Burmese, Tibetan) are scored
+    by characters, as sacrebleu's `--tokenize char` does.
+    """
     texts = [text for texts_of_row in references[:200] for text in texts_of_row]
+    sample = "".join(texts)
+    if len(SOUTH_EAST_ASIAN.findall(sample)) > 0.2 * len(sample):
+        return "char"
     if not is_spaceless(texts):
         return "13a"
-    return "char" if KANA.search("".join(texts)) else "zh"
+    return "char" if KANA.search(sample) else "zh"

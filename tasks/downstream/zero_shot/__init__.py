@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol, cast
 import polars as pl
 
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.encoder import CheckpointTokenizer, Encoder, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import Encoder, load_encoder
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning

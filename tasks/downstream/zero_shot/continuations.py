@@ -54,7 +54,7 @@ def generate_continuations(model: LanguageModel, prompt: str, count: int, max_le
             f"continuations of {max_length} tokens leave no room for a prompt in {model.tokenizer.max_length}",
             "Lower max_new_tokens, or raise evaluate.finetuning.max_length",
         )
-    ids = [*start_ids, *tokenizer(prompt, add_special_tokens=False)["input_ids"][-room:]]
+    ids = [*start_ids, *model.tokenizer.encode_prompt(prompt)[-room:]]
     settings = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         top_p=TOP_P,

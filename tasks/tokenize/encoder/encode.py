@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 from tasks.runtime.array_types import Bytes, Offsets
 from tasks.runtime.jit import jit
+from tasks.runtime.literal_text import hide_special_tokens
 from tasks.runtime.text_kernels import text_buffers
 from tasks.tokenize.encoder.array_types import Int32s, Ints
 from tasks.tokenize.encoder.bpe import MAX_PRETOKEN_BYTES, MergeTable, encode_pretokens, read_merges
@@ -51,7 +52,7 @@ class BatchEncoder:
     """
 
     def __init__(self, tokenizer: Tokenizer, end: int) -> None:
-        tokenizer.encode_special_tokens = True
+        tokenizer = hide_special_tokens(tokenizer)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.end = end

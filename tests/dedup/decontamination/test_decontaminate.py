@@ -1,5 +1,6 @@
 import json
 import random
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tasks.dedup.decontamination.decontaminate import excise_matches
 from tasks.dedup.decontamination.ngrams import EvaluationNgrams, find_matches, hash_evaluation_set, index_ngrams
-from tasks.dedup.evaluation_sets import digest_evaluation_set, read_texts
+from tasks.dedup.evaluation_sets import digest_evaluation_set, list_files, read_texts
 from tasks.dedup.minhash.words import split_words
 from tasks.dedup.settings import Dedup
 from tasks.errors import StageFailure
@@ -141,7 +142,7 @@ def test_sets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(StageFailure, match=r"holds no \.jsonl"):
         hash_evaluation_set(str(tmp_path / "empty"), 13)
-    for name, content in (("torn.jsonl", b"{"), ("torn.parquet", b"PAR1"), ("latin.txt", "\xe9".encode("latin-1"))):
+    for name, content in (("torn.jsonl", b"{"), ("torn.parquet", b"PAR1"), ("binary.txt", b"\0\0\0\1\0")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(StageFailure, match=f"{name} cannot be read"):
             hash_evaluation_set(str(tmp_path / name), 13)
@@ -157,3 +158,14 @@ def test_content_decides_the_key_and_not_the_path(tmp_path: Path) -> None:
     (tmp_path / "one" / "set.txt").write_text(LEAK + "!")
     assert digest_evaluation_set(str(tmp_path / "one")) != before
     assert Dedup(decontaminate={"ngram_size": 8}).semantic() == Dedup().semantic()
+
+
+def test_evaluation_sets_are_read_as_evaluation_reads_them(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "sets.zip", "w") as archive:
+        archive.writestr("made/one.json", json.dumps({"data": [{"text": "one é"}, {"text": "two"}]}))
+        archive.writestr("made/two.tsv", "three é\tx\n".encode("latin-1"))
+        archive.writestr("made/picture.png", b"\x89PNG")
+    files = list_files(str(tmp_path / "sets.zip"))
+    assert [path.name for path in files] == ["one.json", "two.tsv"]
+    assert [text for path in files for text in read_texts(path)] == ["one é", "two", "three é", "x"]
+    assert digest_evaluation_set(str(tmp_path / "sets.zip"))

@@ -18,7 +18,8 @@ from tasks.downstream.finetuning.frozen_features import FrozenFeatures, attach_f
 from tasks.downstream.finetuning.loop import FittedModel, fit_model
 from tasks.downstream.heads import make_head
 from tasks.downstream.heads.classes import ClassHead
-from tasks.downstream.models.encoder import CheckpointTokenizer, Encoder, load_encoder, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import Encoder, load_encoder, pad_batch
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types.classes import ClassificationTask

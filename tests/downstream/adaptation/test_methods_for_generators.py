@@ -22,7 +22,7 @@ from tasks.downstream.finetuning.loop import FittedModel, fit_model
 from tasks.downstream.finetuning.optimizer import compute_rate_factors
 from tasks.downstream.finetuning.shards import fit_and_score
 from tasks.downstream.heads.texts import TextGenerationModel
-from tasks.downstream.models.encoder import TokenIds
+from tasks.downstream.models.checkpoint_tokenizer import TokenIds
 from tasks.downstream.models.generator import TextGenerator
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning

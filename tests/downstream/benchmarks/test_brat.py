@@ -112,10 +112,14 @@ def test_skipped_entities_are_counted(tmp_path: Path) -> None:
     path = write_folder(tmp_path / "made", annotations=ENTITIES + RELATIONS + torn)
     # the same folder is read for each of three parts
     assert (
-        load_tagging_task(path, on_error="skip").about
+        load_tagging_task(path, on_error="skip", max_skipped_fraction=1).describe()
         == "Entities in sentences of made. 6 entities that do not fit are left out."
     )
-    assert load_relation_task(path, on_error="skip").about.endswith("have? 3 relations that do not fit are left out.")
+    assert (
+        load_relation_task(path, on_error="skip", max_skipped_fraction=1)
+        .describe()
+        .endswith("have? 3 relations that do not fit are left out.")
+    )
     with pytest.raises(StageFailure, match=r"line 8: the entity at 0–13 is of several pieces"):
         load_relation_task(path)
 
@@ -126,7 +130,7 @@ def test_skipped_entities_are_counted(tmp_path: Path) -> None:
         (lambda root: (root / "a.ann").unlink(), r"a.txt has no a.ann beside it"),
         (lambda root: (root / "a.txt").unlink(), r"holds no .txt file"),
         (lambda root: (root / "b.ann").touch(), r"b.ann has no b.txt beside it"),
-        (lambda root: (root / "a.txt").write_bytes(b"\xff"), r"a.txt is not UTF-8 at byte 0"),
+        (lambda root: (root / "a.txt").write_bytes(b"a\0\0\0b"), r"a.txt is no text file"),
     ],
 )
 def test_missing_and_broken_files_are_reported(tmp_path: Path, spoil: Any, message: str) -> None:
@@ -138,14 +142,16 @@ def test_missing_and_broken_files_are_reported(tmp_path: Path, spoil: Any, messa
         load_tagging_task(str(tmp_path / "none"))
 
 
-def test_tags_and_labels_that_training_lacks_are_reported(tmp_path: Path) -> None:
+def test_tags_and_labels_that_training_lacks_count_as_wrong(tmp_path: Path) -> None:
     train = write_folder(tmp_path / "train")
     test = write_folder(tmp_path / "test", "Ann Lee", "T1\tLOC 0 3\tAnn\nT2\tPER 4 7\tLee\nR1\thates Arg1:T1 Arg2:T2\n")
     parts = {"name": "made", "train": train, "validation": train, "test": test, "format": "brat"}
-    with pytest.raises(StageFailure, match=r"a.txt, line 1: the tag 'B-LOC' of 'Ann' is not in"):
-        list(Tagging.model_validate({"sets": [parts]}).make_tasks(pl.DataFrame()))
-    with pytest.raises(StageFailure, match=r'a.txt, line 1: the label "hates" is not in'):
-        list(Relation.model_validate({"sets": [parts]}).make_tasks(pl.DataFrame()))
+    (task,) = Tagging.model_validate({"sets": [parts]}).make_tasks(pl.DataFrame())
+    assert task.names[-1] == "B-LOC"
+    assert "1 test rows have a tag that training lacks ('B-LOC')" in task.describe()
+    (task,) = Relation.model_validate({"sets": [parts | {"no_relation": "none"}]}).make_tasks(pl.DataFrame())
+    assert task.names[-1] == "hates"
+    assert "1 test rows have a label that training lacks ('hates')" in task.describe()
 
 
 def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) -> None:

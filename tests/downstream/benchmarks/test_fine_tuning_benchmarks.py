@@ -69,10 +69,12 @@ def test_the_longest_of_overlapping_spans_is_tagged_and_the_others_are_counted(t
     path = write_file(tmp_path / "a.jsonl", json.dumps(item))
     with pytest.raises(StageFailure, match=r"a.jsonl, line 1: the entity at 6–10 shares a word with another one"):
         load_tagging_task(path, format="json")
-    task = load_tagging_task(path, format="json", on_error="skip")
+    with pytest.raises(StageFailure, match=r"1 of 2 rows of .* do not fit, more than 5%.* raise max_skipped_fraction"):
+        load_tagging_task(path, format="json", on_error="skip")
+    task = load_tagging_task(path, format="json", on_error="skip", max_skipped_fraction=1)
     assert load_task_type(task).format_truth(task, task.train.row(0, named=True)) == "ORG 1–2"
     # the same file is read for each of three parts
-    assert task.about.endswith(" 3 entities that do not fit are left out.")
+    assert task.describe().endswith(" 3 entities that do not fit are left out.")
 
 
 def test_marked_spans_lose_their_marks(tmp_path: Path) -> None:
@@ -110,10 +112,12 @@ def test_invalid_tags_are_reported(tmp_path: Path, text: str, fields: dict[str, 
         load_tagging_task(write_file(tmp_path / "a.txt", text), **fields)
 
 
-def test_a_tag_that_training_lacks_is_reported(tmp_path: Path) -> None:
-    train, test = write_file(tmp_path / "a.txt", CONLL), write_file(tmp_path / "b.txt", "Paris B-LOC\n")
-    with pytest.raises(StageFailure, match=r"b.txt, line 1: the tag 'B-LOC' of 'Paris' is not in"):
-        load_task(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
+def test_a_tag_that_training_lacks_is_an_entity_that_no_model_finds(tmp_path: Path) -> None:
+    train, test = write_file(tmp_path / "a.txt", CONLL), write_file(tmp_path / "b.txt", "Paris B-LOC\nhas O\n")
+    task = load_task(Tagging(sets=[TagFiles(name="made", train=train, validation=train, test=test)]))
+    assert task.names == ["B-ORG", "B-PER", "I-PER", "O", "B-LOC"]
+    assert load_task_type(task).format_truth(task, task.test.row(0, named=True)) == "LOC 1–1"
+    assert "1 test rows have a tag that training lacks ('B-LOC'), and count as wrong" in task.describe()
 
 
 @pytest.mark.parametrize(

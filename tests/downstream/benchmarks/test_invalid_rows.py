@@ -13,7 +13,8 @@ from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads import make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.prepare_tasks import make_tasks
 from tasks.downstream.settings.finetuning import FineTuning
@@ -83,26 +84,29 @@ def test_spans_beside_the_text_are_two(tmp_path: Path) -> None:
         make_benchmark("relation", tmp_path, columns={"first_span": {"text": "a", "start": "b"}})
 
 
-@pytest.mark.parametrize(("answer", "right"), [(1, 1), ("1", 1), ("B", 1)])
+@pytest.mark.parametrize(("answer", "right"), [(1, 1), ("1", 1), ("B", 1), ("b", 1), ("(B)", 1)])
 def test_right_answers_by_number_and_letter(tmp_path: Path, answer: Any, right: int) -> None:
     row = {"question": "?", "options": ["a", "b"], "answer": answer}
     assert load_task("multiple_choice", tmp_path / "made.jsonl", [row]).test["right"].to_list() == [right]
 
 
-@pytest.mark.parametrize("answer", [2, "C", "b", None, True, -1])
+@pytest.mark.parametrize("answer", [2, "C", "c", None, True, -1])
 def test_answers_that_are_none_of_the_options_are_reported(tmp_path: Path, answer: Any) -> None:
     row = {"question": "?", "options": ["a", "b"], "answer": answer}
-    with pytest.raises(StageFailure, match=r"made.jsonl, line 1: .* in 'answer' is none of the 2 answers' numbers"):
+    with pytest.raises(StageFailure, match=r"made.jsonl, row 1: .* in 'answer' is none of the 2 answers' numbers"):
         load_task("multiple_choice", tmp_path / "made.jsonl", [row])
 
 
 def test_skipped_rows_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "made.tsv"
     path.write_text("text\tlabel\na\tx\nb\ty\nc\n\tx\nd\t\n")
-    (task,) = make_benchmark("labelled_text", path, on_error="skip").make_tasks(pl.DataFrame())
+    skipping = {"on_error": "skip", "max_skipped_fraction": 0.7}
+    (task,) = make_benchmark("labelled_text", path, **skipping).make_tasks(pl.DataFrame())
     assert len(task.train) == 2
-    assert task.about == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
-    with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected"):
+    assert task.describe() == "Texts of made in 2 classes. 9 rows that do not fit are left out."  # 3 of each part
+    with pytest.raises(StageFailure, match=r"3 of 5 rows of .*made.tsv do not fit, more than 5%"):
+        list(make_benchmark("labelled_text", path, on_error="skip").make_tasks(pl.DataFrame()))
+    with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected.*set on_error to skip"):
         list(make_benchmark("labelled_text", path).make_tasks(pl.DataFrame()))
 
 
@@ -122,16 +126,21 @@ def test_a_set_smaller_than_a_batch_is_learnt_completely_or_reported(tmp_path: P
             0,
         )
     assert fitted.validation_points[-1].step == 2
-    with pytest.raises(StageFailure, match="the class 'oak' of made has 1 training examples, and 8 labels a class"):
-        list(make_tasks([make_benchmark("labelled_text", path)], [8], pl.DataFrame()))
+    (told,) = make_tasks([make_benchmark("labelled_text", path)], [8], pl.DataFrame())
+    assert "With 8 labels a class, 2 classes have fewer and give what they have: 'oak' 1, 'sail' 1." in told.describe()
+    assert len(load_task_type(told).sample(told, 8, 0)) == 2
 
 
-def test_a_class_without_training_examples_is_reported(tmp_path: Path) -> None:
+def test_a_class_without_training_examples_counts_as_wrong(tmp_path: Path) -> None:
     path, test = tmp_path / "made.jsonl", tmp_path / "test.jsonl"
     load_task("labelled_text", path, [{"text": f"{n}", "label": "xy"[n % 2]} for n in range(20)])
     test.write_text('{"text": "a", "label": "z"}\n')
-    with pytest.raises(StageFailure, match=r'test.jsonl, row 1: the label "z" is not in .*made.jsonl'):
-        list(make_benchmark("labelled_text", path, test=str(test)).make_tasks(pl.DataFrame()))
+    (task,) = make_benchmark("labelled_text", path, test=str(test)).make_tasks(pl.DataFrame())
+    assert task.names == ["x", "y", "z"]
+    assert "1 test rows have a label that training lacks ('z'), and count as wrong." in task.describe()
+    assert "The test part has no example of 'x', 'y'." in task.describe()
+    answers = pl.DataFrame({"predicted": [0], "confidence": [1.0]})
+    assert load_task_type(task).score_answers(task, task.test, answers)["accuracy"].value == 0
     path.write_text('{"text": "a", "label": "x"}\n' * 4)
     with pytest.raises(StageFailure, match="has 1 class, and needs two"):
         list(make_benchmark("labelled_text", path).make_tasks(pl.DataFrame()))

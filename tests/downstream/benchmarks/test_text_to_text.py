@@ -28,8 +28,8 @@ def write_lines(path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def write_parallel_files(folder: Path, german: str, english: str) -> Path:
-    (folder / "train.de.gz").write_bytes(gzip.compress(german.encode()))
-    (folder / "train.en.gz").write_bytes(gzip.compress(english.encode()))
+    (folder / "train.de.gz").write_bytes(gzip.compress(german.encode(), mtime=0))
+    (folder / "train.en.gz").write_bytes(gzip.compress(english.encode(), mtime=0))
     return folder / "train.*.gz"
 
 
@@ -101,11 +101,11 @@ def test_broken_parallel_files_are_reported(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"train.fr.gz does not exist"):
         load_task(path, columns={"source": "de", "target": "fr"})
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\n")[:-6])
-    with pytest.raises(StageFailure, match=r"train.en.gz is not a complete gzip file"):
+    with pytest.raises(StageFailure, match=r"train.en.gz is not a complete .gz file"):
         load_task(path, columns=COLUMNS)
     (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"b\xff\n"))
-    with pytest.raises(StageFailure, match=r"train.en.gz is not UTF-8 at byte 1"):
-        load_task(path, columns=COLUMNS)
+    with pytest.raises(StageFailure, match=r"train.en.gz is not utf-8 at byte 1"):
+        load_task(path, columns=COLUMNS, encoding="utf-8")
 
 
 @pytest.mark.parametrize(

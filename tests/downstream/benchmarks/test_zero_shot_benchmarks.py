@@ -148,14 +148,14 @@ def test_prompts_and_words(tmp_path: Path) -> None:
         (StereotypePairs, "a.csv", HEAD + "a,a,stereo,age", r"row 1: the two sentences are the same"),
         (StereotypePairs, "a.csv", HEAD + "a,b,stereo", r"row 1: 3 columns where 4"),
         (StereotypePairs, "a.csv", "sent_more,bias_type\na,b", r"row 1: there is no column 'sent_less'"),
-        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b", 3], "answer": 0}', r"line 1: no text in"),
-        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b", "c"], "answer": 2}', r"line 1: 2 in 'answer'"),
-        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b"], "answer": 0}', "not among two or more"),
+        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b", {}], "answer": 0}', r"row 1: no text in"),
+        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b", "c"], "answer": 2}', r"row 1: 2 in 'answer'"),
+        (MultipleChoice, "a.jsonl", '{"question": "a", "options": ["b"], "answer": 0}', "no list of texts in"),
         (DocumentRetrieval, "a.jsonl", '{"question": "a", "document": "b"}', "1 questions and 1 documents"),
         (DocumentRetrieval, "a.jsonl", '{"question": "a"}', r"a.jsonl, row 1: there is no column 'document'"),
         (EmbeddingSimilarity, "a.tsv", "text\tsecond_text\tscore\na\tb\t1\n", "all numbers of made are the same"),
         (LanguageModelling, "a.txt", " \n", r"a.txt: the text is empty"),
-        (LanguageModelling, "a.pdf", "", "not a table that can be read by its suffix"),
+        (LanguageModelling, "a.pdf", "%PDF-1.4\n\0", r"a.pdf is no text file"),
     ],
 )
 def test_invalid_rows_are_reported(
@@ -172,8 +172,8 @@ def test_an_empty_list_and_a_missing_file_are_reported(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"none.txt does not exist"):
         load_task(Toxicity, prompts, word_list=str(tmp_path / "none.txt"))
     (tmp_path / "bad.txt").write_bytes(b"\xff")
-    with pytest.raises(StageFailure, match="not UTF-8 at byte 0"):
-        load_task(LanguageModelling, tmp_path / "bad.txt")
+    with pytest.raises(StageFailure, match="not utf-8 at byte 0"):
+        load_task(LanguageModelling, tmp_path / "bad.txt", encoding="utf-8")
 
 
 def test_the_key_depends_on_the_files_and_not_on_their_folder(tmp_path: Path) -> None:

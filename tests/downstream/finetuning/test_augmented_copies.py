@@ -17,7 +17,7 @@ from tasks.downstream.finetuning.back_translation import BackTranslation
 from tasks.downstream.finetuning.shards import fit_and_score
 from tasks.downstream.finetuning.split_examples import ROW, number_rows
 from tasks.downstream.finetuning.variants import list_models
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 from tasks.downstream.models.generator import TextGenerator
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.augmentation import Augmentation

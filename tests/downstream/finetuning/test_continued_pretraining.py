@@ -25,7 +25,8 @@ from tasks.downstream.finetuning.lm_losses import (
 )
 from tasks.downstream.finetuning.shards import fit_and_score
 from tasks.downstream.finetuning.variants import list_models
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning

@@ -16,7 +16,8 @@ from tasks.downstream.finetuning.loop import FittedModel, fit_model, ranking_key
 from tasks.downstream.finetuning.optimizer import compute_schedule_factor
 from tasks.downstream.finetuning.shards import summarize_losses
 from tasks.downstream.heads import make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, Encoder, batch_by_length, load_encoder, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import Encoder, batch_by_length, load_encoder, pad_batch
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning

@@ -11,7 +11,8 @@ from tasks.downstream.finetuning.semi_supervised import ConsistencyLoss, add_pse
 from tasks.downstream.finetuning.shards import fit_and_score
 from tasks.downstream.finetuning.variants import list_models
 from tasks.downstream.heads import make_head
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.settings.unlabelled import UnlabelledTexts

@@ -12,7 +12,8 @@ from tasks.downstream.finetuning.frozen_features import attach_features
 from tasks.downstream.finetuning.loop import FittedModel, fit_model
 from tasks.downstream.heads import make_head
 from tasks.downstream.heads.tags import find_token_spans, find_word_offsets
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import TaskType, load_task_type

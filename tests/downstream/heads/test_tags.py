@@ -13,7 +13,8 @@ from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads import make_head
 from tasks.downstream.heads.neighbours import WINDOW_REACH, sum_window_scores
 from tasks.downstream.heads.tags import UNSEEN_TRANSITION, average_spans, decode_tags, find_transition_costs
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type

@@ -23,7 +23,8 @@ from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.loop import fit_model
 from tasks.downstream.heads.texts import TextGenerationModel, truncate_with_end
-from tasks.downstream.models.encoder import CheckpointTokenizer
+from tasks.downstream.metrics.generation import score_generations
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
@@ -238,6 +239,14 @@ def test_words_for_bleu_follow_the_script() -> None:
     assert choose_bleu_tokenizer([["a red bird"]]) == "13a"
     assert choose_bleu_tokenizer([["今天天气很好"]]) == "zh"
     assert choose_bleu_tokenizer([["今日はいい天気です"]]) == "char"
+
+
+@pytest.mark.parametrize(
+    "text", ["วันนี้อากาศดีมาก", "ມື້ນີ້ອາກາດດີຫຼາຍ", "ថ្ងៃនេះអាកាសធាតុល្អណាស់", "ယနေ့ရာသီဥတုကောင်းသည်"], ids=["th", "lo", "km", "my"]
+)
+def test_a_text_in_a_script_without_spaces_is_like_itself(text: str) -> None:
+    scores = score_generations([[text]], [text], choose_bleu_tokenizer([[text]]))
+    assert scores["bleu"].value == pytest.approx(1.0)
 
 
 def test_scores_are_shares_and_chinese_is_compared_by_character() -> None:

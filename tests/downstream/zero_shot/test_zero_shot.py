@@ -10,7 +10,8 @@ import torch
 
 from tasks.downstream.data.data_files import build_table
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.models.encoder import CheckpointTokenizer, load_encoder, pad_batch
+from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
+from tasks.downstream.models.encoder import load_encoder, pad_batch
 from tasks.downstream.models.language_model import LanguageModel
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import TaskType, load_task_type

@@ -1,5 +1,6 @@
 """From bytes to characters, by byte order mark, declared encoding and detection."""
 
+import codecs
 import re
 
 from resiliparse.parse.encoding import map_encoding_to_html5
@@ -33,6 +34,54 @@ def decode_page(body: bytes, content_type: str | None) -> str:
             else:
                 return text
     return _decode_best(body, declared, max(num_foreign, 1))
+
+
+def decode_text(content: bytes, encoding: str = "") -> tuple[str, str]:
+    """Decode a text file, without its byte order mark; returns the text and the name of its encoding.
+
+    Where no encoding is named: by the byte order mark; as UTF-8 where all bytes are; as UTF-16 by its zero bytes; by
+    uchardet, with U+FFFD for what does not fit. Raises UnicodeDecodeError and LookupError for a named encoding.
+    """
+    if encoding:
+        name = codecs.lookup(encoding).name
+        return content.decode("utf-8-sig" if name == "utf-8" else name).removeprefix("\ufeff"), name
+    for mark, marked_encoding in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(marked_encoding, "replace"), marked_encoding
+    if guess := _detect_utf_16(content):
+        return content.decode(guess, "replace"), guess
+    try:
+        return content.decode(), "utf-8"
+    except UnicodeDecodeError:
+        num_foreign = count_foreign(content)
+    text = content.decode("utf-8", "replace")
+    # a broken byte in a file of UTF-8, as where two files were joined
+    if text.count("\ufffd") < MAX_BROKEN * num_foreign:
+        return text, "utf-8"
+    name = detect_by_bytes(content)
+    return content.decode(name, "replace"), name
+
+
+def is_binary(content: bytes) -> bool:
+    """Return whether a file holds no text: it has zero bytes, and they are not those of UTF-16 or UTF-32."""
+    head = content[:65536]
+    if head.startswith((b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"PAR1")):
+        return True
+    if b"\0" not in head or any(head.startswith(mark) for mark, _ in BYTE_ORDER_MARKS):
+        return False
+    # one byte of damage in a text is no proof
+    return not _detect_utf_16(content) and head.count(0) > 2
+
+
+def _detect_utf_16(content: bytes) -> str:
+    """Return the encoding of UTF-16 without a mark: every ASCII character has a zero byte on one side."""
+    head = content[:65536]
+    if len(content) % 2 or b"\0" not in head:
+        return ""
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if first + second < 0.02 * len(head) or min(first, second) > 0.01 * len(head):
+        return ""
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def _decode_best(body: bytes, declared: str | None, num_foreign: int) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clean.extract.encoding import decode_page
+from tasks.input_files.encoding import decode_page, decode_text, is_binary
 
 CHINESE = "中文网页的编码常常与声明不符，需要从字节判断。这里有足够多的汉字让检测器作出判断，而不是靠运气。"
 TRADITIONAL = "繁體中文網頁常用大五碼編碼，伺服器卻不一定會聲明。這裡有足夠多的漢字讓偵測器作出判斷。"
@@ -105,3 +105,38 @@ def test_real_text_without_a_word_on_its_encoding(shared: Callable[[str], Path],
 def test_a_windows_code_page_that_is_called_by_its_iso_name() -> None:
     text = "<p>„Uždaryk vartus“, – tarė uosto viršininkas ir užrašė, kada išplaukė paskutinis laivas į jūrą.</p>" * 3
     assert decode_page(text.encode("cp1257"), None) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        ("naïve café\tgood\nüber\tbad\n", "latin-1", "cp1252"),
+        ("今天天气很好\t好\n我的钥匙又丢了\t坏\n", "gb18030", "gb18030"),
+        ("text\tlabel\nÄpfel\tgood\n", "utf-16", "utf-16-le"),
+        ("text\tlabel\nÄpfel\tgood\n", "utf-16-be", "utf-16-be"),
+        ("text\tlabel\n", "utf-8-sig", "utf-8"),
+        ("text\tlabel\n", "utf-32", "utf-32-le"),
+    ],
+)
+def test_the_encoding_of_a_file_of_data_is_guessed(text: str, codec: str, name: str) -> None:
+    assert decode_text(text.encode(codec)) == (text, name)
+
+
+def test_a_named_encoding_is_not_guessed() -> None:
+    assert decode_text("é".encode("cp1252"), "cp1252") == ("é", "cp1252")
+    assert decode_text(b"\xef\xbb\xbfa", "utf-8") == ("a", "utf-8")
+    with pytest.raises(UnicodeDecodeError):
+        decode_text(b"\xe9", "utf-8")
+
+
+def test_one_broken_byte_does_not_make_it_another_encoding() -> None:
+    text, name = decode_text(("ä" * 100).encode() + b"\xff")
+    assert (text, name) == ("ä" * 100 + "\ufffd", "utf-8")
+
+
+def test_binary_files_are_told_from_text() -> None:
+    assert is_binary(b"%PDF-1.7 text")
+    assert is_binary(b"\x7fELF\0\0\0\0\1")
+    assert not is_binary("text".encode("utf-16"))
+    assert not is_binary("text".encode("utf-16-le"))
+    assert not is_binary(b"one \0 byte of damage")

@@ -1,0 +1,56 @@
+"""`textmill plan STAGE`: one stage alone, on the newest artifact of the store."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("prefect")
+
+from flows.cli.command_line import run_command_line
+from tasks.store.manifest import ArtifactRef, BuildSpec
+from tasks.store.store import Artifact, Store
+
+
+def publish_artifact(store: Store, stage: str, *inputs: Artifact) -> Artifact:
+    refs = tuple(ArtifactRef(stage=made.stage, key=made.key, digest=made.digest) for made in inputs)
+    settings: dict[str, Any] = {}
+    spec = BuildSpec(stage=stage, version=1, settings=settings, semantic=settings, inputs=refs, fingerprint="f")
+    draft = store.draft(stage, spec.expected_key, refs)
+    with draft.write("made.txt") as path:
+        path.write_text(json.dumps(stage))
+    return store.publish(spec, draft, time.time())
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    data = tmp_path / "mood.tsv"
+    data.write_text("text\tlabel\n" + "".join(f"On day {n} we went\t{'xy'[n % 2]}\n" for n in range(40)))
+    path = tmp_path / "mood.yaml"
+    sets = f"labelled_text: {{sets: [{{name: mood, train: {data}}}]}}"
+    path.write_text(f"evaluate:\n  benchmarks:\n    site_section: {{enabled: false}}\n    {sets}\n")
+    return path
+
+
+def test_an_evaluation_of_the_newest_model_is_planned_without_a_crawl(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 1
+    assert "pretrain" in capsys.readouterr().err
+    store = Store.current()
+    publish_artifact(store, "pretrain", publish_artifact(store, "tokenize"))
+    assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 0
+    _, row = capsys.readouterr().out.splitlines()
+    assert row.split()[0] == "evaluate"
+    assert row.split()[2] == "run"
+    recipe.write_text(recipe.read_text().replace("mood.tsv", "none.tsv"))
+    assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 2
+    assert "sets[0].train: the file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["evaluate", "--only", "evaluate"], ["--input", "abc"]])
+def test_options_that_do_not_go_together_are_refused(options: list[str], recipe: Path) -> None:
+    assert run_command_line(["plan", *options, "--recipe", str(recipe)]) == 2
