@@ -34,12 +34,21 @@ def validate_rate(
     return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
-def fit_and_score(
-    out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
+def fit_and_score(  # noqa: PLR0917 - arguments of shards have no names
+    out: Path,
+    data: Path,
+    checkpoint: Path,
+    finetuning: FineTuning,
+    model: str,
+    labels: int,
+    seed: int,
+    rate: float,
+    is_explained: bool = True,
 ) -> Counts:
     """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row an example.
 
-    A task without training is answered zero-shot. The pretrained model's answers with the first seed are explained.
+    A task without training is answered zero-shot. With `is_explained` the pretrained model's answers with the first
+    seed are explained, by attributions that consist of the texts' tokens.
     """
     task = Task.load(data)
     if not load_task_type(task).is_fine_tuned:
@@ -49,7 +58,7 @@ def fit_and_score(
     with use_one_thread():
         fitted, examples = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
         _, answers = fitted.head.evaluate(examples(fitted.head, "test"))
-    is_explained = task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
+    is_explained &= task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
     if isinstance(fitted.head, Head) and is_explained:
         with use_one_thread():
             path = out / attribution_file(task.name, labels)

@@ -13,7 +13,7 @@ MODEL_TITLES = {
     "clause": "most similar clause",
     "lzma": "LZMA",
     "bm25": "BM25",
-    "majority": "majority class",
+    "majority": "largest class of the training part",
     "mean": "mean of the training sample",
     "outside": "no entity",
     "chance": "chance",
