@@ -55,6 +55,10 @@ class Evaluate(Block):
     """score that models are compared by where the test part is skewed: its largest class has more than 60 % of it, or
     more than one and a half times an even share; first: the same score as elsewhere. A data set whose `metrics` are set
     is compared by the first of these"""
+    shots: int = Field(0, ge=0, le=1000)
+    """labelled examples in the prompt of a causal model, which is a further row: it answers without fine-tuning, by the
+    likeliest option or by writing. Drawn with each seed from the examples that models are fine-tuned on; those that the
+    model's context has no room for are dropped, and counted. 0: no such row"""
     finetuning: FineTuning = FineTuning()
     """how models are fine-tuned"""
     copy_texts: bool = True

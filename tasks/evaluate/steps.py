@@ -12,21 +12,28 @@ import polars as pl
 
 from tasks.downstream.data.contamination import Contamination, check_contamination
 from tasks.downstream.data.task_data import Task
+from tasks.downstream.few_shot.prompted_answers import check_prompts
+from tasks.downstream.few_shot.prompts import has_prompts
+from tasks.downstream.few_shot.shards import answer_and_score
 from tasks.downstream.finetuning.shards import fit_and_score, fit_file, score_baseline, validate_rate
 from tasks.downstream.finetuning.variants import list_models
 from tasks.downstream.prepare_tasks import make_tasks, no_benchmark_error
 from tasks.downstream.skewed_tests import choose_metrics
 from tasks.downstream.task_types import load_task_type
+from tasks.errors import StageFailure
 from tasks.evaluate.precompute import precompute_inputs
 from tasks.evaluate.preflight import UnsupportedReasons
 from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
 from tasks.evaluate.results.caveats import describe_caveats
-from tasks.evaluate.results.model_titles import get_model_title
+from tasks.evaluate.results.model_titles import PROMPTED_SUFFIX, get_model_title
 from tasks.evaluate.results.repeated_texts import find_repeated_rows
 from tasks.evaluate.settings import Evaluate
 from tasks.store import Draft
 
 log = logging.getLogger("textmill.evaluate")
+
+Run = tuple[str, int, int]
+"""A model, a label count and a seed."""
 
 
 def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
@@ -85,21 +92,53 @@ def score_benchmark(
     task = Task.load(task_file)
     models, baselines = list_models(task, settings.finetuning), tuple(load_task_type(task).baselines)
     fits = fit_models(settings, draft, checkpoint, task_file, models, baselines)
-    left_out = unsupported.get(task.kind, {})
+    left_out = dict(unsupported.get(task.kind, {}))
+    fits += answer_by_prompts(settings, draft, checkpoint, task_file, left_out)
     for folder in settings.checkpoint_folders():
         if folder.name not in left_out:
-            fits += score_checkpoint(settings, draft, folder, task_file)
+            fits += score_checkpoint(settings, draft, folder, task_file, left_out)
     return BenchmarkResults(task, fits, left_out, describe_caveats(settings.finetuning, task))
 
 
-def score_checkpoint(settings: Evaluate, draft: Draft, folder: Path, task_file: Path) -> list[Fit]:
+def answer_by_prompts(
+    settings: Evaluate,
+    draft: Draft,
+    checkpoint: Path,
+    task_file: Path,
+    left_out: dict[str, str],
+    name: str = "prompted",
+) -> list[Fit]:
+    """Answer the task with the examples of each sample in the prompt; why a model cannot goes to `left_out`."""
+    task = Task.load(task_file)
+    if not settings.shots or not has_prompts(task):
+        return []
+    try:
+        check_prompts(task, checkpoint)
+    except StageFailure as error:
+        left_out[name] = error.what.replace(f" in {checkpoint}", "")
+        log.warning("%s: %s", task.name, error.what)
+        return []
+    runs = [(name, labels, seed) for labels in order_label_counts(settings, task) for seed in range(settings.seeds)]
+    max_target_length = settings.finetuning.max_target_length
+    shards = {
+        _name_shard(task_file, run): (task_file, checkpoint, max_target_length, *run, settings.shots) for run in runs
+    }
+    counts = draft.map(answer_and_score, shards, f"{task.name}: prompts of {settings.shots} examples")
+    return [_load_fit(draft, task, run, run, counts[_name_shard(task_file, run)]) for run in runs]
+
+
+def score_checkpoint(
+    settings: Evaluate, draft: Draft, folder: Path, task_file: Path, left_out: dict[str, str]
+) -> list[Fit]:
     """Fit and score one of `evaluate.checkpoints` in the same way as the pretrained model."""
     task = Task.load(task_file)
     # Shards and files of fits are named after the task: a copy with another name keeps those of the checkpoints apart.
     copy = task_file.with_name(f"{task.name}@{folder.name}.parquet")
     replace(task, name=copy.stem).save(copy)
     fits = fit_models(settings, draft, folder, copy, ("pretrained",), ())
-    return [replace(fit, benchmark=task.name, model=folder.name) for fit in fits]
+    fits = [replace(fit, model=folder.name) for fit in fits]
+    fits += answer_by_prompts(settings, draft, folder, copy, left_out, f"{folder.name}{PROMPTED_SUFFIX}")
+    return [replace(fit, benchmark=task.name) for fit in fits]
 
 
 def fit_models(
@@ -143,23 +182,26 @@ def fit_models(
         fit_and_score, model_shards, f"{task.name}: {'fine-tune' if task_type.is_fine_tuned else 'zero-shot'}"
     )
     counts |= draft.map(score_baseline, baseline_shards, f"{task.name}: baselines")
-    fits = []
-    for (model, labels, seed), run in computed.items():
-        shard = counts[_name_shard(task_file, run)]
-        fits.append(
-            Fit(
-                benchmark=task.name,
-                model=model,
-                labels=labels,
-                seed=seed,
-                metrics=shard["metrics"],
-                chosen=shard["chosen"],
-                validation=shard["validation"],
-                curve=shard["curve"],
-                answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
-            )
-        )
-    return fits
+    return [
+        _load_fit(draft, task, named_run, run, counts[_name_shard(task_file, run)])
+        for named_run, run in computed.items()
+    ]
+
+
+def _load_fit(draft: Draft, task: Task, named_run: Run, run: Run, counts: dict[str, Any]) -> Fit:
+    """Return the fit of a run from its counts, and from the file with its answers."""
+    model, labels, seed = named_run
+    return Fit(
+        benchmark=task.name,
+        model=model,
+        labels=labels,
+        seed=seed,
+        metrics=counts["metrics"],
+        chosen=counts["chosen"],
+        validation=counts["validation"],
+        curve=counts["curve"],
+        answers=pl.read_parquet(draft.path / fit_file(task.name, *run)),
+    )
 
 
 def choose_learning_rates(

@@ -501,6 +501,33 @@ def test_a_skewed_test_part_is_compared_by_mcc(run: Run, tmp_path: Path) -> None
         assert "This rests on one learning rate for all models, 0.01" in text
 
 
+def test_examples_in_the_prompt_are_a_row_beside_fine_tuning(
+    run: Run, every_type: dict[str, Any], checkpoint: Path, masked: Path, tmp_path: Path
+) -> None:
+    folders = []
+    for name, source in (("other-gpt", checkpoint), ("stock-bert", masked)):
+        shutil.copytree(source, tmp_path / name)
+        folders.append(str(tmp_path / name))
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "max_target_length": 6}
+    benchmarks = {"site_section": SMALL.model_dump()["benchmarks"]["site_section"], "tagging": every_type["tagging"]}
+    changed = {"labels_per_class": [2], "benchmarks": benchmarks, "finetuning": finetuning}
+    draft = run(Evaluate.model_validate(changed | {"shots": 4, "checkpoints": folders}))
+    scores = read_scores(draft)
+    assert {"prompted", "other-gpt, examples in the prompt"} <= rivals(scores["site_section"])
+    assert "prompted" not in rivals(scores["trees"]), "tags are no answer that is chosen or written"
+    reason = scores["site_section"]["left out"]["stock-bert, examples in the prompt"]
+    assert reason == "the model is BertForMaskedLM, and prompts are for causal models"
+    fits = [fit for fit in scores["site_section"]["fits"] if fit["model"] == "prompted"]
+    assert [fit["seed"] for fit in fits] == [0, 1, 2]
+    for fit in fits:
+        assert fit["chosen"]["examples in the prompt"] + fit["chosen"]["examples dropped"] == 4
+    for name in ("report.html", "summary.md"):
+        text = unescape((draft.path / name).read_text()).replace("\u00a0", " ")
+        assert "pretrained, examples in the prompt" in text
+        assert re.search(r"With [\d.]+( of 4)? examples.* in its prompt and no fine-tuning it reaches", text)
+        assert "The row stock-bert, examples in the prompt is left out: the model is BertForMaskedLM" in text
+
+
 EMPTY = {"meta", "path", "rect", "circle", "wbr"}
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,11 +34,17 @@ class ChoiceFile(ZeroShotFiles):
     """number of the first option; letters do not depend on it"""
     separator: str = " "
     """text between question and answer"""
+    examples: str = ""
+    """path of further questions in the same format, from which examples in prompts are drawn (`evaluate.shots`); empty:
+    no examples. A question that is scored is never drawn"""
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with fingerprints of the files, also of ChID's answers, in place of their paths."""
         answers = fingerprint_path("answers", chid_answers_path(Path(self.path))) if self.format == "chid" else {}
-        return super().semantic() | answers
+        examples = fingerprint_path("examples", Path(self.examples)) if self.examples else {}
+        if self.examples and self.dataset.name:
+            examples = self.fingerprint_splits({"examples": self.examples})
+        return super().semantic() | answers | examples
 
 
 class MultipleChoice(DataSetBenchmark):
@@ -55,7 +62,12 @@ class MultipleChoice(DataSetBenchmark):
         rows = [row for path in data.list_files() for row in _read_questions(data, path)]
         test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
         about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
-        return make_zero_shot_task(data.name, about, "choices", test)
+        examples = [*_read_questions(data, Path(data.examples))] if data.examples else []
+        # compared with all questions of the set, not only with those that are kept
+        asked = {(row["prompt"], *row["options"]) for row in rows}
+        unseen = [row for row in examples if (row["prompt"], *row["options"]) not in asked]
+        train = build_table(unseen, ChoiceTask.columns)
+        return replace(make_zero_shot_task(data.name, about, "choices", test), train=train)
 
 
 def _read_questions(choices: ChoiceFile, path: Path) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from tasks.evaluate.results.benchmark_results import BenchmarkResults
 from tasks.evaluate.results.model_titles import (
     LEXICAL_BASELINES,
     MODEL_TITLES,
+    PROMPTED_SUFFIX,
     TRIVIAL_BASELINES,
     get_model_title,
 )
@@ -79,11 +80,36 @@ def describe_result(results: BenchmarkResults) -> str:
             )
             doubt = "" if any(gain.sure for _, gain in gains) else ", none of it sure"
             sentences.append(f"{beginning} {phrase}{doubt}.")
+    sentences += _describe_prompts(results)
     rivals = [model for model in results.models if model in LEXICAL_BASELINES or model not in MODEL_TITLES]
     sentences += [_compare_with_rival(results, rival, max_labels) for rival in rivals]
-    sentences += [f"The checkpoint {name} is left out: {reason}." for name, reason in results.left_out.items()]
+    for name, reason in results.left_out.items():
+        kind = "row" if name == "prompted" or name.endswith(PROMPTED_SUFFIX) else "checkpoint"
+        sentences.append(f"The {kind} {get_model_title(name)} is left out: {reason}.")
     sentences += results.caveats
     return " ".join(sentences)
+
+
+def _describe_prompts(results: BenchmarkResults) -> list[str]:
+    """Return a sentence on the model that reads examples in its prompt, and on how many of them had room."""
+    labels = results.label_counts[-1]
+    if "prompted" not in results.models:
+        return []
+    answers = [fit.answers for fit in results.select_fits("prompted", labels)]
+    kept, dropped = (
+        sum(float(each[name].sum()) for each in answers) / sum(map(len, answers)) for name in ("shots", "dropped")
+    )
+    room = (
+        f"{kept:.3g} examples"
+        if not dropped
+        else f"{kept:.3g} of {kept + dropped:.3g} examples, which is what has room,"
+    )
+    difference = results.compare_with("prompted", labels)
+    other = "fine-tuned" if results.task_type.is_fine_tuned else "without them"
+    doubt = "" if difference.sure else " (not sure)"
+    score = format_percent(results.score_spread("prompted", labels, results.metric).mean)
+    side = f"{abs(100 * difference.mean):.1f} points {'above' if difference.mean > 0 else 'below'} that{doubt}"
+    return [f"With {room} in its prompt and no fine-tuning it reaches {score} %: {other} it is {side}."]
 
 
 def _describe_repeats(results: BenchmarkResults) -> list[str]:

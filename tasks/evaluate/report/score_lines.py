@@ -18,6 +18,7 @@ COLORS = {
     "continued": "#0e7c86",
     "augmented": "#b0307a",
     "unlabelled": "#8250c4",
+    "prompted": "#5d6f12",
     "random": "#c2570c",
     "tfidf": "#0f7b55",
     "further": "#b3261e",
