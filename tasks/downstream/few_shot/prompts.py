@@ -83,7 +83,7 @@ def draw_examples(task: Task, labels: int, seed: int, shots: int) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class FewShotPrompt:
     """A prompt with as many examples as fit before the question."""
 
     text: str
@@ -99,7 +99,7 @@ class PromptBuilder:
         self.block_lengths = count_tokens(self.blocks) if self.blocks else []
         self.count_tokens, self.max_tokens = count_tokens, max_tokens
 
-    def build(self, question: QuestionForm, num_answer_tokens: int = 0) -> Prompt:
+    def build(self, question: QuestionForm, num_answer_tokens: int = 0) -> FewShotPrompt:
         """Return a prompt that fits with its longest option, or with `num_answer_tokens` that are generated.
 
         An example that is too long for the room that is left is dropped, and shorter ones after it are kept. A question
@@ -118,4 +118,4 @@ class PromptBuilder:
             self.max_tokens - num_answer_tokens
         ):
             kept.pop()
-        return Prompt("".join(kept) + question.question, len(kept))
+        return FewShotPrompt("".join(kept) + question.question, len(kept))

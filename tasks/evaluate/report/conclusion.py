@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import polars as pl
+
 from tasks.downstream.significance import Difference
 from tasks.downstream.skewed_tests import find_largest_class, is_skewed
 from tasks.evaluate.report.number_formats import format_mean, format_percent, format_points
@@ -95,10 +97,8 @@ def _describe_prompts(results: BenchmarkResults) -> list[str]:
     labels = results.label_counts[-1]
     if "prompted" not in results.models:
         return []
-    answers = [fit.answers for fit in results.select_fits("prompted", labels)]
-    kept, dropped = (
-        sum(float(each[name].sum()) for each in answers) / sum(map(len, answers)) for name in ("shots", "dropped")
-    )
+    answers = pl.concat([fit.answers.select("shots", "dropped") for fit in results.select_fits("prompted", labels)])
+    kept, dropped = answers.mean().row(0)
     room = (
         f"{kept:.3g} examples"
         if not dropped
