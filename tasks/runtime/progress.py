@@ -63,13 +63,13 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
             return
         self.last_line = (self.done, self.postfix)
         of = f"/{self.total:,}" if self.total else ""
-        left = f", {self.format_time_left()}" if self.format_time_left() else ""
-        log.info("%s: %s%s %s, %.3g/s%s %s", self.label, f"{self.done:,}", of, self.unit, self.rate, left, self.postfix)
+        rate = f"{self.rate:.3g}/s{self.format_time_left()}"
+        log.info("%s: %s%s %s, %s %s", self.label, f"{self.done:,}", of, self.unit, rate, self.postfix)
 
     def format_time_left(self) -> str:
-        """Return the time that is left at the rate so far, `about 3 min left`; empty where it cannot be told."""
+        """Return the time that is left at the rate so far, `, about 3 min left`; empty where it cannot be told."""
         remaining = (self.total or 0) - self.done
-        return f"about {format_duration(remaining / self.rate)} left" if remaining > 0 and self.rate > 0 else ""
+        return f", about {format_duration(remaining / self.rate)} left" if remaining > 0 and self.rate > 0 else ""
 
     def _beat(self) -> None:
         """Say that the work goes on, when nothing was counted for a while."""
@@ -80,7 +80,6 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
             elif now - max(self.counted_at, self.printed_at) >= HEARTBEAT_SECONDS:
                 self.printed_at = now
                 of = f" of {self.total:,}" if self.total else ""
-                left = f", {self.format_time_left()}" if self.format_time_left() else ""
                 log.info(
                     "%s: still running, %s%s %s done after %s%s",
                     self.label,
@@ -88,7 +87,7 @@ class progress:  # noqa: N801 - reads as a verb where it is used, like `open`
                     of,
                     self.unit,
                     format_duration(now - self.started_at),
-                    left,
+                    self.format_time_left(),
                 )
 
     def __enter__(self) -> Self:

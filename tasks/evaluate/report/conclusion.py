@@ -41,6 +41,10 @@ def describe_outcomes(results: Sequence[BenchmarkResults]) -> str:
     return (
         f"With the most labels the pretrained model is {count_outcomes(random)}, compared with random weights. It is "
         f"{count_outcomes(baseline)}, compared with the best baseline of each set, random weights among them."
+        # once for all sets, as all are fine-tuned in the same way
+        + "".join(
+            f" {caveat}" for caveat in dict.fromkeys(caveat for benchmark in results for caveat in benchmark.caveats)
+        )
     )
 
 
@@ -164,7 +168,7 @@ def _describe_missed_floor(results: BenchmarkResults) -> list[str]:
     if not floors or score > max(floors)[0]:
         return []
     floor, model = max(floors)
-    return [f"**It is not above {get_model_title(model)}**, which gives {format_percent(floor)} %."]
+    return [f"**It is not above the baseline {get_model_title(model)}**, which gives {format_percent(floor)} %."]
 
 
 def _describe_gain_of_pretraining(results: BenchmarkResults) -> str:

@@ -29,20 +29,20 @@ def fill_folder_defaults(settings: Any) -> Any:
             "another model"
         )
     fields = {name: _as_dict(settings.get(name)) for name in ("architecture", "optimizer")}
-    given = fields["architecture"]
+    architecture = fields["architecture"]
     for name, value in decided.items():
         # None is the default that takes the size's value, and the folder has one of its own
-        if given.get(name) is None:
-            given[name] = value
-        elif name == "max_length" and given[name] > value:
+        if architecture.get(name) is None:
+            architecture[name] = value
+        elif name == "max_length" and architecture[name] > value:
             raise ValueError(
-                f"start_from.folder {folder} reads {value} tokens at once, and not {given[name]}: set "
+                f"start_from.folder {folder} reads {value} tokens at once, and not {architecture[name]}: set "
                 f"architecture.max_length to {value} or less"
             )
-        elif name != "max_length" and given[name] != value:
+        elif name != "max_length" and architecture[name] != value:
             raise ValueError(
-                f"start_from.folder {folder} has {name} {value}, and not {given[name]}: set architecture.{name} to "
-                f"{value}, or leave it out"
+                f"start_from.folder {folder} has {name} {value}, and not {architecture[name]}: set "
+                f"architecture.{name} to {value}, or leave it out"
             )
     for name, rate in RATES.items():
         fields["optimizer"].setdefault(name, rate)
