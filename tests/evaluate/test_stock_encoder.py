@@ -52,7 +52,7 @@ def test_as_a_further_checkpoint_it_tells_topics_and_moods_with_few_labels(
     as_artifact: Callable[[Path, str], Artifact],
 ) -> None:
     topics, moods = shared("agnews"), shared("sst2")
-    limits = {"max_train_examples": 600, "max_validation_examples": 120, "max_test_examples": 300}
+    limits = {"max_train_examples": 240, "max_validation_examples": 40, "max_test_examples": 150}
     sets = [
         {
             "name": "topics",
@@ -70,7 +70,7 @@ def test_as_a_further_checkpoint_it_tells_topics_and_moods_with_few_labels(
     settings = {
         "labels_per_class": [32],
         "checkpoints": [str(encoder)],
-        "finetuning": {"method": {"kind": "head_only"}, "learning_rates": [0.002, 0.01]},
+        "finetuning": {"method": {"kind": "head_only"}, "learning_rates": [0.002, 0.01], "max_length": 64},
         "benchmarks": {
             "site_section": {"enabled": False},
             "labelled_text": {"sets": [data | limits for data in sets]},
