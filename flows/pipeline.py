@@ -21,6 +21,7 @@ from tasks.block import Block
 from tasks.errors import StageFailure
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.store.incomplete import describe_incomplete
 from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.pipeline")
@@ -62,6 +63,7 @@ def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str
             "digest": manifest.digest[:8],
             "built": manifest.finished[:19],
             "seconds": f"{manifest.seconds:.1f}",
+            "missing": describe_incomplete(manifest.incomplete),
             "folder": store.artifact(manifest).path,
         }
         for manifest in manifests

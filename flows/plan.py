@@ -10,12 +10,14 @@ from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
 from tasks.store import Store
+from tasks.store.incomplete import describe_incomplete
 from tasks.store.manifest import ArtifactRef
 from tasks.store.rebuild_reason import explain_rebuild
 
 STATES = {
     "cached": "nothing to do",
     "run": "will be built",
+    "incomplete": "built, but something is missing: will be asked for again",
     "waiting": "depends on the result of a previous stage",
     "from store": "taken from the store, as asked",
     "missing": "asked from the store, and not there",
@@ -92,14 +94,19 @@ def plan_stage(
         warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
     # Later rows are planned with the digest that this artifact had: it is expected to be rebuilt to the same bytes.
     if problems := store.find_problems(manifest):
-        return PlanRow(stage.name, key, "run", "; ".join(problems), warning), result
-    if policy == "force":
-        return PlanRow(stage.name, key, "run", "forced", warning), result
-    return PlanRow(stage.name, key, "from store" if policy == "from store" else "cached", "", warning), result
+        state, reason = "run", "; ".join(problems)
+    elif policy == "force":
+        state, reason = "run", "forced"
+    elif policy == "run" and manifest.incomplete:
+        state, reason = "incomplete", f"asks again: {describe_incomplete(manifest.incomplete)}"
+    else:
+        state, reason = "from store" if policy == "from store" else "cached", ""
+    return PlanRow(stage.name, key, state, reason, warning), result
 
 
 def list_cached_artifacts(recipe: Recipe, store: Store) -> list[ArtifactRef]:
     """List the artifacts of a recipe that are in the store."""
     rows = make_plan(recipe, StageSelection(), store)
     # without digests: gc compares stages and keys
-    return [ArtifactRef(stage=row.stage, key=row.key, digest="") for row in rows if row.state == "cached"]
+    states = ("cached", "incomplete")
+    return [ArtifactRef(stage=row.stage, key=row.key, digest="") for row in rows if row.state in states]

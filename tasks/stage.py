@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar
 from tasks.block import Block
 from tasks.errors import explain_error, is_transient
 from tasks.store import Artifact, Store
-from tasks.store.manifest import ArtifactRef, BuildSpec, code_fingerprint
+from tasks.store.incomplete import add_incomplete_note, describe_incomplete
+from tasks.store.manifest import ArtifactRef, BuildSpec, Manifest, code_fingerprint
 from tasks.store.rebuild_reason import explain_rebuild
 
 log = logging.getLogger("textmill.stage")
@@ -27,7 +28,7 @@ TASKS = Path(__file__).parent
 
 
 class Stage(Generic[S]):
-    """A build function that runs only when its artifact is missing or corrupt.
+    """A build function that runs only when its artifact is missing, corrupt or incomplete.
 
     Calling it returns the artifact. `build` is the plain function, for tests. `section` is the path of the stage's
     settings in a recipe, so that messages name what the user can change.
@@ -79,18 +80,25 @@ class Stage(Generic[S]):
         )
 
     def _get_or_build(self, settings: S, inputs: tuple[Artifact, ...], force: bool) -> Any:
-        """Return the artifact, or a Prefect state called Cached that holds it: the body of the Prefect task."""
+        """Return the artifact, where Prefect shows more than Completed in a state of that name: the task's body."""
+        incomplete: tuple[str, ...] = ()
         try:
             store = Store.current()
             spec = self.build_spec(settings, *inputs)
-            cached = None if force else store.get_valid(self.name, spec.expected_key)
+            previous = store.manifest(self.name, spec.expected_key)
+            cached = None if force or previous is None or previous.incomplete else store.validate(previous)
             if cached is None:
                 # In this order: a run that waits while another builds the same artifact must not occupy a GPU
                 # meanwhile.
                 with store.lock(self.name, spec.expected_key), self.acquire_slot():
-                    # another run may have built it while this one waited for the lock
-                    cached = None if force else store.get_valid(self.name, spec.expected_key)
-                    artifact = cached or self._build(store, spec, settings, inputs, force=force)
+                    newest = store.manifest(self.name, spec.expected_key)
+                    # another run may have built it while this one waited for the lock; if it is incomplete all the
+                    # same, what it lacks was asked for a moment ago
+                    is_reusable = newest is not None and (not newest.incomplete or newest != previous)
+                    cached = store.validate(newest) if newest and is_reusable and not force else None
+                    artifact = cached or self._build(store, spec, settings, inputs, newest, force=force)
+                    built = newest if cached else store.manifest(self.name, artifact.key)
+                    incomplete = built.incomplete if built else ()
             else:
                 artifact = cached
         except Exception as error:
@@ -99,18 +107,37 @@ class Stage(Generic[S]):
                 raise
             raise explained from error
         publish_ui_artifact(artifact)
-        if cached is None:
+        if cached is None and not incomplete:
             return artifact
         from prefect.states import Completed
 
-        log.info("%s %s: cached", self.name, artifact.key)
-        return Completed(name="Cached", message=f"{self.name} {artifact.key}", data=artifact)
+        name = f"{self.name} {artifact.key}"
+        if incomplete:
+            log.warning("%s: incomplete: %s; the next run asks again", name, describe_incomplete(incomplete))
+            return Completed(name="Incomplete", message=f"{name}: {describe_incomplete(incomplete)}", data=artifact)
+        log.info("%s: cached", name)
+        return Completed(name="Cached", message=name, data=artifact)
 
     def _build(
-        self, store: Store, spec: BuildSpec, settings: S, inputs: tuple[Artifact, ...], *, force: bool
+        self,
+        store: Store,
+        spec: BuildSpec,
+        settings: S,
+        inputs: tuple[Artifact, ...],
+        previous: Manifest | None,
+        *,
+        force: bool,
     ) -> Artifact:
-        reason = "forced" if force else explain_rebuild(spec, store.manifests(self.name), self.section)
+        # a forced build begins anew; one that continues an artifact needs all of its files
+        continued = store.validate(previous) if previous and previous.incomplete and not force else None
+        if force:
+            reason = "forced"
+        elif continued and previous:
+            reason = f"incomplete: {describe_incomplete(previous.incomplete)}; asks again"
+        else:
+            reason = explain_rebuild(spec, store.manifests(self.name), self.section)
         draft = store.draft(self.name, spec.expected_key, spec.inputs)
+        draft.incomplete_artifact = continued.folder if continued else None
         resumed = f"; resumes, finished shards: {draft.num_finished}" if draft.num_finished else ""
         log.info("%s %s: building (%s)%s", self.name, spec.expected_key, reason, resumed)
         started = time.time()
@@ -123,6 +150,7 @@ class Stage(Generic[S]):
                 shards = f"finished shards kept: {draft.num_finished}" if draft.num_finished else "it will start over"
                 error.__notes__ = [f"{self.name}: {note}" for note in getattr(error, "__notes__", [shards])]
             raise
+        add_incomplete_note(draft)
         artifact = store.publish(spec, draft, started)
         log.info("%s %s: built in %.1f s", self.name, artifact.key, time.time() - started)
         return artifact

@@ -3,6 +3,7 @@
 import errno
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,38 @@ def upper(settings: Upper, draft: Draft, *inputs: Artifact) -> None:
         path.write_text(settings.text.upper())
 
 
+class Site(Block):
+    """Settings of a toy crawl."""
+
+
+answers: dict[str, str | None] = {}
+asked: list[str] = []
+
+
+@stage("toycrawl", version=1)
+def toy_crawl(settings: Site, draft: Draft, *inputs: Artifact) -> None:
+    """Ask for each page that the artifact that is continued does not hold; what gives no answer may do so later."""
+    old = draft.incomplete_artifact
+    if errors:
+        raise errors.pop(0)
+    for name, answer in answers.items():
+        known = old / f"{name}.txt" if old and (old / f"{name}.txt").exists() else None
+        if known is None:
+            asked.append(name)
+        text = known.read_text() if known else answer
+        if text is None:
+            draft.report_incomplete(f"the page {name} got no answer")
+        else:
+            with draft.write(f"{name}.txt") as path:
+                path.write_text(text)
+
+
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Store:
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(upper.task, "retry_delay_seconds", [0.01, 0.01, 0.01])
-    calls.clear()
-    errors.clear()
+    for memory in (calls, errors, asked, answers):
+        memory.clear()
     return Store.current()
 
 
@@ -135,6 +162,79 @@ def test_two_machines_at_once_build_once(
     assert all((tmp_path / name).is_dir() for name in ("a", "b"))
     assert results[0].path == f"{s3_address}/upper/{results[0].key}"
     assert (results[0].folder / "out.txt").read_text() == "HELLO"
+
+
+def test_an_incomplete_artifact_is_used_shown_and_continued(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    answers.update(one="1", two=None)
+    state = toy_crawl.task(Site(), (), False, return_state=True)
+    first: Artifact = state.result()
+    assert (state.name, state.message) == ("Incomplete", f"toycrawl {first.key}: the page two got no answer")
+    assert "incomplete: the page two got no answer; the next run asks again" in caplog.text
+    assert (first.folder / "summary.md").read_text().startswith("**Incomplete:** the page two got no answer.")
+    assert upper(Upper(), first).stage == "upper"
+
+    answers["two"] = "2"
+    second = toy_crawl(Site())
+    assert asked == ["one", "two", "two"], "what is there is not asked for again"
+    assert "building (incomplete: the page two got no answer; asks again)" in caplog.text
+    assert second.key == first.key
+    assert sorted(path.name for path in second.folder.iterdir()) == ["manifest.json", "one.txt", "two.txt"]
+    assert toy_crawl.task(Site(), (), False, return_state=True).name == "Cached"
+
+
+def test_an_incomplete_artifact_stays_when_it_cannot_be_continued(store: Store) -> None:
+    answers.update(one="1", two=None)
+    first = toy_crawl(Site())
+    errors.append(StageFailure("the network is gone", "Wait"))
+    with pytest.raises(StageFailure):
+        toy_crawl(Site())
+    assert store.get_valid("toycrawl", first.key) == first
+    assert (first.folder / "one.txt").read_text() == "1"
+
+
+def test_what_was_built_on_an_incomplete_artifact_stays_cached_while_its_bytes_do(store: Store) -> None:
+    answers.update(one="1", two=None)
+    upper(Upper(), toy_crawl(Site()))
+    again = toy_crawl(Site())
+    assert asked == ["one", "two", "two"]
+    assert upper.task(Upper(), (again,), False, return_state=True).name == "Cached"
+
+
+def test_force_does_not_continue_an_incomplete_artifact(store: Store) -> None:
+    answers.update(one="1", two=None)
+    toy_crawl(Site())
+    toy_crawl(Site(), force=True)
+    assert asked == ["one", "two", "one", "two"]
+
+
+def test_a_run_that_waited_for_another_does_not_ask_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers.update(one="1", two=None)
+    first = toy_crawl(Site())
+    manifest = store.manifest("toycrawl", first.key)
+    assert manifest is not None
+    other_run = manifest.model_copy(update={"finished": "2999-01-01T00:00:00.000+00:00"})
+    lock = Store.lock
+
+    def lock_after_another_run(self: Store, stage: str, key: str) -> AbstractContextManager[bool]:
+        self.backend.write(f"{stage}/{key}/manifest.json", other_run.as_json)
+        return lock(self, stage, key)
+
+    monkeypatch.setattr(Store, "lock", lock_after_another_run)
+    state = toy_crawl.task(Site(), (), False, return_state=True)
+    assert (state.name, asked) == ("Incomplete", ["one", "two"])
+
+
+def test_an_incomplete_artifact_on_s3_is_continued(
+    store: Store, s3_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", s3_address)
+    answers.update(one="1", two=None)
+    toy_crawl(Site())
+    answers["two"] = "2"
+    second = toy_crawl(Site())
+    assert asked == ["one", "two", "two"]
+    assert (second.folder / "two.txt").read_text() == "2"
+    assert Store.current().manifest("toycrawl", second.key).incomplete == ()  # type: ignore[union-attr]
 
 
 @stage("slotted", version=1, slot="gpu")

@@ -14,6 +14,7 @@ exit codes:
   0    done
   1    a stage failed, an artifact or a server is missing, or verify found something wrong
   2    invalid command line, recipe or setting; nothing was started
+  3    run and demo: done, but an artifact is incomplete; the same command asks again for what is missing
   129  ended because the terminal was closed (SIGHUP)
   130  ended by Ctrl-C (SIGINT)
   143  ended by SIGTERM

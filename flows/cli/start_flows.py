@@ -13,6 +13,9 @@ from flows.promotion import describe_gate_result
 from flows.recipe import Recipe
 from flows.text_table import format_table
 from tasks.store import Artifact, Store
+from tasks.store.incomplete import list_incomplete
+
+INCOMPLETE_EXIT_CODE = 3
 
 
 def prepare_prefect() -> None:
@@ -37,6 +40,18 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     return [artifact]
 
 
+def finish_run(artifacts: list[Artifact], started: float) -> int:
+    """Print what a run built and what is missing in it; return the exit code."""
+    print(format_run_summary(artifacts, started))
+    store = Store.current()
+    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
+    incomplete = list_incomplete(manifest for manifest in manifests if manifest)
+    if not incomplete:
+        return 0
+    print("\n".join(["", *incomplete, "The next run with the same settings asks again for what is missing."]))
+    return INCOMPLETE_EXIT_CODE
+
+
 def format_run_summary(artifacts: list[Artifact], started: float) -> str:
     """Return a table of the stages, cached or built since `started` (seconds since the epoch), report and scores."""
     store = Store.current()
@@ -44,7 +59,8 @@ def format_run_summary(artifacts: list[Artifact], started: float) -> str:
     for artifact in artifacts:
         manifest = store.manifest(artifact.stage, artifact.key)
         if manifest is not None and datetime.fromisoformat(manifest.finished).timestamp() >= started:
-            rows.append((artifact.stage, artifact.key, "built", f"{manifest.seconds:.1f}"))
+            state = "incomplete" if manifest.incomplete else "built"
+            rows.append((artifact.stage, artifact.key, state, f"{manifest.seconds:.1f}"))
         else:
             rows.append((artifact.stage, artifact.key, "cached", ""))
     last = artifacts[-1]

@@ -16,6 +16,7 @@ from tasks.evaluate.report.provenance import (
     format_settings,
     list_ancestors,
     list_funnel_steps,
+    list_incomplete_ancestors,
     load_loss_curve,
 )
 from tasks.evaluate.report.samples import load_rule_samples
@@ -51,6 +52,7 @@ def write_outputs(
         loss=load_loss_curve(checkpoint / "metrics.jsonl"),
         training_curves=draw_training_curves(checkpoint),
         ancestors=list_ancestors(draft.lineage),
+        incomplete=list_incomplete_ancestors(draft.lineage),
         settings=format_settings(settings.semantic()),
         versions={name: version for name, version in package_versions().items() if name in REPORTED_PACKAGES},
         model=describe_model(checkpoint),

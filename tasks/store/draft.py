@@ -91,6 +91,8 @@ class Draft:
     carried over. So a shard may only rely on files of other shards, and on files that every start writes again.
 
     `counts` go into the manifest. `lineage` holds the manifests of all ancestors, each with its artifact's path.
+    `incomplete_artifact` is the folder of the artifact that this build continues, when the previous build of the same
+    key reported something missing: the build may copy from it, and ask only for what is missing.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Draft:
         self.scratch = path / ".scratch"
         self.counts: Counts = {}
         self.lineage = lineage or []
+        self.incomplete_artifact: Path | None = None
+        self.incomplete_reasons: list[str] = []
         self.scratch.mkdir(parents=True, exist_ok=True)
         for leftover in path.glob(f"{PARTIAL}*"):  # of workers that were killed
             shutil.rmtree(leftover, ignore_errors=True)
@@ -119,6 +123,15 @@ class Draft:
                     entry = json.loads(line)
                     shards[entry["shard"]] = entry["counts"]
         return shards
+
+    def report_incomplete(self, reason: str) -> None:
+        """Say in a sentence what is missing and may still be had: "113 pages of example.org got no answer".
+
+        The artifact is published and used all the same, and the next run of the stage builds it again, from
+        `incomplete_artifact`. Report nothing that no later run can have.
+        """
+        if reason not in self.incomplete_reasons:
+            self.incomplete_reasons.append(reason)
 
     @property
     def num_finished(self) -> int:

@@ -104,6 +104,8 @@ class Manifest(BuildSpec, frozen=True):
     seconds: float
     host: str
     packages: dict[str, str]
+    incomplete: tuple[str, ...] = ()
+    """what is missing and may still be had, a sentence each: the next run builds the artifact again and asks for it"""
 
     @classmethod
     # `builtins.`, since within this class the name `bytes` is the property below

@@ -118,11 +118,13 @@ class Store:
     def get_valid(self, stage: str, key: str) -> Artifact | None:
         """Return the artifact when its files are valid; else None, with a warning that names the file."""
         manifest = self.manifest(stage, key)
-        if manifest is None:
-            return None
+        return self.validate(manifest) if manifest else None
+
+    def validate(self, manifest: Manifest) -> Artifact | None:
+        """Return the artifact that a manifest describes when its files are valid; else None, with a warning."""
         problems = self.find_problems(manifest)
         for problem in problems:
-            log.warning("%s: %s; it will be rebuilt", stage, problem)
+            log.warning("%s: %s; it will be rebuilt", manifest.stage, problem)
         return None if problems else self.artifact(manifest)
 
     def newest_artifacts(self) -> dict[str, Artifact]:
@@ -199,6 +201,7 @@ class Store:
             seconds=round(finished - started, 3),
             host=socket.gethostname(),
             packages=package_versions(),
+            incomplete=tuple(draft.incomplete_reasons),
         )
         return self.artifact(self.backend.publish(draft, manifest))
 

@@ -129,6 +129,22 @@ def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) ->
     assert rows[2].reason == "setting clean.filters.length.min: 100 → 60"
 
 
+def test_plan_says_that_an_incomplete_stage_asks_again(store: Store, recipe: Recipe) -> None:
+    from flows.plan import list_cached_artifacts, make_plan
+
+    pages = store.find("crawl")
+    manifest = store.manifest("crawl", pages.key)
+    assert manifest is not None
+    incomplete = manifest.model_copy(update={"incomplete": ("113 pages of example.org got no answer",)})
+    store.backend.write(f"crawl/{pages.key}/manifest.json", incomplete.as_json)
+    rows = make_plan(recipe, StageSelection(), store)
+    assert (rows[0].state, rows[0].reason) == ("incomplete", "asks again: 113 pages of example.org got no answer")
+    assert {row.state for row in rows[1:]} == {"cached"}, "the same bytes are expected"
+    assert pages.key in {artifact.key for artifact in list_cached_artifacts(recipe, store)}, "gc keeps it"
+    (taken, *_) = make_plan(recipe, StageSelection(from_stage="clean"), store)
+    assert (taken.state, taken.reason) == ("from store", "")
+
+
 def test_plan_names_missing_files_and_changed_code(
     store: Store, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Render and serve the site, run the pipeline on it, and print what was built. Raises StageFailure."""
-    from flows.cli.start_flows import format_run_summary, run_pipeline
+    from flows.cli.start_flows import finish_run, run_pipeline
     from flows.demo_site import render_site, serve_site
     from flows.graph import StageSelection
     from flows.recipe import load_recipe
@@ -37,8 +37,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         print(f"{num_pages:,} pages of documentation at {url}", flush=True)
         recipe = write_demo_recipe(Store.current().root / "demo.yaml", url)
         artifacts = run_pipeline(load_recipe(recipe), StageSelection())
-    print(f"\n{format_run_summary(artifacts, started)}\n\nits recipe, for plan and run: --recipe {recipe}")
-    return 0
+    print()
+    code = finish_run(artifacts, started)
+    print(f"\nits recipe, for plan and run: --recipe {recipe}")
+    return code
 
 
 def write_demo_recipe(file: Path, url: str) -> Path:

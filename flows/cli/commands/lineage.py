@@ -40,6 +40,7 @@ def format_lineage(store: Store, key: str, *, pages: bool) -> str:
             f"{ancestor.stage} {ancestor.key}  built {ancestor.finished[:19].replace('T', ' ')}",
             f"    from      {sources}",
             f"    counts    {format_counts(ancestor) or 'none'}",
+            *(f"    missing   {reason} (incomplete)" for reason in ancestor.incomplete),
             f"    made by   {code}, textmill {ancestor.packages.get('textmill', '-')}",
         ]
     lines += [

@@ -23,10 +23,11 @@ def format_artifacts(store: Store) -> str:
     manifests = store.manifests()
     if not manifests:
         return f"{store.address} is empty: textmill run or textmill demo fills it"
-    head = ("STAGE", "KEY", "DIGEST", "FILES", "SIZE", "SECONDS", "FINISHED")
+    head = ("STAGE", "KEY", "DIGEST", "FILES", "SIZE", "SECONDS", "FINISHED", "STATE")
     rows = (
         (manifest.stage, manifest.key, manifest.digest[:8], str(len(manifest.files)), format_size(manifest.bytes),
-         f"{manifest.seconds:.1f}", manifest.finished[:19].replace("T", " "))
+         f"{manifest.seconds:.1f}", manifest.finished[:19].replace("T", " "),
+         "incomplete" if manifest.incomplete else "")
         for manifest in manifests
     )  # fmt: skip
     return format_table([head, *rows])

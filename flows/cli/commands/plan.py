@@ -5,8 +5,9 @@ import argparse
 from flows.cli.recipe_options import add_recipe_options, add_stage_options, get_today, parse_recipe_and_stages
 
 HELP = (
-    "each stage and why: cached, run (will be built), waiting (depends on the result of a previous stage), from store "
-    "(taken from the store, as asked), missing (asked from the store, and not there), not selected"
+    "each stage and why: cached, run (will be built), incomplete (built, but something is missing: will be asked for "
+    "again), waiting (depends on the result of a previous stage), from store (taken from the store, as asked), missing "
+    "(asked from the store, and not there), not selected"
 )
 
 

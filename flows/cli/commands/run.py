@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Check what can be checked before Prefect starts, run, and print what was built."""
+    """Check what can be checked before Prefect starts, run, and print what was built; 3 where it is incomplete."""
     if not arguments.stage and arguments.input != "newest":
         raise BadUsage("--input goes with one stage, e.g. textmill run clean --input KEY")
     if arguments.stage and (arguments.only or arguments.from_stage):
@@ -35,7 +35,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         preflight.check_stage(recipe.with_date(get_today()), arguments.stage, arguments.input, Store.current())
     else:
         preflight.check_run(recipe.with_date(get_today()), selection, Store.current())
-    from flows.cli.start_flows import format_run_summary, run_pipeline, run_stage
+    from flows.cli.start_flows import finish_run, run_pipeline, run_stage
 
     started = time.time()
     if arguments.stage:
@@ -43,5 +43,4 @@ def run_command(arguments: argparse.Namespace) -> int:
         artifacts = run_stage(arguments.stage, recipe, arguments.input, force=is_forced)
     else:
         artifacts = run_pipeline(recipe, selection)
-    print(format_run_summary(artifacts, started))
-    return 0
+    return finish_run(artifacts, started)

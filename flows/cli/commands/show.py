@@ -7,6 +7,7 @@ from typing import Any
 from flows.cli.inspect_store import find_manifest
 from flows.text_table import format_size, format_table
 from tasks.store import Store
+from tasks.store.incomplete import list_incomplete
 from tasks.store.manifest import Manifest
 from tasks.store.rebuild_reason import flatten_settings
 
@@ -39,6 +40,8 @@ def format_manifest(store: Store, key: str, *, every_setting: bool) -> str:
         f"folder    {store.artifact(manifest).path}",
         f"built     {manifest.finished} in {manifest.seconds:.1f} s on {manifest.host}",
         *(f"input     {source.stage} {source.key} (digest {source.digest[:8]})" for source in manifest.inputs),
+        *(f"missing   {reason} (incomplete: the next run asks again)" for reason in manifest.incomplete),
+        *(f"built on  {ancestor}" for ancestor in list_incomplete(store.lineage(manifest.inputs))),
         "\nCOUNTS",
         json.dumps(manifest.counts, indent=2, ensure_ascii=False),
         "\nSETTINGS" if every_setting else "\nSETTINGS that differ from the defaults",

@@ -38,6 +38,8 @@ class ReportData:
     """name and value of the model's architecture and sizes"""
     copies_texts: bool = True
     """whether mistakes are shown with their texts, and not only with their places"""
+    incomplete: Sequence[str] = ()
+    """ancestors that lacked something when the model was built on them"""
 
 
 def render_report(data: ReportData) -> str:

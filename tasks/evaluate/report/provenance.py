@@ -166,6 +166,15 @@ def list_ancestors(lineage: list[ManifestFields]) -> list[Ancestor]:
     ]
 
 
+def list_incomplete_ancestors(lineage: list[ManifestFields]) -> list[str]:
+    """Say of each artifact that was incomplete when the model was built on it what it lacks."""
+    return [
+        f"{manifest.get('stage', '')} ({'; '.join(manifest['incomplete'])})"
+        for manifest in lineage
+        if manifest.get("incomplete")
+    ]
+
+
 def format_settings(value: Any, path: str = "") -> list[str]:
     """Format nested settings as lines `a.b = value`; long values are cut."""
     if isinstance(value, dict):

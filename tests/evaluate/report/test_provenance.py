@@ -6,6 +6,7 @@ from tasks.evaluate.report.provenance import (
     format_counts,
     list_ancestors,
     list_funnel_steps,
+    list_incomplete_ancestors,
     load_loss_curve,
 )
 
@@ -92,6 +93,12 @@ def test_long_curves_are_averaged(tmp_path: Path) -> None:
 def test_lineage_rows_name_what_decided() -> None:
     rows = list_ancestors(LINEAGE)
     assert (rows[0].stage, rows[0].key, rows[0].digest, rows[0].settings) == ("crawl", "c1", "d" * 16, "seed = 1")
+
+
+def test_incomplete_ancestors_are_named_with_what_they_lack() -> None:
+    lineage = [{"stage": "crawl", "incomplete": ["3 pages of a.test got no answer"]}, {"stage": "clean"}]
+    assert list_incomplete_ancestors(lineage) == ["crawl (3 pages of a.test got no answer)"]
+    assert list_incomplete_ancestors([{"stage": "crawl", "incomplete": []}]) == []
 
 
 def test_only_what_was_measured_is_drawn(tmp_path: Path) -> None:
