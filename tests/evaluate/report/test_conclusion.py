@@ -25,6 +25,7 @@ def render_overview(results: list[BenchmarkResults]) -> str:
     )
 
 
+@pytest.mark.slow
 def test_the_first_sentence_counts_the_sets_with_a_gain_a_loss_and_neither(twelve: list[BenchmarkResults]) -> None:
     first, _, second = describe_outcomes(twelve).partition(". ")
     assert (
@@ -34,6 +35,7 @@ def test_the_first_sentence_counts_the_sets_with_a_gain_a_loss_and_neither(twelv
     assert count_outcomes([]) == "**surely better on 0 of 0 sets, worse on 0**, and nothing is sure on 0"
 
 
+@pytest.mark.slow
 def test_the_overview_has_every_label_count_and_marks_gain_and_loss_by_a_sign(twelve: list[BenchmarkResults]) -> None:
     groups = {group.name: group for group in build_overview(twelve, make_report_data(twelve).contamination)}
     assert [row.budget for row in groups["stance"].rows] == ["8 labels a class", "all examples"]
@@ -49,6 +51,7 @@ def test_the_overview_has_every_label_count_and_marks_gain_and_loss_by_a_sign(tw
     assert html.count("<td>8 labels a class</td>") == 12
 
 
+@pytest.mark.slow
 def test_the_best_baseline_may_be_random_weights_and_checkpoints_are_in_the_overview(
     twelve: list[BenchmarkResults],
 ) -> None:
@@ -63,6 +66,7 @@ def test_the_best_baseline_may_be_random_weights_and_checkpoints_are_in_the_over
     assert "pretrained minus it" not in render_overview(twelve[2:])
 
 
+@pytest.mark.slow
 def test_the_report_says_how_many_comparisons_are_corrected(twelve: list[BenchmarkResults]) -> None:
     # the others of a set (random, tfidf, majority, chance, two checkpoints) times its label counts
     assert twelve[0].num_comparisons == 2 * 5 + 2 * 5 + 9 * 2 * 4 + 1 * 4
@@ -70,6 +74,7 @@ def test_the_report_says_how_many_comparisons_are_corrected(twelve: list[Benchma
     assert f"all {twelve[0].num_comparisons} comparisons of this report (Holm)" in render_overview(twelve)
 
 
+@pytest.mark.slow
 def test_p_and_the_verdict_never_disagree(twelve: list[BenchmarkResults]) -> None:
     for benchmark in twelve:
         for _, rows in build_difference_table(benchmark):
@@ -77,6 +82,7 @@ def test_p_and_the_verdict_never_disagree(twelve: list[BenchmarkResults]) -> Non
                 assert row.verdict.startswith("yes") == (row.p == "< 0.001" or float(row.p) < 0.05)
 
 
+@pytest.mark.slow
 def test_a_difference_that_is_sure_alone_may_not_be_sure_among_many() -> None:
     alone = make_results("alone", {"pretrained": 0.3, "random": 0.2}, counts=(50, 50))
     (_, _, single), *_ = alone.list_differences()
@@ -146,6 +152,7 @@ def test_what_a_result_rests_on_is_said() -> None:
     assert describe_outcomes([made, made]).count("This rests on one learning rate.") == 1
 
 
+@pytest.mark.slow
 def test_sure_gains_and_losses_are_words_of_the_headline(twelve: list[BenchmarkResults]) -> None:
     by_name = {benchmark.task.name: describe_result(benchmark) for benchmark in twelve}
     assert "**Pretraining surely helps**" in by_name["mood"]
