@@ -18,7 +18,8 @@ ANSWERS_SINCE = 4  # the first version of evaluate that kept what each example c
 NOTE = """\
 Score: mean over seeds, with the 95 % bootstrap interval over seeds and test texts. Change: against the previous
 snapshot of the same corpus, paired over the test texts that both models were tested on, and over seeds where the
-labelled samples are the same. Sure: the interval excludes zero, and the mean exceeds both deviations over seeds.
+labelled samples are the same. Sure: p is below 0.05, corrected for all tasks of that comparison (Holm); it covers test
+texts and seeds, and where answers are classes, MCC has to confirm it.
 Scores of models that were tested on different texts are not comparable."""
 
 
@@ -140,7 +141,7 @@ def list_leaderboard_rows(entries: list[LeaderboardEntry]) -> list[dict[str, str
             "trained": entry.trained[:16].replace("T", " "),
             "texts": str(result.texts),
             "score, %": f"{100 * result.score:.1f} ({100 * result.low:.1f} … {100 * result.high:.1f})",
-            **format_change_columns(entry, entry.find_change(result)),
+            **format_change_columns(entry, entry.find_change(result), result.metric),
             "mark": entry.mark.partition(":")[0],
         }
         for result, entry in pairs
@@ -153,13 +154,14 @@ def task_sort_key(result: Result) -> tuple[str, float, str]:
     return result.benchmark, -(result.labels or math.inf), result.metric
 
 
-def format_change_columns(entry: LeaderboardEntry, change: Change | None) -> dict[str, str]:
-    """Return the columns about the change of one task."""
+def format_change_columns(entry: LeaderboardEntry, change: Change | None, result_metric: str) -> dict[str, str]:
+    """Return the columns about the change of one task; they name the metric where it is not that of the result."""
     if change is None:
         return {"change": entry.previous if not entry.changes else "not scored before", "sure": "-"}
     difference = change.difference
     interval = f"{100 * difference.low:+.1f} … {100 * difference.high:+.1f}"
-    return {"change": f"{100 * difference.mean:+.1f} ({interval})", "sure": "yes" if difference.sure else "no"}
+    metric = f" {change.metric}" if change.metric not in {result_metric, ""} else ""
+    return {"change": f"{100 * difference.mean:+.1f}{metric} ({interval})", "sure": "yes" if difference.sure else "no"}
 
 
 def format_leaderboard(store: Store, last: int) -> str:
@@ -232,6 +234,7 @@ def change_as_dict(change: Change | None) -> dict[str, Any] | None:
     return {
         "texts": change.texts,
         "same_samples": change.same_samples,
+        "metric": change.metric,
         "sure": change.difference.sure,
         **asdict(change.difference),
     }

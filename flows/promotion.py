@@ -88,7 +88,7 @@ def evaluate_gate(
         return GateResult(best, f"{name} is not promoted: the best model, pretrain {best.model.key}, is newer")
     obstacle = why_not_comparable(manifest, best_manifest)
     changes = [] if obstacle else compare_models(store, manifest, best_manifest, jointly=True)
-    # certain, and even the upper end of the interval is worse by more than the tolerance
+    # sure, and even the upper end of the interval is worse by more than the tolerance
     losses = [change for change in changes if change.difference.sure and change.difference.high < -settings.tolerance]
     if losses and settings.enabled:
         mark = ", ".join(map(format_change, losses))
@@ -109,10 +109,12 @@ def find_training_time(store: Store, model: ArtifactRef) -> str:
 
 
 def format_change(change: Change) -> str:
-    """Return a text such as `site_section with 32 labels a class: -4.1 points (-6.2 … -2.0)`."""
+    """Return a text such as `site_section with 32 labels a class: -4.1 points of accuracy (-6.2 … -2.0)`."""
     difference = change.difference
     interval = f"{100 * difference.low:+.1f} … {100 * difference.high:+.1f}"
-    return f"{change.benchmark} with {change.budget}: {100 * difference.mean:+.1f} points ({interval})"
+    return (
+        f"{change.benchmark} with {change.budget}: {100 * difference.mean:+.1f} points of {change.metric} ({interval})"
+    )
 
 
 def describe_gate_result(store: Store, evaluation: str) -> str:

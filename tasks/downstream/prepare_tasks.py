@@ -13,6 +13,7 @@ from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.benchmarks.suite import Suite
 from tasks.downstream.data.task_data import Task
+from tasks.downstream.skewed_tests import SkewedMetric, choose_metrics
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
 from tasks.runtime.parquet_files import read_parquet
@@ -98,15 +99,18 @@ def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
     return replace(task, remarks=task.remarks + "".join(sentences))
 
 
-def make_fine_tuning_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> list[Task]:
+def make_fine_tuning_tasks(
+    benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame, skewed_metric: SkewedMetric
+) -> list[Task]:
     """Return the tasks that models are fine-tuned on, with their label counts and empty test parts.
 
+    They have the metrics of an evaluation, which depend on the classes of the test part (`choose_metrics`).
     The test parts are emptied so that nothing that is tuned on these tasks can see them. Raises BadSetting when no
     benchmark has such a task.
     """
     tasks = [
         replace(task, labels=task.labels or list(labels), test=task.test.clear())
-        for task in make_tasks(benchmarks, labels, heldout)
+        for task in (choose_metrics(task, skewed_metric) for task in make_tasks(benchmarks, labels, heldout))
         if load_task_type(task).is_fine_tuned
     ]
     if not tasks:

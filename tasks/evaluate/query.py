@@ -1,7 +1,8 @@
 """Read finished evaluations: a model's scores with intervals, and how much better it is than another model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,23 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.downstream.metrics import Score
-from tasks.downstream.significance import NUM_DRAWS, Difference, bootstrap_interval, compute_paired_difference
+from tasks.downstream.metrics.classes import score_classes
+from tasks.downstream.significance import (
+    CONFIDENCE_LEVEL,
+    MAX_P,
+    Difference,
+    bootstrap_interval,
+    compute_paired_difference,
+    correct_comparisons,
+    require_both,
+)
 from tasks.runtime.parquet_files import read_parquet
 from tasks.store.manifest import Manifest
 
 # Two models that share fewer test texts are not compared: the interval would be too wide.
 MIN_COMMON_TEXTS = 30
-# Bootstrap draws where many intervals hold jointly: Bonferroni's correction asks for quantiles far out, at which 2,000
-# draws leave only a few.
-JOINT_DRAWS = 10_000
+CLASS_KINDS = ("classes", "relations")
+"""task types whose answers are classes"""
 
 TaskKey = tuple[str, int]
 """A benchmark and one of its label counts, 0 for all."""
@@ -37,6 +46,10 @@ class TaskAnswers:
     """a hash of each test example"""
     scores: list[Score]
     """by seed"""
+    truth: list[str]
+    """the right class of each test example; empty where answers are no classes"""
+    predicted: list[list[str]]
+    """the predicted classes, a list for each seed; empty where answers are no classes"""
 
     def select_scores(self, rows: NDArray[np.int64]) -> list[Score]:
         """Return each seed's score on some of the examples."""
@@ -46,6 +59,18 @@ class TaskAnswers:
         """Tell whether both are scored by the same function; not, say, by F1 over other classes."""
         score, other_score = self.scores[0], other.scores[0]
         return (score.function, score.parts.shape[1]) == (other_score.function, other_score.parts.shape[1])
+
+    def is_comparable(self, other: "TaskAnswers") -> bool:
+        """Tell whether there is a score that both can be compared by; classes can always be, by MCC."""
+        return self.has_same_score(other) or bool(self.predicted and other.predicted)
+
+    def score_by_mcc(self, rows: NDArray[np.int64], names: Sequence[str]) -> list[Score]:
+        """Return each seed's MCC on some of the examples; `names` are all classes that occur."""
+        indices = {name: index for index, name in enumerate(names)}
+        truth, *by_seed = (
+            np.array([indices[classes[row]] for row in rows], np.int64) for classes in (self.truth, *self.predicted)
+        )
+        return [score_classes(truth, predicted, len(names))["mcc"] for predicted in by_seed]
 
 
 @dataclass(frozen=True)
@@ -72,6 +97,8 @@ class Change:
     budget: str
     texts: int
     same_samples: bool
+    metric: str
+    """title of the score that is compared: MCC where the two evaluations have different ones"""
     difference: Difference
 
 
@@ -89,7 +116,15 @@ def _parse_answers(rows: pl.DataFrame) -> TaskAnswers:
     # (texts, seeds, sums) as one flat column, row-major: two explodes for two levels of lists.
     parts = rows["parts"].explode().explode().to_numpy().reshape(len(rows), seeds, -1)
     scores = [Score.restore(parts[:, seed], first["function"]) for seed in range(seeds)]
-    return TaskAnswers(first["budget"], first["metric"], first["data"], rows["text"].to_numpy(), scores)
+    truth: list[str] = []
+    predicted: list[list[str]] = []
+    # evaluations of earlier versions do not have these columns
+    if first.get("kind") in CLASS_KINDS:
+        answers = rows.select("predictions").explode("predictions").unnest("predictions").filter(model="pretrained")
+        truth = rows["truth"].to_list()
+        predicted = [by_seed["predicted"].to_list() for _, by_seed in answers.group_by("seed", maintain_order=True)]
+    texts = rows["text"].to_numpy()
+    return TaskAnswers(first["budget"], first["metric"], first["data"], texts, scores, truth, predicted)
 
 
 def load_results(folder: Path) -> Iterator[Result]:
@@ -117,21 +152,22 @@ def compare_evaluations(one: Path, other: Path, *, jointly: bool = False) -> lis
     """Compare the model of one evaluation with that of another, in the tasks that both have with enough common texts.
 
     Paired over the common test texts; a text that repeats counts once. If the data of a task are identical, every seed
-    drew the same labelled sample for both models, and the bootstrap pairs the seeds too; otherwise it draws the seeds
-    of the two models separately. Each interval holds with 95 %; with `jointly` all of them together do, by Bonferroni's
-    correction.
+    drew the same labelled sample for both models, and the seeds are paired too. A task whose compared score is another
+    one in each evaluation, such as accuracy before its test part became skewed, is compared by MCC.
+
+    All p values are corrected together, by Holm's method. Each interval holds with 95 %; with `jointly` all of them
+    together do, by Bonferroni's correction.
     """
     first, second = load_answers(one), load_answers(other)
-    tasks = [task for task in first if task in second and first[task].has_same_score(second[task])]
+    tasks = [task for task in first if task in second and first[task].is_comparable(second[task])]
     # intersect1d sorts and drops repeats, and gives the rows of each side.
     common = {task: np.intersect1d(first[task].texts, second[task].texts, return_indices=True) for task in tasks}
     tasks = [task for task in tasks if len(common[task][0]) >= MIN_COMMON_TEXTS]
     # Bonferroni: with n intervals, each may miss with 5 % / n
-    level = 1 - 0.05 / max(1, len(tasks)) if jointly else 0.95
-    return [
-        _compare_task(task, first[task], second[task], common[task][1:], level, JOINT_DRAWS if jointly else NUM_DRAWS)
-        for task in tasks
-    ]
+    level = 1 - MAX_P / max(1, len(tasks)) if jointly else CONFIDENCE_LEVEL
+    changes = [_compare_task(task, first[task], second[task], common[task][1:], level) for task in tasks]
+    corrected = correct_comparisons([change.difference for change in changes])
+    return [replace(change, difference=difference) for change, difference in zip(changes, corrected, strict=True)]
 
 
 def _compare_task(
@@ -140,16 +176,22 @@ def _compare_task(
     second: TaskAnswers,
     common_rows: tuple[NDArray[np.int64], NDArray[np.int64]],
     level: float,
-    draws: int,
 ) -> Change:
     # Equal data and an equal seed give an equal sample of labelled examples.
     same_samples = first.data == second.data
     # The evaluations may have different numbers of seeds: only those that both have can be paired.
     num_paired = min(len(first.scores), len(second.scores)) if same_samples else None
-    first_scores, second_scores = (
-        answers.select_scores(rows)[:num_paired] for answers, rows in zip((first, second), common_rows, strict=True)
+    by_metric: dict[str, tuple[list[Score], list[Score]]] = {}
+    if first.has_same_score(second):
+        by_metric[first.metric] = first.select_scores(common_rows[0]), second.select_scores(common_rows[1])
+    if first.predicted and second.predicted:
+        # the union of both, as a class may have been added between the evaluations
+        names = sorted({*chain(*((*answers.truth, *chain(*answers.predicted)) for answers in (first, second)))})
+        mcc = first.score_by_mcc(common_rows[0], names), second.score_by_mcc(common_rows[1], names)
+        by_metric.setdefault("MCC", mcc)
+    shown, *others = (
+        compute_paired_difference(one[:num_paired], other[:num_paired], same_samples=same_samples, level=level)
+        for one, other in by_metric.values()
     )
-    difference = compute_paired_difference(
-        first_scores, second_scores, draws=draws, same_samples=same_samples, level=level
-    )
-    return Change(*task, first.budget, len(common_rows[0]), same_samples, difference)
+    difference = require_both(shown, others[0]) if others else shown
+    return Change(*task, first.budget, len(common_rows[0]), same_samples, next(iter(by_metric)), difference)

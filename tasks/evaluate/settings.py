@@ -9,6 +9,7 @@ from tasks.block import Block, Every
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.fingerprints import fingerprint_path
 from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.skewed_tests import SkewedMetric
 from tasks.evaluate.results.model_titles import MODEL_TITLES
 
 
@@ -50,8 +51,19 @@ class Evaluate(Block):
     """repetitions of each experiment, with other samples, other orders and other initial weights of the head"""
     tuning_seeds: int = Field(1, ge=1)
     """number of seeds that the learning rate is chosen on; the other seeds use the same rate"""
+    skewed_metric: SkewedMetric = "mcc"
+    """score that models are compared by where the test part is skewed: its largest class has more than 60 % of it, or
+    more than one and a half times an even share; first: the same score as elsewhere. A data set whose `metrics` are set
+    is compared by the first of these"""
+    shots: int = Field(0, ge=0, le=1000)
+    """labelled examples in the prompt of a causal model, which is a further row: it answers without fine-tuning, by the
+    likeliest option or by writing. Drawn with each seed from the examples that models are fine-tuned on; those that the
+    model's context has no room for are dropped, and counted. 0: no such row"""
     finetuning: FineTuning = FineTuning()
     """how models are fine-tuned"""
+    copy_texts: bool = True
+    """whether test texts are copied into answers.parquet and the report; without them these name only the file and row
+    of each text, and a hash of it"""
     gate: Gate = Gate()
     """when a model replaces the best one of its corpus"""
 

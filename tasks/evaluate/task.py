@@ -39,8 +39,9 @@ __all__ = [
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
-    from tasks.evaluate import steps  # noqa: PLC0415
+    from tasks.evaluate import outputs, steps  # noqa: PLC0415
     from tasks.evaluate.preflight import find_unsupported  # noqa: PLC0415
+    from tasks.evaluate.results.benchmark_results import correct_results  # noqa: PLC0415
 
     folders = [artifact.folder for artifact in tokens]
     heldout = load_heldout_documents(folders)
@@ -48,11 +49,11 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     unsupported = find_unsupported(settings, checkpoint.folder, task_files)
     # before the fits, which take hours: a held-out document in the pretraining text makes every score worthless
     contamination = steps.record_contamination(folders, heldout, task_files, draft)
-    results = [
-        steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported) for task_file in task_files
-    ]
-    steps.write_outputs(settings, draft, checkpoint.folder, results, contamination)
-    draft.counts = {"scores": steps.average_scores(results)} | draft.counts
+    results = correct_results(
+        [steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported) for task_file in task_files]
+    )
+    outputs.write_outputs(settings, draft, checkpoint.folder, results, contamination)
+    draft.counts = {"scores": outputs.average_scores(results)} | draft.counts
 
 
 def check_settings(settings: Evaluate, heldout: float) -> None:
@@ -113,7 +114,10 @@ def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:
     Raises StageFailure when there is none.
     """
     return make_fine_tuning_tasks(
-        settings.enabled_benchmarks(), settings.labels_per_class, load_needed_heldout(settings, *tokens)
+        settings.enabled_benchmarks(),
+        settings.labels_per_class,
+        load_needed_heldout(settings, *tokens),
+        settings.skewed_metric,
     )
 
 

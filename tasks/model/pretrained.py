@@ -20,9 +20,10 @@ HEAD_PREFIXES = ("cls.", "lm_head.", "head.", "decoder.bias", "discriminator_pre
 
 def load_pretrained(
     folder: Path, settings: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int
-) -> PreTrainedModel:
+) -> tuple[PreTrainedModel, list[str]]:
     """Load a transformers folder with the vocabulary of `tokenizer`, in float32 on the CPU, without dropout.
 
+    Also returns the names of the weights of a head that the folder lacks, which begin at random.
     `vocabulary` is that of `tokenizer`; `seed` decides the weights of a missing head. Raises StageFailure when it is
     not the model that the settings describe.
     """
@@ -34,10 +35,10 @@ def load_pretrained(
     for name, value in config.to_dict().items():
         if "drop" in name and isinstance(value, float):
             setattr(config, name, 0.0)
-    module = _load_weights(folder, config, settings, seed)
+    module, new_head = _load_weights(folder, config, settings, seed)
     replace_vocabulary(module, parts)
     _set_special_tokens(folder, module, parts, vocabulary)
-    return module
+    return module, new_head
 
 
 def _read_config(folder: Path) -> PreTrainedConfig:
@@ -101,7 +102,9 @@ def _match_tokens(folder: Path, config: Any, tokenizer: Path, vocabulary: Vocabu
     return parts
 
 
-def _load_weights(folder: Path, config: PreTrainedConfig, settings: Architecture, seed: int) -> PreTrainedModel:
+def _load_weights(
+    folder: Path, config: PreTrainedConfig, settings: Architecture, seed: int
+) -> tuple[PreTrainedModel, list[str]]:
     model_class: Any = FAMILIES[settings.family][0]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would fill the log of the run
     try:
@@ -117,11 +120,11 @@ def _load_weights(folder: Path, config: PreTrainedConfig, settings: Architecture
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise _folder_error(folder, f"cannot be loaded: {error}", "Give a folder that save_pretrained wrote") from error
-    missing = sorted(name for name in loading_info["missing_keys"] if not name.startswith(HEAD_PREFIXES))
+    new_head = sorted(name for name in loading_info["missing_keys"] if name.startswith(HEAD_PREFIXES))
+    missing = sorted({*loading_info["missing_keys"]} - {*new_head})
     if missing:
         raise _folder_error(folder, f"lacks {len(missing)} weights, the first is {missing[0]}", "Give a complete model")
-    loaded: PreTrainedModel = module
-    return loaded
+    return module, new_head
 
 
 def _set_special_tokens(folder: Path, module: PreTrainedModel, parts: TokenParts, vocabulary: Vocabulary) -> None:

@@ -2,7 +2,7 @@
 
 import bisect
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from tasks.block import Block, OneOf
 from tasks.model.architecture import MODEL_KINDS, Architecture
 from tasks.pretrain.objectives import Objective
 from tasks.pretrain.schedules.divergence import Divergence
+from tasks.pretrain.schedules.folder_defaults import fill_folder_defaults
 from tasks.pretrain.schedules.initial_weights import StartFrom
 from tasks.pretrain.schedules.learning_rate import Schedule
 from tasks.pretrain.schedules.ramp import Ramp, check_doubling
@@ -22,8 +23,10 @@ class Optimizer(Block):
     kind: Literal["muon", "adamw"] = "muon"
     """muon: orthogonalised momentum for the matrices inside the model, and AdamW for the rest; adamw: AdamW for all"""
     learning_rate: float = Field(default=0.02, gt=0)
-    """of AdamW: for embeddings, norms and biases beside muon; for all weights of kind adamw take about a tenth"""
-    matrix_learning_rate: float = Field(default=0.02, gt=0, description="of Muon: for the matrices inside the model")
+    """of AdamW: for embeddings, norms and biases beside muon; for all weights of kind adamw take about a tenth. Where a
+    run goes on from a folder (start_from.folder) the default is 0.0001"""
+    matrix_learning_rate: float = Field(default=0.02, gt=0)
+    """of Muon: for the matrices inside the model; where a run goes on from a folder the default is 0.002"""
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of Muon")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="of AdamW: decay of the mean of the gradient")
     beta2: float = Field(default=0.95, ge=0, lt=1, description="of AdamW: decay of the mean of the squared gradient")
@@ -131,6 +134,11 @@ class Pretrain(Block):
         """Tokens in a row in each step."""
         start = self.batch.warmup_seq_length or self.seq_length
         return Ramp(start, self.seq_length, round(self.batch.warmup_fraction * self.num_steps))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_folder_defaults(cls, settings: Any) -> Any:
+        return fill_folder_defaults(settings)
 
     @model_validator(mode="after")
     def _check_objective(self) -> Self:

@@ -41,7 +41,8 @@ def run_trainer(job: dict[str, Any], num_steps: int, should_prune: PruneCallback
     job_path.write_text(json.dumps(job))
     try:
         with error_log.open("wb") as stderr, _start_trainer(job_path, stderr.fileno()) as process:
-            messages = _follow_output(process, num_steps, should_prune)
+            # what an earlier run did says nothing about the speed of this one
+            messages = _follow_output(process, num_steps, _newest_checkpoint_step(scratch), should_prune)
             code = process.wait()
     except BaseException as error:
         # KeyboardInterrupt and SystemExit are no Exception: a person who stops a run reads what is kept.
@@ -109,12 +110,12 @@ def _python_paths() -> list[str]:
 
 
 def _follow_output(
-    process: subprocess.Popen[str], num_steps: int, should_prune: PruneCallback | None = None
+    process: subprocess.Popen[str], num_steps: int, first_step: int, should_prune: PruneCallback | None = None
 ) -> dict[str, Any]:
     """Show the trainer's progress until its output ends; return the last value of every key that it wrote."""
     assert process.stdout is not None
     messages: dict[str, Any] = {}
-    with progress(num_steps, "pretrain", "steps") as bar:
+    with progress(num_steps, "pretrain", "steps", first_step) as bar:
         for line in process.stdout:
             try:
                 message = json.loads(line)

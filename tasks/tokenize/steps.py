@@ -1,7 +1,9 @@
 """The steps of tokenization over a draft: make the vocabulary, encode the shards, sum up the counts."""
 
 import functools
+import logging
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,11 @@ from tasks.tokenize.splits import (
 )
 from tasks.tokenize.statistics import COUNT_COLUMNS, KEY_COLUMNS, count_documents, sum_by_key, summarise_counts
 from tasks.tokenize.vocabulary import pretrained
+from tasks.tokenize.vocabulary.sample_limit import limit_distinct_words
 from tasks.tokenize.vocabulary.special_tokens import load_tokenizer, save_trained_tokenizer
-from tasks.tokenize.vocabulary.train import train_tokenizer
+from tasks.tokenize.vocabulary.train import make_word_splitter, train_tokenizer
+
+log = logging.getLogger("textmill.tokenize")
 
 MEGABYTE = 1_000_000
 HELDOUT_COLUMNS = ("id", "url", "title", "text", "language")
@@ -63,12 +68,23 @@ def make_vocabulary(settings: Tokenize, draft: Draft, shards: dict[str, Path], p
         adoption = (settings.tokenizer, settings.missing_special, settings.sentinels)
         draft.map(pretrained.adopt_tokenizer, {"tokenizer": adoption}, label="vocabulary")
     else:
-        rates = survey_languages(settings, draft, shards)
-        draft.map(train_vocabulary, {"tokenizer": (list(shards.values()), settings, rates)}, label="vocabulary")
+        rates, megabytes = survey_languages(settings, draft, shards)
+        label = f"train a vocabulary of {settings.vocab_size:,} on {megabytes:.3g} MB"
+        only_shard = {"tokenizer": (list(shards.values()), settings, rates)}
+        (counts,) = draft.map(train_vocabulary, only_shard, label=label).values()
+        if counts["fraction"] < 1:
+            log.info(
+                "the vocabulary was trained on %.0f %% of its sample: words hardly repeat in text without spaces, and "
+                "training keeps every distinct one in memory",
+                100 * counts["fraction"],
+            )
 
 
-def survey_languages(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> dict[str, float]:
-    """Return how often each language is in the sample. Raises StageFailure when a split has no document."""
+def survey_languages(settings: Tokenize, draft: Draft, shards: dict[str, Path]) -> tuple[dict[str, float], float]:
+    """Return how often each language is in the sample, and the sample's megabytes, about.
+
+    Raises StageFailure when a split has no document.
+    """
     fractions = split_fractions(settings)
     jobs = {name: (path, fractions, settings.weights) for name, path in shards.items()}
     num_documents: Counter[str] = Counter()
@@ -78,7 +94,8 @@ def survey_languages(settings: Tokenize, draft: Draft, shards: dict[str, Path]) 
         for language, size in counts["bytes"].items():
             sizes[language] += size
     require_documents(settings, num_documents)
-    return compute_sampling_rates(sizes, settings.sample_megabytes * MEGABYTE, settings.language_alpha)
+    rates = compute_sampling_rates(sizes, settings.sample_megabytes * MEGABYTE, settings.language_alpha)
+    return rates, sum(size * rates.get(language, 0) for language, size in sizes.items()) / MEGABYTE
 
 
 def require_documents(settings: Tokenize, num_documents: dict[str, int]) -> None:
@@ -93,16 +110,24 @@ def require_documents(settings: Tokenize, num_documents: dict[str, int]) -> None
 
 
 def train_vocabulary(out: Path, shards: list[Path], settings: Tokenize, rates: dict[str, float]) -> dict[str, Any]:
-    """Train a tokenizer on the sample, and save it."""
+    """Train a tokenizer on the sample, and save it; `fraction` of the sample is what was trained on."""
+
+    def read_sample() -> Iterator[list[str]]:
+        return sample_texts(shards, split_fractions(settings), settings.weights, rates)
+
+    texts, fraction = read_sample, 1.0
+    # BERT's words are single Chinese characters, and so repeat
+    if settings.algorithm != "wordpiece":
+        texts, fraction = limit_distinct_words(read_sample, make_word_splitter())
     tokenizer = train_tokenizer(
-        lambda: sample_texts(shards, split_fractions(settings), settings.weights, rates),
+        texts,
         settings.algorithm,
         settings.vocab_size,
         lowercase=settings.lowercase,
         sentinels=settings.sentinels,
     )
     save_trained_tokenizer(tokenizer, out / "tokenizer", settings.sentinels)
-    return {"entries": tokenizer.get_vocab_size()}
+    return {"entries": tokenizer.get_vocab_size(), "fraction": fraction}
 
 
 def encode_shards(

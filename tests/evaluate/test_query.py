@@ -76,6 +76,7 @@ def test_joint_intervals_are_wider(tmp_path: Path) -> None:
         pl.concat(tasks).write_parquet(folders[-1] / "answers.parquet")
     single, joint = compare_evaluations(*folders), compare_evaluations(*folders, jointly=True)
     assert [change.labels for change in joint] == [8, 16, 32]
+    assert [change.difference.adjusted_p for change in single] == pytest.approx([3 * single[0].difference.p] * 3)
     for one, all_ in zip(single, joint, strict=True):
         assert all_.difference.low < one.difference.low < one.difference.high < all_.difference.high
 
@@ -115,6 +116,52 @@ def test_correlations_compare_as_means_do(tmp_path: Path) -> None:
     assert change.difference.sure
     assert change.difference.mean == pytest.approx(one.score - other.score)
     assert compare_evaluations(good, write_correct(tmp_path / "accuracy", draw_correct(0.6, 1))) == [], "another score"
+
+
+def write_classes(folder: Path, truth: list[str], predicted: list[list[str]], function: str) -> Path:
+    """Write the answers of an evaluation whose answers are classes; `predicted` has a list for each seed."""
+    hits = np.array(
+        [[float(one == right) for one in answers] for right, *answers in zip(truth, *predicted, strict=True)]
+    )
+    parts = np.stack([hits, np.ones_like(hits)], 2)
+    if function != "mean":  # another width, as the sums of MCC have
+        parts = np.concatenate([parts, np.ones_like(parts)], 2)
+    write_answers(folder, parts, function, range(len(truth)), "same")
+    table = pl.read_parquet(folder / "answers.parquet")
+    answers = [
+        [
+            {"model": model, "seed": seed, "predicted": classes[row]}
+            for model in ("pretrained", "tfidf")
+            for seed, classes in enumerate(predicted)
+        ]
+        for row in range(len(truth))
+    ]
+    table.with_columns(kind=pl.lit("classes"), truth=pl.Series(truth), predictions=pl.Series(answers)).write_parquet(
+        folder / "answers.parquet"
+    )
+    return folder
+
+
+def test_a_model_that_only_says_another_class_is_not_surely_worse(tmp_path: Path) -> None:
+    truth = ["no"] * 75 + ["yes"] * 25
+    one = write_classes(tmp_path / "one", truth, [["yes"] * 100] * 3, "mean")
+    two = write_classes(tmp_path / "two", truth, [["no"] * 100] * 3, "mean")
+    (change,) = compare_evaluations(one, two, jointly=True)
+    assert change.metric == "score"
+    assert change.difference.mean == pytest.approx(-0.5)
+    assert change.difference.high < 0, "by accuracy alone it would be sure"
+    assert not change.difference.sure
+
+
+def test_evaluations_with_different_scores_of_classes_are_compared_by_mcc(tmp_path: Path) -> None:
+    truth = ["no"] * 75 + ["yes"] * 25
+    good = [["no"] * (75 - seed) + ["yes"] * (25 + seed) for seed in range(3)]
+    one = write_classes(tmp_path / "one", truth, good, "classes.matthews")
+    two = write_classes(tmp_path / "two", truth, [["no"] * 98 + ["perhaps"] * 2] * 3, "mean")
+    (change,) = compare_evaluations(one, two)
+    assert change.metric == "MCC"
+    assert change.difference.mean > 0.8
+    assert change.difference.sure
 
 
 def test_evaluations_that_cannot_be_compared_have_a_reason() -> None:

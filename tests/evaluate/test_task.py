@@ -35,7 +35,7 @@ SMALL = Evaluate.model_validate(
     }
 )
 LINEAGE = [{"stage": "clean", "key": "k", "digest": "d", "settings": {}, "counts": {"documents": 9, "kept": 7}}]
-FILES = ["answers.parquet", "report.html", "scores.json", "scores.parquet", "summary.md"]
+FILES = ["answers.parquet", "report.html", "samples.parquet", "scores.json", "scores.parquet", "summary.md"]
 
 Run = Callable[..., Draft]
 
@@ -82,11 +82,11 @@ def test_everything_is_scored_and_reported(run: Run) -> None:
     draft = run()
     scores = pl.read_parquet(draft.path / "scores.parquet")
     assert scores.columns == ["benchmark", "model", "labels", "seed", "metric", "value"]
-    assert len(scores) == 4 * 2 * 3 * 6, "models, label counts, seeds, metrics"
+    assert len(scores) == 5 * 2 * 3 * 6, "models, label counts, seeds, metrics"
     assert scores.filter(pl.col("metric") != "mcc")["value"].is_between(0, 1).all()
     assert read_json(draft)["contamination"]["shared_ids"] == 0
-    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority"}
-    assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority"}
+    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority", "chance"}
+    assert draft.counts["scores"]["site_section"]["6"].keys() == {"pretrained", "random", "tfidf", "majority", "chance"}
     assert "| TF-IDF + logistic regression |" in (draft.path / "summary.md").read_text()
     report = (draft.path / "report.html").read_text()
     assert report.count('<tr class="ours"><td>') == 2, "the pretrained model with each label count"
@@ -415,7 +415,132 @@ def test_test_texts_that_were_trained_on_are_counted(run: Run, tmp_path: Path) -
     changed = {"labels_per_class": [2], "finetuning": SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}}
     benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
     draft = run(Evaluate.model_validate(changed | {"benchmarks": benchmarks}))
-    assert "3 of its 4 test texts are training texts too." in (draft.path / "report.html").read_text()
+    for name in ("report.html", "summary.md"):
+        assert "3 of its 4 test texts are training texts too" in (draft.path / name).read_text()
+    assert "without repeats" in (draft.path / "report.html").read_text()
+    benchmark = read_scores(draft)["mood"]
+    assert benchmark["test part"]["training texts"] == 3
+    answers = pl.read_parquet(draft.path / "answers.parquet").filter(~pl.col("in_training"))
+    (right,) = (
+        [one["predicted"] == "calm" for one in answers["predictions"][0] if one["model"] == "pretrained"] for _ in "a"
+    )
+    (mean,) = (
+        mean["without training texts"]
+        for mean in benchmark["means"]
+        if (mean["model"], mean["metric"]) == ("pretrained", benchmark["metric"])
+    )
+    # one text is left, of one class, so MCC would be 0
+    assert mean == (0 if benchmark["metric"] == "mcc" else sum(right) / 3)
+
+
+def test_every_score_can_be_checked_from_the_answers(run: Run, every_type: dict[str, Any]) -> None:
+    chosen = {kind: every_type[kind] for kind in ("similarity", "question_answering", "minimal_pairs")}
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}
+    benchmarks = SMALL.model_dump()["benchmarks"] | chosen
+    draft = run(Evaluate.model_validate({"labels_per_class": [2], "benchmarks": benchmarks, "finetuning": finetuning}))
+    answers = pl.read_parquet(draft.path / "answers.parquet")
+    scores = pl.read_parquet(draft.path / "scores.parquet")
+
+    def find_score(benchmark: str, model: str, seed: int, metric: str) -> float:
+        return float(
+            scores.filter(benchmark=benchmark, model=model, seed=seed, metric=metric, labels=answers_of["labels"][0])[
+                "value"
+            ].item()
+        )
+
+    answers_of = answers.filter(benchmark="site_section")
+    for model in ("pretrained", "random", "tfidf"):
+        predictions = answers_of.explode("predictions").unnest("predictions").filter(model=model, seed=1)
+        assert (predictions["predicted"] == predictions["truth"]).mean() == pytest.approx(
+            find_score("site_section", model, 1, "accuracy")
+        )
+        assert predictions["probabilities"].list.len().unique().to_list() == [3]
+        assert predictions["probabilities"].list.sum().to_list() == pytest.approx([1.0] * len(predictions), abs=1e-5)
+    answers_of = answers.filter(benchmark="near", labels=0)
+    numbers = answers_of.explode("predictions").unnest("predictions").filter(model="cosine", seed=0)
+    correlation = numbers.select(pl.corr(pl.col("predicted").cast(float), pl.col("truth").cast(float))).item()
+    assert correlation == pytest.approx(find_score("near", "cosine", 0, "pearson"))
+    answers_of = answers.filter(benchmark="order")
+    options = answers_of.explode("predictions").unnest("predictions").filter(model="pretrained", seed=0)
+    assert options["log_likelihoods"].list.len().unique().to_list() == [2]
+    assert answers.filter(benchmark="asked")["question"][0].startswith("which 0\nsome old oak")
+    origins = answers.filter(benchmark="near")["origin"].to_list()
+    assert all(", row " in origin for origin in origins)
+    samples = pl.read_parquet(draft.path / "samples.parquet")
+    by_seed = samples.filter(benchmark="site_section", labels=2).group_by("seed").len().sort("seed")
+    assert by_seed.rows() == [(seed, 2 * 3) for seed in range(3)]
+    pages = Task.load(draft.scratch / "site_section.parquet").train["origin"]
+    assert set(samples.filter(benchmark="site_section")["origin"]) <= set(pages)
+
+
+def test_texts_that_may_not_be_copied_are_named_by_their_places(run: Run, every_type: dict[str, Any]) -> None:
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01]}
+    benchmarks = SMALL.model_dump()["benchmarks"] | {"question_answering": every_type["question_answering"]}
+    changed = {"labels_per_class": [2], "benchmarks": benchmarks, "finetuning": finetuning, "copy_texts": False}
+    draft = run(Evaluate.model_validate(changed))
+    answers = pl.read_parquet(draft.path / "answers.parquet")
+    assert answers["question"].null_count() == len(answers)
+    assert answers["origin"].null_count() == 0
+    assert answers["text"].null_count() == 0
+    assert set(answers.filter(benchmark="site_section")["truth"]) == {"trees", "ships", "music"}
+    assert "old oak" not in answers.filter(benchmark="asked")["truth"].to_list()
+    assert not (draft.path / "attributions").exists()
+    passages = Task.load(draft.scratch / "site_section.parquet").test["text"]
+    report = (draft.path / "report.html").read_text()
+    assert not [passage for passage in passages if passage in report]
+    assert "Most confident mistakes" in report
+
+
+def test_a_skewed_test_part_is_compared_by_mcc(run: Run, tmp_path: Path) -> None:
+    rows = [f"{word} storm {number}\t{word}\n" for number in range(12) for word in ("calm", "wild")]
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "".join(rows))
+    tested = [
+        f"a day of {word} {number}\t{word}\n" for word, count in (("calm", 40), ("wild", 10)) for number in range(count)
+    ]
+    (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join(tested))
+    train, test = (str(tmp_path / f"{part}.tsv") for part in ("train", "test"))
+    sets = [{"name": "mood", "train": train, "validation": train, "test": test}]
+    sets.append(sets[0] | {"name": "named", "metrics": ["accuracy"]})
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "method": {"kind": "head_only"}}
+    benchmarks = {"site_section": {"enabled": False}, "labelled_text": {"sets": sets}}
+    draft = run(Evaluate.model_validate({"labels_per_class": [2], "finetuning": finetuning, "benchmarks": benchmarks}))
+    scores = read_scores(draft)
+    assert {name: benchmark["metric"] for name, benchmark in scores.items()} == {"mood": "mcc", "named": "accuracy"}
+    assert scores["mood"]["test part"]["largest class"] == {"name": "calm", "share": 0.8}
+    assert scores["mood"]["comparisons"] == sum(len(benchmark["differences"]) for benchmark in scores.values())
+    for name in ("report.html", "summary.md"):
+        text = unescape((draft.path / name).read_text()).replace("\u00a0", " ")
+        assert "The test part is skewed, 80.0 % of it is “calm”, so models are compared by MCC" in text
+        assert "models are compared by accuracy all the same" in text
+        assert "the method head_only, in which only the head was trained" in text
+        assert "This rests on one learning rate for all models, 0.01" in text
+
+
+def test_examples_in_the_prompt_are_a_row_beside_fine_tuning(
+    run: Run, every_type: dict[str, Any], checkpoint: Path, masked: Path, tmp_path: Path
+) -> None:
+    folders = []
+    for name, source in (("other-gpt", checkpoint), ("stock-bert", masked)):
+        shutil.copytree(source, tmp_path / name)
+        folders.append(str(tmp_path / name))
+    finetuning = SMALL.finetuning.model_dump() | {"learning_rates": [0.01], "max_target_length": 6}
+    benchmarks = {"site_section": SMALL.model_dump()["benchmarks"]["site_section"], "tagging": every_type["tagging"]}
+    changed = {"labels_per_class": [2], "benchmarks": benchmarks, "finetuning": finetuning}
+    draft = run(Evaluate.model_validate(changed | {"shots": 4, "checkpoints": folders}))
+    scores = read_scores(draft)
+    assert {"prompted", "other-gpt, examples in the prompt"} <= rivals(scores["site_section"])
+    assert "prompted" not in rivals(scores["trees"]), "tags are no answer that is chosen or written"
+    reason = scores["site_section"]["left out"]["stock-bert, examples in the prompt"]
+    assert reason == "the model is BertForMaskedLM, and prompts are for causal models"
+    fits = [fit for fit in scores["site_section"]["fits"] if fit["model"] == "prompted"]
+    assert [fit["seed"] for fit in fits] == [0, 1, 2]
+    for fit in fits:
+        assert fit["chosen"]["examples in the prompt"] + fit["chosen"]["examples dropped"] == 4
+    for name in ("report.html", "summary.md"):
+        text = unescape((draft.path / name).read_text()).replace("\u00a0", " ")
+        assert "pretrained, examples in the prompt" in text
+        assert re.search(r"With [\d.]+( of 4)? examples.* in its prompt and no fine-tuning it reaches", text)
+        assert "The row stock-bert, examples in the prompt is left out: the model is BertForMaskedLM" in text
 
 
 EMPTY = {"meta", "path", "rect", "circle", "wbr"}

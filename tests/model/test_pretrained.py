@@ -62,7 +62,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(folder: Path, family: str, tokens: Path, **changes: object) -> object:
-    return load_pretrained(folder, small_architecture(family, **changes), tokens, read_vocabulary(tokens), seed=0)
+    return load_pretrained(folder, small_architecture(family, **changes), tokens, read_vocabulary(tokens), seed=0)[0]
 
 
 @pytest.mark.parametrize("family", list(MODEL_KINDS))

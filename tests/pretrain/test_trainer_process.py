@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import safetensors
@@ -15,11 +17,13 @@ import torch
 
 from tasks.errors import StageFailure, Transient
 from tasks.model.checkpoint import Checkpoints
+from tasks.pretrain import trainer_process
 from tasks.pretrain.__main__ import as_known_failure
 from tasks.pretrain.monitoring.metrics import read_metrics
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.task import pretrain
 from tasks.pretrain.trainer_process import ROOT, _explain_exit, run_trainer
+from tasks.runtime.progress import progress
 from tasks.store import Artifact, Draft
 from tests.pretrain.conftest import small
 from tests.waiting import wait_until
@@ -259,3 +263,22 @@ def test_leaving_the_stage_stops_the_trainer(
     step = Checkpoints(draft.scratch / "checkpoints").list_steps()[-1]
     assert step >= 3
     assert raised.value.__notes__ == [f"the checkpoint of step {step:,} is kept"]
+
+
+def test_a_run_that_resumes_counts_its_own_steps_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bars = []
+
+    def record(*args: Any) -> progress:
+        bars.append(progress(*args))
+        return bars[-1]
+
+    monkeypatch.setattr(trainer_process, "progress", record)
+    caplog.set_level("INFO", "textmill")
+    lines = [json.dumps({"step": step, "loss": 1.0, "rate": 1.0, "mfu": 0.1}) for step in (601, 602)]
+    trainer: Any = SimpleNamespace(stdout=lines)
+    assert trainer_process._follow_output(trainer, 1000, 600)["step"] == 602
+    (bar,) = bars
+    assert (bar.done, bar.initial_done, bar.total) == (602, 600, 1000), "two steps make the rate"
+    assert caplog.messages[-1].startswith("pretrain: 602/1,000 steps, ")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.downstream.data.baseline_predictions import BaselinePredictions
 from tasks.downstream.data.task_data import Task
+from tasks.downstream.metrics.classes import ANY_CLASS
 from tasks.downstream.metrics.entities import extract_entities
 from tasks.downstream.metrics.words import WORD, split_words
 
@@ -27,14 +28,26 @@ def build_class_answers(probabilities: NDArray[np.float64]) -> pl.DataFrame:
         {
             "predicted": probabilities.argmax(1).astype(np.int32),
             "confidence": probabilities.max(1).astype(np.float32),
-        }
+            "probabilities": probabilities.astype(np.float32).tolist(),
+        },
+        schema_overrides={"probabilities": pl.List(pl.Float32)},
     )
 
 
-def predict_majority_class(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
-    """Predict the most frequent class of the sample for every row; of equally frequent ones the first."""
-    frequencies = np.bincount(sample["label"], minlength=len(task.names)) / len(sample)
+def predict_majority_class(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001
+    """Predict the most frequent class of the whole training part for every row; of equally frequent ones the first.
+
+    Not of the sample, which has equally many examples of each class and so no largest one.
+    """
+    frequencies = np.bincount(task.train["label"], minlength=len(task.names)) / len(task.train)
     return BaselinePredictions(build_class_answers(np.tile(frequencies, (len(task.test), 1))), {}, None)
+
+
+def guess_class(task: Task, sample: pl.DataFrame) -> BaselinePredictions:  # noqa: ARG001 - it learns nothing
+    """Give all classes the same probability; scored by its expectation, not by one lucky or unlucky draw."""
+    probabilities = np.full((len(task.test), len(task.names)), 1 / len(task.names))
+    answers = build_class_answers(probabilities).with_columns(predicted=pl.lit(ANY_CLASS, pl.Int32))
+    return BaselinePredictions(answers, {}, None)
 
 
 def is_spaceless(texts: list[str]) -> bool:

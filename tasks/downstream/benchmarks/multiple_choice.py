@@ -1,6 +1,7 @@
 """Multiple-choice questions, zero-shot."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,10 +50,17 @@ class ChoiceFile(ZeroShotFiles):
     """whether the first row of a TSV or CSV file contains the columns' names; null: guessed"""
     separator: str = " "
     """text between question and answer"""
+    examples: str = ""
+    """path of further questions in the same format, from which examples in prompts are drawn (`evaluate.shots`); empty:
+    no examples. A question that is scored is never drawn"""
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with fingerprints of the files, also of ChID's answers, in place of their paths."""
-        return super().semantic() | fingerprint_path("answers", chid_answers_path(Path(self.path)))
+        answers = fingerprint_path("answers", chid_answers_path(Path(self.path)))
+        examples = fingerprint_path("examples", Path(self.examples)) if self.examples else {}
+        if self.examples and self.dataset.name:
+            examples = self.fingerprint_splits({"examples": self.examples})
+        return super().semantic() | answers | examples
 
 
 class MultipleChoice(DataSetBenchmark):
@@ -73,7 +81,13 @@ class MultipleChoice(DataSetBenchmark):
         rows = [row for rows_of_file in rows_of_files for row in rows_of_file]
         test = limit_rows(build_table(rows, ChoiceTask.columns), self.max_questions, self.seed)
         about = f"The right answer should be the likeliest: {len(test):,} questions of {data.name}."
-        return make_zero_shot_task(data.name, about, "choices", test, remarks=left_out)
+        rejected = data.make_rejected_rows()
+        examples = [*_read_questions(data, Path(data.examples), rejected)] if data.examples else []
+        # compared with all questions of the set, not only with those that are kept
+        asked = {(row["prompt"], *row["options"]) for row in rows}
+        unseen = [row for row in examples if (row["prompt"], *row["options"]) not in asked]
+        train = build_table(unseen, ChoiceTask.columns)
+        return replace(make_zero_shot_task(data.name, about, "choices", test, remarks=left_out), train=train)
 
 
 def _read_questions(choices: ChoiceFile, path: Path, rejected: RejectedRows) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,9 @@ def add_pseudo_labels(teacher: TaskModel, examples: Sequence[Example], min_confi
     _, answers = teacher.evaluate(examples)
     return [
         replace(example, target=label)
-        for example, (label, confidence) in zip(examples, answers.iter_rows(), strict=True)
+        for example, (label, confidence) in zip(
+            examples, answers.select("predicted", "confidence").iter_rows(), strict=True
+        )
         if confidence >= min_confidence
     ]
 

@@ -34,27 +34,36 @@ def validate_rate(
     return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
-def fit_and_score(
-    out: Path, data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
+def fit_and_score(  # noqa: PLR0917 - arguments of shards have no names
+    out: Path,
+    data: Path,
+    checkpoint: Path,
+    finetuning: FineTuning,
+    model: str,
+    labels: int,
+    seed: int,
+    rate: float,
+    is_explained: bool = True,
 ) -> Counts:
     """Fit with the chosen learning rate, then answer the test part once. Writes `fits/…parquet`, a row an example.
 
-    A task without training is answered zero-shot. The pretrained model's answers with the first seed are explained.
+    A task without training is answered zero-shot. With `is_explained` the pretrained model's answers with the first
+    seed are explained, by attributions that consist of the texts' tokens.
     """
     task = Task.load(data)
     if not load_task_type(task).is_fine_tuned:
         answers = answer_zero_shot(task, checkpoint, finetuning, model, seed)
-        counts = _write_answers(out, task, model, labels, seed, answers)
+        counts = write_answers(out, task, model, labels, seed, answers)
         return counts | {"chosen": {}, "validation": None, "curve": []}
     with use_one_thread():
         fitted, examples = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
         _, answers = fitted.head.evaluate(examples(fitted.head, "test"))
-    is_explained = task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
+    is_explained &= task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
     if isinstance(fitted.head, Head) and is_explained:
         with use_one_thread():
             path = out / attribution_file(task.name, labels)
             attributions.write_attributions(path, fitted.head, examples.tokenizer, answers)
-    counts = _write_answers(out, task, model, labels, seed, answers)
+    counts = write_answers(out, task, model, labels, seed, answers)
     return counts | {
         "chosen": {"learning rate": rate},
         "validation": fitted.best.score,
@@ -73,7 +82,7 @@ def score_baseline(out: Path, data: Path, model: str, labels: int, seed: int) ->
     task = Task.load(data)
     kind = load_task_type(task)
     predictions = kind.baselines[model](task, kind.sample(task, labels, seed))
-    counts = _write_answers(out, task, model, labels, seed, predictions.answers)
+    counts = write_answers(out, task, model, labels, seed, predictions.answers)
     return counts | {"chosen": predictions.chosen, "validation": predictions.validation, "curve": []}
 
 
@@ -123,7 +132,8 @@ def _fit(
     return variant.fit(training_set, head), examples
 
 
-def _write_answers(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:
+def write_answers(out: Path, task: Task, model: str, labels: int, seed: int, answers: pl.DataFrame) -> Counts:
+    """Write the answers to the test part, a row an example, and return their scores."""
     path = out / fit_file(task.name, model, labels, seed)
     path.parent.mkdir(parents=True)
     answers.with_row_index("row").write_parquet(path)

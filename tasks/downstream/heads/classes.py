@@ -15,7 +15,11 @@ from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 class ClassHead(Head):
     """A score for each class."""
 
-    answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.Int32, "confidence": pl.Float32}
+    answer_schema: ClassVar[dict[str, Any]] = {
+        "predicted": pl.Int32,
+        "confidence": pl.Float32,
+        "probabilities": pl.List(pl.Float32),
+    }
 
     @property
     def num_outputs(self) -> int:
@@ -44,6 +48,7 @@ class ClassHead(Head):
         return cross_entropy(outputs, torch.tensor([example.target for example in batch]), self.weights)
 
     def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
-        """Return the most likely class of every example, and its probability."""
-        confidence, predicted = torch.softmax(outputs.double(), 1).max(1)
-        return list(zip(predicted.tolist(), confidence.tolist(), strict=True))
+        """Return the most likely class of every example, its probability, and those of all classes."""
+        probabilities_BK = torch.softmax(outputs.double(), 1)
+        confidence, predicted = probabilities_BK.max(1)
+        return list(zip(predicted.tolist(), confidence.tolist(), probabilities_BK.tolist(), strict=True))

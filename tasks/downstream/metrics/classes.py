@@ -9,20 +9,24 @@ from numpy.typing import NDArray
 from tasks.downstream.metrics import Floats, Score, divide_or_zero, mean_score
 
 Labels = NDArray[np.int64]
+ANY_CLASS = -1
+"""the prediction that every class is equally likely"""
 
 
 def score_classes(truth: Labels, predicted: Labels, num_classes: int) -> dict[str, Score]:
     """Return the scores of N predicted classes, both (N,) with numbers below `num_classes`; `f1` for two classes only.
 
+    The prediction `ANY_CLASS` counts as an equal part of every class: the expected score of a guess, without its luck.
+
     Macro means weight all classes equally that occur in the truth or were predicted; a class without a hit counts 0.
     Matthews' correlation for several classes: Gorodkin, "Comparing two K-category assignments by a K-category
     correlation coefficient", 2004; 0 where either side has one class only.
     """
-    # parts of an example: one-hot rows of its hit, its prediction and its true class
-    hits = np.zeros((len(truth), num_classes))
-    rows = np.flatnonzero(truth == predicted)
-    hits[rows, truth[rows]] = 1
-    parts = np.concatenate([hits, one_hot(predicted, num_classes), one_hot(truth, num_classes)], axis=1)
+    true_rows, predicted_rows = one_hot(truth, num_classes), one_hot(predicted, num_classes)
+    predicted_rows[predicted == ANY_CLASS] = 1 / num_classes
+    # parts of an example: rows of its hit, its prediction and its true class
+    hits = true_rows * predicted_rows
+    parts = np.concatenate([hits, predicted_rows, true_rows], axis=1)
     functions = {
         "macro_f1": macro_f1,
         "macro_precision": macro_precision,
@@ -32,7 +36,7 @@ def score_classes(truth: Labels, predicted: Labels, num_classes: int) -> dict[st
     }
     if num_classes == 2:
         functions["f1"] = f1
-    accuracy = {"accuracy": mean_score((truth == predicted).astype(np.float64))}
+    accuracy = {"accuracy": mean_score(hits.sum(1))}
     return accuracy | {name: Score(parts, function) for name, function in functions.items()}
 
 

@@ -32,8 +32,12 @@ class TaskType(ABC):
     """metrics that are not fractions: shown as they are, not in per cent"""
     signed_metrics: ClassVar[frozenset[str]] = frozenset({"mcc", "pearson", "spearman", "spearman_standardized"})
     """metrics between -1 and 1; other fractions lie between 0 and 1"""
+    unskewed_metric: ClassVar[str] = ""
+    """a metric that is the same for all models that give every example one answer, whichever it is; empty: none"""
     label_unit: ClassVar[str]
     """unit of a label count, such as labels a class"""
+    copies_texts: ClassVar[bool] = False
+    """whether right answers are texts of the data set, and not names of classes or numbers"""
     is_fine_tuned: ClassVar[bool] = True
     """whether models are fine-tuned on examples; else they answer zero-shot"""
 
@@ -83,6 +87,18 @@ class TaskType(ABC):
     @abstractmethod
     def format_answer(self, task: Task, row: Row) -> str:
         """Return a row of answers as text, in the form of `format_truth`."""
+
+    def format_complete_question(self, row: Row) -> str:
+        """Return all that an example asks, where `format_question` shortens it."""
+        return self.format_question(row)
+
+    def list_truths(self, task: Task, row: Row) -> list[str]:
+        """Return all right answers of an example, unrounded."""
+        return [self.format_truth(task, row)]
+
+    def write_answer(self, task: Task, row: Row) -> str:
+        """Return a row of answers as text, unrounded, in the form of `list_truths`."""
+        return self.format_answer(task, row)
 
     def validate(self, task: Task) -> Task:
         """Return the task itself. Raises StageFailure when it cannot be learnt or scored."""

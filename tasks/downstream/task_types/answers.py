@@ -34,6 +34,7 @@ class SpanAnswerTask(TaskType):
     metrics = ("f1", "exact_match")
     metric_titles: ClassVar[dict[str, str]] = {"f1": "answer F1", "exact_match": "exact match"}
     label_unit = f"× {EXAMPLES_PER_LABEL} questions"
+    copies_texts = True
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten questions for each label."""
@@ -60,6 +61,14 @@ class SpanAnswerTask(TaskType):
     def format_test_text(self, row: Row) -> str:
         """Return the question and the complete context."""
         return f"{row['question']}\n{row['context']}"
+
+    def format_complete_question(self, row: Row) -> str:
+        """Return the question and the complete context."""
+        return self.format_test_text(row)
+
+    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
+        """Return all true answers."""
+        return [*row["answers"]]
 
     def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
         """Return the first true answer."""

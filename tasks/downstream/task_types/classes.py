@@ -5,11 +5,11 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from tasks.downstream.baselines.baselines import predict_majority_class, predict_with_tfidf
+from tasks.downstream.baselines.baselines import guess_class, predict_majority_class, predict_with_tfidf
 from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
-from tasks.downstream.metrics.classes import score_classes
+from tasks.downstream.metrics.classes import ANY_CLASS, score_classes
 from tasks.downstream.task_types import Row, TaskType
 from tasks.errors import StageFailure
 
@@ -17,12 +17,14 @@ from tasks.errors import StageFailure
 class ClassificationTask(TaskType):
     """Classification.
 
-    Rows: `text`, `second` (empty where there is one text), `label`. Answers: `predicted`, `confidence`.
+    Rows: `text`, `second` (empty where there is one text), `label`. Answers: `predicted`, `confidence`, and
+    `probabilities` of all classes.
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "second": pl.String(), "label": pl.Int32()}
     metrics = ("accuracy", "macro_f1", "mcc")
     metric_titles: ClassVar[dict[str, str]] = {"macro_f1": "macro-F1", "mcc": "MCC", "f1": "F1"}
+    unskewed_metric = "mcc"
     label_unit = "labels a class"
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
@@ -57,8 +59,8 @@ class ClassificationTask(TaskType):
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        """The most frequent class, and TF-IDF with logistic regression."""
-        return {"tfidf": predict_with_tfidf, "majority": predict_majority_class}
+        """TF-IDF with logistic regression, the most frequent class of the training part, and chance."""
+        return {"tfidf": predict_with_tfidf, "majority": predict_majority_class, "chance": guess_class}
 
     def format_question(self, row: Row) -> str:
         """Return both texts, one to a line."""
@@ -70,7 +72,7 @@ class ClassificationTask(TaskType):
 
     def format_answer(self, task: Task, row: Row) -> str:
         """Return the class's name."""
-        return task.names[row["predicted"]]
+        return task.names[row["predicted"]] if row["predicted"] != ANY_CLASS else "any class"
 
     def validate(self, task: Task) -> Task:
         """Require two or more classes with a training example; further ones are in the test part only."""

@@ -45,6 +45,14 @@ class RegressionTask(TaskType):
         """Return both texts, one to a line."""
         return "\n".join(row[column] for column in ("text", "second") if row[column])
 
+    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
+        """Return the number with all its digits."""
+        return [repr(float(row["number"]))]
+
+    def write_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the number with all its digits."""
+        return repr(float(row["predicted"]))
+
     def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
         """Return the number with two decimals."""
         return f"{row['number']:.2f}"

@@ -47,6 +47,7 @@ class RetrievalTask(ZeroShotTask):
     """
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "relevant": pl.List(pl.Int64())}
+    copies_texts = True
     metrics = ("ndcg@10", "recall@10", "mrr")
     metric_titles: ClassVar[dict[str, str]] = {"ndcg@10": "nDCG@10", "mrr": "MRR"}
 

@@ -45,6 +45,7 @@ class GenerationTask(TaskType):
         "bleu": "BLEU",
     }
     label_unit = f"× {EXAMPLES_PER_LABEL} examples"
+    copies_texts = True
 
     def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
         """Return ten examples for each label."""
@@ -75,6 +76,10 @@ class GenerationTask(TaskType):
     def format_test_text(self, row: Row) -> str:
         """Return the source and its references."""
         return "\n".join([row["text"], *row["wanted"]])
+
+    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
+        """Return all references."""
+        return [*row["wanted"]]
 
     def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
         """Return the first reference."""

@@ -9,17 +9,18 @@ import numpy as np
 from tasks.downstream.data.task_data import ORIGIN
 from tasks.downstream.metrics.classes import confusion_matrix
 from tasks.evaluate.report.attribution_texts import AttributedExample, group_attributions
-from tasks.evaluate.report.conclusion import (
-    COLORS,
-    assign_colors,
-    build_score_axes,
-    describe_result,
-    format_percent,
-    list_score_lines,
-)
+from tasks.evaluate.report.conclusion import describe_result
 from tasks.evaluate.report.confusion import draw_confusion
 from tasks.evaluate.report.groups import GroupTable, build_group_table
-from tasks.evaluate.report.tables import DifferenceRow, ScoreTable, build_difference_table, build_score_table
+from tasks.evaluate.report.number_formats import format_percent
+from tasks.evaluate.report.score_lines import COLORS, assign_colors, build_score_axes, list_score_lines
+from tasks.evaluate.report.tables import (
+    DifferenceRow,
+    ScoreTable,
+    build_difference_table,
+    build_score_table,
+    describe_rule,
+)
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
 from tasks.evaluate.results.model_titles import get_model_title
 from tasks.svg_charts import Axes, Marks, Scale, draw_line_chart
@@ -84,6 +85,8 @@ class BenchmarkSection:
     intervals: list[IntervalBar]
     """of a single label count"""
     differences: list[tuple[str, list[DifferenceRow]]]
+    rule: str
+    """when a difference is sure"""
     groups: GroupTable
     training_chart: Chart | None
     """none where nothing is fitted"""
@@ -97,9 +100,17 @@ class BenchmarkSection:
 
 
 def build_section(
-    results: BenchmarkResults, scored_groups: list[dict[str, Any]], attributions: list[dict[str, Any]]
+    results: BenchmarkResults,
+    scored_groups: list[dict[str, Any]],
+    attributions: list[dict[str, Any]],
+    *,
+    copies_texts: bool,
 ) -> BenchmarkSection:
-    """Compute the section; `scored_groups` are scores by group, `attributions` examples with their attributions."""
+    """Compute the section; `scored_groups` are scores by group, `attributions` examples with their attributions.
+
+    Without `copies_texts` mistakes are shown by their places only, and not at all where the answers are texts too.
+    """
+    has_mistakes = not attributions and (copies_texts or not results.task_type.copies_texts)
     has_curve = len(results.label_counts) > 1
     return BenchmarkSection(
         name=results.task.name,
@@ -112,11 +123,12 @@ def build_section(
         score_chart=_build_score_chart(results) if has_curve else None,
         intervals=[] if has_curve else _build_interval_bars(results),
         differences=build_difference_table(results),
+        rule=describe_rule(results),
         groups=build_group_table(results, scored_groups),
         training_chart=_build_training_chart(results) if results.task_type.is_fine_tuned else None,
         confusion=_build_confusion(results),
         attributions=group_attributions(attributions),
-        mistakes=[] if attributions else list_mistakes(results),
+        mistakes=list_mistakes(results, copies_texts=copies_texts) if has_mistakes else [],
         has_confidence="confidence" in results.example_fit.answers,
     )
 
@@ -187,8 +199,11 @@ def _build_confusion(results: BenchmarkResults) -> Chart | None:
     return Chart(draw_confusion(counts, names), [], caption)
 
 
-def list_mistakes(results: BenchmarkResults) -> list[Mistake]:
-    """List the most confident wrong answers; where the model gives no confidence, the first ones."""
+def list_mistakes(results: BenchmarkResults, *, copies_texts: bool) -> list[Mistake]:
+    """List the most confident wrong answers; where the model gives no confidence, the first ones.
+
+    Without `copies_texts` their texts are empty.
+    """
     answers = results.example_fit.answers
     if "confidence" in answers:
         answers = answers.sort(["confidence", "row"], descending=[True, False])
@@ -198,7 +213,7 @@ def list_mistakes(results: BenchmarkResults) -> list[Mistake]:
         truth = results.task_type.format_truth(results.task, row)
         predicted = results.task_type.format_answer(results.task, answer)
         if predicted != truth:
-            text = shorten_text(results.task_type.format_question(row))
+            text = shorten_text(results.task_type.format_question(row)) if copies_texts else ""
             mistakes.append(Mistake(predicted, truth, row[ORIGIN], text))
             if len(mistakes) == MAX_MISTAKES:
                 break

@@ -1,36 +1,23 @@
-"""The result in sentences and in a short table: they open the report and close the terminal's output."""
+"""The result in sentences: they open the report, and each of its sections."""
 
-import itertools
+from collections import Counter
 from collections.abc import Sequence
-from html import escape
 
-from tasks.downstream.data.contamination import Contamination
-from tasks.downstream.significance import Spread
+import polars as pl
+
+from tasks.downstream.significance import Difference
+from tasks.downstream.skewed_tests import find_largest_class, is_skewed
+from tasks.evaluate.report.number_formats import format_mean, format_percent, format_points
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
 from tasks.evaluate.results.model_titles import (
     LEXICAL_BASELINES,
     MODEL_TITLES,
+    PROMPTED_SUFFIX,
     TRIVIAL_BASELINES,
     get_model_title,
 )
-from tasks.runtime.markdown import render_markdown_table
-from tasks.svg_charts import Axes, Marks, chart_as_image, draw_line_chart, make_standalone
+from tasks.evaluate.results.one_class import find_one_class_fits
 
-# The summary is shown on light and on dark ground, and a chart inside it cannot know on which: so it has a white ground
-# and these colours, which are those of the report's light style.
-COLORS = {
-    "pretrained": "#0b63ce",
-    "continued": "#0e7c86",
-    "augmented": "#b0307a",
-    "unlabelled": "#8250c4",
-    "random": "#c2570c",
-    "tfidf": "#0f7b55",
-    "further": "#b3261e",
-    "second-further": "#8a6500",
-    "third-further": "#3f4cc9",
-    "majority": "#7a8190",
-}
-CHECKPOINT_COLORS = ("further", "second-further", "third-further")
 ADDITIONS = {
     "continued": "Continued pretraining on the task's texts adds",
     "augmented": "Augmented copies of the labelled texts add",
@@ -39,28 +26,43 @@ ADDITIONS = {
 """The beginning of the sentence about each variant of the pretrained model."""
 
 
-def assign_colors(results: BenchmarkResults) -> dict[str, str]:
-    """Return the name of every row's color: each group of baselines shares one, checkpoints take turns with three."""
-    colors = {model: model for model in MODEL_TITLES}
-    colors |= dict.fromkeys(LEXICAL_BASELINES, "tfidf") | dict.fromkeys(TRIVIAL_BASELINES, "majority")
-    checkpoints = (model for model in results.models if model not in MODEL_TITLES)
-    return colors | dict(zip(checkpoints, itertools.cycle(CHECKPOINT_COLORS), strict=False))
+def describe_outcomes(results: Sequence[BenchmarkResults]) -> str:
+    """Return a paragraph on all benchmarks: on how many the pretrained model is surely better or worse."""
+    random = [
+        benchmark.compare_with("random", benchmark.label_counts[-1])
+        for benchmark in results
+        if "random" in benchmark.models
+    ]
+    baseline = [
+        benchmark.compare_with(rival, benchmark.label_counts[-1])
+        for benchmark in results
+        if (rival := find_best_baseline(benchmark, benchmark.label_counts[-1]))
+    ]
+    return (
+        f"With the most labels the pretrained model is {count_outcomes(random)}, compared with random weights. It is "
+        f"{count_outcomes(baseline)}, compared with the best baseline of each set, random weights among them."
+        # once for all sets, as all are fine-tuned in the same way
+        + "".join(
+            f" {caveat}" for caveat in dict.fromkeys(caveat for benchmark in results for caveat in benchmark.caveats)
+        )
+    )
 
 
-def format_percent(value: float) -> str:
-    """Format a ratio in per cent with one decimal."""
-    return f"{100 * value:.1f}".replace("-", "\u2212")
+def count_outcomes(differences: Sequence[Difference]) -> str:
+    """Return a phrase such as `surely better on 8 of 12 sets, surely worse on 1, and nothing is sure on 3`."""
+    counts = Counter(
+        (difference.mean > 0) - (difference.mean < 0) if difference.sure else 0 for difference in differences
+    )
+    return (
+        f"**surely better on {counts[1]} of {len(differences)} sets, worse on {counts[-1]}**, and nothing is sure on "
+        f"{counts[0]}"
+    )
 
 
-def format_points(value: float) -> str:
-    """Format a difference in percentage points with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\u2212")
-
-
-def format_mean(score: Spread) -> str:
-    """Format mean and deviation, `56.5 ± 1.2`; without the deviation where all seeds have the same score."""
-    mean = format_percent(score.mean)
-    return f"{mean} ± {format_percent(score.deviation)}" if len(set(score.values)) > 1 else mean
+def find_best_baseline(results: BenchmarkResults, labels: int) -> str:
+    """Return the baseline or random weights with the highest score with a label count; empty where there is none."""
+    baselines = [model for model in results.models if model == "random" or model in results.task_type.baselines]
+    return max(baselines, key=lambda model: results.score_spread(model, labels, results.metric).mean, default="")
 
 
 def describe_result(results: BenchmarkResults) -> str:
@@ -70,107 +72,130 @@ def describe_result(results: BenchmarkResults) -> str:
     score = format_mean(results.score_spread("pretrained", max_labels, results.metric))
     sentences = [
         f"{budget} the pretrained model reaches **{score} %** {results.title} on test.",
+        *_describe_repeats(results),
+        *_describe_skew(results),
         _describe_gain_of_pretraining(results),
+        *_describe_one_class_fits(results),
+        *_describe_missed_floor(results),
     ]
     for model, beginning in ADDITIONS.items():
         if model in results.models:
-            gains = [(labels, results.compare_models(model, "pretrained", labels)) for labels in results.label_counts]
+            gains = [(labels, results.compare_with(model, labels).swap_models()) for labels in results.label_counts]
             phrase = ", ".join(
                 f"{format_points(gain.mean)} points with {results.describe_budget(labels)}" for labels, gain in gains
             )
-            doubt = "" if any(gain.sure for _, gain in gains) else ", none of it significant"
+            doubt = "" if any(gain.sure for _, gain in gains) else ", none of it sure"
             sentences.append(f"{beginning} {phrase}{doubt}.")
+    sentences += _describe_prompts(results)
     rivals = [model for model in results.models if model in LEXICAL_BASELINES or model not in MODEL_TITLES]
     sentences += [_compare_with_rival(results, rival, max_labels) for rival in rivals]
-    sentences += [f"The checkpoint {name} is left out: {reason}." for name, reason in results.left_out.items()]
+    for name, reason in results.left_out.items():
+        kind = "row" if name == "prompted" or name.endswith(PROMPTED_SUFFIX) else "checkpoint"
+        sentences.append(f"The {kind} {get_model_title(name)} is left out: {reason}.")
+    sentences += results.caveats
     return " ".join(sentences)
 
 
+def _describe_prompts(results: BenchmarkResults) -> list[str]:
+    """Return a sentence on the model that reads examples in its prompt, and on how many of them had room."""
+    labels = results.label_counts[-1]
+    if "prompted" not in results.models:
+        return []
+    answers = pl.concat([fit.answers.select("shots", "dropped") for fit in results.select_fits("prompted", labels)])
+    kept, dropped = answers.mean().row(0)
+    room = (
+        f"{kept:.3g} examples"
+        if not dropped
+        else f"{kept:.3g} of {kept + dropped:.3g} examples, which is what has room,"
+    )
+    difference = results.compare_with("prompted", labels)
+    other = "fine-tuned" if results.task_type.is_fine_tuned else "without them"
+    doubt = "" if difference.sure else " (not sure)"
+    score = format_percent(results.score_spread("prompted", labels, results.metric).mean)
+    side = f"{abs(100 * difference.mean):.1f} points {'above' if difference.mean > 0 else 'below'} that{doubt}"
+    return [f"With {room} in its prompt and no fine-tuning it reaches {score} %: {other} it is {side}."]
+
+
+def _describe_repeats(results: BenchmarkResults) -> list[str]:
+    """Return a sentence on test texts that are training texts, with the score without them."""
+    num_repeated, texts = int(results.repeated_rows.sum()), len(results.task.test)
+    if not num_repeated:
+        return []
+    score = results.score_without_repeats("pretrained", results.label_counts[-1])
+    rest = (
+        f"without them it reaches {format_percent(score)} %" if score is not None else "no other text is left to score"
+    )
+    return [f"**{num_repeated:,} of its {texts:,} test texts are training texts too**: {rest}."]
+
+
+def _describe_skew(results: BenchmarkResults) -> list[str]:
+    """Return a sentence on a skewed test part, and on the metric that models are compared by therefore."""
+    largest = find_largest_class(results.task)
+    if largest is None or not is_skewed(results.task):
+        return []
+    skew = f"The test part is skewed, {format_percent(largest.share)} % of it is “{largest.name}”"
+    if results.metric not in {"mcc", "macro_f1"}:
+        rule = "as the settings say; a difference is sure only where MCC confirms it"
+        return [f"{skew}, and models are compared by {results.title} all the same, {rule}."]
+    reason = (
+        "which is 0 for all answers that ignore the text"
+        if results.metric == "mcc"
+        else "which weights classes equally"
+    )
+    return [f"{skew}, so models are compared by {results.title}, {reason}."]
+
+
+def _describe_one_class_fits(results: BenchmarkResults) -> list[str]:
+    """Return a sentence for each label count where the pretrained or the random model gives one class nearly always."""
+    phrases = [
+        f"{get_model_title(model)} with {results.describe_budget(labels)} {phrase}"
+        for labels in results.label_counts
+        for model in ("pretrained", "random")
+        if model in results.models and (phrase := find_one_class_fits(results, model, labels).describe())
+    ]
+    return [f"**Hardly learnt**: {'; '.join(phrases)}."] if phrases else []
+
+
+def _describe_missed_floor(results: BenchmarkResults) -> list[str]:
+    """Return a sentence on trivial answers that the pretrained model is not above."""
+    labels = results.label_counts[-1]
+    score = results.score_spread("pretrained", labels, results.metric).mean
+    floors = [
+        (results.score_spread(model, labels, results.metric).mean, model)
+        for model in results.models
+        if model in TRIVIAL_BASELINES
+    ]
+    if not floors or score > max(floors)[0]:
+        return []
+    floor, model = max(floors)
+    return [f"**It is not above the baseline {get_model_title(model)}**, which gives {format_percent(floor)} %."]
+
+
 def _describe_gain_of_pretraining(results: BenchmarkResults) -> str:
-    num_seeds = len(results.select_fits("pretrained", results.label_counts[-1]))
-    gains = [(labels, results.compare_models("pretrained", "random", labels)) for labels in results.label_counts]
+    gains = [(labels, results.compare_with("random", labels)) for labels in results.label_counts]
     phrase = ", ".join(
         f"{format_points(gain.mean)} points"
         + (f" with {results.describe_budget(labels)}" if results.task_type.is_fine_tuned else "")
+        + ("" if gain.sure or len(gains) == 1 else " (not sure)")
         for labels, gain in gains
     )
-    if all(gain.sure and gain.mean > 0 for _, gain in gains):
-        verdict = f"**Pretraining helps**, by more than the spread over {num_seeds} seeds"
-    elif not any(gain.sure for _, gain in gains):
-        verdict = "**No significant difference**"
-    elif all(gain.mean > 0 for _, gain in gains):
-        verdict = f"Pretraining seems to help, but not everywhere by more than the spread over {num_seeds} seeds"
+    signs = {gain.mean > 0 for _, gain in gains if gain.sure}
+    everywhere = "" if all(gain.sure for _, gain in gains) else " with some label counts"
+    if not signs:
+        verdict = "**No sure difference**"
+    elif len(signs) == 2:
+        verdict = "**Pretraining surely helps with some label counts, and surely hurts with others**"
     else:
-        verdict = "**Pretraining does not help everywhere**"
+        verdict = f"**Pretraining surely {'helps' if signs == {True} else 'hurts'}{everywhere}**"
     return f"{verdict}: the difference from the same model with random initial weights is {phrase}."
 
 
 def _compare_with_rival(results: BenchmarkResults, rival: str, labels: int) -> str:
-    difference = results.compare_models("pretrained", rival, labels)
+    difference = results.compare_with(rival, labels)
     size = f"{abs(100 * difference.mean):.1f}"
     # By the printed size: a difference that is shown as 0.0 is called level.
     side = f"{size} points {'above' if difference.mean > 0 else 'below'}" if float(size) else "level with"
+    doubt = "" if difference.sure else " (not sure)"
     rival_type = "baseline" if rival in LEXICAL_BASELINES else "checkpoint"
     score = format_percent(results.score_spread(rival, labels, results.metric).mean)
-    return f"The {rival_type} {get_model_title(rival)} reaches {score} %: the model is {side} it."
-
-
-def list_score_lines(results: BenchmarkResults, colors: dict[str, str]) -> list[Marks]:
-    """Return a line per model for a chart: the compared score in per cent, by label count."""
-    lines, color_names = [], assign_colors(results)
-    for model in results.models:
-        spreads = [results.score_spread(model, labels, results.metric) for labels in results.label_counts]
-        lines.append(
-            Marks(
-                get_model_title(model),
-                colors[color_names[model]],
-                [(x, 100 * spread.mean) for x, spread in zip(results.axis_positions, spreads, strict=True)],
-                deviations=[100 * spread.deviation for spread in spreads],
-                dashed=model in LEXICAL_BASELINES + TRIVIAL_BASELINES,
-            )
-        )
-    return lines
-
-
-def build_score_axes(results: BenchmarkResults) -> Axes:
-    """Return the axes of a chart of the compared score by label count."""
-    return Axes(
-        results.task_type.label_unit,
-        f"{results.title}, %",
-        results.axis_ticks,
-        log_x=True,
-        min_y=100 * results.min_score,
-        max_y=100,
-    )
-
-
-def render_summary(results: Sequence[BenchmarkResults], contamination: Contamination) -> str:
-    """Render the short table in Markdown, with a small chart; the terminal and the Prefect UI show it."""
-    parts = []
-    for benchmark in results:
-        head = [
-            f"{benchmark.title}, %",
-            *(benchmark.describe_budget(labels) for labels in benchmark.label_counts),
-        ]
-        rows = []
-        for model in benchmark.models:
-            spreads = [benchmark.score_spread(model, labels, benchmark.metric) for labels in benchmark.label_counts]
-            rows.append([get_model_title(model), *map(format_mean, spreads)])
-        # Markdown passes HTML on to the page, and the reasons in the sentences may quote a user's file
-        sentences = escape(describe_result(benchmark), quote=False)
-        parts += [f"### {benchmark.task.name}", sentences, render_markdown_table(head, rows, alignment="l")]
-        if benchmark.task_type.is_fine_tuned:
-            chart = draw_line_chart(list_score_lines(benchmark, COLORS), build_score_axes(benchmark))
-            parts.append(chart_as_image(make_standalone(chart), f"{benchmark.title} by label count"))
-    parts.append(
-        f"Held-out documents that are in the pretraining text: {contamination.shared_ids} of "
-        f"{contamination.heldout_documents:,}; that share a 13-token sequence with it: "
-        f"{contamination.overlapping_documents:,}. Test texts that share one: {format_overlaps(contamination)}."
-    )
-    return "\n\n".join(parts) + "\n"
-
-
-def format_overlaps(contamination: Contamination) -> str:
-    """List the test sets with texts that overlap with the pretraining text: `sst2 3 of 120, stsb 1 of 90`, or none."""
-    overlaps = [(name, overlap) for name, overlap in contamination.sets.items() if overlap.overlapping]
-    return ", ".join(f"{name} {overlap.overlapping:,} of {overlap.texts:,}" for name, overlap in overlaps) or "none"
+    return f"The {rival_type} {get_model_title(rival)} reaches {score} %: the model is {side} it{doubt}."

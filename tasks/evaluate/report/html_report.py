@@ -6,10 +6,11 @@ from typing import Any
 
 from tasks.downstream.data.contamination import Contamination
 from tasks.evaluate.report.benchmark_section import Chart, build_section, draw_chart
+from tasks.evaluate.report.conclusion import describe_outcomes
+from tasks.evaluate.report.overview import build_overview
 from tasks.evaluate.report.provenance import Ancestor, FunnelStep, LossCurve
 from tasks.evaluate.report.rendering import render_template
 from tasks.evaluate.report.samples import RuleSamples
-from tasks.evaluate.report.tables import build_overview
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
 from tasks.svg_charts import Axes, Marks
 
@@ -35,6 +36,8 @@ class ReportData:
     versions: dict[str, str]
     model: Sequence[tuple[str, str]]
     """name and value of the model's architecture and sizes"""
+    copies_texts: bool = True
+    """whether mistakes are shown with their texts, and not only with their places"""
     incomplete: Sequence[str] = ()
     """ancestors that lacked something when the model was built on them"""
 
@@ -42,7 +45,12 @@ class ReportData:
 def render_report(data: ReportData) -> str:
     """Render the page; the same data give the same bytes."""
     sections = [
-        build_section(results, data.groups[results.task.name], data.attributions.get(results.task.name, []))
+        build_section(
+            results,
+            data.groups[results.task.name],
+            data.attributions.get(results.task.name, []),
+            copies_texts=data.copies_texts,
+        )
         for results in data.results
     ]
     return render_template(
@@ -50,6 +58,8 @@ def render_report(data: ReportData) -> str:
         data=data,
         sections=sections,
         overview=build_overview(data.results, data.contamination) if len(sections) > 1 else [],
+        outcomes=describe_outcomes(data.results),
+        num_comparisons=data.results[0].num_comparisons,
         loss_chart=_build_loss_chart(data.loss),
         max_funnel_count=max([1, *(step.num_documents for step in data.funnel)]),
     )

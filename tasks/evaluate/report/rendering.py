@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tasks.evaluate.report.conclusion import format_percent
+from tasks.evaluate.report.number_formats import format_percent
 
 FOLDER = Path(__file__).parent
 NO_BREAK_SPACE = "\u00a0"

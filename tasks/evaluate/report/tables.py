@@ -1,75 +1,14 @@
 """The numbers of a benchmark as tables that fit a phone: an interval stands below its score."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.downstream.data.contamination import Contamination
 from tasks.downstream.significance import Difference
-from tasks.evaluate.report.conclusion import format_mean, format_percent, format_points
+from tasks.evaluate.report.number_formats import format_interval, format_mean, format_p, format_percent, format_points
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
 from tasks.evaluate.results.model_titles import get_model_title
+from tasks.evaluate.results.one_class import find_one_class_fits
 
 MAX_METRICS = 3
-
-
-@dataclass(frozen=True)
-class Gain:
-    """Points that the pretrained model is above another one."""
-
-    points: str
-    is_significant: bool
-    interval: str
-    rival: str
-    """title of the other model"""
-
-
-@dataclass(frozen=True)
-class OverviewRow:
-    """A benchmark in the table of all benchmarks."""
-
-    name: str
-    metric: str
-    overlap: str
-    """test texts that overlap with the pretraining text: `3 of 120`"""
-    score: str
-    interval: str
-    over_random: Gain
-    over_baseline: Gain | None
-    """none where the task type has no baseline"""
-
-
-def build_overview(results: Sequence[BenchmarkResults], contamination: Contamination) -> list[OverviewRow]:
-    """Return a row per benchmark, each of the pretrained model with most labels."""
-    rows = []
-    for benchmark in results:
-        labels, overlap = benchmark.label_counts[-1], contamination.sets[benchmark.task.name]
-        baseline = find_best_baseline(benchmark)
-        rows.append(
-            OverviewRow(
-                name=benchmark.task.name,
-                metric=benchmark.title,
-                overlap=f"{overlap.overlapping:,} of {overlap.texts:,}",
-                score=format_percent(benchmark.score_spread("pretrained", labels, benchmark.metric).mean),
-                interval=" … ".join(map(format_percent, benchmark.score_interval("pretrained", labels))),
-                over_random=_build_gain(benchmark, "random", labels),
-                over_baseline=_build_gain(benchmark, baseline, labels) if baseline else None,
-            )
-        )
-    return rows
-
-
-def find_best_baseline(results: BenchmarkResults) -> str:
-    """Return the baseline with the highest score with most labels; empty where the task type has none."""
-    labels = results.label_counts[-1]
-    baselines = [model for model in results.models if model in results.task_type.baselines]
-    return max(baselines, key=lambda model: results.score_spread(model, labels, results.metric).mean, default="")
-
-
-def _build_gain(results: BenchmarkResults, rival: str, labels: int) -> Gain:
-    difference = results.compare_models("pretrained", rival, labels)
-    return Gain(
-        format_points(difference.mean), difference.sure, _format_point_interval(difference), get_model_title(rival)
-    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +20,10 @@ class ScoreRow:
     interval: str
     """of the first score"""
     is_pretrained: bool
+    one_class: str
+    """a phrase where fits answer nearly always one class; else empty"""
+    without_repeats: str
+    """the first score on test texts that are no training texts; empty where no test text is one"""
 
 
 @dataclass(frozen=True)
@@ -91,23 +34,32 @@ class ScoreTable:
     groups: list[tuple[str, list[ScoreRow]]]
     """label count in words, empty where nothing is fitted; a row per model"""
 
+    @property
+    def has_repeats(self) -> bool:
+        """Tell whether there are scores without the test texts that are training texts."""
+        return any(row.without_repeats for _, rows in self.groups for row in rows)
+
 
 def build_score_table(results: BenchmarkResults) -> ScoreTable:
     """Return a row per model under each label count; the first score with its interval."""
     metrics = results.task_type.metrics[:MAX_METRICS]
     groups = []
     for labels in results.label_counts:
-        rows = [
-            ScoreRow(
-                get_model_title(model),
-                [_format_score(results, model, labels, metric) for metric in metrics],
-                " … ".join(map(format_percent, results.score_interval(model, labels))),
-                model == "pretrained",
-            )
-            for model in results.models
-        ]
+        rows = [_build_score_row(results, model, labels, metrics) for model in results.models]
         groups.append((results.describe_budget(labels) if results.task_type.is_fine_tuned else "", rows))
     return ScoreTable([results.metric_title(metric) for metric in metrics], groups)
+
+
+def _build_score_row(results: BenchmarkResults, model: str, labels: int, metrics: tuple[str, ...]) -> ScoreRow:
+    score = results.score_without_repeats(model, labels) if results.repeated_rows.any() else None
+    return ScoreRow(
+        model=get_model_title(model),
+        scores=[_format_score(results, model, labels, metric) for metric in metrics],
+        interval=" … ".join(map(format_percent, results.score_interval(model, labels))),
+        is_pretrained=model == "pretrained",
+        one_class=find_one_class_fits(results, model, labels).describe(),
+        without_repeats="" if score is None else format_percent(score),
+    )
 
 
 def _format_score(results: BenchmarkResults, model: str, labels: int, metric: str) -> str:
@@ -137,9 +89,8 @@ def build_difference_table(results: BenchmarkResults) -> list[tuple[str, list[Di
             DifferenceRow(
                 get_model_title(other),
                 format_points(difference.mean),
-                _format_point_interval(difference),
-                # The smallest p value of 2,000 draws is 1 / 2,001, which three decimals would show as 0.000.
-                f"{difference.p:.3f}" if difference.p >= 0.001 else "< 0.001",
+                format_interval(difference),
+                format_p(difference.adjusted_p),
                 _format_verdict(difference),
             )
         )
@@ -149,11 +100,23 @@ def build_difference_table(results: BenchmarkResults) -> list[tuple[str, list[Di
     ]
 
 
-def _format_point_interval(difference: Difference) -> str:
-    return f"{format_points(difference.low)} … {format_points(difference.high)}"
-
-
 def _format_verdict(difference: Difference) -> str:
     if not difference.sure:
         return "no"
-    return "yes" if difference.mean > 0 else "yes, worse"
+    return "yes, better" if difference.mean > 0 else "yes, worse"
+
+
+def describe_rule(results: BenchmarkResults) -> str:
+    """Return the sentences below the table: what p is, and when a difference is sure."""
+    of_mcc = ""
+    if results.task_type.unskewed_metric and results.metric != results.task_type.unskewed_metric:
+        mcc = results.metric_title(results.task_type.unskewed_metric)
+        of_mcc = (
+            f" It is the larger p of {results.title} and of {mcc}, which does not change with how often a class is "
+            "answered, and 1 where the two disagree about the better model."
+        )
+    return (
+        "A difference is sure where p is below 0.05. p covers both test examples and seeds, and is corrected for all "
+        f"{results.num_comparisons:,} comparisons of this report (Holm).{of_mcc} The points are of {results.title}; "
+        "below them stands the 95 % interval of this comparison alone."
+    )

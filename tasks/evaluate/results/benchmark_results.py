@@ -3,9 +3,11 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
@@ -15,9 +17,12 @@ from tasks.downstream.significance import (
     bootstrap_interval,
     compute_paired_difference,
     compute_spread,
+    correct_comparisons,
+    require_both,
 )
 from tasks.downstream.task_types import TaskType, load_task_type
 from tasks.evaluate.results.model_titles import MODEL_TITLES
+from tasks.evaluate.results.repeated_texts import find_repeated_rows
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,12 @@ class BenchmarkResults:
     fits: Sequence[Fit]
     left_out: dict[str, str] = field(default_factory=dict)
     """the reason for each further checkpoint that cannot answer the task, by its name"""
+    caveats: tuple[str, ...] = ()
+    """sentences on what the result rests on, such as a single learning rate"""
+    corrected: dict[tuple[int, str], Difference] = field(default_factory=dict)
+    """the pretrained model's differences by label count and other model, corrected for those of all benchmarks"""
+    num_comparisons: int = 1
+    """differences that are corrected together"""
 
     @functools.cached_property
     def task_type(self) -> TaskType:
@@ -142,32 +153,73 @@ class BenchmarkResults:
         """Return mean and standard deviation of a score over seeds."""
         return compute_spread([fit.metrics[metric] for fit in self.select_fits(model, labels)])
 
-    @functools.cache  # noqa: B019 - the results live only as long as the report is written
-    def seed_scores(self, model: str, labels: int) -> list[Score]:
-        """Return the compared score of each seed's answers."""
+    # Not all at once: with 150 classes and 5,000 test texts the scores of a model take 50 MB.
+    @functools.lru_cache(maxsize=24)  # noqa: B019 - the results live only as long as the report is written
+    def all_seed_scores(self, model: str, labels: int) -> list[dict[str, Score]]:
+        """Return every score of each seed's answers."""
         fits = self.select_fits(model, labels)
-        return [self.task_type.score_answers(self.task, self.task.test, fit.answers)[self.metric] for fit in fits]
+        return [self.task_type.score_answers(self.task, self.task.test, fit.answers) for fit in fits]
+
+    def seed_scores(self, model: str, labels: int, metric: str = "") -> list[Score]:
+        """Return a score of each seed's answers, the compared one unless another is named."""
+        return [scores[metric or self.metric] for scores in self.all_seed_scores(model, labels)]
+
+    @functools.cached_property
+    def repeated_rows(self) -> NDArray[np.bool_]:
+        """For each test example whether its text is a training text too."""
+        return find_repeated_rows(self.task)
+
+    @functools.cache  # noqa: B019 - as above
+    def score_without_repeats(self, model: str, labels: int) -> float | None:
+        """Return the mean compared score on test texts that are no training texts; None where there is no such text."""
+        if self.repeated_rows.all():
+            return None
+        scores = [replace(score, parts=score.parts[~self.repeated_rows]) for score in self.seed_scores(model, labels)]
+        return float(np.mean([score.value for score in scores]))
 
     @functools.cache  # noqa: B019 - as above
     def score_interval(self, model: str, labels: int) -> tuple[float, float]:
         """Return the 95 % bootstrap interval of the compared score, over seeds and test examples."""
         return bootstrap_interval(self.seed_scores(model, labels))
 
+    def compare_with(self, other: str, labels: int) -> Difference:
+        """Return the compared score of the pretrained model minus that of another one, on the same samples and texts.
+
+        Where answers are classes, p is the larger of the compared score's and of MCC's, which does not change with how
+        often a class is answered.
+        """
+        return self.corrected.get((labels, other)) or self._compute_difference(other, labels)
+
     @functools.cache  # noqa: B019 - as above
-    def compare_models(self, first: str, second: str, labels: int) -> Difference:
-        """Return the compared score of `first` minus that of `second`, on the same samples and test examples."""
-        return compute_paired_difference(self.seed_scores(first, labels), self.seed_scores(second, labels))
+    def _compute_difference(self, other: str, labels: int) -> Difference:
+        metrics = dict.fromkeys(filter(None, (self.metric, self.task_type.unskewed_metric)))
+        shown, *others = (
+            compute_paired_difference(
+                self.seed_scores("pretrained", labels, metric), self.seed_scores(other, labels, metric)
+            )
+            for metric in metrics
+        )
+        return require_both(shown, others[0]) if others else shown
 
     def list_differences(self) -> list[tuple[int, str, Difference]]:
         """Return label count, other model, and the pretrained model's difference to it, for every other model."""
         others = [model for model in self.models if model != "pretrained"]
-        return [
-            (labels, other, self.compare_models("pretrained", other, labels))
-            for labels in self.label_counts
-            for other in others
-        ]
+        return [(labels, other, self.compare_with(other, labels)) for labels in self.label_counts for other in others]
 
     @property
     def example_fit(self) -> Fit:
         """The fit that examples are shown of: the pretrained model with most labels and the first seed."""
         return self.select_fits("pretrained", self.label_counts[-1])[0]
+
+
+def correct_results(results: Sequence[BenchmarkResults]) -> list[BenchmarkResults]:
+    """Return the results with the differences of all benchmarks corrected for their number."""
+    rows = [(benchmark, *difference) for benchmark in results for difference in benchmark.list_differences()]
+    corrected: dict[str, dict[tuple[int, str], Difference]] = {benchmark.task.name: {} for benchmark in results}
+    for (benchmark, labels, other, _), difference in zip(
+        rows, correct_comparisons([difference for *_, difference in rows]), strict=True
+    ):
+        corrected[benchmark.task.name][labels, other] = difference
+    return [
+        replace(benchmark, corrected=corrected[benchmark.task.name], num_comparisons=len(rows)) for benchmark in results
+    ]

@@ -5,6 +5,7 @@ MODEL_TITLES = {
     "continued": "pretrained + continued pretraining",
     "augmented": "pretrained + augmented texts",
     "unlabelled": "pretrained + unlabelled texts",
+    "prompted": "pretrained, examples in the prompt",
     "random": "random weights",
     "tfidf": "TF-IDF + logistic regression",
     "cosine": "TF-IDF cosine",
@@ -13,7 +14,7 @@ MODEL_TITLES = {
     "clause": "most similar clause",
     "lzma": "LZMA",
     "bm25": "BM25",
-    "majority": "majority class",
+    "majority": "largest class of the training part",
     "mean": "mean of the training sample",
     "outside": "no entity",
     "chance": "chance",
@@ -26,6 +27,8 @@ MODEL_TITLES = {
 }
 """Title of every model by its name, in the order of the tables. Further checkpoints are not in it: their title is the
 name of their folder."""
+PROMPTED_SUFFIX = ", examples in the prompt"
+"""Suffix of the name of a further checkpoint that answers prompts"""
 LEXICAL_BASELINES = ("tfidf", "cosine", "known", "shortest", "clause", "lzma", "bm25", "lead", "nearest")
 """Baselines that read the words of a text."""
 TRIVIAL_BASELINES = ("majority", "mean", "outside", "chance", "beginning", "bytes", "longest", "copy")

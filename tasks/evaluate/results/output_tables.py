@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from tasks.downstream.data.task_data import hash_text
+from tasks.downstream.skewed_tests import find_largest_class, is_skewed
 from tasks.evaluate.results.benchmark_results import BenchmarkResults
+from tasks.evaluate.results.one_class import find_one_class_fits
 
 
 def tabulate_scores(results: Sequence[BenchmarkResults]) -> pl.DataFrame:
@@ -40,40 +40,6 @@ def tabulate_scores(results: Sequence[BenchmarkResults]) -> pl.DataFrame:
     )
 
 
-def tabulate_answers(results: Sequence[BenchmarkResults]) -> pl.DataFrame:
-    """Return one row per test example and label count: its part of the pretrained model's score, a list over seeds.
-
-    `tasks.evaluate.query` compares later models with this one by these rows.
-    """
-    return pl.concat(
-        _tabulate_benchmark_answers(benchmark, labels) for benchmark in results for labels in benchmark.label_counts
-    )
-
-
-def _tabulate_benchmark_answers(results: BenchmarkResults, labels: int) -> pl.DataFrame:
-    task, task_type = results.task, results.task_type
-    scores = results.seed_scores("pretrained", labels)
-    # Two evaluations share an example if both its question and its right answer are the same: so the hash is of both.
-    examples = [
-        f"{task_type.format_question(row)}\0{task_type.format_truth(task, row)}"
-        for row in task.test.iter_rows(named=True)
-    ]
-    return pl.DataFrame(
-        {
-            "benchmark": task.name,
-            "labels": labels,
-            "budget": results.describe_budget(labels),
-            "metric": results.title,
-            "function": scores[0].function,
-            "data": task.digest,
-            "text": list(map(hash_text, examples)),
-            # (texts, seeds, sums), as `query` reads it.
-            "parts": np.stack([score.parts for score in scores], 1).tolist(),
-        },
-        schema_overrides={"labels": pl.Int32, "text": pl.UInt64, "parts": pl.List(pl.List(pl.Float64))},
-    )
-
-
 def build_scores_json(
     results: Sequence[BenchmarkResults], contamination: dict[str, Any], groups: dict[str, Any]
 ) -> dict[str, Any]:
@@ -96,7 +62,7 @@ def _build_benchmark_json(results: BenchmarkResults) -> dict[str, Any]:
         for metric in results.metrics
     ]
     differences = [
-        {"first": "pretrained", "second": other, "labels": labels} | asdict(difference)
+        {"first": "pretrained", "second": other, "labels": labels, "sure": difference.sure} | asdict(difference)
         for labels, other, difference in results.list_differences()
     ]
     fits = [
@@ -109,6 +75,12 @@ def _build_benchmark_json(results: BenchmarkResults) -> dict[str, Any]:
         }
         for fit in results.fits
     ]
+    one_class = [
+        {"model": model, "labels": labels, "fits": marked.num_fits, "texts": marked.texts, "answers": marked.counts}
+        for labels in results.label_counts
+        for model in results.models
+        if (marked := find_one_class_fits(results, model, labels)).counts
+    ]
     return {
         "about": results.task.about,
         "kind": results.task.kind,
@@ -118,6 +90,14 @@ def _build_benchmark_json(results: BenchmarkResults) -> dict[str, Any]:
         "means": means,
         "differences": differences,
         "left out": results.left_out,
+        "caveats": [*results.caveats],
+        "comparisons": results.num_comparisons,
+        "test part": {
+            "largest class": largest._asdict() if (largest := find_largest_class(results.task)) else None,
+            "skewed": is_skewed(results.task),
+            "training texts": int(results.repeated_rows.sum()),
+        },
+        "one class": one_class,
         "fits": fits,
     }
 
@@ -128,6 +108,8 @@ def _build_mean_json(results: BenchmarkResults, model: str, labels: int, metric:
     if metric == results.metric:  # intervals cost a bootstrap each, so only the compared score has one
         low, high = results.score_interval(model, labels)
         row |= {"low": low, "high": high}
+        if results.repeated_rows.any():
+            row["without training texts"] = results.score_without_repeats(model, labels)
     return row
 
 

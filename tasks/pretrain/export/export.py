@@ -26,7 +26,7 @@ from tasks.pretrain.monitoring.tensorboard_events import export_events
 from tasks.pretrain.objectives._contrastive import Contrastive
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.training.checkpointing import load_final_weights
-from tasks.pretrain.training.loop import Training
+from tasks.pretrain.training.loop import Training, describe_new_head
 
 Manifest = dict[str, Any]
 
@@ -66,7 +66,8 @@ def _describe_export(run: Training, module: PreTrainedModel) -> ModelDescription
     auto_class, task = find_auto_class(module)
     if isinstance(run.objective, Contrastive):
         return ModelDescription(auto_class, "sentence-similarity", "sentence-transformers", environment, {})
-    return ModelDescription(auto_class, task, "transformers", environment, _compute_baselines(run))
+    new_head = describe_new_head(run.new_head) if run.new_head else ""
+    return ModelDescription(auto_class, task, "transformers", environment, _compute_baselines(run), new_head)
 
 
 def _compute_baselines(run: Training) -> dict[str, float]:

@@ -31,6 +31,8 @@ class ModelDescription:
     """versions of the libraries that trained it"""
     baselines: dict[str, float]
     """validation losses of other models on the same tokens"""
+    new_head: str = ""
+    """a phrase on the head that the model which training began with had not; empty: it had one"""
 
 
 # counts that depend on the data only; others may be times, which would make the same model differ
@@ -61,6 +63,7 @@ def render_model_card(
         [
             f"---\nlibrary_name: {description.library}\npipeline_tag: {description.task}\ntags:\n- textmill\n---\n",
             f"# {settings.architecture.family} trained from {beginning} by Textmill\n",
+            *([f"The model that training began with has no {description.new_head}.\n"] if description.new_head else []),
             _render_table(
                 ("what", "value"), describe_outcome(settings, records, num_parameters, description.baselines)
             ),

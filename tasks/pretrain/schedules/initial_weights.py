@@ -23,8 +23,9 @@ class StartFrom(Block):
     """An existing model to train further, and which of its weights are trained."""
 
     folder: str = ""
-    """a transformers folder, or a model that this pipeline made; `architecture` must be the model's own. Tokens that it
-    lacks start as the mean of their parts' embeddings. Empty: random weights"""
+    """a transformers folder, or a model that this pipeline made. It decides the architecture, which need not be set,
+    and the defaults of the learning rates and of the objective are those of going on from it. Tokens that it lacks
+    start as the mean of their parts' embeddings. Empty: random weights"""
     frozen: tuple[str, ...] = ()
     """patterns of the names of parameters that are not trained: *embeddings*, *.layer.[0-3].*"""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
@@ -37,21 +38,24 @@ class StartFrom(Block):
 
     def build_model(
         self, architecture: Architecture, tokenizer: Path, vocabulary: Vocabulary, seed: int
-    ) -> "PreTrainedModel":
-        """Return the model to train; frozen parameters require no gradient.
+    ) -> "tuple[PreTrainedModel, list[str]]":
+        """Return the model to train, and the weights of its head that the folder lacks, which begin at random.
 
+        Frozen parameters require no gradient.
         Raises StageFailure when the folder holds another model than the settings say, or a pattern matches nothing.
         """
         if self.folder:
             from tasks.model.pretrained import load_pretrained  # noqa: PLC0415 - torch and transformers take seconds to import
 
-            module = load_pretrained(Path(self.folder).expanduser(), architecture, tokenizer, vocabulary, seed)
+            module, new_head = load_pretrained(
+                Path(self.folder).expanduser(), architecture, tokenizer, vocabulary, seed
+            )
         else:
             from tasks.model.families import build_model  # noqa: PLC0415
 
-            module = build_model(architecture, vocabulary, seed)
+            module, new_head = build_model(architecture, vocabulary, seed), []
         self._freeze(module)
-        return module
+        return module, new_head
 
     def _freeze(self, module: "nn.Module") -> None:
         names = dict(module.named_parameters())

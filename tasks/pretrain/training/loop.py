@@ -37,6 +37,11 @@ class Usage:
     tokens: int = 0
 
 
+def describe_new_head(weights: Sequence[str]) -> str:
+    """Return a phrase on the weights of a head that begin at random because the folder lacks them."""
+    return f"weights for the head ({weights[0]} and {len(weights) - 1} more), which begins at random"
+
+
 class Training:
     """A run: its data, its model, and what changes from step to step."""
 
@@ -56,7 +61,9 @@ class Training:
         self.num_steps = settings.num_steps
 
         start = settings.start_from
-        module = start.build_model(settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed)
+        module, self.new_head = start.build_model(
+            settings.architecture, tokens[0] / "tokenizer", self.vocabulary, settings.seed
+        )
         hardware.enable_recomputation(module)
         self.model = PackedModel(module, settings.architecture.model_kind)
         self.model.configure_for(hardware)
@@ -72,7 +79,7 @@ class Training:
         self.best_step = 0
         self.validations_since_best = 0
         self.anomalies = AnomalyState()
-        self.notes: list[str] = []
+        self.notes = [f"{start.folder} has no {describe_new_head(self.new_head)}"] if self.new_head else []
         self.usage = Usage()
 
         self.checkpoints = Checkpoints(scratch / "checkpoints")

@@ -4,13 +4,14 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from tasks.tokenize.encoder.split_points import SPLIT_PATTERN
 from tasks.tokenize.encoder.unigram import choose_entries
+from tasks.tokenize.vocabulary.sample_limit import TextBatches
 from tasks.tokenize.vocabulary.special_tokens import (
     BOS,
     EOS,
@@ -31,8 +32,6 @@ MAX_WORD_CHARS = 1000
 OVERLONG_RUN = re.compile(rf"\w{{{MAX_WORD_CHARS}}}|[^\w\s]{{{MAX_WORD_CHARS}}}")
 
 SEED_FACTOR = 2  # a Unigram vocabulary is chosen from this many times as many byte pairs
-
-TextBatches = Callable[[], Iterator[list[str]]]
 
 
 def train_tokenizer(
@@ -72,12 +71,16 @@ def break_long_words(text: str) -> str:
     return OVERLONG_RUN.sub(r"\g<0>\n", text)
 
 
+def make_word_splitter() -> pre_tokenizers.PreTokenizer:
+    """Make the pre-tokenizer that splits text into the words that BPE and Unigram tokens never cross."""
+    return pre_tokenizers.Split(Regex(SPLIT_PATTERN), "isolated")
+
+
 def make_byte_tokenizer(model: models.Model) -> Tokenizer:
     """Make a tokenizer over bytes, which reproduces every text and has no unknown words (Radford et al., 2019)."""
     tokenizer = Tokenizer(model)
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    splitter = pre_tokenizers.Split(Regex(SPLIT_PATTERN), "isolated")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([splitter, to_bytes])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([make_word_splitter(), to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 

@@ -25,6 +25,7 @@ from tasks.evaluate.report.html_report import ReportData, render_report
 from tasks.evaluate.report.provenance import FunnelStep, LossCurve, draw_training_curves
 from tasks.evaluate.report.samples import DocumentSample, RuleSamples
 from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
+from tests.evaluate.report.made_results import make_report_data, make_twelve_sets
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
@@ -43,7 +44,7 @@ onload = () => {
       range.selectNodeContents(each.firstChild)
       return new Set([...range.getClientRects()].map((line) => line.top)).size
     }
-    measures[width] = {
+    measures[frame.title] = {
       page: inside.documentElement.scrollWidth,
       scrolled: all('.wide').filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent),
       outside: all('main *').filter((each) => box(each).right > width + 1).map((each) => each.outerHTML),
@@ -160,9 +161,13 @@ def report_data(folder: Path) -> ReportData:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("browser")
-    report = escape(render_report(report_data(folder)))
-    frames = "".join(f'<iframe style="width:{width}px;height:900px;border:0" srcdoc="{report}"></iframe>'
-                     for width in (1280, 390))  # fmt: skip
+    reports = {"kinds": report_data(folder), "twelve": make_report_data(make_twelve_sets())}
+    pages = {name: escape(render_report(data)) for name, data in reports.items()}
+    frames = "".join(
+        f'<iframe title="{name} {width}" style="width:{width}px;height:900px;border:0" srcdoc="{report}"></iframe>'
+        for name, report in pages.items()
+        for width in (1280, 390)
+    )
     page = folder / "frames.html"
     page.write_text(f'<!doctype html><meta charset="utf-8"><body>{frames}<script>{MEASURE}</script>', encoding="utf-8")
     flags = [
@@ -181,12 +186,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("width", ["1280", "390"])
-def test_nothing_sticks_out_is_missing_or_too_small(measured: dict[str, Any], width: str) -> None:
-    page = measured[width]
+@pytest.mark.parametrize("report", ["kinds", "twelve"])
+def test_nothing_sticks_out_is_missing_or_too_small(measured: dict[str, Any], report: str, width: str) -> None:
+    page = measured[f"{report} {width}"]
     assert page["page"] == int(width)
     assert page["outside"] == page["clipped"] == page["scrolled"] == []
     assert page["broken"] == []
     assert page["small"] == []
-    assert page["pictures"] == [True] * 2
-    assert len(page["drawings"]) == 4
+    assert page["pictures"] == [True] * (2 if report == "kinds" else 0)
+    assert len(page["drawings"]) == (4 if report == "kinds" else 2 * 12 + 11)
     assert min(page["drawings"]) > 0.8 * min(860, int(width))

@@ -1,16 +1,20 @@
 """Going on from a model: what it knows is kept, what is frozen does not move, what does not fit is named."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
+from transformers import BertConfig, BertModel
 
 from tasks.errors import StageFailure
+from tasks.pretrain.export.model_card import ModelDescription, render_model_card
 from tasks.pretrain.schedules.initial_weights import StartFrom
 from tasks.pretrain.training.checkpointing import save_checkpoint
-from tasks.pretrain.training.loop import Training
+from tasks.pretrain.training.loop import Training, describe_new_head
 from tests.pretrain.conftest import small
 
 
@@ -76,11 +80,31 @@ def test_a_pattern_that_fits_nothing_and_one_that_fits_all_are_refused(training:
         training(small(start_from={"frozen": ["*"]}))
 
 
-def test_a_model_of_another_family_is_refused_before_the_first_step(
-    training: Callable[..., Training], trained: Path
+def test_a_model_of_another_family_is_refused_before_anything_begins(trained: Path) -> None:
+    with pytest.raises(ValidationError, match="has family gpt2, and not bert"):
+        small(family="bert", start_from={"folder": str(trained)})
+
+
+def test_a_head_that_the_folder_lacks_is_announced_and_on_the_card(
+    training: Callable[..., Training], trained: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(StageFailure, match="is a gpt2, and not a bert"):
-        training(small(family="bert", start_from={"folder": str(trained)}))
+    config = json.loads((trained / "config.json").read_text())
+    torch.manual_seed(0)
+    sizes = {"num_hidden_layers": config["n_layer"], "hidden_size": config["n_embd"], "intermediate_size": 64}
+    BertModel(
+        BertConfig(vocab_size=config["vocab_size"], num_attention_heads=config["n_head"], pad_token_id=0, **sizes)
+    ).save_pretrained(tmp_path)
+    settings = small(family="bert", objective={"kind": "masked"}, start_from={"folder": str(tmp_path)})
+    run = training(settings, "headless")
+    (note,) = run.notes
+    assert note.startswith(f"{tmp_path} has no weights for the head (cls.predictions")
+    assert "begins at random" in note
+    phrase = describe_new_head(run.new_head)
+    description = ModelDescription("AutoModelForMaskedLM", "fill-mask", "transformers", {}, {}, phrase)
+    assert f"The model that training began with has no {phrase}." in render_model_card(
+        settings, [run.advance()], 1, [], description
+    )
+    assert training(small(start_from={"folder": str(trained)}), "complete").notes == []
 
 
 def test_what_is_in_the_folder_decides_and_not_where_it_stands(trained: Path, tmp_path: Path) -> None:
