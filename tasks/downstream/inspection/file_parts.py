@@ -1,4 +1,4 @@
-"""Which of some files is the training part of a data set, which the test part, and which belong together."""
+"""The parts of a data set among some files: training, validation, test; and files that belong together."""
 
 import re
 from collections.abc import Sequence
