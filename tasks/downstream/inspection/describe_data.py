@@ -63,7 +63,9 @@ def join_reasons(paths: Sequence[Path], failures: Sequence[StageFailure]) -> Sta
     if not failures:
         return StageFailure(f"{names}: nothing that a benchmark reads", "Give a table, JSON, CoNLL, brat or text files")
     first, *others = failures
-    more = "".join(f"\n- {failure.what}" for failure in others)
+    # the same reason for fewer parts of the data set is no other one
+    reasons = dict.fromkeys(failure.what for failure in others if failure.what != first.what)
+    more = "".join(f"\n- {reason}" for reason in reasons)
     return type(first)(f"{names} cannot be read without a setting: {first.what}{more}", first.hint)
 
 

@@ -26,6 +26,7 @@ from tasks.downstream.readers.table_layout import guess_layout
 from tasks.input_files.data_paths import get_data_suffix, read_data_bytes, read_data_text
 
 SAMPLE_ROWS = 1000
+SCORE_NAMES = frozenset({"score", "similarity", "similarityscore", "relatedness", "relatednessscore"})
 RETRIEVAL_NAMES = ({"question", "document"}, {"query", "document"}, {"query", "passage"}, {"query", "positive"})
 
 
@@ -112,7 +113,13 @@ def _guess_by_values(rows: Sequence[Row], names: list[str]) -> list[str]:
     """Return the kinds of tables of texts, by the names and values of their columns."""
     profiles = profile_columns(rows)
     texts = [name for name, profile in profiles.items() if profile.looks_like_text]
-    numbers = [name for name, profile in profiles.items() if profile.has_fractions]
+    numbers = [
+        name
+        for name, profile in profiles.items()
+        # whole numbers are classes, unless they are called a score
+        if profile.has_fractions
+        or (normalise_column(name) in SCORE_NAMES and profile.is_numeric and profile.num_distinct > 2)
+    ]
     if {normalise_column(name) for name in texts} in RETRIEVAL_NAMES:
         return ["document_retrieval", "text_to_text"]
     if numbers and (find_pair(texts)[0] or find_by_name(numbers, "number") or len(texts) == 2):

@@ -18,7 +18,7 @@ MAX_LABEL_LENGTH = 60
 NAMED_PAIRS = (
     ("premise", "hypothesis"), ("premise", "hypo"), ("question", "sentence"), ("context", "response"),
     ("question", "passage"), ("query", "document"), ("query", "title"), ("abst", "keyword"), ("question", "answer"),
-    ("text", "secondtext"),
+    ("text", "secondtext"), ("one", "other"),
 )  # fmt: skip
 
 

@@ -239,7 +239,7 @@ def test_what_an_item_of_a_list_has_is_listed(capsys: Say, path: str) -> None:
     assert run_command_line(["settings", path]) == 0
     out = capsys.readouterr().out
     assert "evaluate.benchmarks.labelled_text.sets[].train = (must be given)\n    path of the training file" in out
-    assert 'evaluate.benchmarks.labelled_text.sets[].columns.text = "text"\n' in out
+    assert 'evaluate.benchmarks.labelled_text.sets[].columns.text = ""\n' in out
     assert "similarity" not in out
 
 
