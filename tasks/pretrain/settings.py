@@ -138,7 +138,12 @@ class Pretrain(Block):
     @model_validator(mode="before")
     @classmethod
     def _fill_folder_defaults(cls, settings: Any) -> Any:
-        return fill_folder_defaults(settings)
+        defaults = {
+            "architecture": Architecture(),
+            "optimizer": Optimizer(),
+            "objective": cls.model_fields["objective"].default,
+        }
+        return fill_folder_defaults(settings, {name: block.model_dump() for name, block in defaults.items()})
 
     @model_validator(mode="after")
     def _check_objective(self) -> Self:

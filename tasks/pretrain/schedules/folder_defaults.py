@@ -12,9 +12,10 @@ RATES = {"learning_rate": 1e-4, "matrix_learning_rate": 2e-3}
 are about 0.05, so the rate of beginning, 0.02, would undo them within steps"""
 
 
-def fill_folder_defaults(settings: Any) -> Any:
+def fill_folder_defaults(settings: Any, defaults: dict[str, dict[str, Any]]) -> Any:
     """Return the raw settings of pretraining with what the folder of `start_from` decides, where they do not say it.
 
+    A value that is the one of `defaults` counts as not said: recipes and forms name all defaults.
     Raises ValueError where they say something else. Settings without a readable folder are returned as they are.
     """
     start = settings.get("start_from") if isinstance(settings, dict) else None
@@ -31,8 +32,8 @@ def fill_folder_defaults(settings: Any) -> Any:
     fields = {name: _as_dict(settings.get(name)) for name in ("architecture", "optimizer")}
     architecture = fields["architecture"]
     for name, value in decided.items():
-        # None is the default that takes the size's value, and the folder has one of its own
-        if architecture.get(name) is None:
+        default = defaults["architecture"][name]
+        if architecture.get(name, default) == default:
             architecture[name] = value
         elif name == "max_length" and architecture[name] > value:
             raise ValueError(
@@ -45,10 +46,12 @@ def fill_folder_defaults(settings: Any) -> Any:
                 f"architecture.{name} to {value}, or leave it out"
             )
     for name, rate in RATES.items():
-        fields["optimizer"].setdefault(name, rate)
-    if "objective" not in settings:
-        objective = "denoising" if family == "bart" else OBJECTIVES[MODEL_KINDS[family]]
-        fields["objective"] = {"kind": "replaced_token_detection" if family == "electra" else objective}
+        if fields["optimizer"].get(name, defaults["optimizer"][name]) == defaults["optimizer"][name]:
+            fields["optimizer"][name] = rate
+    objective = _as_dict(settings.get("objective"))
+    if objective.get("kind", defaults["objective"]["kind"]) == defaults["objective"]["kind"]:
+        kind = "denoising" if family == "bart" else OBJECTIVES[MODEL_KINDS[family]]
+        fields["objective"] = objective | {"kind": "replaced_token_detection" if family == "electra" else kind}
     return settings | fields
 
 

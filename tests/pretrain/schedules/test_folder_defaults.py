@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from flows.recipe import InconsistentSettings, load_recipe
 from tasks.model.architecture import Architecture, Family
 from tasks.model.families import build_model
 from tasks.model.folder_architecture import read_folder_architecture
@@ -40,6 +41,14 @@ def test_family_layers_width_heads_and_context_are_those_of_the_folder(family: s
     assert Pretrain.model_validate(settings.model_dump(mode="json")) == settings, "as the trainer gets them"
 
 
+def test_a_recipe_names_all_defaults_and_still_lets_the_folder_decide(folders: Path) -> None:
+    recipe = load_recipe(None, [f"pretrain.start_from.folder={folders / 'bert'}"])
+    assert (recipe.pretrain.architecture.family, recipe.pretrain.architecture.shape) == ("bert", (3, 48, 6))
+    assert (recipe.pretrain.objective.kind, recipe.pretrain.optimizer.learning_rate) == ("masked", 1e-4)
+    with pytest.raises(InconsistentSettings, match="has num_layers 3, and not 4"):
+        load_recipe(None, [f"pretrain.start_from.folder={folders / 'bert'}", "pretrain.architecture.num_layers=4"])
+
+
 def test_learning_rates_are_those_of_going_on_unless_they_are_set(folders: Path) -> None:
     start = {"folder": str(folders / "bert")}
     rates = Pretrain.model_validate({"start_from": start}).optimizer
@@ -52,7 +61,7 @@ def test_learning_rates_are_those_of_going_on_unless_they_are_set(folders: Path)
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
-        ({"family": "gpt2"}, "has family bert, and not gpt2: set architecture.family to bert, or leave it out"),
+        ({"family": "roberta"}, "has family bert, and not roberta: set architecture.family to bert, or leave it out"),
         ({"num_layers": 2}, "has num_layers 3, and not 2: set architecture.num_layers to 3"),
         ({"hidden_size": 24}, "has hidden_size 48, and not 24"),
         ({"num_heads": 3}, "has num_heads 6, and not 3"),
