@@ -118,7 +118,7 @@ def test_pairs_are_read_by_file(tmp_path: Path) -> None:
 
 
 def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    with pytest.raises(StageFailure, match=r"order.jsonl, line 1: no text in 'good' or 'sentence_bad'"):
+    with pytest.raises(StageFailure, match=r"order.jsonl, row 1: no text in 'good' or 'sentence_bad'"):
         pairs(tmp_path, good_column="good")
     (tmp_path / "order.jsonl").unlink()
     with pytest.raises(StageFailure, match=r"holds no .jsonl file"):
