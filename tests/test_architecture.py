@@ -1,6 +1,7 @@
 """The rules between folders and files, read from the code's own imports. Each test lists all offenders."""
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -138,12 +139,15 @@ def test_files_are_short_enough_to_read() -> None:
     assert not {path: length for path, length in lengths.items() if length > MAX_LINES}
 
 
-def list_calls() -> Iterator[tuple[str, ast.Call, str]]:
+@functools.cache
+def list_calls() -> list[tuple[str, ast.Call, str]]:
     """Every call in the code: where it stands, its node, and what is called, as it is written."""
-    for path in [*CODE, *sorted((ROOT / "benchmarks").rglob("*.py"))]:
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Call):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", node, ast.unparse(node.func)
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node, ast.unparse(node.func))
+        for path in [*CODE, *sorted((ROOT / "benchmarks").rglob("*.py"))]
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def test_no_code_of_a_model_or_a_data_set_is_trusted() -> None:

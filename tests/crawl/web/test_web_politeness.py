@@ -49,6 +49,7 @@ def test_crawl_delay_that_is_too_long(site, crawled):
     assert not site.asked()
 
 
+@pytest.mark.slow
 def test_retry_after_holds_for_the_whole_host(site, crawled, index):
     busy = site.Answer(status=503, headers={"Retry-After": "1", "Content-Type": "text/html"})
     links = [f"/{n}" for n in range(3)]

@@ -175,6 +175,7 @@ def test_answers_that_drip(site, crawled, index):
     assert site.asked()["/drip"] == 1, "it would be as slow the next time"
 
 
+@pytest.mark.slow
 def test_a_tarpit_is_given_up(site, crawled):
     links = [f"/{n}" for n in range(20)]
     site.pages |= {link: site.Answer(b"<p>", chunks=100, pause=0.1) for link in links}

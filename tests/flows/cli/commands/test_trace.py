@@ -15,6 +15,9 @@ from tasks.stage import Stage
 from tasks.store import Artifact, Store
 from tests.flows import tiny
 
+# the fixture runs four stages, in each worker
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
