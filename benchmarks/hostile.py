@@ -28,6 +28,7 @@ from benchmarks.malformed.archive_runs import (
     write_damaged_records,
     write_mutated_pages,
 )
+from benchmarks.malformed.label_runs import read_data_sets
 from benchmarks.malformed.source_runs import RunResult, crawl_folder, crawl_site, crawl_tables
 from benchmarks.pages import make_html_pages
 from benchmarks.report import Scale, add_scale_options, print_result, print_table, print_versions
@@ -115,6 +116,7 @@ def main() -> None:
             crawl_site(folder / "site", options.seed, cases["site"]),
             crawl_tables(folder / "of-tables", options.seed, cases["tables"]),
             crawl_folder(folder / "of-folder", options.seed, cases["folder"]),
+            read_data_sets(folder / "labels", options.seed, cases["labels"]),
         ]
     print_table(
         ["malformed", "cases", "ended badly", "unaccounted"],

@@ -32,7 +32,7 @@ class ChildResult(NamedTuple):
     failure: str
     """the message of a StageFailure; empty when there was none"""
     traceback: str
-    """of any other error, which no user should see"""
+    """any other error and its place in the code, which no user should see"""
     exit_code: int
     """negative: the number of the signal that ended the child"""
 
@@ -92,8 +92,9 @@ def run_as_child(
         connection.send((call(), "", ""))
     except StageFailure as error:
         connection.send(({}, f"{error}", ""))
-    except Exception:  # noqa: BLE001 - it is what the benchmark counts
-        connection.send(({}, "", traceback.format_exc()))
+    except Exception as error:  # noqa: BLE001 - it is what the benchmark counts
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        connection.send(({}, "", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))
 
 
 def start_child(

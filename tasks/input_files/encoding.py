@@ -10,6 +10,7 @@ from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign,
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}encoding\s*=\s*["']([A-Za-z0-9_:.-]{2,40})""")
 META_BYTES = 4096  # where a declaration is searched
+MAX_ZEROS = 0.02  # fraction of zero bytes in a text that is damaged
 MIN_PROOF_BYTES = 24  # so many non-ASCII bytes of another encoding hardly ever form valid UTF-8
 
 
@@ -69,8 +70,8 @@ def is_binary(content: bytes) -> bool:
         return True
     if b"\0" not in head or any(head.startswith(mark) for mark, _ in BYTE_ORDER_MARKS):
         return False
-    # one byte of damage in a text is no proof
-    return not _detect_utf_16(content) and head.count(0) > 2
+    # some damaged bytes in a text are no proof
+    return not _detect_utf_16(content) and head.count(0) > max(2, len(head) * MAX_ZEROS)
 
 
 def _detect_utf_16(content: bytes) -> str:

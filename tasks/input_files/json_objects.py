@@ -1,6 +1,8 @@
 """JSON objects in any layout: one a line, one after the other, in one list, or within the only object of a document."""
 
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,6 +39,8 @@ ENVELOPES = frozenset(
 MIN_COLUMN_LENGTH = 4
 """fewest rows of a document that is taken for columns: a single example may hold lists of equal length"""
 
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair as JSON spells it
+
 JsonRow = dict[str, Any]
 ErrorSink = Callable[[StageFailure], None]
 """Takes the error of a line that is no JSON; it may raise it"""
@@ -55,19 +59,17 @@ def read_objects(
     A document of one object may be an envelope: of a list (`{"data": […]}`), of objects by name (`{"id1": {…}, …}`,
     whose names become the field `_key`), or of columns (`{"text": […], "label": […]}`). A list of lists is a table
     without a header: its columns are numbered from 0. Where each line is JSON of its own, `on_broken` gets the errors
-    of the lines that are not.
+    of the lines that are not; it gets those of values that are no objects in any case.
     """
     values = read_json_values(path, setting, encoding, on_broken)
     first, second = next(values, None), next(values, None)
     if first is None:
         return
     if second is None:
-        yield from unwrap_value(*first)
+        yield from unwrap_value(*first, on_broken)
         return
-    for value, origin in (first, second):
-        yield from list_items(value, origin)
-    for value, origin in values:
-        yield from list_items(value, origin)
+    for value, origin in itertools.chain((first, second), values):
+        yield from list_items(value, origin, on_broken)
 
 
 def read_json_values(
@@ -79,10 +81,12 @@ def read_json_values(
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip(" \t\r\x1e"):
                 try:
-                    yield json.loads(line.strip(" \t\r\x1e")), f"{path}, line {number}"
+                    value = json.loads(line.strip(" \t\r\x1e"))
+                    yield replace_surrogates(value) if SURROGATE.search(line) else value, f"{path}, line {number}"
                 except (json.JSONDecodeError, RecursionError) as error:
                     on_broken(_not_json(path, number, error))
         return
+    has_surrogates = SURROGATE.search(text) is not None
     decoder, position, line_number, counted = json.JSONDecoder(), 0, 1, 0
     while (position := _skip_whitespace(text, position)) < len(text):
         # counts line ends since the previous object only: counting from the start would take quadratic time
@@ -92,11 +96,22 @@ def read_json_values(
             value, position = decoder.raw_decode(text, position)
         except (json.JSONDecodeError, RecursionError) as error:
             raise _not_json(path, getattr(error, "lineno", line_number), error) from error
-        yield value, f"{path}, line {line_number}"
+        yield replace_surrogates(value) if has_surrogates else value, f"{path}, line {line_number}"
 
 
-def list_items(value: Any, origin: str) -> Iterator[tuple[JsonRow, str]]:
-    """Yield the objects of one value: the object itself, or those of a list. Raises StageFailure for anything else."""
+def replace_surrogates(value: Any) -> Any:
+    """Return a value with a question mark for each half of a surrogate pair: JSON can spell it, and UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [replace_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {replace_surrogates(name): replace_surrogates(item) for name, item in value.items()}
+    return value
+
+
+def list_items(value: Any, origin: str, on_broken: ErrorSink = raise_failure) -> Iterator[tuple[JsonRow, str]]:
+    """Yield the objects of one value: the object itself, or those of a list; `on_broken` gets the error of others."""
     if not isinstance(value, list):
         items, origins = [value], [origin]
     elif value and not any(isinstance(item, (dict, list)) for item in value) and len(value) > 1:
@@ -111,19 +126,19 @@ def list_items(value: Any, origin: str) -> Iterator[tuple[JsonRow, str]]:
         elif isinstance(item, dict):
             yield item, item_origin
         else:
-            raise StageFailure(f"{item_origin}: not an object", "Give one JSON object for each example")
+            on_broken(StageFailure(f"{item_origin}: not an object", "Give one JSON object for each example"))
 
 
-def unwrap_value(value: Any, origin: str) -> Iterator[tuple[JsonRow, str]]:
+def unwrap_value(value: Any, origin: str, on_broken: ErrorSink = raise_failure) -> Iterator[tuple[JsonRow, str]]:
     """Yield the objects of a file's only value, also from within an envelope."""
     if not isinstance(value, dict):
-        yield from list_items(value, origin)
+        yield from list_items(value, origin, on_broken)
         return
     path = _strip_line(origin)
     values = list(value.values())
     enveloped = [item for name, item in value.items() if name.lower() in ENVELOPES and isinstance(item, list)]
     if len(enveloped) == 1 and all(isinstance(item, (dict, list)) for item in enveloped[0]):
-        yield from list_items(enveloped[0], origin)
+        yield from list_items(enveloped[0], origin, on_broken)
     elif _is_table_of_columns(value):
         for number, row in enumerate(zip(*values, strict=True), start=1):
             yield dict(zip(value, row, strict=True)), f"{path}, entry {number}"

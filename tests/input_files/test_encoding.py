@@ -140,3 +140,4 @@ def test_binary_files_are_told_from_text() -> None:
     assert not is_binary("text".encode("utf-16"))
     assert not is_binary("text".encode("utf-16-le"))
     assert not is_binary(b"one \0 byte of damage")
+    assert not is_binary((b"a line of a table" * 9 + b"\0\n") * 50)

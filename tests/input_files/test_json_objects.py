@@ -61,3 +61,21 @@ def test_broken_lines_go_to_the_caller(tmp_path: Path) -> None:
     assert [failure.what.rpartition(", ")[2] for failure in broken] == ["line 3: not JSON (Expecting value)"]
     with pytest.raises(StageFailure, match="line 3: not JSON"):
         read(tmp_path, "\n".join(lines))
+
+
+def test_values_that_are_no_objects_go_to_the_caller_too(tmp_path: Path) -> None:
+    lines = [json.dumps(ROWS[0]), "null", json.dumps(ROWS[1]), '"text"', "[]"]
+    broken: list[StageFailure] = []
+    rows = read(tmp_path, "\n".join(lines), on_broken=broken.append)
+    assert [row for row, _ in rows] == ROWS[:2]
+    assert [failure.what.rpartition(", ")[2] for failure in broken] == [
+        "line 2: not an object",
+        "line 4: not an object",
+    ]
+
+
+@pytest.mark.parametrize("layout", ["\n".join, lambda rows: f"[{', '.join(rows)}]"])
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path, layout: Any) -> None:
+    """JSON can spell it, and no table can hold it; a complete pair is one character."""
+    rows = read(tmp_path, layout(['{"text": "a\\ud800b", "\\uDC00": ["\\udfff"]}', '{"text": "\\ud83d\\ude00"}']))
+    assert [row for row, _ in rows] == [{"text": "a?b", "?": ["?"]}, {"text": "😀"}]
