@@ -79,14 +79,15 @@ class WarcReader:
         # cut, since int() raises ValueError for a text of more than 4300 digits
         block = read_block(self.stream, int(length[:20]), max_bytes)
         end = self.stream.readline(MAX_LINE_BYTES)
-        if VERSION_LINE.fullmatch(end):  # some writers leave out the empty lines between two records
-            self.pending_head = end
-        elif end.strip(b"\r\n"):
+        is_head = VERSION_LINE.fullmatch(end) is not None
+        if end.strip(b"\r\n") and not is_head:
             if headers["warc-type"].lower() not in PAGELESS_TYPES:
                 raise DamagedData("a record is longer than it says")
             self.recover()  # some crawlers miscount their own records, which loses no page
-        elif self._reaches_into_next(block):
+        elif has_inner_head(block) if is_head else self._reaches_into_next(block):
             raise DamagedData("a record is shorter than it says")
+        elif is_head:  # some writers leave out the empty lines between two records
+            self.pending_head = end
         return WarcRecord(headers, block)
 
     def recover(self) -> None:
@@ -110,12 +111,13 @@ class WarcReader:
     def _reaches_into_next(self, block: bytes | None) -> bool:
         """Return whether a record was cut off, so that its length reaches into the next one.
 
-        It shows only if the block ends, by chance, at the end of a line: otherwise the record is longer than it says.
+        It shows only if the block ends, by chance, at the end of a line or just before a head: otherwise the record is
+        longer than it says.
         """
         if self.members is not None and self.start != self.previous_start:
             # reading the block went on into another member, and that one begins with a head
             return self.members.start != self.start and self.members.opening == HEAD_START
-        return block is not None and INNER_HEAD.search(block) is not None
+        return has_inner_head(block)
 
     def _read_head(self) -> bytes:
         """Return the next line that is not empty; behind damage, the next one that ends as a head does."""
@@ -158,6 +160,11 @@ class WarcReader:
             # the first of equal names counts, as in warcio
             headers.setdefault(name, value)
         raise DamagedData("a record has no end of its headers")
+
+
+def has_inner_head(block: bytes | None) -> bool:
+    """Return whether the head of another record is within a block."""
+    return block is not None and INNER_HEAD.search(block) is not None
 
 
 def read_block(stream: BinaryIO, length: int, max_bytes: int) -> bytes | None:

@@ -33,9 +33,9 @@ class Hangs(str):
 
     __slots__ = ()
 
-    def partition(self, _: str, /) -> tuple[str, str, str]:
-        while True:
-            signal.pause()
+    def __bool__(self) -> bool:
+        signal.pause()
+        return True
 
 
 class Kills(str):
@@ -43,22 +43,30 @@ class Kills(str):
 
     __slots__ = ()
 
-    def partition(self, _: str, /) -> tuple[str, str, str]:
+    def __bool__(self) -> bool:
         os.kill(os.getpid(), signal.SIGSEGV)
         raise AssertionError
 
 
-class OnceKilled(str):
-    """A content type whose first reader is killed, as the system does when memory is short: MARKER;TYPE."""
+class Once(str):
+    """A content type that sends its first reader a signal. Its text is a marker, a file that is there from then on."""
 
     __slots__ = ()
+    number = signal.SIGKILL
 
-    def partition(self, separator: str, /) -> tuple[str, str, str]:
-        marker, _, kind = str(self).partition("|")
-        if not Path(marker).exists():
-            Path(marker).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return kind.partition(separator)
+    def __bool__(self) -> bool:
+        marker = Path(str(self))
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), self.number)
+        return True
+
+
+class OnceSuspended(Once):
+    """A content type whose reader is stopped until somebody else continues it."""
+
+    __slots__ = ()
+    number = signal.SIGSTOP
 
 
 class AlwaysKilled(str):
@@ -66,7 +74,7 @@ class AlwaysKilled(str):
 
     __slots__ = ()
 
-    def partition(self, _: str, /) -> tuple[str, str, str]:
+    def __bool__(self) -> bool:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
@@ -76,18 +84,8 @@ class LacksMemory(str):
 
     __slots__ = ()
 
-    def partition(self, _: str, /) -> tuple[str, str, str]:
+    def __bool__(self) -> bool:
         raise MemoryError
-
-
-class Suspends(str):
-    """A content type whose reader is stopped until somebody else continues it."""
-
-    __slots__ = ()
-
-    def partition(self, separator: str, /) -> tuple[str, str, str]:
-        os.kill(os.getpid(), signal.SIGSTOP)
-        return str(self).partition(separator)
 
 
 def test_pages_come_back_in_order(reader: PageReader) -> None:
@@ -119,7 +117,7 @@ def test_a_process_that_somebody_else_ends_costs_no_page(reader: PageReader) -> 
 
 
 def test_a_page_whose_reader_was_killed_is_read_in_the_end(reader: PageReader, tmp_path: Path) -> None:
-    page = GOOD._replace(content_type=OnceKilled(f"{tmp_path / 'marker'}|text/html"))
+    page = GOOD._replace(content_type=Once(tmp_path / "marker"))
     assert all(isinstance(result, ExtractedPage) for result in reader.read_pages([GOOD, page, GOOD], TWO_SECONDS))
     assert (tmp_path / "marker").exists()
 
@@ -135,7 +133,7 @@ def test_a_page_that_the_machine_cannot_read_is_undecided(reader: PageReader, ba
     assert str(results[1]) == reason
 
 
-def test_a_suspended_reader_is_waited_for(reader: PageReader) -> None:
+def test_a_suspended_reader_is_waited_for(reader: PageReader, tmp_path: Path) -> None:
     """Three seconds on the clock are no time of the process, whose limit is one second."""
     reader.read_pages([GOOD], TWO_SECONDS)
     assert reader._process
@@ -149,7 +147,7 @@ def test_a_suspended_reader_is_waited_for(reader: PageReader) -> None:
 
     thread = threading.Thread(target=resume_later)
     thread.start()
-    page = GOOD._replace(content_type=Suspends("text/html"))
+    page = GOOD._replace(content_type=OnceSuspended(tmp_path / "marker"))
     results = reader.read_pages([page], HtmlExtraction(timeout_seconds=1))
     thread.join()
     assert isinstance(results[0], ExtractedPage)

@@ -260,3 +260,15 @@ def test_crawlers_that_miscount_what_they_say_of_themselves_lose_no_page(tmp_pat
     (tmp_path / "x.warc").write_bytes(info + records.build_response(make_page()).content)
     pages, skipped = read_archive(tmp_path / "x.warc")
     assert ([page.url for page in pages], skipped) == (["http://x.org/"], {})
+
+
+def test_a_cut_record_whose_length_ends_just_before_a_head_swallows_none(tmp_path):
+    """The length of the first record reaches to the end of the second."""
+    first, second, third = (encode_response(b"", b"<p>page %d " % n + b"x" * (900 if n == 0 else 9)) for n in range(3))
+    path = tmp_path / "cut.warc"
+    path.write_bytes(first.content[: -len(second.content) - len(b"\r\n\r\n")] + second.content + third.content)
+    tally = Tally()
+    with path.open("rb") as file:
+        pages = list(read_archive_pages(file, list(PAGE_TYPES), 10**6, tally, skip_broken=True))
+    assert [page.body for page in pages] == [b"<p>page 1 xxxxxxxxx", b"<p>page 2 xxxxxxxxx"]
+    assert tally.skipped == {"damaged record": 1}

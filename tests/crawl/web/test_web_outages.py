@@ -20,10 +20,11 @@ NUM_PAGES = 60
 
 
 class Outage:
-    """Makes a site fail after `after` answers, until it is asked `failures` times more or `end` is called."""
+    """Makes a site fail after `after` answers, until it was asked `failures` times, `seconds` later, or `end`."""
 
-    def __init__(self, site, after, failures=10**9, answer=None):
-        self.site, self.after, self.failures, self.answer = site, after, failures, answer
+    def __init__(self, site, after, failures=10**9, answer=None, seconds=10**9):
+        self.site, self.after, self.failures, self.answer, self.seconds = site, after, failures, answer, seconds
+        self.began = None
         self.pages = dict(site.pages)
         self.num_answers, self.lock = 0, threading.Lock()
         site.pages |= {path: self._make(path) for path in [*site.pages, "/robots.txt"]}
@@ -33,6 +34,9 @@ class Outage:
             with self.lock:
                 self.num_answers += 1
                 is_away = self.after < self.num_answers <= self.after + self.failures
+                if is_away:
+                    self.began = self.began or time.monotonic()
+                    is_away = time.monotonic() < self.began + self.seconds
             if is_away:
                 return self.answer or self.site.hang_up()
             page = self.pages.get(path, self.site.Answer(b"", 404))
@@ -61,7 +65,8 @@ ALL_PAGES = sorted(["/", *(f"/{n}" for n in range(NUM_PAGES))])
 @pytest.mark.parametrize("status", [0, 503, 502, 429])
 def test_an_outage_is_waited_for_and_nothing_is_lost(site, crawled, index, caplog, status):
     add_tree(site)
-    Outage(site, 30, 12 if status else 18, site.Answer(b"down", status) if status else None)
+    # longer than the pause before the first probe
+    Outage(site, 30, answer=site.Answer(b"down", status) if status else None, seconds=1.5)
     with caplog.at_level(logging.INFO, logger="textmill.crawl"):
         draft = crawled(max_outage=60)
     assert list_pages(draft.path, index) == ALL_PAGES

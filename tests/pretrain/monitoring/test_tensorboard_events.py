@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from tasks.pretrain.monitoring.tensorboard_events import EventWriter, export_events
 from tests.pretrain.event_files import read_points
@@ -47,7 +49,12 @@ def test_resuming_neither_doubles_nor_loses_points(tmp_path: Path) -> None:
     assert (tmp_path / "speed").exists(), "the events of another writer are not ours"
 
 
-def test_an_open_tensorboard_drops_the_points_that_are_written_again(tmp_path: Path) -> None:
+def test_an_open_tensorboard_drops_the_points_that_are_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorBoard reads files in the order of their names, which end in the number of the writer in its process: here it
+    # is counted from 0, so that 10 does not come before 9
+    monkeypatch.setattr(event_file_writer, "_global_uid", type(event_file_writer._global_uid)(0))
     first = EventWriter(tmp_path)
     first.rewrite([])
     for record in ({"step": 1, "loss": 2.5}, {"step": 2, "loss": 9.0}):
