@@ -17,8 +17,10 @@ fault is compared, by digest, with what comes out without one.
 import argparse
 import functools
 import itertools
+import logging
 import random
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +60,7 @@ class Part(NamedTuple):
 
     name: str
     times: int
+    seconds: float
     faults: list[tuple[str, str]]
 
 
@@ -83,7 +86,12 @@ class Chaos:
         result = run_child(functools.partial(build_complete_store, self.recipe, self.complete))
         assert result.ended_well, result
         self.expected = result.digests
+        self._part_began = time.monotonic()
         self._works = (folder / f"work-{number}" for number in itertools.count())
+
+    def _end_part(self, name: str, times: int, faults: list[tuple[str, str]]) -> Part:
+        began, self._part_began = self._part_began, time.monotonic()
+        return Part(name, times, self._part_began - began, faults)
 
     def crash_everywhere(self) -> Part:
         points = list(crash_points.list_crash_points(self.recipe, self.complete, next(self._works)))
@@ -101,14 +109,14 @@ class Chaos:
         )
         crashes = [crash for crash in run_two_at_a_time(calls) if crash is not None]
         faults = [(f"{crash.stage}, call {crash.number}", fault) for crash in crashes for fault in crash.faults]
-        return Part("crash points", len(crashes), faults)
+        return self._end_part("crash points", len(crashes), faults)
 
     def kill_processes(self) -> Part:
         kills = list(
             process_kills.kill_runs(self.site, next(self._works), self.plan.process_kills, self.expected, self.seed)
         )
         faults = [(f"{kill.signal} to {kill.victim}", fault) for kill in kills for fault in kill.faults]
-        return Part("signals to whole runs", len(kills), faults)
+        return self._end_part("signals to whole runs", len(kills), faults)
 
     def spoil_object_store(self) -> Part:
         seeds = range(self.seed, self.seed + self.plan.object_store_runs)
@@ -116,16 +124,16 @@ class Chaos:
             object_store_faults.spoil_answers(self.site, next(self._works), "tokenize", 0.05, seeds, self.expected)
         )
         faults = [(f"S3, seed {seed}", fault) for seed, run in zip(seeds, runs, strict=True) for fault in run.faults]
-        return Part("spoiled answers of S3", sum(run.num_faults for run in runs), faults)
+        return self._end_part("spoiled answers of S3", sum(run.num_faults for run in runs), faults)
 
     def fill_disks(self) -> Part:
         if not self.plan.full_disk_rounds or not full_disk.is_possible():
-            return Part("full disks (left out)", 0, [])
+            return self._end_part("full disks (left out)", 0, [])
         mount = next(self._works)
         mount.mkdir()
         disks = list(full_disk.fill_disks(self.site, self.complete, mount, self.plan.full_disk_rounds))
         faults = [(f"{disk.stage}, {disk.room:,} bytes", fault) for disk in disks for fault in disk.faults]
-        return Part("full disks", sum(disk.failed for disk in disks), faults)
+        return self._end_part("full disks", sum(disk.failed for disk in disks), faults)
 
     def flip_bits(self) -> Part:
         files = bit_flips.list_store_files(self.complete)
@@ -139,7 +147,7 @@ class Chaos:
         )  # fmt: skip
         results = list(run_two_at_a_time(calls))
         faults = [(flip.path, fault) for flip in results for fault in flip.faults]
-        return Part("flipped bits", len(results), faults)
+        return self._end_part("flipped bits", len(results), faults)
 
     def take_sites_away(self) -> Part:
         random_ = random.Random(self.seed)
@@ -149,7 +157,7 @@ class Chaos:
         plan = [(next(kinds), random_.randrange(1, 60), next(seconds)) for _ in range(self.plan.outages)]
         results = list(crawl_outages.check_outages(self.site, next(self._works), plan))
         faults = [(f"{result.outage} for {result.seconds} s", fault) for result in results for fault in result.faults]
-        return Part("outages", len(results), faults)
+        return self._end_part("outages", len(results), faults)
 
 
 def count_places(part: Part) -> int:
@@ -161,6 +169,7 @@ def main() -> None:
     """Run every part and print the table, the first faults and the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_scale_options(parser)
+    logging.disable(logging.ERROR)  # what is repaired is no news here
     parser.add_argument("--seed", type=int, default=20261130, help="another seed draws other faults")
     options = parser.parse_args()
     print_versions("prefect", "pyarrow", "torch")
@@ -169,7 +178,10 @@ def main() -> None:
         kills = [chaos.crash_everywhere(), chaos.kill_processes(), chaos.spoil_object_store()]
         disks, flips, outages = chaos.fill_disks(), chaos.flip_bits(), chaos.take_sites_away()
     parts = [*kills, disks, flips, outages]
-    print_table(["fault", "times", "with a loss"], [(part.name, part.times, count_places(part)) for part in parts])
+    print_table(
+        ["fault", "times", "with a loss", "seconds"],
+        [(part.name, part.times, count_places(part), f"{part.seconds:.0f}") for part in parts],
+    )
     faults = [f"{place}: {fault}" for part in parts for place, fault in part.faults]
     print(*faults[:MAX_FAULTS_SHOWN], sep="\n")
     if len(faults) > MAX_FAULTS_SHOWN:

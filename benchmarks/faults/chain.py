@@ -85,7 +85,7 @@ def run_as_child(
     torch.set_num_threads(1)
     os.environ |= {"TEXTMILL_WORKERS": "1", "TEXTMILL_CHECKPOINT_SECONDS": "0.05"}
     setattr(tasks.pretrain.task, "run_trainer", run_trainer_here)  # noqa: B010 - so says mypy
-    logging.disable(logging.INFO)
+    logging.disable(logging.ERROR)
     try:
         if prepare is not None:
             prepare()

@@ -42,7 +42,7 @@ def crawl_pages(recipe: Recipe, store: Path) -> dict[str, str]:
     rows = [
         row for file in sorted((artifact.folder / "index").glob("*.parquet")) for row in pq.read_table(file).to_pylist()
     ]
-    pages = {f"page {row['url'].split('/', 3)[-1]}": row["digest"].hex() for row in rows if row["status"] == 200}
+    pages = {f"page {row['url'].split('/', 3)[-1]}": row["digest"] for row in rows if row["status"] == 200}
     return pages | {"incomplete": "\n".join(manifest.incomplete)}
 
 
