@@ -1,6 +1,6 @@
 """What kills, flipped bits, outages and full disks do to a store.
 
-    python -m benchmarks.chaos [--quick | --smoke] [--seed N]
+    python -m benchmarks.chaos [--quick | --smoke] [--seed N] [--only PART …]
 
 All parts work on a small site of the standard library's docstrings, through every stage. What comes out after each
 fault is compared, by digest, with what comes out without one.
@@ -21,7 +21,7 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,8 @@ from benchmarks.faults import bit_flips, crash_points, crawl_outages, full_disk,
 from benchmarks.faults.chain import build_complete_store, make_recipe, run_child
 from benchmarks.faults.site_server import Outage
 from benchmarks.report import Scale, add_scale_options, print_result, print_table, print_versions
+from flows.graph import STAGES
+from tasks.store.manifest import MANIFEST_NAME
 from tests.flows import tiny
 
 MAX_FAULTS_SHOWN = 20
@@ -38,20 +40,26 @@ MAX_FAULTS_SHOWN = 20
 class Plan(NamedTuple):
     """How much of each fault."""
 
+    stages: tuple[str, ...]
+    """those with crash points"""
     crash_points: int
     """at most so many, spread over all of them"""
     process_kills: int
     object_store_runs: int
+    flips_together: int
+    """files of artifacts in which a bit is flipped at once"""
     flips_per_file: int
     max_flips: int
+    """at most so many flips, each in a store of its own"""
     outages: int
     full_disk_rounds: int
 
 
+CHEAP_STAGES = ("crawl", "extract", "clean", "dedup", "tokenize")
 PLANS = {
-    Scale.FULL: Plan(10_000, 60, 8, 5, 10_000, 24, 4),
-    Scale.QUICK: Plan(24, 0, 1, 1, 50, 1, 0),
-    Scale.SMOKE: Plan(3, 0, 0, 1, 3, 1, 0),
+    Scale.FULL: Plan(tuple(STAGES), 10_000, 60, 8, 10_000, 3, 10_000, 24, 4),
+    Scale.QUICK: Plan(CHEAP_STAGES, 20, 0, 1, 50, 1, 4, 1, 0),
+    Scale.SMOKE: Plan(CHEAP_STAGES[:1], 3, 0, 0, 10, 1, 1, 1, 0),
 }
 
 
@@ -94,7 +102,7 @@ class Chaos:
         return Part(name, times, self._part_began - began, faults)
 
     def crash_everywhere(self) -> Part:
-        points = list(crash_points.list_crash_points(self.recipe, self.complete, next(self._works)))
+        points = list(crash_points.list_crash_points(self.recipe, self.complete, next(self._works), self.plan.stages))
         calls = (
             functools.partial(
                 crash_points.crash_and_resume,
@@ -137,6 +145,11 @@ class Chaos:
 
     def flip_bits(self) -> Part:
         files = bit_flips.list_store_files(self.complete)
+        data_files = [path for path in files if path.parts[0] in STAGES and path.name != MANIFEST_NAME]
+        together = select_evenly(data_files, self.plan.flips_together)
+        results = bit_flips.check_flips_together(
+            self.recipe, self.complete, next(self._works), together, str(self.seed), self.expected
+        )
         flips = [(path, number) for path in files for number in range(self.plan.flips_per_file)]
         calls = (
             functools.partial(
@@ -145,7 +158,7 @@ class Chaos:
             )
             for path, number in select_evenly(flips, self.plan.max_flips)
         )  # fmt: skip
-        results = list(run_two_at_a_time(calls))
+        results += run_two_at_a_time(calls)
         faults = [(flip.path, fault) for flip in results for fault in flip.faults]
         return self._end_part("flipped bits", len(results), faults)
 
@@ -160,6 +173,16 @@ class Chaos:
         return self._end_part("outages", len(results), faults)
 
 
+PARTS: dict[str, Callable[[Chaos], Part]] = {
+    "crash-points": Chaos.crash_everywhere,
+    "signals": Chaos.kill_processes,
+    "s3": Chaos.spoil_object_store,
+    "disks": Chaos.fill_disks,
+    "flips": Chaos.flip_bits,
+    "outages": Chaos.take_sites_away,
+}
+
+
 def count_places(part: Part) -> int:
     """Count what had at least one fault."""
     return len({place for place, _ in part.faults})
@@ -171,29 +194,27 @@ def main() -> None:
     add_scale_options(parser)
     logging.disable(logging.ERROR)  # what is repaired is no news here
     parser.add_argument("--seed", type=int, default=20261130, help="another seed draws other faults")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="run only these parts")
     options = parser.parse_args()
     print_versions("prefect", "pyarrow", "torch")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         chaos = Chaos(Path(name), PLANS[options.scale], options.seed)
-        kills = [chaos.crash_everywhere(), chaos.kill_processes(), chaos.spoil_object_store()]
-        disks, flips, outages = chaos.fill_disks(), chaos.flip_bits(), chaos.take_sites_away()
-    parts = [*kills, disks, flips, outages]
+        parts = {name: run(chaos) for name, run in PARTS.items() if name in options.only}
     print_table(
         ["fault", "times", "with a loss", "seconds"],
-        [(part.name, part.times, count_places(part), f"{part.seconds:.0f}") for part in parts],
+        [(part.name, part.times, count_places(part), f"{part.seconds:.0f}") for part in parts.values()],
     )
-    faults = [f"{place}: {fault}" for part in parts for place, fault in part.faults]
+    faults = [f"{place}: {fault}" for part in parts.values() for place, fault in part.faults]
     print(*faults[:MAX_FAULTS_SHOWN], sep="\n")
     if len(faults) > MAX_FAULTS_SHOWN:
         print(f"and {len(faults) - MAX_FAULTS_SHOWN} more")
-    figures = {
-        "kills": sum(part.times for part in kills),
-        "lost": sum(map(count_places, [*kills, disks])),
-        "flips": flips.times,
-        "unnoticed": count_places(flips),
-        "outages": outages.times,
-        "incomplete_as_done": count_places(outages),
-    }
+    kills = [parts[name] for name in ("crash-points", "signals", "s3") if name in parts]
+    disks = [parts["disks"]] if "disks" in parts else []
+    figures = {"kills": sum(part.times for part in kills), "lost": sum(map(count_places, [*kills, *disks]))}
+    if "flips" in parts:
+        figures |= {"flips": parts["flips"].times, "unnoticed": count_places(parts["flips"])}
+    if "outages" in parts:
+        figures |= {"outages": parts["outages"].times, "incomplete_as_done": count_places(parts["outages"])}
     print_result("chaos", {}, figures)
 
 

@@ -166,8 +166,15 @@ def find_store_problems(store: Path) -> list[str]:
     return [problem for manifest in opened.manifests() for problem in opened.find_problems(manifest, full=True)]
 
 
+def remove_leftovers(store: Path) -> None:
+    """Remove what interrupted runs left and the store knows of, as `textmill gc` does."""
+    opened = Store(store)
+    for leftover in list(opened.find_leftovers()):
+        opened.remove(leftover)
+
+
 def list_leftovers(store: Path) -> list[str]:
-    """List working files in published artifacts, drafts and replaced folders that a finished run left."""
+    """List working files in published artifacts, drafts and replaced folders that are still there."""
     paths = [path.relative_to(store) for path in store.rglob("*")]
     hidden = [path for path in paths if path.parts[0] != ".locks" and any(part[0] == "." for part in path.parts)]
     return sorted(str(path) for path in hidden if not any(parent in hidden for parent in path.parents))

@@ -8,7 +8,7 @@ import functools
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from benchmarks.faults.chain import (
     find_store_problems,
     link_tree,
     list_leftovers,
+    remove_leftovers,
     run_child,
 )
 from flows.graph import STAGES
@@ -76,9 +77,9 @@ def count_calls(recipe: Recipe, store: Path, last: str) -> dict[str, str]:
     return digests | {"calls": str(counter.count)}
 
 
-def list_crash_points(recipe: Recipe, complete: Path, work: Path) -> Iterator[tuple[str, int]]:
-    """Yield every stage with the number of each of its calls. `complete` is a store in which all stages are built."""
-    for stage in STAGES:
+def list_crash_points(recipe: Recipe, complete: Path, work: Path, stages: Collection[str]) -> Iterator[tuple[str, int]]:
+    """Yield each stage with the number of each of its calls. `complete` is a store in which all stages are built."""
+    for stage in stages:
         prepare_store(complete, work, stage)
         result = run_child(functools.partial(count_calls, recipe, work, stage), functools.partial(kill_at, work, 0))
         assert result.ended_well, result
@@ -110,5 +111,6 @@ def crash_and_resume(
     faults = [f"after the kill: {problem}" for problem in find_store_problems(work)]
     resumed = run_child(build)
     faults += find_faults(resumed, expected) + [f"in the end: {problem}" for problem in find_store_problems(work)]
-    faults += [f"left behind: {path}" for path in list_leftovers(work)]
+    remove_leftovers(work)
+    faults += [f"left behind, and unknown to gc: {path}" for path in list_leftovers(work)]
     return CrashPoint(stage, number, tuple(faults))
