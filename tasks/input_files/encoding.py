@@ -5,7 +5,14 @@ import re
 
 from resiliparse.parse.encoding import map_encoding_to_html5
 
-from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign, detect_by_bytes, find_superset
+from tasks.runtime.encodings import (
+    BYTE_ORDER_MARKS,
+    MAX_BROKEN,
+    count_foreign,
+    detect_by_bytes,
+    detect_utf_16,
+    find_superset,
+)
 
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
 XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}encoding\s*=\s*["']([A-Za-z0-9_:.-]{2,40})""")
@@ -49,7 +56,7 @@ def decode_text(content: bytes, encoding: str = "") -> tuple[str, str]:
     for mark, marked_encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(marked_encoding, "replace"), marked_encoding
-    if guess := _detect_utf_16(content):
+    if guess := detect_utf_16(content):
         return content.decode(guess, "replace"), guess
     try:
         return content.decode(), "utf-8"
@@ -71,18 +78,7 @@ def is_binary(content: bytes) -> bool:
     if b"\0" not in head or any(head.startswith(mark) for mark, _ in BYTE_ORDER_MARKS):
         return False
     # some damaged bytes in a text are no proof
-    return not _detect_utf_16(content) and head.count(0) > max(2, len(head) * MAX_ZEROS)
-
-
-def _detect_utf_16(content: bytes) -> str:
-    """Return the encoding of UTF-16 without a mark: every ASCII character has a zero byte on one side."""
-    head = content[:65536]
-    if len(content) % 2 or b"\0" not in head:
-        return ""
-    first, second = head[::2].count(0), head[1::2].count(0)
-    if first + second < 0.02 * len(head) or min(first, second) > 0.01 * len(head):
-        return ""
-    return "utf-16-be" if first > second else "utf-16-le"
+    return not detect_utf_16(content) and head.count(0) > max(2, len(head) * MAX_ZEROS)
 
 
 def _decode_best(body: bytes, declared: str | None, num_foreign: int) -> str:

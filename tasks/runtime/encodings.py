@@ -28,6 +28,7 @@ WINDOWS_CODE_PAGES = {
     "iso8859-9": "cp1254", "iso8859-8": "cp1255", "iso8859-6": "cp1256", "iso8859-13": "cp1257",
 }  # fmt: skip
 C1_CONTROLS = re.compile(rb"[\x80-\x9f]")
+SNIFFED_BYTES = 1 << 16  # even
 MAX_BROKEN = 0.1  # replacement characters per non-ASCII byte with which a decoding still counts as right
 
 
@@ -48,6 +49,28 @@ def detect_by_bytes(body: bytes) -> str:
     except LookupError:
         return "utf-8"
     return WINDOWS_CODE_PAGES.get(name, name) if C1_CONTROLS.search(body) else name
+
+
+def detect_utf_16(text: bytes) -> str:
+    """Return the encoding of UTF-16 without a mark: every ASCII character has a zero byte on one side. Else empty."""
+    head = text[:SNIFFED_BYTES]
+    if len(text) % 2 or b"\0" not in head:
+        return ""
+    first, second = head[::2].count(0), head[1::2].count(0)
+    # zero bytes in a text that is UTF-8 otherwise are damage, unless every second byte is one
+    min_zeros = 0.35 * len(head) if is_utf_8(head) else 0.02 * len(head)
+    if first + second < min_zeros or min(first, second) > 0.01 * len(head):
+        return ""
+    return "utf-16-be" if first > second else "utf-16-le"
+
+
+def is_utf_8(start: bytes) -> bool:
+    """Tell whether the start of a text, which may end within a character, is UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def find_superset(name: str) -> str:

@@ -4,11 +4,10 @@ import codecs
 import io
 from typing import Any, BinaryIO
 
-from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign, detect_by_bytes
+from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign, detect_by_bytes, detect_utf_16
 
 CHUNK_BYTES = 1 << 16
 SAMPLE_BYTES = 1 << 18  # by which an encoding is guessed, from the first byte on that is not ASCII
-SNIFFED_BYTES = 1 << 10
 UTF_8 = "utf-8"
 
 
@@ -51,7 +50,7 @@ class Utf8Reader(io.RawIOBase):
                 if chunk.startswith(mark):
                     self._decode_as(encoding)  # as in browsers, it outranks what was said
                     return chunk[len(mark) :]
-            if not self.encoding and (encoding := find_utf_16(chunk[:SNIFFED_BYTES])):
+            if not self.encoding and (encoding := detect_utf_16(chunk[: len(chunk) // 2 * 2])):
                 self._decode_as(encoding)
         # ISO-2022-JP is ASCII with escapes
         if not self.encoding and not (chunk.isascii() and b"\x1b$" not in chunk):
@@ -84,14 +83,3 @@ def guess_encoding(sample: bytes) -> str:
     if num_foreign and decoder.decode(sample).count("\ufffd") / num_foreign < MAX_BROKEN:
         return UTF_8
     return detect_by_bytes(sample)
-
-
-def find_utf_16(start: bytes) -> str:
-    """Return the UTF-16 encoding of a text without a mark, by the zero bytes of its ASCII letters; else nothing."""
-    num_pairs = len(start) // 2
-    if num_pairs < 2:
-        return ""
-    even, odd = start[::2].count(0) / num_pairs, start[1::2].count(0) / num_pairs
-    if max(even, odd) < 0.7 or min(even, odd) > 0.1:
-        return ""
-    return "utf-16-le" if odd > even else "utf-16-be"
