@@ -46,7 +46,8 @@ SUPERGLUE = [
 # the training part of XNLI is MultiNLI's translations, gigabytes of their own: its dev part is learnt from here
 XNLI = [
     Preset(f"xnli-{language}", folder, LabelledText, ({"train": "xnli.dev.tsv", "test": "xnli.test.tsv"},),
-           {"format": "tsv", "columns": XNLI_COLUMNS, "keep_rows": {"language": language}, "on_error": "skip"})
+           {"format": "tsv", "columns": XNLI_COLUMNS, "on_error": "skip",
+            "keep_rows": [{"column": "language", "value": language}]})
     for language in XNLI_LANGUAGES
     for folder in ("xnli", "xnli10")
 ]  # fmt: skip

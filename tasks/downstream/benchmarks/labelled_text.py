@@ -44,6 +44,24 @@ class TextColumns(Block):
     """whether the first row of a TSV or CSV file contains the columns' names; null: guessed"""
 
 
+class NamedLabel(Block):
+    """The name of a class for a label of the file."""
+
+    label: str = ""
+    """label in the file"""
+    name: str = ""
+    """name of its class"""
+
+
+class RowFilter(Block):
+    """A value that a column of a row must have for the row to be read."""
+
+    column: str = ""
+    """the column"""
+    value: str = ""
+    """the value"""
+
+
 class TextFiles(PartitionedFiles):
     """One data set of texts with a class each.
 
@@ -59,10 +77,10 @@ class TextFiles(PartitionedFiles):
     """columns of the texts and the label"""
     skip_labels: list[str] = Field([])
     """rows with these labels are left out, as OCNLI's -, on which its annotators did not agree"""
-    label_names: dict[str, str] = Field({})
-    """label in the file → name of its class, such as "0": negative; classes of one name become one"""
-    keep_rows: dict[str, str] = Field({})
-    """column → value: only rows with these values are read, as language: de of XNLI's file of fifteen languages"""
+    label_names: list[NamedLabel] = Field([])
+    """names of classes for labels of the file, such as negative for 0; classes of one name become one"""
+    keep_rows: list[RowFilter] = Field([])
+    """only rows with all of these values are read, as de in the column language of XNLI's file of fifteen languages"""
     metrics: list[ClassMetric] = Field([])
     """metrics of the report; models are compared by the first one; f1 is of the second of two classes, as in GLUE;
     empty: accuracy, macro_f1 and mcc"""
@@ -76,7 +94,7 @@ class TextFiles(PartitionedFiles):
         is_table = not self.dataset.name and not is_parallel_pattern(Path(self.train))
         header = columns.header
         if is_table and header is None:
-            named = (columns.text, columns.second_text, columns.label, *self.keep_rows)
+            named = (columns.text, columns.second_text, columns.label, *(rule.column for rule in self.keep_rows))
             header = self.make_table_reader(self.format).guess_header(Path(self.train), named)
         if columns.text and columns.label:
             return self.model_copy(update={"columns": columns.model_copy(update={"header": header})})
@@ -123,12 +141,14 @@ class LabelledText(DataSetBenchmark):
 
 def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     columns = files.columns
-    required = [name for name in (columns.text, columns.second_text, columns.label, *files.keep_rows) if name]
+    kept_columns = [rule.column for rule in files.keep_rows]
+    names = {named.label: named.name for named in files.label_names}
+    required = [name for name in (columns.text, columns.second_text, columns.label, *kept_columns) if name]
     rows: list[dict[str, Any]] = []
     for row, origin in files.read_rows(path, required, files.format, header=columns.header, rejected=rejected):
         label = str(row[columns.label]).strip()
-        label = files.label_names.get(label, label)
-        is_kept = all(str(row[name]).strip() == value for name, value in files.keep_rows.items())
+        label = names.get(label, label)
+        is_kept = all(str(row[rule.column]).strip() == rule.value for rule in files.keep_rows)
         if is_kept and label not in files.skip_labels:
             second = as_text(row[columns.second_text]) if columns.second_text else ""
             rows.append({"text": as_text(row[columns.text]), "second": second, "label": label, ORIGIN: origin})

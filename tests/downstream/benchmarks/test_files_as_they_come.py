@@ -103,7 +103,10 @@ def test_texts_beside_labels_and_labels_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.label").write_text("".join(f"{label}\n" for _, label in ROWS))
     columns = {"text": "txt", "label": "label"}
     task = load_task(
-        "labelled_text", train=str(tmp_path / "a.*"), columns=columns, label_names={"x": "good", "y": "bad"}
+        "labelled_text",
+        train=str(tmp_path / "a.*"),
+        columns=columns,
+        label_names=[{"label": "x", "name": "good"}, {"label": "y", "name": "bad"}],
     )
     assert task.names == ["bad", "good"]
     with pytest.raises(BadSetting, match=r"stands for several files.*columns.text and columns.label"):
@@ -114,7 +117,7 @@ def test_one_file_of_several_languages(tmp_path: Path) -> None:
     lines = [f"{'de' if n % 2 else 'en'}\t{text}\t{'pq'[n // 2 % 2]}" for n, (text, _) in enumerate(ROWS)]
     path = tmp_path / "a.tsv"
     path.write_text("language\ttext\tlabel\n" + "\n".join(lines) + "\n")
-    task = load_task("labelled_text", train=str(path), keep_rows={"language": "de"})
+    task = load_task("labelled_text", train=str(path), keep_rows=[{"column": "language", "value": "de"}])
     assert sorted(collect_texts(task)) == sorted(text for text, _ in ROWS[1::2])
 
 
