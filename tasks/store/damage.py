@@ -58,6 +58,16 @@ def parse_mark(data: bytes | None) -> DamageMark:
         return DamageMark(files=(ALL_FILES,))
 
 
+def list_marked(files: SmallFiles, manifests: list[Manifest]) -> set[tuple[str, str]]:
+    """List stage and key of the artifacts whose mark says that they are corrupt or suspect."""
+    marks = files.read_all([mark_name(manifest.stage, manifest.key) for manifest in manifests])
+    return {
+        (manifest.stage, manifest.key)
+        for manifest, mark in zip(manifests, map(parse_mark, marks), strict=True)
+        if mark.files or mark.suspect
+    }
+
+
 def mark_corrupt(files: SmallFiles, manifest: Manifest, paths: Collection[str]) -> None:
     """Mark files of an artifact as corrupt, and what was built from it without a check of its input as suspect."""
     try:

@@ -44,8 +44,8 @@ _reads: ContextVar[InputReads | None] = ContextVar("reads", default=None)
 def advise_rebuild(stage: str) -> str:
     """Say what to do about a corrupt artifact of a stage."""
     return (
-        f"The artifact does not count as built any more: textmill run with its recipe builds it again, alone with "
-        f"textmill run {stage}. textmill verify --full looks for other damage"
+        f"The artifact does not count as built any more: textmill run builds it again, alone textmill run {stage}, "
+        "both with the recipe that it was built with. textmill verify --full looks for other damage"
     )
 
 

@@ -54,6 +54,10 @@ class Store:
         """Open the store that `TEXTMILL_STORE` names, else the folder `store` in the working directory."""
         return cls(os.environ.get("TEXTMILL_STORE") or "store")
 
+    def exists(self) -> bool:
+        """Return whether something was ever stored at the address."""
+        return self.backend.read(FORMAT_MARKER) is not None or bool(self.backend.manifests())
+
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """Read an artifact's manifest; None when the artifact does not exist or its manifest is corrupt."""
         name = f"{stage}/{key}/{MANIFEST_NAME}"

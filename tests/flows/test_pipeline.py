@@ -196,7 +196,7 @@ def test_an_evaluation_without_classes_is_known_before_a_model_is_trained(store:
         recipe, pretrain={"steps": 21}, evaluate={"benchmarks": {"site_section": {"min_passages_per_class": 9999}}}
     )
     before = find_newest_time(store)
-    with pytest.raises(StageFailure, match="evaluate: the held-out pages make 0 classes"):
+    with pytest.raises(StageFailure, match="site_section: the held-out pages make 0 classes"):
         run_recipe(few)
     assert list_built_since(store, before) == []
     run_recipe(few, only=("pretrain",))

@@ -40,6 +40,7 @@ def format_manifest(store: Store, key: str, *, every_setting: bool) -> str:
         f"folder    {store.artifact(manifest).path}",
         f"built     {manifest.finished} in {manifest.seconds:.1f} s on {manifest.host}",
         *(f"input     {source.stage} {source.key} (digest {source.digest[:8]})" for source in manifest.inputs),
+        *(f"corrupt   {problem}" for problem in store.find_problems(manifest)),
         *(f"missing   {reason} (incomplete: the next run asks again)" for reason in manifest.incomplete),
         *(f"built on  {ancestor}" for ancestor in list_incomplete(store.lineage(manifest.inputs))),
         "\nCOUNTS",

@@ -3,6 +3,7 @@
 import argparse
 
 from flows.text_table import format_size
+from tasks.errors import StageFailure
 from tasks.store import Store
 from tasks.store.manifest import Manifest
 from tasks.store.records import ADVICE
@@ -18,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(arguments: argparse.Namespace) -> int:
     """Print a line for each problem and what follows from it; the exit code is 1 when there is one."""
     store = Store.current()
+    if not store.exists():
+        raise StageFailure(f"there is no store in {store.address}", "Give its folder with --store or TEXTMILL_STORE")
     manifests = store.manifests()
     num_problems = 0
     for manifest in manifests:

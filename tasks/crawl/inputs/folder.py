@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from tasks.crawl.counters import Tally
 from tasks.crawl.inputs import remote
+from tasks.crawl.web.credentials import FILES_HINT, refuse_credentials
 from tasks.errors import BadSetting, StageFailure
 from tasks.runtime.content_digest import combine_digests, hash_files_cached
 
@@ -58,6 +59,7 @@ def list_files(path: str, setting: str) -> FileListing:
     if not path:
         raise BadSetting(f"{setting} is not set", "Set it to a file, a folder, or a pattern such as docs/**/*.html")
     if remote.is_remote(path):
+        refuse_credentials([path], setting, FILES_HINT)
         url, names = remote.list_remote_files(path)
         chained = tuple(UnusablePath(name, CHAINED_NAME) for name in names if remote.CHAIN in name)
         return FileListing(url, [name for name in names if remote.CHAIN not in name], chained)

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from w3lib.url import safe_url_string
 
+from tasks.crawl.web.credentials import refuse_credentials
 from tasks.errors import BadSetting
 
 BAD_ADDRESS = "bad address"
@@ -29,5 +30,6 @@ def escape_url(url: str | bytes) -> str | None:
 
 def check_url_prefix(prefix: str, section: str) -> None:
     """Raise BadSetting when no URL can begin with a prefix."""
+    refuse_credentials([prefix], f"{section}.url_prefix", "Take it out: it would stand in the URL of each page")
     if escape_url(f"{prefix}x") is None:
         raise BadSetting(f"{section}.url_prefix is {prefix!r}, with which no URL begins", "Correct it")

@@ -56,6 +56,7 @@ class Files(RowSource):
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings with the names and contents of the files instead of their path."""
+        check_url_prefix(self.url_prefix, SECTION)  # before it stands in a key, a plan or a manifest
         listing = self._list_files(Tally())
         settings = {**super().semantic(), "path": compute_content_digest(listing.root, select_readable(listing.names))}
         if not self.encoding:  # it came later, and must not change the keys of artifacts that were made without it

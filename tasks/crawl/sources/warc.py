@@ -25,6 +25,7 @@ from tasks.crawl.page import PAGE_TYPES, CrawledPage
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import OnBroken, Source, collect_shards
+from tasks.crawl.web.credentials import FILES_HINT, refuse_credentials
 from tasks.errors import StageFailure, Transient
 from tasks.store import Artifact, Draft
 
@@ -89,6 +90,7 @@ class Warc(Source):
 
     def _list_archives(self, tally: Tally) -> ArchiveList:
         """List the archives; count what cannot be read, or what a path list may not name. Raises StageFailure."""
+        refuse_credentials([self.prefix], "crawl.source.warc.prefix", FILES_HINT)
         listing = list_files(self.path, SETTING)
         refuse_or_count_unusable(
             listing, is_archive_or_list, tally, "crawl.source.warc", skip_broken=self.on_error == "skip"

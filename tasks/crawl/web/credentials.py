@@ -11,6 +11,7 @@ HINT = (
     f"""Take it out of the URL and give it in the environment: {HEADERS_VARIABLE}='{{"docs.example.org": """
     """{"Authorization": "Basic dXNlcjpwYXNz"}}' (the part after Basic is user:password in base64)"""
 )
+FILES_HINT = "Fetch the files first and give the folder, or, for S3, give the credentials in the environment (AWS_…)"
 HostHeaders = dict[str, dict[str, str]]  # by host, with its port where that is not the default: name → value
 
 
@@ -22,7 +23,7 @@ def has_credentials(url: str) -> bool:
         return "@" in url.partition("://")[2].partition("/")[0]
 
 
-def refuse_credentials(urls: list[str], setting: str) -> None:
+def refuse_credentials(urls: list[str], setting: str, hint: str = HINT) -> None:
     """Raise BadSetting for a URL that holds a user name or a password; the message does not repeat them."""
     for url in filter(has_credentials, urls):
         try:
@@ -32,8 +33,8 @@ def refuse_credentials(urls: list[str], setting: str) -> None:
             shown = "a URL"
         raise BadSetting(
             f"{setting}: {shown} is given with a user name or a password, which would be stored in clear with the "
-            "settings, and is never sent",
-            HINT,
+            "settings",
+            hint,
         )
 
 

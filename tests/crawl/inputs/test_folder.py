@@ -178,3 +178,20 @@ def test_urls_that_no_record_could_hold() -> None:
     with pytest.raises(BadSetting, match="url_prefix"):
         Files(path=__file__, url_prefix="http://[x").collect(None, None)  # type: ignore[arg-type]
     assert Tally().skipped == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "files", "files": {"path": "http://bob:hunter2@docs.example.org/a.html"}},
+        {"kind": "files", "files": {"path": "s3://key:hunter2@bucket/docs"}},
+        {"kind": "files", "files": {"path": ".", "url_prefix": "https://bob:hunter2@docs.example.org/"}},
+        {"kind": "warc", "warc": {"path": "https://bob:hunter2@docs.example.org/warc.paths.gz"}},
+        {"kind": "warc", "warc": {"path": "warc.paths", "prefix": "https://bob:hunter2@docs.example.org/"}},
+    ],
+)
+def test_a_password_is_refused_before_it_is_stored_and_not_repeated(source: dict[str, Any]) -> None:
+    settings = Crawl.model_validate({"source": source})
+    with pytest.raises(BadSetting, match="with a user name or a password") as raised:
+        settings.semantic()
+    assert "hunter2" not in str(raised.value)
