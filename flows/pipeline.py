@@ -148,6 +148,10 @@ def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Ar
     spec = stage.build_spec(settings, *inputs)
     artifact = store.get_valid(stage.name, spec.expected_key)
     if artifact is None:
+        manifest = store.manifest(stage.name, spec.expected_key)
+        if manifest is not None:
+            problem = next(iter(store.find_problems(manifest)), "one of its files is missing or corrupt")
+            raise StageFailure(f"{stage.name}: {problem}", f"Run {stage.name} too: it builds the artifact again")
         reason = store.explain_rebuild(spec, stage.section)
         raise StageFailure(
             f"{stage.name}: there is no artifact {spec.expected_key} in {store.address} ({reason})",

@@ -111,7 +111,7 @@ def plan_stage(
         warning = f"the code of {stage.name} changed since; if its results do, raise its version or use --force"
     # Later rows are planned with the digest that this artifact had: it is expected to be rebuilt to the same bytes.
     if problems := store.find_problems(manifest):
-        state, reason = "run", "; ".join(problems)
+        state, reason = "missing" if policy == "from store" else "run", "; ".join(problems)
     elif policy == "force":
         state, reason = "run", "forced"
     elif policy == "run" and manifest.incomplete:

@@ -114,7 +114,7 @@ class Store:
         """Return the artifact that a manifest describes when its files are valid; else None, with a warning."""
         problems = self.find_problems(manifest)
         for problem in problems:
-            log.warning("%s: %s; it will be rebuilt", manifest.stage, problem)
+            log.warning("%s: %s; it does not count as built", manifest.stage, problem)
         return None if problems else self.artifact(manifest)
 
     def newest_artifacts(self) -> dict[str, Artifact]:

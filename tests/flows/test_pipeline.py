@@ -1,6 +1,7 @@
 """The whole chain on a small site: cached, rebuilt, killed, chosen, planned. One Prefect server for all of it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -184,6 +185,18 @@ def test_only_takes_the_rest_from_the_store(store: Store, recipe: Recipe) -> Non
     artifacts = run_recipe(change_groups(recipe, dedup={"threshold": 0.7}), only=("dedup",))
     assert [artifact.stage for artifact in artifacts] == ["crawl", "extract", "clean", "dedup"]
     assert list_built_since(store, before) == ["dedup"]
+
+
+def test_a_stage_from_the_store_that_is_damaged_is_named_in_plan_and_run(store: Store, recipe: Recipe) -> None:
+    damaged = next(store.find("tokenize").folder.glob("train/*.arrow"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    from flows.plan import make_plan
+
+    rows = {row.stage: row for row in make_plan(recipe, StageSelection(only=("pretrain",)), store)}
+    assert rows["tokenize"].state == "missing"
+    assert str(damaged) in rows["tokenize"].reason
+    with pytest.raises(StageFailure, match=rf"{re.escape(str(damaged))} is corrupt.*Run tokenize too"):
+        run_recipe(recipe, only=("pretrain",))
 
 
 def test_only_says_what_is_missing(store: Store, recipe: Recipe) -> None:
