@@ -22,7 +22,13 @@ TESTS = Path(__file__).parent
 DATA = TESTS.parents[1] / "shared" / "data"
 
 # fixture → the marker of every test that uses it
-MARKER_OF_FIXTURE = {"prefect_server": "prefect", "s3_endpoint": "slow", "as_two_ranks": "slow", "killed_after": "long"}
+MARKER_OF_FIXTURE = {
+    "prefect_server": "prefect",
+    "site": "slow",
+    "s3_endpoint": "slow",
+    "as_two_ranks": "slow",
+    "killed_after": "long",
+}
 NOT_QUICK = ("slow", "prefect")
 # what is tested there are loops over arrays, compiled to machine code at their first use
 KERNEL_FOLDERS = ("clean", "dedup", "tokenize")
