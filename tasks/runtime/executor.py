@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
@@ -95,6 +96,10 @@ def explain_lost_worker(processes: Sequence[BaseProcess]) -> Transient:
     """Return the failure that a broken pool stands for, by how its processes ended."""
     for process in processes:
         process.join(SECONDS_TO_END)
+        # the pool's own thread may have waited for it at the same moment: its exit code is there a little later
+        deadline = time.monotonic() + 1
+        while process.exitcode is None and time.monotonic() < deadline:
+            time.sleep(0.01)
     # those that are left when one is lost get SIGTERM from the pool
     codes = [process.exitcode for process in processes if process.exitcode not in (None, 0, -signal.SIGTERM)]
     code = codes[0] if codes else None

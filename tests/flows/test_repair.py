@@ -112,7 +112,7 @@ def test_a_stage_that_is_only_taken_from_the_store_is_not_repaired(store: Store)
     _, unique, _ = run()
     file = flip(unique)
     built.clear()
-    with pytest.raises(CorruptInput, match=rf"{file} is corrupt: .*textmill run with its recipe builds it again"):
+    with pytest.raises(CorruptInput, match=rf"{file} is corrupt: .*textmill run builds it again"):
         run(from_stage="tokenize")
     assert built == []
 
