@@ -1,9 +1,10 @@
 """Real servers, killed at each moment of a run: the work ends well, soon, and with one sentence."""
 
+import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -48,15 +49,26 @@ def count_artifacts(store: Path) -> int:
     return len(list(store.glob("*/*/manifest.json")))
 
 
-@pytest.mark.parametrize("moment", ["crawl", "between", "end"])
-def test_a_server_that_is_killed_costs_a_sentence(moment: str, tmp_path: Path) -> None:
-    with run_server(tmp_path, tmp_path / "store") as (_, env):
-        servers = psutil.Process().children(recursive=True)
+@contextlib.contextmanager
+def run_server_to_kill(folder: Path) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """The environment of a server, and what kills it.
+
+    Only its own processes: the test run has others, which later tests need.
+    """
+    before = psutil.Process().children(recursive=True)
+    with run_server(folder, folder / "store") as (_, env):
+        servers = [child for child in psutil.Process().children(recursive=True) if child not in before]
 
         def kill_servers() -> None:
             for server in servers:
                 server.kill()
 
+        yield env, kill_servers
+
+
+@pytest.mark.parametrize("moment", ["crawl", "between", "end"])
+def test_a_server_that_is_killed_costs_a_sentence(moment: str, tmp_path: Path) -> None:
+    with run_server_to_kill(tmp_path) as (env, kill_servers):
         code, output, seconds = run_program(tmp_path, env, moment, kill_servers)
     assert code == 0, output
     assert "done: crawl extract" in output
@@ -105,13 +117,7 @@ def test_a_temporary_server_that_does_not_start_costs_a_sentence(tmp_path: Path)
 
 
 def test_the_work_of_a_flow_that_a_worker_runs_is_finished(tmp_path: Path) -> None:
-    with run_server(tmp_path, tmp_path / "store") as (_, env):
-        servers = psutil.Process().children(recursive=True)
-
-        def kill_servers() -> None:
-            for server in servers:
-                server.kill()
-
+    with run_server_to_kill(tmp_path) as (env, kill_servers):
         _, output, seconds = run_program(tmp_path, env, "crawl", kill_servers, "engine")
     assert count_artifacts(tmp_path / "store") == 2, output
     assert seconds < MAX_SECONDS

@@ -12,6 +12,7 @@ import pytest
 
 from tasks.crawl.task import crawl
 from tasks.crawl.web.continuation import FRONTIER, UNANSWERED_URLS, take_over
+from tasks.crawl.web.journal import BATCH_LINES
 from tasks.errors import Transient
 from tasks.store.manifest import EXPLANATORY_FILES
 
@@ -237,9 +238,10 @@ def test_a_crawl_that_resumes_while_its_host_is_away_waits_for_it(site, settings
     site.pages["/map.xml"] = site.Answer(
         f"<urlset><url><loc>{site.url('/0')}</loc></url></urlset>".encode(), headers={"Content-Type": "text/xml"}
     )
-    outage = Outage(site, 30, answer=site.Answer(b"down", 503))
+    # more pages than a batch of the journal has: that one came from this host must be on disk before the kill
+    outage = Outage(site, BATCH_LINES + 13, answer=site.Answer(b"down", 503))
     draft = make_draft()
-    killed_after(settings(max_outage=600), draft.path, 45, site)
+    killed_after(settings(max_outage=600), draft.path, outage.after + 15, site)
     outage.failures = outage.num_answers - outage.after + 8
     crawl.build(settings(max_outage=60), draft)
     assert list_pages(draft.path, index) == ALL_PAGES
