@@ -10,7 +10,7 @@ from tasks.model.architecture import ModelKind
 from tasks.pretrain.corruption.text_spans import TextSpans, find_texts
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without pyarrow
     from tasks.pretrain.data.rows import Rows
 
 

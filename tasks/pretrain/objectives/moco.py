@@ -9,13 +9,13 @@ from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
     from tasks.pretrain.learners.momentum_encoder import MomentumLearner
@@ -37,7 +37,7 @@ class Moco(Contrastive):
         default=0.99, ge=0, lt=1, description="of the momentum encoder: near 1 it changes little in a step"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: two crops of each text, the query and the key."""
         texts = self.select_texts(rows)
         query, key = (

@@ -9,13 +9,13 @@ from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.embedder import ProjectionLearner
     from tasks.pretrain.learners.learner import Learner
@@ -31,7 +31,7 @@ class Simclr(Contrastive):
         default=128, ge=1, description="size of the projected embeddings that are compared; not exported"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: two views of each text."""
         texts = self.select_texts(rows)
         one, two = (
