@@ -209,6 +209,44 @@ def test_standard_input_is_read_where_it_is_documented_only() -> None:
     ]
 
 
+def test_fingerprints_cover_the_folders_whose_code_decides_the_bytes() -> None:
+    """`plan` warns by them that code has changed and its stage's version has not."""
+    without_bytes = {"store", "server_outage", "errors", "svg_charts"}  # it is charts that explain an artifact
+    imported: dict[str, set[str]] = defaultdict(set)
+    for path, modules in IMPORTS.items():
+        folders = {folder_of(("tasks", *module.split(".")[1:], "")) for module in modules if module[:6] == "tasks."}
+        imported[folder_of(path.relative_to(ROOT).parts)] |= {
+            name for name in folders if (ROOT / "tasks" / name).is_dir()
+        }
+    stages = [(path, call) for path, call in list_stages() if path.parts[0] == "tasks"]
+    assert len(stages) == len(STAGES) + 1, "extract and clean are in one folder"
+    offenders = []
+    for path, call in stages:
+        shares = next((ast.literal_eval(option.value) for option in call.keywords if option.arg == "shares"), ())
+        reached, waiting = set(), [path.parts[1]]
+        while waiting:
+            folder = waiting.pop()
+            if folder not in reached:
+                reached.add(folder)
+                waiting += imported[folder] - without_bytes - {""}
+        if reached != {path.parts[1], *shares}:
+            offenders.append(f"{path}: {ast.unparse(call)} is to share {sorted(reached - {path.parts[1]})}")
+    assert not offenders
+
+
+def list_stages() -> list[tuple[Path, ast.Call]]:
+    """Every use of the decorator `stage`: its file, and its arguments."""
+    return [
+        (path.relative_to(ROOT), decorator)
+        for path in CODE
+        if path.name == "task.py"
+        for function in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(function, ast.FunctionDef)
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "stage"
+    ]
+
+
 def test_imports_for_types_alone_say_why_they_are_none_at_run_time() -> None:
     """Such as the seconds that they take: an import that costs nothing stands with the others."""
     bare_line = re.compile(r"^if TYPE_CHECKING:$", re.MULTILINE)

@@ -12,6 +12,8 @@ from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.archives import is_archive, open_archive, strip_packing_suffix, unpack_file
 from tasks.input_files.encoding import decode_text, is_binary
 
+HEAD_BYTES = 1 << 16
+
 log = logging.getLogger("textmill.files")
 
 
@@ -99,6 +101,14 @@ def read_data_bytes(path: Path, setting: str) -> bytes:
     except OSError as error:
         raise StageFailure(f"{path} cannot be read: {error}", f"Give {setting} the path of a file") from error
     return unpack_file(content, path.name, str(path))
+
+
+def read_data_head(path: Path, setting: str) -> bytes:
+    """Return the first bytes of a file, unpacked: enough to tell its kind. Raises the errors of `read_data_bytes`."""
+    if find_archive(path) is None and strip_packing_suffix(path.name) == path.name and path.is_file():
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    return read_data_bytes(path, setting)[:HEAD_BYTES]
 
 
 def read_data_text(path: Path, setting: str, encoding: str = "") -> str:

@@ -12,6 +12,7 @@ from tasks.runtime.encodings import (
     detect_by_bytes,
     detect_utf_16,
     find_superset,
+    guess_encoding,
 )
 
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
@@ -61,13 +62,9 @@ def decode_text(content: bytes, encoding: str = "") -> tuple[str, str]:
     try:
         return content.decode(), "utf-8"
     except UnicodeDecodeError:
-        num_foreign = count_foreign(content)
-    text = content.decode("utf-8", "replace")
-    # a broken byte in a file of UTF-8, as where two files were joined
-    if text.count("\ufffd") < MAX_BROKEN * num_foreign:
-        return text, "utf-8"
-    name = detect_by_bytes(content)
-    return content.decode(name, "replace"), name
+        # UTF-8 with a broken byte, as where two files were joined, is still that
+        name = guess_encoding(content, is_complete=True)
+        return content.decode(name, "replace"), name
 
 
 def is_binary(content: bytes) -> bool:

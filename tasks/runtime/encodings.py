@@ -51,6 +51,16 @@ def detect_by_bytes(body: bytes) -> str:
     return WINDOWS_CODE_PAGES.get(name, name) if C1_CONTROLS.search(body) else name
 
 
+def guess_encoding(text: bytes, *, is_complete: bool) -> str:
+    """Guess the encoding of a text that is not all ASCII: UTF-8 where that leaves little broken, else by its bytes."""
+    # a part of a text may end within a character
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    num_foreign = count_foreign(text)
+    if num_foreign and decoder.decode(text, is_complete).count("\ufffd") / num_foreign < MAX_BROKEN:
+        return "utf-8"
+    return detect_by_bytes(text)
+
+
 def detect_utf_16(text: bytes) -> str:
     """Return the encoding of UTF-16 without a mark: every ASCII character has a zero byte on one side. Else empty."""
     head = text[:SNIFFED_BYTES]

@@ -10,10 +10,10 @@ from pydantic import Field
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.column_names import find_by_name
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
+from tasks.input_files.column_names import find_by_name
 from tasks.input_files.data_paths import get_data_stem
 
 

@@ -21,10 +21,10 @@ from tasks.downstream.readers.choices import (
 )
 from tasks.downstream.readers.clue import chid_answers_path, is_c3_file, is_chid_file, read_c3, read_chid
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import Row
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_stem
+from tasks.input_files.table_reader import Row
 
 
 class ChoiceFile(ZeroShotFiles):

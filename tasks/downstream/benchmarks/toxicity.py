@@ -14,7 +14,7 @@ from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.continuations import ContinuationTask
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, read_data_text
-from tasks.runtime.text_files import read_lines
+from tasks.input_files.text_files import read_lines
 
 
 class PromptFile(ZeroShotFiles):
