@@ -4,7 +4,7 @@ import codecs
 import io
 from typing import Any, BinaryIO
 
-from tasks.runtime.encodings import BYTE_ORDER_MARKS, detect_utf_16, guess_encoding
+from tasks.input_files.encoding import BYTE_ORDER_MARKS, detect_utf_16, guess_encoding
 
 CHUNK_BYTES = 1 << 16
 SAMPLE_BYTES = 1 << 18  # by which an encoding is guessed, from the first byte on that is not ASCII
