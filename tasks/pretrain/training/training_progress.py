@@ -8,7 +8,7 @@ from tasks.pretrain.schedules.divergence import AnomalyState
 
 @dataclass
 class TrainingProgress:
-    """How far a run is: its steps and tokens, its best validation loss, and its anomalies."""
+    """The progress of a run: its steps and tokens, its best validation loss, and its anomalies."""
 
     step: int = 0
     tokens: int = 0
