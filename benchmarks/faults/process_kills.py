@@ -46,7 +46,7 @@ class ProcessKill(NamedTuple):
 def start_run(recipe: Path, store: Path, log: Path) -> psutil.Popen:
     """Start `textmill run` in a process group of its own."""
     environment = os.environ | {"TEXTMILL_STORE": str(store), "TEXTMILL_WORKERS": "2", "NO_COLOR": "1"}
-    environment |= {"TEXTMILL_CHECKPOINT_SECONDS": "0.2"}
+    environment |= {"TEXTMILL_CHECKPOINT_SECONDS": "0.2", "PREFECT_HOME": str(store.parent / "prefect")}
     with log.open("ab") as output:
         return psutil.Popen(
             [sys.executable, "-m", "flows", "run", "--recipe", str(recipe)],
