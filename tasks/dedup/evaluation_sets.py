@@ -18,14 +18,14 @@ from tasks.input_files.data_paths import (
     list_data_files,
     read_data_head,
     read_data_text,
-    resolve_real_file,
 )
 from tasks.input_files.encoding import is_binary
+from tasks.input_files.file_digests import hash_data_files
 from tasks.input_files.json_objects import read_json_values
 from tasks.input_files.parallel_files import is_parallel_pattern, match_parallel_files
 from tasks.input_files.table_reader import FORMAT_OF_SUFFIX, TableReader
 from tasks.input_files.word_lines import SLASHED, is_slashed, split_word_columns
-from tasks.runtime.content_digest import combine_digests, hash_files_cached
+from tasks.runtime.content_digest import combine_digests
 
 SETTING = "dedup.decontaminate.sets"
 READER_VERSION = b"2"
@@ -71,12 +71,9 @@ def _holds_texts(file: Path) -> bool:
 def digest_evaluation_set(path: str) -> str:
     """Return a digest of the content of an evaluation set, wherever it lies."""
     files = list_files(path)
-    locations = [resolve_real_file(file) for file in files]
-    real_files = list(dict.fromkeys(file for file, _ in locations))
-    digests = dict(zip(real_files, hash_files_cached(real_files, "blake2b-512"), strict=True))
     parts = (
-        f"{file.suffix}{name}".encode() + digests[real_file]
-        for file, (real_file, name) in zip(files, locations, strict=True)
+        f"{file.suffix}{hashed.name}".encode() + hashed.digest
+        for file, hashed in zip(files, hash_data_files(files, "blake2b-512"), strict=True)
     )
     return combine_digests([READER_VERSION, *parts])
 

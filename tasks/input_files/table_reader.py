@@ -34,6 +34,7 @@ FORMAT_OF_SUFFIX: dict[str, TableFormat] = {
     ".parquet": "parquet",
     **dict.fromkeys((".json", ".jsonl", ".ndjson", ".jl"), "jsonl"),
 }
+TABLE_SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 PARQUET_ROWS = 1000
 """rows that are made Python objects at a time"""
 

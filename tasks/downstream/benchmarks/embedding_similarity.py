@@ -7,13 +7,13 @@ from tasks.downstream.benchmarks.similarity import PairColumns, guess_pair_colum
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table, name_setting
 from tasks.downstream.data.task_data import Task, limit_rows, make_zero_shot_task
 from tasks.downstream.task_types.numbers import RegressionTask
-from tasks.input_files.table_reader import TableFormat
+from tasks.input_files.table_reader import TABLE_SUFFIXES, TableFormat
 
 
 class SimilarityPairs(ZeroShotFiles):
     """One set of pairs."""
 
-    suffixes = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     format: TableFormat = "auto"
     """format of the files; auto: by their suffix"""

@@ -25,7 +25,7 @@ from tasks.input_files.data_paths import get_data_suffix, read_data_bytes, read_
 from tasks.input_files.labelled_texts import guess_line_layout
 from tasks.input_files.table_layout import guess_layout
 from tasks.input_files.table_reader import Row, TableReader
-from tasks.input_files.word_lines import is_slashed, split_sentences
+from tasks.input_files.word_lines import MAX_WORDS, is_slashed, split_sentences
 
 SAMPLE_ROWS = 1000
 SCORE_NAMES = frozenset({"score", "similarity", "similarityscore", "relatedness", "relatednessscore"})
@@ -73,7 +73,7 @@ def is_tagged_text(text: str) -> bool:
     if len(rows) < 2 or any(len(row) < 2 for row in rows[:50]):
         return False
     # a table has no empty lines; the longer its rows, the fewer sentences
-    if len(sentences) < 2 or len(rows) > 400 * len(sentences):
+    if len(sentences) < 2 or len(rows) > MAX_WORDS * len(sentences):
         return False
     columns = guess_word_columns(text)
     usual = max({len(row) for row in rows}, key=[len(row) for row in rows].count)

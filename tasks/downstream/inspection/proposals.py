@@ -31,12 +31,11 @@ from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_d
 from tasks.input_files.encoding import is_binary
 from tasks.input_files.labelled_texts import list_class_files, list_line_files
 from tasks.input_files.parallel_files import match_parallel_files, read_parallel_lines
-from tasks.input_files.table_reader import TableReader
+from tasks.input_files.table_reader import TABLE_SUFFIXES, TableReader
 
 ZERO_SHOT = frozenset(
     {"minimal_pairs", "multiple_choice", "stereotype_pairs", "document_retrieval", "language_modelling"}
 )
-TABLES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".ndjson")
 MAX_PARALLEL = 6
 """most files of a part of which two may be parallel"""
 UNLABELLED = ("unsup", "unlabelled", "unlabeled")
@@ -113,7 +112,7 @@ def propose_unnamed_parts(folder: Path, files: Sequence[Path], children: Sequenc
         yield SetProposal("labelled_text", {"name": name, "train": str(folder), "format": "class_files"})
     elif all(map(is_data_folder, children)) and is_class_folder(folder):
         yield from propose_classes(FileParts(str(folder)), name)
-    elif len(files) > 1 and all(get_data_suffix(path) in TABLES for path in files):
+    elif len(files) > 1 and all(get_data_suffix(path) in TABLE_SUFFIXES for path in files):
         yield from propose_tables(folder, files, name)
     elif len(files) > 1 and not any(map(is_data_folder, children)):
         yield from propose_files(files)
@@ -133,7 +132,7 @@ def propose_named_parts(children: Sequence[Path], name: str) -> Iterator[SetProp
             yield from propose_classes(parts, name)
         elif list_line_files(train):
             yield SetProposal("labelled_text", {"name": name, **parts.make_settings(), "format": "class_files"})
-        elif len(files) > MAX_PARALLEL and all(get_data_suffix(path) in TABLES for path in files):
+        elif len(files) > MAX_PARALLEL and all(get_data_suffix(path) in TABLE_SUFFIXES for path in files):
             # many pieces of one kind: dialogues of SGD, or a table in shards
             kind = next(iter(guess_kinds(files[0], TableReader(SETTING))), "labelled_text")
             yield SetProposal(kind, {"name": name, **parts.make_settings()})
@@ -153,7 +152,7 @@ def propose_files(paths: Sequence[Path]) -> Iterator[SetProposal]:
     if len(by_folder) > 1 and all(find_part(folder) for folder in by_folder):
         yield from propose_folders_of_files(files)
         return
-    is_text = all(get_data_suffix(path) not in TABLES for path in files)
+    is_text = all(get_data_suffix(path) not in TABLE_SUFFIXES for path in files)
     if is_text and len(files) >= 2 and (parallel := find_parallel_parts(files)) is not None:
         yield from propose_parallel(parallel)
     folders = [path for path in files if is_data_folder(path)]
@@ -258,4 +257,4 @@ def is_class_folder(folder: Path) -> bool:
     """Return whether a folder has folders for classes: two or more, and no tables in them."""
     classes = list_class_files(folder)
     files = [file for files in classes.values() for file in files]
-    return len(classes) >= 2 and not any(get_data_suffix(file) in TABLES for file in files)
+    return len(classes) >= 2 and not any(get_data_suffix(file) in TABLE_SUFFIXES for file in files)
