@@ -5,13 +5,13 @@ They are found and read as evaluation does it: packed, in archives, in any encod
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import (
+    count_suffixes,
     get_data_suffix,
     is_data_file,
     is_data_folder,
@@ -52,12 +52,9 @@ def list_files(path: str) -> list[Path]:
     if not files:
         problem = f"{root} holds no file of texts" if candidates or root.exists() else f"{root} does not exist"
         raise StageFailure(f"{problem}, and it is named as an evaluation set", f"Correct {SETTING}")
-    if len(files) < len(candidates):
-        counts = Counter(get_data_suffix(file) or "no suffix" for file in candidates if file not in set(files))
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common(6))
-        log.warning(
-            "%s: %d of %d files are of a kind that is not read: %s", root, counts.total(), len(candidates), kinds
-        )
+    if unread := [file for file in candidates if file not in set(files)]:
+        kinds = count_suffixes(unread)
+        log.warning("%s: %d of %d files are of a kind that is not read: %s", root, len(unread), len(candidates), kinds)
     return files
 
 

@@ -182,7 +182,7 @@ def test_what_holds_no_text_and_what_describes_a_set_is_left_out_of_folders(
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0\0")
     (tmp_path / "LICENSE").write_text("You may copy it.")
     assert [file.name for file in list_files(str(tmp_path))] == ["a.jsonl"]
-    assert "2 of 3 files are of a kind that is not read: no suffix 1, .png 1" in caplog.text
+    assert "2 of 3 files are of a kind that is not read: without a suffix 1, .png 1" in caplog.text
     with pytest.raises(StageFailure, match=r"picture.png cannot be read"):
         list(read_texts(list_files(str(tmp_path / "picture.png"))[0]))
 

@@ -26,7 +26,7 @@ def test_errors_name_the_file_and_the_setting(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"cannot be read.*the\.setting"):
         read_lines(tmp_path, "the.setting")
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\0\0\0")
-    with pytest.raises(StageFailure, match=r"picture.txt is no text file"):
+    with pytest.raises(StageFailure, match=r"picture.txt is no text file.*the\.setting"):
         read_lines(tmp_path / "picture.txt", "the.setting")
 
 

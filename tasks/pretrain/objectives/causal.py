@@ -12,6 +12,7 @@ from pydantic import Field
 from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.fill_in_middle import apply_fill_in_middle, read_fim_tokens
+from tasks.pretrain.corruption.source_target import compute_target_loss
 from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays, build_model_inputs
 from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
@@ -55,6 +56,4 @@ class Causal(Objective):
 
     def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
         """Return the cross entropy of all tokens that have one before them in their document."""
-        targets = batch["targets"].flatten()
-        hidden_ND = learner.model.compute_hidden(batch).flatten(0, 1)
-        return learner.model.compute_token_loss(hidden_ND, targets), (targets >= 0).sum()
+        return compute_target_loss(learner, batch)
