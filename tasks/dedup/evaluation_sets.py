@@ -52,7 +52,7 @@ def list_files(path: str) -> list[Path]:
     if not files:
         problem = f"{root} holds no file of texts" if candidates or root.exists() else f"{root} does not exist"
         raise StageFailure(f"{problem}, and it is named as an evaluation set", f"Correct {SETTING}")
-    if unread := [file for file in candidates if file not in set(files)]:
+    if unread := sorted({*candidates} - {*files}):
         kinds = count_suffixes(unread)
         log.warning("%s: %d of %d files are of a kind that is not read: %s", root, len(unread), len(candidates), kinds)
     return files
