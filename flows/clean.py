@@ -1,14 +1,15 @@
 """The clean stage alone: extract and score the text, then decide which documents are kept."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean as clean_stage
 from tasks.clean.task import extract
-from tasks.store import Artifact, Store
+from tasks.store import Store
 
 
 @flow(name="clean")
@@ -16,7 +17,7 @@ def clean(
     settings: Annotated[Clean, refuse_old_names(Clean, "clean")] = Clean(),  # noqa: B008 - frozen
     pages: str = "newest",
     force: bool = False,
-) -> Artifact:
+) -> Any:
     """Extract text, score it, and drop the documents that a filter rejects.
 
     Args:
@@ -25,4 +26,4 @@ def clean(
         force: decide again though it is cached
     """
     scored = extract(settings.extract_settings(), Store.current().find("crawl", pages))
-    return clean_stage(settings, scored, force=force)
+    return end_flow(clean_stage(settings, scored, force=force), scored)

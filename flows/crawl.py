@@ -1,28 +1,28 @@
 """The crawl stage alone."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
-from tasks.store import Artifact
 
 
 @flow(name="crawl")
 def crawl(
     settings: Annotated[Crawl, refuse_old_names(Crawl, "crawl")] = Crawl(),  # noqa: B008 - frozen
     force: bool = False,
-) -> Artifact:
+) -> Any:
     """Fetch pages.
 
     Args:
         settings: where the pages come from
         force: crawl again though it is cached
     """
-    return crawl_stage(settings.with_date(get_planned_date()), force=force)
+    return end_flow(crawl_stage(settings.with_date(get_planned_date()), force=force))
 
 
 def get_planned_date() -> str:

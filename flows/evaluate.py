@@ -1,14 +1,15 @@
 """The evaluate stage alone."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from flows.stage_inputs import find_stage_inputs
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import evaluate as evaluate_stage
-from tasks.store import Artifact, Store
+from tasks.store import Store
 
 
 @flow(name="evaluate")
@@ -16,7 +17,7 @@ def evaluate(
     settings: Annotated[Evaluate, refuse_old_names(Evaluate, "evaluate")] = Evaluate(),  # noqa: B008 - frozen
     checkpoint: str = "newest",
     force: bool = False,
-) -> Artifact:
+) -> Any:
     """Fine-tune a checkpoint on the benchmarks, compare it and write the report.
 
     Args:
@@ -24,4 +25,4 @@ def evaluate(
         checkpoint: key of the pretrain artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return evaluate_stage(settings, *find_stage_inputs("evaluate", checkpoint, Store.current()), force=force)
+    return end_flow(evaluate_stage(settings, *find_stage_inputs("evaluate", checkpoint, Store.current()), force=force))

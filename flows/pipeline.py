@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.crawl import get_planned_date
+from flows.flow_runs import end_flow
 from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_stages
 from flows.growing_corpus import (
     PreviousArtifacts,
@@ -14,7 +15,8 @@ from flows.growing_corpus import (
     is_empty_snapshot,
     load_previous_artifacts,
 )
-from flows.preflight import check_evaluation, check_evaluation_data
+from flows.preflight import check_evaluation, check_evaluation_data, may_build
+from flows.previous_repairs import list_needed_refs, repair_previous
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
@@ -34,7 +36,7 @@ def pipeline(
     from_stage: FirstStage = "",
     only: tuple[StageName, ...] = (),
     force: tuple[StageName, ...] = (),
-) -> list[Artifact]:
+) -> Any:
     """Turn web pages into an evaluated language model, doing only what is not in the store yet.
 
     Args:
@@ -56,7 +58,7 @@ def pipeline(
         description="The artifacts of this run",
     )
     finish_evaluated_run(store, dated_recipe, artifacts)
-    return artifacts
+    return end_flow(artifacts)
 
 
 def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
@@ -87,7 +89,7 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
         try:
             walk_once(recipe, selection, artifacts, built)
         except CorruptInput as error:
-            if not can_repair(selection, artifacts):
+            if not can_repair(recipe, selection, artifacts):
                 raise
             log.warning("%s; the stages begin again, and what is right is cached", error.what)
         else:
@@ -98,15 +100,16 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     )
 
 
-def can_repair(selection: StageSelection, artifacts: list[Artifact]) -> bool:
-    """Tell whether the corrupt artifacts of a run belong to stages that it may build."""
+def can_repair(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact]) -> bool:
+    """Tell whether the corrupt artifacts of a run, or of previous snapshots, belong to stages that it may build."""
     store = Store.current()
+    refs = [artifact.ref for artifact in artifacts] + list_needed_refs(find_previous_artifacts(recipe, store))
     corrupt = []
-    for artifact in artifacts:
-        manifest = store.manifest(artifact.stage, artifact.key)
+    for ref in refs:
+        manifest = store.manifest(ref.stage, ref.key)
         if manifest is None or store.find_problems(manifest):
-            corrupt.append(artifact.stage)
-    return bool(corrupt) and all(selection.policy_for(STAGES[name]) in ("run", "force") for name in corrupt)
+            corrupt.append(ref.stage)
+    return bool(corrupt) and all(may_build(STAGES[name], selection) for name in corrupt)
 
 
 def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact], built: set[str]) -> None:
@@ -136,9 +139,9 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
     def is_empty(tokens: Artifact | None) -> bool:
         return tokens is not None and is_empty_snapshot(tokens.ref, store)
 
-    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
-        find_previous_artifacts(recipe, store), store
-    )
+    refs = find_previous_artifacts(recipe, store)
+    repair_previous(list_needed_refs(refs), store, lambda name: may_build(STAGES[name], selection))
+    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(refs, store)
     walk_stages(recipe, run_stage, previous, is_empty)
 
 

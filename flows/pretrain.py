@@ -1,13 +1,14 @@
 """The pretrain stage alone."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.pretrain.task import Pretrain
 from tasks.pretrain.task import pretrain as pretrain_stage
-from tasks.store import Artifact, Store
+from tasks.store import Store
 
 
 @flow(name="pretrain")
@@ -15,7 +16,7 @@ def pretrain(
     settings: Annotated[Pretrain, refuse_old_names(Pretrain, "pretrain")] = Pretrain(),  # noqa: B008 - frozen
     tokens: str = "newest",
     force: bool = False,
-) -> Artifact:
+) -> Any:
     """Train a language model from random weights.
 
     Args:
@@ -23,4 +24,4 @@ def pretrain(
         tokens: key of the tokenize artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return pretrain_stage(settings, Store.current().find("tokenize", tokens), force=force)
+    return end_flow(pretrain_stage(settings, Store.current().find("tokenize", tokens), force=force))

@@ -1,11 +1,12 @@
 """The tokenize stage alone."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
-from tasks.store import Artifact, Store
+from tasks.store import Store
 from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.task import tokenize as tokenize_stage
 
@@ -15,7 +16,7 @@ def tokenize(
     settings: Annotated[Tokenize, refuse_old_names(Tokenize, "tokenize")] = Tokenize(),  # noqa: B008 - frozen
     documents: str = "newest",
     force: bool = False,
-) -> Artifact:
+) -> Any:
     """Train a tokenizer, and write documents as token shards.
 
     Args:
@@ -23,4 +24,4 @@ def tokenize(
         documents: key of the dedup artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return tokenize_stage(settings, Store.current().find("dedup", documents), force=force)
+    return end_flow(tokenize_stage(settings, Store.current().find("dedup", documents), force=force))

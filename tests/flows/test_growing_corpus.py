@@ -104,12 +104,38 @@ def test_what_a_snapshot_adds_to(night: Any) -> None:
     assert [record.artifacts[-1] for record in find_newest_runs(store)] == [third["evaluate"].ref]
 
 
-def test_a_lost_snapshot_is_named(night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.cli.start_flows import run_pipeline
-
-    site, store, first, _, _ = night
-    shutil.copytree(store.root, tmp_path / "store")
+@pytest.fixture
+def store_copy(night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    shutil.copytree(night[1].root, tmp_path / "store")
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
-    shutil.rmtree(tmp_path / "store" / "dedup" / first["dedup"].key)
-    with pytest.raises(StageFailure, match=f"the corpus needs dedup {first['dedup'].key} of a previous snapshot"):
-        run_pipeline(make_snapshot_recipe(site, "thursday"), StageSelection())
+    return Store.current()
+
+
+def test_what_is_lost_of_a_snapshot_is_built_again_as_it_was(
+    night: Any, store_copy: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    site, _, first, second, _ = night
+    shutil.rmtree(store_copy.root / "dedup" / first["dedup"].key)
+    (tokens,) = (store_copy.root / "tokenize" / second["tokenize"].key).glob("train/*.arrow")
+    tokens.write_bytes(b"?" + tokens.read_bytes()[1:])  # noticed only when it is read
+    artifacts = run_recipe(make_snapshot_recipe(site, "thursday"))
+    assert artifacts["pretrain"].key == second["pretrain"].key
+    for stage, night_artifacts in (("dedup", first), ("tokenize", second)):
+        artifact = night_artifacts[stage]
+        rebuilt = store_copy.manifest(stage, artifact.key)
+        assert rebuilt is not None
+        assert rebuilt.digest == artifact.digest
+        assert store_copy.find_problems(rebuilt, full=True) == []
+    assert f"dedup {first['dedup'].key} of a previous snapshot is built again" in caplog.text
+
+
+def test_a_lost_crawl_of_a_snapshot_is_named_with_the_choices(night: Any, store_copy: Store) -> None:
+    from flows.plan import make_plan
+    from flows.preflight import check_run
+
+    site, _, _, _, third = night
+    shutil.rmtree(store_copy.root / "crawl" / third["crawl"].key)
+    recipe = make_snapshot_recipe(site, "thursday")
+    assert make_plan(recipe, StageSelection(), store_copy)[0].state == "lost"
+    with pytest.raises(StageFailure, match=f"the corpus needs crawl {third['crawl'].key} of a previous snapshot"):
+        check_run(recipe, StageSelection(), store_copy)

@@ -1,0 +1,60 @@
+"""What all flows share: they go on without Prefect's server, and end in a state that says what is missing.
+
+Every flow imports this file, and with it changes Prefect's engine in its process: a flow that a worker runs is called
+by Prefect alone. It is not in flows/prefect_internals.py, because that loads Prefect's server, which takes seconds.
+"""
+
+import functools
+from typing import Any
+
+from prefect import State, flow_engine
+from prefect.results import ResultRecord
+from prefect.states import Completed
+
+from tasks.server_outage.run_despite_outage import run_despite_outage
+from tasks.store import Artifact, Store
+from tasks.store.incomplete import list_incomplete
+
+
+@functools.cache  # once a process
+def let_flows_outlive_server() -> None:
+    """Make Prefect's engine run every flow as `run_despite_outage` does."""
+    run_flow_sync = flow_engine.run_flow_sync
+
+    def run_flow(
+        flow: Any, flow_run: Any = None, parameters: Any = None, return_type: Any = "result", **named: Any
+    ) -> Any:
+        result = run_despite_outage(
+            flow,
+            lambda tracked_flow: run_flow_sync(tracked_flow, flow_run, parameters, return_type=return_type, **named),
+            lambda function: function(**flow.validate_parameters(parameters or {})),
+        )
+        # when the server was lost, it is what the flow's function returned
+        if return_type == "state":
+            return result if isinstance(result, State) else Completed(data=result)
+        return get_data(result) if isinstance(result, State) else result
+
+    flow_engine.run_flow_sync = run_flow  # type: ignore[assignment]
+
+
+def get_data(state: State[Any]) -> Any:
+    """Return the data of a state that a flow returned."""
+    # Prefect puts them into a record when it ends the flow
+    return state.data.result if isinstance(state.data, ResultRecord) else state.data
+
+
+def end_flow(result: Artifact | list[Artifact], *inputs: Artifact) -> Any:
+    """Return a flow's result; in a state named Incomplete, which says what is missing, when an artifact is incomplete.
+
+    `inputs` are artifacts that the flow built beside those of its result.
+    """
+    artifacts = [*inputs, *(result if isinstance(result, list) else [result])]
+    store = Store.current()
+    manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
+    incomplete = list_incomplete(manifest for manifest in manifests if manifest)
+    if not incomplete:
+        return result
+    return Completed(name="Incomplete", message="; ".join([*incomplete, "the next run asks again"]), data=result)
+
+
+let_flows_outlive_server()
