@@ -1,6 +1,6 @@
 """The clean stage alone: extract and score the text, then decide which documents are kept."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -9,7 +9,7 @@ from flows.recipe_errors import refuse_old_names
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean as clean_stage
 from tasks.clean.task import extract
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 @flow(name="clean")
@@ -17,7 +17,7 @@ def clean(
     settings: Annotated[Clean, refuse_old_names(Clean, "clean")] = Clean(),  # noqa: B008 - frozen
     pages: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Extract text, score it, and drop the documents that a filter rejects.
 
     Args:

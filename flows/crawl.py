@@ -1,7 +1,7 @@
 """The crawl stage alone."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow, runtime
 
@@ -9,13 +9,14 @@ from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
+from tasks.store import Artifact
 
 
 @flow(name="crawl")
 def crawl(
     settings: Annotated[Crawl, refuse_old_names(Crawl, "crawl")] = Crawl(),  # noqa: B008 - frozen
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Fetch pages.
 
     Args:

@@ -1,6 +1,6 @@
 """The dedup stage alone."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -8,7 +8,7 @@ from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup as dedup_stage
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 @flow(name="dedup")
@@ -16,7 +16,7 @@ def dedup(
     settings: Annotated[Dedup, refuse_old_names(Dedup, "dedup")] = Dedup(),  # noqa: B008 - frozen
     documents: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Keep one of each group of near-duplicates.
 
     Args:

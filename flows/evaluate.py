@@ -1,6 +1,6 @@
 """The evaluate stage alone."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -9,7 +9,7 @@ from flows.recipe_errors import refuse_old_names
 from flows.stage_inputs import find_stage_inputs
 from tasks.evaluate.settings import Evaluate
 from tasks.evaluate.task import evaluate as evaluate_stage
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 @flow(name="evaluate")
@@ -17,7 +17,7 @@ def evaluate(
     settings: Annotated[Evaluate, refuse_old_names(Evaluate, "evaluate")] = Evaluate(),  # noqa: B008 - frozen
     checkpoint: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Fine-tune a checkpoint on the benchmarks, compare it and write the report.
 
     Args:

@@ -1,6 +1,6 @@
 """The extract stage alone: the first half of cleaning."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -8,7 +8,7 @@ from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.clean.settings import Extract
 from tasks.clean.task import extract as extract_stage
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 @flow(name="extract")
@@ -16,7 +16,7 @@ def extract(
     settings: Annotated[Extract, refuse_old_names(Extract, "clean")] = Extract(),  # noqa: B008 - frozen
     pages: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Extract the text of pages and score it; the clean stage decides which documents are kept.
 
     Args:

@@ -5,15 +5,16 @@ by Prefect alone. It is not in flows/prefect_internals.py, because that loads Pr
 """
 
 import functools
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect import State, flow_engine
-from prefect.results import ResultRecord
 from prefect.states import Completed
 
 from tasks.server_outage.run_despite_outage import run_despite_outage
 from tasks.store import Artifact, Store
 from tasks.store.incomplete import list_incomplete
+
+Result = TypeVar("Result", Artifact, list[Artifact])
 
 
 @functools.cache  # once a process
@@ -39,14 +40,14 @@ def let_flows_outlive_server() -> None:
 
 def get_data(state: State[Any]) -> Any:
     """Return the data of a state that a flow returned."""
-    # Prefect puts them into a record when it ends the flow
-    return state.data.result if isinstance(state.data, ResultRecord) else state.data
+    # when Prefect has ended the flow, they are in a record
+    return getattr(state.data, "result", state.data)
 
 
-def end_flow(result: Artifact | list[Artifact], *inputs: Artifact) -> Any:
+def end_flow(result: Result, *inputs: Artifact) -> Result:
     """Return a flow's result; in a state named Incomplete, which says what is missing, when an artifact is incomplete.
 
-    `inputs` are artifacts that the flow built beside those of its result.
+    Prefect takes the result out of the state again. `inputs` are artifacts that the flow built beside the result's.
     """
     artifacts = [*inputs, *(result if isinstance(result, list) else [result])]
     store = Store.current()
@@ -54,7 +55,8 @@ def end_flow(result: Artifact | list[Artifact], *inputs: Artifact) -> Any:
     incomplete = list_incomplete(manifest for manifest in manifests if manifest)
     if not incomplete:
         return result
-    return Completed(name="Incomplete", message="; ".join([*incomplete, "the next run asks again"]), data=result)
+    message = "; ".join([*incomplete, "the next run asks again"])
+    return cast("Result", Completed(name="Incomplete", message=message, data=result))
 
 
 let_flows_outlive_server()

@@ -36,7 +36,7 @@ def pipeline(
     from_stage: FirstStage = "",
     only: tuple[StageName, ...] = (),
     force: tuple[StageName, ...] = (),
-) -> Any:
+) -> list[Artifact]:
     """Turn web pages into an evaluated language model, doing only what is not in the store yet.
 
     Args:

@@ -1,6 +1,6 @@
 """The pretrain stage alone."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -8,7 +8,7 @@ from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.pretrain.task import Pretrain
 from tasks.pretrain.task import pretrain as pretrain_stage
-from tasks.store import Store
+from tasks.store import Artifact, Store
 
 
 @flow(name="pretrain")
@@ -16,7 +16,7 @@ def pretrain(
     settings: Annotated[Pretrain, refuse_old_names(Pretrain, "pretrain")] = Pretrain(),  # noqa: B008 - frozen
     tokens: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Train a language model from random weights.
 
     Args:

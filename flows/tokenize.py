@@ -1,12 +1,12 @@
 """The tokenize stage alone."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
 from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
-from tasks.store import Store
+from tasks.store import Artifact, Store
 from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.task import tokenize as tokenize_stage
 
@@ -16,7 +16,7 @@ def tokenize(
     settings: Annotated[Tokenize, refuse_old_names(Tokenize, "tokenize")] = Tokenize(),  # noqa: B008 - frozen
     documents: str = "newest",
     force: bool = False,
-) -> Any:
+) -> Artifact:
     """Train a tokenizer, and write documents as token shards.
 
     Args:

@@ -25,10 +25,7 @@ def prepare_prefect() -> None:
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = pipeline(
-        recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
-    )
-    return artifacts
+    return pipeline(recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force)
 
 
 def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:

@@ -1,10 +1,9 @@
 """The journal of a draft: a line for each finished shard, with its counts and the sha256 of its files.
 
-A line ends with a checksum of its own. Lines of an earlier version name no files: their shards are used unchecked.
+Lines of an earlier version name no files: their shards are used unchecked.
 """
 
-import hashlib
-import json
+import contextlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,36 +11,17 @@ from typing import Any
 
 from tasks.runtime.content_digest import hash_file, hash_files_once
 from tasks.runtime.progress import log
+from tasks.store.checksum import format_line, parse_line
 from tasks.store.manifest import ArtifactFile
 
 Counts = dict[str, Any]
 JOURNAL_NAME = ".journal.jsonl"
-CHECKSUM_DIGITS = 16  # of a sha256, at the end of a line
 
 
 def describe_shard_file(folder: Path, name: str) -> ArtifactFile:
     """Describe a file that a shard wrote. Its rows are unknown: it may be a working file of any format."""
     path = folder / name
     return ArtifactFile(path=name, bytes=path.stat().st_size, rows=None, sha256=hash_file(path, "sha256").hex())
-
-
-def compute_checksum(text: bytes) -> bytes:
-    """Return the checksum of a journal line's JSON."""
-    return hashlib.sha256(text).hexdigest()[:CHECKSUM_DIGITS].encode()
-
-
-def parse_line(line: bytes) -> dict[str, Any]:
-    """Parse a line of the journal. Raises ValueError when it is torn or corrupt."""
-    text, separator, checksum = line.rpartition(b" ")
-    # an earlier version wrote the JSON alone, which ends with its brace
-    if line.endswith(b"}"):
-        text = line
-    elif not separator or compute_checksum(text) != checksum:
-        raise ValueError("its checksum does not fit")
-    entry = json.loads(text)
-    if not isinstance(entry, dict) or not isinstance(entry.get("shard"), str) or "counts" not in entry:
-        raise ValueError("it names no shard")
-    return entry
 
 
 class DraftJournal:
@@ -66,12 +46,11 @@ class DraftJournal:
     def _read_lines(self) -> Iterator[dict[str, Any]]:
         lines = self.path.read_bytes().split(b"\n") if self.path.exists() else []
         for line in lines:
-            try:
+            # a kill may cut the last line off, and a bit may flip: that shard runs again
+            with contextlib.suppress(ValueError):
                 entry = parse_line(line)
-            except ValueError:
-                # a kill may cut the last line off, and a bit may flip: that shard runs again
-                continue
-            yield entry
+                if "shard" in entry and "counts" in entry:
+                    yield entry
 
     def _drop_corrupt(self, files: dict[str, list[ArtifactFile]]) -> None:
         # where two shards wrote the same file, the later one's is in the draft
@@ -100,10 +79,9 @@ class DraftJournal:
     def record(self, name: str, counts: Counts, files: Collection[ArtifactFile]) -> None:
         """Add a finished shard; it is on disk when this returns."""
         entry = {"shard": name, "counts": counts, "files": [file.model_dump() for file in files]}
-        text = json.dumps(entry).encode()
         with self.path.open("ab") as journal:
             # begin with the line break: a line that a kill cut off has none, and this entry must not continue it
-            journal.write(b"\n" * (journal.tell() > 0) + text + b" " + compute_checksum(text))
+            journal.write(b"\n" * (journal.tell() > 0) + format_line(entry))
             journal.flush()
             os.fsync(journal.fileno())
         self.counts[name] = counts
