@@ -1,4 +1,4 @@
-"""What all flows share: they go on without Prefect's server, and end in a state that says what is missing.
+"""The engine that all flows share: they go on without Prefect's server, and end in a state that says what is missing.
 
 Every flow imports this file, and with it changes Prefect's engine in its process: a flow that a worker runs is called
 by Prefect alone. It is not in flows/prefect_internals.py, because that loads Prefect's server, which takes seconds.

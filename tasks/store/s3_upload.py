@@ -5,7 +5,6 @@ two builders never overwrite each other, and a file that exists need not be sent
 """
 
 import hashlib
-import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
+from tasks.store.checksum import format_line, parse_line
 from tasks.store.draft import PARTIAL, commit_file
 from tasks.store.draft_journal import Counts
 from tasks.store.manifest import ArtifactFile, Manifest
@@ -92,12 +92,16 @@ class S3Draft:
         # Last: the record tells other machines that all files of the shard are there.
         record = {"shard": entry, "counts": counts, "files": [file.model_dump() for file in files]}
         name = f"{self.prefix}{FINISHED_SHARDS}{hashlib.sha256(entry.encode()).hexdigest()[:HASH_DIGITS]}.json"
-        self.objects.write(name, json.dumps(record).encode())
+        self.objects.write(name, format_line(record))
 
     def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts, list[ArtifactFile]]]:
         """Download shards that another machine finished; yield each with its counts and files once they are local."""
         for name in self._finished:
-            record = json.loads(self.objects.read(name) or b"{}")
+            try:
+                record = parse_line(self.objects.read(name) or b"{}")
+            except ValueError:
+                log.warning("%s is corrupt: the shard runs again", name)
+                continue
             if record and record["shard"] not in known:
                 files = [ArtifactFile(**entry) for entry in record["files"]]
                 # a shard whose files are missing or corrupt is not restored, so it runs again
