@@ -51,11 +51,13 @@ def run_program(
 
 
 def create_flow_run(env: dict[str, str]) -> str:
-    """Create a run of the flow on the server, as a schedule does; its id."""
+    """Create a deployment of the flow on the server, and a run of it, as a schedule does; its id."""
     program = (
         "from prefect import flow; from prefect.client.orchestration import get_client\n"
         "outage = flow(name='outage')(lambda: None)\n"
-        "with get_client(sync_client=True) as client: print(client.create_flow_run(outage).id)"
+        "with get_client(sync_client=True) as client:\n"
+        f"    deployed = client.create_deployment(client.create_flow(outage), 'made', entrypoint='{ENTRYPOINT}')\n"
+        "    print(client.create_flow_run_from_deployment(deployed).id)"
     )
     command = [sys.executable, "-c", program]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()[-1]
