@@ -49,14 +49,16 @@ def end_flow(result: Result, *inputs: Artifact) -> Result:
 
     Prefect takes the result out of the state again. `inputs` are artifacts that the flow built beside the result's.
     """
-    artifacts = [*inputs, *(result if isinstance(result, list) else [result])]
+    message = describe_missing([*inputs, *(result if isinstance(result, list) else [result])])
+    return cast("Result", Completed(name="Incomplete", message=message, data=result)) if message else result
+
+
+def describe_missing(artifacts: list[Artifact]) -> str:
+    """Name the incomplete ones of a run's artifacts, and what they lack; empty when there is none."""
     store = Store.current()
     manifests = [store.manifest(artifact.stage, artifact.key) for artifact in artifacts]
     incomplete = list_incomplete(manifest for manifest in manifests if manifest)
-    if not incomplete:
-        return result
-    message = "; ".join([*incomplete, "the next run asks again"])
-    return cast("Result", Completed(name="Incomplete", message=message, data=result))
+    return "; ".join([*incomplete, "the next run asks again"]) if incomplete else ""
 
 
 let_flows_outlive_server()
