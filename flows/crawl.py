@@ -9,6 +9,7 @@ from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
+from tasks.server_outage.outage import OUTAGE
 from tasks.store import Artifact
 
 
@@ -28,5 +29,11 @@ def crawl(
 
 def get_planned_date() -> str:
     """Return the date that this flow run was planned for, which stays the same when it is retried a day later."""
-    planned = runtime.flow_run.scheduled_start_time
+    try:
+        planned = runtime.flow_run.scheduled_start_time
+    except Exception:
+        # a worker's run whose server was lost before it began asks that server
+        if not OUTAGE.is_lost:
+            raise
+        planned = None
     return (planned or datetime.now(UTC)).astimezone(UTC).date().isoformat()

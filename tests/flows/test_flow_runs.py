@@ -1,11 +1,13 @@
 """The state in which a flow ends, as Prefect's API has it, with toy stages on a real Prefect server."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 
 import flows.clean
 import flows.crawl
@@ -14,6 +16,7 @@ from flows.recipe import Recipe
 from tasks.block import Block
 from tasks.clean.settings import Clean
 from tasks.crawl.settings import Crawl
+from tasks.server_outage.clients import limit_outages
 from tasks.server_outage.outage import OUTAGE, ServerLost
 from tasks.stage import Stage, stage
 from tasks.store import Artifact, Draft, Store
@@ -96,6 +99,15 @@ def test_a_pipeline_names_every_incomplete_artifact() -> None:
     assert "a list could not be had" in message
     missing.clear()
     assert read_state(pipeline.pipeline, Recipe())[:2] == ("COMPLETED", "Completed")
+
+
+def test_the_date_of_a_worker_s_run_is_today_when_its_server_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "7f1d0a51-95e2-4a0c-8c6e-0d6b7f1f0c11")
+    limit_outages()
+    with pytest.raises(ObjectNotFound):
+        flows.crawl.get_planned_date()
+    OUTAGE.give_up("it was stopped")
+    assert flows.crawl.get_planned_date() == str(datetime.now(UTC).date())
 
 
 def lose_server_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
