@@ -4,6 +4,7 @@ A stage's build is repeatable, so its artifact can be built again from the setti
 record of its run, names. A crawl of the web cannot: the pages of a past day are gone.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -54,20 +55,19 @@ def make_lost_artifact(ref: ArtifactRef, problem: str, reason: str) -> LostArtif
     return error
 
 
-class Repair(NamedTuple):
-    """An artifact that is to be built again, what is wrong with it, and what it is built from."""
-
-    ref: ArtifactRef
-    problem: str
-    settings: Block
-    inputs: tuple[ArtifactRef, ...]
-
-
 class Build(NamedTuple):
     """The settings and inputs that an artifact was built with."""
 
     settings: Block
     inputs: tuple[ArtifactRef, ...]
+
+
+class Repair(NamedTuple):
+    """An artifact that is to be built again, what is wrong with it, and what it is built from."""
+
+    ref: ArtifactRef
+    problem: str
+    build: Build
 
 
 def list_needed_refs(previous: PreviousArtifacts[ArtifactRef]) -> list[ArtifactRef]:
@@ -92,7 +92,7 @@ def plan_repairs(refs: Iterable[ArtifactRef], store: Store) -> list[Repair]:
                 raise make_lost_artifact(ref, problem, reason)
             for source in build.inputs:
                 add_repairs(source)
-            repairs[ref.key] = Repair(ref, problem, *build)
+            repairs[ref.key] = Repair(ref, problem, build)
 
     for ref in refs:
         add_repairs(ref)
@@ -109,10 +109,8 @@ def find_problem(ref: ArtifactRef, manifest: Manifest | None, store: Store) -> s
 def find_build(ref: ArtifactRef, manifest: Manifest | None, store: Store) -> Build | None:
     """Find what an artifact was built with, in its manifest or the record of a run; None where nothing says it."""
     if manifest is not None:
-        try:
+        with contextlib.suppress(ValidationError):  # of an earlier version
             return Build(SETTINGS[ref.stage].model_validate(manifest.settings), manifest.inputs)
-        except (KeyError, ValidationError):  # of an earlier version
-            return None
     for run in store.runs():
         if any((artifact.stage, artifact.key) == (ref.stage, ref.key) for artifact in run.artifacts):
             build = replay_run(run, store).get(ref.stage)
@@ -183,8 +181,8 @@ def repair_previous(refs: Iterable[ArtifactRef], store: Store, may_build: Callab
                 f"Run {ref.stage} too: it builds the artifact again",
             )
         log.warning("%s of a previous snapshot is built again: %s", name, repair.problem)
-        inputs = [take_artifact(source, store) for source in repair.inputs]
-        artifact = STAGES[ref.stage](repair.settings, *inputs)
+        inputs = [take_artifact(source, store) for source in repair.build.inputs]
+        artifact = STAGES[ref.stage](repair.build.settings, *inputs)
         if artifact.digest != ref.digest:
             raise StageFailure(f"{name} of a previous snapshot was built again, and has other bytes now", CHOICES)
 

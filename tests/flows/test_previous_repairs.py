@@ -88,7 +88,7 @@ def test_a_corrupt_result_is_built_again(
     assert plan(store, only=("pretrain",)) == [(stage, artifact.key, "missing")]
     (repair,) = plan_repairs([artifact.ref], store)
     assert f"{path} is corrupt" in repair.problem
-    assert [source.stage for source in repair.inputs] == [
+    assert [source.stage for source in repair.build.inputs] == [
         "clean" if stage == "dedup" else "dedup", *[stage] * number
     ]  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_without_its_manifest_the_record_of_its_run_says_how(
     (Path(artifact.path) / "manifest.json").write_text("{torn")
     (repair,) = plan_repairs([artifact.ref], store)
     assert repair.problem.endswith("has no manifest that can be read")
-    assert STAGES[stage].build_spec_from(repair.settings, repair.inputs).expected_key == artifact.key
+    assert STAGES[stage].build_spec_from(repair.build.settings, repair.build.inputs).expected_key == artifact.key
 
 
 def test_a_crawl_of_the_web_is_lost_and_the_choices_are_said(
