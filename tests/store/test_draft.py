@@ -1,5 +1,6 @@
 """Drafts: finished shards stay finished, torn ones do not count."""
 
+import json
 import os
 import signal
 import subprocess
@@ -188,8 +189,12 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert psutil.wait_procs(workers, timeout=90)[1] == [], "the workers notice that their parent is gone"
     before = (tmp_path / ".calls").read_text().split()
     assert len(before) < len(SHARDS)
+    finished_file = json.loads(journal.read_text().splitlines()[0])["files"][0]["path"]
+    flip_byte(tmp_path / finished_file)
     draft = Draft(tmp_path)
     finished = draft.num_finished
+    assert finished < len(journal.read_text().splitlines()), "the damaged one runs again"
     assert draft.map(slow, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
     ran_again = (tmp_path / ".calls").read_text().split()[len(before) :]
     assert len(ran_again) == len(SHARDS) - finished
+    assert read_files(tmp_path) == {f"{number}.txt": str(number**2).encode() for (number,) in SHARDS.values()}
