@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from flows.stage_inputs import find_stage_inputs
 from tasks.evaluate.settings import Evaluate
@@ -24,4 +25,4 @@ def evaluate(
         checkpoint: key of the pretrain artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return evaluate_stage(settings, *find_stage_inputs("evaluate", checkpoint, Store.current()), force=force)
+    return end_flow(evaluate_stage(settings, *find_stage_inputs("evaluate", checkpoint, Store.current()), force=force))

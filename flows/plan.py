@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.graph import STAGES, StageSelection, walk_stages
 from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
+from flows.previous_repairs import LostArtifact, list_needed_refs, plan_repairs
 from flows.recipe import Recipe
 from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
@@ -22,6 +23,7 @@ STATES = {
     "from store": "taken from the store, as asked",
     "missing": "asked from the store, and not there",
     "not selected": "not asked for",
+    "lost": "of a previous snapshot, corrupt, and cannot be built again",
 }
 """The states of a stage in a plan → what they mean"""
 
@@ -45,8 +47,9 @@ class PendingInput:
 
 
 def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[PlanRow]:
-    """Return a row for each stage, in order."""
-    rows: list[PlanRow] = []
+    """Return a row for each stage, in order; before them one for each corrupt artifact of a previous snapshot."""
+    refs = find_previous_artifacts(recipe, store)
+    rows = plan_previous(list_needed_refs(refs), selection, store)
 
     def plan_next(
         stage: Stage[Any], settings: Block, *inputs: ArtifactRef | PendingInput
@@ -58,9 +61,26 @@ def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[P
     def is_empty(tokens: ArtifactRef | PendingInput) -> bool:
         return isinstance(tokens, ArtifactRef) and is_empty_snapshot(tokens, store)
 
-    previous: PreviousArtifacts[ArtifactRef | PendingInput] = find_previous_artifacts(recipe, store)
+    previous: PreviousArtifacts[ArtifactRef | PendingInput] = refs
     walk_stages(recipe, plan_next, previous, is_empty)
     return rows
+
+
+def plan_previous(refs: list[ArtifactRef], selection: StageSelection, store: Store) -> list[PlanRow]:
+    """Return a row for each artifact of a previous snapshot that must be built again, or cannot be."""
+    rows = []
+    for ref in refs:
+        try:
+            repairs = plan_repairs([ref], store)
+        except LostArtifact as error:
+            rows.append(PlanRow(error.ref.stage, error.ref.key, "lost", error.what, error.hint))
+            continue
+        for repair in repairs:
+            can_build = selection.policy_for(STAGES[repair.ref.stage]) in ("run", "force")
+            reason = f"of a previous snapshot: {repair.problem}"
+            rows.append(PlanRow(repair.ref.stage, repair.ref.key, "run" if can_build else "missing", reason))
+    # two artifacts may need the same one
+    return list(dict.fromkeys(rows))
 
 
 def plan_stage_alone(recipe: Recipe, name: str, key: str, store: Store) -> list[PlanRow]:

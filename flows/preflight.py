@@ -7,6 +7,7 @@ from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
 from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
+from tasks.errors import StageFailure
 from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
@@ -17,7 +18,10 @@ from tasks.tuning.settings import Tuning
 def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
     """Raise StageFailure when the store, or the settings of a selected stage, cannot work."""
     store.prepare()
-    make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    rows = make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    for row in rows:
+        if row.state == "lost":
+            raise StageFailure(row.reason, row.warning)
     check_evaluation(recipe, selection)
 
 

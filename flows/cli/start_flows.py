@@ -11,7 +11,6 @@ from flows.prefect_internals import leave_signals_alone, use_temporary_server
 from flows.recipe import Recipe
 from tasks.runtime.standard_input import detach_standard_input
 from tasks.server_outage.clients import limit_outages
-from tasks.server_outage.run_despite_outage import run_despite_outage
 from tasks.store import Artifact
 
 
@@ -26,10 +25,7 @@ def prepare_prefect() -> None:
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = run_flow(
-        pipeline, recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
-    )
-    return artifacts
+    return pipeline(recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force)
 
 
 def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:
@@ -38,11 +34,4 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
     settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
     inputs = () if name == "crawl" else (key,)
-    return [run_flow(flow, settings, *inputs, force=force)]
-
-
-def run_flow(flow: Any, *args: Any, **named: Any) -> Any:
-    """Run a flow and return its result; when Prefect's server is lost, the work goes on without it."""
-    return run_despite_outage(
-        flow, lambda tracked_flow: tracked_flow(*args, **named), lambda function: function(*args, **named)
-    )
+    return [flow(settings, *inputs, force=force)]

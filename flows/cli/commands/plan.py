@@ -9,7 +9,8 @@ from flows.cli.stage_names import STAGE_NAMES
 HELP = (
     "each stage and why: cached, run (will be built), incomplete (built, but something is missing: will be asked for "
     "again), waiting (depends on the result of a previous stage), from store (taken from the store, as asked), missing "
-    "(asked from the store, and not there), not selected"
+    "(asked from the store, and not there), not selected, lost (of a previous snapshot, corrupt, and cannot be built "
+    "again)"
 )
 
 
