@@ -16,6 +16,7 @@ from tasks.downstream.data.task_data import Task
 from tasks.downstream.skewed_tests import SkewedMetric, choose_metrics
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.log_once import log_once
 from tasks.runtime.parquet_files import read_parquet
 
 log = logging.getLogger("textmill.evaluate")
@@ -95,7 +96,7 @@ def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
     sentences = [load_task_type(task).describe_shortage(task, count) for count in labels if count]
     if not any(sentences):
         return task
-    log.warning("%s:%s", task.name, "".join(sentences))
+    log_once(log.warning, "%s:%s", task.name, "".join(sentences))
     return replace(task, remarks=task.remarks + "".join(sentences))
 
 

@@ -19,6 +19,7 @@ from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.table import TableFormat, as_text
 from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -60,6 +61,8 @@ class RowFilter(Block):
     """the column"""
     value: str = ""
     """the value"""
+    part: Literal["", "train", "validation", "test"] = ""
+    """the only part whose rows are chosen, as where train is another file without such a column; empty: all parts"""
 
 
 class TextFiles(PartitionedFiles):
@@ -72,7 +75,8 @@ class TextFiles(PartitionedFiles):
     format: TableFormat = "auto"
     """format of the files; jsonl: JSON in any layout; lines: each begins or ends with its label, as fastText writes it;
     folders: a folder for each class; class_files: a folder with a file of lines for each class, as pos.txt and neg.txt;
-    tables: a folder with pieces of one table; auto: by the suffix and the content"""
+    tables: a folder with pieces of one table; multirc: passages with questions and answers as in MultiRC of SuperGLUE,
+    with the columns passage, question_answer and label; auto: by the suffix and the content"""
     columns: TextColumns = TextColumns()
     """columns of the texts and the label"""
     skip_labels: list[str] = Field([])
@@ -108,9 +112,8 @@ class TextFiles(PartitionedFiles):
             "label": columns.label or roles.answer,
             "header": header,
         }
-        log.info(
-            "%s: the columns are %s", self.name, ", ".join(f"{role} {name!r}" for role, name in update.items() if name)
-        )
+        guessed = ", ".join(f"{role} {name!r}" for role, name in update.items() if name)
+        log_once(log.info, "%s: the columns are %s", self.name, guessed)
         return self.model_copy(update={"columns": TextColumns.model_validate(update)})
 
 
@@ -141,14 +144,16 @@ class LabelledText(DataSetBenchmark):
 
 def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     columns = files.columns
-    kept_columns = [rule.column for rule in files.keep_rows]
+    parts = {part for part in PARTS if getattr(files, part) == str(path)}
+    rules = [rule for rule in files.keep_rows if not rule.part or rule.part in parts]
+    kept_columns = [rule.column for rule in rules]
     names = {named.label: named.name for named in files.label_names}
     required = [name for name in (columns.text, columns.second_text, columns.label, *kept_columns) if name]
     rows: list[dict[str, Any]] = []
     for row, origin in files.read_rows(path, required, files.format, header=columns.header, rejected=rejected):
         label = str(row[columns.label]).strip()
         label = names.get(label, label)
-        is_kept = all(str(row[rule.column]).strip() == rule.value for rule in files.keep_rows)
+        is_kept = all(str(row[rule.column]).strip() == rule.value for rule in rules)
         if is_kept and label not in files.skip_labels:
             second = as_text(row[columns.second_text]) if columns.second_text else ""
             rows.append({"text": as_text(row[columns.text]), "second": second, "label": label, ORIGIN: origin})
@@ -184,7 +189,7 @@ def load_labelled_parts(
     if unseen and len(parts["test"]):
         remark += f" The test part has no example of {list_names(unseen)}."
     if remark:
-        log.warning("%s:%s", files.name, remark)
+        log_once(log.warning, "%s:%s", files.name, remark)
     names += unanswerable
     return names, parts | {name: encode_labels(parts[name], names) for name in PARTS}, remark
 

@@ -28,6 +28,7 @@ from tasks.downstream.readers.table import (
 )
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -278,7 +279,7 @@ class ZeroShotFiles(BenchmarkData):
                 rejected.check_fraction(len(rejected.errors) - num_errors, len(rows_of_files[-1]), str(path))
         left_out = self.describe_unread() + rejected.describe(noun)
         if left_out:
-            log.warning("%s:%s", self.name, left_out)
+            log_once(log.warning, "%s:%s", self.name, left_out)
         return rows_of_files, left_out
 
     def semantic(self) -> dict[str, Any]:

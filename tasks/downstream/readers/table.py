@@ -18,6 +18,7 @@ from tasks.downstream.readers.labelled_texts import (
     read_labelled_lines,
 )
 from tasks.downstream.readers.rejected_rows import RejectedRows
+from tasks.downstream.readers.superglue import read_multirc
 from tasks.downstream.readers.table_layout import guess_layout, split_rows
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import (
@@ -30,7 +31,7 @@ from tasks.input_files.data_paths import (
 )
 from tasks.input_files.json_objects import read_objects
 
-TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables"]
+TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables", "multirc"]
 FORMAT_OF_SUFFIX: dict[str, TableFormat] = {
     ".tsv": "tsv",
     ".csv": "csv",
@@ -110,6 +111,8 @@ class TableReader(NamedTuple):
                     yield from _drain(broken)
                     yield row, f"{path}, row {number}"
                 yield from _drain(broken)
+            case "multirc":
+                yield from read_multirc(path, self.encoding)
             case "lines":
                 yield from read_labelled_lines(path, read_data_text(path, SETTING, self.encoding))
             case _:

@@ -238,12 +238,6 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
     for name, rows in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    xnli = tmp_path / "xnli.zip"
-    with zipfile.ZipFile(xnli, "w") as archive:
-        for part in ("dev", "test"):
-            lines = [f"{'de' if n % 2 else 'en'}\t{'ab'[n // 2 % 2]}\t{part} {n}\tso {n}" for n in range(40)]
-            content = "language\tgold_label\tsentence1\tsentence2\n" + "\n".join(lines)
-            archive.writestr(f"XNLI-1.0/xnli.{part}.tsv", content)
     few_tasks = {task.name: task for task in load_tasks("suite", path=str(tmp_path / "few"))}
     assert {name: len(task.test) for name, task in few_tasks.items()} == {"eprstmt": 10, "chid": 6}
     super_tasks = {task.name: task for task in load_tasks("suite", path=str(tmp_path / "super"))}
@@ -253,5 +247,3 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
         == f"[Ann] saw Bo because [she] was tall, {row['text'].split()[-1]}"
     )
     assert super_tasks["copa"].test["prompt"][0] == "It rained. "
-    (german,) = load_tasks("suite", path=str(xnli), tasks=["xnli-de"])
-    assert len(german.test) == 20

@@ -166,7 +166,7 @@ def test_missing_tasks_and_files_are_reported(tmp_path: Path) -> None:
         load_tasks(tmp_path, tasks=["rte", "qnli"])
     (tmp_path / "MRPC" / "dev.tsv").unlink()
     with pytest.raises(
-        StageFailure, match=r"MRPC has the name of the task mrpc.*no train.tsv with dev.tsv, nor msr_paraphrase_tra"
+        StageFailure, match=r"the task mrpc: .*MRPC holds no train.tsv with dev.tsv, nor msr_paraphrase_tra"
     ):
         load_tasks(tmp_path, tasks=["rte", "mrpc"])
     assert list(load_tasks(tmp_path)) == ["rte"], "the others are scored, and the log says what is left out"
