@@ -28,6 +28,11 @@ def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
         make_plan(recipe, StageSelection(only=("crawl",)), store)
     else:
         find_stage_inputs(name, key, store)
+    check_stage_settings(recipe, name)
+
+
+def check_stage_settings(recipe: Recipe, name: str) -> None:
+    """Raise StageFailure when the settings of a stage that is run alone cannot work, whatever it takes."""
     if name == "evaluate":
         # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
         check_settings(recipe.evaluate, heldout=1.0)

@@ -1,7 +1,7 @@
 """The evaluate stage: whether pretraining made the model better, by how much, and how sure that is."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -21,6 +21,9 @@ from tasks.runtime.model_folders import refuse_untrusted_model
 from tasks.runtime.text_files import read_lines
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
+
+if TYPE_CHECKING:
+    from tasks.downstream.inspection.inspect_paths import Inspection
 
 __all__ = [
     "Evaluate",
@@ -91,21 +94,15 @@ def check_data(settings: Evaluate, *tokens: Artifact) -> None:
     check_benchmarks(settings, settings.enabled_benchmarks(), load_needed_heldout(settings, *tokens))
 
 
-def inspect_files(paths: list[Path]) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-    """Return what files hold, as rows of a table, and the part of a recipe that evaluates on them.
+def inspect_files(paths: list[Path]) -> "Inspection":
+    """Return what files hold, and the part of a recipe that evaluates on them.
 
-    Raises StageFailure that names the setting which decides, where files can be read in several ways or in none.
+    Where files can be read in several ways or in none, a failure names the setting that decides.
     """
     # not needed by any run
-    from tasks.downstream.inspection.describe_data import describe_data, summarise_task  # noqa: PLC0415
+    from tasks.downstream.inspection.inspect_paths import inspect_paths  # noqa: PLC0415
 
-    description = describe_data(paths)
-    rows = [("kind", description.proposal.kind)]
-    rows += [("encoding", f"{encoding} ({file})") for file, encoding in description.encodings.items()]
-    for task in description.tasks:
-        rows += summarise_task(task)
-    rows += [("remark", remark) for remark in description.remarks]
-    return rows, description.proposal.make_recipe()
+    return inspect_paths(paths)
 
 
 def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:

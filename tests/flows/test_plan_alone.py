@@ -38,8 +38,6 @@ def test_an_evaluation_of_the_newest_model_is_planned_without_a_crawl(
     tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
-    assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 1
-    assert "pretrain" in capsys.readouterr().err
     store = Store.current()
     publish_artifact(store, "pretrain", publish_artifact(store, "tokenize"))
     assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 0
@@ -49,6 +47,29 @@ def test_an_evaluation_of_the_newest_model_is_planned_without_a_crawl(
     recipe.write_text(recipe.read_text().replace("mood.tsv", "none.tsv"))
     assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 2
     assert "sets[0].train: the file" in capsys.readouterr().err
+
+
+def test_without_a_model_the_data_are_checked_and_the_model_is_missing(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    inspected = str(tmp_path / "inspected.yaml")
+    assert run_command_line(["inspect", str(tmp_path / "mood.tsv"), "--write", inspected]) == 0
+    capsys.readouterr()
+    assert run_command_line(["plan", "evaluate", "--recipe", inspected]) == 0
+    _, model, evaluation = capsys.readouterr().out.splitlines()
+    assert model.split()[:2] == ["pretrain", "missing"]
+    assert "textmill run or textmill demo builds one" in model
+    assert evaluation.split()[:2] == ["evaluate", "waiting"]
+    recipe.write_text(recipe.read_text().replace("mood.tsv", "none.tsv"))
+    assert run_command_line(["plan", "evaluate", "--recipe", str(recipe)]) == 2
+    assert "sets[0].train: the file" in capsys.readouterr().err
+    assert run_command_line(["plan", "evaluate", "--recipe", inspected, "--input", "abc"]) == 1
+    assert "no pretrain artifact with key abc" in capsys.readouterr().err
+    assert run_command_line(["run", "evaluate", "--recipe", inspected]) == 1
+    error = capsys.readouterr().err
+    assert "evaluate takes the newest pretrain artifact, and there is no pretrain artifact in" in error
+    assert "textmill run or textmill demo" in error
 
 
 @pytest.mark.parametrize("options", [["evaluate", "--only", "evaluate"], ["--input", "abc"]])
