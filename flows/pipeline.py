@@ -14,7 +14,7 @@ from flows.growing_corpus import (
     is_empty_snapshot,
     load_previous_artifacts,
 )
-from flows.preflight import check_evaluation, check_evaluation_data
+from flows.preflight import check_evaluation, check_evaluation_data, check_small_corpus
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
@@ -121,6 +121,7 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         policy = selection.policy_for(stage)
         if policy == "not selected":
             return None  # no later stage is selected either, so none gets it as an input
+        check_small_corpus(recipe, selection, store, stage, settings, *inputs)
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)

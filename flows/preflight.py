@@ -2,16 +2,22 @@
 
 import contextlib
 
+from flows.corpus_size import check_corpus_size
 from flows.graph import StageSelection
 from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
 from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
+from tasks.errors import StageFailure
 from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.tokenize.task import tokenize
 from tasks.tuning.settings import Tuning
+
+MAX_SMALL_CORPUS = 5000
+"""most documents of a corpus of which it is looked for what is wrong before it is tokenized: this reads them"""
 
 
 def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
@@ -72,7 +78,26 @@ def check_evaluation_data(
         return
     is_built = store.manifest(stage.name, stage.build_spec(settings, *tokens).expected_key) is not None
     if selection.policy_for(pretrain) == "force" or not is_built:
-        check_data(recipe.evaluate, *tokens)
+        try:
+            check_data(recipe.evaluate, *tokens)
+        except StageFailure as error:
+            hint = f"{error.hint}; or end before the evaluation, with textmill run pretrain and the same recipe"
+            raise type(error)(error.what, hint) from error
+
+
+def check_small_corpus(
+    recipe: Recipe, selection: StageSelection, store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact
+) -> None:
+    """Raise StageFailure when tokenize is about to be built of documents that are too few for what follows."""
+    # a snapshot of a corpus that grows may bring little: what earlier ones held out is evaluated on too
+    is_first = stage is tokenize and len(inputs) == 1
+    if not is_first or not (may_build(tokenize, selection) and may_build(evaluate, selection)):
+        return
+    manifest = store.manifest(inputs[0].stage, inputs[0].key)
+    is_built = store.manifest(stage.name, stage.build_spec(settings, *inputs).expected_key) is not None
+    if manifest is None or is_built or manifest.counts.get("kept", 0) > MAX_SMALL_CORPUS:
+        return
+    check_corpus_size(recipe, inputs[0])
 
 
 def may_build(stage: Stage[Block], selection: StageSelection) -> bool:

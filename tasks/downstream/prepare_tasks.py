@@ -24,12 +24,15 @@ log = logging.getLogger("textmill.evaluate")
 DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
 
-def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
-    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none."""
+def load_heldout_documents(tokens: Sequence[Path], *, required: bool = True) -> pl.DataFrame:
+    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none of these.
+
+    Where they are not required, the table may be empty.
+    """
     files = [path for snapshot in tokens for path in sorted((snapshot / "heldout").glob("*.parquet"))]
     tables = [read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
-    documents = pl.concat(tables) if tables else pl.DataFrame()
-    if documents.is_empty():
+    documents = pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(DOCUMENT_COLUMNS, pl.String()))
+    if documents.is_empty() and required:
         raise StageFailure(
             f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout_fraction"
         )
@@ -124,4 +127,8 @@ def make_fine_tuning_tasks(
 
 def no_benchmark_error() -> BadSetting:
     """Return the error for an evaluation without an enabled benchmark."""
-    return BadSetting("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")
+    return BadSetting(
+        "no benchmark is enabled",
+        "Enable one, as evaluate.benchmarks.site_section.enabled=true, or for bits per byte of the held-out documents "
+        "evaluate.benchmarks.language_modelling.heldout=true, or give data of yours (textmill inspect FILE)",
+    )

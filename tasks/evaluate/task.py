@@ -32,7 +32,9 @@ __all__ = [
     "check_settings",
     "describe_metric",
     "evaluate",
+    "find_heldout_problem",
     "inspect_files",
+    "list_heldout_benchmarks",
     "load_validation_tasks",
     "score_finetuning",
 ]
@@ -47,7 +49,8 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Ar
     from tasks.evaluate.results.benchmark_results import correct_results  # noqa: PLC0415
 
     folders = [artifact.folder for artifact in tokens]
-    heldout = load_heldout_documents(folders)
+    # an evaluation on files of the user alone needs none
+    heldout = load_heldout_documents(folders, required=bool(list_heldout_benchmarks(settings)))
     task_files = steps.prepare_tasks(settings, draft, heldout)
     unsupported = find_unsupported(settings, checkpoint.folder, task_files)
     # before the fits, which take hours: a held-out document in the pretraining text makes every score worthless
@@ -75,7 +78,7 @@ def check_settings(settings: Evaluate, heldout: float) -> None:
                 raise BadSetting(f"evaluate.checkpoints: {folder} has no {part}", "Give a transformers folder")
     benchmarks = settings.enabled_benchmarks()
     from_files = [benchmark for benchmark in benchmarks if not benchmark.from_heldout]
-    from_heldout = [block_kind(type(benchmark)) for benchmark in benchmarks if benchmark.from_heldout]
+    from_heldout = list_heldout_benchmarks(settings)
     if from_heldout and not heldout:
         raise BadSetting(
             f"evaluate: tokenize.heldout_fraction is 0, and the benchmark {from_heldout[0]} is made of held-out pages",
@@ -116,6 +119,21 @@ def load_validation_tasks(settings: Evaluate, *tokens: Artifact) -> list[Task]:
         load_needed_heldout(settings, *tokens),
         settings.skewed_metric,
     )
+
+
+def list_heldout_benchmarks(settings: Evaluate) -> list[str]:
+    """List the kinds of the enabled benchmarks that are made of held-out documents."""
+    return [block_kind(type(benchmark)) for benchmark in settings.enabled_benchmarks() if benchmark.from_heldout]
+
+
+def find_heldout_problem(settings: Evaluate, heldout: pl.DataFrame) -> str:
+    """Return why held-out documents do not make the enabled benchmarks that need them; empty where they do."""
+    benchmarks = [benchmark for benchmark in settings.enabled_benchmarks() if benchmark.from_heldout]
+    try:
+        check_benchmarks(settings, benchmarks, heldout, need_task=False)
+    except StageFailure as error:
+        return error.what
+    return ""
 
 
 def load_needed_heldout(settings: Evaluate, *tokens: Artifact) -> pl.DataFrame:
