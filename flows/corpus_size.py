@@ -85,16 +85,20 @@ def estimate_min_documents(recipe: Recipe) -> int:
 
 def find_fractions(recipe: Recipe, numbered: pl.DataFrame, others: Changes) -> Changes:
     """Return the smallest fractions with which, and with other changes, nothing is wrong; empty where none are."""
-    given = recipe.tokenize
+    tokenize = recipe.tokenize
     choices = itertools.product(
-        (given.heldout_fraction, *HELDOUT_FRACTIONS), (given.validation_fraction, *VALIDATION_FRACTIONS)
+        (tokenize.heldout_fraction, *HELDOUT_FRACTIONS), (tokenize.validation_fraction, *VALIDATION_FRACTIONS)
     )
     for heldout, validation in choices:
-        if heldout < given.heldout_fraction or validation < given.validation_fraction or heldout + validation > 0.7:
+        if (
+            heldout < tokenize.heldout_fraction
+            or validation < tokenize.validation_fraction
+            or heldout + validation > 0.7
+        ):
             continue
         changes: Changes = {HELDOUT: heldout, VALIDATION: validation} | others
         if not find_problems(change_recipe(recipe, changes), numbered):
-            same = {HELDOUT: given.heldout_fraction, VALIDATION: given.validation_fraction}
+            same = {HELDOUT: tokenize.heldout_fraction, VALIDATION: tokenize.validation_fraction}
             return {name: value for name, value in changes.items() if value != same.get(name)}
     return {}
 

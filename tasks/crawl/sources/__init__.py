@@ -14,7 +14,7 @@ OnBroken = Literal["fail", "skip"]  # what an `on_error` setting may say
 
 
 class FileTrace(NamedTuple):
-    """What a crawl makes of a file."""
+    """The result that a crawl has for a file."""
 
     omission: str = ""
     """why it, or which rows of it, gave no page"""

@@ -78,7 +78,7 @@ def find_preset_benchmarks(
     neighbours = find_neighbours(folder, presets) | {
         normalise_name(path.name): inside for inside, candidate in candidates for path in (inside, candidate)
     }
-    found: list[tuple[str, Benchmark]] = []
+    benchmarks: list[tuple[str, Benchmark]] = []
     left_out: dict[str, list[str]] = {}
     for inside, candidate in candidates:
         # several presets of one name are layouts of the same task
@@ -89,16 +89,16 @@ def find_preset_benchmarks(
             ):
                 presets_by_name.setdefault(preset.name, []).append(preset)
         for name, layouts in presets_by_name.items():
-            made = (preset.make_benchmark(inside, limits, neighbours) for preset in layouts)
-            benchmark = next(filter(None, made), None)
+            complete = filter(None, (preset.make_benchmark(inside, limits, neighbours) for preset in layouts))
+            benchmark = next(complete, None)
             if benchmark is None:
                 missing = f"{candidate} holds no {describe_files(layouts)}"
                 if name in task_names:
                     raise StageFailure(f"the task {name}: {missing}", "Add them, or take the task out of `tasks`")
                 left_out.setdefault(missing, []).append(name)
             else:
-                found.append((name, benchmark))
-    return found, [f"{missing}, which {', '.join(names)} needs" for missing, names in left_out.items()]
+                benchmarks.append((name, benchmark))
+    return benchmarks, [f"{missing}, which {', '.join(names)} needs" for missing, names in left_out.items()]
 
 
 def find_neighbours(folder: Path, presets: Iterable[Preset]) -> dict[str, Path]:

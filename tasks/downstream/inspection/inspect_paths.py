@@ -1,4 +1,4 @@
-"""What the files that a user names hold: which of them are one data set, and how each set is read and divided."""
+"""Inspect the files that a user names: which of them are one data set, and how each set is read and divided."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ TableRows = list[tuple[str, str]]
 
 
 class Inspection(NamedTuple):
-    """What files hold: a table for each data set, the recipe that evaluates on all of them, and what cannot be read."""
+    """A table for each data set, the recipe that evaluates on all of them, and the errors of what cannot be read."""
 
     tables: list[TableRows]
     recipe: dict[str, Any]
