@@ -2,7 +2,6 @@
 
 import contextlib
 
-from flows.corpus_size import check_corpus_size
 from flows.graph import StageSelection
 from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
@@ -97,6 +96,8 @@ def check_small_corpus(
     is_built = store.manifest(stage.name, stage.build_spec(settings, *inputs).expected_key) is not None
     if manifest is None or is_built or manifest.counts.get("kept", 0) > MAX_SMALL_CORPUS:
         return
+    from flows.corpus_size import check_corpus_size  # noqa: PLC0415 - loads the kernels of tokenize, which no plan needs
+
     check_corpus_size(recipe, inputs[0])
 
 

@@ -3,6 +3,7 @@
 import itertools
 import re
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ import polars as pl
 import pytest
 
 from flows.corpus_size import check_corpus_size
+from flows.graph import StageSelection
+from flows.preflight import check_small_corpus
 from flows.recipe import Recipe, load_recipe
+from tasks.dedup.task import dedup
 from tasks.errors import StageFailure
-from tasks.store import Artifact
+from tasks.store import Artifact, Store
+from tasks.store.manifest import BuildSpec
+from tasks.tokenize.task import tokenize
 
 WORDS = ("boat", "lake", "stone", "wind", "lamp", "road", "bread", "field", "glass", "cloud")
 AsArtifact = Callable[[Path, str], Artifact]
@@ -90,6 +96,28 @@ def test_an_end_before_the_evaluation_asks_for_no_split(tmp_path: Path, as_artif
     tokenize = apply_remedy(message, "end before").tokenize
     assert (tokenize.heldout_fraction, tokenize.validation_fraction) == (0, 0)
     assert "--set pretrain.patience=0" in message, "patience needs a validation loss"
+
+
+def publish_documents(store: Store, num_kept: int) -> Artifact:
+    spec = BuildSpec(stage="dedup", version=1, settings={}, semantic={"kept": num_kept}, inputs=(), fingerprint="f")
+    draft = store.draft("dedup", spec.expected_key, ())
+    write_documents(draft.path, 12)
+    draft.counts["kept"] = num_kept
+    return store.publish(spec, draft, time.time())
+
+
+def test_it_is_said_before_tokenize_where_an_evaluation_is_asked_for(tmp_path: Path) -> None:
+    recipe, store = Recipe(), Store(tmp_path / "store")
+    documents = publish_documents(store, 12)
+
+    def check(documents: Artifact, stage: Any = tokenize, **selection: Any) -> None:
+        check_small_corpus(recipe, StageSelection(**selection), store, stage, recipe.tokenize, documents)
+
+    with pytest.raises(StageFailure, match="the corpus is too small for these settings: of 12 documents"):
+        check(documents)
+    check(documents, only=("tokenize", "pretrain"))
+    check(documents, stage=dedup)
+    check(publish_documents(store, 5001))  # read by tokenize alone, as it takes long
 
 
 @pytest.mark.parametrize("count", [400, 800])

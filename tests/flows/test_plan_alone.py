@@ -10,15 +10,17 @@ import pytest
 pytest.importorskip("prefect")
 
 from flows.cli.command_line import run_command_line
+from flows.cli.run_summary import format_run_summary
 from tasks.store.manifest import ArtifactRef, BuildSpec
 from tasks.store.store import Artifact, Store
 
 
-def publish_artifact(store: Store, stage: str, *inputs: Artifact) -> Artifact:
+def publish_artifact(store: Store, stage: str, *inputs: Artifact, remarks: dict[str, str] | None = None) -> Artifact:
     refs = tuple(ArtifactRef(stage=made.stage, key=made.key, digest=made.digest) for made in inputs)
     settings: dict[str, Any] = {}
     spec = BuildSpec(stage=stage, version=1, settings=settings, semantic=settings, inputs=refs, fingerprint="f")
     draft = store.draft(stage, spec.expected_key, refs)
+    draft.counts["remarks"] = remarks or {}
     with draft.write("made.txt") as path:
         path.write_text(json.dumps(stage))
     return store.publish(spec, draft, time.time())
@@ -70,6 +72,13 @@ def test_without_a_model_the_data_are_checked_and_the_model_is_missing(
     error = capsys.readouterr().err
     assert "evaluate takes the newest pretrain artifact, and there is no pretrain artifact in" in error
     assert "textmill run or textmill demo" in error
+
+
+def test_what_was_left_out_is_told_at_the_end_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
+    remark = "29 of 30 files are of a kind that is not read: .odt 29"
+    crawl = publish_artifact(Store.current(), "crawl", remarks={"files": remark})
+    assert f"\nnote: crawl: files: {remark}" in format_run_summary([crawl], 0.0)
 
 
 @pytest.mark.parametrize("options", [["evaluate", "--only", "evaluate"], ["--input", "abc"]])

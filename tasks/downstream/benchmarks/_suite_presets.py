@@ -11,6 +11,11 @@ from tasks.input_files.archives import strip_archive_suffix
 from tasks.input_files.data_paths import find_archive, is_data_file, list_data_files, list_subfolders
 
 
+def list_choice_files(test: str, train: str = "") -> tuple[dict[str, str], ...]:
+    """Return the sets of files of a zero-shot task: with its training file for examples in prompts, and without."""
+    return ({"path": test, "examples": train}, {"path": test}) if train else ({"path": test},)
+
+
 class Preset(NamedTuple):
     """A task of a suite."""
 

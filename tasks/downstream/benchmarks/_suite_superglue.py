@@ -6,7 +6,7 @@ MultiRC's score is F1 over all answers (F1a).
 
 from typing import Any
 
-from tasks.downstream.benchmarks._suite_presets import Preset
+from tasks.downstream.benchmarks._suite_presets import Preset, list_choice_files
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.multiple_choice import MultipleChoice
 from tasks.downstream.benchmarks.relation import Relation
@@ -49,7 +49,7 @@ SUPERGLUE = [
     Preset("wsc", "wsc", Relation, VALIDATION, {"format": "jsonl", "columns": REFERENCES, "on_error": "skip"}),
     Preset("record", "record", MultipleChoice, ({"path": "val.jsonl"}, {"path": "dev.jsonl"}),
            {"format": "record", "on_error": "skip"}),
-    Preset("copa", "copa", MultipleChoice, ({"path": "val.jsonl"}, {"path": "dev.jsonl"}),
+    Preset("copa", "copa", MultipleChoice, list_choice_files("val.jsonl", "train.jsonl"),
            {"question_column": "premise", "answer_column": "label", "first_index": 0}),
 ]  # fmt: skip
 # learnt from English, and tested in each language (cross-lingual transfer)

@@ -112,8 +112,9 @@ class TextFiles(PartitionedFiles):
             "label": columns.label or roles.answer,
             "header": header,
         }
-        guessed = ", ".join(f"{role} {name!r}" for role, name in update.items() if name)
-        log_once(log.info, "%s: the columns are %s", self.name, guessed)
+        names = ", ".join(f"{role} {name!r}" for role, name in update.items() if name and role != "header")
+        origins = {True: ", named by the first row", False: ", counted from 0, as the first row is no header", None: ""}
+        log_once(log.info, "%s: the columns are %s%s", self.name, names, origins[header])
         return self.model_copy(update={"columns": TextColumns.model_validate(update)})
 
 

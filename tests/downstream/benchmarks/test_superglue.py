@@ -102,6 +102,34 @@ def test_the_word_of_wic_is_marked_in_both_sentences(tmp_path: Path) -> None:
     )
 
 
+def test_pairs_of_superglue(tmp_path: Path) -> None:
+    for number, name in enumerate(("CB", "RTE")):
+        pairs = [{"premise": f"It is {n}.", "hypothesis": "It was.", "label": "ab"[n % 2], "idx": n} for n in range(30)]
+        write_task(tmp_path / name, pairs[number:])
+    questions = [{"question": f"is it {n}", "passage": "It is.", "idx": n, "label": n % 3 == 0} for n in range(30)]
+    write_task(tmp_path / "BoolQ", questions)
+    tasks = load_tasks(tmp_path)
+    assert sorted(tasks) == ["boolq", "cb", "rte"]
+    assert tasks["cb"].metrics == ["accuracy", "macro_f1"]
+    assert describe_row(tasks["boolq"]) == ("is it 0\nIt is.", "True")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"),
+        ("train.conll", "dev.conll", "test.conll"),
+    ],
+)
+def test_wnut_in_the_names_of_its_download(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        sentences = (f"Ann\tB-person\nleft{n}\tO\nRome\tB-location\n\n" for n in range(20))
+        (tmp_path / "WNUT-17").mkdir(exist_ok=True)
+        (tmp_path / "WNUT-17" / name).write_text("".join(sentences))
+    task = load_tasks(tmp_path)["wnut17"]
+    assert (task.kind, len(task.train), len(task.validation), len(task.test)) == ("tags", 20, 20, 20)
+
+
 def write_xnli(root: Path) -> Path:
     with zipfile.ZipFile(root / "XNLI-1.0.zip", "w") as archive:
         for part in ("dev", "test"):
