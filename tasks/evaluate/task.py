@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-@stage("evaluate", version=7, shares=("downstream", "model"))
+@stage("evaluate", version=8, shares=("downstream", "model"))
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
