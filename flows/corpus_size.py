@@ -72,7 +72,8 @@ def list_remedies(recipe: Recipe, numbered: pl.DataFrame) -> list[str]:
         "end before the evaluation: the same command with --only tokenize --only pretrain " + format_changes(unasked)
     )
     # last, so that no full stop of the message stands behind a command
-    return [*remedies, f"let in more documents: {estimate_min_documents(recipe):,} or more, in two sections or more"]
+    sections = ", in two sections or more" if "site_section" in list_heldout_benchmarks(recipe.evaluate) else ""
+    return [*remedies, f"let in more documents: {estimate_min_documents(recipe):,} or more{sections}"]
 
 
 def estimate_min_documents(recipe: Recipe) -> int:
@@ -80,7 +81,7 @@ def estimate_min_documents(recipe: Recipe) -> int:
     fractions, sections = recipe.tokenize, recipe.evaluate.benchmarks.site_section  # type: ignore[attr-defined]  # made at run time
     num_heldout = 2 * sections.min_documents_per_class if sections.enabled else 1
     needs = ((num_heldout, fractions.heldout_fraction), (1, fractions.validation_fraction))
-    return max(math.ceil(number / fraction) for number, fraction in needs if fraction)
+    return max((math.ceil(number / fraction) for number, fraction in needs if fraction), default=1)
 
 
 def find_fractions(recipe: Recipe, numbered: pl.DataFrame, others: Changes) -> Changes:

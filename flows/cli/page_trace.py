@@ -16,6 +16,8 @@ from tasks.store.manifest import Manifest
 
 STATUS_WITH_BODY = 200  # of an index row whose page lies in this very crawl
 
+ROW_MARK = "#row-"  # between a table's URL and the number of a row that has no URL of its own
+
 Snapshot = dict[str, Artifact]
 """Stage → artifact of one snapshot"""
 
@@ -43,13 +45,16 @@ def resolve_page(store: Store, crawl: Artifact, name: str) -> tuple[str, FileTra
         source = Crawl.model_validate(manifest.settings if manifest else {}).source.chosen
         url = source.resolve_url(name)
         is_stored = not read_rows(crawl, "index", url=url).is_empty()
-        return url, FileTrace() if is_stored else source.trace_file(name)
+        return url, FileTrace() if is_stored else source.trace_file(name.partition(ROW_MARK)[0])
     except (ValidationError, StageFailure):  # built by another version; the crawled files are gone
         return name, FileTrace()
 
 
 def explain_missing_page(store: Store, crawl: Artifact, url: str, trace: FileTrace) -> StageFailure:
     """Return an error that says why a page was not stored."""
+    if ROW_MARK in url and trace.omission:
+        what = f"the crawl {crawl.key} has not stored {url}; of the table it left out {trace.omission}"
+        return StageFailure(what, "See textmill settings crawl.source")
     if first_row := trace.first_row or find_table_row(crawl, url):
         left_out = f", but the crawl {crawl.key} left out {trace.omission}" if trace.omission else ""
         return StageFailure(f"each row of {url} is a page{left_out}", f"Ask for one: textmill trace '{first_row}'")
@@ -68,7 +73,7 @@ def explain_missing_page(store: Store, crawl: Artifact, url: str, trace: FileTra
 def find_table_row(crawl: Artifact, url: str) -> str:
     """Return the URL of the first row of a table of pages; empty for what is no table."""
     folder = crawl.folder_with("index/") / "index"
-    rows = scan_parquet(sorted(folder.glob("*.parquet"))).filter(pl.col("url").str.starts_with(f"{url}#row-"))
+    rows = scan_parquet(sorted(folder.glob("*.parquet"))).filter(pl.col("url").str.starts_with(f"{url}{ROW_MARK}"))
     return next(iter(rows.select("url").head(1).collect()["url"]), "")
 
 

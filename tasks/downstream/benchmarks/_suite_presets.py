@@ -113,7 +113,10 @@ def find_neighbours(folder: Path, presets: Iterable[Preset]) -> dict[str, Path]:
         return {}
     files = [name for preset in presets for names in preset.files for name in names.values()]
     wanted = {name.split("/")[1] for name in files if name.startswith("../")}
-    named = [(normalise_name(path.name), path) for path in list_subfolders(parent)]
+    try:
+        named = [(normalise_name(path.name), path) for path in list_subfolders(parent)]
+    except OSError:  # a folder that this user may enter and not list
+        return {}
     return {name: enter_only_folder(path) for name, path in named if name in wanted}
 
 

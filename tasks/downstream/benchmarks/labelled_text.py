@@ -134,9 +134,7 @@ class LabelledText(DataSetBenchmark):
         names, parts, remark = load_labelled_parts(
             data, functools.partial(_read_part, data, rejected), self.seed, rejected
         )
-        if "f1" in data.metrics and len(names) != 2:
-            hint = "Set metrics to macro_f1"
-            raise BadSetting(f"the metric f1 is of two classes, and {data.name} has {len(names)}", hint)
+        check_metrics(data.metrics, data.name, names)
         about = f"Texts of {data.name} in {len(names)} classes."
         remarks = rejected.describe("rows") + remark
         metrics: list[str] = [*data.metrics]
@@ -145,7 +143,7 @@ class LabelledText(DataSetBenchmark):
 
 def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     columns = files.columns
-    parts = {part for part in PARTS if getattr(files, part) == str(path)}
+    parts = {part for part in PARTS if getattr(files, part) and Path(getattr(files, part)) == path}
     rules = [rule for rule in files.keep_rows if not rule.part or rule.part in parts]
     kept_columns = [rule.column for rule in rules]
     names = {named.label: named.name for named in files.label_names}
@@ -193,6 +191,13 @@ def load_labelled_parts(
         log_once(log.warning, "%s:%s", files.name, remark)
     names += unanswerable
     return names, parts | {name: encode_labels(parts[name], names) for name in PARTS}, remark
+
+
+def check_metrics(metrics: list[ClassMetric], set_name: str, names: list[str]) -> None:
+    """Raise BadSetting for a metric that these classes do not have."""
+    if "f1" in metrics and len(names) != 2:
+        hint = "Set metrics to macro_f1"
+        raise BadSetting(f"the metric f1 is of two classes, and {set_name} has {len(names)}", hint)
 
 
 def describe_unanswerable(num_rows: int, names: list[str], noun: str) -> str:

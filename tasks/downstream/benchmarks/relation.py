@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from tasks.block import Block
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.benchmarks.labelled_text import ClassMetric, load_labelled_parts
+from tasks.downstream.benchmarks.labelled_text import ClassMetric, check_metrics, load_labelled_parts
 from tasks.downstream.data.data_files import PartitionedFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.readers import SETTING
@@ -91,6 +91,7 @@ class Relation(DataSetBenchmark):
         )
         remark = rejected.describe("relations") + remark
         about = f"Which of {len(names)} relations do two spans of {data.name} have?"
+        check_metrics(data.metrics, data.name, names)
         metrics: list[str] = [*data.metrics]
         return Task(data.name, about, "relations", names, metrics=metrics, remarks=remark, **parts)
 

@@ -159,6 +159,21 @@ def test_one_file_of_several_languages(tmp_path: Path) -> None:
     assert sorted(collect_texts(task)) == sorted(text for text, _ in ROWS[1::2])
 
 
+def test_rows_of_one_part_are_chosen_by_a_column_that_the_others_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "a.tsv", ROWS)
+    mixed = [(f"{'de' if n % 2 else 'en'}\tnew {text}", label) for n, (text, label) in enumerate(ROWS)]
+    write_table(tmp_path / "b.tsv", mixed, "language\ttext\tlabel")
+    rule = {"column": "language", "value": "de", "part": "test"}
+    # as people write paths
+    task = load_task("labelled_text", train="./a.tsv", test="./b.tsv", keep_rows=[rule])
+    assert (len(task.test), len(task.train) + len(task.validation)) == (20, 40)
+    with pytest.raises(StageFailure, match="there is no column 'language'"):
+        load_task("labelled_text", train="./a.tsv", test="./b.tsv", keep_rows=[rule | {"part": ""}])
+
+
 def test_fields_longer_than_the_csv_module_allows(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     with path.open("w", newline="") as file:

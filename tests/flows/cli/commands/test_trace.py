@@ -86,6 +86,10 @@ def test_a_page_by_its_file(store: Store, given: str) -> None:
             r"but the crawl \w+ left out 3 of its rows \(row 1: text column holds no text; .*odd\.jsonl line 3 ",
         ),
         ("odd.jsonl", r"line 3 is not JSON .*: broken row; row 4: empty\).*textmill trace '.*odd\.jsonl#row-2'"),
+        (
+            "odd.jsonl#row-1",
+            r"has not stored odd\.jsonl#row-1; of the table it left out 3 of its rows \(row 1: text column ",
+        ),
         ("named.csv", r"but the crawl \w+ left out 1 of its rows \(row 2: empty\).*trace 'http://tiny\.test/named'"),
         ("gone.html", r"left out http://tiny\.test/gone\.html: link to nothing"),
         ("{root}/site/gone.html", r"left out http://tiny\.test/gone\.html: link to nothing"),
