@@ -50,7 +50,7 @@ SUPERGLUE = [
     Preset("record", "record", MultipleChoice, ({"path": "val.jsonl"}, {"path": "dev.jsonl"}),
            {"format": "record", "on_error": "skip"}),
     Preset("copa", "copa", MultipleChoice, list_choice_files("val.jsonl", "train.jsonl"),
-           {"question_column": "premise", "answer_column": "label", "first_index": 0}),
+           {"format": "copa", "on_error": "skip"}),
 ]  # fmt: skip
 # learnt from English, and tested in each language (cross-lingual transfer)
 XNLI = [

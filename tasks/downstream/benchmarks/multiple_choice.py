@@ -21,13 +21,13 @@ from tasks.downstream.readers.choices import (
 )
 from tasks.downstream.readers.clue import chid_answers_path, is_c3_file, is_chid_file, read_c3, read_chid
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.superglue import read_record
+from tasks.downstream.readers.superglue import read_copa, read_record
 from tasks.downstream.readers.table import Row
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_stem
 
-READERS = {"c3": read_c3, "chid": read_chid, "record": read_record}
+READERS = {"c3": read_c3, "chid": read_chid, "copa": read_copa, "record": read_record}
 """Format of files that are no tables → its reader"""
 
 
@@ -36,10 +36,11 @@ class ChoiceFile(ZeroShotFiles):
 
     suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
-    format: Literal["auto", "objects", "c3", "chid", "record", "cloze"] = "auto"
+    format: Literal["auto", "objects", "c3", "chid", "copa", "record", "cloze"] = "auto"
     """objects: a table or JSON with a question a row; cloze: the same, and options fill the blank in the question
     (#idiom#, [MASK] or _); c3, chid: files of CLUE, dialogues or texts with questions, and texts with idioms left out,
-    dev.json with its answers in dev_answer.json; record: ReCoRD of SuperGLUE; auto: by the content"""
+    dev.json with its answers in dev_answer.json; copa, record: COPA and ReCoRD of SuperGLUE;
+    auto: by the content"""
     question_column: str = ""
     """column of the question; empty: by the usual names"""
     options_column: str = ""

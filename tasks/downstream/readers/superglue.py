@@ -1,4 +1,4 @@
-"""Files of SuperGLUE whose rows hold several examples, or mark words: MultiRC, ReCoRD and WiC (arXiv:1905.00537)."""
+"""Files of SuperGLUE that are no plain tables: COPA, MultiRC, ReCoRD and WiC (arXiv:1905.00537)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +12,36 @@ from tasks.input_files.json_objects import read_objects
 
 PLACEHOLDER = "@placeholder"
 HIGHLIGHT = "@highlight"
+CONNECTIVES = {"cause": "because", "effect": "so"}
+"""What COPA asks for → the word between premise and answer"""
 
 MarkedExample = tuple[str, str, list[int], str]
 """Text, label, start and end of two spans, origin"""
+
+
+def read_copa(path: Path, rejected: RejectedRows) -> Iterator[ChoiceQuestion]:
+    """Yield the premises of a COPA file, continued by "because" or "so", with both alternatives as options.
+
+    The row's question says which: it asks for the cause or the effect. What does not fit is an error, which `rejected`
+    raises or counts.
+    """
+    for item, origin in read_objects(path, SETTING, on_broken=rejected.reject):
+        try:
+            word = CONNECTIVES[item["question"]]
+            options = [_begin_small(item[name]) for name in ("choice1", "choice2")]
+            right = (0, 1).index(item["label"])
+            prompt = f"{item['premise'].strip().removesuffix('.')} {word} "
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            hint = "Give premise, choice1, choice2, the question cause or effect, and the label 0 or 1"
+            rejected.reject(StageFailure(f"{origin}: not as in COPA ({type(error).__name__}: {error})", hint))
+        else:
+            yield prompt, options, right, origin
+
+
+def _begin_small(sentence: str) -> str:
+    """Return a sentence that goes on within another one."""
+    is_pronoun = sentence.startswith(("I ", "I'"))
+    return sentence if is_pronoun else sentence[:1].lower() + sentence[1:]
 
 
 def read_multirc(path: Path, encoding: str = "") -> Iterator[tuple[dict[str, Any] | StageFailure, str]]:

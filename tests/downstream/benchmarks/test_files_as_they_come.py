@@ -285,7 +285,8 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
         "few/eprstmt/train_few_all.json": few[:20], "few/eprstmt/dev_few_all.json": few[20:30],
         "few/eprstmt/test_public.json": few[30:], "few/chid/test_public.json": cloze,
         "few/chid/train_few_all.json": [{**row, "content": f"又{row['content']}"} for row in cloze],
-        "super/COPA/train.jsonl": [{"premise": "It shone.", "choice1": "Wet.", "choice2": "Dry.", "label": 1}],
+        "super/COPA/train.jsonl": [{"premise": "It shone.", "choice1": "Wet.", "choice2": "Dry.", "label": 1,
+                                    "question": "cause"}],
         "super/WSC/train.jsonl": words, "super/WSC/val.jsonl": words,
         "super/COPA/val.jsonl": [{"premise": "It rained.", "choice1": "Wet.", "choice2": "Dry.", "question": "effect",
                                   "label": n % 2, "idx": n} for n in range(12)],
@@ -304,7 +305,7 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
         load_task_type(super_tasks["wsc"]).format_question(row)
         == f"[Ann] saw Bo because [she] was tall, {row['text'].split()[-1]}"
     )
-    assert super_tasks["copa"].test["prompt"][0] == "It rained. "
+    assert super_tasks["copa"].test["prompt"][0] == "It rained so "
     # from which examples in prompts are drawn
-    assert super_tasks["copa"].train["prompt"].to_list() == ["It shone. "]
+    assert super_tasks["copa"].train["prompt"].to_list() == ["It shone because "]
     assert set(few_tasks["chid"].train["prompt"]) == {"又他"}

@@ -84,6 +84,19 @@ def test_the_entities_of_record_fill_the_placeholder(tmp_path: Path) -> None:
         load_tasks(write_task(tmp_path / "ReCoRD", [make_record()] * 20 + odd))
 
 
+def test_copa_asks_for_the_cause_or_the_effect(tmp_path: Path) -> None:
+    rows = [{"premise": f"Day {n} was wet.", "choice1": "I slept.", "choice2": "It rained.", "label": n % 2, "idx": n,
+             "question": ("effect", "cause")[n % 2]} for n in range(30)]  # fmt: skip
+    task = load_tasks(write_task(tmp_path / "COPA", rows))["copa"]
+    asked = {(row["prompt"], *row["options"], row["right"]) for row in task.test.iter_rows(named=True)}
+    assert ("Day 0 was wet so ", "I slept.", "it rained.", 0) in asked
+    assert ("Day 1 was wet because ", "I slept.", "it rained.", 1) in asked
+    del rows[0]["question"]
+    assert (
+        "1 questions that do not fit are left out" in load_tasks(write_task(tmp_path / "COPA", rows))["copa"].describe()
+    )
+
+
 def make_senses(number: int) -> dict[str, Any]:
     first, second = f"{number} banks of a river", "She banked on the bank"
     return {"word": "bank", "sentence1": first, "sentence2": second, "idx": number, "label": number % 2 == 0,
