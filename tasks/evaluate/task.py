@@ -17,12 +17,12 @@ from tasks.downstream.prepare_tasks import (
 from tasks.errors import BadSetting, StageFailure, explain_error
 from tasks.evaluate.settings import CHECKPOINT_FILES, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
+from tasks.input_files.text_files import read_lines
 from tasks.runtime.model_folders import refuse_untrusted_model
-from tasks.runtime.text_files import read_lines
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the readers of all kinds of data, which no run needs
     from tasks.downstream.inspection.inspect_paths import Inspection
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-@stage("evaluate", version=8, shares=("downstream", "model"))
+@stage("evaluate", version=8, shares=("downstream", "input_files", "model", "runtime"))
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
     """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
     # torch and transformers take seconds to import, and a plan or a form needs the settings only

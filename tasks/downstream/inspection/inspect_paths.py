@@ -8,10 +8,11 @@ from tasks.downstream.data.data_files import PartitionedFiles
 from tasks.downstream.data.task_data import PARTS
 from tasks.downstream.inspection.describe_data import DataDescription, describe_data, summarise_task
 from tasks.downstream.inspection.file_parts import find_parallel_parts, find_part, is_data, make_set_name
-from tasks.downstream.inspection.proposals import TABLES, SetProposal
-from tasks.downstream.readers.parallel import is_parallel_pattern, match_parallel_files
+from tasks.downstream.inspection.proposals import SetProposal
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.parallel_files import is_parallel_pattern, match_parallel_files
+from tasks.input_files.table_reader import TABLE_SUFFIXES
 
 MAX_NAMES = 6
 """most names of files in a line"""
@@ -68,7 +69,7 @@ def are_one_set(paths: Sequence[Path]) -> bool:
     folders = {path.parent for path in paths}
     if len(folders) > 1 and all(map(find_part, folders)):
         return True
-    is_text = not any(is_data_folder(path) or get_data_suffix(path) in TABLES for path in paths)
+    is_text = not any(is_data_folder(path) or get_data_suffix(path) in TABLE_SUFFIXES for path in paths)
     return is_text and find_parallel_parts(paths) is not None
 
 

@@ -1,8 +1,7 @@
-"""Files of SuperGLUE that are no plain tables: COPA, MultiRC, ReCoRD and WiC (arXiv:1905.00537)."""
+"""Files of SuperGLUE that are no tables: COPA, ReCoRD and WiC (arXiv:1905.00537)."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.clue import ChoiceQuestion
@@ -42,32 +41,6 @@ def _begin_small(sentence: str) -> str:
     """Return a sentence that goes on within another one."""
     is_pronoun = sentence.startswith(("I ", "I'"))
     return sentence if is_pronoun else sentence[:1].lower() + sentence[1:]
-
-
-def read_multirc(path: Path, encoding: str = "") -> Iterator[tuple[dict[str, Any] | StageFailure, str]]:
-    """Yield a row for each answer of a MultiRC file, with the columns passage, question_answer and label.
-
-    A passage that does not fit is yielded as its error.
-    """
-    broken: list[StageFailure] = []
-    for item, origin in read_objects(path, SETTING, encoding, broken.append):
-        try:
-            rows = [
-                {
-                    "passage": item["passage"]["text"],
-                    # together, so that a long passage is cut before the question is
-                    "question_answer": f"{question['question']} {answer['text']}",
-                    "label": answer["label"],
-                }
-                for question in item["passage"]["questions"]
-                for answer in question["answers"]
-            ]
-        except (KeyError, TypeError) as error:
-            hint = "Give a passage with text and questions, these with answers, each with text and label"
-            broken.append(StageFailure(f"{origin}: not as in MultiRC ({type(error).__name__}: {error})", hint))
-        else:
-            yield from ((row, origin) for row in rows)
-    yield from ((failure, "") for failure in broken)
 
 
 def read_record(path: Path, rejected: RejectedRows) -> Iterator[ChoiceQuestion]:
