@@ -10,7 +10,7 @@ from flows.crawl import get_planned_date
 from flows.flow_runs import end_flow
 from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_artifacts
 from flows.growing_corpus import find_previous_artifacts
-from flows.preflight import check_evaluation, check_evaluation_data, may_build
+from flows.preflight import check_evaluation, check_evaluation_data, check_small_corpus, may_build
 from flows.previous_repairs import list_needed_refs, repair_previous
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
@@ -119,6 +119,7 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         policy = selection.policy_for(stage)
         if policy == "not selected":
             return None  # no later stage is selected either, so none gets it as an input
+        check_small_corpus(recipe, selection, store, stage, settings, *inputs)
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)

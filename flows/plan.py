@@ -7,7 +7,7 @@ from flows.graph import STAGES, StageSelection, walk_stages
 from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
 from flows.previous_repairs import LostArtifact, list_needed_refs, plan_repairs
 from flows.recipe import Recipe
-from flows.stage_inputs import find_stage_inputs
+from flows.stage_inputs import INPUT_STAGES, find_stage_inputs, lacks_input
 from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
@@ -86,8 +86,16 @@ def plan_previous(refs: list[ArtifactRef], selection: StageSelection, store: Sto
 def plan_stage_alone(recipe: Recipe, name: str, key: str, store: Store) -> list[PlanRow]:
     """Return the rows of one stage that is run alone, on the artifact with this key, or the newest.
 
-    `clean` has a row for `extract` too. Raises StageFailure when the store does not hold the input.
+    `clean` has a row for `extract` too. Where the store holds nothing that the stage could take, a row says so. Raises
+    StageFailure when it does not hold the artifact with the key.
     """
+    if lacks_input(name, key, store):
+        source = INPUT_STAGES[name]
+        reason = f"{store.address} holds none: textmill run or textmill demo builds one"
+        return [
+            PlanRow(source, "", "missing", reason),
+            PlanRow(name, "", "waiting", f"for the result of {source}"),
+        ]
     inputs: tuple[ArtifactRef | PendingInput, ...] = tuple(
         artifact.ref for artifact in find_stage_inputs(name, key, store)
     )

@@ -12,7 +12,11 @@ from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.tokenize.task import tokenize
 from tasks.tuning.settings import Tuning
+
+MAX_SMALL_CORPUS = 5000
+"""most documents of a corpus of which it is looked for what is wrong before it is tokenized: this reads them"""
 
 
 def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
@@ -32,6 +36,11 @@ def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
         make_plan(recipe, StageSelection(only=("crawl",)), store)
     else:
         find_stage_inputs(name, key, store)
+    check_stage_settings(recipe, name)
+
+
+def check_stage_settings(recipe: Recipe, name: str) -> None:
+    """Raise StageFailure when the settings of a stage that is run alone cannot work, whatever it takes."""
     if name == "evaluate":
         # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
         check_settings(recipe.evaluate, heldout=1.0)
@@ -71,7 +80,28 @@ def check_evaluation_data(
         return
     is_built = store.manifest(stage.name, stage.build_spec(settings, *tokens).expected_key) is not None
     if selection.policy_for(pretrain) == "force" or not is_built:
-        check_data(recipe.evaluate, *tokens)
+        try:
+            check_data(recipe.evaluate, *tokens)
+        except StageFailure as error:
+            hint = f"{error.hint}; or end before the evaluation, with textmill run pretrain and the same recipe"
+            raise type(error)(error.what, hint) from error
+
+
+def check_small_corpus(
+    recipe: Recipe, selection: StageSelection, store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact
+) -> None:
+    """Raise StageFailure when tokenize is about to be built of documents that are too few for what follows."""
+    # a snapshot of a corpus that grows may bring little: what earlier ones held out is evaluated on too
+    is_first = stage is tokenize and len(inputs) == 1
+    if not is_first or not (may_build(tokenize, selection) and may_build(evaluate, selection)):
+        return
+    manifest = store.manifest(inputs[0].stage, inputs[0].key)
+    is_built = store.manifest(stage.name, stage.build_spec(settings, *inputs).expected_key) is not None
+    if manifest is None or is_built or manifest.counts.get("kept", 0) > MAX_SMALL_CORPUS:
+        return
+    from flows.corpus_size import check_corpus_size  # noqa: PLC0415 - loads the kernels of tokenize, which no plan needs
+
+    check_corpus_size(recipe, inputs[0])
 
 
 def may_build(stage: Stage[Block], selection: StageSelection) -> bool:

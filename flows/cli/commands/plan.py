@@ -31,7 +31,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         raise BadUsage("--input goes with one stage, e.g. textmill plan evaluate --input KEY")
     recipe, selection = parse_recipe_and_stages(arguments)
     from flows.plan import make_plan, plan_stage_alone
-    from flows.preflight import check_evaluation, check_stage
+    from flows.preflight import check_evaluation, check_stage_settings
     from flows.text_table import format_table
     from tasks.store import Store
 
@@ -46,7 +46,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         if row.warning:
             print(f"warning: {row.warning}")
     if arguments.stage:
-        check_stage(dated_recipe, arguments.stage, arguments.input, Store.current())
+        check_stage_settings(dated_recipe, arguments.stage)
     else:
         check_evaluation(recipe, selection)
     return 0
