@@ -222,12 +222,18 @@ def code_fingerprint(*folders: Path) -> str:
     hashed = hashlib.sha256()
     for folder in folders:
         for path in list_code_files(folder):
-            content = path.read_bytes()
-            if path.suffix == ".py":
-                # the syntax tree of equal code differs between versions of Python, and so does the fingerprint
-                content = ast.dump(strip_docstrings(ast.parse(content))).encode()
-            hashed.update(f"{folder.name}/{path.relative_to(folder)}\n".encode() + content + b"\n")
+            hashed.update(f"{folder.name}/{path.relative_to(folder)}\n".encode() + hash_code_file(path))
     return hashed.hexdigest()[:16]
+
+
+@functools.cache
+def hash_code_file(path: Path) -> bytes:
+    """Hash one file of code, table or template. Remembered, since stages share folders."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        # the syntax tree of equal code differs between versions of Python, and so does the fingerprint
+        content = ast.dump(strip_docstrings(ast.parse(content))).encode()
+    return hashlib.sha256(content).digest()
 
 
 def list_code_files(folder: Path) -> list[Path]:

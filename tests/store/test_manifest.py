@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from tasks.store.manifest import code_fingerprint, num_rows
+from tasks.store.manifest import code_fingerprint, hash_code_file, num_rows
 
 
 def folder(parent: Path, name: str, code: str) -> Path:
@@ -28,6 +28,7 @@ def test_fingerprint_sees_the_files_that_are_shipped_with_the_code(tmp_path: Pat
 
     def compute() -> str:
         code_fingerprint.cache_clear()
+        hash_code_file.cache_clear()
         return code_fingerprint(code)
 
     fingerprints = [compute()]
