@@ -7,7 +7,10 @@ from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
 from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
+from tasks.errors import BadSetting
 from tasks.evaluate.task import check_data, check_settings, evaluate
+from tasks.finetune import task as finetuning
+from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
@@ -18,19 +21,23 @@ def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
     """Raise StageFailure when the store, or the settings of a selected stage, cannot work."""
     store.prepare()
     make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    check_finetuning(recipe, selection)
     check_evaluation(recipe, selection)
 
 
 def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
     """Raise StageFailure when a stage that is run alone, on the artifact with this key, cannot work."""
     store.prepare()
+    if name == "finetune":
+        finetuning.check_settings(recipe.finetune, heldout=1.0)
+        require_finetune_tasks(recipe)
     if name == "crawl":
         make_plan(recipe, StageSelection(only=("crawl",)), store)
-    else:
+    elif name != "finetune" or not recipe.finetune.folder:
         find_stage_inputs(name, key, store)
     if name == "evaluate":
         # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
-        check_settings(recipe.evaluate, heldout=1.0)
+        check_settings(recipe.evaluate_settings(), heldout=1.0)
 
 
 def check_tuning(recipe: Recipe, tuning: Tuning, store: Store) -> None:
@@ -56,18 +63,39 @@ def check_evaluation(recipe: Recipe, selection: StageSelection) -> None:
     """Raise StageFailure when the settings leave a selected evaluation without a task."""
     if may_build(evaluate, selection):
         # previous snapshots of a corpus may have held pages out
-        check_settings(recipe.evaluate, 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
+        check_settings(recipe.evaluate_settings(), 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
+
+
+def check_finetuning(recipe: Recipe, selection: StageSelection) -> None:
+    """Raise StageFailure when a selected finetune stage has no task, or a data set that cannot be read."""
+    if may_build(finetune, selection):
+        if "finetune" in selection.only:
+            require_finetune_tasks(recipe)
+        finetuning.check_settings(recipe.finetune, 1.0 if recipe.corpus else recipe.tokenize.heldout_fraction)
+
+
+def require_finetune_tasks(recipe: Recipe) -> None:
+    """Raise BadSetting when no task is named of which a model could be kept."""
+    if not recipe.finetune.list_tasks():
+        raise BadSetting(
+            "finetune: no task is named",
+            "Name a data set, as in finetune.benchmarks.labelled_text.sets; textmill inspect FILE proposes one",
+        )
 
 
 def check_evaluation_data(
     recipe: Recipe, selection: StageSelection, store: Store, stage: Stage[Block], settings: Block, *tokens: Artifact
 ) -> None:
     """Raise StageFailure when a model is about to be trained that could not be evaluated for lack of held-out pages."""
-    if stage is not pretrain or not (may_build(pretrain, selection) and may_build(evaluate, selection)):
+    if stage is not pretrain or not may_build(pretrain, selection):
         return
     is_built = store.manifest(stage.name, stage.build_spec(settings, *tokens).expected_key) is not None
-    if selection.policy_for(pretrain) == "force" or not is_built:
-        check_data(recipe.evaluate, *tokens)
+    if selection.policy_for(pretrain) != "force" and is_built:
+        return
+    if may_build(finetune, selection):
+        finetuning.check_data(recipe.finetune, *tokens)
+    if may_build(evaluate, selection):
+        check_data(recipe.evaluate_settings(), *tokens)
 
 
 def may_build(stage: Stage[Block], selection: StageSelection) -> bool:

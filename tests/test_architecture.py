@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
+STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"}
 TORCH_FOLDERS = {"model", "pretrain", "downstream", "inference", "evaluate"}
 SHARED_FOLDERS = {
     # a folder of tasks/ that is no stage → who may import it
-    "model": {"model", "pretrain", "downstream", "inference", "evaluate"},
-    "downstream": {"downstream", "inference", "evaluate", "tuning"},
+    "model": {"model", "pretrain", "downstream", "inference", "finetune", "evaluate"},
+    "downstream": {"downstream", "inference", "finetune", "evaluate", "tuning"},
     "inference": {"inference", "downstream", "clean", "evaluate"},
 }
 STAGE_FACES = {"task", "settings", "query"}

@@ -117,7 +117,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.downstream.finetuning.shards._fit", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards.fit_variant", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 

@@ -33,6 +33,8 @@ class Lora(AdaptationMethod):
             r=self.rank,
             lora_alpha=self.alpha,
             target_modules="all-linear",
+            # of a head, where there is one, which is trained whole
+            exclude_modules=r".*pooler.*",
             fan_in_fan_out=transposed,
         )
         # In place and without peft's wrapper, so that the rest of the code sees the model as it was.
