@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.block import Block, Every, block_kind
 from tasks.downstream.benchmarks import Benchmark
@@ -24,7 +24,7 @@ def disable_heldout_benchmarks() -> Every[Benchmark]:
     benchmarks = Every[Benchmark]()
     # of the others each has a list of data sets, which is empty
     off = {kind: {"enabled": False} for kind, block in benchmarks.blocks() if block.from_heldout}
-    return type(benchmarks).model_validate(off)
+    return cast("Every[Benchmark]", type(benchmarks).model_validate(off))
 
 
 class Finetune(Block):
@@ -90,6 +90,15 @@ class Finetune(Block):
     def checkpoint_folder(self) -> Path | None:
         """The folder to begin with; None for the pretrained model."""
         return Path(self.folder).expanduser().absolute() if self.folder else None
+
+    @field_validator("benchmarks", mode="before")
+    @classmethod
+    def _disable_unnamed(cls, benchmarks: Any) -> Any:
+        """Leave out what the settings do not name, and needs no data set."""
+        if not isinstance(benchmarks, dict):
+            return benchmarks
+        unnamed = {kind: block for kind, block in disable_heldout_benchmarks().blocks() if kind not in benchmarks}
+        return benchmarks | {kind: block.model_dump() for kind, block in unnamed.items()}
 
     @model_validator(mode="after")
     def _check_recipe(self) -> Self:

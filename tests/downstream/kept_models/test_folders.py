@@ -217,7 +217,7 @@ def test_texts_are_written_alike(
     family: str, code: str, find_checkpoint: Callable[[str], Path], tmp_path: Path
 ) -> None:
     data = make_data("texts")
-    folder, model = keep(data, find_checkpoint(family), tmp_path)
+    folder, model = keep(data, find_checkpoint(family), tmp_path, min_steps=80)
     rows = data.test.head(ROWS)
     written = [answer["written"] for answer in predict(model, rows)]
     assert run_stock_code(code, folder, rows.select("text"), tmp_path) == written
@@ -226,7 +226,8 @@ def test_texts_are_written_alike(
 
 PEFT = """
 from peft import PeftModel
-base = AutoModelForSequenceClassification.from_pretrained(sys.argv[3], num_labels=2, pad_token_id=tokenizer.pad_token_id)
+settings = {"num_labels": 2, "pad_token_id": tokenizer.pad_token_id}
+base = AutoModelForSequenceClassification.from_pretrained(sys.argv[3], **settings)
 model = PeftModel.from_pretrained(base, folder + "/peft").eval()
 found = []
 for r in rows:
