@@ -14,7 +14,8 @@ SHARED_FOLDERS = {
     # a folder of tasks/ that is no stage → who may import it
     "model": {"model", "pretrain", "downstream", "inference", "finetune", "evaluate"},
     "downstream": {"downstream", "inference", "finetune", "evaluate", "tuning"},
-    "inference": {"inference", "downstream", "clean", "evaluate"},
+    # "": the commands chat and predict
+    "inference": {"inference", "downstream", "clean", "evaluate", ""},
 }
 STAGE_FACES = {"task", "settings", "query"}
 MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -192,6 +193,7 @@ def test_models_are_opened_in_one_place_that_trusts_no_code() -> None:
 def test_standard_input_is_read_where_it_is_documented_only() -> None:
     readers = {
         "flows/cli/commands/gc.py",  # asks before it deletes
+        "flows/cli/commands/chat.py",  # reads prompts
         "flows/cli/prefect_server.py",  # ends when the pipe of its parent does
     }
     assert not [

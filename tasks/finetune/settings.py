@@ -83,7 +83,7 @@ class Finetune(Block):
 
     @property
     def needs_heldout(self) -> bool:
-        """Whether the task is made of held-out pages."""
+        """True where the task is made of held-out pages."""
         return any(block.enabled and block.from_heldout for _, block in self.benchmarks.blocks())
 
     @property

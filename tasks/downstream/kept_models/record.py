@@ -29,7 +29,7 @@ class KeptScore(Block):
 
 
 class KeptRecord(Block):
-    """What Textmill knows of a model that it fine-tuned and kept."""
+    """The facts about a model that was fine-tuned and kept."""
 
     task: str
     """name of the task"""
@@ -42,7 +42,7 @@ class KeptRecord(Block):
     data: str
     """digest of the examples"""
     model: str
-    """how it was fitted: pretrained, continued, augmented or unlabelled, as in the report"""
+    """the way in which it was fitted: pretrained, continued, augmented or unlabelled, as in the report"""
     labels: int
     """label count, 0 for all"""
     seed: int

@@ -20,7 +20,12 @@ class StockRelationModel(StockClassModel):
     """A logit for each relation."""
 
     def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
-        """Tokenize the texts with marked spans; the relation is the target."""
+        """Tokenize the texts with marked spans; the relation is the target.
+
+        Rows without the places of the spans have the marks in their texts already.
+        """
+        if SPANS[0] not in rows.columns:
+            return super().make_examples(tokenizer, rows)
         texts = [mark_spans(text, spans) for text, *spans in rows.select("text", *SPANS).iter_rows()]
         marked = rows.with_columns(pl.Series("text", texts, pl.String), pl.lit("").alias("second"))
         return super().make_examples(tokenizer, marked)
