@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,7 +24,7 @@ def disable_heldout_benchmarks() -> Every[Benchmark]:
     benchmarks = Every[Benchmark]()
     # of the others each has a list of data sets, which is empty
     off = {kind: {"enabled": False} for kind, block in benchmarks.blocks() if block.from_heldout}
-    return cast("Every[Benchmark]", type(benchmarks).model_validate(off))
+    return type(benchmarks).model_validate(off)
 
 
 class Finetune(Block):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
-from transformers.generation import BaseStreamer
+from transformers.generation.streamers import BaseStreamer
 
 from tasks.downstream.models.encoder import load_config, open_model
 from tasks.errors import StageFailure
