@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
-from flows.growing_corpus import PreviousArtifacts
+from flows.growing_corpus import (
+    PreviousArtifacts,
+    find_previous_artifacts,
+    is_empty_snapshot,
+    load_previous_artifacts,
+)
 from flows.recipe import Recipe
 from tasks.clean.task import clean, extract
 from tasks.crawl.task import crawl
@@ -13,6 +18,7 @@ from tasks.evaluate.task import evaluate
 from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
+from tasks.store import Artifact, Store
 from tasks.tokenize.task import tokenize
 
 StageName = Literal["crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"]
@@ -66,6 +72,18 @@ def walk_finetune(
         inputs = [*([] if settings.folder else [checkpoint]), *(corpus if needs_corpus else [])]
         kept.append(step(finetune, settings, *inputs))
     return kept
+
+
+def walk_artifacts(recipe: Recipe, step: Callable[..., Artifact | None], store: Store) -> None:
+    """Call `step` as `walk_stages` does, with the artifacts of the recipe's previous snapshots. Raises StageFailure."""
+
+    def is_empty(tokens: Artifact | None) -> bool:
+        return tokens is not None and is_empty_snapshot(tokens.ref, store)
+
+    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
+        find_previous_artifacts(recipe, store), store
+    )
+    walk_stages(recipe, step, previous, is_empty)
 
 
 @dataclass(frozen=True)

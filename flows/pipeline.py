@@ -7,13 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.crawl import get_planned_date
-from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_stages
-from flows.growing_corpus import (
-    PreviousArtifacts,
-    find_previous_artifacts,
-    is_empty_snapshot,
-    load_previous_artifacts,
-)
+from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_artifacts
 from flows.preflight import check_evaluation, check_evaluation_data, check_finetuning
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
@@ -134,13 +128,7 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         artifacts.append(artifact)
         return artifact
 
-    def is_empty(tokens: Artifact | None) -> bool:
-        return tokens is not None and is_empty_snapshot(tokens.ref, store)
-
-    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
-        find_previous_artifacts(recipe, store), store
-    )
-    walk_stages(recipe, run_stage, previous, is_empty)
+    walk_artifacts(recipe, run_stage, store)
 
 
 def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:

@@ -10,8 +10,8 @@ import yaml
 from pydantic import BeforeValidator
 from pydantic_core import ErrorDetails
 
-from flows.settings_migration import Path as SettingPath
-from flows.settings_migration import load_renames
+from flows.renamed_settings.migration import Path as SettingPath
+from flows.renamed_settings.migration import load_renames
 from tasks.block import Block
 
 # pydantic's kind of error → what to give instead; the error's context fills the braces

@@ -139,6 +139,9 @@ def load_results(folder: Path) -> Iterator[Result]:
 
 def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Return the reason why two evaluations cannot be compared; empty when they can."""
+    for manifest in (one, other):
+        if "finetuning" not in manifest.semantic:
+            return f"evaluate {manifest.key} has settings of an earlier version of Textmill: run textmill upgrade"
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
     # Benchmarks may differ, as only common tasks are compared. The recipe may not: it decides what a checkpoint

@@ -18,8 +18,8 @@ from tasks.downstream.prepare_tasks import (
 from tasks.errors import BadSetting, StageFailure, explain_error
 from tasks.evaluate.settings import CHECKPOINT_FILES, Evaluate, Gate
 from tasks.evaluate.trial import describe_metric, score_finetuning
+from tasks.input_files.text_files import read_lines
 from tasks.runtime.model_folders import refuse_untrusted_model
-from tasks.runtime.text_files import read_lines
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@stage("evaluate", version=7, shares=("downstream", "model"))
+@stage("evaluate", version=8, shares=("downstream", "input_files", "model", "runtime"))
 def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *inputs: Artifact) -> None:
     """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report.
 

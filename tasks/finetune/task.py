@@ -15,7 +15,7 @@ from tasks.store import Artifact, Draft
 __all__ = ["Finetune", "check_data", "check_settings", "finetune"]
 
 
-@stage("finetune", version=1, shares=("downstream", "model"))
+@stage("finetune", version=1, shares=("downstream", "input_files", "model", "runtime"))
 def finetune(settings: Finetune, draft: Draft, *inputs: Artifact) -> None:
     """Fit a model to the one task of the settings, score it on the test part, and write its folder.
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.downstream.readers.column_names import find_by_name
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import FORMAT_OF_SUFFIX, Row, TableReader, as_text, read_table_rows, sample_table
+from tasks.downstream.readers.table import as_text, read_table_rows, sample_table
 from tasks.errors import StageFailure
+from tasks.input_files.column_names import find_by_name
 from tasks.input_files.data_paths import (
     get_data_suffix,
     is_data_file,
@@ -16,6 +16,7 @@ from tasks.input_files.data_paths import (
     list_data_files,
     read_data_text,
 )
+from tasks.input_files.table_reader import TABLE_SUFFIXES, Row, TableReader
 
 log = logging.getLogger("textmill.predict")
 
@@ -52,7 +53,7 @@ def list_input_files(paths: Sequence[Path]) -> list[Path]:
             files.append(path)
         elif is_data_folder(path):
             members = list_data_files(path)
-            known = [file for file in members if get_data_suffix(file) in (*FORMAT_OF_SUFFIX, *LINE_SUFFIXES[1:])]
+            known = [file for file in members if get_data_suffix(file) in (*TABLE_SUFFIXES, *LINE_SUFFIXES[1:])]
             if len(known) < len(members):
                 log.warning("%s: %s files are of kinds that are not read", path, f"{len(members) - len(known):,}")
             files += known
@@ -63,7 +64,7 @@ def list_input_files(paths: Sequence[Path]) -> list[Path]:
     if not files:
         raise StageFailure(
             f"{paths[0]} holds no file that is read",
-            f"Give {', '.join([*FORMAT_OF_SUFFIX])} or {LINE_SUFFIXES[1]} files",
+            f"Give {', '.join(TABLE_SUFFIXES)} or {LINE_SUFFIXES[1]} files",
         )
     return files
 
@@ -80,8 +81,8 @@ def read_input_rows(
             if line.strip():
                 yield InputRow(line.strip(), "", f"{file}, line {number}")
         return
-    reader = TableReader()
-    reader = TableReader(header=reader.guess_header(file, (columns.text, columns.second)))
+    reader = TableReader("FILE")
+    reader = TableReader("FILE", header=reader.guess_header(file, (columns.text, columns.second)))
     text, second = find_columns(sample_table(file, reader, 50), file, columns, kind, needs_second=needs_second)
     required = [text, second] if needs_second else [text]
     for row, origin in read_table_rows(file, required, reader, rejected):

@@ -171,3 +171,8 @@ def test_evaluations_that_cannot_be_compared_have_a_reason() -> None:
     assert why_not_comparable(manifest(3, 1), manifest(3, 1)) == ""
     assert why_not_comparable(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"
     assert why_not_comparable(manifest(3, 2), manifest(3, 1)) == "other settings of fine-tuning"
+    old = Manifest.model_construct(version=3, key="old", semantic={"fitting": {"epochs": 1}})
+    for pair in ((old, manifest(3, 1)), (manifest(3, 1), old)):
+        assert why_not_comparable(*pair) == (
+            "evaluate old has settings of an earlier version of Textmill: run textmill upgrade"
+        )

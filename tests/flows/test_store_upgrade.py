@@ -13,7 +13,7 @@ from flows.cli.command_line import run_command_line
 from flows.graph import STAGES, StageSelection
 from flows.plan import make_plan
 from flows.recipe import Recipe
-from flows.settings_migration import Renames
+from flows.renamed_settings.migration import Renames
 from tasks.store import Store
 from tasks.store import upgrade as module
 from tasks.store.local import LocalBackend

@@ -23,6 +23,25 @@ def test_fingerprint_sees_syntax_only(tmp_path: Path) -> None:
     assert base == comment != other
 
 
+def test_fingerprint_sees_the_files_that_are_shipped_with_the_code(tmp_path: Path) -> None:
+    code = folder(tmp_path, "1", "x = 1\n")
+
+    def compute() -> str:
+        code_fingerprint.cache_clear()
+        return code_fingerprint(code)
+
+    fingerprints = [compute()]
+    for change in ("<p>", "<b>"):
+        (code / "templates").mkdir(exist_ok=True)
+        (code / "templates" / "page.html").write_text(change)
+        fingerprints.append(compute())
+    assert len(set(fingerprints)) == 3
+    for name in ("__pycache__/a.cpython-311.pyc", "__pycache__/kernel.nbi", ".a.py.swp", "a.py~"):
+        (code / name).parent.mkdir(exist_ok=True)
+        (code / name).write_bytes(b"compiled")
+    assert compute() == fingerprints[-1]
+
+
 def test_rows_come_from_the_files_themselves(tmp_path: Path) -> None:
     table = pa.table({"a": list(range(7))})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")

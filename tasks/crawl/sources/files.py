@@ -25,7 +25,7 @@ from tasks.crawl.sizes import ShardSize
 from tasks.crawl.sources import collect_shards
 from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
-from tasks.runtime.encodings import find_superset
+from tasks.input_files.encoding import find_superset
 from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.crawl")

@@ -19,6 +19,7 @@ from tasks.downstream.readers.collection import (
 from tasks.downstream.readers.squad import is_squad_file
 from tasks.downstream.task_types.retrieval import RetrievalTask
 from tasks.input_files.data_paths import get_data_suffix, is_data_folder
+from tasks.input_files.table_reader import TABLE_SUFFIXES
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -26,7 +27,7 @@ log = logging.getLogger("textmill.evaluate")
 class QuestionSet(ZeroShotFiles):
     """One set of questions with their documents."""
 
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     format: Literal["auto", "squad", "pairs", "beir"] = "auto"
     """squad: a JSON file whose questions ask for their paragraphs; pairs: a table with a question and its document a

@@ -14,11 +14,12 @@ from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import PartitionedFiles, build_table, name_setting
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
 from tasks.downstream.readers.column_roles import guess_text_roles
-from tasks.downstream.readers.parallel import is_parallel_pattern
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import TableFormat, as_text
+from tasks.downstream.readers.table import as_text
 from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import BadSetting, StageFailure
+from tasks.input_files.parallel_files import is_parallel_pattern
+from tasks.input_files.table_reader import TableFormat
 
 log = logging.getLogger("textmill.evaluate")
 

@@ -21,16 +21,16 @@ from tasks.downstream.readers.choices import (
 )
 from tasks.downstream.readers.clue import chid_answers_path, is_c3_file, is_chid_file, read_c3, read_chid
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import Row
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_stem
+from tasks.input_files.table_reader import TABLE_SUFFIXES, Row
 
 
 class ChoiceFile(ZeroShotFiles):
     """One set of questions: a table or JSON, or a folder of them, one a subject."""
 
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     format: Literal["auto", "objects", "c3", "chid", "cloze"] = "auto"
     """objects: a table or JSON with a question a row; cloze: the same, and options fill the blank in the question

@@ -18,10 +18,10 @@ from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.brat import read_related_documents
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import extract_marked_spans, read_semeval
-from tasks.downstream.readers.table import Row, TableFormat
 from tasks.downstream.task_types.relations import SPANS, RelationTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_text
+from tasks.input_files.table_reader import Row, TableFormat
 
 WORDS = re.compile(r"\S+")
 SEMEVAL_SENTENCE = re.compile(r"\d+\t.*<e1>")

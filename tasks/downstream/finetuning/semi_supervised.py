@@ -15,7 +15,7 @@ from tasks.downstream.data.task_data import Task, limit_rows
 from tasks.downstream.heads import Example, ScoringModel, TaskModel
 from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
-from tasks.runtime.text_files import read_lines
+from tasks.input_files.text_files import read_lines
 
 SETTING = "evaluate.finetuning.unlabelled.file"
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.downstream.data.task_data import PARTS
-from tasks.downstream.readers.parallel import WILDCARD, read_parallel_lines
+from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
 from tasks.input_files.archives import strip_archive_suffix
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.parallel_files import WILDCARD, read_parallel_lines
 
 PART_WORDS = {
     "train": "train",
@@ -126,7 +127,7 @@ def make_pattern(first: Path, second: Path) -> tuple[str, tuple[str, str]] | Non
 def have_equal_lengths(paths: Sequence[Path]) -> bool:
     """Return whether text files have equally many lines, more than one."""
     try:
-        lengths = {len(read_parallel_lines(path)) for path in paths}
+        lengths = {len(read_parallel_lines(path, SETTING)) for path in paths}
     except StageFailure:
         return False
     return len(lengths) == 1 and min(lengths) > 1

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.squad import read_questions
-from tasks.downstream.readers.table import Row, as_text, read_table_rows
+from tasks.downstream.readers.table import as_text, read_table_rows
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import is_data_file
 from tasks.input_files.json_objects import read_objects
+from tasks.input_files.table_reader import Row
 
 
 @dataclass

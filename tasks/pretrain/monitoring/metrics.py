@@ -47,9 +47,10 @@ class MetricsLog:
             self.start_writing()
 
     def sync(self) -> None:
-        """Force all records to disk: a checkpoint must not know of steps that the metrics do not."""
-        with self.path.open("a") as file:
-            os.fsync(file.fileno())
+        """Force all records to disk, in the rank that writes them."""
+        if self.is_writing:
+            with self.path.open("a") as file:
+                os.fsync(file.fileno())
 
     def close(self) -> None:
         """Block until the events are written."""

@@ -12,7 +12,7 @@ from tasks.model.architecture import Architecture
 from tasks.model.folder_digest import hash_model_folder
 from tasks.model.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import nn
     from transformers import PreTrainedModel
 

@@ -1,11 +1,11 @@
-"""Translate settings from the names of earlier versions, by the tables in renamed_settings.py."""
+"""Translate settings from the names of earlier versions, by the tables in tables.py."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flows import renamed_settings
+from flows.renamed_settings import tables
 
 Path = tuple[str | int, ...]
 """A setting's path, such as ("tokenize", "weights", 0, "weight"); numbers are items of a list"""
@@ -120,7 +120,6 @@ class Renames:
 
 def load_renames() -> Renames:
     """Load the tables of all stages."""
-    tables = renamed_settings
     stages = (tables.CRAWL, tables.CLEAN, tables.DEDUP, tables.TOKENIZE, tables.PRETRAIN, tables.EVALUATE)
     return Renames(stages, tables.RENAMED_VALUES)
 

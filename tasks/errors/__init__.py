@@ -3,7 +3,7 @@
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
-from tasks.machine_errors import BY_NUMBER, find_machine_error
+from tasks.errors.machine_errors import BY_NUMBER, find_machine_error
 
 
 class StageFailure(Exception):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BadSetting, StageFailure
-from tasks.runtime.text_files import read_lines, read_text
+from tasks.input_files.text_files import read_lines
 
 
 def test_lines_are_stripped_and_empty_ones_left_out(tmp_path: Path) -> None:
@@ -22,9 +22,15 @@ def test_comments_are_left_out_where_a_list_has_them(tmp_path: Path) -> None:
 
 def test_errors_name_the_file_and_the_setting(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match=r"none.txt does not exist.*the\.setting"):
-        read_text(tmp_path / "none.txt", "the.setting")
+        read_lines(tmp_path / "none.txt", "the.setting")
     with pytest.raises(StageFailure, match=r"cannot be read.*the\.setting"):
-        read_text(tmp_path, "the.setting")
-    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(StageFailure, match=r"latin.txt is not UTF-8 at byte 3.*the\.setting"):
-        read_text(tmp_path / "latin.txt", "the.setting")
+        read_lines(tmp_path, "the.setting")
+    (tmp_path / "picture.txt").write_bytes(b"\x89PNG\0\0\0")
+    with pytest.raises(StageFailure, match=r"picture.txt is no text file.*the\.setting"):
+        read_lines(tmp_path / "picture.txt", "the.setting")
+
+
+def test_lists_in_other_encodings_are_read_as_other_files_are(tmp_path: Path) -> None:
+    words = ["北京大学", "清华大学", "复旦大学"]
+    (tmp_path / "list.txt").write_text("\n".join(words), encoding="gb18030")
+    assert read_lines(tmp_path / "list.txt", "the.setting") == words

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import is_data_folder, list_data_files, read_data_text
 
@@ -33,14 +32,14 @@ def match_parallel_files(pattern: Path) -> list[Path]:
 
 
 def read_parallel_rows(
-    pattern: Path, names: list[str], encoding: str = ""
+    pattern: Path, names: list[str], setting: str, encoding: str = ""
 ) -> Iterator[tuple[dict[str, str] | StageFailure, str]]:
     """Yield every line as name → text, and its "file, line n"; an error for a line that is empty in one of the files.
 
     Raises StageFailure where the files have different numbers of lines.
     """
     paths = list_parallel_files(pattern, names)
-    lines_of_files = [read_parallel_lines(path, encoding) for path in paths]
+    lines_of_files = [read_parallel_lines(path, setting, encoding) for path in paths]
     num_lines = len(lines_of_files[0])
     for path, lines in zip(paths, lines_of_files, strict=True):
         if len(lines) != num_lines:
@@ -58,9 +57,9 @@ def read_parallel_rows(
             yield dict(zip(names, row, strict=True)), origin
 
 
-def read_parallel_lines(path: Path, encoding: str = "") -> list[str]:
+def read_parallel_lines(path: Path, setting: str, encoding: str = "") -> list[str]:
     """Return the lines of a file, without the empty one behind the last line end."""
-    text = read_data_text(path, SETTING, encoding)
+    text = read_data_text(path, setting, encoding)
     # not splitlines: it also splits at characters inside of a text, such as U+2028, which the other file lacks
     lines = text.replace("\r\n", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]

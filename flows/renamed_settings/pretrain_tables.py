@@ -1,4 +1,4 @@
-"""The renamed settings of pretrain, a part of the tables in renamed_settings.py."""
+"""The renamed settings of pretrain, a part of the tables in tables.py."""
 
 from collections.abc import Mapping
 

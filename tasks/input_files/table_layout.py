@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from tasks.downstream.readers.column_names import is_known_name
+from tasks.input_files.column_names import is_known_name
 
 DELIMITERS = ("\t", " ||| ", ",", ";", "|")
 SAMPLE_LINES = 400

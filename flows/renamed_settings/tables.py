@@ -8,7 +8,7 @@ recorded in a store by the same tables.
 from collections.abc import Mapping
 from typing import Any
 
-from flows.renamed_pretrain_settings import PRETRAIN
+from flows.renamed_settings.pretrain_tables import PRETRAIN
 
 __all__ = ["CLEAN", "CRAWL", "DEDUP", "EVALUATE", "PRETRAIN", "RENAMED_VALUES", "TOKENIZE"]
 

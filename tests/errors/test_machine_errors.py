@@ -14,7 +14,7 @@ import pytest
 import safetensors
 
 from tasks.errors import StageFailure, Transient, explain_error
-from tasks.machine_errors import find_machine_error
+from tasks.errors.machine_errors import find_machine_error
 
 FREE = r"No space left on device.*Free some disk space"
 

@@ -1,10 +1,10 @@
-"""Tables in other encodings than UTF-8: the encoding is guessed as for pages, and the reader gets UTF-8."""
+"""Streams in other encodings than UTF-8: the encoding is guessed from the first part, and the reader gets UTF-8."""
 
 import codecs
 import io
 from typing import Any, BinaryIO
 
-from tasks.runtime.encodings import BYTE_ORDER_MARKS, MAX_BROKEN, count_foreign, detect_by_bytes, detect_utf_16
+from tasks.input_files.encoding import BYTE_ORDER_MARKS, detect_utf_16, guess_encoding
 
 CHUNK_BYTES = 1 << 16
 SAMPLE_BYTES = 1 << 18  # by which an encoding is guessed, from the first byte on that is not ASCII
@@ -55,7 +55,7 @@ class Utf8Reader(io.RawIOBase):
         # ISO-2022-JP is ASCII with escapes
         if not self.encoding and not (chunk.isascii() and b"\x1b$" not in chunk):
             chunk += self.stream.read(SAMPLE_BYTES)
-            self._decode_as(guess_encoding(chunk))
+            self._decode_as(guess_encoding(chunk, is_complete=False))
         return chunk
 
     def _decode_as(self, encoding: str) -> None:
@@ -73,13 +73,3 @@ def find_encoding(stream: BinaryIO) -> str:
     while not reader.encoding and reader.readinto(buffer):
         pass
     return reader.encoding or UTF_8
-
-
-def guess_encoding(sample: bytes) -> str:
-    """Guess the encoding of a part of a text that is not all ASCII."""
-    # not final: the sample may end within a character
-    decoder = codecs.getincrementaldecoder(UTF_8)("replace")
-    num_foreign = count_foreign(sample)
-    if num_foreign and decoder.decode(sample).count("\ufffd") / num_foreign < MAX_BROKEN:
-        return UTF_8
-    return detect_by_bytes(sample)

@@ -7,15 +7,13 @@ import pytest
 from prefect.exceptions import ParameterTypeError
 from pydantic import ValidationError
 
-from flows import renamed_settings
 from flows.recipe import Recipe, UnknownSetting, load_recipe
 from flows.recipe_errors import list_item_blocks
-from flows.settings_migration import Path, Renames, format_path, load_renames, matches_pattern, parse_path
+from flows.renamed_settings import tables
+from flows.renamed_settings.migration import Path, Renames, format_path, load_renames, matches_pattern, parse_path
 from tasks.block import Block
 
-TABLES = {
-    name: getattr(renamed_settings, name) for name in ("CRAWL", "CLEAN", "DEDUP", "TOKENIZE", "PRETRAIN", "EVALUATE")
-}
+TABLES = {name: getattr(tables, name) for name in ("CRAWL", "CLEAN", "DEDUP", "TOKENIZE", "PRETRAIN", "EVALUATE")}
 
 
 def list_paths(block: type[Block], path: Path = ()) -> Iterator[Path]:
@@ -60,7 +58,7 @@ def test_every_row_stands_in_its_stages_table_and_stays_in_its_section() -> None
 
 def test_values_are_of_settings_that_exist_and_can_be_translated_twice() -> None:
     renames = load_renames()
-    for old, values in renamed_settings.RENAMED_VALUES.items():
+    for old, values in tables.RENAMED_VALUES.items():
         new = renames.translate_pattern(old)
         assert is_known(new) or old.startswith(SEMANTIC_ONLY), old
         if new == parse_path(old):
@@ -116,10 +114,10 @@ def test_the_settings_of_one_section_are_renamed_alone() -> None:
 @pytest.fixture
 def old_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables in which settings of today had other names and values."""
-    monkeypatch.setattr(renamed_settings, "CRAWL", {"crawl.origin": "source"})
-    monkeypatch.setattr(renamed_settings, "DEDUP", {"dedup.resemblance": "threshold"})
+    monkeypatch.setattr(tables, "CRAWL", {"crawl.origin": "source"})
+    monkeypatch.setattr(tables, "DEDUP", {"dedup.resemblance": "threshold"})
     values = {"crawl.origin.kind": {"archive": "warc"}, "crawl.snapshot": {"now": "today"}}
-    monkeypatch.setattr(renamed_settings, "RENAMED_VALUES", values)
+    monkeypatch.setattr(tables, "RENAMED_VALUES", values)
 
 
 def test_a_recipe_with_old_names_is_refused_line_by_line(old_names: None, tmp_path: Any) -> None:
