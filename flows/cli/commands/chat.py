@@ -11,7 +11,7 @@ from flows.cli.model_folders import NamedModel, find_best_model, find_model
 from tasks.errors import StageFailure
 from tasks.store import Store
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds to load
     from tasks.inference.open import AnsweringModel
     from tasks.inference.writing import Sampling
 
