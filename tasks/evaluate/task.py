@@ -61,6 +61,8 @@ def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *inputs: Ar
         ]
     )
     outputs.write_outputs(settings, draft, checkpoint.folder, results, contamination)
+    if kept:
+        draft.counts["recipes"] = {name: model.record.recipe_digest for name, model in kept.items()}
     draft.counts = {"scores": outputs.average_scores(results)} | draft.counts
 
 

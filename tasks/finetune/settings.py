@@ -1,5 +1,6 @@
 """The settings of the finetune stage."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +14,7 @@ from tasks.downstream.benchmarks.suite import Suite
 from tasks.downstream.data.data_files import PartitionedFiles
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.skewed_tests import SkewedMetric
-from tasks.errors import BadSetting
+from tasks.errors import BadSetting, StageFailure
 from tasks.model.folder_digest import hash_model_folder
 
 FOLDER_SETTING = "finetune.folder"
@@ -25,6 +26,19 @@ def disable_heldout_benchmarks() -> Every[Benchmark]:
     # of the others each has a list of data sets, which is empty
     off = {kind: {"enabled": False} for kind, block in benchmarks.blocks() if block.from_heldout}
     return type(benchmarks).model_validate(off)
+
+
+@contextlib.contextmanager
+def name_finetune_settings() -> Iterator[None]:
+    """Name this stage's settings in the failures of code that it shares with evaluate."""
+    try:
+        yield
+    except StageFailure as error:
+        words = ("evaluate.finetuning", "finetune.finetuning"), ("evaluate.benchmarks", "finetune.benchmarks")
+        what, hint = error.what, error.hint
+        for old, new in words:
+            what, hint = what.replace(old, new), hint.replace(old, new)
+        raise type(error)(what, hint) from error
 
 
 class Finetune(Block):
@@ -65,7 +79,9 @@ class Finetune(Block):
                 yield kind, block
             elif isinstance(block, Suite):
                 for folder in block.sets:
-                    for benchmark in folder.find_benchmarks():
+                    with name_finetune_settings():
+                        benchmarks = list(folder.find_benchmarks())
+                    for benchmark in benchmarks:
                         data = getattr(benchmark, "sets", [])
                         # a suite's tasks that are answered zero-shot have no model to keep
                         if data and isinstance(data[0], PartitionedFiles):

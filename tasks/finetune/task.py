@@ -1,13 +1,10 @@
 """The finetune stage: a model that is fitted to a task, and kept as a folder that opens without Textmill."""
 
-import contextlib
-from collections.abc import Iterator
-
 import polars as pl
 
 from tasks.downstream.prepare_tasks import load_heldout_documents, make_tasks
 from tasks.errors import BadSetting, StageFailure, explain_error
-from tasks.finetune.settings import Finetune
+from tasks.finetune.settings import Finetune, name_finetune_settings
 from tasks.model.folder_digest import hash_model_folder
 from tasks.stage import stage
 from tasks.store import Artifact, Draft
@@ -73,16 +70,3 @@ def read_data(settings: Finetune, heldout: pl.DataFrame) -> None:
     """Read the task's data and forget it; an error in the data is raised."""
     blocks = [block for _, block in settings.benchmarks.blocks() if block.enabled]
     list(make_tasks(blocks, [settings.labels], heldout, "finetune"))
-
-
-@contextlib.contextmanager
-def name_finetune_settings() -> Iterator[None]:
-    """Name this stage's settings in the failures of code that it shares with evaluate."""
-    try:
-        yield
-    except StageFailure as error:
-        words = ("evaluate.finetuning", "finetune.finetuning"), ("evaluate.benchmarks", "finetune.benchmarks")
-        what, hint = error.what, error.hint
-        for old, new in words:
-            what, hint = what.replace(old, new), hint.replace(old, new)
-        raise type(error)(what, hint) from error

@@ -637,3 +637,11 @@ def test_every_benchmark_has_a_description_and_survives_json() -> None:
 def test_the_gate_enters_no_key() -> None:
     strict = Evaluate.model_validate({"gate": {"enabled": False, "tolerance": 0.1, "fail": True}})
     assert strict.semantic() == Evaluate().semantic()
+
+
+def test_an_evaluation_may_have_stock_heads(run: Run) -> None:
+    stock = SMALL.model_copy(update={"finetuning": SMALL.finetuning.model_copy(update={"head": "stock"})})
+    draft = run(stock)
+    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority", "chance"}
+    assert stock.semantic()["finetuning"]["head"] == "stock"
+    assert "head" not in SMALL.semantic()["finetuning"], "evaluations of earlier versions keep their keys"

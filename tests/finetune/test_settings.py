@@ -52,6 +52,23 @@ def test_a_wrong_data_set_is_named_by_its_setting(tmp_path: Path) -> None:
         check_settings(name_sets({"name": "one", "train": str(tmp_path / "none.tsv")}), 0.1)
 
 
+def test_a_suite_that_does_not_exist_is_named_by_its_setting(tmp_path: Path) -> None:
+    suite = Finetune.model_validate({"benchmarks": {"suite": {"sets": [{"path": str(tmp_path / "none")}]}}})
+    with pytest.raises(BadSetting, match=r"finetune: the folder .*none does not exist.*finetune.benchmarks.suite"):
+        check_settings(suite, 0.1)
+
+
+def test_tasks_of_a_suite_are_kept_one_by_one(tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        path = tmp_path / "GLUE" / "SST-2" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("sentence\tlabel\n" + "".join(f"day {row} is fine\t{row % 2}\n" for row in range(40)))
+    suite = Finetune.model_validate({"benchmarks": {"suite": {"sets": [{"path": str(tmp_path / "GLUE")}]}}})
+    (task,) = suite.list_tasks()
+    assert list(task.semantic()["benchmarks"]) == ["labelled_text"]
+    check_settings(suite, 0.1)
+
+
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     data = {"name": "one", "train": str(write_reviews(tmp_path / "one.tsv"))}
     with pytest.raises(BadSetting, match=r"finetune.folder: .* holds no config.json"):

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="FILE",
-        help="CSV, TSV, JSONL or Parquet, text with a text on each line, a folder or archive of these, or the key of a "
-        "clean or dedup artifact",
+        help="CSV, TSV, JSONL or Parquet, text with a text on each line, a folder or archive of these, or a clean or "
+        "dedup artifact by its key or stage",
     )
     parser.add_argument("--out", type=Path, default=Path("predictions.parquet"), metavar="FILE",
                         help="where to write, .parquet or .jsonl (default: predictions.parquet)")  # fmt: skip
@@ -80,7 +80,10 @@ def find_input(store: Store, name: str) -> Path:
     if path.exists() or any(parent.is_file() for parent in path.parents):
         return path
     matches = [
-        manifest for stage in DOCUMENT_STAGES for manifest in store.manifests(stage) if manifest.key.startswith(name)
+        manifest
+        for stage in DOCUMENT_STAGES
+        for manifest in store.manifests(stage)
+        if name == stage or manifest.key.startswith(name)
     ]
     if not matches:
         raise StageFailure(

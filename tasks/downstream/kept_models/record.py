@@ -1,5 +1,6 @@
 """The record of a kept model, `textmill.json` in its folder: its task, its recipe, and its scores on the test part."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
+from tasks.store.manifest import canonical_json
 
 RECORD_FILE = "textmill.json"
 
@@ -58,6 +60,11 @@ class KeptRecord(Block):
     scores: list[KeptScore] = Field([])
     finetuning: FineTuning
     """the settings that it was fine-tuned with"""
+
+    @property
+    def recipe_digest(self) -> str:
+        """A hash of the settings of fine-tuning: models of one recipe can be compared."""
+        return hashlib.sha256(canonical_json(self.finetuning.semantic())).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
         """Write the record into a model's folder."""
