@@ -64,6 +64,11 @@ def needs_second(record: KeptRecord) -> bool:
 def make_record(folder: Path, kind: str, config: dict[str, Any]) -> KeptRecord:
     """Return what a record would say of a fine-tuned model of others."""
     names = [name for _, name in sorted((int(index), name) for index, name in (config.get("id2label") or {}).items())]
+    if kind == "tags" and "O" not in names:
+        raise StageFailure(
+            f"none of the labels of {folder} is O, for words outside of entities: {', '.join(names[:8])}",
+            "Name them in id2label of config.json, as B-PER, I-PER and O",
+        )
     is_number = kind == "classes" and (config.get("problem_type") == "regression" or len(names) == 1)
     return KeptRecord(
         task=folder.name,

@@ -87,7 +87,7 @@ def read_input_rows(
     required = [text, second] if needs_second else [text]
     for row, origin in read_table_rows(file, required, reader, rejected):
         place = str(row[columns.origin]) if row.get(columns.origin) else origin
-        yield InputRow(as_text(row[text]), as_text(row[second]) if second else "", place)
+        yield InputRow(as_text(row[text]), as_text(row.get(second) or "") if second else "", place)
 
 
 def find_columns(

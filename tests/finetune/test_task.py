@@ -159,3 +159,21 @@ def test_a_model_may_begin_with_a_folder_of_others(
     card = (draft.path / "README.md").read_text()
     assert "Fine-tuning began with the folder" in card
     assert "Not known: the model's pretraining text" in card
+
+
+@pytest.mark.parametrize(
+    ("model", "extra"),
+    [
+        ("unlabelled", {"unlabelled": {"method": "consistency"}}),
+        ("unlabelled", {"unlabelled": {"method": "pseudo-labels"}}),
+        ("augmented", {"augmentation": {"method": "words", "operations": ["swap", "deletion"], "max_copies": 2}}),
+        ("continued", {"continued_pretraining": {"enabled": True, "epochs": 0.5}}),
+    ],
+)
+def test_a_kept_model_is_fitted_with_what_the_settings_add(
+    model: str, extra: dict[str, Any], keep: Run, reviews: dict[str, Any]
+) -> None:
+    record = read_record(keep(make_settings(reviews, learning_rates=[0.003], **extra)).path)
+    assert record is not None
+    assert record.model == model
+    assert record.scores[0].model == model

@@ -60,7 +60,9 @@ def test_a_model_is_kept_once_and_scored_by_an_evaluation(
     assert "no task is named" in capsys.readouterr().err
     assert run_command_line(["run", "finetune", *options]) == 0
     (kept,) = store.manifests("finetune")
-    assert "built" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "built" in printed
+    assert f"model: {store.artifact(kept).path}" in printed
     assert run_command_line(["run", "finetune", *options]) == 0
     assert "cached" in capsys.readouterr().out
     assert run_command_line(["run", "evaluate", *options]) == 0

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,10 @@ def test_a_folder_says_what_it_can_do(checkpoint: Path, masked: Path, tmp_path: 
         open_answering_model(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
     with pytest.raises(StageFailure, match="neither writes nor predicts"):
+        open_answering_model(tmp_path)
+    labels = {"architectures": ["BertForTokenClassification"], "id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
+    (tmp_path / "config.json").write_text(json.dumps(labels))
+    with pytest.raises(StageFailure, match=r"none of the labels of .* is O.*LABEL_0, LABEL_1"):
         open_answering_model(tmp_path)
     (tmp_path / "textmill.json").write_text("{}")
     with pytest.raises(StageFailure, match="no record of a fine-tuned model"):
