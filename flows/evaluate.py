@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from flows.stage_inputs import find_stage_inputs
 from tasks.evaluate.settings import Evaluate
@@ -28,4 +29,5 @@ def evaluate(
     """
     store = Store.current()
     model, *tokens = find_stage_inputs("evaluate", checkpoint, store)
-    return evaluate_stage(settings, model, *(store.find("finetune", key) for key in kept), *tokens, force=force)
+    kept_models = (store.find("finetune", kept_key) for kept_key in kept)
+    return end_flow(evaluate_stage(settings, model, *kept_models, *tokens, force=force))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from flows.stage_inputs import list_finetune_inputs
 from tasks.finetune.settings import Finetune
@@ -25,7 +26,8 @@ def finetune(
         force: build again though it is cached
     """
     store = Store.current()
-    return [
+    artifacts = [
         finetune_stage(task, *list_finetune_inputs(task, checkpoint, store), force=force)
         for task in settings.list_tasks()
     ]
+    return end_flow(artifacts)

@@ -7,8 +7,17 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.crawl import get_planned_date
+from flows.flow_runs import end_flow
 from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_artifacts
-from flows.preflight import check_evaluation, check_evaluation_data, check_finetuning
+from flows.growing_corpus import find_previous_artifacts
+from flows.preflight import (
+    check_evaluation,
+    check_evaluation_data,
+    check_finetuning,
+    check_small_corpus,
+    may_build,
+)
+from flows.previous_repairs import list_needed_refs, repair_previous
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
@@ -50,7 +59,7 @@ def pipeline(
         description="The artifacts of this run",
     )
     finish_evaluated_run(store, dated_recipe, artifacts)
-    return artifacts
+    return end_flow(artifacts)
 
 
 def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
@@ -82,7 +91,7 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
         try:
             walk_once(recipe, selection, artifacts, built)
         except CorruptInput as error:
-            if not can_repair(selection, artifacts):
+            if not can_repair(recipe, selection, artifacts):
                 raise
             log.warning("%s; the stages begin again, and what is right is cached", error.what)
         else:
@@ -93,15 +102,16 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     )
 
 
-def can_repair(selection: StageSelection, artifacts: list[Artifact]) -> bool:
-    """Tell whether the corrupt artifacts of a run belong to stages that it may build."""
+def can_repair(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact]) -> bool:
+    """Tell whether the corrupt artifacts of a run, or of previous snapshots, belong to stages that it may build."""
     store = Store.current()
+    refs = [artifact.ref for artifact in artifacts] + list_needed_refs(find_previous_artifacts(recipe, store))
     corrupt = []
-    for artifact in artifacts:
-        manifest = store.manifest(artifact.stage, artifact.key)
+    for ref in refs:
+        manifest = store.manifest(ref.stage, ref.key)
         if manifest is None or store.find_problems(manifest):
-            corrupt.append(artifact.stage)
-    return bool(corrupt) and all(selection.policy_for(STAGES[name]) in ("run", "force") for name in corrupt)
+            corrupt.append(ref.stage)
+    return bool(corrupt) and all(may_build(STAGES[name], selection) for name in corrupt)
 
 
 def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact], built: set[str]) -> None:
@@ -116,6 +126,7 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         policy = selection.policy_for(stage)
         if policy == "not selected":
             return None  # no later stage is selected either, so none gets it as an input
+        check_small_corpus(recipe, selection, store, stage, settings, *inputs)
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)
@@ -128,6 +139,8 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         artifacts.append(artifact)
         return artifact
 
+    needed = list_needed_refs(find_previous_artifacts(recipe, store))
+    repair_previous(needed, store, lambda name: may_build(STAGES[name], selection))
     walk_artifacts(recipe, run_stage, store)
 
 

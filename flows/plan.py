@@ -6,8 +6,15 @@ from typing import Any
 
 from flows.graph import STAGES, StageSelection, walk_stages
 from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
+from flows.previous_repairs import LostArtifact, list_needed_refs, plan_repairs
 from flows.recipe import Recipe
-from flows.stage_inputs import find_kept_models, find_stage_inputs, list_finetune_inputs
+from flows.stage_inputs import (
+    INPUT_STAGES,
+    find_kept_models,
+    find_stage_inputs,
+    lacks_input,
+    list_finetune_inputs,
+)
 from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
@@ -23,6 +30,7 @@ STATES = {
     "from store": "taken from the store, as asked",
     "missing": "asked from the store, and not there",
     "not selected": "not asked for",
+    "lost": "of a previous snapshot, corrupt, and cannot be built again",
 }
 """The states of a stage in a plan → what they mean"""
 
@@ -49,8 +57,9 @@ PlanInputs = tuple[ArtifactRef | PendingInput, ...]
 
 
 def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[PlanRow]:
-    """Return a row for each stage, in order."""
-    rows: list[PlanRow] = []
+    """Return a row for each stage, in order; before them one for each corrupt artifact of a previous snapshot."""
+    refs = find_previous_artifacts(recipe, store)
+    rows = plan_previous(list_needed_refs(refs), selection, store)
 
     def plan_next(
         stage: Stage[Any], settings: Block, *inputs: ArtifactRef | PendingInput
@@ -62,17 +71,41 @@ def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[P
     def is_empty(tokens: ArtifactRef | PendingInput) -> bool:
         return isinstance(tokens, ArtifactRef) and is_empty_snapshot(tokens, store)
 
-    previous: PreviousArtifacts[ArtifactRef | PendingInput] = find_previous_artifacts(recipe, store)
+    previous: PreviousArtifacts[ArtifactRef | PendingInput] = refs
     walk_stages(recipe, plan_next, previous, is_empty)
     return rows
+
+
+def plan_previous(refs: list[ArtifactRef], selection: StageSelection, store: Store) -> list[PlanRow]:
+    """Return a row for each artifact of a previous snapshot that must be built again, or cannot be."""
+    rows = []
+    for ref in refs:
+        try:
+            repairs = plan_repairs([ref], store)
+        except LostArtifact as error:
+            rows.append(PlanRow(error.ref.stage, error.ref.key, "lost", error.what, error.hint))
+            continue
+        for repair in repairs:
+            can_build = selection.policy_for(STAGES[repair.ref.stage]) in ("run", "force")
+            reason = f"of a previous snapshot: {repair.problem}"
+            rows.append(PlanRow(repair.ref.stage, repair.ref.key, "run" if can_build else "missing", reason))
+    # two artifacts may need the same one
+    return list(dict.fromkeys(rows))
 
 
 def plan_stage_alone(recipe: Recipe, name: str, key: str, store: Store) -> list[PlanRow]:
     """Return the rows of one stage that is run alone, on the artifact with this key, or the newest.
 
-    `clean` has a row for `extract` too, and `finetune` one for each task. Raises StageFailure when the store does not
-    hold the input.
+    `clean` has a row for `extract` too, and `finetune` one for each task. Where the store holds nothing that the stage
+    could take, a row says so. Raises StageFailure when it does not hold the artifact with the key.
     """
+    if lacks_input(name, key, store) and not (name == "finetune" and recipe.finetune.folder):
+        source = INPUT_STAGES[name]
+        reason = f"{store.address} holds none: textmill run or textmill demo builds one"
+        return [
+            PlanRow(source, "", "missing", reason),
+            PlanRow(name, "", "waiting", f"for the result of {source}"),
+        ]
     all_stages = StageSelection()
     if name == "finetune":
         return [

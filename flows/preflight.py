@@ -7,20 +7,27 @@ from flows.plan import make_plan
 from flows.recipe import InconsistentSettings, Recipe, change_recipe
 from flows.stage_inputs import find_stage_inputs
 from tasks.block import Block
-from tasks.errors import BadSetting
+from tasks.errors import BadSetting, StageFailure
 from tasks.evaluate.task import check_data, check_settings, evaluate
 from tasks.finetune import task as finetuning
 from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.tokenize.task import tokenize
 from tasks.tuning.settings import Tuning
+
+MAX_SMALL_CORPUS = 5000
+"""most documents of a corpus of which it is looked for what is wrong before it is tokenized: this reads them"""
 
 
 def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
     """Raise StageFailure when the store, or the settings of a selected stage, cannot work."""
     store.prepare()
-    make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    rows = make_plan(recipe, selection, store)  # asks every stage for its key as far as the inputs are known
+    for row in rows:
+        if row.state == "lost":
+            raise StageFailure(row.reason, row.warning)
     check_finetuning(recipe, selection)
     check_evaluation(recipe, selection)
 
@@ -28,13 +35,18 @@ def check_run(recipe: Recipe, selection: StageSelection, store: Store) -> None:
 def check_stage(recipe: Recipe, name: str, key: str, store: Store) -> None:
     """Raise StageFailure when a stage that is run alone, on the artifact with this key, cannot work."""
     store.prepare()
-    if name == "finetune":
-        finetuning.check_settings(recipe.finetune, heldout=1.0)
-        require_finetune_tasks(recipe)
     if name == "crawl":
         make_plan(recipe, StageSelection(only=("crawl",)), store)
     elif name != "finetune" or not recipe.finetune.folder:
         find_stage_inputs(name, key, store)
+    check_stage_settings(recipe, name)
+
+
+def check_stage_settings(recipe: Recipe, name: str) -> None:
+    """Raise StageFailure when the settings of a stage that is run alone cannot work, whatever it takes."""
+    if name == "finetune":
+        finetuning.check_settings(recipe.finetune, heldout=1.0)
+        require_finetune_tasks(recipe)
     if name == "evaluate":
         # the tokens are in the store already, and the recipe's fraction says nothing of what was held out of them
         check_settings(recipe.evaluate_settings(), heldout=1.0)
@@ -94,8 +106,30 @@ def check_evaluation_data(
         return
     if may_build(finetune, selection):
         finetuning.check_data(recipe.finetune, *tokens)
-    if may_build(evaluate, selection):
+    if not may_build(evaluate, selection):
+        return
+    try:
         check_data(recipe.evaluate_settings(), *tokens)
+    except StageFailure as error:
+        hint = f"{error.hint}; or end before the evaluation, with textmill run pretrain and the same recipe"
+        raise type(error)(error.what, hint) from error
+
+
+def check_small_corpus(
+    recipe: Recipe, selection: StageSelection, store: Store, stage: Stage[Block], settings: Block, *inputs: Artifact
+) -> None:
+    """Raise StageFailure when tokenize is about to be built of documents that are too few for what follows."""
+    # a snapshot of a corpus that grows may bring little: what earlier ones held out is evaluated on too
+    is_first = stage is tokenize and len(inputs) == 1
+    if not is_first or not (may_build(tokenize, selection) and may_build(evaluate, selection)):
+        return
+    manifest = store.manifest(inputs[0].stage, inputs[0].key)
+    is_built = store.manifest(stage.name, stage.build_spec(settings, *inputs).expected_key) is not None
+    if manifest is None or is_built or manifest.counts.get("kept", 0) > MAX_SMALL_CORPUS:
+        return
+    from flows.corpus_size import check_corpus_size  # noqa: PLC0415 - loads the kernels of tokenize, which no plan needs
+
+    check_corpus_size(recipe, inputs[0])
 
 
 def may_build(stage: Stage[Block], selection: StageSelection) -> bool:

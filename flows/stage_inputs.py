@@ -19,6 +19,11 @@ INPUT_STAGES = {
 """Stage → the stage whose artifact it takes when it is run alone"""
 
 
+def lacks_input(name: str, key: str, store: Store) -> bool:
+    """Tell whether a stage alone would take the newest artifact of a stage of which the store holds none."""
+    return key == "newest" and name in INPUT_STAGES and not store.manifests(INPUT_STAGES[name])
+
+
 def find_stage_inputs(name: str, key: str, store: Store) -> list[Artifact]:
     """Return the artifacts that a stage alone takes: the one with this key, or the newest; of a model also its tokens.
 
@@ -26,6 +31,12 @@ def find_stage_inputs(name: str, key: str, store: Store) -> list[Artifact]:
     """
     if name == "crawl":
         return []
+    if lacks_input(name, key, store):
+        raise StageFailure(
+            f"{name} takes the newest {INPUT_STAGES[name]} artifact, and there is no {INPUT_STAGES[name]} artifact in "
+            f"{store.address}",
+            "Build one first, with textmill run or textmill demo, or name the store that has one with --store",
+        )
     artifact = store.find(INPUT_STAGES[name], key)
     return [artifact, *find_tokens(artifact, store)] if name in ("finetune", "evaluate") else [artifact]
 

@@ -12,7 +12,6 @@ from flows.recipe import Recipe
 from flows.stage_inputs import find_kept_models, find_stage_inputs
 from tasks.runtime.standard_input import detach_standard_input
 from tasks.server_outage.clients import limit_outages
-from tasks.server_outage.run_despite_outage import run_despite_outage
 from tasks.store import Artifact, Store
 
 
@@ -27,10 +26,7 @@ def prepare_prefect() -> None:
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = run_flow(
-        pipeline, recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
-    )
-    return artifacts
+    return pipeline(recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force)
 
 
 def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:
@@ -40,7 +36,7 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     settings = recipe.find_stage_settings(name)
     inputs = () if name == "crawl" else (key,)
     kept = {"kept": list_kept_keys(recipe, key)} if name == "evaluate" else {}
-    result = run_flow(flow, settings, *inputs, force=force, **kept)
+    result = flow(settings, *inputs, force=force, **kept)
     return result if isinstance(result, list) else [result]
 
 
@@ -49,10 +45,3 @@ def list_kept_keys(recipe: Recipe, key: str) -> list[str]:
     store = Store.current()
     inputs = find_stage_inputs("evaluate", key, store)
     return [artifact.key for artifact in find_kept_models(recipe, inputs, store)]
-
-
-def run_flow(flow: Any, *args: Any, **named: Any) -> Any:
-    """Run a flow and return its result; when Prefect's server is lost, the work goes on without it."""
-    return run_despite_outage(
-        flow, lambda tracked_flow: tracked_flow(*args, **named), lambda function: function(*args, **named)
-    )

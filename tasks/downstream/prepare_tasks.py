@@ -16,6 +16,7 @@ from tasks.downstream.data.task_data import Task
 from tasks.downstream.skewed_tests import SkewedMetric, choose_metrics
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.log_once import log_once
 from tasks.runtime.parquet_files import read_parquet
 
 log = logging.getLogger("textmill.evaluate")
@@ -23,12 +24,15 @@ log = logging.getLogger("textmill.evaluate")
 DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
 
-def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
-    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none."""
+def load_heldout_documents(tokens: Sequence[Path], *, required: bool = True) -> pl.DataFrame:
+    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none of these.
+
+    Where they are not required, the table may be empty.
+    """
     files = [path for snapshot in tokens for path in sorted((snapshot / "heldout").glob("*.parquet"))]
     tables = [read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
-    documents = pl.concat(tables) if tables else pl.DataFrame()
-    if documents.is_empty():
+    documents = pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(DOCUMENT_COLUMNS, pl.String()))
+    if documents.is_empty() and required:
         raise StageFailure(
             f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout_fraction"
         )
@@ -99,7 +103,7 @@ def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
     sentences = [load_task_type(task).describe_shortage(task, count) for count in labels if count]
     if not any(sentences):
         return task
-    log.warning("%s:%s", task.name, "".join(sentences))
+    log_once(log.warning, "%s:%s", task.name, "".join(sentences))
     return replace(task, remarks=task.remarks + "".join(sentences))
 
 
@@ -127,4 +131,8 @@ def make_fine_tuning_tasks(
 
 def no_benchmark_error() -> BadSetting:
     """Return the error for an evaluation without an enabled benchmark."""
-    return BadSetting("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")
+    return BadSetting(
+        "no benchmark is enabled",
+        "Enable one, as evaluate.benchmarks.site_section.enabled=true, or for bits per byte of the held-out documents "
+        "evaluate.benchmarks.language_modelling.heldout=true, or give data of yours (textmill inspect FILE)",
+    )

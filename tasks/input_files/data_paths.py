@@ -6,12 +6,12 @@ All functions take such paths beside ordinary ones. A packed file such as `train
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.archives import is_archive, open_archive, strip_packing_suffix, unpack_file
 from tasks.input_files.encoding import decode_text, is_binary
+from tasks.runtime.log_once import log_once
 
 HEAD_BYTES = 1 << 16
 
@@ -139,11 +139,10 @@ def read_data_text(path: Path, setting: str, encoding: str = "") -> str:
     return text
 
 
-@lru_cache(maxsize=10_000)  # once for each file: parts are read for the plan, the key and the task
 def tell_encoding(path: Path, encoding: str, num_broken: int) -> None:
     """Log the encoding that a file was read in."""
     broken = f", and {num_broken:,} characters are broken" if num_broken else ""
-    log.info("%s is read as %s, by its bytes%s", path, encoding, broken)
+    log_once(log.info, "%s is read as %s, by its bytes%s", path, encoding, broken)
 
 
 def resolve_real_file(path: Path) -> tuple[Path, str]:

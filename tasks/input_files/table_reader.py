@@ -25,9 +25,10 @@ from tasks.input_files.labelled_texts import (
     read_class_folders,
     read_labelled_lines,
 )
+from tasks.input_files.multirc import read_multirc
 from tasks.input_files.table_layout import guess_layout, split_rows
 
-TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables"]
+TableFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "folders", "class_files", "tables", "multirc"]
 FORMAT_OF_SUFFIX: dict[str, TableFormat] = {
     ".tsv": "tsv",
     ".csv": "csv",
@@ -116,6 +117,8 @@ class TableReader(NamedTuple):
                     yield from _drain(broken)
                     yield row, f"{path}, row {number}"
                 yield from _drain(broken)
+            case "multirc":
+                yield from read_multirc(path, self.setting, self.encoding)
             case "lines":
                 yield from read_labelled_lines(path, read_data_text(path, self.setting, self.encoding))
             case _:

@@ -603,6 +603,16 @@ def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: 
         run()
 
 
+def test_files_of_the_user_need_no_held_out_documents(run: Run, tokens: Path, tmp_path: Path) -> None:
+    (tokens / "heldout" / "00000.parquet").unlink()
+    texts = write_lines(tmp_path / "texts.txt", "A text of the user's own.")
+    sets = {"sets": [{"name": "own", "path": str(texts)}]}
+    benchmarks = {"site_section": {"enabled": False}, "language_modelling": sets}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"benchmarks": benchmarks}))
+    assert list(read_scores(draft)) == ["own"]
+    assert read_json(draft)["contamination"]["heldout_documents"] == 0
+
+
 @pytest.mark.parametrize("counts", [[], [-1], [8, 8]])
 def test_label_counts_are_checked(counts: list[int]) -> None:
     with pytest.raises(ValidationError):

@@ -6,7 +6,7 @@ Scores are computed on test_public.json, which has labels. ChID is a cloze here:
 from typing import Any
 
 from tasks.downstream.benchmarks._suite_clue import PAIRS, PRONOUNS
-from tasks.downstream.benchmarks._suite_presets import Preset
+from tasks.downstream.benchmarks._suite_presets import Preset, list_choice_files
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.multiple_choice import MultipleChoice
 from tasks.downstream.benchmarks.relation import Relation
@@ -36,7 +36,7 @@ FEWCLUE = [
     Preset("cluewsc", "cluewsc", Relation, FILES, {"format": "jsonl", "columns": PRONOUNS, "on_error": "skip"}),
     Preset("cluewsc", "cluewscf", Relation, FILES, {"format": "jsonl", "columns": PRONOUNS, "on_error": "skip"}),
     *(
-        Preset("chid", folder, MultipleChoice, ({"path": "test_public.json"},),
+        Preset("chid", folder, MultipleChoice, list_choice_files("test_public.json", "train_few_all.json"),
                {"format": "cloze", "question_column": "content", "options_column": "candidates",
                 "answer_column": "answer", "first_index": 0, "on_error": "skip"})
         for folder in ("chid", "chidf")

@@ -66,7 +66,7 @@ class QuestionAnswering(DataSetBenchmark):
 def _read_part(files: QuestionFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     is_squad = files.format == "squad" or (files.format == "auto" and is_squad_file(path, files.encoding))
     if is_squad and not files.dataset.name:
-        rows = list(read_questions(path, files.encoding))
+        rows = list(read_questions(path, rejected, files.encoding))
     else:
         rows = _read_table(files, rejected, path)
     valid_rows = []

@@ -33,6 +33,7 @@ from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_
 from tasks.input_files.parallel_files import is_parallel_pattern
 from tasks.input_files.table_reader import Row, TableFormat
 from tasks.input_files.word_lines import is_slashed
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -87,7 +88,7 @@ class Tagging(DataSetBenchmark):
         num_rows = parts["test"]["tags"].list.eval(pl.element().is_in(unanswerable)).list.any().sum()
         remark = describe_unanswerable(int(num_rows or 0), unanswerable, "tag")
         if remark:
-            log.warning("%s:%s", data.name, remark)
+            log_once(log.warning, "%s:%s", data.name, remark)
         is_known = pl.col("tags").list.eval(pl.element().is_in(names)).list.all()
         parts["validation"] = parts["validation"].filter(is_known)
         names += unanswerable

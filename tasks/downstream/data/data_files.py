@@ -21,6 +21,7 @@ from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import count_suffixes, get_data_suffix, is_data_folder, list_data_files
 from tasks.input_files.parallel_files import is_parallel_pattern, match_parallel_files, read_parallel_rows
 from tasks.input_files.table_reader import Row, TableFormat, TableReader
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -266,7 +267,7 @@ class ZeroShotFiles(BenchmarkData):
                 rejected.check_fraction(len(rejected.errors) - num_errors, len(rows_of_files[-1]), str(path))
         left_out = self.describe_unread() + rejected.describe(noun)
         if left_out:
-            log.warning("%s:%s", self.name, left_out)
+            log_once(log.warning, "%s:%s", self.name, left_out)
         return rows_of_files, left_out
 
     def semantic(self) -> dict[str, Any]:

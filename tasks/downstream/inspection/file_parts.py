@@ -72,6 +72,9 @@ def assign_parts(paths: Sequence[Path]) -> FileParts:
     by_part: dict[str, Path] = {}
     for path in paths:
         by_part.setdefault(find_part(path), path)
+    if "train" not in by_part and "" in by_part and len(by_part) > 1:
+        # mood.tsv beside mood-test.tsv
+        by_part["train"] = by_part.pop("")
     if "train" not in by_part and {"validation", "test"} <= by_part.keys():
         # some data sets publish no training part: the development part is learnt from
         return FileParts(str(by_part["validation"]), str(by_part["test"]))

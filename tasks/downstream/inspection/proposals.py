@@ -49,11 +49,6 @@ class SetProposal:
     kind: str
     settings: dict[str, Any]
 
-    def make_recipe(self) -> dict[str, Any]:
-        """Return the part of a recipe that evaluates on this data set alone."""
-        others_off = {} if self.kind == "site_section" else {"site_section": {"enabled": False}}
-        return {"evaluate": {"benchmarks": {**others_off, self.kind: {"sets": [self.settings]}}}}
-
     def make_tasks(self) -> list[Task]:
         """Make the tasks of the data set. Raises StageFailure where it cannot be read."""
         # mypy takes an abstract base for one that is instantiated here, and it only names the registry
