@@ -116,6 +116,12 @@ class Finetune(Block):
         unnamed = {kind: block for kind, block in disable_heldout_benchmarks().blocks() if kind not in benchmarks}
         return benchmarks | {kind: block.model_dump() for kind, block in unnamed.items()}
 
+    @field_validator("finetuning", mode="before")
+    @classmethod
+    def _choose_stock_head(cls, finetuning: Any) -> Any:
+        """Let a stock head be the default here, where other settings of fine-tuning are named too."""
+        return {"head": "stock"} | finetuning if isinstance(finetuning, dict) else finetuning
+
     @model_validator(mode="after")
     def _check_recipe(self) -> Self:
         if self.finetuning.head != "stock":

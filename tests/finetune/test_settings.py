@@ -80,6 +80,11 @@ def test_a_head_that_opens_nowhere_else_is_refused() -> None:
         Finetune.model_validate({"finetuning": {"head": "all_layers"}})
 
 
+def test_a_stock_head_is_the_default_beside_other_settings() -> None:
+    assert Finetune.model_validate({"finetuning": {"epochs": 2}}).finetuning.head == "stock"
+    assert load_recipe(changes=["finetune.finetuning.epochs=2"]).finetune.finetuning.head == "stock"
+
+
 def test_one_model_has_one_addition() -> None:
     extras = {"unlabelled": {"method": "pseudo-labels"}, "continued_pretraining": {"enabled": True}}
     with pytest.raises(ValidationError, match="unlabelled and continued_pretraining: switch the others off"):
