@@ -40,7 +40,7 @@ def find_problems(recipe: Recipe, numbered: pl.DataFrame) -> list[str]:
     """Return a sentence for each split without documents, and for a benchmark that the held-out ones do not make."""
     fractions = recipe.tokenize
     counts, heldout = split_documents(numbered, fractions.validation_fraction, fractions.heldout_fraction)
-    kinds = list_heldout_benchmarks(recipe.evaluate)
+    kinds = list_heldout_benchmarks(recipe.evaluate_settings())
     purposes = {
         "train": (1.0, "no document is left to train on"),
         "validation": (fractions.validation_fraction, "no document is in validation, where the loss is measured"),
@@ -50,7 +50,7 @@ def find_problems(recipe: Recipe, numbered: pl.DataFrame) -> list[str]:
         ),
     }
     problems = [problem for split, (fraction, problem) in purposes.items() if fraction and not counts[split]]
-    if counts["heldout"] and (problem := find_heldout_problem(recipe.evaluate, heldout)):
+    if counts["heldout"] and (problem := find_heldout_problem(recipe.evaluate_settings(), heldout)):
         problems.append(problem)
     return problems
 
@@ -72,13 +72,15 @@ def list_remedies(recipe: Recipe, numbered: pl.DataFrame) -> list[str]:
         "end before the evaluation: the same command with --only tokenize --only pretrain " + format_changes(unasked)
     )
     # last, so that no full stop of the message stands behind a command
-    sections = ", in two sections or more" if "site_section" in list_heldout_benchmarks(recipe.evaluate) else ""
+    sections = (
+        ", in two sections or more" if "site_section" in list_heldout_benchmarks(recipe.evaluate_settings()) else ""
+    )
     return [*remedies, f"let in more documents: {estimate_min_documents(recipe):,} or more{sections}"]
 
 
 def estimate_min_documents(recipe: Recipe) -> int:
     """Return the number of documents below which a corpus of two equal sections is hardly ever enough."""
-    fractions, sections = recipe.tokenize, recipe.evaluate.benchmarks.site_section  # type: ignore[attr-defined]  # made at run time
+    fractions, sections = recipe.tokenize, recipe.evaluate_settings().benchmarks.site_section  # type: ignore[attr-defined]  # made at run time
     num_heldout = 2 * sections.min_documents_per_class if sections.enabled else 1
     needs = ((num_heldout, fractions.heldout_fraction), (1, fractions.validation_fraction))
     return max((math.ceil(number / fraction) for number, fraction in needs if fraction), default=1)

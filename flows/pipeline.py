@@ -1,4 +1,4 @@
-"""The pipeline: crawl → extract → clean → dedup → tokenize → pretrain → evaluate."""
+"""The pipeline: crawl → extract → clean → dedup → tokenize → pretrain → finetune → evaluate."""
 
 import logging
 from typing import Any
@@ -10,7 +10,13 @@ from flows.crawl import get_planned_date
 from flows.flow_runs import end_flow
 from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_artifacts
 from flows.growing_corpus import find_previous_artifacts
-from flows.preflight import check_evaluation, check_evaluation_data, check_small_corpus, may_build
+from flows.preflight import (
+    check_evaluation,
+    check_evaluation_data,
+    check_finetuning,
+    check_small_corpus,
+    may_build,
+)
 from flows.previous_repairs import list_needed_refs, repair_previous
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
@@ -78,6 +84,7 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the selected stages and return their artifacts, in the order of the stages."""
     # refuse now what would fail only after hours of training
     check_evaluation(recipe, selection)
+    check_finetuning(recipe, selection)
     built: set[str] = set()
     for _ in range(MAX_REPAIRS):
         artifacts: list[Artifact] = []
@@ -108,9 +115,9 @@ def can_repair(recipe: Recipe, selection: StageSelection, artifacts: list[Artifa
 
 
 def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact], built: set[str]) -> None:
-    """Run the selected stages, and add their artifacts and their names to `artifacts` and `built`.
+    """Run the selected stages, and add their artifacts and what they were built of to `artifacts` and `built`.
 
-    A stage in `built` was run before in this run: it is neither forced again nor asked again for what is missing.
+    An artifact in `built` was built before in this run: it is neither forced again nor asked again for what is missing.
     Raises CorruptInput.
     """
     store = Store.current()
@@ -123,12 +130,12 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)
-        elif stage.name in built:
+        elif stage.build_spec(settings, *inputs).expected_key in built:
             key = stage.build_spec(settings, *inputs).expected_key
             artifact = store.get_valid(stage.name, key) or stage(settings, *inputs)
         else:
             artifact = stage(settings, *inputs, force=policy == "force")
-            built.add(stage.name)
+            built.add(artifact.key)
         artifacts.append(artifact)
         return artifact
 

@@ -21,6 +21,7 @@ from tasks.clean.settings import Clean
 from tasks.crawl.settings import Crawl
 from tasks.dedup.settings import Dedup
 from tasks.evaluate.settings import Evaluate
+from tasks.finetune.settings import Finetune, has_data
 from tasks.pretrain.task import Pretrain
 from tasks.tokenize.settings import Tokenize
 
@@ -41,6 +42,8 @@ class Recipe(Block):
     """The vocabulary, and what is held out of training."""
     pretrain: Pretrain = Pretrain()
     """The model, its training objective, and for how long it is trained."""
+    finetune: Finetune = Finetune()
+    """The tasks that a fine-tuned model is kept of."""
     evaluate: Evaluate = Evaluate()
     """The benchmarks, and the baselines that the model is compared with."""
 
@@ -56,6 +59,45 @@ class Recipe(Block):
     def with_date(self, today: str) -> "Recipe":
         """Return the recipe with the snapshot name "today" replaced by the date."""
         return self.model_copy(update={"crawl": self.crawl.with_date(today)})
+
+    def find_stage_settings(self, stage: str) -> Block:
+        """Return the settings of a stage that is run alone."""
+        if stage == "extract":
+            return self.clean.extract_settings()
+        settings: Block = self.evaluate_settings() if stage == "evaluate" else getattr(self, stage)
+        return settings
+
+    def evaluate_settings(self) -> Evaluate:
+        """Return the settings of the evaluation, whose benchmarks are also the tasks of the kept models.
+
+        A data set that only finetune names is scored with the kept model's label count alone. Raises StageFailure for a
+        suite's folder that does not exist.
+        """
+        changed: dict[str, Any] = {}
+        for settings in [] if self.finetune.folder else self.finetune.list_tasks():
+            for kind, block in settings.benchmarks.blocks():
+                if block.enabled and has_data(block):
+                    known = changed.get(kind, getattr(self.evaluate.benchmarks, kind))
+                    changed[kind] = add_benchmark_data(known, block, settings.labels)
+        if not changed:
+            return self.evaluate
+        return self.evaluate.model_copy(update={"benchmarks": self.evaluate.benchmarks.model_copy(update=changed)})
+
+
+def add_benchmark_data(benchmark: Any, other: Any, labels: int) -> Any:
+    """Return a benchmark with the data set of another one; one without data sets is returned enabled, as the other."""
+    sets = getattr(other, "sets", None)
+    if sets is None:
+        return benchmark if benchmark.enabled else other
+    known = {data.name for data in benchmark.sets if getattr(data, "name", "")} if benchmark.enabled else set()
+    added = [
+        data if data.labels_per_class else data.model_copy(update={"labels_per_class": [labels]})
+        for data in sets
+        if data.name not in known
+    ]
+    return benchmark.model_copy(
+        update={"enabled": True, "sets": [*(benchmark.sets if benchmark.enabled else []), *added]}
+    )
 
 
 MUST_BE_GIVEN = "(must be given)"

@@ -9,6 +9,7 @@ from flows.recipe import Recipe, change_recipe, get_setting
 from flows.stage_inputs import find_tokens
 from tasks.block import Block, semantic_value
 from tasks.evaluate.task import describe_metric, load_validation_tasks, score_finetuning
+from tasks.finetune.settings import Finetune
 from tasks.pretrain.task import pretrain, validation_loss_of
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
@@ -67,7 +68,9 @@ class FineTuneTrials(TrialRunner):
     def __init__(self, recipe: Recipe, tuning: Tuning, store: Store) -> None:
         super().__init__(recipe, store)
         if tuning.checkpoint == "recipe":
-            self.checkpoint, *tokens = build_stage_inputs("evaluate", recipe, store)
+            # without kept models, which no trial reads
+            bare_recipe = recipe.model_copy(update={"finetune": Finetune()})
+            self.checkpoint, *tokens = build_stage_inputs("evaluate", bare_recipe, store)
         else:
             self.checkpoint = store.find("pretrain", tuning.checkpoint)
             tokens = find_tokens(self.checkpoint, store)

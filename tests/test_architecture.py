@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
+STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"}
 TORCH_FOLDERS = {"model", "pretrain", "downstream", "inference", "evaluate"}
 SHARED_FOLDERS = {
     # a folder of tasks/ that is no stage → who may import it
-    "model": {"model", "pretrain", "downstream", "inference", "evaluate"},
-    "downstream": {"downstream", "inference", "evaluate", "tuning"},
-    "inference": {"inference", "downstream", "clean", "evaluate"},
+    "model": {"model", "pretrain", "downstream", "inference", "finetune", "evaluate"},
+    "downstream": {"downstream", "inference", "finetune", "evaluate", "tuning"},
+    # "": the commands chat and predict
+    "inference": {"inference", "downstream", "clean", "evaluate", ""},
 }
 STAGE_FACES = {"task", "settings", "query"}
 MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -195,6 +196,7 @@ def test_models_are_opened_in_one_place_that_trusts_no_code() -> None:
 def test_standard_input_is_read_where_it_is_documented_only() -> None:
     readers = {
         "flows/cli/commands/gc.py",  # asks before it deletes
+        "flows/cli/commands/chat.py",  # reads prompts
         "flows/cli/prefect_server.py",  # ends when the pipe of its parent does
     }
     assert not [

@@ -84,8 +84,9 @@ def list_snapshots(store: Store) -> list[Snapshot]:
     manifest = store.manifest(last.stage, last.key) if last else None
     if manifest is None:
         return []
-    # a model and its evaluation have the tokens of all snapshots as inputs, other stages their own stage's
-    stage = "tokenize" if manifest.stage in ("pretrain", "evaluate") else manifest.stage
+    # a model, what is fine-tuned from it, and its evaluation have the tokens of all snapshots as inputs, other stages
+    # their own stage's
+    stage = "tokenize" if manifest.stage in ("pretrain", "finetune", "evaluate") else manifest.stage
     previous = [store.manifest(source.stage, source.key) for source in manifest.inputs if source.stage == stage]
     ends = [end for end in previous if end is not None] + ([manifest] if stage == manifest.stage else [])
     snapshots = [

@@ -9,9 +9,10 @@ from flows.graph import StageSelection
 from flows.pipeline import pipeline
 from flows.prefect_internals import leave_signals_alone, use_temporary_server
 from flows.recipe import Recipe
+from flows.stage_inputs import find_kept_models, find_stage_inputs
 from tasks.runtime.standard_input import detach_standard_input
 from tasks.server_outage.clients import limit_outages
-from tasks.store import Artifact
+from tasks.store import Artifact, Store
 
 
 def prepare_prefect() -> None:
@@ -32,6 +33,15 @@ def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artif
     """Run one stage's own flow, on an artifact of the store. Raises StageFailure."""
     prepare_prefect()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
-    settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
+    settings = recipe.find_stage_settings(name)
     inputs = () if name == "crawl" else (key,)
-    return [flow(settings, *inputs, force=force)]
+    kept = {"kept": list_kept_keys(recipe, key)} if name == "evaluate" else {}
+    result = flow(settings, *inputs, force=force, **kept)
+    return result if isinstance(result, list) else [result]
+
+
+def list_kept_keys(recipe: Recipe, key: str) -> list[str]:
+    """List the keys of the models that finetune has kept of a recipe's tasks, for the checkpoint with a key."""
+    store = Store.current()
+    inputs = find_stage_inputs("evaluate", key, store)
+    return [artifact.key for artifact in find_kept_models(recipe, inputs, store)]

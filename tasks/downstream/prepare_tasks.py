@@ -39,8 +39,10 @@ def load_heldout_documents(tokens: Sequence[Path], *, required: bool = True) -> 
     return documents
 
 
-def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
-    """Yield the tasks of the benchmarks.
+def make_tasks(
+    benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame, stage: str = "evaluate"
+) -> Iterator[Task]:
+    """Yield the tasks of the benchmarks; `stage` is the one whose settings they are, for the failures.
 
     Raises StageFailure when two have the same name; and, after all data sets were read, one failure that names every
     data set that cannot be read, each with its setting.
@@ -48,7 +50,7 @@ def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: 
     names: set[str] = set()
     failures: list[StageFailure] = []
     for benchmark in benchmarks:
-        for task in make_benchmark_tasks(benchmark, heldout, failures):
+        for task in make_benchmark_tasks(benchmark, heldout, failures, stage):
             if task.name in names:
                 raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
             names.add(task.name)
@@ -57,10 +59,12 @@ def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: 
         raise join_failures(failures)
 
 
-def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame, failures: list[StageFailure]) -> Iterator[Task]:
+def make_benchmark_tasks(
+    benchmark: Benchmark, heldout: pl.DataFrame, failures: list[StageFailure], stage: str
+) -> Iterator[Task]:
     """Yield a benchmark's tasks; a data set that cannot be read is put into `failures`, with its setting."""
     kind = settings_kind(type(benchmark))
-    section = f"evaluate.benchmarks.{kind}"
+    section = f"{stage}.benchmarks.{kind}"
     if not isinstance(benchmark, DataSetBenchmark | Suite):
         with collect_failure(section, failures):
             yield from benchmark.make_tasks(heldout)

@@ -148,6 +148,11 @@ def why_not_comparable(one: Manifest, other: Manifest) -> str:
     # reaches.
     if one.semantic["finetuning"] != other.semantic["finetuning"]:
         return "other settings of fine-tuning"
+    # a task of which a model is kept has a recipe of its own
+    recipes, other_recipes = (manifest.counts.get("recipes", {}) for manifest in (one, other))
+    common = one.counts.get("scores", {}).keys() & other.counts.get("scores", {}).keys()
+    if any(recipes.get(task) != other_recipes.get(task) for task in common):
+        return "other settings of fine-tuning"
     return ""
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from tasks.block import block_kind
 from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
+from tasks.downstream.kept_models.record import read_kept_folders
 from tasks.downstream.prepare_tasks import (
     load_heldout_documents,
     make_fine_tuning_tasks,
@@ -41,24 +42,33 @@ __all__ = [
 
 
 @stage("evaluate", version=8, shares=("downstream", "input_files", "model", "runtime"))
-def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *tokens: Artifact) -> None:
-    """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report."""
+def evaluate(settings: Evaluate, draft: Draft, checkpoint: Artifact, *inputs: Artifact) -> None:
+    """Prepare the tasks, check that the model has not seen them, fit and score every model, write the report.
+
+    Inputs are the kept models of finetune, which are scored and not fitted again, and the tokens.
+    """
     # torch and transformers take seconds to import, and a plan or a form needs the settings only
     from tasks.evaluate import outputs, steps  # noqa: PLC0415
     from tasks.evaluate.preflight import find_unsupported  # noqa: PLC0415
     from tasks.evaluate.results.benchmark_results import correct_results  # noqa: PLC0415
 
-    folders = [artifact.folder for artifact in tokens]
+    folders = [artifact.folder for artifact in inputs if artifact.stage == "tokenize"]
+    kept = read_kept_folders([artifact.folder for artifact in inputs if artifact.stage == "finetune"])
     # an evaluation on files of the user alone needs none
     heldout = load_heldout_documents(folders, required=bool(list_heldout_benchmarks(settings)))
-    task_files = steps.prepare_tasks(settings, draft, heldout)
-    unsupported = find_unsupported(settings, checkpoint.folder, task_files)
+    task_files = steps.prepare_tasks(settings, draft, heldout, kept)
+    unsupported = find_unsupported(settings, checkpoint.folder, task_files, kept)
     # before the fits, which take hours: a held-out document in the pretraining text makes every score worthless
     contamination = steps.record_contamination(folders, heldout, task_files, draft)
     results = correct_results(
-        [steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported) for task_file in task_files]
+        [
+            steps.score_benchmark(settings, draft, checkpoint.folder, task_file, unsupported, kept.get(task_file.stem))
+            for task_file in task_files
+        ]
     )
     outputs.write_outputs(settings, draft, checkpoint.folder, results, contamination)
+    if kept:
+        draft.counts["recipes"] = {name: model.record.recipe_digest for name, model in kept.items()}
     draft.counts = {"scores": outputs.average_scores(results)} | draft.counts
 
 

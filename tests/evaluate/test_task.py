@@ -117,7 +117,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.downstream.finetuning.shards._fit", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards.fit_variant", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 
@@ -647,3 +647,11 @@ def test_every_benchmark_has_a_description_and_survives_json() -> None:
 def test_the_gate_enters_no_key() -> None:
     strict = Evaluate.model_validate({"gate": {"enabled": False, "tolerance": 0.1, "fail": True}})
     assert strict.semantic() == Evaluate().semantic()
+
+
+def test_an_evaluation_may_have_stock_heads(run: Run) -> None:
+    stock = SMALL.model_copy(update={"finetuning": SMALL.finetuning.model_copy(update={"head": "stock"})})
+    draft = run(stock)
+    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority", "chance"}
+    assert stock.semantic()["finetuning"]["head"] == "stock"
+    assert "head" not in SMALL.semantic()["finetuning"], "evaluations of earlier versions keep their keys"

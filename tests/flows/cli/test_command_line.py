@@ -63,7 +63,10 @@ def moods(tmp_path: Path) -> str:
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
         (["settings", "claen"], "no setting claen: did you mean clean?"),
         (["settings", "evaluate.seed"], "no setting evaluate.seed: did you mean evaluate.seeds?"),
-        (["settings", "learning_rates"], "did you mean evaluate.finetuning.learning_rates?"),
+        (
+            ["settings", "learning_rates"],
+            "did you mean finetune.finetuning.learning_rates or evaluate.finetuning.learning_rates?",
+        ),
         (
             ["settings", "evaluate.benchmarks.labelled_text.sets[].trian"],
             "labelled_text.sets[0].trian: did you mean evaluate.benchmarks.labelled_text.sets[0].train?",

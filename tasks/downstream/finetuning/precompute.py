@@ -10,15 +10,16 @@ from tasks.downstream.finetuning.continued_pretraining import continue_pretraini
 from tasks.downstream.finetuning.shards import encode_task
 from tasks.downstream.finetuning.variants import VARIANTS
 from tasks.downstream.heads import Head, find_model_class
+from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
-from tasks.evaluate.settings import Evaluate
 from tasks.store import Draft
 
 log = logging.getLogger("textmill.evaluate")
 
 
 def precompute_inputs(
-    settings: Evaluate,
+    finetuning: FineTuning,
+    seeds: Sequence[int],
     draft: Draft,
     checkpoint: Path,
     task_file: Path,
@@ -26,10 +27,10 @@ def precompute_inputs(
     models: Sequence[str],
 ) -> None:
     """Augment the labelled texts, continue pretraining and encode all texts, where the models need it."""
-    finetuning, task = settings.finetuning, Task.load(task_file)
+    task = Task.load(task_file)
     if "augmented" in models:
         # every row that any seed and label count samples, each once
-        rows = find_sampled_rows(task, label_counts, settings.seeds)
+        rows = find_sampled_rows(task, label_counts, seeds)
         batches = [rows[start : start + SHARD_TEXTS] for start in range(0, len(rows), SHARD_TEXTS)]
         # Named by the first row of each batch: a resumed evaluation finds the shards that are done.
         shards = {f"{task_file.stem}-{batch[0]}": (task_file, finetuning.augmentation, batch) for batch in batches}
@@ -51,23 +52,28 @@ def precompute_inputs(
     if (
         finetuning.method.chosen.freezes_encoder
         and load_task_type(task).is_fine_tuned
-        and issubclass(find_model_class(task), Head)
+        and issubclass(find_model_class(task, finetuning.head), Head)
     ):
-        precompute_features(settings, draft, checkpoint, task_file, models)
+        precompute_features(finetuning, seeds, draft, checkpoint, task_file, models)
 
 
 def precompute_features(
-    settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, models: Sequence[str]
+    finetuning: FineTuning,
+    seeds: Sequence[int],
+    draft: Draft,
+    checkpoint: Path,
+    task_file: Path,
+    models: Sequence[str],
 ) -> None:
     """Encode all texts once with each frozen encoder, and with each seed's random weights."""
     # Random weights differ with each seed; the pretrained ones do not, so their features are computed once.
     encoders = [
         (weights, seed)
         for weights in dict.fromkeys(VARIANTS[model].weights for model in models)
-        for seed in (range(settings.seeds) if weights == "random" else [0])
+        for seed in (seeds if weights == "random" else [0])
     ]
     shards = {
-        f"{task_file.stem}-{weights}-{seed}": (task_file, checkpoint, settings.finetuning, weights, seed)
+        f"{task_file.stem}-{weights}-{seed}": (task_file, checkpoint, finetuning, weights, seed)
         for weights, seed in encoders
     }
     draft.map(encode_task, shards, f"{task_file.stem}: encode")
