@@ -1,0 +1,103 @@
+"""Selection of a page's main content: by rules, and by the learned score of each block of text."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tasks.clean.extract.block_scores.blocks import KINDS, WORDS, find_blocks
+from tasks.clean.extract.block_scores.declared_kinds import find_declared_kinds
+from tasks.clean.extract.block_scores.features import TAG_BITS, describe_blocks
+from tasks.clean.extract.block_scores.model import BLOCK_TREES, PAGE_TREES
+from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS, WORD_TABLE
+from tasks.clean.extract.block_scores.tree_file import decode_trees
+from tasks.clean.extract.block_scores.trees import PROBABILITIES, choose_by_expected_f1, pack_trees, score_rows
+from tasks.clean.extract.html.main_content import choose_unwanted, find_excluded
+from tasks.clean.extract.html.page_arrays import PageArrays
+from tasks.clean.extract.html.render import find_surroundings
+from tasks.clean.extract.html.tags import SCRIPT_TAG
+from tasks.clean.kernel_types import PerElement
+
+MIN_ARTICLE = 700  # probability, in thousandths, from which a page is taken for an article
+# Fraction of words that stand in nearly every English sentence: the pages that the score was trained on are English, so
+# of others it may only keep more than the rules do.
+MIN_ENGLISH = 0.06
+DEFAULT_UNWANTED = choose_unwanted(comments=False, byline=False)
+STRICTLY_UNWANTED = choose_unwanted(comments=False, byline=False, loose=True)
+
+
+class Models(NamedTuple):
+    """The trees that score blocks, and those that tell articles from other pages, as `score_rows` reads them."""
+
+    blocks: tuple[Any, Any, Any]
+    pages: tuple[Any, Any, Any]
+
+
+class PageBlocks(NamedTuple):
+    """The blocks of a page."""
+
+    of_tag: PerElement  # the block of the text after each tag, -1 for none
+    counts: Any  # (blocks, NUM_COUNTS)
+    features: Any  # (blocks, NUM_FEATURES)
+    page_features: Any
+    by_rules: Any  # whether the rules keep each block
+    by_strict_rules: Any  # whether they keep it where parts of names count, too
+
+
+SHIPPED_MODELS = Models(pack_trees(decode_trees(BLOCK_TREES)), pack_trees(decode_trees(PAGE_TREES)))
+
+
+def describe_page_blocks(page: PageArrays) -> PageBlocks:
+    """Find the blocks of a page, and describe them."""
+    unseen, excluded, left_out = find_excluded(page.elements, page.tables, DEFAULT_UNWANTED)
+    _, _, strictly_left_out = find_excluded(page.elements, page.tables, STRICTLY_UNWANTED)
+    code, parent = page.elements[0], page.elements[1]
+    _, _, table = find_surroundings(code, parent, page.tables[2])
+    of_tag, counts, element_of = find_blocks(
+        page.data, page.tags, page.elements, page.of_tag, (page.in_link, unseen, table), page.tables, WORD_TABLE
+    )
+    start, stop, codes = page.tags[:3]
+    is_script = codes == SCRIPT_TAG
+    kinds = find_declared_kinds(page.source, zip(start[is_script].tolist(), stop[is_script].tolist(), strict=True))
+    features, page_features = describe_blocks(
+        page.elements, (page.opener, page.names, page.is_made, TAG_BITS), counts, element_of, excluded, left_out, kinds
+    )
+    return PageBlocks(of_tag, counts, features, page_features, ~left_out[element_of], ~strictly_left_out[element_of])
+
+
+def choose_blocks(blocks: PageBlocks, models: Models) -> Any:
+    """Return whether each block is kept.
+
+    The score decides. Where the page is an article, the rules must keep a block, too: they know more of news than the
+    score does. Where it is not in English, what the rules keep stays.
+    """
+    probabilities = score_rows(blocks.features, *models.blocks, PROBABILITIES)
+    words = blocks.counts[:, WORDS].astype(np.int64)
+    kept = choose_by_expected_f1(probabilities, words)
+    is_english = blocks.counts[:, KINDS + NUM_WORD_KINDS - 2].sum() >= MIN_ENGLISH * words.sum()
+    if not is_english:
+        return kept | blocks.by_rules
+    is_article = score_rows(blocks.page_features[None], *models.pages, PROBABILITIES)[0] >= MIN_ARTICLE
+    return kept & blocks.by_strict_rules if is_article else kept
+
+
+def select_by_rules(page: PageArrays, *, comments: bool, byline: bool) -> PerElement:
+    """Return for each tag whether the rules leave out the text after it."""
+    _, _, left_out = find_excluded(page.elements, page.tables, choose_unwanted(comments=comments, byline=byline))
+    return left_out[page.of_tag]
+
+
+def select_by_scores(page: PageArrays, *, comments: bool, byline: bool, models: Models = SHIPPED_MODELS) -> PerElement:
+    """Return for each tag whether the text after it is left out, by the scores of blocks and by rules."""
+    blocks = describe_page_blocks(page)
+    if not len(blocks.counts):
+        return select_by_rules(page, comments=comments, byline=byline)
+    # text without words, as the line breaks of code, is in the block that follows it; at the end none does
+    block_of_tag = np.minimum(blocks.of_tag, len(blocks.counts) - 1)
+    left_out = ~choose_blocks(blocks, models)[block_of_tag] | (blocks.of_tag < 0)
+    by_rules = select_by_rules(page, comments=False, byline=False)
+    with_bylines = select_by_rules(page, comments=False, byline=True)
+    if not byline:
+        left_out |= by_rules & ~with_bylines
+    if comments or byline:  # what the rules leave out for being a comment or a byline, and else keep
+        left_out &= ~by_rules | select_by_rules(page, comments=comments, byline=byline)
+    return left_out
