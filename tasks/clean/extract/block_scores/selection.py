@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.blocks import KINDS, WORDS, find_blocks
+from tasks.clean.extract.block_scores.blocks import FOREIGN, KINDS, TEXT_BYTES, WORDS, find_blocks
 from tasks.clean.extract.block_scores.declared_kinds import find_declared_kinds
 from tasks.clean.extract.block_scores.features import TAG_BITS, describe_blocks
 from tasks.clean.extract.block_scores.model import BLOCK_TREES, PAGE_TREES
@@ -18,9 +18,10 @@ from tasks.clean.extract.html.tags import SCRIPT_TAG
 from tasks.clean.kernel_types import PerElement
 
 MIN_ARTICLE = 700  # probability, in thousandths, from which a page is taken for an article
-# Fraction of words that stand in nearly every English sentence: the pages that the score was trained on are English, so
+# An English page: the fraction of words that are in nearly every English sentence, how many there are to one such word
+# of another language, and the fraction of bytes beyond ASCII. The pages that the score was trained on are English, so
 # of others it may only keep more than the rules do.
-MIN_ENGLISH = 0.06
+MIN_ENGLISH, MIN_TO_OTHERS, MAX_FOREIGN = 0.06, 3, 0.03
 DEFAULT_UNWANTED = choose_unwanted(comments=False, byline=False)
 STRICTLY_UNWANTED = choose_unwanted(comments=False, byline=False, loose=True)
 
@@ -61,7 +62,24 @@ def describe_page_blocks(page: PageArrays) -> PageBlocks:
     features, page_features = describe_blocks(
         page.elements, (page.opener, page.names, page.is_made, TAG_BITS), counts, element_of, excluded, left_out, kinds
     )
-    return PageBlocks(of_tag, counts, features, page_features, ~left_out[element_of], ~strictly_left_out[element_of])
+    by_rules, by_strict_rules = (
+        find_kept_blocks(of_tag, ~out[page.of_tag] & (page.tags[4] > 0), len(counts))
+        for out in (left_out, strictly_left_out)
+    )
+    return PageBlocks(of_tag, counts, features, page_features, by_rules, by_strict_rules)
+
+
+def find_kept_blocks(block_of_tag: PerElement, is_kept: PerElement, num_blocks: int) -> Any:
+    """Return whether each block has text that is kept: the rules may drop some cells of a row."""
+    return np.bincount(block_of_tag[is_kept & (block_of_tag >= 0)], minlength=num_blocks) > 0
+
+
+def is_english(counts: Any) -> bool:
+    """Return whether a page is in English, by the counts of its blocks."""
+    total = counts.sum(axis=0, dtype=np.int64)
+    english, others = total[KINDS + NUM_WORD_KINDS - 2], total[KINDS + NUM_WORD_KINDS - 1]
+    is_ascii = total[FOREIGN] <= MAX_FOREIGN * total[TEXT_BYTES]
+    return bool(english >= MIN_ENGLISH * total[WORDS] and english >= MIN_TO_OTHERS * others and is_ascii)
 
 
 def choose_blocks(blocks: PageBlocks, models: Models) -> Any:
@@ -73,8 +91,7 @@ def choose_blocks(blocks: PageBlocks, models: Models) -> Any:
     probabilities = score_rows(blocks.features, *models.blocks, PROBABILITIES)
     words = blocks.counts[:, WORDS].astype(np.int64)
     kept = choose_by_expected_f1(probabilities, words)
-    is_english = blocks.counts[:, KINDS + NUM_WORD_KINDS - 2].sum() >= MIN_ENGLISH * words.sum()
-    if not is_english:
+    if not is_english(blocks.counts):
         return kept | blocks.by_rules
     is_article = score_rows(blocks.page_features[None], *models.pages, PROBABILITIES)[0] >= MIN_ARTICLE
     return kept & blocks.by_strict_rules if is_article else kept
