@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from benchmarks.block_model.gold_pages import GoldPage, label_page, read_arrays
 from benchmarks.block_model.train import train_models
-from tasks.clean.extract.block_scores.selection import Models, select_by_scores
-from tasks.clean.extract.block_scores.trees import pack_trees
+from tasks.clean.extract.block_scores.selection import select_by_scores
 from tasks.clean.extract.html.markup import decode_references
 from tasks.clean.extract.html.page_arrays import find_unreadable_text, render_page
 
@@ -24,8 +23,7 @@ def extract_by_folds(pages: Sequence[GoldPage]) -> list[str]:
     texts = [""] * len(pages)
     for fold in range(NUM_FOLDS):
         is_seen = [choose_fold(page.domain) != fold for page in pages]
-        trained = train_models([page for page, seen in zip(labelled, is_seen, strict=True) if seen])
-        models = Models(pack_trees(trained.blocks), pack_trees(trained.pages))
+        models = train_models([page for page, seen in zip(labelled, is_seen, strict=True) if seen]).pack()
         for index, page in enumerate(pages):
             if is_seen[index]:
                 continue

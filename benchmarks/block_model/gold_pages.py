@@ -113,7 +113,7 @@ class LabelledPage(NamedTuple):
     page_features: Any
     labels: Any  # (blocks,)
     weights: Any  # (blocks,): the fraction of the gold text that a block's words would be, at most MAX_FRACTION
-    is_article: bool
+    kind: str
 
 
 MAX_FRACTION, MIN_FRACTION, MIN_GOLD_WORDS = 0.1, 2e-4, 50
@@ -127,4 +127,4 @@ def label_page(gold: GoldPage) -> LabelledPage:
     sizes = np.array([len(own) for own in words], np.float64)
     weights = np.minimum(sizes / max(len(WORD.findall(gold.text)), MIN_GOLD_WORDS), MAX_FRACTION) + MIN_FRACTION
     labels = label_blocks(words, gold.text)
-    return LabelledPage(blocks.features, blocks.page_features, labels, weights, gold.kind == "article")
+    return LabelledPage(blocks.features, blocks.page_features, labels, weights, gold.kind)

@@ -15,7 +15,9 @@ import numpy as np
 import tasks.clean.extract.block_scores
 from benchmarks.block_model.boosting import BoostingSettings, train_trees
 from benchmarks.block_model.gold_pages import LabelledPage, label_page, load_gold_pages
+from tasks.clean.extract.block_scores.selection import Models
 from tasks.clean.extract.block_scores.tree_file import Trees, encode_trees
+from tasks.clean.extract.block_scores.trees import pack_trees
 
 BLOCK_SETTINGS = BoostingSettings(
     num_trees=150,
@@ -46,20 +48,27 @@ See `tree_file` for the form of these texts.
 
 
 class TrainedModels(NamedTuple):
-    """The trees that score blocks, and those that tell articles from other pages."""
+    """The trees that score blocks, and pages as articles and as documentation."""
 
     blocks: Trees
-    pages: Trees
+    articles: Trees
+    documentation: Trees
+
+    def pack(self) -> Models:
+        """Return the models as the extraction reads them."""
+        return Models(*map(pack_trees, self))
 
 
 def train_models(pages: Sequence[LabelledPage]) -> TrainedModels:
     """Train the trees of blocks, and those that tell articles from other pages."""
     features, labels, weights = (np.concatenate([page[field] for page in pages]) for field in (0, 2, 3))
     blocks, _ = train_trees(features, labels, weights, BLOCK_SETTINGS)
-    is_article = np.array([page.is_article for page in pages], np.float64)
     page_features = np.stack([page.page_features for page in pages])
-    articles, _ = train_trees(page_features, is_article, np.ones(len(pages)), PAGE_SETTINGS)
-    return TrainedModels(blocks, articles)
+    kinds = [np.array([page.kind == kind for page in pages], np.float64) for kind in ("article", "documentation")]
+    articles, documentation = (
+        train_trees(page_features, is_kind, np.ones(len(pages)), PAGE_SETTINGS)[0] for is_kind in kinds
+    )
+    return TrainedModels(blocks, articles, documentation)
 
 
 def main() -> None:
@@ -69,7 +78,8 @@ def main() -> None:
         raise SystemExit("no pages to train on: ../shared/data has none of the sets")
     models = train_models(pages)
     path = Path(tasks.clean.extract.block_scores.__file__).parent / "model.py"
-    texts = {"BLOCK_TREES": encode_trees(models.blocks), "PAGE_TREES": encode_trees(models.pages)}
+    names = ("BLOCK_TREES", "ARTICLE_TREES", "DOCUMENTATION_TREES")
+    texts = {name: encode_trees(trees) for name, trees in zip(names, models, strict=True)}
     path.write_text(HEAD + "\n".join(f'{name} = """\n{text}\n"""' for name, text in texts.items()) + "\n", "utf-8")
     sizes = [len(page.labels) for page in pages]
     print(f"{len(pages)} pages, {sum(sizes):,} blocks; {path} has {path.stat().st_size:,} bytes")

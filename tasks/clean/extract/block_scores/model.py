@@ -136,7 +136,36 @@ GNc-Qf4yA0>iCH+z{_nX{pO_=K(Sn{>W%iubChBStxHxX<=e6th?AMk!|<#hU!M;MQDC8`I(a5*6^(aj
 ~&*OI^KDm1GcU%phAf5Me?&7q+Pw!`|yybD7tvPl{JgD=UrOBWU@@!3PNOHVR(Xlz_S)4t*t!>_TfMY=qOMgo5)5*1%5n_o$I>|L058ESkpz0*AQI<*T
 {}-fsv2_
 """
-PAGE_TREES = """
+ARTICLE_TREES = """
+c-oCvTW?%f6<+7eeLOS1WIS~on_RF%XqsXH3Pozt(5kJ}mReAh$Wo{sw=ofkngkvq;U`29Z@lxw0|@cT-$3F4@q%bU%7w&Ed`s-cY20M-?X}n5XYVs((
+la`H_E~GM`?vPFoFJlK7cfv!ekC1CdR@S*j9=07%gQa_tf)kGmc6uHnei%~?ne7hG)tH1MY@1lo8H6t5{1V&ox$%QW@g1SeHd{UA#<E2=(JvclSTsW1@
+O<%G0f)VdRp|j<1)QY@6rrrBk<K8uY2wlNX{$$GF37DAdtNRx$|^R=I2H3Sj1fbbw=j1IIBvZQSLZ(@c#x)VSH106JB;!xF@0UI5j9fjNKV}AG3MYcPZ
+d@Ks`=li0WHDBVi^d=oM;Wc3df!RLc5x8ge8j(In1Sa9-4vS0#gsv>!PnSg_T|yqbg-lZSU?mCZ@$^Dw=I*@9fVOjSL%Lr3A$xyaiOG<(M&HLX$y1*h3
+DBb1Bko%J}=-+@;Pbk?ta2Nfmi_thVRS0?rsG5$E0t4V171~RhXwUXxCa?8*=1E1$TZ_dv~ki(P6l&RF^9#yzPM^xv8A|X3W)xIt98q0@pnyei4n&)T~
+nK!u~#=1N<jw1I48(GY6NJm-ObBN#8Wmsx79LT;41b>xI1o$^uJm7t9;CdeX6G|BfWUorkO=EmX@g90$<F#40(%%Io<DQ3)uBunNBATQhdJJB}xj)c-1
+t?#npJ6sdFXZxQbQvU{0jC^v_G`Y+Pby_z@O(O`pYduE@xG7$Qvuag!J@_>{wqFLKMiDuwFj=L)l)!NhQV2>`+2GHoFXyYa}KG$iRd{I*dLSq;w*h#br
+bf~#lY??diw+EoacpdFxnX=QGc`BJ};IjvOJDi3ZzVVO1OLUOTSNRG!7vPUh@&j$B(qOq*=M9norWJ&}Q(mCz5kJ(kZF$0l}@yuRSgb{>O2?jo1zaU2l
+7^hVd<Ud`9UOdEb|@i9R9v4#w{(w<OqcXukxXe~#H<sSnY<2sy`OZ%h<#7yR8MtHK=q3yAT(9{Y2LUY2==ownaMj$kZH3@xSY^{beEj}=vT%6i?vnf;8
+H`-NV_Sw+QSE`dT+*Xu!9>3$`Vt_$5<ClU8+B0VHp3SJ`9JW9V+Yf~auitG+y_pHeL7joT<xUbR2h}F#hF4vYm;(a!hii|Fv#LNC!=q9FO<gc^456EEn
+#$vM^asMRQFtVMTBx|NBfz5)_%{VOCa#uy2rGZ_RDjIwJUD+_ltE$n+oy+-L6OHq7UH5c5nwqs>sT6tJmhq2}TSV2ZO@{*a+ov9zF3WP*7kG6Red$(Lu
+s*BBVc2vPXrNQ$TorYvxe-V(@b6HPVn?aNub+6{P!Mk-oi~igUg%K;+w0cfBv)Zu9Yb5gS<`MP1et800tJtrSo5ItHb*gM6|7>v`ADf0XmwuoVQq${LQ
+rG--11T2Z7U~hI<q1*`jyZobMe~BSYOJ4=L!8%Vy=5cP|$}qlWBmLN)Vm#*xF7cEBR~~n`1uL<-h|Mk(vEY5YtiwIc@<SEoi3Q?>V1S>u19wxgJDR5=#
+`Er2w;K`h!qD7V8${M+3WKvcFqA)q-7tr2|N!Pkfe=D3gDM-cgA;jdql*zD0>OlR50UFG~(n++{6gAlJVv{?^rUBj^Rgt$H*iS|jISLF!PK6*dch2{b4
+2MwLn?_C-BlYc;5P_Rw#FXhwa9njLTo_YzD0TM%_ov!7Kk2{e%S<?55<b`{cihJF3Q9ePMTs`!08MqOKxN5P${?6J{SJuUI88SO4cu8cDk4@!#u>_}vf
+O!XZi)fhr<LE?3H{xrv}2qo>wt$MqOr*+$<NJlrfAZKwGZWvJ#_)Ow=rZtTsBLB`!J>o6uQ*<%+j%1K!a95IyQkQH|&P*ol>6PQ8Ij_j)EA6uD;w|sOw
+LX`l94C=iCI4O?a~(Ez(@eg`PA2WL8?Sa(4Nocb%yUIEQu5SLbD#ID8#zVsyCOPvuY#>{sVnLv%6{y#)m+p0v+7HMhfbEfY<C4i)O6bo@z`Ajr#<V5UU
+n(h!-?8VayFA573|JNwr}*V;Qzx$F|wK88R}6FcUM0~O)<A`<f~Wck*jJh)-Si`P}HTxF4Wn&Rw94%J7F(8H*)dzvb!55pH;zH&gcBjkl)wSF1x)tE$Q
+N<&)^nzxi6G=iMQhWvD>c6Rkddi+IXK8QMR*W70li*|0Rzu|74T1oBRpa@MJRKx&L7IetiJk8vUEM`BTn(I7oN+I$J#}+{8Q4rstZkJoos9a+kS-d-Gk
+-9hLDG7w8i<UG*PMl;+lxz9)}^dxtkU`!@6`-(mMX;5zT{b9i#gG+*bIzIiY6URq-F)V`wJn_lZOw`qgT|A73P<G)_V68F<OH)xIb(~hU!#_ThkM%yTC
+K7ytD99N}At9%>MTYQVRIQwe+n2l#6V(TWSlAD^hW^@+xo2k+M5V>4u8;xCK?5^T`%B!&22|DYha`wtwe+gbzeMBUA*<^Fw1l8z&!tKc873kYWrncEwY
+`}IXyR6!qcrJU4$euE(kM@64WL71D@XOyVTs`62?Bd(zK3QdtHFg#{(7M89<nmUK$-7duRbFEA<iE)eIljBCqUw9(t>7+y0W=hHz3~*WjK~xD1OA+cD6
+{J<mr(5z-Z-|nNu-`V!gya}HuGUfhhNIqG#Wf(auIo|YmM9+=RMSYN0Ivg)vtTW4YoM3D1FL<=3R$F)NCjYO%~Sqvs}DJXGi=j!HdTl(d_^mci4<=<b2
+2D%B(j!%UZ8NtX${5;9Ki}M7}EWCekg=cBduO#b`3Uc27{W9(d(2w2n;NK<_R~w}f78BJ-vK#)B_VXV*u4f-r~BRUoJiuUk>Pk5Ro8Yig3SCv5X}&!c9
+K#B8uUhF$FeyLj#j8eN~8F6z?`b+T)M)XycKPvG-bfJuw|Z8r0M`0S#z^bO8>b`@Ey1Yf#s<Sps)nyh>jRDVT%y@ATLMEVgoa`9ROtzg9fWNmjpkgQwF
+25Bw*j^p;6rtDco#m5HkNY|_fxVkU&y3}a^xT^;Hv&~2w*4mQIHBPlE#@{7&D5*e;$w@`+I_n+m2u7|XV?$+KT}^H`w5tXolij@@YBVPEL(spYHFJ5Yl
+jRLy+>*U;P>~kqYZ;i^L6tTG%@zk$_}-9=HZiw2*<{z_bw!Hlq%Gk2e@gkLJp
+"""
+DOCUMENTATION_TREES = """
 c-oCvTW?%f6<+7eeLOS1WIS~on_RF%XqsXH3Pozt(5kJ}mReAh$Wo{sw=ofkngkvq;U`29Z@lxw0|@cT-$3F4@q%bU%7w&Ed`s-cY20M-?X}n5XYVs((
 la`H_E~GM`?vPFoFJlK7cfv!ekC1CdR@S*j9=07%gQa_tf)kGmc6uHnei%~?ne7hG)tH1MY@1lo8H6t5{1V&ox$%QW@g1SeHd{UA#<E2=(JvclSTsW1@
 O<%G0f)VdRp|j<1)QY@6rrrBk<K8uY2wlNX{$$GF37DAdtNRx$|^R=I2H3Sj1fbbw=j1IIBvZQSLZ(@c#x)VSH106JB;!xF@0UI5j9fjNKV}AG3MYcPZ

@@ -7,7 +7,7 @@ import numpy as np
 from tasks.clean.extract.block_scores.blocks import FOREIGN, KINDS, TEXT_BYTES, WORDS, find_blocks
 from tasks.clean.extract.block_scores.declared_kinds import find_declared_kinds
 from tasks.clean.extract.block_scores.features import TAG_BITS, describe_blocks
-from tasks.clean.extract.block_scores.model import BLOCK_TREES, PAGE_TREES
+from tasks.clean.extract.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
 from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS, WORD_TABLE
 from tasks.clean.extract.block_scores.tree_file import decode_trees
 from tasks.clean.extract.block_scores.trees import PROBABILITIES, choose_by_expected_f1, pack_trees, score_rows
@@ -17,7 +17,8 @@ from tasks.clean.extract.html.render import find_surroundings
 from tasks.clean.extract.html.tags import SCRIPT_TAG
 from tasks.clean.kernel_types import PerElement
 
-MIN_ARTICLE = 700  # probability, in thousandths, from which a page is taken for an article
+# Probabilities, in thousandths, from which a page is taken for an article or for documentation.
+MIN_ARTICLE, MIN_DOCUMENTATION = 700, 300
 # An English page: the fraction of words that are in nearly every English sentence, how many there are to one such word
 # of another language, and the fraction of bytes beyond ASCII. The pages that the score was trained on are English, so
 # of others it may only keep more than the rules do.
@@ -27,10 +28,11 @@ STRICTLY_UNWANTED = choose_unwanted(comments=False, byline=False, loose=True)
 
 
 class Models(NamedTuple):
-    """The trees that score blocks, and those that tell articles from other pages, as `score_rows` reads them."""
+    """The trees that score blocks, and pages as articles and as documentation, as `score_rows` reads them."""
 
     blocks: tuple[Any, Any, Any]
-    pages: tuple[Any, Any, Any]
+    articles: tuple[Any, Any, Any]
+    documentation: tuple[Any, Any, Any]
 
 
 class PageBlocks(NamedTuple):
@@ -44,7 +46,7 @@ class PageBlocks(NamedTuple):
     by_strict_rules: Any  # whether they keep it where parts of names count, too
 
 
-SHIPPED_MODELS = Models(pack_trees(decode_trees(BLOCK_TREES)), pack_trees(decode_trees(PAGE_TREES)))
+SHIPPED_MODELS = Models(*(pack_trees(decode_trees(text)) for text in (BLOCK_TREES, ARTICLE_TREES, DOCUMENTATION_TREES)))
 
 
 def describe_page_blocks(page: PageArrays) -> PageBlocks:
@@ -85,16 +87,21 @@ def is_english(counts: Any) -> bool:
 def choose_blocks(blocks: PageBlocks, models: Models) -> Any:
     """Return whether each block is kept.
 
-    The score decides. Where the page is an article, the rules must keep a block, too: they know more of news than the
-    score does. Where it is not in English, what the rules keep stays.
+    The score decides. On an article the rules must keep a block, too: they know more of news than the score does. On a
+    page of documentation, and on one that is not in English, all stays that the rules keep.
     """
     probabilities = score_rows(blocks.features, *models.blocks, PROBABILITIES)
     words = blocks.counts[:, WORDS].astype(np.int64)
     kept = choose_by_expected_f1(probabilities, words)
-    if not is_english(blocks.counts):
+    article, documentation = (
+        score_rows(blocks.page_features[None], *trees, PROBABILITIES)[0]
+        for trees in (models.articles, models.documentation)
+    )
+    if article >= MIN_ARTICLE:
+        return kept & blocks.by_strict_rules if is_english(blocks.counts) else blocks.by_rules
+    if documentation >= MIN_DOCUMENTATION or not is_english(blocks.counts):
         return kept | blocks.by_rules
-    is_article = score_rows(blocks.page_features[None], *models.pages, PROBABILITIES)[0] >= MIN_ARTICLE
-    return kept & blocks.by_strict_rules if is_article else kept
+    return kept
 
 
 def select_by_rules(page: PageArrays, *, comments: bool, byline: bool) -> PerElement:
@@ -111,10 +118,15 @@ def select_by_scores(page: PageArrays, *, comments: bool, byline: bool, models: 
     # text without words, as the line breaks of code, is in the block that follows it; at the end none does
     block_of_tag = np.minimum(blocks.of_tag, len(blocks.counts) - 1)
     left_out = ~choose_blocks(blocks, models)[block_of_tag] | (blocks.of_tag < 0)
-    by_rules = select_by_rules(page, comments=False, byline=False)
-    with_bylines = select_by_rules(page, comments=False, byline=True)
+    excluded = find_named_parts(page, comments=False, byline=False)
     if not byline:
-        left_out |= by_rules & ~with_bylines
-    if comments or byline:  # what the rules leave out for being a comment or a byline, and else keep
-        left_out &= ~by_rules | select_by_rules(page, comments=comments, byline=byline)
+        left_out |= excluded & ~find_named_parts(page, comments=False, byline=True)
+    if comments or byline:  # what the rules exclude only for being a comment or a byline
+        left_out &= ~excluded | find_named_parts(page, comments=comments, byline=byline)
     return left_out
+
+
+def find_named_parts(page: PageArrays, *, comments: bool, byline: bool) -> PerElement:
+    """Return for each tag whether the rules exclude the text after it, wherever on the page it is."""
+    _, excluded, _ = find_excluded(page.elements, page.tables, choose_unwanted(comments=comments, byline=byline))
+    return excluded[page.of_tag]

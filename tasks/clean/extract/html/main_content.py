@@ -110,7 +110,8 @@ def find_excluded(elements: Elements, tables: Tables, unwanted: int) -> Any:
             role == ASIDE
             # in <main> or <article> a <header> holds the headline; elsewhere it is the site's
             or (role == HEADER and not in_main[above])
-            or hints[element] & unwanted
+            # the class of an <article> has its category as a word
+            or hints[element] & (unwanted & ~POST_DATA if role == MAIN else unwanted)
             or (
                 kind & BLOCK
                 and linked[element] > MIN_LINKED_TEXT * text[element]

@@ -19,12 +19,12 @@ PICTURED, FOR_EYES = 65536, 131072
 REVERSED, LETTERS, ROMAN, CAPITALS, OPENED = 2048, 4096, 8192, 16384, 32768
 # A part of a name that says nothing; an element whose `id` alone names it; an element with an `id`.
 NEUTRAL, NAMED_BY_ID, WITH_ID = 262144, 524288, 1048576
-# A name of which some parts, but not all, are words of CHROME or DISCUSSION. Right in three of four names, so it counts
+# A name of which some parts, but not all, are words of CHROME. Right in three of four names, so it counts
 # only in articles, see `block_scores.selection`.
 LOOSE = 2097152
 # Hints of words that count as a part of a name, too.
 PART_HINTS = CHROME | DISCUSSION | POST_DATA
-LOOSE_HINTS = CHROME | DISCUSSION
+LOOSE_HINTS = CHROME
 UNSEEN = HIDDEN | GUTTER | PERMALINK | DRAWING | FOR_EYES  # what may take an element out of the text
 
 WORDS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.clean.extract.block_scores.features import NUM_FEATURES, NUM_FEATURES_OF_PAGE
-from tasks.clean.extract.block_scores.model import BLOCK_TREES, PAGE_TREES
+from tasks.clean.extract.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
 from tasks.clean.extract.block_scores.tree_file import Trees, decode_trees, encode_trees
 from tasks.clean.extract.block_scores.trees import (
     MAX_SCORE,
@@ -65,7 +65,14 @@ def test_trees_come_back_from_their_text() -> None:
         assert np.array_equal(original, decoded)
 
 
-@pytest.mark.parametrize(("text", "num_features"), [(BLOCK_TREES, NUM_FEATURES), (PAGE_TREES, NUM_FEATURES_OF_PAGE)])
+@pytest.mark.parametrize(
+    ("text", "num_features"),
+    [
+        (BLOCK_TREES, NUM_FEATURES),
+        (ARTICLE_TREES, NUM_FEATURES_OF_PAGE),
+        (DOCUMENTATION_TREES, NUM_FEATURES_OF_PAGE),
+    ],
+)
 def test_the_shipped_trees_fit_the_features(text: str, num_features: int) -> None:
     trees = decode_trees(text)
     assert len(trees.roots) > 10
