@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from tasks.clean.extract.block_scores.tree_file import Trees
-from tasks.clean.extract.block_scores.trees import SCORE_STEPS
+from tasks.clean.extract.html.block_scores.tree_file import Trees
+from tasks.clean.extract.html.block_scores.trees import SCORE_STEPS
 
 MIN_GAIN = 1e-6
 
@@ -76,7 +76,8 @@ def grow_tree(features: Any, slopes: Any, rows: Any, columns: Any, limits: Any, 
     begin, end = np.zeros(size, np.int64), np.zeros(size, np.int64)
     depth, gains = np.zeros(size, np.int32), np.zeros(size, np.float64)
     split_column, split_value = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    end[0], num = len(rows), 1
+    num: Any = 1
+    end[0] = len(rows)
     fill_histogram(rows, features, columns, slopes, histograms[0])
     gains[0], split_column[0], split_value[0] = find_split(histograms[0], min_weight, ridge)
     for node in range(size):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from benchmarks.block_model.gold_pages import GoldPage, label_page, read_arrays
 from benchmarks.block_model.train import train_models
-from tasks.clean.extract.block_scores.selection import select_by_scores
+from tasks.clean.extract.html.block_scores.selection import select_by_scores
 from tasks.clean.extract.html.markup import decode_references
 from tasks.clean.extract.html.page_arrays import find_unreadable_text, render_page
 

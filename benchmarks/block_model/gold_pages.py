@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.selection import PageBlocks, describe_page_blocks
+from tasks.clean.extract.html.block_scores.selection import PageBlocks, describe_page_blocks
 from tasks.clean.extract.html.page_arrays import PageArrays, read_page_arrays
 from tasks.input_files.encoding import decode_page
 

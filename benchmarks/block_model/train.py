@@ -1,4 +1,4 @@
-"""Train the model that scores blocks of text, and write it to tasks/clean/extract/block_scores/model.py.
+"""Train the model that scores blocks of text, and write it to tasks/clean/extract/html/block_scores/model.py.
 
     python -m benchmarks.block_model.train
 
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-import tasks.clean.extract.block_scores
+import tasks.clean.extract.html.block_scores
 from benchmarks.block_model.boosting import BoostingSettings, train_trees
 from benchmarks.block_model.gold_pages import LabelledPage, label_page, load_gold_pages
-from tasks.clean.extract.block_scores.selection import Models
-from tasks.clean.extract.block_scores.tree_file import Trees, encode_trees
-from tasks.clean.extract.block_scores.trees import pack_trees
+from tasks.clean.extract.html.block_scores.selection import Models
+from tasks.clean.extract.html.block_scores.tree_file import Trees, encode_trees
+from tasks.clean.extract.html.block_scores.trees import pack_trees
 
 BLOCK_SETTINGS = BoostingSettings(
     num_trees=150,
@@ -77,7 +77,7 @@ def main() -> None:
     if not pages:
         raise SystemExit("no pages to train on: ../shared/data has none of the sets")
     models = train_models(pages)
-    path = Path(tasks.clean.extract.block_scores.__file__).parent / "model.py"
+    path = Path(tasks.clean.extract.html.block_scores.__file__).parent / "model.py"
     names = ("BLOCK_TREES", "ARTICLE_TREES", "DOCUMENTATION_TREES")
     texts = {name: encode_trees(trees) for name, trees in zip(names, models, strict=True)}
     path.write_text(HEAD + "\n".join(f'{name} = """\n{text}\n"""' for name, text in texts.items()) + "\n", "utf-8")

@@ -78,7 +78,7 @@ def extract_content(source: str, settings: HtmlExtraction) -> PageContent:
 
 def extract_by_textmill(source: str, settings: HtmlExtraction) -> PageContent:
     """Extract with Textmill's own reader: a few passes over arrays, without a tree."""
-    from tasks.clean.extract.block_scores.selection import select_by_rules, select_by_scores  # noqa: PLC0415 - numba takes half a second, and `plan` needs none
+    from tasks.clean.extract.html.block_scores.selection import select_by_rules, select_by_scores  # noqa: PLC0415 - numba takes half a second, and `plan` needs none
     from tasks.clean.extract.html.page_arrays import find_unreadable_text, read_page_arrays, render_page  # noqa: PLC0415
 
     # a lone surrogate has no UTF-8, and becomes a question mark

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS
+from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS
 from tasks.clean.extract.html.output import AMPERSAND
 from tasks.clean.extract.html.scanner import BASIS, PRIME, SEMICOLON, is_letter_or_digit, look_up, lower_byte
 from tasks.clean.extract.html.tags import BLOCK, CAPTION, IMAGE, LINK, OPENS, ROW, TABLE
@@ -42,7 +42,8 @@ def skip_reference(data: Bytes, position: Index, stop: Index) -> Any:
 def count_text(data: Bytes, start: Index, stop: Index, counts: Any, is_linked: bool, words: KeysAndValues) -> None:  # noqa: C901, PLR0912 - one pass with one state
     """Add the words and signs of a text to the counts of its block."""
     position, num_words, num_wide = start, 0, 0
-    key, is_capital = BASIS, False
+    key = BASIS
+    is_capital: Any = False
     first_byte, last_byte, num_bytes = np.uint8(0), np.uint8(0), 0
     while position <= stop:
         byte = data[position] if position < stop else np.uint8(32)

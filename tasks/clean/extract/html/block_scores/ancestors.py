@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.blocks import COMMAS, LINKED_WORDS, SENTENCES, WORDS
+from tasks.clean.extract.html.block_scores.blocks import COMMAS, LINKED_WORDS, SENTENCES, WORDS
 from tasks.clean.kernel_types import Elements, Flags, PerElement
 from tasks.runtime.jit import jit
 

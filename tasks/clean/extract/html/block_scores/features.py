@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.ancestors import (
+from tasks.clean.extract.html.block_scores.ancestors import (
     ALL_WORDS,
     IN_LINKS,
     NUM_BLOCKS,
@@ -18,7 +18,7 @@ from tasks.clean.extract.block_scores.ancestors import (
     hash_paths,
     sum_elements,
 )
-from tasks.clean.extract.block_scores.blocks import (
+from tasks.clean.extract.html.block_scores.blocks import (
     CAPITALISED,
     COMMAS,
     DIGITS,
@@ -35,8 +35,8 @@ from tasks.clean.extract.block_scores.blocks import (
     TEXT_BYTES,
     WORDS,
 )
-from tasks.clean.extract.block_scores.declared_kinds import NUM_DECLARED_KINDS
-from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS
+from tasks.clean.extract.html.block_scores.declared_kinds import NUM_DECLARED_KINDS
+from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS
 from tasks.clean.extract.html.name_words import GROUP_NAMES
 from tasks.clean.extract.html.tags import KINDS as TAG_KINDS
 from tasks.clean.kernel_types import Elements, Index, PerElement

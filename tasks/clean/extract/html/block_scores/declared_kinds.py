@@ -1,4 +1,4 @@
-"""What a page declares to be: `og:type`, and the types of schema.org in its JSON-LD."""
+"""Kinds that a page declares itself to be: `og:type`, and the types of schema.org in its JSON-LD."""
 
 from collections.abc import Iterable
 

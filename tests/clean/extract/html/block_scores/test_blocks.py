@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.clean.extract.block_scores.blocks import (
+from tasks.clean.extract.html.block_scores.blocks import (
     COMMAS,
     KINDS,
     LINKED_WORDS,
@@ -10,9 +10,9 @@ from tasks.clean.extract.block_scores.blocks import (
     SENTENCES,
     WORDS,
 )
-from tasks.clean.extract.block_scores.declared_kinds import KINDS_OF_TYPES, find_declared_kinds
-from tasks.clean.extract.block_scores.selection import PageBlocks, describe_page_blocks
-from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS
+from tasks.clean.extract.html.block_scores.declared_kinds import KINDS_OF_TYPES, find_declared_kinds
+from tasks.clean.extract.html.block_scores.selection import PageBlocks, describe_page_blocks
+from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS
 from tasks.clean.extract.html.page_arrays import read_page_arrays
 
 

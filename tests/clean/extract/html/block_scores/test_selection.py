@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from tasks.clean.extract.block_scores.selection import (
+from tasks.clean.extract.html.block_scores.selection import (
     SHIPPED_MODELS,
     Models,
     choose_blocks,
     describe_page_blocks,
     is_english,
 )
-from tasks.clean.extract.block_scores.tree_file import Trees
-from tasks.clean.extract.block_scores.trees import pack_trees
+from tasks.clean.extract.html.block_scores.tree_file import Trees
+from tasks.clean.extract.html.block_scores.trees import pack_trees
 from tasks.clean.extract.html.markup import HtmlExtraction, extract_by_textmill
 from tasks.clean.extract.html.page_arrays import read_page_arrays
 
@@ -107,7 +107,7 @@ def test_bylines_and_comments_follow_their_settings() -> None:
 def test_the_posts_of_a_forum_are_its_text() -> None:
     post = (
         "<div class='comment message' id=post{0}><div class=user>anna{0}</div><div class='comment-body'>"
-        "<p>I tied my boat to the pier, and the wind turned it around {0} times. What can I do, and why?</p></div></div>"
+        "<p>I tied my boat to the pier, and the wind turned it around {0} times. What can I do now?</p></div></div>"
     )
     posts = "".join(post.format(number) for number in range(12))
     page = f"<body><nav><ul><li><a href=/>Forums</a></ul></nav><div class=thread><h1>My boat turns</h1>{posts}</div>"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.tree_file import Trees
+from tasks.clean.extract.html.block_scores.tree_file import Trees
 from tasks.runtime.jit import jit
 
 # Probabilities are in these parts, and scores in SCORE_STEPS to one natural logarithm of the odds.

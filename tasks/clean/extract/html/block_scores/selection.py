@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.clean.extract.block_scores.blocks import FOREIGN, KINDS, TEXT_BYTES, WORDS, find_blocks
-from tasks.clean.extract.block_scores.declared_kinds import find_declared_kinds
-from tasks.clean.extract.block_scores.features import TAG_BITS, describe_blocks
-from tasks.clean.extract.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
-from tasks.clean.extract.block_scores.text_words import NUM_WORD_KINDS, WORD_TABLE
-from tasks.clean.extract.block_scores.tree_file import decode_trees
-from tasks.clean.extract.block_scores.trees import PROBABILITIES, choose_by_expected_f1, pack_trees, score_rows
+from tasks.clean.extract.html.block_scores.blocks import FOREIGN, KINDS, TEXT_BYTES, WORDS, find_blocks
+from tasks.clean.extract.html.block_scores.declared_kinds import find_declared_kinds
+from tasks.clean.extract.html.block_scores.features import TAG_BITS, describe_blocks
+from tasks.clean.extract.html.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
+from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS, WORD_TABLE
+from tasks.clean.extract.html.block_scores.tree_file import decode_trees
+from tasks.clean.extract.html.block_scores.trees import PROBABILITIES, choose_by_expected_f1, pack_trees, score_rows
 from tasks.clean.extract.html.main_content import choose_unwanted, find_excluded
 from tasks.clean.extract.html.page_arrays import PageArrays
 from tasks.clean.extract.html.render import find_surroundings

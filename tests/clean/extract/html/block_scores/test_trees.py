@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from tasks.clean.extract.block_scores.features import NUM_FEATURES, NUM_FEATURES_OF_PAGE
-from tasks.clean.extract.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
-from tasks.clean.extract.block_scores.tree_file import Trees, decode_trees, encode_trees
-from tasks.clean.extract.block_scores.trees import (
+from tasks.clean.extract.html.block_scores.features import NUM_FEATURES, NUM_FEATURES_OF_PAGE
+from tasks.clean.extract.html.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
+from tasks.clean.extract.html.block_scores.tree_file import Trees, decode_trees, encode_trees
+from tasks.clean.extract.html.block_scores.trees import (
     MAX_SCORE,
     PROBABILITIES,
     PROBABILITY_STEPS,
