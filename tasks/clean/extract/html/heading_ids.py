@@ -24,6 +24,7 @@ from tasks.clean.kernel_types import Bytes, Elements, Index, KeysAndValues, PerE
 from tasks.runtime.jit import jit
 
 MAX_SLUG_BYTES = 64
+MAX_ID_BYTES = 256  # the parts of an id are compared one after the other, so a long one would take quadratic time
 MAX_REFERENCE_BYTES = 10
 MAX_ELEMENTS_BEFORE = 4  # between an element with an id and its heading, as empty anchors
 MIN_HEADING_IDS = 2  # from so many on a page, its ids are made by a program
@@ -71,6 +72,8 @@ def is_made_from(data: Bytes, start: Index, stop: Index, slug: Bytes, size: Inde
 
     It may stop early, go on with digits, or begin with a word of its own, as `section-` or `user-content-`.
     """
+    if size == 0 or stop - start > MAX_ID_BYTES:
+        return False
     first = start
     while first < stop:
         same, position = 0, first
