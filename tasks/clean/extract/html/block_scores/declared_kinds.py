@@ -1,5 +1,6 @@
-"""Kinds that a page declares itself to be: `og:type`, and the types of schema.org in its JSON-LD."""
+"""Kinds that a page declares itself to be: `og:type`, the types of schema.org in its JSON-LD; and its language."""
 
+import re
 from collections.abc import Iterable
 
 TYPE = b'@type"'
@@ -7,6 +8,9 @@ MAX_HEAD_BYTES = 100_000
 MAX_DECLARATIONS = 200
 MAX_BYTES_APART = 200  # of an attribute from its tag's name, or from the other one
 MAX_TYPE_BYTES = 60
+MAX_LANGUAGE_BYTES = 4096
+EAST_ASIAN = re.compile(rb"[\xe3-\xed][\x80-\xbf]{2}")
+LANGUAGE = re.compile(rb"<html[^>]{0,500}?\blang\s*=\s*[\"']?\s*([a-z]{2})", re.IGNORECASE)
 KINDS_OF_TYPES = """
     article newsarticle blogposting report reportage analysisnewsarticle
     product productgroup offer aggregateoffer
@@ -50,6 +54,18 @@ def find_declared_kinds(page: bytes, scripts: Iterable[tuple[int, int]]) -> int:
             position = page.find(TYPE, position + len(TYPE), stop)
             num_declarations += 1
     return bits
+
+
+def find_declared_language(page: bytes, title: bytes) -> str:
+    """Return the first two letters of the `lang` of <html>, in lower case; "zh" for a title in Chinese characters.
+
+    The title of a translated page is translated first, and its text may still be in English. Empty where neither says
+    anything.
+    """
+    match = LANGUAGE.search(page, 0, MAX_LANGUAGE_BYTES)
+    if match:
+        return match[1].decode().lower()
+    return "zh" if EAST_ASIAN.search(title) else ""
 
 
 def _read_word(text: bytes, start: int) -> str:

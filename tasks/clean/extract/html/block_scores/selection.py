@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.clean.extract.html.block_scores.blocks import FOREIGN, KINDS, TEXT_BYTES, WORDS, find_blocks
-from tasks.clean.extract.html.block_scores.declared_kinds import find_declared_kinds
+from tasks.clean.extract.html.block_scores.declared_kinds import find_declared_kinds, find_declared_language
 from tasks.clean.extract.html.block_scores.features import TAG_BITS, describe_blocks
 from tasks.clean.extract.html.block_scores.model import ARTICLE_TREES, BLOCK_TREES, DOCUMENTATION_TREES
 from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS, WORD_TABLE
@@ -44,6 +44,7 @@ class PageBlocks(NamedTuple):
     page_features: Any
     by_rules: Any  # whether the rules keep each block
     by_strict_rules: Any  # whether they keep it where parts of names count, too
+    language: str  # that the page declares
 
 
 SHIPPED_MODELS = Models(*(pack_trees(decode_trees(text)) for text in (BLOCK_TREES, ARTICLE_TREES, DOCUMENTATION_TREES)))
@@ -68,7 +69,8 @@ def describe_page_blocks(page: PageArrays) -> PageBlocks:
         find_kept_blocks(of_tag, ~out[page.of_tag] & (page.tags[4] > 0), len(counts))
         for out in (left_out, strictly_left_out)
     )
-    return PageBlocks(of_tag, counts, features, page_features, by_rules, by_strict_rules)
+    language = find_declared_language(page.source, page.title)
+    return PageBlocks(of_tag, counts, features, page_features, by_rules, by_strict_rules, language)
 
 
 def find_kept_blocks(block_of_tag: PerElement, is_kept: PerElement, num_blocks: int) -> Any:
@@ -76,9 +78,11 @@ def find_kept_blocks(block_of_tag: PerElement, is_kept: PerElement, num_blocks: 
     return np.bincount(block_of_tag[is_kept & (block_of_tag >= 0)], minlength=num_blocks) > 0
 
 
-def is_english(counts: Any) -> bool:
-    """Return whether a page is in English, by the counts of its blocks."""
-    total = counts.sum(axis=0, dtype=np.int64)
+def is_english(blocks: PageBlocks) -> bool:
+    """Return whether a page is in English: by its words, and unless it declares another language."""
+    if blocks.language not in {"", "en"}:
+        return False
+    total = blocks.counts.sum(axis=0, dtype=np.int64)
     english, others = total[KINDS + NUM_WORD_KINDS - 2], total[KINDS + NUM_WORD_KINDS - 1]
     is_ascii = total[FOREIGN] <= MAX_FOREIGN * total[TEXT_BYTES]
     return bool(english >= MIN_ENGLISH * total[WORDS] and english >= MIN_TO_OTHERS * others and is_ascii)
@@ -98,8 +102,8 @@ def choose_blocks(blocks: PageBlocks, models: Models) -> Any:
         for trees in (models.articles, models.documentation)
     )
     if article >= MIN_ARTICLE:
-        return kept & blocks.by_strict_rules if is_english(blocks.counts) else blocks.by_rules
-    if documentation >= MIN_DOCUMENTATION or not is_english(blocks.counts):
+        return kept & blocks.by_strict_rules if is_english(blocks) else blocks.by_rules
+    if documentation >= MIN_DOCUMENTATION or not is_english(blocks):
         return kept | blocks.by_rules
     return kept
 
