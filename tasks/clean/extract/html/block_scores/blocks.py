@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.clean.extract.html.block_scores.text_words import NUM_WORD_KINDS
 from tasks.clean.extract.html.output import AMPERSAND
-from tasks.clean.extract.html.scanner import BASIS, PRIME, SEMICOLON, is_letter_or_digit, look_up, lower_byte
+from tasks.clean.extract.html.scanner import BASIS, PRIME, SEMICOLON, is_letter_or_digit, look_up
 from tasks.clean.extract.html.tags import BLOCK, CAPTION, IMAGE, LINK, OPENS, ROW, TABLE
 from tasks.clean.kernel_types import Bytes, Elements, Index, KeysAndValues, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
@@ -19,12 +19,13 @@ from tasks.runtime.jit import jit
  KINDS) = range(14)  # fmt: skip
 NUM_COUNTS = KINDS + NUM_WORD_KINDS
 MAX_REFERENCE_BYTES = 10
-DOT, COMMA, BANG, QUESTION = map(ord, ".,!?")
+COMMA = ord(",")
 # Classes of the first and last byte of a text: small letter, capital, digit; end of a sentence, colon, comma,
 # separator, another sign; beyond ASCII.
 _CLASSES = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", ".!?", ":", ",;", "|/<>")
-BYTE_CLASSES = np.full(256, 8, np.uint8)
-BYTE_CLASSES[128:] = 9
+CAPITAL, DIGIT, SENTENCE_END, OTHER_SIGN, BEYOND_ASCII = 2, 3, 4, 8, 9
+BYTE_CLASSES = np.full(256, OTHER_SIGN, np.uint8)
+BYTE_CLASSES[128:] = BEYOND_ASCII
 for _number, _characters in enumerate(_CLASSES, start=1):
     BYTE_CLASSES[[ord(character) for character in _characters]] = _number
 
@@ -39,37 +40,42 @@ def skip_reference(data: Bytes, position: Index, stop: Index) -> Any:
 
 
 @jit
-def count_text(data: Bytes, start: Index, stop: Index, counts: Any, is_linked: bool, words: KeysAndValues) -> None:  # noqa: C901, PLR0912 - one pass with one state
+def count_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
+    data: Bytes, start: Index, stop: Index, counts: Any, is_linked: bool, words: KeysAndValues
+) -> None:
     """Add the words and signs of a text to the counts of its block."""
-    position, num_words, num_wide = start, 0, 0
-    key = BASIS
-    is_capital: Any = False
-    first_byte, last_byte, num_bytes = np.uint8(0), np.uint8(0), 0
-    while position <= stop:
-        byte = data[position] if position < stop else np.uint8(32)
-        if byte >= 128 or is_letter_or_digit(byte):
+    # counters in registers: adding to an array for each byte takes twice as long
+    num_words, num_wide, num_bytes, num_foreign, num_digits = 0, 0, 0, 0, 0
+    num_commas, num_sentences, num_capitalised = 0, 0, 0
+    position, key, first_byte, last_byte = start, BASIS, np.uint8(0), np.uint8(0)
+    while position < stop:
+        byte = data[position]
+        group = BYTE_CLASSES[byte]
+        if group <= DIGIT or group == BEYOND_ASCII:
             if key == BASIS:
-                is_capital = 65 <= byte <= 90
-            # punctuation and characters of scripts that are written without spaces have three bytes each
-            if (
-                byte in (0xE3, 0xEF)
-                and position + 2 < stop
-                and (
-                    (byte == 0xE3 and data[position + 1] == 0x80 and data[position + 2] in (0x81, 0x82))
-                    or (byte == 0xEF and data[position + 1] == 0xBC and data[position + 2] in (0x81, 0x8C, 0x9F))
-                )
-            ):
-                is_end = data[position + 2] == 0x82 if byte == 0xE3 else data[position + 2] != 0x8C
-                counts[SENTENCES if is_end else COMMAS] += 1
-            elif 0xE3 <= byte <= 0xED:
-                num_wide += 1
-            counts[FOREIGN] += byte >= 128
-            counts[DIGITS] += 48 <= byte <= 57
-            key = (key ^ np.uint64(lower_byte(byte))) * PRIME
+                num_capitalised += group == CAPITAL
+            if group == BEYOND_ASCII:
+                num_foreign += 1
+                # punctuation and characters of scripts that are written without spaces have three bytes each
+                if byte >= 0xE3:
+                    second = data[position + 1] if position + 2 < stop else np.uint8(0)
+                    third = data[position + 2] if position + 2 < stop else np.uint8(0)
+                    if byte == 0xE3 and second == 0x80 and (third in (0x81, 0x82)):
+                        num_sentences += third == 0x82
+                        num_commas += third == 0x81
+                    elif byte == 0xEF and second == 0xBC and (third in (0x81, 0x8C, 0x9F)):
+                        num_sentences += third != 0x8C
+                        num_commas += third == 0x8C
+                    elif byte <= 0xED:
+                        num_wide += 1
+            elif group == DIGIT:
+                num_digits += 1
+            elif group == CAPITAL:
+                byte |= np.uint8(0x20)
+            key = (key ^ np.uint64(byte)) * PRIME
         else:
             if key != BASIS:
                 num_words += 1
-                counts[CAPITALISED] += is_capital
                 kind = look_up(words[0], words[1], key)
                 if kind:
                     counts[KINDS + kind - 1] += 1
@@ -79,19 +85,29 @@ def count_text(data: Bytes, start: Index, stop: Index, counts: Any, is_linked: b
                 num_bytes += 1
                 continue
             if byte == COMMA:
-                counts[COMMAS] += 1
-            elif byte in (DOT, BANG, QUESTION) and (position + 1 >= stop or data[position + 1] <= 32):
-                counts[SENTENCES] += 1
+                num_commas += 1
+            elif group == SENTENCE_END and (position + 1 >= stop or data[position + 1] <= 32):
+                num_sentences += 1
         if byte > 32:
             num_bytes += 1
-            last_byte = byte
+            last_byte = data[position]
             if first_byte == 0:
-                first_byte = byte
+                first_byte = last_byte
         position += 1
+    if key != BASIS:
+        num_words += 1
+        kind = look_up(words[0], words[1], key)
+        if kind:
+            counts[KINDS + kind - 1] += 1
     num_words += num_wide // 2
     counts[WORDS] += num_words
     counts[LINKED_WORDS] += num_words if is_linked else 0
     counts[TEXT_BYTES] += num_bytes
+    counts[COMMAS] += num_commas
+    counts[SENTENCES] += num_sentences
+    counts[DIGITS] += num_digits
+    counts[CAPITALISED] += num_capitalised
+    counts[FOREIGN] += num_foreign
     if first_byte:
         counts[LAST] = BYTE_CLASSES[last_byte]
         if counts[FIRST] == 0:

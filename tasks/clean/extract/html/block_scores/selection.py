@@ -45,6 +45,7 @@ class PageBlocks(NamedTuple):
     by_rules: Any  # whether the rules keep each block
     by_strict_rules: Any  # whether they keep it where parts of names count, too
     language: str  # that the page declares
+    excluded: PerElement  # for each tag, whether the rules exclude the text after it
 
 
 SHIPPED_MODELS = Models(*(pack_trees(decode_trees(text)) for text in (BLOCK_TREES, ARTICLE_TREES, DOCUMENTATION_TREES)))
@@ -70,7 +71,9 @@ def describe_page_blocks(page: PageArrays) -> PageBlocks:
         for out in (left_out, strictly_left_out)
     )
     language = find_declared_language(page.source, page.title)
-    return PageBlocks(of_tag, counts, features, page_features, by_rules, by_strict_rules, language)
+    return PageBlocks(
+        of_tag, counts, features, page_features, by_rules, by_strict_rules, language, excluded[page.of_tag]
+    )
 
 
 def find_kept_blocks(block_of_tag: PerElement, is_kept: PerElement, num_blocks: int) -> Any:
@@ -122,7 +125,7 @@ def select_by_scores(page: PageArrays, *, comments: bool, byline: bool, models: 
     # text without words, as the line breaks of code, is in the block that follows it; at the end none does
     block_of_tag = np.minimum(blocks.of_tag, len(blocks.counts) - 1)
     left_out = ~choose_blocks(blocks, models)[block_of_tag] | (blocks.of_tag < 0)
-    excluded = find_named_parts(page, comments=False, byline=False)
+    excluded = blocks.excluded
     if not byline:
         left_out |= excluded & ~find_named_parts(page, comments=False, byline=True)
     if comments or byline:  # what the rules exclude only for being a comment or a byline
