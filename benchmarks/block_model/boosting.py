@@ -80,8 +80,7 @@ def grow_tree(features: Any, slopes: Any, rows: Any, columns: Any, limits: Any, 
     end[0] = len(rows)
     fill_histogram(rows, features, columns, slopes, histograms[0])
     gains[0], split_column[0], split_value[0] = find_split(histograms[0], min_weight, ridge)
-    for node in range(size):
-        nodes[node, 1], nodes[node, 2] = 255, node
+    nodes[:, 1], nodes[:, 2] = 255, np.arange(size)
     while num + 1 < size:
         node = np.argmax(gains[:num])
         if gains[node] <= MIN_GAIN:
@@ -108,10 +107,10 @@ def grow_tree(features: Any, slopes: Any, rows: Any, columns: Any, limits: Any, 
             depth[child] = depth[node] + 1
             if depth[child] < max_depth:
                 gains[child], split_column[child], split_value[child] = find_split(histograms[child], min_weight, ridge)
-    for node in range(num):
-        if nodes[node, 2] == node:
-            sums = histograms[node, 0].sum(axis=0)
-            leaves[node] = round(-rate * SCORE_STEPS * sums[0] / (sums[1] + ridge))
+    for leaf in range(num):
+        if nodes[leaf, 2] == leaf:
+            sums = histograms[leaf, 0].sum(axis=0)
+            leaves[leaf] = round(-rate * SCORE_STEPS * sums[0] / (sums[1] + ridge))
     return nodes[:num], leaves[:num], depth[:num].max()
 
 
