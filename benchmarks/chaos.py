@@ -57,7 +57,7 @@ class Plan(NamedTuple):
 
 CHEAP_STAGES = ("crawl", "extract", "clean", "dedup", "tokenize")
 PLANS = {
-    Scale.FULL: Plan(tuple(STAGES), 10_000, 60, 8, 10_000, 3, 10_000, 24, 4),
+    Scale.FULL: Plan(tuple(STAGES), 10_000, 60, 8, 10_000, 1, 10_000, 24, 4),
     Scale.QUICK: Plan(CHEAP_STAGES, 20, 0, 1, 50, 1, 4, 1, 0),
     Scale.SMOKE: Plan(CHEAP_STAGES[:1], 3, 0, 0, 10, 1, 1, 1, 0),
 }

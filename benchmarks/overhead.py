@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import flows  # noqa: F401 - sets what Prefect reads when it is first imported
 from benchmarks.report import Scale, print_result, print_table, print_versions, read_scale, spread
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported after the environment is set
     from flows.recipe import Recipe
     from tasks.store import Store
 

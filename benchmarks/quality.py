@@ -89,12 +89,12 @@ def steps_to_loss(seed: int, family: str, tokens: Path, smoke: bool) -> tuple[fl
     with tempfile.TemporaryDirectory() as scratch:
         # 64 predictions a row, as nanoGPT has, take 65 characters
         run = run_of(settings, family, CONTEXT + 1, tokens, Path(scratch))
-        while run.step < steps:
+        while run.progress.step < steps:
             line = run.advance()
             # no run is that far in its first three quarters
-            if reached == math.inf and run.step % JUDGED_EVERY == 0 and run.step >= 0.75 * steps:
+            if reached == math.inf and run.progress.step % JUDGED_EVERY == 0 and run.progress.step >= 0.75 * steps:
                 loss = line.get("validation_loss") or run.gradients.compute_validation_loss()
-                reached = run.step if loss <= LOSS else math.inf
+                reached = run.progress.step if loss <= LOSS else math.inf
         run.checkpoints.wait()
     return reached, line["validation_loss"]
 
@@ -115,7 +115,7 @@ def masked_loss(seed: int, recipe: str, tokens: Path, smoke: bool) -> float:
     settings = {"objective": {"kind": "masked"}, "steps": steps, "seed": seed, **MASKED[recipe]}
     with tempfile.TemporaryDirectory() as scratch:
         run = run_of(settings, "bert", CONTEXT, tokens, Path(scratch))
-        while run.step < steps:
+        while run.progress.step < steps:
             line = run.advance()
         run.checkpoints.wait()
     found: float = line["validation_loss"]

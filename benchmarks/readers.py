@@ -294,13 +294,18 @@ def write_tar(folder: Path) -> Layout:
     return Layout("tar", [pack_folder(folder / "bbc", folder / "bbc.tar.gz")], set(rows))
 
 
+def write_columns(folder: Path, rows: list[tuple[str, str]], suffixes: tuple[str, str]) -> Path:
+    """Write a file for each column of each part, whose lines correspond."""
+    for part, part_rows in split(rows):
+        for column, suffix in enumerate(suffixes):
+            write(folder / f"{part}.{suffix}", "".join(f"{row[column]}\n" for row in part_rows))
+    return folder
+
+
 @layout("texts beside labels")
 def write_parallel_labels(folder: Path) -> Layout:
     rows = make_rows()
-    for part, part_rows in split(rows):
-        write(folder / "intent" / f"{part}.txt", "".join(f"{text}\n" for text, _ in part_rows))
-        write(folder / "intent" / f"{part}.label", "".join(f"{label}\n" for _, label in part_rows))
-    return Layout("parallel labels", [folder / "intent"], set(rows))
+    return Layout("parallel labels", [write_columns(folder / "intent", rows, ("txt", "label"))], set(rows))
 
 
 @layout("a parquet file")
@@ -313,7 +318,7 @@ def write_parquet(folder: Path) -> Layout:
 
 @layout("a few odd rows")
 def write_odd_rows(folder: Path) -> Layout:
-    rows = make_rows() * 1
+    rows = make_rows()
     path = write(folder / "odd.tsv", table(rows, header="text\tlabel") + "a line without a label\n")
     return Layout("odd", [path], set(rows))
 
@@ -594,10 +599,7 @@ def write_dialogue_files(folder: Path) -> Layout:
 @layout("parallel files")
 def write_parallel_texts(folder: Path) -> Layout:
     pairs = list(zip(make_texts(), make_texts("zh"), strict=True))
-    for part, part_pairs in split(pairs):
-        write(folder / "mt" / f"{part}.en", "".join(f"{text}\n" for text, _ in part_pairs))
-        write(folder / "mt" / f"{part}.zh", "".join(f"{text}\n" for _, text in part_pairs))
-    return Layout("parallel", [folder / "mt"], set(pairs))
+    return Layout("parallel", [write_columns(folder / "mt", pairs, ("en", "zh"))], set(pairs))
 
 
 @layout("line pairs")

@@ -153,7 +153,7 @@ def ours(work: Work, tokens: Path, scratch: Path, turn: Connection) -> Cost:
     for _ in range(work.all_steps):
         run.advance()
         watch.step()
-        read.append(run.tokens)
+        read.append(run.progress.tokens)
     return watch.cost([after - before for before, after in pairwise(read)])
 
 

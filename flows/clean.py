@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.clean.settings import Clean
 from tasks.clean.task import clean as clean_stage
@@ -25,4 +26,4 @@ def clean(
         force: decide again though it is cached
     """
     scored = extract(settings.extract_settings(), Store.current().find("crawl", pages))
-    return clean_stage(settings, scored, force=force)
+    return end_flow(clean_stage(settings, scored, force=force), scored)

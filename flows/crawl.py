@@ -5,9 +5,11 @@ from typing import Annotated
 
 from prefect import flow, runtime
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.crawl.settings import Crawl
 from tasks.crawl.task import crawl as crawl_stage
+from tasks.server_outage.outage import OUTAGE
 from tasks.store import Artifact
 
 
@@ -22,10 +24,16 @@ def crawl(
         settings: where the pages come from
         force: crawl again though it is cached
     """
-    return crawl_stage(settings.with_date(get_planned_date()), force=force)
+    return end_flow(crawl_stage(settings.with_date(get_planned_date()), force=force))
 
 
 def get_planned_date() -> str:
     """Return the date that this flow run was planned for, which stays the same when it is retried a day later."""
-    planned = runtime.flow_run.scheduled_start_time
+    try:
+        planned = runtime.flow_run.scheduled_start_time
+    except Exception:
+        # a worker's run whose server was lost before it began asks that server
+        if not OUTAGE.is_lost:
+            raise
+        planned = None
     return (planned or datetime.now(UTC)).astimezone(UTC).date().isoformat()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup as dedup_stage
@@ -23,4 +24,4 @@ def dedup(
         documents: key of the clean artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return dedup_stage(settings, Store.current().find("clean", documents), force=force)
+    return end_flow(dedup_stage(settings, Store.current().find("clean", documents), force=force))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.clean.settings import Extract
 from tasks.clean.task import extract as extract_stage
@@ -23,4 +24,4 @@ def extract(
         pages: key of the crawl artifact, or its first digits, or newest
         force: extract again though it is cached
     """
-    return extract_stage(settings, Store.current().find("crawl", pages), force=force)
+    return end_flow(extract_stage(settings, Store.current().find("crawl", pages), force=force))

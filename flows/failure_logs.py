@@ -7,6 +7,7 @@ from tasks.errors import StageFailure
 
 FLOW_RUNS = "prefect.flow_runs"
 TASK_RUNS = "prefect.task_runs"
+ENGINE = "prefect.engine"  # of a flow that a worker runs
 # Prefect's own wording (3.8); tests/flows/test_prefect_internals.py looks for it in the installed version
 INTERRUPTED = ("aborted by an interrupt signal", "aborted by a termination signal")
 FINAL_STATE = re.compile(
@@ -17,7 +18,8 @@ FINAL_STATE = re.compile(
 class FailureLogFilter(logging.Filter):
     """Log a stage's failure once and without its traceback, and an interruption not at all.
 
-    Prefect logs a failure of a task, then the failure of its flow, and for each of them the state that it ended in.
+    Prefect logs a failure of a task, then the failure of its flow, and for each of them the state that it ended in; a
+    worker's engine logs the flow's failure twice more.
     """
 
     last_failure = ""
@@ -30,7 +32,7 @@ class FailureLogFilter(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, StageFailure):
             # a task's record stays even when it repeats: each retry has one
-            is_repeated = record.name == FLOW_RUNS and str(error) == self.last_failure
+            is_repeated = record.name in (FLOW_RUNS, ENGINE) and str(error) == self.last_failure
             record.exc_info, self.last_failure = None, str(error)
             return not is_repeated
         if final_state := FINAL_STATE.match(message):
@@ -43,6 +45,6 @@ class FailureLogFilter(logging.Filter):
 def configure_logging() -> None:
     """Log at level INFO, and filter Prefect's records of failed flows and tasks."""
     logging.getLogger("textmill").setLevel(logging.INFO)
-    failure_filter = FailureLogFilter()  # one for both loggers: a flow's record repeats that of its task
-    for name in (TASK_RUNS, FLOW_RUNS):
+    failure_filter = FailureLogFilter()  # one for all loggers: a flow's record repeats that of its task
+    for name in (TASK_RUNS, FLOW_RUNS, ENGINE):
         logging.getLogger(name).addFilter(failure_filter)

@@ -1,24 +1,31 @@
 """The graph of stages, and the selection of stages to run. `pipeline` runs it, `plan` walks it without running."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
-from flows.growing_corpus import PreviousArtifacts
+from flows.growing_corpus import (
+    PreviousArtifacts,
+    find_previous_artifacts,
+    is_empty_snapshot,
+    load_previous_artifacts,
+)
 from flows.recipe import Recipe
 from tasks.clean.task import clean, extract
 from tasks.crawl.task import crawl
 from tasks.dedup.task import dedup
 from tasks.evaluate.task import evaluate
+from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
+from tasks.store import Artifact, Store
 from tasks.tokenize.task import tokenize
 
-StageName = Literal["crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate"]
+StageName = Literal["crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"]
 STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
-FirstStage = Literal["", "crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate"]
+FirstStage = Literal["", "crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"]
 STAGES: dict[str, Stage[Any]] = {
-    stage.name: stage for stage in (crawl, extract, clean, dedup, tokenize, pretrain, evaluate)
+    stage.name: stage for stage in (crawl, extract, clean, dedup, tokenize, pretrain, finetune, evaluate)
 }
 
 Handle = TypeVar("Handle")
@@ -49,7 +56,34 @@ def walk_stages(
     tokens = step(tokenize, recipe.tokenize, unique, *previous.tokens)
     corpus = [snapshot for snapshot in (*previous.tokens, tokens) if not is_empty(snapshot)]
     checkpoint = step(pretrain, recipe.pretrain, *corpus)
-    step(evaluate, recipe.evaluate, checkpoint, *corpus)
+    kept = walk_finetune(recipe, step, checkpoint, corpus)
+    # a model that began elsewhere is not the one that is evaluated
+    kept = [] if recipe.finetune.folder else kept
+    step(evaluate, recipe.evaluate_settings(), checkpoint, *kept, *corpus)
+
+
+def walk_finetune(
+    recipe: Recipe, step: Callable[..., Handle], checkpoint: Handle, corpus: Sequence[Handle]
+) -> list[Handle]:
+    """Call `step` for each task of which a model is kept, and return the results."""
+    kept = []
+    for settings in recipe.finetune.list_tasks():
+        needs_corpus = not settings.folder or settings.needs_heldout
+        inputs = [*([] if settings.folder else [checkpoint]), *(corpus if needs_corpus else [])]
+        kept.append(step(finetune, settings, *inputs))
+    return kept
+
+
+def walk_artifacts(recipe: Recipe, step: Callable[..., Artifact | None], store: Store) -> None:
+    """Call `step` as `walk_stages` does, with the artifacts of the recipe's previous snapshots. Raises StageFailure."""
+
+    def is_empty(tokens: Artifact | None) -> bool:
+        return tokens is not None and is_empty_snapshot(tokens.ref, store)
+
+    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
+        find_previous_artifacts(recipe, store), store
+    )
+    walk_stages(recipe, step, previous, is_empty)
 
 
 @dataclass(frozen=True)

@@ -59,12 +59,15 @@ def list_snapshots(run: RunRecord, store: Store) -> PreviousArtifacts[ArtifactRe
 
 
 def load_previous_artifacts(refs: PreviousArtifacts[ArtifactRef], store: Store) -> PreviousArtifacts[Artifact]:
-    """Return the artifacts behind references. Raises StageFailure that names one which is no longer in the store."""
+    """Return the artifacts behind references, of the crawls only the last, which alone is read.
+
+    Raises StageFailure that names one which is no longer in the store.
+    """
 
     def load(stage_refs: tuple[ArtifactRef, ...]) -> tuple[Artifact, ...]:
         return tuple(require_artifact(ref, store) for ref in stage_refs)
 
-    return PreviousArtifacts(load(refs.pages), load(refs.unique), load(refs.tokens))
+    return PreviousArtifacts(load(refs.pages[-1:]), load(refs.unique), load(refs.tokens))
 
 
 def require_artifact(ref: ArtifactRef, store: Store) -> Artifact:

@@ -1,4 +1,4 @@
-"""The pipeline: crawl → extract → clean → dedup → tokenize → pretrain → evaluate."""
+"""The pipeline: crawl → extract → clean → dedup → tokenize → pretrain → finetune → evaluate."""
 
 import logging
 from typing import Any
@@ -7,14 +7,17 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.crawl import get_planned_date
-from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_stages
-from flows.growing_corpus import (
-    PreviousArtifacts,
-    find_previous_artifacts,
-    is_empty_snapshot,
-    load_previous_artifacts,
+from flows.flow_runs import end_flow
+from flows.graph import STAGES, FirstStage, StageName, StageSelection, walk_artifacts
+from flows.growing_corpus import find_previous_artifacts
+from flows.preflight import (
+    check_evaluation,
+    check_evaluation_data,
+    check_finetuning,
+    check_small_corpus,
+    may_build,
 )
-from flows.preflight import check_evaluation, check_evaluation_data
+from flows.previous_repairs import list_needed_refs, repair_previous
 from flows.promotion import finish_evaluated_run
 from flows.recipe import Recipe
 from tasks.block import Block
@@ -56,7 +59,7 @@ def pipeline(
         description="The artifacts of this run",
     )
     finish_evaluated_run(store, dated_recipe, artifacts)
-    return artifacts
+    return end_flow(artifacts)
 
 
 def summarize_run(store: Store, artifacts: list[Artifact]) -> list[dict[str, str]]:
@@ -81,13 +84,14 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the selected stages and return their artifacts, in the order of the stages."""
     # refuse now what would fail only after hours of training
     check_evaluation(recipe, selection)
+    check_finetuning(recipe, selection)
     built: set[str] = set()
     for _ in range(MAX_REPAIRS):
         artifacts: list[Artifact] = []
         try:
             walk_once(recipe, selection, artifacts, built)
         except CorruptInput as error:
-            if not can_repair(selection, artifacts):
+            if not can_repair(recipe, selection, artifacts):
                 raise
             log.warning("%s; the stages begin again, and what is right is cached", error.what)
         else:
@@ -98,21 +102,22 @@ def run_stages(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     )
 
 
-def can_repair(selection: StageSelection, artifacts: list[Artifact]) -> bool:
-    """Tell whether the corrupt artifacts of a run belong to stages that it may build."""
+def can_repair(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact]) -> bool:
+    """Tell whether the corrupt artifacts of a run, or of previous snapshots, belong to stages that it may build."""
     store = Store.current()
+    refs = [artifact.ref for artifact in artifacts] + list_needed_refs(find_previous_artifacts(recipe, store))
     corrupt = []
-    for artifact in artifacts:
-        manifest = store.manifest(artifact.stage, artifact.key)
+    for ref in refs:
+        manifest = store.manifest(ref.stage, ref.key)
         if manifest is None or store.find_problems(manifest):
-            corrupt.append(artifact.stage)
-    return bool(corrupt) and all(selection.policy_for(STAGES[name]) in ("run", "force") for name in corrupt)
+            corrupt.append(ref.stage)
+    return bool(corrupt) and all(may_build(STAGES[name], selection) for name in corrupt)
 
 
 def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifact], built: set[str]) -> None:
-    """Run the selected stages, and add their artifacts and their names to `artifacts` and `built`.
+    """Run the selected stages, and add their artifacts and what they were built of to `artifacts` and `built`.
 
-    A stage in `built` was run before in this run: it is neither forced again nor asked again for what is missing.
+    An artifact in `built` was built before in this run: it is neither forced again nor asked again for what is missing.
     Raises CorruptInput.
     """
     store = Store.current()
@@ -121,25 +126,22 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         policy = selection.policy_for(stage)
         if policy == "not selected":
             return None  # no later stage is selected either, so none gets it as an input
+        check_small_corpus(recipe, selection, store, stage, settings, *inputs)
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)
-        elif stage.name in built:
+        elif stage.build_spec(settings, *inputs).expected_key in built:
             key = stage.build_spec(settings, *inputs).expected_key
             artifact = store.get_valid(stage.name, key) or stage(settings, *inputs)
         else:
             artifact = stage(settings, *inputs, force=policy == "force")
-            built.add(stage.name)
+            built.add(artifact.key)
         artifacts.append(artifact)
         return artifact
 
-    def is_empty(tokens: Artifact | None) -> bool:
-        return tokens is not None and is_empty_snapshot(tokens.ref, store)
-
-    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
-        find_previous_artifacts(recipe, store), store
-    )
-    walk_stages(recipe, run_stage, previous, is_empty)
+    needed = list_needed_refs(find_previous_artifacts(recipe, store))
+    repair_previous(needed, store, lambda name: may_build(STAGES[name], selection))
+    walk_artifacts(recipe, run_stage, store)
 
 
 def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:

@@ -1,16 +1,24 @@
 """The plan of a run: what each stage would do, and why. Nothing is run."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from flows.graph import STAGES, StageSelection, walk_stages
 from flows.growing_corpus import PreviousArtifacts, find_previous_artifacts, is_empty_snapshot
+from flows.previous_repairs import LostArtifact, list_needed_refs, plan_repairs
 from flows.recipe import Recipe
-from flows.stage_inputs import find_stage_inputs
+from flows.stage_inputs import (
+    INPUT_STAGES,
+    find_kept_models,
+    find_stage_inputs,
+    lacks_input,
+    list_finetune_inputs,
+)
 from tasks.block import Block
 from tasks.errors import StageFailure, explain_error
 from tasks.stage import Stage
-from tasks.store import Store
+from tasks.store import Artifact, Store
 from tasks.store.incomplete import describe_incomplete
 from tasks.store.manifest import ArtifactRef
 
@@ -22,6 +30,7 @@ STATES = {
     "from store": "taken from the store, as asked",
     "missing": "asked from the store, and not there",
     "not selected": "not asked for",
+    "lost": "of a previous snapshot, corrupt, and cannot be built again",
 }
 """The states of a stage in a plan → what they mean"""
 
@@ -44,9 +53,13 @@ class PendingInput:
     stage: str
 
 
+PlanInputs = tuple[ArtifactRef | PendingInput, ...]
+
+
 def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[PlanRow]:
-    """Return a row for each stage, in order."""
-    rows: list[PlanRow] = []
+    """Return a row for each stage, in order; before them one for each corrupt artifact of a previous snapshot."""
+    refs = find_previous_artifacts(recipe, store)
+    rows = plan_previous(list_needed_refs(refs), selection, store)
 
     def plan_next(
         stage: Stage[Any], settings: Block, *inputs: ArtifactRef | PendingInput
@@ -58,32 +71,70 @@ def make_plan(recipe: Recipe, selection: StageSelection, store: Store) -> list[P
     def is_empty(tokens: ArtifactRef | PendingInput) -> bool:
         return isinstance(tokens, ArtifactRef) and is_empty_snapshot(tokens, store)
 
-    previous: PreviousArtifacts[ArtifactRef | PendingInput] = find_previous_artifacts(recipe, store)
+    previous: PreviousArtifacts[ArtifactRef | PendingInput] = refs
     walk_stages(recipe, plan_next, previous, is_empty)
     return rows
+
+
+def plan_previous(refs: list[ArtifactRef], selection: StageSelection, store: Store) -> list[PlanRow]:
+    """Return a row for each artifact of a previous snapshot that must be built again, or cannot be."""
+    rows = []
+    for ref in refs:
+        try:
+            repairs = plan_repairs([ref], store)
+        except LostArtifact as error:
+            rows.append(PlanRow(error.ref.stage, error.ref.key, "lost", error.what, error.hint))
+            continue
+        for repair in repairs:
+            can_build = selection.policy_for(STAGES[repair.ref.stage]) in ("run", "force")
+            reason = f"of a previous snapshot: {repair.problem}"
+            rows.append(PlanRow(repair.ref.stage, repair.ref.key, "run" if can_build else "missing", reason))
+    # two artifacts may need the same one
+    return list(dict.fromkeys(rows))
 
 
 def plan_stage_alone(recipe: Recipe, name: str, key: str, store: Store) -> list[PlanRow]:
     """Return the rows of one stage that is run alone, on the artifact with this key, or the newest.
 
-    `clean` has a row for `extract` too. Raises StageFailure when the store does not hold the input.
+    `clean` has a row for `extract` too, and `finetune` one for each task. Where the store holds nothing that the stage
+    could take, a row says so. Raises StageFailure when it does not hold the artifact with the key.
     """
-    inputs: tuple[ArtifactRef | PendingInput, ...] = tuple(
-        artifact.ref for artifact in find_stage_inputs(name, key, store)
-    )
+    if lacks_input(name, key, store) and not (name == "finetune" and recipe.finetune.folder):
+        source = INPUT_STAGES[name]
+        reason = f"{store.address} holds none: textmill run or textmill demo builds one"
+        return [
+            PlanRow(source, "", "missing", reason),
+            PlanRow(name, "", "waiting", f"for the result of {source}"),
+        ]
+    all_stages = StageSelection()
+    if name == "finetune":
+        return [
+            plan_stage(
+                STAGES[name], settings, list_refs(list_finetune_inputs(settings, key, store)), all_stages, store
+            )[0]
+            for settings in recipe.finetune.list_tasks()
+        ]
+    artifacts = find_stage_inputs(name, key, store)
+    if name == "evaluate":
+        artifacts[1:1] = find_kept_models(recipe, artifacts, store)
+    inputs = list_refs(artifacts)
     rows = []
     for stage in (STAGES["extract"], STAGES["clean"]) if name == "clean" else (STAGES[name],):
-        settings = recipe.clean.extract_settings() if stage.name == "extract" else getattr(recipe, stage.name)
-        row, result = plan_stage(stage, settings, inputs, StageSelection(), store)
+        row, result = plan_stage(stage, recipe.find_stage_settings(stage.name), inputs, all_stages, store)
         rows.append(row)
         inputs = (result,)
     return rows
 
 
+def list_refs(artifacts: Iterable[Artifact]) -> PlanInputs:
+    """Return the references to artifacts of the store."""
+    return tuple(artifact.ref for artifact in artifacts)
+
+
 def plan_stage(
     stage: Stage[Any],
     settings: Block,
-    inputs: tuple[ArtifactRef | PendingInput, ...],
+    inputs: PlanInputs,
     selection: StageSelection,
     store: Store,
 ) -> tuple[PlanRow, ArtifactRef | PendingInput]:

@@ -1,4 +1,6 @@
-"""All uses of Prefect that its documentation does not promise. Checked against Prefect 3.8.
+"""Uses of Prefect that its documentation does not promise. Checked against Prefect 3.8.
+
+More of them are in flow_runs.py and tasks/server_outage/clients.py.
 
 tests/flows/test_prefect_internals.py names the version and fails when one of these is gone: look here first when
 Prefect is upgraded.

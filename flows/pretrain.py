@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.pretrain.task import Pretrain
 from tasks.pretrain.task import pretrain as pretrain_stage
@@ -23,4 +24,4 @@ def pretrain(
         tokens: key of the tokenize artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return pretrain_stage(settings, Store.current().find("tokenize", tokens), force=force)
+    return end_flow(pretrain_stage(settings, Store.current().find("tokenize", tokens), force=force))

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from flows.recipe_errors import (
     describe_error,
@@ -20,6 +21,7 @@ from tasks.clean.settings import Clean
 from tasks.crawl.settings import Crawl
 from tasks.dedup.settings import Dedup
 from tasks.evaluate.settings import Evaluate
+from tasks.finetune.settings import Finetune, has_data
 from tasks.pretrain.task import Pretrain
 from tasks.tokenize.settings import Tokenize
 
@@ -40,6 +42,8 @@ class Recipe(Block):
     """The vocabulary, and what is held out of training."""
     pretrain: Pretrain = Pretrain()
     """The model, its training objective, and for how long it is trained."""
+    finetune: Finetune = Finetune()
+    """The tasks that a fine-tuned model is kept of."""
     evaluate: Evaluate = Evaluate()
     """The benchmarks, and the baselines that the model is compared with."""
 
@@ -56,8 +60,57 @@ class Recipe(Block):
         """Return the recipe with the snapshot name "today" replaced by the date."""
         return self.model_copy(update={"crawl": self.crawl.with_date(today)})
 
+    def find_stage_settings(self, stage: str) -> Block:
+        """Return the settings of a stage that is run alone."""
+        if stage == "extract":
+            return self.clean.extract_settings()
+        settings: Block = self.evaluate_settings() if stage == "evaluate" else getattr(self, stage)
+        return settings
+
+    def evaluate_settings(self) -> Evaluate:
+        """Return the settings of the evaluation, whose benchmarks are also the tasks of the kept models.
+
+        A data set that only finetune names is scored with the kept model's label count alone. Raises StageFailure for a
+        suite's folder that does not exist.
+        """
+        changed: dict[str, Any] = {}
+        for settings in [] if self.finetune.folder else self.finetune.list_tasks():
+            for kind, block in settings.benchmarks.blocks():
+                if block.enabled and has_data(block):
+                    known = changed.get(kind, getattr(self.evaluate.benchmarks, kind))
+                    changed[kind] = add_benchmark_data(known, block, settings.labels)
+        if not changed:
+            return self.evaluate
+        return self.evaluate.model_copy(update={"benchmarks": self.evaluate.benchmarks.model_copy(update=changed)})
+
+
+def add_benchmark_data(benchmark: Any, other: Any, labels: int) -> Any:
+    """Return a benchmark with the data set of another one; one without data sets is returned enabled, as the other."""
+    sets = getattr(other, "sets", None)
+    if sets is None:
+        return benchmark if benchmark.enabled else other
+    known = {data.name for data in benchmark.sets if getattr(data, "name", "")} if benchmark.enabled else set()
+    added = [
+        data if data.labels_per_class else data.model_copy(update={"labels_per_class": [labels]})
+        for data in sets
+        if data.name not in known
+    ]
+    return benchmark.model_copy(
+        update={"enabled": True, "sets": [*(benchmark.sets if benchmark.enabled else []), *added]}
+    )
+
 
 MUST_BE_GIVEN = "(must be given)"
+BOUNDS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "matching {}",
+}
+"""pydantic's name of a bound → words for it"""
 
 
 class UnknownSetting(Exception):
@@ -77,7 +130,8 @@ def load_recipe(file: Path | None = None, changes: Iterable[str] = ()) -> Recipe
     layers += [parse_change(change) for change in changes]
     # all layers, before any is merged: the user gets every mistake in one message
     raise_unknown(sentence for layer in layers for sentence in find_misnamed(Recipe, layer))
-    settings: dict[str, Any] = Recipe().model_dump(mode="json")
+    # only what is named, without the defaults: a setting may decide the defaults of others
+    settings: dict[str, Any] = {}
     for layer in layers:
         settings = merge_settings(Recipe, settings, layer)
     return validate_recipe(settings)
@@ -132,9 +186,10 @@ def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
 
 
 def nest_value(path: str, value: Any) -> Any:
-    """`a.b` and 1 → `{"a": {"b": 1}}`."""
+    """`a.b` and 1 → `{"a": {"b": 1}}`; behind `[]` follows a setting of the items of a list: `{"a": [{"b": 1}]}`."""
     for name in reversed(path.split(".")):
-        value = {name: value}
+        is_list = name.endswith("[]")
+        value = {name.removesuffix("[]"): [value] if is_list else value}
     return value
 
 
@@ -169,7 +224,7 @@ def merge_settings(block: type[Block], settings: Mapping[str, Any], changes: Map
     for name, value in changes.items():
         inner = block.model_fields[name].annotation
         is_group = isinstance(inner, type) and issubclass(inner, Block)
-        merged[name] = merge_settings(inner, merged[name], value) if is_group else value  # type: ignore[arg-type]
+        merged[name] = merge_settings(inner, merged.get(name, {}), value) if is_group else value  # type: ignore[arg-type]
     return merged
 
 
@@ -186,10 +241,21 @@ def list_settings(settings: Block, path: str = "") -> Iterable[tuple[str, str, s
             yield from list_settings(value, inner_path)
             continue
         value_text = value if value is MUST_BE_GIVEN else json.dumps(value, ensure_ascii=False)
-        help_text = [*(field.description or "").split(), *describe_choices(field.annotation)]
+        help_text = [*(field.description or "").split(), *describe_choices(field.annotation), *describe_bounds(field)]
         yield inner_path, value_text, " ".join(help_text)
         for item in list_item_blocks(field.annotation):
             yield from list_settings(item.model_construct(), f"{inner_path}[]")
+
+
+def describe_bounds(field: FieldInfo) -> list[str]:
+    """Return what a setting's value may be, `(at least 3, at most 100)`, for its help text; nothing without bounds."""
+    bounds = [
+        words.format(value)
+        for name, words in BOUNDS.items()
+        for constraint in field.metadata
+        if (value := getattr(constraint, name, None)) is not None
+    ]
+    return [f"({', '.join(bounds)})"] if bounds else []
 
 
 def describe_choices(annotation: Any) -> list[str]:

@@ -10,8 +10,8 @@ import yaml
 from pydantic import BeforeValidator
 from pydantic_core import ErrorDetails
 
-from flows.settings_migration import Path as SettingPath
-from flows.settings_migration import load_renames
+from flows.renamed_settings.migration import Path as SettingPath
+from flows.renamed_settings.migration import load_renames
 from tasks.block import Block
 
 # pydantic's kind of error → what to give instead; the error's context fills the braces
@@ -136,7 +136,10 @@ def suggest_name(block: type[Block], name: str, path: str) -> str:
         or [full_name for full_name, last in last_names.items() if last in similar]
     )
     if suggestions:
-        return f": did you mean {path}{'.' * bool(path)}{suggestions[0]}?"
+        # finetune and evaluate have settings in common
+        rest = suggestions[0].partition(".")[2]
+        names = [name for name in suggestions if rest and name.partition(".")[2] == rest] or suggestions[:1]
+        return f": did you mean {' or '.join(f'{path}.{name}'.lstrip('.') for name in names)}?"
     return f": allowed here are {', '.join(block.model_fields)}"
 
 

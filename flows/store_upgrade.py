@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from flows.graph import STAGES
-from flows.settings_migration import load_renames
+from flows.renamed_settings.migration import load_renames
 from tasks.store.backends import open_backend
 from tasks.store.manifest import code_fingerprint
 from tasks.store.upgrade import StoreUpgrade

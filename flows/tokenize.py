@@ -4,6 +4,7 @@ from typing import Annotated
 
 from prefect import flow
 
+from flows.flow_runs import end_flow
 from flows.recipe_errors import refuse_old_names
 from tasks.store import Artifact, Store
 from tasks.tokenize.settings import Tokenize
@@ -23,4 +24,4 @@ def tokenize(
         documents: key of the dedup artifact, or its first digits, or newest
         force: build again though it is cached
     """
-    return tokenize_stage(settings, Store.current().find("dedup", documents), force=force)
+    return end_flow(tokenize_stage(settings, Store.current().find("dedup", documents), force=force))

@@ -4,17 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from flows.graph import STAGE_NAMES, walk_stages
-from flows.growing_corpus import (
-    PreviousArtifacts,
-    find_previous_artifacts,
-    is_empty_snapshot,
-    load_previous_artifacts,
-)
+from flows.graph import STAGE_NAMES, walk_artifacts
 from flows.recipe import Recipe, change_recipe, get_setting
 from flows.stage_inputs import find_tokens
 from tasks.block import Block, semantic_value
 from tasks.evaluate.task import describe_metric, load_validation_tasks, score_finetuning
+from tasks.finetune.settings import Finetune
 from tasks.pretrain.task import pretrain, validation_loss_of
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
@@ -73,7 +68,9 @@ class FineTuneTrials(TrialRunner):
     def __init__(self, recipe: Recipe, tuning: Tuning, store: Store) -> None:
         super().__init__(recipe, store)
         if tuning.checkpoint == "recipe":
-            self.checkpoint, *tokens = build_stage_inputs("evaluate", recipe, store)
+            # without kept models, which no trial reads
+            bare_recipe = recipe.model_copy(update={"finetune": Finetune()})
+            self.checkpoint, *tokens = build_stage_inputs("evaluate", bare_recipe, store)
         else:
             self.checkpoint = store.find("pretrain", tuning.checkpoint)
             tokens = find_tokens(self.checkpoint, store)
@@ -111,13 +108,7 @@ def build_stage_inputs(stage: str, recipe: Recipe, store: Store) -> tuple[Artifa
         is_before = STAGE_NAMES.index(other.name) < STAGE_NAMES.index(stage)
         return other(settings, *inputs) if is_before else None
 
-    def is_empty(tokens: Artifact | None) -> bool:
-        return tokens is not None and is_empty_snapshot(tokens.ref, store)
-
-    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
-        find_previous_artifacts(recipe, store), store
-    )
-    walk_stages(recipe, run_stage, previous, is_empty)
+    walk_artifacts(recipe, run_stage, store)
     return tuple(stage_inputs)
 
 

@@ -12,13 +12,26 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 
 class Block(BaseModel):
     """Frozen settings whose method does the work. Fields are JSON types, so that a key can be made of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_default_kinds(cls, settings: Any) -> Any:
+        """Keep the default kind of a choice of which only other settings are given: `source: {web: {…}}`."""
+        if not isinstance(settings, dict):
+            return settings
+        kinds = {
+            name: {"kind": field.default.kind} | value
+            for name, field in cls.model_fields.items()
+            if isinstance(field.default, OneOf) and isinstance(value := settings.get(name), dict)
+        }
+        return settings | kinds if kinds else settings
 
     def semantic(self) -> dict[str, Any]:
         """Return the settings that decide the outcome, as JSON types: the part that enters an artifact's key."""

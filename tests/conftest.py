@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tasks.runtime.log_once import logged_lines
 from tasks.store import Artifact, Draft
 from tasks.store.manifest import digest_files, hash_files
 from tests import object_store
@@ -88,6 +89,12 @@ def refuse_unmarked_processes(request: pytest.FixtureRequest, monkeypatch: pytes
 
     monkeypatch.setattr(subprocess.Popen, "__init__", start_other_programs)
     monkeypatch.setattr(BaseProcess, "start", refuse)
+
+
+@pytest.fixture(autouse=True)
+def forget_logged_lines() -> None:
+    """What one test had logged, the next may log again."""
+    logged_lines.clear()
 
 
 @pytest.fixture

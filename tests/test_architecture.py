@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
+STAGES = {"crawl", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"}
 TORCH_FOLDERS = {"model", "pretrain", "downstream", "inference", "evaluate"}
 SHARED_FOLDERS = {
     # a folder of tasks/ that is no stage → who may import it
-    "model": {"model", "pretrain", "downstream", "inference", "evaluate"},
-    "downstream": {"downstream", "inference", "evaluate", "tuning"},
-    "inference": {"inference", "downstream", "clean", "evaluate"},
+    "model": {"model", "pretrain", "downstream", "inference", "finetune", "evaluate"},
+    "downstream": {"downstream", "inference", "finetune", "evaluate", "tuning"},
+    # "": the commands chat and predict
+    "inference": {"inference", "downstream", "clean", "evaluate", ""},
 }
 STAGE_FACES = {"task", "settings", "query"}
 MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -23,8 +24,11 @@ CODE = sorted(path for folder in ("flows", "tasks") for path in (ROOT / folder).
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in CODE}
 
 
-def list_imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports at run time, anywhere in it; of `from a import b` both a and a.b."""
+def list_imports(path: Path, *, for_types: bool) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it; of `from a import b` both a and a.b.
+
+    Those that only a type checker imports are listed `for_types`.
+    """
     tree = ast.parse(path.read_bytes())
     typing_only = {
         id(inner)
@@ -33,7 +37,7 @@ def list_imports(path: Path) -> Iterator[str]:
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in typing_only and not for_types:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -43,7 +47,7 @@ def list_imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-IMPORTS = {path: tuple(list_imports(path)) for path in CODE}
+IMPORTS = {path: tuple(list_imports(path, for_types=False)) for path in CODE}
 
 
 def find_offenders(is_allowed: Callable[[tuple[str, ...], list[str]], bool]) -> list[str]:
@@ -192,6 +196,7 @@ def test_models_are_opened_in_one_place_that_trusts_no_code() -> None:
 def test_standard_input_is_read_where_it_is_documented_only() -> None:
     readers = {
         "flows/cli/commands/gc.py",  # asks before it deletes
+        "flows/cli/commands/chat.py",  # reads prompts
         "flows/cli/prefect_server.py",  # ends when the pipe of its parent does
     }
     assert not [
@@ -204,6 +209,50 @@ def test_standard_input_is_read_where_it_is_documented_only() -> None:
             for node in ast.walk(ast.parse(path.read_bytes()))
         )
     ]
+
+
+def test_fingerprints_cover_the_folders_whose_code_decides_the_bytes() -> None:
+    """`plan` warns by them that code has changed and its stage's version has not."""
+    without_bytes = {"store", "server_outage", "errors", "svg_charts"}  # it is charts that explain an artifact
+    imported: dict[str, set[str]] = defaultdict(set)
+    for path, modules in IMPORTS.items():
+        folders = {folder_of(("tasks", *module.split(".")[1:], "")) for module in modules if module[:6] == "tasks."}
+        imported[folder_of(path.relative_to(ROOT).parts)] |= {
+            name for name in folders if (ROOT / "tasks" / name).is_dir()
+        }
+    stages = [(path, call) for path, call in list_stages() if path.parts[0] == "tasks"]
+    assert len(stages) == len(STAGES) + 1, "extract and clean are in one folder"
+    offenders = []
+    for path, call in stages:
+        shares = next((ast.literal_eval(option.value) for option in call.keywords if option.arg == "shares"), ())
+        reached, waiting = set(), [path.parts[1]]
+        while waiting:
+            folder = waiting.pop()
+            if folder not in reached:
+                reached.add(folder)
+                waiting += imported[folder] - without_bytes - {""}
+        if reached != {path.parts[1], *shares}:
+            offenders.append(f"{path}: {ast.unparse(call)} is to share {sorted(reached - {path.parts[1]})}")
+    assert not offenders
+
+
+def list_stages() -> list[tuple[Path, ast.Call]]:
+    """Every use of the decorator `stage`: its file, and its arguments."""
+    return [
+        (path.relative_to(ROOT), decorator)
+        for path in CODE
+        if path.name == "task.py"
+        for function in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(function, ast.FunctionDef)
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "stage"
+    ]
+
+
+def test_imports_for_types_alone_say_why_they_are_none_at_run_time() -> None:
+    """Such as the seconds that they take: an import that costs nothing stands with the others."""
+    bare_line = re.compile(r"^if TYPE_CHECKING:$", re.MULTILINE)
+    assert not [str(path.relative_to(ROOT)) for path in CODE if bare_line.search(path.read_text())]
 
 
 def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
@@ -235,13 +284,17 @@ def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def graph_of_files() -> dict[str, set[str]]:
-    """Module → modules of the project that it imports. A package stands for its `__init__.py`."""
+    """Module → modules of the project that it names. A package stands for its `__init__.py`.
+
+    Imports for types count: files that know each other's types cannot be read one after the other either.
+    """
     graph: dict[str, set[str]] = {}
     for module, path in MODULES.items():
+        imports = tuple(list_imports(path, for_types=True))
         # of `from a import b` only a.b counts where b is a module: a's own code is not used
-        targets = set(IMPORTS[path]) & MODULES.keys()
+        targets = set(imports) & MODULES.keys()
         parents = {target.rpartition(".")[0] for target in targets}
-        names = {name.rpartition(".")[0] for name in IMPORTS[path] if name not in MODULES}
+        names = {name.rpartition(".")[0] for name in imports if name not in MODULES}
         graph[module] = {target for target in targets if target not in parents or target in names} - {module}
     return graph
 

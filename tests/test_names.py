@@ -16,7 +16,7 @@ CODE = {
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-STAGES = {"crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
+STAGES = {"crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"}
 ONE_WORD_FUNCTIONS: dict[str, str] = {
     # function → why one word says it all
     "main": "entry points are called so everywhere",

@@ -155,9 +155,12 @@ def build_complete_store(recipe: Recipe, store: Path) -> dict[str, str]:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Copy a store by hard links: no file of an artifact is ever written again in place."""
+    """Copy a store by hard links: no file of an artifact is ever written again in place.
+
+    Files of locks are left out: two stores that share one would wait for each other.
+    """
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, copy_function=os.link)
+    shutil.copytree(source, target, copy_function=os.link, ignore=shutil.ignore_patterns(".locks"))
 
 
 def find_store_problems(store: Path) -> list[str]:

@@ -25,6 +25,7 @@ from tests.flows import tiny
 VICTIMS = ("all", "main", "group", "trainer", "worker", "reader", "server")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
 STOPPED_SECONDS = 3.0
+PAUSE_SECONDS = 20.0  # before a signal, at most
 MAX_RUN_SECONDS = 900.0
 # how the command line of each kind of process is recognised
 COMMAND_LINES = {
@@ -46,7 +47,7 @@ class ProcessKill(NamedTuple):
 def start_run(recipe: Path, store: Path, log: Path) -> psutil.Popen:
     """Start `textmill run` in a process group of its own."""
     environment = os.environ | {"TEXTMILL_STORE": str(store), "TEXTMILL_WORKERS": "2", "NO_COLOR": "1"}
-    environment |= {"TEXTMILL_CHECKPOINT_SECONDS": "0.2"}
+    environment |= {"TEXTMILL_CHECKPOINT_SECONDS": "0.2", "PREFECT_HOME": str(store.parent / "prefect")}
     with log.open("ab") as output:
         return psutil.Popen(
             [sys.executable, "-m", "flows", "run", "--recipe", str(recipe)],
@@ -92,7 +93,16 @@ def send_signal(processes: list[psutil.Process], number: signal.Signals) -> None
                 process.send_signal(signal.SIGCONT)
 
 
-def disturb_run(run: psutil.Popen, random_: random.Random, num_seconds: float) -> tuple[str, str] | None:
+def disturb_run(run: psutil.Popen, random_: random.Random, max_kills: int) -> Iterator[tuple[str, str]]:
+    """Send signals at random times until a run ends, or there were enough; yield the victim and signal of each."""
+    num_sent = 0
+    while run.poll() is None and num_sent < max_kills:
+        if kill := send_random_signal(run, random_, PAUSE_SECONDS):
+            num_sent += 1
+            yield kill
+
+
+def send_random_signal(run: psutil.Popen, random_: random.Random, num_seconds: float) -> tuple[str, str] | None:
     """Send one signal at a random time of a run; None when the run ended before, or had no such process."""
     victim, number = random_.choice(VICTIMS), random_.choice(SIGNALS)
     deadline = time.monotonic() + random_.random() * num_seconds
@@ -131,28 +141,25 @@ def read_digests(store: Path) -> dict[str, str]:
 
 
 def kill_runs(site: Path, work: Path, num_kills: int, expected: dict[str, str], seed: int) -> Iterator[ProcessKill]:
-    """Send signals to runs, at most one to each start, until there were enough."""
+    """Send signals to runs, until there were enough."""
     random_ = random.Random(seed)
     work.mkdir(parents=True)
     recipe = work / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(tiny.settings_from(site)))
     log = work / "run.log"
-    seconds, count, number = 30.0, 0, 0
+    count, number = 0, 0
     while count < num_kills:
         store = work / f"store-{number}"
         number += 1
         pending: list[tuple[str, str]] = []
         while True:
-            started = time.monotonic()
             run = start_run(recipe, store, log)
-            kill = disturb_run(run, random_, seconds) if count + len(pending) < num_kills else None
+            kills = list(disturb_run(run, random_, num_kills - count - len(pending)))
+            pending += kills
             code = wait_for_end(run)
-            if kill:
-                pending.append(kill)
             if code == 0:
-                seconds = max(seconds if kill else time.monotonic() - started, 5.0)
                 break
-            if not kill or code is None:
+            if not kills or code is None:
                 break  # nothing disturbed it, and yet it failed; or it hangs
         faults = [f"exit code {code} without a signal"] if code != 0 else []
         faults += [

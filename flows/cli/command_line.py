@@ -14,7 +14,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   1    a stage failed, an artifact is missing, or verify found something wrong
-  2    invalid command line, recipe or setting; nothing was started
+  2    invalid command line, recipe or setting, or a file that they name cannot be read; nothing was started
   3    run and demo: done, but an artifact is incomplete; the same command asks again for what is missing
   129  ended because the terminal was closed (SIGHUP)
   130  ended by Ctrl-C (SIGINT)

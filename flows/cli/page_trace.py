@@ -8,13 +8,15 @@ from pydantic import ValidationError
 from flows.cli.inspect_store import read_document_ids
 from flows.graph import STAGE_NAMES
 from tasks.clean.settings import Clean
-from tasks.crawl.settings import Crawl
+from tasks.crawl.settings import Crawl, FileTrace
 from tasks.errors import StageFailure
 from tasks.runtime.parquet_files import read_parquet, scan_parquet
 from tasks.store import Artifact, Store
 from tasks.store.manifest import Manifest
 
 STATUS_WITH_BODY = 200  # of an index row whose page lies in this very crawl
+
+ROW_MARK = "#row-"  # between a table's URL and the number of a row that has no URL of its own
 
 Snapshot = dict[str, Artifact]
 """Stage → artifact of one snapshot"""
@@ -29,30 +31,36 @@ def trace_page(store: Store, name: str) -> str:
     if not snapshots:
         raise StageFailure(f"{store.address} holds no crawl", "Run textmill run first")
     newest = snapshots[0]
-    url, reason = resolve_page(store, newest["crawl"], name)
+    url, trace = resolve_page(store, newest["crawl"], name)
     if all(read_rows(snapshot["crawl"], "index", url=url).is_empty() for snapshot in snapshots):
-        raise explain_missing_page(store, newest["crawl"], url, reason)
+        raise explain_missing_page(store, newest["crawl"], url, trace)
     head = f"looked at {', '.join(f'{stage} {artifact.key}' for stage, artifact in newest.items())}"
     return "\n".join([head, *trace_url(store, snapshots, url)])
 
 
-def resolve_page(store: Store, crawl: Artifact, name: str) -> tuple[str, str]:
-    """Return the URL of the page that a URL or file names, and why it was left out, as far as that is known."""
+def resolve_page(store: Store, crawl: Artifact, name: str) -> tuple[str, FileTrace]:
+    """Return the URL of the page that a URL or file names, and what became of the file, as far as that is known."""
     manifest = store.manifest(crawl.stage, crawl.key)
     try:
         source = Crawl.model_validate(manifest.settings if manifest else {}).source.chosen
-        return source.resolve_url(name), source.explain_omission(name)
+        url = source.resolve_url(name)
+        is_stored = not read_rows(crawl, "index", url=url).is_empty()
+        return url, FileTrace() if is_stored else source.trace_file(name.partition(ROW_MARK)[0])
     except (ValidationError, StageFailure):  # built by another version; the crawled files are gone
-        return name, ""
+        return name, FileTrace()
 
 
-def explain_missing_page(store: Store, crawl: Artifact, url: str, reason: str) -> StageFailure:
+def explain_missing_page(store: Store, crawl: Artifact, url: str, trace: FileTrace) -> StageFailure:
     """Return an error that says why a page was not stored."""
-    if reason:
-        return StageFailure(f"the crawl {crawl.key} left out {url}: {reason}", "See textmill settings crawl.source")
-    row_urls = list_table_rows(crawl, url)
-    if row_urls:
-        return StageFailure(f"each row of {url} is a page", f"Ask for one: textmill trace '{row_urls[0]}'")
+    if ROW_MARK in url and trace.omission:
+        what = f"the crawl {crawl.key} has not stored {url}; of the table it left out {trace.omission}"
+        return StageFailure(what, "See textmill settings crawl.source")
+    if first_row := trace.first_row or find_table_row(crawl, url):
+        left_out = f", but the crawl {crawl.key} left out {trace.omission}" if trace.omission else ""
+        return StageFailure(f"each row of {url} is a page{left_out}", f"Ask for one: textmill trace '{first_row}'")
+    if trace.omission:
+        what = f"the crawl {crawl.key} left out {url}: {trace.omission}"
+        return StageFailure(what, "See textmill settings crawl.source")
     manifest = store.manifest(crawl.stage, crawl.key)
     skipped = manifest.counts.get("skipped", {}) if manifest else {}
     counts = ", ".join(f"{name}: {count:,}" for name, count in skipped.items())
@@ -62,11 +70,11 @@ def explain_missing_page(store: Store, crawl: Artifact, url: str, reason: str) -
     )
 
 
-def list_table_rows(crawl: Artifact, url: str) -> list[str]:
-    """Return the URL of the first row of a table of pages; nothing for what is no table."""
+def find_table_row(crawl: Artifact, url: str) -> str:
+    """Return the URL of the first row of a table of pages; empty for what is no table."""
     folder = crawl.folder_with("index/") / "index"
-    rows = scan_parquet(sorted(folder.glob("*.parquet"))).filter(pl.col("url").str.starts_with(f"{url}#row-"))
-    return rows.select("url").head(1).collect()["url"].to_list()
+    rows = scan_parquet(sorted(folder.glob("*.parquet"))).filter(pl.col("url").str.starts_with(f"{url}{ROW_MARK}"))
+    return next(iter(rows.select("url").head(1).collect()["url"]), "")
 
 
 def list_snapshots(store: Store) -> list[Snapshot]:
@@ -76,8 +84,9 @@ def list_snapshots(store: Store) -> list[Snapshot]:
     manifest = store.manifest(last.stage, last.key) if last else None
     if manifest is None:
         return []
-    # a model and its evaluation have the tokens of all snapshots as inputs, other stages their own stage's
-    stage = "tokenize" if manifest.stage in ("pretrain", "evaluate") else manifest.stage
+    # a model, what is fine-tuned from it, and its evaluation have the tokens of all snapshots as inputs, other stages
+    # their own stage's
+    stage = "tokenize" if manifest.stage in ("pretrain", "finetune", "evaluate") else manifest.stage
     previous = [store.manifest(source.stage, source.key) for source in manifest.inputs if source.stage == stage]
     ends = [end for end in previous if end is not None] + ([manifest] if stage == manifest.stage else [])
     snapshots = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.cli.errors import BadUsage
 from flows.cli.stage_names import STAGE_NAMES
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they load every stage
     from flows.graph import StageSelection
     from flows.recipe import Recipe
 

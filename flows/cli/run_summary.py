@@ -38,6 +38,7 @@ def format_run_summary(artifacts: list[Artifact], started: float) -> str:
         [
             format_table(rows),
             *format_remarks(artifacts, store),
+            *(f"model: {artifact.path}" for artifact in artifacts if artifact.stage == "finetune"),
             *(format_evaluation(last) if last.stage == "evaluate" else []),
         ]
     )

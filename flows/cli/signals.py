@@ -21,7 +21,7 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_SIGNAL_SECONDS = 1.0  # signals so close to each other count as one: `timeout` sends its own twice
 SECONDS_TO_REACT = 5.0  # for the main thread to raise the exception
 SECONDS_TO_LEAVE = 5.0  # for Prefect's last messages
-RESUMABLE_COMMANDS = {"run", "demo", "tune", "upgrade"}
+RESUMABLE_COMMANDS = {"run", "demo", "tune", "upgrade", "predict"}
 
 
 class Interrupted(KeyboardInterrupt):

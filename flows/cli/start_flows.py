@@ -9,10 +9,10 @@ from flows.graph import StageSelection
 from flows.pipeline import pipeline
 from flows.prefect_internals import leave_signals_alone, use_temporary_server
 from flows.recipe import Recipe
+from flows.stage_inputs import find_kept_models, find_stage_inputs
 from tasks.runtime.standard_input import detach_standard_input
 from tasks.server_outage.clients import limit_outages
-from tasks.server_outage.run_despite_outage import run_despite_outage
-from tasks.store import Artifact
+from tasks.store import Artifact, Store
 
 
 def prepare_prefect() -> None:
@@ -26,23 +26,22 @@ def prepare_prefect() -> None:
 def run_pipeline(recipe: Recipe, selection: StageSelection) -> list[Artifact]:
     """Run the pipeline as a Prefect flow, on the profile's server or a temporary one. Raises StageFailure."""
     prepare_prefect()
-    artifacts: list[Artifact] = run_flow(
-        pipeline, recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force
-    )
-    return artifacts
+    return pipeline(recipe, from_stage=selection.from_stage, only=selection.only, force=selection.force)
 
 
 def run_stage(name: str, recipe: Recipe, key: str, *, force: bool) -> list[Artifact]:
     """Run one stage's own flow, on an artifact of the store. Raises StageFailure."""
     prepare_prefect()
     flow: Any = getattr(importlib.import_module(f"flows.{name}"), name)
-    settings = recipe.clean.extract_settings() if name == "extract" else getattr(recipe, name)
+    settings = recipe.find_stage_settings(name)
     inputs = () if name == "crawl" else (key,)
-    return [run_flow(flow, settings, *inputs, force=force)]
+    kept = {"kept": list_kept_keys(recipe, key)} if name == "evaluate" else {}
+    result = flow(settings, *inputs, force=force, **kept)
+    return result if isinstance(result, list) else [result]
 
 
-def run_flow(flow: Any, *args: Any, **named: Any) -> Any:
-    """Run a flow and return its result; when Prefect's server is lost, the work goes on without it."""
-    return run_despite_outage(
-        flow, lambda tracked_flow: tracked_flow(*args, **named), lambda function: function(*args, **named)
-    )
+def list_kept_keys(recipe: Recipe, key: str) -> list[str]:
+    """List the keys of the models that finetune has kept of a recipe's tasks, for the checkpoint with a key."""
+    store = Store.current()
+    inputs = find_stage_inputs("evaluate", key, store)
+    return [artifact.key for artifact in find_kept_models(recipe, inputs, store)]

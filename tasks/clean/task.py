@@ -21,7 +21,7 @@ from tasks.store import Artifact, Draft
 log = logging.getLogger("textmill.clean")
 
 
-@stage("extract", version=5, section="clean")
+@stage("extract", version=5, section="clean", shares=("input_files", "runtime"))
 def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     """Turn pages into documents with a score by every filter. Raises StageFailure when no page gives one."""
     from tasks.clean.extract.continue_undecided import continue_undecided  # noqa: PLC0415 - as the next
@@ -63,7 +63,7 @@ def report_undecided(draft: Draft) -> None:
         draft.report_incomplete(reason)
 
 
-@stage("clean", version=2)
+@stage("clean", version=2, shares=("input_files", "runtime"))
 def clean(settings: Clean, draft: Draft, scored: Artifact) -> None:
     """Keep the scored documents that pass every enabled filter. Raises StageFailure when none does."""
     files = sorted((scored.folder / "documents").glob("*.parquet"))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from tasks.crawl.page import REVISIT_STATUS, IndexRow
 
 MAX_HOSTS = 100  # in counts and summary; the rest is summed up, or a large archive would swell the manifest
+MAX_PLACES = 10  # of rows that are named one by one
 NUM_SHOWN_QUEUES = 3  # in the progress line of a running crawl
 OTHER_HOSTS = "(other hosts)"
 REPEATED, UNCHANGED = "repeated", "unchanged"
@@ -54,8 +55,9 @@ class Tally:
             self.hosts[host] += 1
             self.host_bytes[host] += num_bytes
 
-    def count_skipped(self, reason: str, count: int = 1) -> None:
-        """Count URLs, records or rows that were not stored, by the reason."""
+    def count_skipped(self, reason: str, count: int = 1, *, place: str = "") -> None:
+        """Count URLs, records or rows that were not stored, by the reason; `place` names the row, for those who ask."""
+        del place
         if count:
             self.skipped[reason] += count
 
@@ -108,6 +110,26 @@ class Tally:
             "dead": self.num_dead,
             "queues": {host: count for host, count in self.queues.most_common(MAX_HOSTS) if count},
         }
+
+
+class TracingTally(Tally):
+    """Counters that also keep which rows were not stored, and why, of the first ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[str] = []
+
+    def count_skipped(self, reason: str, count: int = 1, *, place: str = "") -> None:
+        """Count what was not stored, and keep its place."""
+        super().count_skipped(reason, count)
+        if count and len(self.places) < MAX_PLACES:
+            self.places.append(f"{place}: {reason}" if place else reason)
+
+    def describe_rows(self) -> str:
+        """Return how many rows were not stored, which, and why; empty where all were."""
+        num_rows = self.skipped.total()
+        more = f"; and {num_rows - len(self.places):,} more" if num_rows > len(self.places) else ""
+        return f"{num_rows:,} of its rows ({'; '.join(self.places)}{more})" if num_rows else ""
 
 
 def format_counts(counts: dict[str, int]) -> str:

@@ -4,7 +4,9 @@ from pydantic import Field
 
 from tasks.block import Block, OneOf
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import Source
+from tasks.crawl.sources import FileTrace, Source
+
+__all__ = ["TODAY", "Crawl", "FileTrace"]
 
 TODAY = "today"
 

@@ -1,6 +1,7 @@
 """Write one WARC file, and the index that goes with it."""
 
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,7 @@ class WarcShard:
     """Appends pages to `folder/warc/NNNNN.warc.gz`. A page whose payload was fetched before becomes a revisit record.
 
     `size` is the length in bytes that is known to be complete: whatever a killed run wrote behind it is cut off.
+    `checksum` is the CRC-32 of the bytes that the last `add` wrote.
     """
 
     def __init__(self, folder: Path, number: int, origins: PayloadOrigins, size: int = 0) -> None:
@@ -58,7 +60,7 @@ class WarcShard:
         self.file = path.open("r+b" if path.exists() else "w+b")
         self.file.truncate(size)
         self.file.seek(size)
-        self.size = size
+        self.size, self.checksum = size, 0
 
     def add(
         self, page: CrawledPage, previous: IndexRow | None = None, links: list[str] | None = None, via: str = ""
@@ -68,6 +70,7 @@ class WarcShard:
         `previous` is the page's row in the previous snapshot. `links` are the URLs that it links to; None writes no
         metadata record. `via` is the page that led to it.
         """
+        self.checksum = 0
         if not self.size:
             self._write(records.build_warcinfo(page))
         # a 304 comes without a payload, and says that the previous one still holds
@@ -113,9 +116,11 @@ class WarcShard:
         return self.origins[digest] if page.body else None
 
     def _write(self, record: EncodedRecord) -> int:
-        length = self.file.write(records.compress_record(record))
-        self.size += length
-        return length
+        data = records.compress_record(record)
+        self.file.write(data)
+        self.size += len(data)
+        self.checksum = zlib.crc32(data, self.checksum)
+        return len(data)
 
     def sync(self) -> None:
         """Force everything that was added to disk."""

@@ -8,7 +8,7 @@ from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
 
-@stage("crawl", version=3)
+@stage("crawl", version=3, shares=("input_files", "runtime"))
 def crawl(settings: Crawl, draft: Draft, *previous: Artifact) -> None:
     """Collect the pages of the chosen source and write a summary. `previous` holds at most the previous snapshot."""
     started = time.monotonic()

@@ -1,82 +1,94 @@
 """Evaluation sets: the texts that models are tested on, read from the files that the settings name.
 
-They are read as evaluation reads them: packed, in archives, in any encoding, JSON in any layout.
+They are found and read as evaluation does it: packed, in archives, in any encoding and layout, by parallel files.
 """
 
-import csv
-import io
 import logging
-from collections import Counter
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import (
+    count_suffixes,
     get_data_suffix,
     is_data_file,
     is_data_folder,
     list_data_files,
-    read_data_bytes,
+    read_data_head,
     read_data_text,
-    resolve_real_file,
 )
+from tasks.input_files.encoding import is_binary
+from tasks.input_files.file_digests import hash_data_files
 from tasks.input_files.json_objects import read_json_values
-from tasks.runtime.content_digest import combine_digests, hash_files_cached
+from tasks.input_files.parallel_files import is_parallel_pattern, match_parallel_files
+from tasks.input_files.table_reader import FORMAT_OF_SUFFIX, TableReader
+from tasks.input_files.word_lines import SLASHED, is_slashed, split_word_columns
+from tasks.runtime.content_digest import combine_digests
 
-JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
-TEXT_SUFFIXES = (".txt", ".conll", ".ann")
-SUFFIXES = (*JSON_SUFFIXES, ".parquet", ".tsv", ".csv", *TEXT_SUFFIXES)
 SETTING = "dedup.decontaminate.sets"
+READER_VERSION = b"2"
+"""Enters the digests of sets. Increment it when other texts are read from the same files."""
+DOCUMENTATION = re.compile(r"(readme|licen[cs]e|citation|copying|changelog)\b", re.IGNORECASE)
+"""Names of files that lie beside a set, and are no part of it"""
 
 log = logging.getLogger("textmill.dedup")
 
 
 def list_files(path: str) -> list[Path]:
-    """List the file, or the readable files below the folder or in the archive, sorted.
+    """List the file, the files below the folder or in the archive, or those that a pattern stands for, sorted.
 
-    Raises StageFailure when there is none. Files of other kinds are told in the log.
+    Raises StageFailure when there is none. Files that hold neither text nor a table are told in the log.
     """
     root = Path(path).expanduser()
-    candidates = list_data_files(root) if is_data_folder(root) else [root] if is_data_file(root) else []
-    files = [file for file in candidates if get_data_suffix(file) in SUFFIXES]
+    if is_parallel_pattern(root):
+        candidates = match_parallel_files(root)
+    elif is_data_folder(root):
+        candidates = list_data_files(root)
+    else:  # what is named itself is read whatever it is, or is an error
+        candidates = [root] if is_data_file(root) else []
+    files = [file for file in candidates if file == root or _holds_texts(file)]
     if not files:
-        problem = f"{root} holds no {', '.join(SUFFIXES)}" if candidates or root.exists() else f"{root} does not exist"
+        problem = f"{root} holds no file of texts" if candidates or root.exists() else f"{root} does not exist"
         raise StageFailure(f"{problem}, and it is named as an evaluation set", f"Correct {SETTING}")
-    if len(files) < len(candidates):
-        counts = Counter(get_data_suffix(file) or "no suffix" for file in candidates if file not in set(files))
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common(6))
-        log.warning(
-            "%s: %d of %d files are of a kind that is not read: %s", root, counts.total(), len(candidates), kinds
-        )
+    if unread := sorted({*candidates} - {*files}):
+        kinds = count_suffixes(unread)
+        log.warning("%s: %d of %d files are of a kind that is not read: %s", root, len(unread), len(candidates), kinds)
     return files
+
+
+def _holds_texts(file: Path) -> bool:
+    if get_data_suffix(file) in FORMAT_OF_SUFFIX:
+        return True
+    head = read_data_head(file, SETTING)
+    return not DOCUMENTATION.match(file.name) and (head.startswith(b"PAR1") or not is_binary(head))
 
 
 def digest_evaluation_set(path: str) -> str:
     """Return a digest of the content of an evaluation set, wherever it lies."""
     files = list_files(path)
-    locations = [resolve_real_file(file) for file in files]
-    real_files = list(dict.fromkeys(file for file, _ in locations))
-    digests = dict(zip(real_files, hash_files_cached(real_files, "blake2b-512"), strict=True))
-    return combine_digests(
-        f"{file.suffix}{name}".encode() + digests[real_file]
-        for file, (real_file, name) in zip(files, locations, strict=True)
+    parts = (
+        f"{file.suffix}{hashed.name}".encode() + hashed.digest
+        for file, hashed in zip(files, hash_data_files(files, "blake2b-512"), strict=True)
     )
+    return combine_digests([READER_VERSION, *parts])
 
 
 def iterate_strings(value: Any) -> Iterator[str]:
-    """Yield all strings in a JSON value or a record."""
+    """Yield all strings in a JSON value or a record; a list of words is one string."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
             yield from iterate_strings(item)
     elif isinstance(value, list):
-        for item in value:
-            yield from iterate_strings(item)
+        if len(value) > 1 and all(isinstance(item, str) and not re.search(r"\s", item) for item in value):
+            # a sentence of tokens: each alone would be too short to be found
+            yield " ".join(value)
+        else:
+            for item in value:
+                yield from iterate_strings(item)
 
 
 def read_texts(path: Path) -> Iterator[str]:
@@ -84,31 +96,41 @@ def read_texts(path: Path) -> Iterator[str]:
 
     Raises StageFailure when the file cannot be read.
     """
-    suffix = get_data_suffix(path)
     try:
-        if suffix == ".parquet":
-            for batch in pq.ParquetFile(io.BytesIO(read_data_bytes(path, SETTING))).iter_batches(1_000):
-                for record in batch.to_pylist():
-                    yield from iterate_strings(record)
-        elif suffix in JSON_SUFFIXES:
-            for value, _ in read_json_values(path, SETTING):
-                yield from iterate_strings(value)
-        elif suffix in TEXT_SUFFIXES:
-            yield read_data_text(path, SETTING)
+        # a header is a row like others: what it says is in no document
+        reader = TableReader(SETTING, header=False)
+        file_format, suffix = reader.detect_format(path), get_data_suffix(path)
+        if file_format == "jsonl":
+            yield from _read_json_texts(path, is_certain=suffix in FORMAT_OF_SUFFIX)
+        elif file_format == "parquet" or suffix in FORMAT_OF_SUFFIX:
+            for row, _ in reader.read_rows(path):
+                yield from iterate_strings(row)
+            if file_format != "parquet":
+                yield from (" ".join(column) for column in split_word_columns(read_data_text(path, SETTING)))
         else:
-            lines = io.StringIO(read_data_text(path, SETTING), newline="")
-            # QUOTE_NONE: a quotation mark in a TSV of sentences is part of the sentence
-            is_tsv = suffix == ".tsv"
-            csv.field_size_limit(1 << 30)
-            for record in csv.reader(
-                lines, "excel-tab" if is_tsv else "excel", quoting=csv.QUOTE_NONE if is_tsv else csv.QUOTE_MINIMAL
-            ):
-                yield from iterate_strings(record)
-    except (pa.ArrowInvalid, OSError, csv.Error) as error:
-        raise StageFailure(
-            f"the evaluation set {path} cannot be read ({error})", f"Repair the file, or correct {SETTING}"
-        ) from error
+            yield from split_text_file(read_data_text(path, SETTING))
     except StageFailure as error:
         raise StageFailure(
             f"the evaluation set {path} cannot be read ({error.what})", f"Repair the file, or correct {SETTING}"
         ) from error
+
+
+def _read_json_texts(path: Path, *, is_certain: bool) -> Iterator[str]:
+    try:
+        values = [value for value, _ in read_json_values(path, SETTING)]
+    except StageFailure:
+        if is_certain:
+            raise
+        # a text may begin with a bracket
+        yield from split_text_file(read_data_text(path, SETTING))
+    else:
+        yield from (text for value in values for text in iterate_strings(value))
+
+
+def split_text_file(text: str) -> Iterator[str]:
+    """Yield a text as it is, and of sentences with tags between their words also the words alone."""
+    yield text
+    if is_slashed(text):
+        yield from (" ".join(SLASHED.sub(r"\g<word>", word) for word in line.split()) for line in text.split("\n"))
+    else:
+        yield from (" ".join(column) for column in split_word_columns(text))

@@ -14,8 +14,9 @@ class Decontaminate(Block):
     """
 
     sets: tuple[str, ...] = ()
-    """Files or folders of texts that models are tested on: every string in JSON, .parquet, .tsv and .csv; whole
-    .txt files; also packed (.gz, .xz) and in archives (.zip, .tar.gz)."""
+    """Files, folders or patterns (train.*) of texts that models are tested on, in the formats that evaluation reads:
+    every string in JSON, .parquet, .tsv and .csv; whole text files, and the words alone of those that hold tags; also
+    packed (.gz, .xz) and in archives (.zip, .tar.gz)."""
     ngram_size: int = Field(default=13, ge=5, le=100)
     """Consecutive words that a document and a set must share to count as a leak; each Chinese character is a word."""
     context_chars: int = Field(default=200, ge=0)

@@ -8,7 +8,7 @@ from tasks.stage import stage
 from tasks.store import Artifact, Draft
 
 
-@stage("dedup", version=5)
+@stage("dedup", version=5, shares=("input_files", "runtime"))
 def dedup(settings: Dedup, draft: Draft, *inputs: Artifact) -> None:
     """Sketch every new file, decide documents in order of rank, write those that are kept.
 

@@ -16,6 +16,7 @@ from tasks.downstream.data.task_data import Task
 from tasks.downstream.skewed_tests import SkewedMetric, choose_metrics
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import BadSetting, StageFailure
+from tasks.runtime.log_once import log_once
 from tasks.runtime.parquet_files import read_parquet
 
 log = logging.getLogger("textmill.evaluate")
@@ -23,20 +24,25 @@ log = logging.getLogger("textmill.evaluate")
 DOCUMENT_COLUMNS = ["id", "url", "title", "text", "language"]
 
 
-def load_heldout_documents(tokens: Sequence[Path]) -> pl.DataFrame:
-    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none."""
+def load_heldout_documents(tokens: Sequence[Path], *, required: bool = True) -> pl.DataFrame:
+    """Return the held-out documents of all snapshots, in order. Raises StageFailure when there is none of these.
+
+    Where they are not required, the table may be empty.
+    """
     files = [path for snapshot in tokens for path in sorted((snapshot / "heldout").glob("*.parquet"))]
     tables = [read_parquet(path, columns=DOCUMENT_COLUMNS) for path in files]
-    documents = pl.concat(tables) if tables else pl.DataFrame()
-    if documents.is_empty():
+    documents = pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(DOCUMENT_COLUMNS, pl.String()))
+    if documents.is_empty() and required:
         raise StageFailure(
             f"there are no held-out documents in {tokens[0] / 'heldout'}", "Raise tokenize.heldout_fraction"
         )
     return documents
 
 
-def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame) -> Iterator[Task]:
-    """Yield the tasks of the benchmarks.
+def make_tasks(
+    benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: pl.DataFrame, stage: str = "evaluate"
+) -> Iterator[Task]:
+    """Yield the tasks of the benchmarks; `stage` is the one whose settings they are, for the failures.
 
     Raises StageFailure when two have the same name; and, after all data sets were read, one failure that names every
     data set that cannot be read, each with its setting.
@@ -44,7 +50,7 @@ def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: 
     names: set[str] = set()
     failures: list[StageFailure] = []
     for benchmark in benchmarks:
-        for task in make_benchmark_tasks(benchmark, heldout, failures):
+        for task in make_benchmark_tasks(benchmark, heldout, failures, stage):
             if task.name in names:
                 raise StageFailure(f"two data sets are called {task.name}", "Rename one of them")
             names.add(task.name)
@@ -53,10 +59,12 @@ def make_tasks(benchmarks: Sequence[Benchmark], labels: Sequence[int], heldout: 
         raise join_failures(failures)
 
 
-def make_benchmark_tasks(benchmark: Benchmark, heldout: pl.DataFrame, failures: list[StageFailure]) -> Iterator[Task]:
+def make_benchmark_tasks(
+    benchmark: Benchmark, heldout: pl.DataFrame, failures: list[StageFailure], stage: str
+) -> Iterator[Task]:
     """Yield a benchmark's tasks; a data set that cannot be read is put into `failures`, with its setting."""
     kind = settings_kind(type(benchmark))
-    section = f"evaluate.benchmarks.{kind}"
+    section = f"{stage}.benchmarks.{kind}"
     if not isinstance(benchmark, DataSetBenchmark | Suite):
         with collect_failure(section, failures):
             yield from benchmark.make_tasks(heldout)
@@ -95,7 +103,7 @@ def describe_shortages(task: Task, labels: Sequence[int]) -> Task:
     sentences = [load_task_type(task).describe_shortage(task, count) for count in labels if count]
     if not any(sentences):
         return task
-    log.warning("%s:%s", task.name, "".join(sentences))
+    log_once(log.warning, "%s:%s", task.name, "".join(sentences))
     return replace(task, remarks=task.remarks + "".join(sentences))
 
 
@@ -123,4 +131,8 @@ def make_fine_tuning_tasks(
 
 def no_benchmark_error() -> BadSetting:
     """Return the error for an evaluation without an enabled benchmark."""
-    return BadSetting("no benchmark is enabled", "Enable one, as evaluate.benchmarks.site_section.enabled=true")
+    return BadSetting(
+        "no benchmark is enabled",
+        "Enable one, as evaluate.benchmarks.site_section.enabled=true, or for bits per byte of the held-out documents "
+        "evaluate.benchmarks.language_modelling.heldout=true, or give data of yours (textmill inspect FILE)",
+    )

@@ -8,8 +8,7 @@ from tasks.downstream.task_types import load_task_type
 
 SkewedMetric = Literal["mcc", "macro_f1", "first"]
 
-MAX_SHARE = 0.6
-MAX_TIMES_EVEN = 1.5
+MAX_ABOVE_EVEN = 0.1  # always saying the largest class may gain so much over guessing
 
 
 class LargestClass(NamedTuple):
@@ -28,9 +27,9 @@ def find_largest_class(task: Task) -> LargestClass | None:
 
 
 def is_skewed(task: Task) -> bool:
-    """Tell whether one class is more than 60 % of the test part, or more than one and a half times an even share."""
+    """Tell whether one class has over ten points more of the test part than an even share: 60 % of two classes."""
     largest = find_largest_class(task)
-    return largest is not None and largest.share > min(MAX_SHARE, MAX_TIMES_EVEN / len(task.names))
+    return largest is not None and largest.share > 1 / len(task.names) + MAX_ABOVE_EVEN
 
 
 def choose_metrics(task: Task, skewed_metric: SkewedMetric) -> Task:

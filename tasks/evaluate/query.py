@@ -139,11 +139,19 @@ def load_results(folder: Path) -> Iterator[Result]:
 
 def why_not_comparable(one: Manifest, other: Manifest) -> str:
     """Return the reason why two evaluations cannot be compared; empty when they can."""
+    for manifest in (one, other):
+        if "finetuning" not in manifest.semantic:
+            return f"evaluate {manifest.key} has settings of an earlier version of Textmill: run textmill upgrade"
     if one.version != other.version:
         return f"another version of evaluate ({other.version})"
     # Benchmarks may differ, as only common tasks are compared. The recipe may not: it decides what a checkpoint
     # reaches.
     if one.semantic["finetuning"] != other.semantic["finetuning"]:
+        return "other settings of fine-tuning"
+    # a task of which a model is kept has a recipe of its own
+    recipes, other_recipes = (manifest.counts.get("recipes", {}) for manifest in (one, other))
+    common = one.counts.get("scores", {}).keys() & other.counts.get("scores", {}).keys()
+    if any(recipes.get(task) != other_recipes.get(task) for task in common):
         return "other settings of fine-tuning"
     return ""
 

@@ -52,8 +52,8 @@ class Evaluate(Block):
     tuning_seeds: int = Field(1, ge=1)
     """number of seeds that the learning rate is chosen on; the other seeds use the same rate"""
     skewed_metric: SkewedMetric = "mcc"
-    """score that models are compared by where the test part is skewed: its largest class has more than 60 % of it, or
-    more than one and a half times an even share; first: the same score as elsewhere. A data set whose `metrics` are set
+    """score that models are compared by where the test part is skewed: its largest class has over ten points more than
+    an even share, such as 60 % of two classes; first: the same score as elsewhere. A data set whose `metrics` are set
     is compared by the first of these"""
     shots: int = Field(0, ge=0, le=1000)
     """labelled examples in the prompt of a causal model, which is a further row: it answers without fine-tuning, by the

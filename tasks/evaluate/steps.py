@@ -1,9 +1,8 @@
 """The steps of an evaluation, in the order in which the stage takes them."""
 
-import functools
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,20 @@ from tasks.downstream.data.task_data import Task
 from tasks.downstream.few_shot.prompted_answers import check_prompts
 from tasks.downstream.few_shot.prompts import has_prompts
 from tasks.downstream.few_shot.shards import answer_and_score
-from tasks.downstream.finetuning.shards import fit_and_score, fit_file, score_baseline, validate_rate
+from tasks.downstream.finetuning.learning_rates import choose_learning_rates
+from tasks.downstream.finetuning.precompute import precompute_inputs
+from tasks.downstream.finetuning.shards import fit_and_score, fit_file, name_shard, score_baseline
 from tasks.downstream.finetuning.variants import list_models
+from tasks.downstream.kept_models.fit import score_kept
+from tasks.downstream.kept_models.record import KeptFolder
 from tasks.downstream.prepare_tasks import make_tasks, no_benchmark_error
 from tasks.downstream.skewed_tests import choose_metrics
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
-from tasks.evaluate.precompute import precompute_inputs
 from tasks.evaluate.preflight import UnsupportedReasons
 from tasks.evaluate.results.benchmark_results import BenchmarkResults, Fit
 from tasks.evaluate.results.caveats import describe_caveats
-from tasks.evaluate.results.model_titles import PROMPTED_SUFFIX, get_model_title
+from tasks.evaluate.results.model_titles import PROMPTED_SUFFIX
 from tasks.evaluate.results.repeated_texts import find_repeated_rows
 from tasks.evaluate.settings import Evaluate
 from tasks.runtime.parquet_files import read_parquet
@@ -37,10 +39,13 @@ Run = tuple[str, int, int]
 """A model, a label count and a seed."""
 
 
-def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> list[Path]:
+def prepare_tasks(
+    settings: Evaluate, draft: Draft, heldout: pl.DataFrame, kept: Mapping[str, KeptFolder]
+) -> list[Path]:
     """Write the tasks of every enabled benchmark into the scratch folder, where the shards read them.
 
-    Raises StageFailure when there is no task.
+    A task of which a model is kept has that model's label count too. Raises StageFailure when there is no task, or a
+    kept model is of none of them.
     """
     task_files = []
     for task in make_tasks(settings.enabled_benchmarks(), settings.labels_per_class, heldout):
@@ -58,10 +63,39 @@ def prepare_tasks(settings: Evaluate, draft: Draft, heldout: pl.DataFrame) -> li
                 f"{num_repeated:,}",
                 f"{len(task.test):,}",
             )
+        if task.name in kept:
+            task = add_label_count(settings, task, kept[task.name])  # noqa: PLW2901 - the same task
         choose_metrics(replace(task, about=about, remarks=""), settings.skewed_metric).save(task_files[-1])
     if not task_files:
         raise no_benchmark_error()
+    if unknown := kept.keys() - {path.stem for path in task_files}:
+        raise StageFailure(
+            f"a model is kept of the task {min(unknown)}, which no benchmark names",
+            "Name its data set, or leave it out",
+        )
     return task_files
+
+
+def add_label_count(settings: Evaluate, task: Task, kept: KeptFolder) -> Task:
+    """Return a task with the label count of its kept model too. Raises StageFailure when that saw other examples."""
+    if task.digest != kept.record.data:
+        raise StageFailure(
+            f"the kept model of {task.name} was fine-tuned on other examples than those of the evaluation",
+            "Run finetune again",
+        )
+    labels = task.labels or settings.labels_per_class
+    return replace(task, labels=list(dict.fromkeys([*labels, kept.record.labels])))
+
+
+def choose_recipe(settings: Evaluate, kept: KeptFolder | None) -> Evaluate:
+    """Return the settings for a task: where a model of it is kept, all its fits are made as that one was."""
+    return settings.model_copy(update={"finetuning": kept.record.finetuning}) if kept else settings
+
+
+def choose_seeds(settings: Evaluate, kept: KeptFolder | None) -> list[int]:
+    """Return the seeds of a task's fits, that of its kept model among them."""
+    seeds = list(range(settings.seeds))
+    return seeds if kept is None or kept.record.seed in seeds else [kept.record.seed, *seeds[:-1]]
 
 
 def order_label_counts(settings: Evaluate, task: Task) -> list[int]:
@@ -91,17 +125,25 @@ def record_contamination(
 
 
 def score_benchmark(
-    settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, unsupported: UnsupportedReasons
+    settings: Evaluate,
+    draft: Draft,
+    checkpoint: Path,
+    task_file: Path,
+    unsupported: UnsupportedReasons,
+    kept: KeptFolder | None = None,
 ) -> BenchmarkResults:
-    """Fit and score all models of a benchmark: those of our checkpoint, the baselines, and `evaluate.checkpoints`."""
-    task = Task.load(task_file)
+    """Fit and score all models of a benchmark: those of our checkpoint, the baselines, and `evaluate.checkpoints`.
+
+    The kept model is scored as it is, and not fitted again.
+    """
+    task, settings, seeds = Task.load(task_file), choose_recipe(settings, kept), choose_seeds(settings, kept)
     models, baselines = list_models(task, settings.finetuning), tuple(load_task_type(task).baselines)
-    fits = fit_models(settings, draft, checkpoint, task_file, models, baselines)
+    fits = fit_models(settings, draft, checkpoint, task_file, models, baselines, seeds, kept)
     left_out = dict(unsupported.get(task.kind, {}))
-    fits += answer_by_prompts(settings, draft, checkpoint, task_file, left_out)
+    fits += answer_by_prompts(settings, draft, checkpoint, task_file, left_out, seeds)
     for folder in settings.checkpoint_folders():
         if folder.name not in left_out:
-            fits += score_checkpoint(settings, draft, folder, task_file, left_out)
+            fits += score_checkpoint(settings, draft, folder, task_file, left_out, seeds)
     return BenchmarkResults(task, fits, left_out, describe_caveats(settings.finetuning, task))
 
 
@@ -111,6 +153,7 @@ def answer_by_prompts(
     checkpoint: Path,
     task_file: Path,
     left_out: dict[str, str],
+    seeds: Sequence[int],
     name: str = "prompted",
 ) -> list[Fit]:
     """Answer the task with the examples of each sample in the prompt; why a model cannot goes to `left_out`."""
@@ -123,26 +166,31 @@ def answer_by_prompts(
         left_out[name] = error.what.replace(f" in {checkpoint}", "")
         log.warning("%s: %s", task.name, error.what)
         return []
-    runs = [(name, labels, seed) for labels in order_label_counts(settings, task) for seed in range(settings.seeds)]
+    runs = [(name, labels, seed) for labels in order_label_counts(settings, task) for seed in seeds]
     max_target_length = settings.finetuning.max_target_length
     shards = {
-        _name_shard(task_file, run): (task_file, checkpoint, max_target_length, *run, settings.shots) for run in runs
+        name_shard(task_file, *run): (task_file, checkpoint, max_target_length, *run, settings.shots) for run in runs
     }
     counts = draft.map(answer_and_score, shards, f"{task.name}: prompts of {settings.shots} examples")
-    return [_load_fit(draft, task, run, run, counts[_name_shard(task_file, run)]) for run in runs]
+    return [_load_fit(draft, task, run, run, counts[name_shard(task_file, *run)]) for run in runs]
 
 
 def score_checkpoint(
-    settings: Evaluate, draft: Draft, folder: Path, task_file: Path, left_out: dict[str, str]
+    settings: Evaluate,
+    draft: Draft,
+    folder: Path,
+    task_file: Path,
+    left_out: dict[str, str],
+    seeds: Sequence[int],
 ) -> list[Fit]:
     """Fit and score one of `evaluate.checkpoints` in the same way as the pretrained model."""
     task = Task.load(task_file)
     # Shards and files of fits are named after the task: a copy with another name keeps those of the checkpoints apart.
     copy = task_file.with_name(f"{task.name}@{folder.name}.parquet")
     replace(task, name=copy.stem).save(copy)
-    fits = fit_models(settings, draft, folder, copy, ("pretrained",), ())
+    fits = fit_models(settings, draft, folder, copy, ("pretrained",), (), seeds)
     fits = [replace(fit, model=folder.name) for fit in fits]
-    fits += answer_by_prompts(settings, draft, folder, copy, left_out, f"{folder.name}{PROMPTED_SUFFIX}")
+    fits += answer_by_prompts(settings, draft, folder, copy, left_out, seeds, f"{folder.name}{PROMPTED_SUFFIX}")
     return [replace(fit, benchmark=task.name) for fit in fits]
 
 
@@ -153,42 +201,52 @@ def fit_models(
     task_file: Path,
     models: tuple[str, ...],
     baselines: tuple[str, ...],
+    seeds: Sequence[int],
+    kept: KeptFolder | None = None,
 ) -> list[Fit]:
-    """Choose each model's learning rate on validation, then fit and score models and baselines."""
+    """Choose each model's learning rate on validation, then fit and score models and baselines; score a kept model."""
+    finetuning = settings.finetuning
     task = Task.load(task_file)
     task_type = load_task_type(task)
     label_counts = order_label_counts(settings, task)
-    precompute_inputs(settings, draft, checkpoint, task_file, label_counts, models)
-    rates = choose_learning_rates(settings, draft, checkpoint, task_file, models)
+    precompute_inputs(finetuning, seeds, draft, checkpoint, task_file, label_counts, models)
+    groups = [(model, labels) for labels in label_counts for model in models]
+    rates = {(kept.record.model, kept.record.labels): kept.record.learning_rate} if kept else {}
+    unknown_rates = [group for group in groups if group not in rates]
+    rates |= choose_learning_rates(
+        finetuning, draft, checkpoint, task_file, unknown_rates, seeds[: settings.tuning_seeds]
+    )
     runs = [
         (model, labels, seed)
         for labels in label_counts
-        for seed in range(settings.seeds)
+        for seed in seeds
         # Models innermost: the runs of one sample are neighbours, and the largest label count comes first.
         for model in (*models, *baselines)
     ]
     # Without fine-tuning the pretrained model gives the same answers with every seed: they are computed once.
     # Maps each run to the run whose answers it has.
-    computed = {run: (*run[:2], 0) if run[0] == "pretrained" and not task_type.is_fine_tuned else run for run in runs}
-    model_shards = {
-        _name_shard(task_file, run): (
-            task_file,
-            checkpoint,
-            settings.finetuning,
-            *run,
-            rates[run[:2]],
-            settings.copy_texts,
-        )
-        for run in computed.values()
-        if run[0] in models
+    computed = {
+        run: (*run[:2], seeds[0]) if run[0] == "pretrained" and not task_type.is_fine_tuned else run for run in runs
     }
-    baseline_shards = {_name_shard(task_file, run): (task_file, *run) for run in runs if run[0] in baselines}
+    kept_run = (kept.record.model, kept.record.labels, kept.record.seed) if kept else None
+    model_shards = {
+        name_shard(task_file, *run): (task_file, checkpoint, finetuning, *run, rates[run[:2]], settings.copy_texts)
+        for run in computed.values()
+        if run[0] in models and run != kept_run
+    }
+    baseline_shards = {name_shard(task_file, *run): (task_file, *run) for run in runs if run[0] in baselines}
     counts = draft.map(
         fit_and_score, model_shards, f"{task.name}: {'fine-tune' if task_type.is_fine_tuned else 'zero-shot'}"
     )
     counts |= draft.map(score_baseline, baseline_shards, f"{task.name}: baselines")
+    if kept and kept_run:
+        counts |= draft.map(
+            score_kept,
+            {name_shard(task_file, *kept_run): (task_file, kept.folder, *kept_run)},
+            f"{task.name}: the kept model",
+        )
     return [
-        _load_fit(draft, task, named_run, run, counts[_name_shard(task_file, run)])
+        _load_fit(draft, task, named_run, run, counts[name_shard(task_file, *run)])
         for named_run, run in computed.items()
     ]
 
@@ -207,35 +265,3 @@ def _load_fit(draft: Draft, task: Task, named_run: Run, run: Run, counts: dict[s
         curve=counts["curve"],
         answers=read_parquet(draft.path / fit_file(task.name, *run)),
     )
-
-
-def choose_learning_rates(
-    settings: Evaluate, draft: Draft, checkpoint: Path, task_file: Path, models: tuple[str, ...]
-) -> dict[tuple[str, int], float]:
-    """Choose the learning rate with the best mean validation score for each (model, label count); ties by loss."""
-    finetuning, task = settings.finetuning, Task.load(task_file)
-    pairs = [(model, labels) for labels in order_label_counts(settings, task) for model in models]
-    if len(finetuning.learning_rates) == 1 or not load_task_type(task).is_fine_tuned:
-        return dict.fromkeys(pairs, finetuning.learning_rates[0])
-    seeds = range(min(settings.tuning_seeds, settings.seeds))
-    shards = {
-        _name_shard(task_file, (*pair, seed, rate)): (task_file, checkpoint, finetuning, *pair, seed, rate)
-        for pair in pairs
-        for rate in finetuning.learning_rates
-        for seed in seeds
-    }
-    counts = draft.map(validate_rate, shards, f"{task_file.stem}: learning rates")
-
-    def rank(pair: tuple[str, int], rate: float) -> tuple[float, float]:
-        shard_counts = [counts[_name_shard(task_file, (*pair, seed, rate))] for seed in seeds]
-        # Sums rank as means do, since each rate has the same seeds.
-        return sum(shard["score"] for shard in shard_counts), -sum(shard["loss"] for shard in shard_counts)
-
-    rates = {pair: max(finetuning.learning_rates, key=functools.partial(rank, pair)) for pair in pairs}
-    for (model, labels), rate in rates.items():
-        log.info("%s with %s labels: learning rate %g", get_model_title(model), labels or "all", rate)
-    return rates
-
-
-def _name_shard(task_file: Path, run: tuple[Any, ...]) -> str:
-    return "-".join([task_file.stem, *map(str, run)])

@@ -43,7 +43,7 @@ def score_finetuning(
     for task_file, task in task_files.items():
         # Settings that were tuned on test examples would make the test scores worthless.
         assert task.test.is_empty()
-        find_model_class(task).check_support(checkpoint, finetuning)
+        find_model_class(task, finetuning.head).check_support(checkpoint, finetuning)
         task.save(task_file)
     if finetuning.method.chosen.freezes_encoder:
         draft.map(encode_task, {path.stem: (path, checkpoint, finetuning, MODEL, 0) for path in task_files}, "encode")

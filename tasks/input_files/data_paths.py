@@ -4,13 +4,16 @@ All functions take such paths beside ordinary ones. A packed file such as `train
 """
 
 import logging
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.archives import is_archive, open_archive, strip_packing_suffix, unpack_file
 from tasks.input_files.encoding import decode_text, is_binary
+from tasks.runtime.log_once import log_once
+
+HEAD_BYTES = 1 << 16
 
 log = logging.getLogger("textmill.files")
 
@@ -77,6 +80,12 @@ def get_data_suffix(path: Path) -> str:
     return Path(strip_packing_suffix(path.name)).suffix.lower()
 
 
+def count_suffixes(files: Iterable[Path]) -> str:
+    """Return how many files have each suffix, the six most frequent ones: `.png 1,200, without a suffix 3`."""
+    counts = Counter(get_data_suffix(file) or "without a suffix" for file in files)
+    return ", ".join(f"{suffix} {count:,}" for suffix, count in counts.most_common(6))
+
+
 def get_data_stem(path: Path) -> str:
     """Return a file's name without its suffix and that of its packing: `train` of `train.tsv.gz`."""
     return Path(strip_packing_suffix(path.name)).stem
@@ -101,6 +110,14 @@ def read_data_bytes(path: Path, setting: str) -> bytes:
     return unpack_file(content, path.name, str(path))
 
 
+def read_data_head(path: Path, setting: str) -> bytes:
+    """Return the first bytes of a file, unpacked: enough to tell its kind. Raises the errors of `read_data_bytes`."""
+    if find_archive(path) is None and strip_packing_suffix(path.name) == path.name and path.is_file():
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    return read_data_bytes(path, setting)[:HEAD_BYTES]
+
+
 def read_data_text(path: Path, setting: str, encoding: str = "") -> str:
     """Return the text of a file, line ends unchanged; its encoding is guessed where none is named.
 
@@ -108,7 +125,7 @@ def read_data_text(path: Path, setting: str, encoding: str = "") -> str:
     """
     content = read_data_bytes(path, setting)
     if not encoding and is_binary(content):
-        raise StageFailure(f"{path} is no text file", "Give another file, or one of text")
+        raise StageFailure(f"{path} is no text file", f"Give {setting} another file, one of text")
     try:
         text, used = decode_text(content, encoding)
     except LookupError as error:
@@ -122,11 +139,10 @@ def read_data_text(path: Path, setting: str, encoding: str = "") -> str:
     return text
 
 
-@lru_cache(maxsize=10_000)  # once for each file: parts are read for the plan, the key and the task
 def tell_encoding(path: Path, encoding: str, num_broken: int) -> None:
     """Log the encoding that a file was read in."""
     broken = f", and {num_broken:,} characters are broken" if num_broken else ""
-    log.info("%s is read as %s, by its bytes%s", path, encoding, broken)
+    log_once(log.info, "%s is read as %s, by its bytes%s", path, encoding, broken)
 
 
 def resolve_real_file(path: Path) -> tuple[Path, str]:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasks.runtime.content_digest import hash_file
+from tasks.store.checksum import add_checksum, remove_checksum
 from tasks.store.draft import fsync_path
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
@@ -69,7 +70,7 @@ class Checkpoints:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, partial / TENSORS)
         # The digest is of the written bytes, so that a truncated or corrupted file is never loaded.
         state = {**state, "step": step, "digest": hash_file(partial / TENSORS, "blake2b-128").hex()}
-        (partial / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
+        (partial / STATE).write_bytes(add_checksum(json.dumps(state, indent=1, sort_keys=True).encode()))
         # Contents before the rename: a power cut must not leave a visible checkpoint of empty files.
         for path in (partial / TENSORS, partial / STATE, partial):
             fsync_path(path)
@@ -91,7 +92,9 @@ class Checkpoints:
         folder = self.folder_of(step)
         try:
             # A missing file, torn JSON and a missing digest all mean the same: this checkpoint cannot be used.
-            state: dict[str, Any] = json.loads((folder / STATE).read_text())
+            # The state of an earlier version has no checksum.
+            data = (folder / STATE).read_bytes()
+            state: dict[str, Any] = json.loads(remove_checksum(data, json.loads(data)))
             is_complete = state["digest"] == hash_file(folder / TENSORS, "blake2b-128").hex()
         except (OSError, ValueError, KeyError):
             return None

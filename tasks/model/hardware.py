@@ -18,7 +18,7 @@ import torch
 
 from tasks.errors import StageFailure
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # transformers takes seconds to import, and nothing of it is called here
     from transformers import PreTrainedModel
 
 # parameters of mallopt, from malloc.h

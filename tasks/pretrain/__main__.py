@@ -60,13 +60,13 @@ class ProgressReporter:
         reset_watchdog()
         num_tokens = run.usage.tokens - self.throughput.tokens
         seconds = run.usage.seconds - self.throughput.seconds
-        self.wandb_run.log(metrics, self.throughput.add(run.step, num_tokens, run.num_predictions, seconds))
+        self.wandb_run.log(metrics, self.throughput.add(run.progress.step, num_tokens, run.num_predictions, seconds))
         # `notes` are collected where no process is known, and emptied here.
         while run.notes:
             emit_message(note=run.notes.pop(0))
         if time.monotonic() - self.reported_at >= REPORT_INTERVAL or run.is_done or "validation_loss" in metrics:
             self.reported_at = time.monotonic()
-            message = {"step": run.step, "steps": run.settings.num_steps, "loss": metrics["loss"]}
+            message = {"step": run.progress.step, "steps": run.settings.num_steps, "loss": metrics["loss"]}
             message |= {"rate": self.throughput.tokens_per_second, "mfu": self.throughput.mfu}
             emit_message(**message, **{name: metrics[name] for name in metrics if name == "validation_loss"})
 
@@ -78,8 +78,8 @@ def collect_counts(run: Training, throughput: Throughput) -> dict[str, Any]:
     cpu_seconds = usage.cpu_seconds * run.ranks.world_size  # of all ranks, which do the same work
     return {
         "parameters": count_parameters(run),
-        "steps": run.step,
-        "tokens": run.tokens,
+        "steps": run.progress.step,
+        "tokens": run.progress.tokens,
         "rows": len(run.data),
         "epochs": round(run.data.num_epochs(run.next_sample), 3),
         "loss": {"first": records[0]["loss"], "last": records[-1]["loss"]},
@@ -96,7 +96,7 @@ def collect_counts(run: Training, throughput: Throughput) -> dict[str, Any]:
         "training_seconds": round(usage.seconds, 2),
         "resumed_at": run.resumed_at,
         "ranks": run.ranks.world_size,
-        "troubles": run.anomalies.as_metrics(),
+        "troubles": run.progress.anomalies.as_metrics(),
         **run.hardware.as_dict(),
     }
 
@@ -143,13 +143,13 @@ def run_rank_zero(run: Training, job: dict[str, Any], stop: StopRequest, seconds
     scratch = Path(job["scratch"])
     wandb_run = WandbRun(scratch, run.settings.semantic())
     settings, hardware = run.settings, run.hardware
-    throughput = Throughput(scratch, run.step, run.model, settings.seq_length, hardware, run.ranks.world_size)
+    throughput = Throughput(scratch, run.progress.step, run.model, settings.seq_length, hardware, run.ranks.world_size)
     throughput.start_writing()
     is_done = train(run, report=ProgressReporter(throughput, wandb_run), stopped=stop, seconds=seconds)
     throughput.close()
     wandb_run.finish(0 if is_done else EXIT_STOPPED)
     if not is_done:
-        emit_message(stopped=stop.reason or "a signal to another rank", step=run.step)
+        emit_message(stopped=stop.reason or "a signal to another rank", step=run.progress.step)
         return EXIT_STOPPED
     reset_watchdog()
     counts = collect_counts(run, throughput)

@@ -12,7 +12,7 @@ from tasks.store import Artifact, Draft
 __all__ = ["Pretrain", "pretrain", "validation_loss_of"]
 
 
-@stage("pretrain", version=3, shares=("model",), slot="gpu")
+@stage("pretrain", version=3, shares=("model", "runtime"), slot="gpu")
 def pretrain(settings: Pretrain, draft: Draft, *tokens: Artifact) -> None:
     """Train on all snapshots to the budget, or resume from the last checkpoint of a run that was killed."""
     export = draft.scratch / "export"

@@ -14,8 +14,9 @@ from typing import Any
 from tasks.server_outage.outage import OUTAGE, ServerLost
 
 EVENT_SECONDS = 15.0  # limit of an event, with Prefect's own attempts to connect again
-# events are for show: one that cannot be sent is no error of the run, and OUTAGE says that the server is lost
-EVENT_LOGGER = "prefect.events.utilities"
+# Events are for show: one that cannot be sent or received is no error of the run, and OUTAGE says that the server is
+# lost. The observer listens for a suspension of a deployment's run.
+EVENT_LOGGERS = ("prefect.events.utilities", "prefect.FlowRunSuspendingObserver")
 # Prefect's loggers that report each message which did not arrive
 NOISY_LOGGERS = ("prefect.events.clients", "prefect._internal.concurrency", "prefect.concurrency")
 
@@ -110,7 +111,8 @@ def limit_logs() -> None:
         return not OUTAGE.is_lost or not (isinstance(error, ServerLost) or is_last_state)
 
     APILogWorker._handle_batch = send_unless_lost  # type: ignore[method-assign]
-    logging.getLogger(EVENT_LOGGER).addFilter(lambda _record: False)
+    for name in EVENT_LOGGERS:
+        logging.getLogger(name).addFilter(lambda _record: False)
     for name in NOISY_LOGGERS:
         logging.getLogger(name).addFilter(lambda _record: not OUTAGE.is_lost)
     for name in ("prefect.flow_runs", "prefect.task_runs"):

@@ -1,7 +1,6 @@
 """A draft: the folder that a stage builds into. It survives kill -9 with every finished shard."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -15,8 +14,9 @@ from typing import Any, Protocol
 from tasks.errors import StageFailure
 from tasks.runtime.executor import open_executor
 from tasks.runtime.progress import progress
+from tasks.store.draft_journal import Counts, DraftJournal, describe_shard_file
+from tasks.store.manifest import ArtifactFile
 
-Counts = dict[str, Any]
 PARTIAL = ".partial"
 REMOVED = ".removed-"
 
@@ -58,10 +58,10 @@ def remove_folder(folder: Path) -> None:
 
 def run_shard(
     function: Callable[..., Counts], partial: Path, name: str, args: tuple[Any, ...]
-) -> tuple[Counts, list[str]]:
+) -> tuple[Counts, list[ArtifactFile]]:
     """Run one shard in a folder of its own, then move its files into the draft. Called in a worker process.
 
-    Return the shard's counts and the names of its files. `partial` is a folder of this run inside the draft: a worker
+    Return the shard's counts and its files. `partial` is a folder of this run inside the draft: a worker
     that does not see it is on a machine with other files. Raises StageFailure.
     """
     # a name of its own for each attempt: what a killed worker left must not mix with the files of the next
@@ -79,26 +79,27 @@ def run_shard(
     try:
         counts = function(out, *args)
         names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        files = [describe_shard_file(out, name_of_file) for name_of_file in names]
         for name_of_file in names:
             # A kill between two of these leaves files of a shard that is not in the journal: it runs again and replaces
             # them.
             commit_file(out / name_of_file, partial.parent / name_of_file)
     finally:
         shutil.rmtree(out, ignore_errors=True)
-    return counts, names
+    return counts, files
 
 
 class RemoteDraft(Protocol):
     """A copy of finished shards outside the draft's machine, so that another machine can continue from them."""
 
-    def begin_upload(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+    def begin_upload(self, folder: Path, entry: str, counts: Counts, files: list[ArtifactFile]) -> None:
         """Begin to copy a finished shard: its counts, and the files that it wrote into the draft."""
 
     def wait(self) -> None:
         """Block until every copy that was begun is complete. Raises the first error."""
 
-    def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
-        """Fetch the files of shards that the draft does not know, and yield each shard with its counts."""
+    def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts, list[ArtifactFile]]]:
+        """Fetch the files of shards that the draft does not know, and yield each shard with its counts and files."""
 
     def remove_shards(self) -> None:
         """Remove the copies of finished shards."""
@@ -130,20 +131,9 @@ class Draft:
             shutil.rmtree(leftover, ignore_errors=True)
         # A worker that has outlived a killed run finds its folder gone, and cannot write into this run's.
         self._partial = path / f"{PARTIAL}-{uuid.uuid4().hex[:8]}"
-        self._journal = path / ".journal.jsonl"
-        self._shards = self._read_journal()
-        for entry, counts in remote.restore_shards(path, self._shards) if remote else ():
-            self._record(entry, counts)
-
-    def _read_journal(self) -> dict[str, Counts]:
-        shards: dict[str, Counts] = {}
-        if self._journal.exists():
-            for line in self._journal.read_text().splitlines():
-                # a kill may cut the last line off: that shard runs again
-                with contextlib.suppress(json.JSONDecodeError):
-                    entry = json.loads(line)
-                    shards[entry["shard"]] = entry["counts"]
-        return shards
+        self._journal = DraftJournal(path)
+        for entry, counts, files in remote.restore_shards(path, self._journal.counts) if remote else ():
+            self._journal.record(entry, counts, files)
 
     def report_incomplete(self, reason: str) -> None:
         """Say in a sentence what is missing and may still be had: "113 pages of example.org got no answer".
@@ -157,7 +147,7 @@ class Draft:
     @property
     def num_finished(self) -> int:
         """Number of finished shards, of this run and of a killed one that it continues."""
-        return len(self._shards)
+        return len(self._journal.counts)
 
     def map(
         self, function: Callable[..., Counts], shards: Mapping[str, tuple[Any, ...]], label: str = "shards"
@@ -170,14 +160,14 @@ class Draft:
         """
         # the function too: a stage may run several functions on the same shards
         journal_names = {f"{function.__name__}/{name}": name for name in shards}
-        pending = [entry for entry in journal_names if entry not in self._shards]
+        pending = [entry for entry in journal_names if entry not in self._journal.counts]
         if pending:
             self._partial.mkdir(exist_ok=True)
             with (
                 open_executor(len(pending)) as pool,
                 progress(len(shards), label, "shards", len(shards) - len(pending)) as bar,
             ):
-                running: dict[Future[tuple[Counts, list[str]]], str] = {}
+                running: dict[Future[tuple[Counts, list[ArtifactFile]]], str] = {}
                 for entry in pending:
                     name = journal_names[entry]
                     future = pool.submit(run_shard, function, self._partial, name, shards[name])
@@ -187,21 +177,21 @@ class Draft:
                 self._collect(running, bar)
             if self.remote:
                 self.remote.wait()
-        return {name: self._shards[entry] for entry, name in journal_names.items()}
+        return {name: self._journal.counts[entry] for entry, name in journal_names.items()}
 
-    def _collect(self, futures: dict[Future[tuple[Counts, list[str]]], str], bar: progress) -> None:
+    def _collect(self, futures: dict[Future[tuple[Counts, list[ArtifactFile]]], str], bar: progress) -> None:
         failure: BaseException | None = None
         for future in as_completed(futures):
             if future.cancelled():
                 continue
             error = future.exception()
             if error is None:
-                counts, names = future.result()
+                counts, files = future.result()
                 # `run_shard` has moved the files into the draft before it returned, so the journal never names a shard
                 # without files
-                self._record(futures[future], counts)
+                self._journal.record(futures[future], counts, files)
                 if self.remote:
-                    self.remote.begin_upload(self.path, futures[future], counts, names)
+                    self.remote.begin_upload(self.path, futures[future], counts, files)
                 bar.update()
             else:
                 # shards that are running end and are recorded; `cancel` only takes back those that have not begun
@@ -210,14 +200,6 @@ class Draft:
                     other.cancel()
         if failure is not None:
             raise failure
-
-    def _record(self, entry: str, counts: Counts) -> None:
-        with self._journal.open("a") as journal:
-            # begin with the line break: a line that a kill cut off has none, and this entry must not continue it
-            journal.write("\n" * (journal.tell() > 0) + json.dumps({"shard": entry, "counts": counts}))
-            journal.flush()
-            os.fsync(journal.fileno())
-        self._shards[entry] = counts
 
     def discard(self) -> None:
         """Remove the draft with its finished shards: they were made from what turned out to be corrupt."""
@@ -233,7 +215,3 @@ class Draft:
         # after an error the temporary file stays, until the next start removes the folder
         yield temporary
         commit_file(temporary, self.path / name)
-
-    def is_complete(self, name: str) -> bool:
-        """Tell whether `write(name)` has succeeded, in this run or an earlier one."""
-        return (self.path / name).exists()

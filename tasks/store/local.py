@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tasks.runtime.progress import log
 from tasks.store.damage import MARK_NAME, mark_name, parse_mark
-from tasks.store.draft import Counts, Draft, commit_file, fsync_path, remove_folder
+from tasks.store.draft import Draft, commit_file, fsync_path, remove_folder
+from tasks.store.draft_journal import Counts
 from tasks.store.garbage import REPLACED, GarbageCandidate, find_local_garbage, is_restorable
 from tasks.store.manifest import MANIFEST_NAME, Manifest, find_file_problems
 

@@ -215,11 +215,33 @@ def strip_docstrings(tree: ast.AST) -> ast.AST:
 
 @functools.cache
 def code_fingerprint(*folders: Path) -> str:
-    """Hash the syntax of all code below the folders: comments, layout and docstrings do not count."""
+    """Hash the code below the folders, and the tables and templates that are shipped with it.
+
+    Of code only the syntax counts: not comments, layout and docstrings.
+    """
     hashed = hashlib.sha256()
     for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            # the syntax tree of equal code differs between versions of Python, and so does the fingerprint
-            tree = strip_docstrings(ast.parse(path.read_bytes()))
-            hashed.update(f"{folder.name}/{path.relative_to(folder)}\n{ast.dump(tree)}\n".encode())
+        for path in list_code_files(folder):
+            hashed.update(f"{folder.name}/{path.relative_to(folder)}\n".encode() + hash_code_file(path))
     return hashed.hexdigest()[:16]
+
+
+@functools.cache
+def hash_code_file(path: Path) -> bytes:
+    """Hash one file of code, table or template. Remembered, since stages share folders."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        # the syntax tree of equal code differs between versions of Python, and so does the fingerprint
+        content = ast.dump(strip_docstrings(ast.parse(content))).encode()
+    return hashlib.sha256(content).digest()
+
+
+def list_code_files(folder: Path) -> list[Path]:
+    """List the files below a folder of code, sorted, without compiled ones and what editors leave."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.name.endswith((".pyc", "~"))
+    )

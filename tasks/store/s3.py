@@ -17,7 +17,8 @@ from tasks.runtime.cache_folder import user_cache_folder
 from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
 from tasks.store.damage import mark_corrupt, mark_name, parse_mark
-from tasks.store.draft import Counts, Draft, remove_folder
+from tasks.store.draft import Draft, remove_folder
+from tasks.store.draft_journal import Counts
 from tasks.store.garbage import PARTIAL_DOWNLOADS, GarbageCandidate
 from tasks.store.local import FORMAT_MARKER, LocalBackend, replace_folder
 from tasks.store.manifest import MANIFEST_NAME, ArtifactFile, Manifest

@@ -5,7 +5,6 @@ two builders never overwrite each other, and a file that exists need not be sent
 """
 
 import hashlib
-import json
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from tasks.runtime.content_digest import hash_file
 from tasks.runtime.progress import log
-from tasks.store.draft import PARTIAL, Counts, commit_file
+from tasks.store.checksum import format_line, parse_line
+from tasks.store.draft import PARTIAL, commit_file
+from tasks.store.draft_journal import Counts
 from tasks.store.manifest import ArtifactFile, Manifest
 from tasks.store.s3_client import S3Client
 from tasks.store.s3_lock import LEASE_NAME
@@ -33,12 +34,6 @@ def map_files_by_object(manifest: Manifest) -> dict[str, ArtifactFile]:
     """Map the name of each object of an artifact to its file."""
     prefix = f"{manifest.stage}/{manifest.key}/"
     return {prefix + object_name(file): file for file in manifest.files}
-
-
-def describe_shard_file(folder: Path, name: str) -> ArtifactFile:
-    """Describe a file that a shard wrote. Its rows are unknown: it may be a working file of any format."""
-    path = folder / name
-    return ArtifactFile(path=name, bytes=path.stat().st_size, rows=None, sha256=hash_file(path, "sha256").hex())
 
 
 def download_file(objects: S3Client, prefix: str, file: ArtifactFile, target: Path, temporary_folder: Path) -> str:
@@ -82,9 +77,9 @@ class S3Draft:
     def _name(self, file: ArtifactFile) -> str:
         return self.prefix + object_name(file)
 
-    def begin_upload(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
+    def begin_upload(self, folder: Path, entry: str, counts: Counts, files: list[ArtifactFile]) -> None:
         """Begin to upload a finished shard's files, and then a record of it, in the background."""
-        self._pending.append(self._pool.submit(self._upload_shard, folder, entry, counts, names))
+        self._pending.append(self._pool.submit(self._upload_shard, folder, entry, counts, files))
 
     def wait(self) -> None:
         """Block until every upload that was begun is complete. Raises StageFailure."""
@@ -92,24 +87,27 @@ class S3Draft:
         for upload in pending:
             upload.result()
 
-    def _upload_shard(self, folder: Path, entry: str, counts: Counts, names: list[str]) -> None:
-        files = [describe_shard_file(folder, name) for name in names]
+    def _upload_shard(self, folder: Path, entry: str, counts: Counts, files: list[ArtifactFile]) -> None:
         self.send(folder, files)
         # Last: the record tells other machines that all files of the shard are there.
         record = {"shard": entry, "counts": counts, "files": [file.model_dump() for file in files]}
         name = f"{self.prefix}{FINISHED_SHARDS}{hashlib.sha256(entry.encode()).hexdigest()[:HASH_DIGITS]}.json"
-        self.objects.write(name, json.dumps(record).encode())
+        self.objects.write(name, format_line(record))
 
-    def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts]]:
-        """Download shards that another machine finished; yield each entry and its counts once its files are local."""
+    def restore_shards(self, folder: Path, known: Collection[str]) -> Iterator[tuple[str, Counts, list[ArtifactFile]]]:
+        """Download shards that another machine finished; yield each with its counts and files once they are local."""
         for name in self._finished:
-            record = json.loads(self.objects.read(name) or b"{}")
+            try:
+                record = parse_line(self.objects.read(name) or b"{}")
+            except ValueError:
+                log.warning("%s is corrupt: the shard runs again", name)
+                continue
             if record and record["shard"] not in known:
                 files = [ArtifactFile(**entry) for entry in record["files"]]
                 # a shard whose files are missing or corrupt is not restored, so it runs again
                 if not any(self._find_problem(folder, file) for file in files):
                     log.info("%s: finished on another machine", record["shard"])
-                    yield record["shard"], record["counts"]
+                    yield record["shard"], record["counts"], files
 
     def _find_problem(self, folder: Path, file: ArtifactFile) -> str:
         return download_file(self.objects, self.prefix, file, folder / file.path, folder / PARTIAL)

@@ -99,14 +99,16 @@ def survey_languages(settings: Tokenize, draft: Draft, shards: dict[str, Path]) 
 
 
 def require_documents(settings: Tokenize, num_documents: dict[str, int]) -> None:
-    """Raise StageFailure when a split that is asked for has no document."""
+    """Raise StageFailure that names every split that is asked for and has no document."""
     fractions = (1.0, settings.validation_fraction, settings.heldout_fraction)
-    for split, fraction in zip(SPLITS, fractions, strict=True):
-        if fraction and not num_documents[split]:
-            raise StageFailure(
-                f"of {sum(num_documents.values()):,} documents none falls to {split}",
-                "Let more documents in, or change tokenize.validation_fraction and tokenize.heldout_fraction",
-            )
+    empty = [name for name, fraction in zip(SPLITS, fractions, strict=True) if fraction and not num_documents[name]]
+    if empty:
+        counts = ", ".join(f"{name} {num_documents[name]:,}" for name in SPLITS)
+        raise StageFailure(
+            f"of {sum(num_documents.values()):,} documents none falls to {' and none to '.join(empty)} ({counts})",
+            "Let more documents in, or raise tokenize.validation_fraction and tokenize.heldout_fraction; a split that "
+            "is not needed may have the fraction 0",
+        )
 
 
 def train_vocabulary(out: Path, shards: list[Path], settings: Tokenize, rates: dict[str, float]) -> dict[str, Any]:

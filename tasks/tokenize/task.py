@@ -7,7 +7,7 @@ from tasks.store import Artifact, Draft
 from tasks.tokenize.settings import Tokenize
 
 
-@stage("tokenize", version=3)
+@stage("tokenize", version=3, shares=("runtime",))
 def tokenize(settings: Tokenize, draft: Draft, documents: Artifact, *previous: Artifact) -> None:
     """Make the vocabulary, or take that of the first previous snapshot, and encode every shard with it."""
     # tokenizers and pyarrow need not be loaded for a plan or a form

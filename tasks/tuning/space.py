@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # optuna is an optional package
     from optuna.distributions import BaseDistribution
 
 DIMENSION = re.compile(r"(?P<path>\w+(?:\.\w+)*)=(?P<kind>log|float|int|choice):(?P<range>.+)")

@@ -4,8 +4,10 @@ Sampling: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization" (T
 Golovin et al. 2017, "Google Vizier", section 3.2.
 """
 
+import contextlib
 import hashlib
 import importlib
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,7 @@ class Study:
         self.space = {dimension.path: dimension.distribution() for dimension in tuning.dimensions()}
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "trials.db"
+        check_database(self.file)
         self.study = self.optuna.create_study(
             # as a URI, or a question mark in the path would begin the options of the database
             storage=f"sqlite:///file:{quote(str(self.file.absolute()))}?uri=true",
@@ -87,6 +90,24 @@ class Study:
             if not number and is_allowed and not self.study.get_trials(states=(self.states.WAITING,)):
                 self.study.enqueue_trial({path: first[path] for path in self.space})
             yield Trial(self, number + 1)
+
+
+def check_database(file: Path) -> None:
+    """Raise StageFailure when the file of a study is corrupt; a missing one is none."""
+    if not file.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            problem = problem.splitlines()[-1]  # behind the name of the database
+    except sqlite3.OperationalError:  # such as one that is locked
+        raise
+    except sqlite3.DatabaseError as error:
+        problem = str(error)
+    if problem != "ok":
+        raise StageFailure(
+            f"{file} is corrupt: {problem}", "Restore it from a backup, or remove it to begin the study anew"
+        )
 
 
 class Trial:

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from flows import renamed_settings
 from flows.cli.command_line import EXIT_CODES, RENAMED_COMMANDS, RENAMED_OPTIONS, build_parser
 from flows.cli.commands import load_commands
 from flows.recipe import Recipe, list_settings
-from flows.settings_migration import format_path, load_renames
+from flows.renamed_settings import tables
+from flows.renamed_settings.migration import format_path, load_renames
 from tasks.block import Block, discover_blocks, docstring_summary
 from tasks.clean.filters import Filter
 from tasks.crawl.sources import Source
@@ -149,7 +149,6 @@ def render_blocks(base: type[Block], *, with_default: bool = False) -> Callable[
 def render_renamed_settings() -> str:
     """Return a table of old and new paths of settings, and one of old and new values."""
     renames = load_renames()
-    tables = renamed_settings
     stages = (tables.CRAWL, tables.CLEAN, tables.DEDUP, tables.TOKENIZE, tables.PRETRAIN, tables.EVALUATE)
     paths = [(code(old), code(join_pattern(renames.translate_pattern(old)))) for table in stages for old in table]
     values = [

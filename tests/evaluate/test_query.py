@@ -165,9 +165,18 @@ def test_evaluations_with_different_scores_of_classes_are_compared_by_mcc(tmp_pa
 
 
 def test_evaluations_that_cannot_be_compared_have_a_reason() -> None:
-    def manifest(version: int, epochs: int) -> Manifest:
-        return Manifest.model_construct(version=version, semantic={"finetuning": {"epochs": epochs}})
+    def manifest(version: int, epochs: int, **recipes: str) -> Manifest:
+        counts = {"scores": {"moods": {}}, "recipes": recipes}
+        return Manifest.model_construct(version=version, semantic={"finetuning": {"epochs": epochs}}, counts=counts)
 
     assert why_not_comparable(manifest(3, 1), manifest(3, 1)) == ""
     assert why_not_comparable(manifest(4, 1), manifest(3, 1)) == "another version of evaluate (3)"
     assert why_not_comparable(manifest(3, 2), manifest(3, 1)) == "other settings of fine-tuning"
+    kept = manifest(3, 1, moods="0123")
+    assert why_not_comparable(kept, manifest(3, 1)) == "other settings of fine-tuning", "of the kept model"
+    assert why_not_comparable(kept, kept) == ""
+    old = Manifest.model_construct(version=3, key="old", semantic={"fitting": {"epochs": 1}})
+    for pair in ((old, manifest(3, 1)), (manifest(3, 1), old)):
+        assert why_not_comparable(*pair) == (
+            "evaluate old has settings of an earlier version of Textmill: run textmill upgrade"
+        )

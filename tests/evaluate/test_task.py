@@ -117,7 +117,7 @@ def test_finished_fits_are_not_run_again(run: Run, monkeypatch: pytest.MonkeyPat
     first = run()
     before = (first.path / "report.html").read_bytes()
     (first.path / "report.html").unlink()
-    monkeypatch.setattr("tasks.downstream.finetuning.shards._fit", None)  # fitting again would fail
+    monkeypatch.setattr("tasks.downstream.finetuning.shards.fit_variant", None)  # fitting again would fail
     assert (run().path / "report.html").read_bytes() == before
 
 
@@ -603,6 +603,16 @@ def test_without_held_out_documents_there_is_nothing_to_score(run: Run, tokens: 
         run()
 
 
+def test_files_of_the_user_need_no_held_out_documents(run: Run, tokens: Path, tmp_path: Path) -> None:
+    (tokens / "heldout" / "00000.parquet").unlink()
+    texts = write_lines(tmp_path / "texts.txt", "A text of the user's own.")
+    sets = {"sets": [{"name": "own", "path": str(texts)}]}
+    benchmarks = {"site_section": {"enabled": False}, "language_modelling": sets}
+    draft = run(Evaluate.model_validate(SMALL.model_dump() | {"benchmarks": benchmarks}))
+    assert list(read_scores(draft)) == ["own"]
+    assert read_json(draft)["contamination"]["heldout_documents"] == 0
+
+
 @pytest.mark.parametrize("counts", [[], [-1], [8, 8]])
 def test_label_counts_are_checked(counts: list[int]) -> None:
     with pytest.raises(ValidationError):
@@ -637,3 +647,11 @@ def test_every_benchmark_has_a_description_and_survives_json() -> None:
 def test_the_gate_enters_no_key() -> None:
     strict = Evaluate.model_validate({"gate": {"enabled": False, "tolerance": 0.1, "fail": True}})
     assert strict.semantic() == Evaluate().semantic()
+
+
+def test_an_evaluation_may_have_stock_heads(run: Run) -> None:
+    stock = SMALL.model_copy(update={"finetuning": SMALL.finetuning.model_copy(update={"head": "stock"})})
+    draft = run(stock)
+    assert rivals(read_scores(draft)["site_section"]) == {"random", "tfidf", "majority", "chance"}
+    assert stock.semantic()["finetuning"]["head"] == "stock"
+    assert "head" not in SMALL.semantic()["finetuning"], "evaluations of earlier versions keep their keys"

@@ -1,22 +1,23 @@
-"""Runs a flow of two stages as the command line does: python outage_program.py FOLDER MOMENT [engine].
+"""A flow of two stages: run as the command line runs one (python -m tests.flows.outage_program), or by a worker.
 
-At MOMENT (crawl, between, extract, end) it creates FOLDER/here and waits for FOLDER/go. With `engine` Prefect's engine
-alone runs the flow, as for a worker.
+At MOMENT (start, begin, crawl, between, extract, end, failure) it creates FOLDER/here and waits for FOLDER/go. At
+`failure` its second stage fails.
 """
 
-import sys
+import os
 import time
 from pathlib import Path
 
 from prefect import flow
 
-import flows  # noqa: F401 - sets what Prefect reads when it is first imported
-from flows.cli.start_flows import prepare_prefect, run_flow
+import flows.flow_runs  # noqa: F401 - as every flow does
+from flows.cli.start_flows import prepare_prefect
 from tasks.block import Block
+from tasks.errors import StageFailure
 from tasks.stage import Stage, stage
 from tasks.store import Artifact, Draft
 
-FOLDER, MOMENT = Path(sys.argv[1]), sys.argv[2]
+FOLDER, MOMENT = Path(os.environ["OUTAGE_FOLDER"]), os.environ["OUTAGE_MOMENT"]
 
 
 class Nothing(Block):
@@ -33,6 +34,9 @@ def wait_at(moment: str) -> None:
 def make_stage(name: str) -> Stage[Nothing]:
     def build(settings: Nothing, draft: Draft, *inputs: Artifact) -> None:
         wait_at(name)
+        if name == "extract" and MOMENT == "failure":
+            wait_at("failure")
+            raise StageFailure("no document came in", "Crawl more pages")
         with draft.write("summary.md") as path:
             path.write_text(name)
 
@@ -45,14 +49,15 @@ crawl, extract = make_stage("crawl"), make_stage("extract")
 
 @flow(name="outage", log_prints=True)
 def outage() -> list[Artifact]:
+    wait_at("begin")
     pages = crawl(Nothing())
     wait_at("between")
     documents = extract(Nothing(), pages)
     wait_at("end")
+    print("done:", pages.stage, documents.stage)
     return [pages, documents]
 
 
 if __name__ == "__main__":
     prepare_prefect()
-    artifacts = outage() if "engine" in sys.argv else run_flow(outage)
-    print("done:", *(artifact.stage for artifact in artifacts), flush=True)
+    outage()

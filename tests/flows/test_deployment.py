@@ -45,7 +45,7 @@ def test_deployments_run_through_a_worker(tmp_path: Path) -> None:
     with run_server(tmp_path, tmp_path / "store") as (address, env):
         deploy_all(env)
         names = {deployment["name"]: deployment for deployment in request_api(address, "deployments/filter", {})}
-        stages = {"crawl", "clean", "dedup", "tokenize", "pretrain", "evaluate"}
+        stages = {"crawl", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"}
         assert set(names) == {"pipeline", "pipeline-gpu", "nightly", "tune", *stages}
         assert names["pretrain"]["work_pool_name"] == "gpu"
         schedule = names["nightly"]["schedules"][0]

@@ -54,6 +54,12 @@ def test_a_failure_of_the_flow_itself_is_logged() -> None:
     assert first.exc_info is None, "it explains itself"
 
 
+def test_the_engine_of_a_worker_repeats_no_failure() -> None:
+    first = make_record("flow_runs", f"Encountered exception during execution: {FAILURE!r}", FAILURE)
+    last = make_record("engine", "Execution of flow run '7' exited with unexpected exception", FAILURE)
+    assert log_messages(first, last) == [first.getMessage()]
+
+
 @pytest.mark.parametrize("name", ["task_runs", "flow_runs"])
 def test_every_try_and_every_other_error_is_logged(name: str) -> None:
     other = ValueError("a defect")

@@ -18,14 +18,24 @@ MAX_SECONDS = 60  # half a minute of trying, and the end of a program on a busy 
 SENTENCE = "Prefect's server cannot be used"
 
 
+COMMAND_LINE = ("-m", "tests.flows.outage_program")
+ENTRYPOINT = "tests/flows/outage_program.py:outage"
+
+
 def run_program(
-    folder: Path, env: dict[str, str], moment: str, at_moment: Callable[[], None], *words: str
+    folder: Path,
+    env: dict[str, str],
+    moment: str,
+    at_moment: Callable[[], None],
+    command: tuple[str, ...] = COMMAND_LINE,
 ) -> tuple[int, str, float]:
     """Run the program; the exit code, what it wrote, and the seconds from the moment to its end."""
     log = folder / "program.log"
-    command = [sys.executable, "-m", "tests.flows.outage_program", str(folder), moment, *words]
+    env = env | {"OUTAGE_FOLDER": str(folder), "OUTAGE_MOMENT": moment}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+        )
         try:
             while moment != "start" and not (folder / "here").exists():
                 assert process.poll() is None, log.read_text()
@@ -38,6 +48,27 @@ def run_program(
             process.kill()
             process.wait()
     return code, log.read_text(), time.monotonic() - began
+
+
+def create_flow_run(env: dict[str, str]) -> str:
+    """Create a deployment of the flow on the server, and a run of it, as a schedule does; its id."""
+    program = (
+        "from prefect import flow; from prefect.client.orchestration import get_client\n"
+        "outage = flow(name='outage')(lambda: None)\n"
+        "with get_client(sync_client=True) as client:\n"
+        f"    deployed = client.create_deployment(client.create_flow(outage), 'made', entrypoint='{ENTRYPOINT}')\n"
+        "    print(client.create_flow_run_from_deployment(deployed).id)"
+    )
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()[-1]
+
+
+def run_as_worker(folder: Path, env: dict[str, str], moment: str, kill: Callable[[], None]) -> tuple[int, str, float]:
+    """Run the flow in the program that a worker starts for a run."""
+    run = create_flow_run(env)
+    return run_program(
+        folder, env | {"PREFECT__FLOW_ENTRYPOINT": ENTRYPOINT}, moment, kill, ("-m", "prefect.engine", run)
+    )
 
 
 def make_environment_without_server(folder: Path) -> dict[str, str]:
@@ -116,8 +147,24 @@ def test_a_temporary_server_that_does_not_start_costs_a_sentence(tmp_path: Path)
     assert count_artifacts(tmp_path / "store") == 2
 
 
-def test_the_work_of_a_flow_that_a_worker_runs_is_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["begin", "crawl", "end"])
+def test_a_flow_that_a_worker_runs_ends_well_with_a_sentence(moment: str, tmp_path: Path) -> None:
     with run_server_to_kill(tmp_path) as (env, kill_servers):
-        _, output, seconds = run_program(tmp_path, env, "crawl", kill_servers, "engine")
-    assert count_artifacts(tmp_path / "store") == 2, output
+        code, output, seconds = run_as_worker(tmp_path, env, moment, kill_servers)
+    assert code == 0, output
+    assert "done: crawl extract" in output
+    assert output.count(SENTENCE) == 1
+    assert "Traceback" not in output
+    assert count_artifacts(tmp_path / "store") == 2
+    assert seconds < MAX_SECONDS
+
+
+def test_a_failure_of_a_flow_that_a_worker_runs_stays_one(tmp_path: Path) -> None:
+    with run_server_to_kill(tmp_path) as (env, kill_servers):
+        code, output, seconds = run_as_worker(tmp_path, env, "failure", kill_servers)
+    assert code == 1, output
+    assert output.count(SENTENCE) == 1
+    assert "no document came in" in output
+    assert "Traceback" not in output
+    assert count_artifacts(tmp_path / "store") == 1
     assert seconds < MAX_SECONDS

@@ -36,6 +36,14 @@ def test_flows_take_sigterm_by_a_function_that_can_be_replaced() -> None:
     assert "capture_sigterm()" in inspect.getsource(flow_engine)
 
 
+def test_flows_are_run_by_a_function_that_can_be_replaced() -> None:
+    # a worker's engine has imported `run_flow` before it loads the flow, so what that calls is replaced
+    source = (SOURCE / "flow_engine.py").read_text()
+    assert "ret_val = run_flow_sync(**kwargs)" in source
+    parameters = source[source.index("def run_flow_sync(") :].partition(") ->")[0]
+    assert all(f"{name}:" in parameters for name in ("flow", "flow_run", "parameters", "return_type"))
+
+
 @pytest.mark.parametrize(
     ("file", "wording"),
     [

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from flows.cli.commands.demo import DEMO_RECIPE
 from flows.recipe import Recipe, UnknownSetting, list_settings, load_recipe
 from flows.recipe_errors import describe_error
 from tasks.block import Block
 
-RECIPES = sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*.yaml"))
+RECIPES = [*sorted((Path(__file__).parents[2] / "deployments" / "recipes").glob("*.yaml")), DEMO_RECIPE]
 
 
 def test_file_then_changes_over_defaults(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def walk_toys(_recipe: Recipe, step: Callable[..., Any], *_: object) -> None:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Store:
     monkeypatch.setenv("TEXTMILL_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(pipeline, "walk_stages", walk_toys)
+    monkeypatch.setattr(pipeline, "walk_artifacts", walk_toys)
     monkeypatch.setattr(pipeline, "check_evaluation", lambda *_: None)
     built.clear()
     incomplete.clear()

@@ -6,6 +6,7 @@ import torch
 
 from tasks.model import checkpoint
 from tasks.model.checkpoint import STATE, TENSORS, Checkpoints
+from tasks.store.checksum import remove_checksum
 
 
 def tensors(value: float) -> dict[str, torch.Tensor]:
@@ -45,6 +46,24 @@ def test_a_damaged_checkpoint_is_never_loaded(tmp_path: Path, harm: str) -> None
         (newest / STATE).write_text("")
     _, state = saved.load_latest() or pytest.fail("the whole one was not found")
     assert state["step"] == 1
+
+
+def test_no_flip_in_the_state_is_loaded(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path)
+    saved.save(1, tensors(1), {})
+    path = saved.save(2, tensors(2), {"best": 0.125, "order": [3, 1, 2]}) / STATE
+    content = path.read_bytes()
+    for position in range(len(content)):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+        _, state = saved.load_latest() or pytest.fail("the whole one was not found")
+        assert state["step"] == 1 or (state["step"], state["best"], state["order"]) == (2, 0.125, [3, 1, 2])
+
+
+def test_a_state_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
+    saved = Checkpoints(tmp_path)
+    path = saved.save(2, tensors(2), {"best": 0.125}) / STATE
+    path.write_bytes(remove_checksum(path.read_bytes(), ()) + b"\n")
+    assert (saved.load(2) or pytest.fail("it was not loaded"))[1]["best"] == 0.125
 
 
 def test_a_full_disk_loses_no_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def finish(run: Training, until: int | None = None, seconds: float = 1e9) -> lis
     train(
         run,
         report=lambda _, line: lines.append(line),
-        stopped=lambda: until is not None and run.step >= until,
+        stopped=lambda: until is not None and run.progress.step >= until,
         seconds=seconds,
     )
     return lines

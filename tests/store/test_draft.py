@@ -1,5 +1,6 @@
 """Drafts: finished shards stay finished, torn ones do not count."""
 
+import json
 import os
 import signal
 import subprocess
@@ -70,14 +71,80 @@ def test_a_torn_journal_line_costs_one_shard(make_draft: MakeDraft) -> None:
     assert make_draft().num_finished == 2
 
 
+def flip_byte(path: Path, position: int = 0) -> None:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "squares").iterdir())}
+
+
+def make_file_corrupt(path: Path) -> None:
+    flip_byte(path)
+
+
+def cut_file(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def remove_file(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [make_file_corrupt, cut_file, remove_file])
+def test_a_finished_shard_that_was_damaged_runs_again(
+    damage: Callable[[Path], None],
+    make_draft: MakeDraft,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    draft = make_draft()
+    counts = draft.map(square, SHARDS)
+    files = read_files(draft.path)
+    damaged = draft.path / "squares" / "4.txt"
+    damage(damaged)
+    again = make_draft()
+    assert again.num_finished == len(SHARDS) - 1
+    assert again.map(square, SHARDS) == counts
+    assert read_files(draft.path) == files
+    assert (draft.path / ".calls").read_text().split() == ["0", "1", "2", "3", "4", "5", "4"]
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [f"a finished shard is built again: {damaged} is corrupt or missing"]
+    assert make_draft().num_finished == len(SHARDS)
+
+
+def test_no_flip_in_a_journal_changes_a_result(make_draft: MakeDraft, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTMILL_WORKERS", "1")
+    shards = {name: SHARDS[name] for name in ("00001", "00002")}
+    draft = make_draft()
+    counts = draft.map(square, shards)
+    journal = draft.path / ".journal.jsonl"
+    content = journal.read_bytes()
+    files = read_files(draft.path)
+    for position in range(0, len(content), 7):
+        flip_byte(journal, position)
+        assert make_draft().map(square, shards) == counts, content[: position + 1]
+        assert read_files(draft.path) == files
+        journal.write_bytes(content)
+
+
+def test_shards_that_an_earlier_version_finished_are_used(make_draft: MakeDraft) -> None:
+    draft = make_draft()
+    (draft.path / ".journal.jsonl").write_text('{"shard": "square/00003", "counts": {"square": 9}}')
+    assert make_draft().map(square, {"00003": (3,)}) == {"00003": {"square": 9}}
+
+
 def test_write_leaves_nothing_when_the_block_fails(make_draft: MakeDraft) -> None:
     draft = make_draft()
     with pytest.raises(FileNotFoundError), draft.write("out.txt") as path:
         path.write_text((path.parent / "missing").read_text())
-    assert not draft.is_complete("out.txt")
+    assert not (draft.path / "out.txt").exists()
     with draft.write("out.txt") as path:
         path.write_text("whole")
-    assert draft.is_complete("out.txt")
+    assert (draft.path / "out.txt").read_text() == "whole"
 
 
 def sees_the_one_before(out: Path, number: int) -> dict[str, Any]:
@@ -121,8 +188,12 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert psutil.wait_procs(workers, timeout=90)[1] == [], "the workers notice that their parent is gone"
     before = (tmp_path / ".calls").read_text().split()
     assert len(before) < len(SHARDS)
+    finished_file = json.loads(journal.read_text().splitlines()[0])["files"][0]["path"]
+    flip_byte(tmp_path / finished_file)
     draft = Draft(tmp_path)
     finished = draft.num_finished
+    assert finished < len(journal.read_text().splitlines()), "the damaged one runs again"
     assert draft.map(slow, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
     ran_again = (tmp_path / ".calls").read_text().split()[len(before) :]
     assert len(ran_again) == len(SHARDS) - finished
+    assert read_files(tmp_path) == {f"{number}.txt": str(number**2).encode() for (number,) in SHARDS.values()}

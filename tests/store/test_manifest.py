@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from tasks.store.manifest import code_fingerprint, num_rows
+from tasks.store.manifest import code_fingerprint, hash_code_file, num_rows
 
 
 def folder(parent: Path, name: str, code: str) -> Path:
@@ -21,6 +21,26 @@ def test_fingerprint_sees_syntax_only(tmp_path: Path) -> None:
     comment = code_fingerprint(folder(tmp_path, "2", "# why\ndef f(x):\n    '''Say more.'''\n    return (x + 1)\n"))
     other = code_fingerprint(folder(tmp_path, "3", "def f(x):\n    return x + 2\n"))
     assert base == comment != other
+
+
+def test_fingerprint_sees_the_files_that_are_shipped_with_the_code(tmp_path: Path) -> None:
+    code = folder(tmp_path, "1", "x = 1\n")
+
+    def compute() -> str:
+        code_fingerprint.cache_clear()
+        hash_code_file.cache_clear()
+        return code_fingerprint(code)
+
+    fingerprints = [compute()]
+    for change in ("<p>", "<b>"):
+        (code / "templates").mkdir(exist_ok=True)
+        (code / "templates" / "page.html").write_text(change)
+        fingerprints.append(compute())
+    assert len(set(fingerprints)) == 3
+    for name in ("__pycache__/a.cpython-311.pyc", "__pycache__/kernel.nbi", ".a.py.swp", "a.py~"):
+        (code / name).parent.mkdir(exist_ok=True)
+        (code / name).write_bytes(b"compiled")
+    assert compute() == fingerprints[-1]
 
 
 def test_rows_come_from_the_files_themselves(tmp_path: Path) -> None:

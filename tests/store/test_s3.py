@@ -270,6 +270,19 @@ def test_finished_shards_whose_files_are_not_whole_run_again(machine: Machine) -
     assert machine("b").draft("clean", what.expected_key).num_finished == 2
 
 
+def test_a_corrupt_record_of_a_finished_shard_costs_that_shard(machine: Machine) -> None:
+    what = wanted()
+    store = machine("a")
+    store.draft("clean", what.expected_key).map(square, SHARDS)
+    first, second, *_ = [name for name in names(store) if "/.finished/" in name]
+    data = objects(store).read(first) or b""
+    objects(store).write(first, data.replace(b'"square": ', b'"square": 1'))
+    objects(store).write(second, data[: len(data) // 2])
+    draft = machine("b").draft("clean", what.expected_key)
+    assert draft.num_finished == len(SHARDS) - 2
+    assert draft.map(square, SHARDS) == {name: {"square": number**2} for name, (number,) in SHARDS.items()}
+
+
 def test_the_lock_reaches_other_machines(machine: Machine) -> None:
     here, there = machine("a"), machine("b")
     with here.lock("clean", "k") as held:

@@ -56,6 +56,15 @@ def test_the_first_trial_is_the_recipe_and_hopeless_ones_are_stopped_early(trial
     assert "stopped early at 25 %" in describe_outcome(pruned[0])
 
 
+@pytest.mark.parametrize(("position", "length"), [(0, 40), (90, 20), (4096, 4096)])
+def test_a_corrupt_file_of_trials_is_named(position: int, length: int, tmp_path: Path) -> None:
+    study = Study(tmp_path, make_tuning())
+    content = study.file.read_bytes()
+    study.file.write_bytes(content[:position] + b"?" * length + content[position + length :])
+    with pytest.raises(StageFailure, match=r"trials\.db is corrupt: .*remove it to begin the study anew"):
+        Study(tmp_path, make_tuning())
+
+
 @pytest.mark.slow
 def test_without_pruning_all_run_to_their_end(tmp_path: Path) -> None:
     assert all(trial.value is not None for trial in run_all_trials(Study(tmp_path, make_tuning(prune=False))))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from flows.cli.recipe_options import RECIPES
+import flows
 
 HELP = "from this Python's documentation to an evaluated model, offline, in some minutes"
-DEMO_RECIPE = RECIPES / "demo.yaml"
+# beside the site and not with the other recipes, so that a wheel contains it
+DEMO_RECIPE = Path(flows.__file__).parent / "demo_site" / "recipe.yaml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

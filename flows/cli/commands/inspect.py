@@ -11,12 +11,13 @@ HELP = "what data files hold (kind, columns, labels, encodings, odd rows), and t
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files, and the recipe to write."""
     parser.add_argument("paths", nargs="+", metavar="FILE",
-                        help="the files of one data set, or its folder or archive (.zip, .tar.gz)")  # fmt: skip
+                        help="a file, folder or archive (.zip, .tar.gz); several are the parts of one data set where "
+                        "their names say so (train, test, …) or their lines correspond, else a set each")  # fmt: skip
     parser.add_argument("--write", metavar="RECIPE", help="write the block into this new file, for run evaluate")
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    """Print a description of the files, and the block of a recipe."""
+    """Print a description of the files, and the block of a recipe. Raises BadUsage where one cannot be read."""
     import yaml
 
     from flows.text_table import format_table
@@ -24,12 +25,17 @@ def run_command(arguments: argparse.Namespace) -> int:
 
     if arguments.write and Path(arguments.write).exists():
         raise BadUsage(f"{arguments.write} exists: give --write a new file")
-    rows, recipe = inspect_files([Path(path) for path in arguments.paths])
-    print(format_table(rows))
-    block = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=110)
-    print(f"\n{block.rstrip()}")
+    tables, recipe, failures = inspect_files([Path(path) for path in arguments.paths])
+    for rows in tables:
+        print(format_table(rows), end="\n\n")
+    if tables:
+        block = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=110)
+        print(block)
+    if failures:
+        unwritten = f"\n{arguments.write} was not written" if arguments.write else ""
+        raise BadUsage("\n".join(map(str, failures)) + unwritten)
     if arguments.write:
         Path(arguments.write).write_text(block, encoding="utf-8")
     file_name = arguments.write or "RECIPE.yaml"
-    print(f"\n# evaluate the newest model on it: textmill run evaluate --recipe {file_name}")
+    print(f"# evaluate the newest model on it: textmill run evaluate --recipe {file_name}")
     return 0

@@ -9,7 +9,8 @@ from flows.cli.stage_names import STAGE_NAMES
 HELP = (
     "each stage and why: cached, run (will be built), incomplete (built, but something is missing: will be asked for "
     "again), waiting (depends on the result of a previous stage), from store (taken from the store, as asked), missing "
-    "(asked from the store, and not there), not selected"
+    "(asked from the store, and not there), not selected, lost (of a previous snapshot, corrupt, and cannot be built "
+    "again)"
 )
 
 
@@ -30,7 +31,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         raise BadUsage("--input goes with one stage, e.g. textmill plan evaluate --input KEY")
     recipe, selection = parse_recipe_and_stages(arguments)
     from flows.plan import make_plan, plan_stage_alone
-    from flows.preflight import check_evaluation, check_stage
+    from flows.preflight import check_evaluation, check_stage_settings
     from flows.text_table import format_table
     from tasks.store import Store
 
@@ -45,7 +46,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         if row.warning:
             print(f"warning: {row.warning}")
     if arguments.stage:
-        check_stage(dated_recipe, arguments.stage, arguments.input, Store.current())
+        check_stage_settings(dated_recipe, arguments.stage)
     else:
         check_evaluation(recipe, selection)
     return 0

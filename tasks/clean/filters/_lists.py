@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tasks.errors import StageFailure
+from tasks.input_files.text_files import read_lines
 from tasks.runtime.content_digest import combine_digests, hash_files_cached
-from tasks.runtime.text_files import read_lines
 
 
 def list_files(path: str, setting: str) -> list[Path]:

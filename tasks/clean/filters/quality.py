@@ -46,24 +46,11 @@ class Quality(AtLeast):
 
     def prepare(self, draft: Draft) -> Self:
         """Train a classifier and write it to the draft, unless one is given."""
-        from tasks.clean.classifier import list_top_words, save_classifier, train_classifier  # noqa: PLC0415 - numba takes a second to import
-        from tasks.clean.filters._examples import load_examples  # noqa: PLC0415
-
         if self.model:
             return self
-        if not draft.is_complete(ABOUT_FILE):
-            positive, negative = (
-                load_examples(self.positive_examples, f"{SETTING}.positive_examples"),
-                load_examples(self.negative_examples, f"{SETTING}.negative_examples"),
-            )
-            trained = train_classifier(positive, negative)
-            with draft.write(MODEL_FILE) as path:
-                save_classifier(trained, path)
-            with draft.write(ABOUT_FILE) as path:
-                words = list_top_words(trained.classifier, pl.concat([positive, negative]), NUM_TOP_WORDS)
-                path.write_text(
-                    describe_classifier(trained.num_positive, trained.num_negative, trained.accuracy, dict(words))
-                )
+        # as a shard, so that a run that goes on after a kill has it already, and checks its files
+        examples = (self.positive_examples, self.negative_examples)
+        draft.map(train_quality_classifier, {"quality": examples}, "quality classifier")
         return self.model_copy(update={"model": str(draft.path / MODEL_FILE)})
 
     def score(self) -> pl.Expr:
@@ -75,6 +62,22 @@ class Quality(AtLeast):
         return pl.col("text").map_batches(
             lambda texts: predict_probabilities(classifier, texts), return_dtype=pl.Float64
         )
+
+
+def train_quality_classifier(out: Path, positive_examples: str, negative_examples: str) -> dict[str, Any]:
+    """Train a classifier on two folders of examples; write it, and a page about it. Raises StageFailure."""
+    from tasks.clean.classifier import list_top_words, save_classifier, train_classifier  # noqa: PLC0415 - numba takes a second to import
+    from tasks.clean.filters._examples import load_examples  # noqa: PLC0415
+
+    positive = load_examples(positive_examples, f"{SETTING}.positive_examples")
+    negative = load_examples(negative_examples, f"{SETTING}.negative_examples")
+    trained = train_classifier(positive, negative)
+    (out / MODEL_FILE).parent.mkdir()
+    save_classifier(trained, out / MODEL_FILE)
+    words = list_top_words(trained.classifier, pl.concat([positive, negative]), NUM_TOP_WORDS)
+    page = describe_classifier(trained.num_positive, trained.num_negative, trained.accuracy, dict(words))
+    (out / ABOUT_FILE).write_text(page, encoding="utf-8")
+    return {}
 
 
 @functools.lru_cache(maxsize=1)

@@ -22,10 +22,10 @@ from tasks.crawl.inputs.packing import PACKED_SUFFIXES, DamagedData, get_members
 from tasks.crawl.inputs.rows import BROKEN_FILE, Columns, check_size, convert_row, fail_or_count
 from tasks.crawl.inputs.separated_values import read_separated_rows
 from tasks.crawl.inputs.slices import LINE_SUFFIXES, PARQUET_SUFFIXES, TABLE_SUFFIXES, FileSlice
-from tasks.crawl.inputs.table_encoding import UTF_8, Utf8Reader
 from tasks.crawl.inputs.tables import NumberedRows, read_json_rows, read_parquet_rows
 from tasks.crawl.page import CrawledPage
 from tasks.errors import StageFailure, Transient
+from tasks.input_files.utf8_stream import UTF_8, Utf8Reader
 
 log = logging.getLogger("textmill.crawl")
 

@@ -13,6 +13,7 @@ from tasks.crawl.inputs import remote
 from tasks.crawl.web.credentials import FILES_HINT, refuse_credentials
 from tasks.errors import BadSetting, StageFailure
 from tasks.runtime.content_digest import combine_digests, hash_files_cached
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.crawl")
 
@@ -150,7 +151,7 @@ def find_problem(path: Path) -> str:
 def refuse_or_count_unusable(
     listing: FileListing, is_wanted: Callable[[str], bool], tally: Tally, section: str, *, skip_broken: bool
 ) -> None:
-    """Count and log what a listing could not read; raise UnreadableSource for it unless broken files are skipped.
+    """Count and log what a listing could not read; raise BadSetting for it unless broken files are skipped.
 
     Of what is no folder, only names that `is_wanted` accepts count: a socket beside the pages is no page. `section` is
     where on_error stands in a recipe; empty where there is none.
@@ -161,10 +162,10 @@ def refuse_or_count_unusable(
         path = format_path(join_path(listing.root, name))
         if problem != LINK_TO_FOLDER and not skip_broken:
             alternative = f", or set {section}.on_error to skip to leave it out" if section else ""
-            raise UnreadableSource(f"{path} cannot be read: {problem}", HINTS[problem] + alternative)
+            raise BadSetting(f"{path} cannot be read: {problem}", HINTS[problem] + alternative)
         tally.count_skipped(problem)
         if tally.skipped[problem] <= MAX_NAMED_FILES:
-            log.warning("%s is left out: %s", path, problem)
+            log_once(log.warning, "%s is left out: %s", path, problem)
 
 
 def describe_error(path: str, error: OSError) -> UnreadableSource:

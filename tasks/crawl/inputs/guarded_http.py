@@ -9,8 +9,7 @@ from urllib.request import getproxies
 
 from tasks.crawl.web.addresses import PrivateAddress, parse_address
 from tasks.crawl.web.special_addresses import is_public
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
+from tasks.crawl.web.urls import DEFAULT_PORTS
 
 
 @functools.cache  # equal arguments give the same function, and so fsspec the same file system

@@ -43,7 +43,7 @@ def fail_or_count(columns: Columns, tally: Tally, message: str, hint: str, reaso
     """Raise StageFailure for a broken row or file, or count it when broken ones are skipped."""
     if not columns.skip_broken:
         raise StageFailure(message, f"{hint}, or set {columns.section}.on_error to skip to leave it out")
-    tally.count_skipped(reason)
+    tally.count_skipped(reason, place=message)
 
 
 def convert_row(
@@ -62,7 +62,7 @@ def convert_row(
     text, url, title = (get_value(row, name) for name in (columns.text, columns.url, columns.title))
     date = parse_date_ms(get_value(row, columns.date))
     if text is not None and not isinstance(text, (str, bytes)):
-        tally.count_skipped(NO_TEXT)
+        tally.count_skipped(NO_TEXT, place=f"row {number + 1}")
         return None
     # a lone surrogate, which JSON can spell and UTF-8 cannot, becomes a question mark
     body = (text or "").encode("utf-8", "replace") if not isinstance(text, bytes) else text
@@ -72,7 +72,7 @@ def convert_row(
         headers.append((TITLE_HEADER, quote(title[:MAX_TITLE_CHARACTERS], errors="replace")))
     page_url = escape_url(url) if isinstance(url, str) and url else f"{base_url}#row-{number + 1}"
     if page_url is None:
-        tally.count_skipped(BAD_ADDRESS)
+        tally.count_skipped(BAD_ADDRESS, place=f"row {number + 1}")
         return None
     page = CrawledPage(
         url=page_url,
@@ -81,14 +81,14 @@ def convert_row(
         body=body,
         fetched_at=fetched_at if date is None else date,
     )
-    return check_size(page, columns.max_bytes, tally)
+    return check_size(page, columns.max_bytes, tally, place=f"row {number + 1}")
 
 
-def check_size(page: CrawledPage, max_bytes: int, tally: Tally) -> CrawledPage | None:
+def check_size(page: CrawledPage, max_bytes: int, tally: Tally, *, place: str = "") -> CrawledPage | None:
     """Return the page; None, and counted, when it is blank or too large."""
     if page.body.strip() and len(page.body) <= max_bytes:
         return page
-    tally.count_skipped(TOO_LARGE if page.body.strip() else EMPTY)
+    tally.count_skipped(TOO_LARGE if page.body.strip() else EMPTY, place=place)
     return None
 
 

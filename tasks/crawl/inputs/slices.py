@@ -12,8 +12,8 @@ from tasks.crawl.inputs.folder import UNREADABLE_FILE, UnreadableSource, join_pa
 from tasks.crawl.inputs.packing import PACKED_SUFFIXES, strip_packed_suffix
 from tasks.crawl.inputs.remote import is_remote
 from tasks.crawl.inputs.rows import BROKEN_FILE, EMPTY, Columns, fail_or_count
-from tasks.crawl.inputs.table_encoding import UTF_8, find_encoding
 from tasks.crawl.sizes import ShardSize
+from tasks.input_files.utf8_stream import UTF_8, find_encoding
 
 log = logging.getLogger("textmill.crawl")
 

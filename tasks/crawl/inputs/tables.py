@@ -30,7 +30,7 @@ def read_json_rows(
     number = -1
     for number, (line, _) in enumerate(lines, start=file_slice.first_row):
         if line is None:
-            tally.count_skipped(TOO_LARGE)
+            tally.count_skipped(TOO_LARGE, place=f"line {number + 1}")
         elif line.strip():
             try:
                 row = load_json(line)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tasks.block import Block
 from tasks.crawl.counters import Tally, format_counts
@@ -11,6 +11,15 @@ from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
 
 OnBroken = Literal["fail", "skip"]  # what an `on_error` setting may say
+
+
+class FileTrace(NamedTuple):
+    """The result that a crawl has for a file."""
+
+    omission: str = ""
+    """why it, or which rows of it, gave no page"""
+    first_row: str = ""
+    """the URL of the first row that is a page, of a table"""
 
 
 class Source(Block, ABC):
@@ -29,10 +38,10 @@ class Source(Block, ABC):
         """Return the URL of a page that a user names by its URL or otherwise, such as by its file."""
         return name
 
-    def explain_omission(self, name: str) -> str:
-        """Return the reason why a page that a user names was not stored; empty where that is not known."""
+    def trace_file(self, name: str) -> FileTrace:
+        """Return what a crawl makes of a file that a user names; nothing where that is not known."""
         del name
-        return ""
+        return FileTrace()
 
 
 def collect_shards(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from tasks.crawl.counters import Tally
+from tasks.crawl.counters import Tally, TracingTally
 from tasks.crawl.inputs.documents import KNOWN_SUFFIXES, build_url, is_single_page, read_pages, select_readable
 from tasks.crawl.inputs.folder import (
     FileListing,
@@ -22,10 +22,10 @@ from tasks.crawl.inputs.slices import FileSlice, group_slices, split_file
 from tasks.crawl.inputs.urls import check_url_prefix
 from tasks.crawl.shard import write_shard
 from tasks.crawl.sizes import ShardSize
-from tasks.crawl.sources import collect_shards
+from tasks.crawl.sources import FileTrace, collect_shards
 from tasks.crawl.sources._row_source import RowSource
 from tasks.errors import StageFailure
-from tasks.runtime.encodings import find_superset
+from tasks.input_files.encoding import find_superset
 from tasks.store import Artifact, Draft
 
 log = logging.getLogger("textmill.crawl")
@@ -89,17 +89,25 @@ class Files(RowSource):
         root, file_name = self._find_file(name)
         return build_url(self.url_prefix, root, file_name) if file_name else name
 
-    def explain_omission(self, name: str) -> str:
-        """Read the file as a crawl does, and return why it gives no page; empty for tables, whose rows are pages."""
+    def trace_file(self, name: str) -> FileTrace:
+        """Read a file as a crawl does, and return why it, or which rows of it, give no page."""
         root, file_name = self._find_file(name)
-        if not file_name or (select_readable([file_name]) and not is_single_page(file_name)):
-            return ""
+        if not file_name:
+            return FileTrace()
+        problems = dict(list_files(self.path, SETTING).unusable)
+        if file_name in problems:
+            return FileTrace(problems[file_name])
         if not select_readable([file_name]):
-            return UNKNOWN_KIND
-        tally, columns = Tally(), replace(self.make_columns(SECTION, self.encoding), skip_broken=True)
-        for _ in read_pages(root, [FileSlice(file_name, 0, None, 0, 1, 0)], columns, self.url_prefix, tally):
-            pass
-        return ", ".join(tally.skipped)
+            return FileTrace(UNKNOWN_KIND)
+        tally, columns = TracingTally(), replace(self.make_columns(SECTION, self.encoding), skip_broken=True)
+        # in one piece, so that its rows come in their order
+        slices = list(split_file(root, file_name, ShardSize(), columns, tally))
+        first_url = ""
+        for page in read_pages(root, slices, columns, self.url_prefix, tally):
+            first_url = first_url or page.url
+        if is_single_page(file_name):
+            return FileTrace(", ".join(tally.skipped))
+        return FileTrace(tally.describe_rows(), first_url)
 
     def _list_files(self, tally: Tally) -> FileListing:
         """List the files; what cannot be read is counted. Raises StageFailure."""
@@ -111,8 +119,11 @@ class Files(RowSource):
 
     def _find_file(self, name: str) -> tuple[str, str]:
         """Return the folder, and the file in it that a path or URL names; an empty name when it names none."""
-        root, file_names, _ = list_files(self.path, SETTING)
-        folder, path = Path(root).resolve(), Path(name.removeprefix("file://")).resolve()
+        root, file_names, unusable = list_files(self.path, SETTING)
+        file_names = [*file_names, *(entry.name for entry in unusable)]
+        # with the links of folders followed, and not those of the file, which may lead nowhere
+        folder, path = Path(root).resolve(), Path(name.removeprefix("file://")).absolute()
+        path = path.parent.resolve() / path.name
         spellings = {name, path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name}
         matches = (
             file_name

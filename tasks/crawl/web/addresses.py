@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks.crawl.web.special_addresses import IpAddress, is_public, resolve_embedded
+from tasks.crawl.web.special_addresses import IpAddress, is_public, parse_ipv4, resolve_embedded
 
 LOCALHOST = "localhost"
 
@@ -22,6 +22,8 @@ class MissingContact(OSError):
 def parse_address(host: str) -> IpAddress | None:
     """Return the IP address that a host is written as; None for a name."""
     try:
+        if ":" not in host:
+            return parse_ipv4(host)
         # a zone, as in fe80::1%eth0, is no part of the address
         return ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:

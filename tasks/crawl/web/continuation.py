@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tasks.crawl.web.journal import JOURNAL_NAME, JournalLine
 from tasks.crawl.web.state import get_time_ms
 from tasks.store import Draft
+from tasks.store.checksum import format_line
 from tasks.store.draft import commit_file
 
 log = logging.getLogger("textmill.crawl")
@@ -73,7 +74,7 @@ def take_over(draft: Draft) -> None:
     try:
         with gzip.open(folder / FRONTIER) as packed, copy.open("wb") as plain:
             shutil.copyfileobj(packed, plain)
-            plain.write(json.dumps(line).encode() + b"\n")
+            plain.write(format_line(line) + b"\n")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         log.warning("%s cannot be read (%s): the crawl begins anew", folder / FRONTIER, error)
         return

@@ -3,19 +3,20 @@
 Pages go to WARC files, and one journal line each to `frontier.jsonl`: the index row and the new links. A commit syncs
 the WARC file first and writes the journal lines then, so a line in the journal means that its page is completely on
 disk. A restart cuts off everything in the WARC file that no line mentions, and reads seen and fetched URLs from the
-journal.
+journal. What was damaged since then is left out, and fetched again: see journal_repair.py.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from tasks.crawl.page import CrawledPage, IndexRow
 from tasks.crawl.records import PayloadOrigin
 from tasks.crawl.shard import PayloadOrigins, WarcShard, make_index_name, write_index
 from tasks.crawl.sizes import ShardSize
+from tasks.crawl.web.journal_repair import repair_journal
+from tasks.store.checksum import format_line, parse_line
 from tasks.store.draft import Draft, fsync_path
 
 JOURNAL_NAME = "frontier.jsonl"
@@ -32,10 +33,13 @@ class JournalLine(TypedDict):
     links: list[str]  # seen for the first time on this page
     row: NotRequired[IndexRow]  # the index row, when the page was stored
     bytes: NotRequired[int]  # size of the payload
+    start: NotRequired[int]  # offset in the WARC file of the page's records
     end: NotRequired[int]  # offset in the WARC file behind the page's records
+    crc: NotRequired[int]  # CRC-32 of what lies between
     skipped: NotRequired[str]  # the reason why the page was not stored
     noted: NotRequired[dict[str, int]]  # links of the page that were left out or rewritten, by rule
     continued_at: NotRequired[int]  # no URL: from here on a later run continues, since this time (ms since 1970)
+    checksum: NotRequired[str]  # of the line: see `format_line`
 
 
 class CrawlJournal:
@@ -51,6 +55,7 @@ class CrawlJournal:
         self.end = 0  # offset in the WARC file behind the records of the last row
         self.num_stored = 0  # answers
         self._cut_torn_line()
+        repair_journal(self.path, self.folder)
         for line in self.read_lines():
             self._restore(line)
         self._remove_uncommitted()
@@ -73,7 +78,7 @@ class CrawlJournal:
         if self.path.exists():
             with self.path.open("rb") as journal:
                 for line in journal:
-                    yield json.loads(line)
+                    yield cast("JournalLine", parse_line(line))
 
     def _restore(self, line: JournalLine) -> None:
         if (row := line.get("row")) is not None:
@@ -99,9 +104,11 @@ class CrawlJournal:
         """
         if self.num_in_shard >= self.shard_size.max_pages or self.shard.size >= self.shard_size.max_megabytes << 20:
             self._start_next_shard()
+        start = self.shard.size
         row = self.shard.add(page, previous, links, via)
         self.num_in_shard += 1
-        self.append({**line, "row": row, "bytes": len(page.body), "end": self.shard.size})
+        place = {"start": start, "end": self.shard.size, "crc": self.shard.checksum}
+        self.append(cast("JournalLine", {**line, "row": row, "bytes": len(page.body), **place}))
         return row
 
     def append(self, line: JournalLine) -> None:
@@ -115,7 +122,7 @@ class CrawlJournal:
         if self.pending_lines:
             # the WARC file first: a line must never speak of a page that is not on disk
             self.shard.sync()
-            self.file.write(b"".join(json.dumps(line).encode() + b"\n" for line in self.pending_lines))
+            self.file.write(b"".join(format_line(line) + b"\n" for line in self.pending_lines))
             self.file.flush()
             os.fsync(self.file.fileno())
             self.pending_lines.clear()

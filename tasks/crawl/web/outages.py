@@ -3,7 +3,8 @@
 A host is suspected after MAX_FAILURES failed attempts in a row, or when its last URLs failed. A request for a page that
 it sent before then decides (`outage_watch.py`). If that fails too, the host is away: its URLs wait, those that failed
 since its last answer too, and it is asked again after growing pauses. After `max_outage` it is given up.
-A host that never answered is not waited for: its name or port may be wrong.
+A host that never answered is not waited for: its name or port may be wrong. Nor is one whose answers begin and come
+too slowly, again and again: that is a tarpit or an overload, which probes would feed.
 """
 
 import logging
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tasks.crawl.web.frontier import Frontier, FrontierEntry
-from tasks.crawl.web.reasons import GAVE_UP
+from tasks.crawl.web.reasons import GAVE_UP, TOO_SLOW
 from tasks.crawl.web.urls import get_host
 
 log = logging.getLogger("textmill.crawl")
@@ -44,8 +45,10 @@ class HostHealth:
 
     answered_url: str = ""  # the last page that came
     num_failures: int = 0  # attempts in a row without an answer
+    num_slow: int = 0  # those of them whose answer began, and came too slowly
     num_refusals: int = 0  # URLs in a row that failed for good, such as for a bad certificate
     failed: list[FailedUrl] = field(default_factory=list)  # since the last answer
+    num_in_flight: int = 0  # URLs that were being fetched when the first of those failed
     lost: dict[str, FailedUrl] = field(default_factory=dict)  # by URL: failed while the host answered others
     num_requeued: Counter[str] = field(default_factory=Counter)
     is_suspected: bool = False  # nothing is asked of it until a probe was answered
@@ -60,6 +63,19 @@ class HostHealth:
     def has_failed_in_a_row(self) -> bool:
         """True when so many different URLs failed that a page it sent before, from a cache perhaps, proves nothing."""
         return len(self.failed) >= MAX_FAILURES
+
+    @property
+    def is_too_slow(self) -> bool:
+        """True when all that failed were slow answers, also one that was asked for after the first of them failed.
+
+        Where a connection is cut, the answers on their way are slow, and the next ones do not begin.
+        """
+        return len(self.failed) > self.num_in_flight and self.are_all_slow
+
+    @property
+    def are_all_slow(self) -> bool:
+        """True when nothing failed but answers that began, and came too slowly."""
+        return all(failed.reason == TOO_SLOW for failed in self.failed)
 
 
 class HostOutages:
@@ -91,17 +107,19 @@ class HostOutages:
     def record_answer(self, url: str, *, is_page: bool) -> None:
         """Note that a host answered."""
         health = self.get_health(get_host(url))
-        health.num_failures = health.num_refusals = 0
+        health.num_failures = health.num_slow = health.num_refusals = 0
         health.lost |= {failed.entry.url: failed for failed in health.failed}
         health.failed.clear()
         if is_page:
             health.answered_url = url
 
-    def record_failed_attempt(self, host: str) -> None:
-        """Note that a request to a host failed, whether it is retried or not."""
+    def record_failed_attempt(self, host: str, *, is_slow: bool = False) -> None:
+        """Note that a request to a host failed, whether it is retried or not; of slow answers the URLs decide."""
         health = self.get_health(host)
         health.num_failures += 1
-        if health.num_failures >= MAX_FAILURES and health.answered_url and host in self.frontier.hosts:
+        health.num_slow += is_slow
+        is_silent = health.num_failures >= MAX_FAILURES and health.num_slow < health.num_failures
+        if is_silent and health.answered_url and host in self.frontier.hosts:
             self._suspect(host)
 
     def record_failure(self, failed: FailedUrl) -> None:
@@ -109,13 +127,19 @@ class HostOutages:
         host = get_host(failed.entry.url)
         health = self.get_health(host)
         health.failed.append(failed)
+        if len(health.failed) == 1:
+            health.num_in_flight = self.frontier.hosts[host].fetching.total()
         if health.is_given_up:
             self._move_to_lost(health)
-        elif len(health.failed) >= MAX_FAILURES:
-            if health.answered_url:
-                self._suspect(host)
-            else:
-                self.give_up(host, GAVE_UP)
+        elif not health.has_failed_in_a_row:
+            return
+        elif not health.answered_url:
+            self.give_up(host, GAVE_UP)
+        elif health.is_too_slow:
+            log.warning("%s sends its answers too slowly (timeout) and is left for the next run", host)
+            self.give_up(host, GAVE_UP)
+        elif not health.are_all_slow:
+            self._suspect(host)
 
     def record_refusal(self, url: str, reason: str, *, is_final: bool) -> None:
         """Note a failure that no waiting mends; after MAX_FAILURES, or a final one, its host is not asked any more."""
@@ -182,7 +206,7 @@ class HostOutages:
     def mark_back(self, host: str) -> None:
         """Note that a probe was answered, and put the URLs back that failed meanwhile."""
         health = self.hosts[host]
-        health.is_suspected, health.num_failures = False, 0
+        health.is_suspected, health.num_failures, health.num_slow = False, 0, 0
         self.num_suspected -= 1
         if health.is_away or health.is_probed_by_failed:
             seconds = time.monotonic() - health.suspected_at

@@ -132,7 +132,8 @@ class RetryMiddleware:
         """Retry a failed request (Scrapy's hook); None lets the exception pass on."""
         reason = classify_page_error(exception, request)
         if reason in (*reasons.HEALABLE, reasons.NO_HOST) and not isinstance(exception, RobotsUnavailable):
-            self.outages.record_failed_attempt(urlsplit(request.url).hostname or "")
+            host = urlsplit(request.url).hostname or ""
+            self.outages.record_failed_attempt(host, is_slow=reason == reasons.TOO_SLOW)
         if isinstance(exception, RobotsUnavailable):
             # robots.txt was retried itself, so its host's pages need no retries of their own
             request.meta["cut_short"] = True

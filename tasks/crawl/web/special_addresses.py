@@ -1,12 +1,14 @@
 """Special-purpose IP addresses: no part of the public internet, so a crawl does not connect to them.
 
-From IANA's registries of special-purpose addresses (RFC 6890), IPv4 and IPv6, as of 2025-10-09: the blocks that are not
-globally reachable. Beside them stand what those registries leave out: multicast, the addresses of cloud providers'
-metadata services, and IPv6 space that IANA has not given out (only 2000::/3 is). Python's `is_global` is not asked: its
-answer changed between patch releases.
+The blocks that IANA's registries of special-purpose addresses (RFC 6890, RFC 8190), IPv4 and IPv6, call not globally
+reachable, as last updated on 2025-10-09; compared row by row in November 2026 with the registries' tables as Plausible
+Analytics and Wireshark keep them. tests/crawl/web/test_addresses.py holds every row. Beside them stands what those
+registries leave out: multicast, the addresses of cloud providers' metadata services, and IPv6 space that IANA has not
+given out (only 2000::/3 is). Python's `is_global` is not asked: its answer changed between patch releases.
 """
 
 import ipaddress
+import re
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -34,8 +36,9 @@ SPECIAL_IPV4 = tuple(
 # globally reachable, though within 192.0.0.0/24: anycast of PCP and TURN (RFC 7723, RFC 8155)
 REACHABLE_IPV4 = frozenset(map(ipaddress.IPv4Address, ("192.0.0.9", "192.0.0.10")))
 
-# All that IANA has given out. Outside lie, among others, unique local fc00::/7 with the metadata service fd00:ec2::254,
-# link local fe80::/10, multicast ff00::/8, local NAT64 64:ff9b:1::/48, discard 100::/64 and segment routing 5f00::/16.
+# All that IANA has given out. Outside lie, among others, unique local fc00::/7 with the metadata services fd00:ec2::254
+# (AWS), fd20:ce::254 (Google) and fd00:c1::a9fe:a9fe (Oracle), link local fe80::/10, multicast ff00::/8, local NAT64
+# 64:ff9b:1::/48, discard and dummy addresses 100::/63 and segment routing 5f00::/16.
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 SPECIAL_IPV6 = tuple(
     ipaddress.IPv6Network(block)
@@ -48,7 +51,7 @@ SPECIAL_IPV6 = tuple(
 REACHABLE_IPV6 = tuple(
     ipaddress.IPv6Network(block)
     for block in (
-        "2001:1::1/128", "2001:1::2/128", "2001:1::3/128",  # anycast of PCP, TURN and DNS-SD
+        "2001:1::1/128", "2001:1::2/128", "2001:1::3/128",  # anycast of PCP, TURN and DNS-SD (RFC 7723, 8155, 9665)
         "2001:3::/32",  # AMT (RFC 7450)
         "2001:4:112::/48",  # AS112 (RFC 7535)
         "2001:20::/28", "2001:30::/28",  # ORCHIDv2 (RFC 7343), drone ids (RFC 9374)
@@ -67,6 +70,30 @@ EMBEDDED_IPV4 = tuple(
     )
 )
 UNSPECIFIED_AND_LOOPBACK = frozenset(map(ipaddress.IPv6Address, ("::", "::1")))
+
+IPV4_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+
+
+def parse_ipv4(host: str) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that a host stands for; None for a name.
+
+    As browsers and resolvers do (WHATWG URL, "IPv4 parser"): `127.1`, `0177.0.0.1`, `0x7f000001` and `2130706433` are
+    127.0.0.1. Raises ValueError for what ends in a number and is no address.
+    """
+    parts = host.removesuffix(".").split(".")
+    if not IPV4_NUMBER.fullmatch(parts[-1]):
+        return None
+    numbers = []
+    for part in parts:
+        if not IPV4_NUMBER.fullmatch(part):
+            raise ValueError(f"{host} is no IPv4 address")
+        is_hexadecimal, is_octal = part[1:2] in ("x", "X"), len(part) > 1 and part[0] == "0"
+        numbers.append(int(part[2:] or "0", 16) if is_hexadecimal else int(part, 8 if is_octal else 10))
+    # the last number fills the bytes that are left
+    *first, last = numbers
+    if len(first) > 3 or any(number > 255 for number in first) or last >= 256 ** (4 - len(first)):
+        raise ValueError(f"{host} is no IPv4 address")
+    return ipaddress.IPv4Address(last + sum(number << 8 * (3 - index) for index, number in enumerate(first)))
 
 
 def resolve_embedded(address: IpAddress) -> IpAddress:

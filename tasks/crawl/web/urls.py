@@ -8,6 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 import idna
 from w3lib.url import safe_url_string
 
+from tasks.crawl.web.special_addresses import parse_ipv4
 from tasks.crawl.web.traps import Traps
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -64,12 +65,18 @@ def normalise_absolute_url(url: str, encoding: str) -> str | None:
 def encode_host(host: str) -> str:
     """Return a host in ASCII, as browsers look it up: by UTS 46, non-transitional, so `faß.de` → `xn--fa-hia.de`.
 
-    Raises ValueError for a name that no DNS has.
+    An IPv4 address in another spelling, such as `0x7f.1`, becomes four numbers. Raises ValueError for a name that no
+    DNS has.
     """
     if "%" in host:  # browsers decode escapes in a host
         host = unquote(host, errors="strict")
-    if host.isascii():
-        return host.lower().rstrip(".")
+    name = host.lower().rstrip(".") if host.isascii() else encode_name(host)
+    address = parse_ipv4(name)
+    return name if address is None else str(address)
+
+
+def encode_name(host: str) -> str:
+    """Return a name with characters beyond ASCII in ASCII. Raises ValueError for a name that no DNS has."""
     labels = idna.uts46_remap(host, std3_rules=False, transitional=False).rstrip(".").split(".")
     # not idna.encode: browsers look up names that registries would refuse too, such as ☃.net and _x.bücher.de
     encoded = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels]

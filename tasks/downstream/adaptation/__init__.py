@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tasks.block import Block
 from tasks.errors import StageFailure
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
 
 

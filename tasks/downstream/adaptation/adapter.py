@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tasks.downstream.adaptation import AdaptationMethod
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
 
 

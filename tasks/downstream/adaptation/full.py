@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tasks.downstream.adaptation import AdaptationMethod
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
 
 

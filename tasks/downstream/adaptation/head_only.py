@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
 
 

@@ -6,8 +6,11 @@ from pydantic import Field
 
 from tasks.downstream.adaptation import AdaptationMethod, import_peft
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
+
+
+POOLERS = r".*pooler.*"
 
 
 class Lora(AdaptationMethod):
@@ -28,11 +31,14 @@ class Lora(AdaptationMethod):
         from transformers.pytorch_utils import Conv1D  # noqa: PLC0415 - slow to import
 
         transposed = any(isinstance(module, Conv1D) for module in model.body.modules())  # as GPT-2 has them
+        # part of a head, which is trained whole; peft warns of a pattern that matches nothing
+        has_pooler = any("pooler" in name for name, _ in model.body.named_modules())
         config = library.LoraConfig(
             task_type=model.task_type,
             r=self.rank,
             lora_alpha=self.alpha,
             target_modules="all-linear",
+            exclude_modules=POOLERS if has_pooler else None,
             fan_in_fan_out=transposed,
         )
         # In place and without peft's wrapper, so that the rest of the code sees the model as it was.

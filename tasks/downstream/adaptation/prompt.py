@@ -7,7 +7,7 @@ from pydantic import Field
 from tasks.downstream.adaptation import AdaptationMethod
 from tasks.errors import StageFailure
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from tasks.downstream.models.backbone import Backbone
 
 

@@ -75,8 +75,8 @@ def join_both_texts(rows: pl.DataFrame) -> list[str]:
 def predict_with_tfidf(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
     """Predict classes by TF-IDF and logistic regression, with the regularisation that is best on validation.
 
-    Every class must be in the sample. The vectorizer sees the sample only, as the models do, and the test part is read
-    once, after the choice.
+    A class that is not in the sample has the probability 0. The vectorizer sees the sample only, as the models do, and
+    the test part is read once, after the choice.
     """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
@@ -92,9 +92,9 @@ def predict_with_tfidf(task: Task, sample: pl.DataFrame) -> BaselinePredictions:
             best = score, strength, model
     assert best is not None
     score, strength, model = best
-    # predict_proba has a column for each class of the sample, and argmax reads them as the task's classes
-    assert len(model.classes_) == len(task.names)
-    probabilities = model.predict_proba(vectorizer.transform(join_both_texts(task.test)))
+    # predict_proba has a column for each class of the sample, and a class may be in the test part alone
+    probabilities = np.zeros((len(task.test), len(task.names)))
+    probabilities[:, model.classes_] = model.predict_proba(vectorizer.transform(join_both_texts(task.test)))
     return BaselinePredictions(build_class_answers(probabilities), {"C": strength}, score)
 
 

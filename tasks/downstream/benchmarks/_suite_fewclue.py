@@ -5,7 +5,8 @@ Scores are computed on test_public.json, which has labels. ChID is a cloze here:
 
 from typing import Any
 
-from tasks.downstream.benchmarks._suite_presets import Preset
+from tasks.downstream.benchmarks._suite_clue import PAIRS, PRONOUNS
+from tasks.downstream.benchmarks._suite_presets import Preset, list_choice_files
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.multiple_choice import MultipleChoice
 from tasks.downstream.benchmarks.relation import Relation
@@ -14,11 +15,6 @@ FILES = tuple(
     {"train": f"train_{part}.json", "validation": f"dev_{part}.json", "test": "test_public.json"}
     for part in ("few_all", "0", "1")
 )
-PAIRS = {"text": "sentence1", "second_text": "sentence2", "label": "label"}
-PRONOUNS = {
-    "first_span": {"text": "target.span1_text", "start": "target.span1_index"},
-    "second_span": {"text": "target.span2_text", "start": "target.span2_index"},
-}
 
 
 def _classification_preset(name: str, folder: str, columns: dict[str, str], **settings: Any) -> Preset:
@@ -40,7 +36,7 @@ FEWCLUE = [
     Preset("cluewsc", "cluewsc", Relation, FILES, {"format": "jsonl", "columns": PRONOUNS, "on_error": "skip"}),
     Preset("cluewsc", "cluewscf", Relation, FILES, {"format": "jsonl", "columns": PRONOUNS, "on_error": "skip"}),
     *(
-        Preset("chid", folder, MultipleChoice, ({"path": "test_public.json"},),
+        Preset("chid", folder, MultipleChoice, list_choice_files("test_public.json", "train_few_all.json"),
                {"format": "cloze", "question_column": "content", "options_column": "candidates",
                 "answer_column": "answer", "first_index": 0, "on_error": "skip"})
         for folder in ("chid", "chidf")

@@ -1,11 +1,12 @@
 """SuperGLUE (Wang et al., arXiv:1905.00537) as in its download; XNLI (arXiv:1809.05053) and WNUT 2017 beside it.
 
-The test files of SuperGLUE have no labels, so scores are computed on val.jsonl. COPA is answered zero-shot.
+The test files of SuperGLUE have no labels, so scores are computed on val.jsonl. COPA and ReCoRD are answered zero-shot.
+MultiRC's score is F1 over all answers (F1a).
 """
 
 from typing import Any
 
-from tasks.downstream.benchmarks._suite_presets import Preset
+from tasks.downstream.benchmarks._suite_presets import Preset, list_choice_files
 from tasks.downstream.benchmarks.labelled_text import LabelledText
 from tasks.downstream.benchmarks.multiple_choice import MultipleChoice
 from tasks.downstream.benchmarks.relation import Relation
@@ -13,10 +14,16 @@ from tasks.downstream.benchmarks.tagging import Tagging
 
 VALIDATION = ({"train": "train.jsonl", "test": "val.jsonl"}, {"train": "train.jsonl", "test": "dev.jsonl"})
 PREMISES = {"text": "premise", "second_text": "hypothesis", "label": "label"}
+ANSWERS = {"text": "passage", "second_text": "question_answer", "label": "label"}
 REFERENCES = {
     "first_span": {"text": "target.span1_text", "start": "target.span1_index", "in_words": True},
     "second_span": {"text": "target.span2_text", "start": "target.span2_index", "in_words": True},
 }
+# the training part of XNLI is that of MultiNLI, which lies in a folder of its own: GLUE's or its own download
+XNLI_FILES = tuple(
+    {"train": train, "validation": "xnli.dev.tsv", "test": "xnli.test.tsv"}
+    for train in ("../mnli/train.tsv", "../multinli10/multinli_1.0_train.txt", "../multinli/multinli_1.0_train.txt")
+)
 XNLI_LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 XNLI_COLUMNS = {"text": "sentence1", "second_text": "sentence2", "label": "gold_label"}
 WNUT_FILES = (
@@ -37,17 +44,19 @@ SUPERGLUE = [
     _classification_preset("boolq", {"text": "question", "second_text": "passage", "label": "label"}),
     _classification_preset("cb", PREMISES, metrics=["accuracy", "macro_f1"]),
     _classification_preset("rte", PREMISES),
-    # both sentences, with the word whose sense is asked for only in them
-    _classification_preset("wic", {"text": "sentence1", "second_text": "sentence2", "label": "label"}),
+    _classification_preset("multirc", ANSWERS, format="multirc", metrics=["f1", "accuracy"]),
+    Preset("wic", "wic", Relation, VALIDATION, {"format": "wic", "metrics": ["accuracy", "mcc"], "on_error": "skip"}),
     Preset("wsc", "wsc", Relation, VALIDATION, {"format": "jsonl", "columns": REFERENCES, "on_error": "skip"}),
-    Preset("copa", "copa", MultipleChoice, ({"path": "val.jsonl"}, {"path": "dev.jsonl"}),
-           {"question_column": "premise", "answer_column": "label", "first_index": 0}),
+    Preset("record", "record", MultipleChoice, ({"path": "val.jsonl"}, {"path": "dev.jsonl"}),
+           {"format": "record", "on_error": "skip"}),
+    Preset("copa", "copa", MultipleChoice, list_choice_files("val.jsonl", "train.jsonl"),
+           {"format": "copa", "on_error": "skip"}),
 ]  # fmt: skip
-# the training part of XNLI is MultiNLI's translations, gigabytes of their own: its dev part is learnt from here
+# learnt from English, and tested in each language (cross-lingual transfer)
 XNLI = [
-    Preset(f"xnli-{language}", folder, LabelledText, ({"train": "xnli.dev.tsv", "test": "xnli.test.tsv"},),
-           {"format": "tsv", "columns": XNLI_COLUMNS, "on_error": "skip",
-            "keep_rows": [{"column": "language", "value": language}]})
+    Preset(f"xnli-{language}", folder, LabelledText, XNLI_FILES,
+           {"format": "tsv", "columns": XNLI_COLUMNS, "on_error": "skip", "skip_labels": ["-"],
+            "keep_rows": [{"column": "language", "value": language, "part": part} for part in ("validation", "test")]})
     for language in XNLI_LANGUAGES
     for folder in ("xnli", "xnli10")
 ]  # fmt: skip

@@ -19,6 +19,8 @@ from tasks.downstream.readers.collection import (
 from tasks.downstream.readers.squad import is_squad_file
 from tasks.downstream.task_types.retrieval import RetrievalTask
 from tasks.input_files.data_paths import get_data_suffix, is_data_folder
+from tasks.input_files.table_reader import TABLE_SUFFIXES
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -26,7 +28,7 @@ log = logging.getLogger("textmill.evaluate")
 class QuestionSet(ZeroShotFiles):
     """One set of questions with their documents."""
 
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     format: Literal["auto", "squad", "pairs", "beir"] = "auto"
     """squad: a JSON file whose questions ask for their paragraphs; pairs: a table with a question and its document a
@@ -42,16 +44,19 @@ class QuestionSet(ZeroShotFiles):
         if file_format == "auto" and not self.dataset.name:
             is_squad = get_data_suffix(path) == ".json" and is_squad_file(path, self.encoding)
             file_format = "beir" if is_data_folder(path) else "squad" if is_squad else "auto"
-        if file_format == "squad":
-            return read_squad_collection(path)
-        if file_format == "beir":
-            return read_beir_collection(path)
         rejected = self.make_rejected_rows()
-        rows = list(self.read_rows(path, [self.question_column, self.document_column], rejected=rejected))
-        rejected.check_fraction(len(rejected.errors), len(rows), self.path)
+        if file_format == "squad":
+            collection = read_squad_collection(path, rejected, self.encoding)
+        elif file_format == "beir":
+            collection = read_beir_collection(path, rejected)
+        else:
+            columns = [self.question_column, self.document_column]
+            collection = read_pair_collection(self.read_rows(path, columns, rejected=rejected), *columns)
+        num_texts = len(collection.questions) + len(collection.documents)
+        rejected.check_fraction(len(rejected.errors), num_texts, self.path)
         if rejected.errors:
-            log.warning("%s:%s", self.name, rejected.describe("rows"))
-        return read_pair_collection(rows, self.question_column, self.document_column)
+            log_once(log.warning, "%s:%s", self.name, rejected.describe("rows"))
+        return collection
 
 
 class DocumentRetrieval(DataSetBenchmark):

@@ -6,14 +6,14 @@ from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.benchmarks.similarity import PairColumns, guess_pair_columns, read_numbered_pairs
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table, name_setting
 from tasks.downstream.data.task_data import Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.table import TableFormat
 from tasks.downstream.task_types.numbers import RegressionTask
+from tasks.input_files.table_reader import TABLE_SUFFIXES, TableFormat
 
 
 class SimilarityPairs(ZeroShotFiles):
     """One set of pairs."""
 
-    suffixes = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     format: TableFormat = "auto"
     """format of the files; auto: by their suffix"""

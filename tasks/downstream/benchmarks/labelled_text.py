@@ -14,11 +14,13 @@ from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import PartitionedFiles, build_table, name_setting
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
 from tasks.downstream.readers.column_roles import guess_text_roles
-from tasks.downstream.readers.parallel import is_parallel_pattern
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import TableFormat, as_text
+from tasks.downstream.readers.table import as_text
 from tasks.downstream.task_types.classes import ClassificationTask
 from tasks.errors import BadSetting, StageFailure
+from tasks.input_files.parallel_files import is_parallel_pattern
+from tasks.input_files.table_reader import TableFormat
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -60,6 +62,8 @@ class RowFilter(Block):
     """the column"""
     value: str = ""
     """the value"""
+    part: Literal["", "train", "validation", "test"] = ""
+    """the only part whose rows are chosen, as where train is another file without such a column; empty: all parts"""
 
 
 class TextFiles(PartitionedFiles):
@@ -72,7 +76,8 @@ class TextFiles(PartitionedFiles):
     format: TableFormat = "auto"
     """format of the files; jsonl: JSON in any layout; lines: each begins or ends with its label, as fastText writes it;
     folders: a folder for each class; class_files: a folder with a file of lines for each class, as pos.txt and neg.txt;
-    tables: a folder with pieces of one table; auto: by the suffix and the content"""
+    tables: a folder with pieces of one table; multirc: passages with questions and answers as in MultiRC of SuperGLUE,
+    with the columns passage, question_answer and label; auto: by the suffix and the content"""
     columns: TextColumns = TextColumns()
     """columns of the texts and the label"""
     skip_labels: list[str] = Field([])
@@ -108,9 +113,9 @@ class TextFiles(PartitionedFiles):
             "label": columns.label or roles.answer,
             "header": header,
         }
-        log.info(
-            "%s: the columns are %s", self.name, ", ".join(f"{role} {name!r}" for role, name in update.items() if name)
-        )
+        names = ", ".join(f"{role} {name!r}" for role, name in update.items() if name and role != "header")
+        origins = {True: ", named by the first row", False: ", counted from 0, as the first row is no header", None: ""}
+        log_once(log.info, "%s: the columns are %s%s", self.name, names, origins[header])
         return self.model_copy(update={"columns": TextColumns.model_validate(update)})
 
 
@@ -130,9 +135,7 @@ class LabelledText(DataSetBenchmark):
         names, parts, remark = load_labelled_parts(
             data, functools.partial(_read_part, data, rejected), self.seed, rejected
         )
-        if "f1" in data.metrics and len(names) != 2:
-            hint = "Set metrics to macro_f1"
-            raise BadSetting(f"the metric f1 is of two classes, and {data.name} has {len(names)}", hint)
+        check_metrics(data.metrics, data.name, names)
         about = f"Texts of {data.name} in {len(names)} classes."
         remarks = rejected.describe("rows") + remark
         metrics: list[str] = [*data.metrics]
@@ -141,14 +144,16 @@ class LabelledText(DataSetBenchmark):
 
 def _read_part(files: TextFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     columns = files.columns
-    kept_columns = [rule.column for rule in files.keep_rows]
+    parts = {part for part in PARTS if getattr(files, part) and Path(getattr(files, part)) == path}
+    rules = [rule for rule in files.keep_rows if not rule.part or rule.part in parts]
+    kept_columns = [rule.column for rule in rules]
     names = {named.label: named.name for named in files.label_names}
     required = [name for name in (columns.text, columns.second_text, columns.label, *kept_columns) if name]
     rows: list[dict[str, Any]] = []
     for row, origin in files.read_rows(path, required, files.format, header=columns.header, rejected=rejected):
         label = str(row[columns.label]).strip()
         label = names.get(label, label)
-        is_kept = all(str(row[rule.column]).strip() == rule.value for rule in files.keep_rows)
+        is_kept = all(str(row[rule.column]).strip() == rule.value for rule in rules)
         if is_kept and label not in files.skip_labels:
             second = as_text(row[columns.second_text]) if columns.second_text else ""
             rows.append({"text": as_text(row[columns.text]), "second": second, "label": label, ORIGIN: origin})
@@ -184,9 +189,16 @@ def load_labelled_parts(
     if unseen and len(parts["test"]):
         remark += f" The test part has no example of {list_names(unseen)}."
     if remark:
-        log.warning("%s:%s", files.name, remark)
+        log_once(log.warning, "%s:%s", files.name, remark)
     names += unanswerable
     return names, parts | {name: encode_labels(parts[name], names) for name in PARTS}, remark
+
+
+def check_metrics(metrics: list[ClassMetric], set_name: str, names: list[str]) -> None:
+    """Raise BadSetting for a metric that these classes do not have."""
+    if "f1" in metrics and len(names) != 2:
+        hint = "Set metrics to macro_f1"
+        raise BadSetting(f"the metric f1 is of two classes, and {set_name} has {len(names)}", hint)
 
 
 def describe_unanswerable(num_rows: int, names: list[str], noun: str) -> str:

@@ -17,16 +17,16 @@ from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.documents import DocumentLikelihoodTask
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, read_data_text
+from tasks.input_files.table_reader import TABLE_SUFFIXES
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".tokens", ".raw", "")
 """Suffixes of files that hold one text each"""
-TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
 
 
 class TextSet(ZeroShotFiles):
     """One set of texts: files with one text each, or TSV, CSV, JSON or Parquet files with one text a row."""
 
-    suffixes = (*TEXT_SUFFIXES, ".tsv", ".csv", ".jsonl", ".json", ".parquet")
+    suffixes = (*TEXT_SUFFIXES, *TABLE_SUFFIXES)
 
     text_column: str = ""
     """column of the text, where files are tables; empty: `text`, or guessed by the columns' names and values"""

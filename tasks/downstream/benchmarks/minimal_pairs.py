@@ -10,17 +10,18 @@ from pydantic import Field
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import ZeroShotFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task, limit_rows, make_zero_shot_task
-from tasks.downstream.readers.column_names import find_by_name
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
+from tasks.input_files.column_names import find_by_name
 from tasks.input_files.data_paths import get_data_stem
+from tasks.input_files.table_reader import TABLE_SUFFIXES
 
 
 class MinimalPairFiles(ZeroShotFiles):
     """One set of minimal pairs: a table or JSON, or a folder of them, one a phenomenon (format of BLiMP)."""
 
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     good_column: str = ""
     """column of the grammatical sentence; empty: by its usual names, such as sentence_good"""

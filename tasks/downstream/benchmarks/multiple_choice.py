@@ -21,21 +21,26 @@ from tasks.downstream.readers.choices import (
 )
 from tasks.downstream.readers.clue import chid_answers_path, is_c3_file, is_chid_file, read_c3, read_chid
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import Row
+from tasks.downstream.readers.superglue import read_copa, read_record
 from tasks.downstream.task_types.choices import ChoiceTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_stem
+from tasks.input_files.table_reader import TABLE_SUFFIXES, Row
+
+READERS = {"c3": read_c3, "chid": read_chid, "copa": read_copa, "record": read_record}
+"""Format of files that are no tables → its reader"""
 
 
 class ChoiceFile(ZeroShotFiles):
     """One set of questions: a table or JSON, or a folder of them, one a subject."""
 
-    suffixes = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
-    format: Literal["auto", "objects", "c3", "chid", "cloze"] = "auto"
+    format: Literal["auto", "objects", "c3", "chid", "copa", "record", "cloze"] = "auto"
     """objects: a table or JSON with a question a row; cloze: the same, and options fill the blank in the question
     (#idiom#, [MASK] or _); c3, chid: files of CLUE, dialogues or texts with questions, and texts with idioms left out,
-    dev.json with its answers in dev_answer.json; auto: by the content"""
+    dev.json with its answers in dev_answer.json; copa, record: COPA and ReCoRD of SuperGLUE;
+    auto: by the content"""
     question_column: str = ""
     """column of the question; empty: by the usual names"""
     options_column: str = ""
@@ -95,8 +100,8 @@ def _read_questions(choices: ChoiceFile, path: Path, rejected: RejectedRows) -> 
     if file_format == "auto" and not choices.dataset.name:
         file_format = "chid" if is_chid_file(path) else "c3" if is_c3_file(path) else "auto"
     group = get_data_stem(path)
-    if file_format in ("c3", "chid"):
-        for prompt, texts, right, origin in (read_c3 if file_format == "c3" else read_chid)(path):
+    if file_format in READERS:
+        for prompt, texts, right, origin in READERS[file_format](path, rejected):
             yield {"prompt": prompt, "options": texts, "right": right, "group": group, ORIGIN: origin}
         return
     rows = list(choices.read_rows(path, [], header=choices.header, rejected=rejected))

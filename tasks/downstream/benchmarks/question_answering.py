@@ -11,7 +11,6 @@ from tasks.block import Block
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
 from tasks.downstream.data.data_files import PartitionedFiles, build_table
 from tasks.downstream.data.task_data import Task
-from tasks.downstream.readers.column_names import find_by_name
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.squad import (
     COLUMNS,
@@ -22,6 +21,7 @@ from tasks.downstream.readers.squad import (
 )
 from tasks.downstream.task_types.answers import SpanAnswerTask
 from tasks.errors import StageFailure
+from tasks.input_files.column_names import find_by_name
 
 
 class QuestionColumns(Block):
@@ -66,7 +66,7 @@ class QuestionAnswering(DataSetBenchmark):
 def _read_part(files: QuestionFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
     is_squad = files.format == "squad" or (files.format == "auto" and is_squad_file(path, files.encoding))
     if is_squad and not files.dataset.name:
-        rows = list(read_questions(path, files.encoding))
+        rows = list(read_questions(path, rejected, files.encoding))
     else:
         rows = _read_table(files, rejected, path)
     valid_rows = []

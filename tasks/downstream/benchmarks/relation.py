@@ -11,17 +11,18 @@ from pydantic import Field, model_validator
 
 from tasks.block import Block
 from tasks.downstream.benchmarks._data_set_benchmark import DataSetBenchmark
-from tasks.downstream.benchmarks.labelled_text import load_labelled_parts
+from tasks.downstream.benchmarks.labelled_text import ClassMetric, check_metrics, load_labelled_parts
 from tasks.downstream.data.data_files import PartitionedFiles, build_table
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.brat import read_related_documents
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import extract_marked_spans, read_semeval
-from tasks.downstream.readers.table import Row, TableFormat
+from tasks.downstream.readers.superglue import read_wic
 from tasks.downstream.task_types.relations import SPANS, RelationTask
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_text
+from tasks.input_files.table_reader import Row, TableFormat
 
 WORDS = re.compile(r"\S+")
 SEMEVAL_SENTENCE = re.compile(r"\d+\t.*<e1>")
@@ -62,14 +63,16 @@ class RelationColumns(Block):
 class RelationFiles(PartitionedFiles):
     """One data set of texts with two marked spans."""
 
-    format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "semeval", "brat"] = "auto"
+    format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "semeval", "brat", "wic"] = "auto"
     """format of the files; semeval: lines of number and text, relation, and comment; brat: a folder of .txt and .ann
-    files; auto: by their suffix and content"""
+    files; wic: pairs of sentences with a word in both, as in WiC of SuperGLUE; auto: by their suffix and content"""
     columns: RelationColumns = RelationColumns()
     """columns of a table"""
     no_relation: str = Field("", pattern=r"^\S*$")
     """class of ordered pairs of entities in one sentence of a brat file that have no relation; empty: such pairs are no
     examples"""
+    metrics: list[ClassMetric] = Field([])
+    """metrics of the report; models are compared by the first one; empty: macro_f1, accuracy and mcc"""
 
 
 class Relation(DataSetBenchmark):
@@ -88,7 +91,9 @@ class Relation(DataSetBenchmark):
         )
         remark = rejected.describe("relations") + remark
         about = f"Which of {len(names)} relations do two spans of {data.name} have?"
-        return Task(name=data.name, about=about, kind="relations", names=names, remarks=remark, **parts)
+        check_metrics(data.metrics, data.name, names)
+        metrics: list[str] = [*data.metrics]
+        return Task(data.name, about, "relations", names, metrics=metrics, remarks=remark, **parts)
 
 
 def _read_part(files: RelationFiles, rejected: RejectedRows, path: Path) -> pl.DataFrame:
@@ -105,8 +110,10 @@ def _read_examples(
     file_format = "auto" if files.dataset.name else detect_relation_format(files, path)
     if file_format == "brat":
         yield from read_related_documents(path, files.no_relation, rejected)
+    elif file_format == "wic":
+        yield from read_wic(path, rejected, files.encoding)
     elif file_format == "semeval":
-        for marked_text, label, origin in read_semeval(path, files.encoding):
+        for marked_text, label, origin in read_semeval(path, rejected, files.encoding):
             try:
                 text, positions = extract_marked_spans(marked_text, origin)
             except StageFailure as error:

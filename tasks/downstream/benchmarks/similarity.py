@@ -13,9 +13,9 @@ from tasks.downstream.data.data_files import BenchmarkData, PartitionedFiles, bu
 from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.readers.column_roles import guess_number_roles
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import TableFormat
 from tasks.downstream.task_types.numbers import RegressionTask
 from tasks.errors import StageFailure
+from tasks.input_files.table_reader import TableFormat
 
 
 class PairColumns(Block):

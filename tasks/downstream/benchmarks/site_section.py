@@ -98,8 +98,9 @@ class SiteSection(Benchmark):
                 f"{self.min_passages_per_class} passages each, and two classes are needed "
                 f"(most documents: {dict(page_counts.most_common(5))})",
                 "Hold out more documents (tokenize.heldout_fraction), or in evaluate.benchmarks.site_section lower "
-                "min_documents_per_class or min_passages_per_class, give a url_pattern that fits the URLs, or set "
-                "enabled to false",
+                "min_documents_per_class or min_passages_per_class, or give a url_pattern that fits the URLs, or score "
+                "the held-out documents without classes: --set evaluate.benchmarks.site_section.enabled=false "
+                "--set evaluate.benchmarks.language_modelling.heldout=true",
             )
         tables = {name: _build_part(passages, names) for name, passages in parts.items()}
         yield ClassificationTask().validate(

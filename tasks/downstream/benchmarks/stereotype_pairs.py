@@ -13,6 +13,7 @@ from tasks.downstream.data.task_data import ORIGIN, Task, make_zero_shot_task
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.stereotypes import DIRECTIONS, StereotypeTask
 from tasks.errors import StageFailure
+from tasks.input_files.table_reader import TABLE_SUFFIXES
 
 
 class BiasColumns(Block):
@@ -32,7 +33,7 @@ class BiasColumns(Block):
 class SentencePairs(ZeroShotFiles):
     """One set of pairs."""
 
-    suffixes = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+    suffixes = TABLE_SUFFIXES
 
     columns: BiasColumns = BiasColumns()
     """columns of the sentences, the direction and the type of bias"""

@@ -1,5 +1,6 @@
 """Folders of tasks in the format of a known suite, so that no files and columns need to be named."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from tasks.downstream.benchmarks import Benchmark
 from tasks.downstream.data.task_data import Task
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import is_data_folder
+from tasks.runtime.log_once import log_once
+
+log = logging.getLogger("textmill.evaluate")
 
 NO_DOCUMENTS = pl.DataFrame()
 
@@ -51,14 +55,16 @@ class SuiteFolder(Block):
             raise BadSetting(f"the folder {folder} does not exist", "Correct the path in evaluate.benchmarks.suite")
         # The remaining fields are named like those of PartitionedFiles.
         limits = self.model_dump(exclude={"path", "tasks"})
-        named_benchmarks = [
-            *find_preset_benchmarks(folder, presets, self.tasks, limits),
-            *find_minimal_pairs(folder, self.tasks),
-        ]
+        named_benchmarks, left_out = find_preset_benchmarks(folder, presets, self.tasks, limits)
+        named_benchmarks += find_minimal_pairs(folder, self.tasks)
         names = [name for name, _ in named_benchmarks]
         for name in self.tasks:
             if name not in names:
                 raise BadSetting(f"{folder} holds no {name}", f"Name tasks that it holds: {', '.join(names) or 'none'}")
+        if left_out and not named_benchmarks:
+            raise StageFailure("; ".join(left_out), "Add these files")
+        for sentence in left_out:
+            log_once(log.warning, "%s: left out", sentence)
         if not named_benchmarks:
             folders = ", ".join(dict.fromkeys(preset.folder for preset in presets))
             raise StageFailure(

@@ -17,22 +17,23 @@ from tasks.downstream.data.data_files import PartitionedFiles, build_table, name
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
 from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.brat import read_tagged_documents
-from tasks.downstream.readers.column_names import find_by_name
 from tasks.downstream.readers.conll import (
     TaggedSentence,
-    is_slashed,
     read_sentences,
     read_slashed_sentences,
     split_parallel_tags,
 )
-from tasks.downstream.readers.parallel import is_parallel_pattern
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.spans import read_tagged_objects
-from tasks.downstream.readers.table import Row, TableFormat
 from tasks.downstream.readers.tag_schemes import TagScheme, detect_tag_scheme
 from tasks.downstream.task_types.tags import TaggingTask
 from tasks.errors import StageFailure
+from tasks.input_files.column_names import find_by_name
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder, read_data_text
+from tasks.input_files.parallel_files import is_parallel_pattern
+from tasks.input_files.table_reader import Row, TableFormat
+from tasks.input_files.word_lines import is_slashed
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -87,7 +88,7 @@ class Tagging(DataSetBenchmark):
         num_rows = parts["test"]["tags"].list.eval(pl.element().is_in(unanswerable)).list.any().sum()
         remark = describe_unanswerable(int(num_rows or 0), unanswerable, "tag")
         if remark:
-            log.warning("%s:%s", data.name, remark)
+            log_once(log.warning, "%s:%s", data.name, remark)
         is_known = pl.col("tags").list.eval(pl.element().is_in(names)).list.all()
         parts["validation"] = parts["validation"].filter(is_known)
         names += unanswerable

@@ -14,12 +14,12 @@ from tasks.downstream.data.fingerprints import fingerprint_files
 from tasks.downstream.data.task_data import ORIGIN, PARTS, Task
 from tasks.downstream.readers.column_roles import guess_source_and_target
 from tasks.downstream.readers.dialogues import is_dialogue_file, read_dialogue_pairs
-from tasks.downstream.readers.parallel import is_parallel_pattern, list_parallel_files
 from tasks.downstream.readers.rejected_rows import RejectedRows
-from tasks.downstream.readers.table import TableFormat
 from tasks.downstream.task_types.texts import GenerationTask
 from tasks.errors import BadSetting, StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, is_data_folder
+from tasks.input_files.parallel_files import is_parallel_pattern, list_parallel_files
+from tasks.input_files.table_reader import TableFormat
 
 NOT_DIALOGUES = (".tsv", ".csv", ".parquet")
 """Suffixes of tables, which hold no turns"""

@@ -14,13 +14,14 @@ from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.task_types.continuations import ContinuationTask
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, read_data_text
-from tasks.runtime.text_files import read_lines
+from tasks.input_files.table_reader import TABLE_SUFFIXES
+from tasks.input_files.text_files import read_lines
 
 
 class PromptFile(ZeroShotFiles):
     """One set of prompts: a .txt file with one prompt a line, or TSV, CSV, JSONL or Parquet."""
 
-    suffixes = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")
+    suffixes = (".txt", *TABLE_SUFFIXES)
 
     word_list: str
     """path of the list of words: a word or a phrase a line"""

@@ -174,5 +174,5 @@ def _measure_overlap(
         texts=len(texts),
         short=sum(not len(hashes) for hashes in texts),
         overlapping=sum(fraction > 0 for fraction in fractions),
-        covered_share=round(float(np.mean(fractions)), 6),
+        covered_share=round(float(np.mean(fractions)), 6) if fractions else 0.0,
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,20 +13,15 @@ from tasks.block import Block
 from tasks.downstream.data.fingerprints import fingerprint_files, fingerprint_path
 from tasks.downstream.data.splits import draw_fold, draw_fraction
 from tasks.downstream.data.task_data import PARTS, hash_text, limit_rows
+from tasks.downstream.readers import SETTING
 from tasks.downstream.readers.hub import HubDataset
-from tasks.downstream.readers.parallel import is_parallel_pattern, match_parallel_files, read_parallel_rows
 from tasks.downstream.readers.rejected_rows import ErrorPolicy, RejectedRows
-from tasks.downstream.readers.table import (
-    Row,
-    TableFormat,
-    TableReader,
-    flatten_row,
-    read_table_rows,
-    sample_table,
-    select_valid_rows,
-)
+from tasks.downstream.readers.table import flatten_row, read_table_rows, sample_table, select_valid_rows
 from tasks.errors import BadSetting, StageFailure
-from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.data_paths import count_suffixes, get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.parallel_files import is_parallel_pattern, match_parallel_files, read_parallel_rows
+from tasks.input_files.table_reader import Row, TableFormat, TableReader
+from tasks.runtime.log_once import log_once
 
 log = logging.getLogger("textmill.evaluate")
 
@@ -70,7 +64,7 @@ class BenchmarkData(Block):
 
     def make_table_reader(self, file_format: TableFormat = "auto", header: bool | None = None) -> TableReader:
         """Return how this data set's tables are read."""
-        return TableReader(file_format, header, self.delimiter, self.encoding)
+        return TableReader(SETTING, file_format, header, self.delimiter, self.encoding)
 
     def read_rows(
         self,
@@ -89,7 +83,7 @@ class BenchmarkData(Block):
         if self.dataset.name:
             return select_valid_rows(self.dataset.read_rows(str(path)), columns, rejected)
         if is_parallel_pattern(path):
-            return select_valid_rows(read_parallel_rows(path, columns, self.encoding), columns, rejected)
+            return select_valid_rows(read_parallel_rows(path, columns, SETTING, self.encoding), columns, rejected)
         return read_table_rows(path, columns, self.make_table_reader(file_format, header), rejected)
 
     def sample_rows(self, path: str, file_format: TableFormat = "auto", header: bool | None = None) -> list[Row]:
@@ -255,15 +249,10 @@ class ZeroShotFiles(BenchmarkData):
         if self.dataset.name or not is_data_folder(path):
             return ""
         all_files = list_data_files(path)
-        counts = Counter(
-            get_data_suffix(file) or "without a suffix"
-            for file in all_files
-            if get_data_suffix(file) not in self.suffixes
-        )
-        if not counts:
+        unread = [file for file in all_files if get_data_suffix(file) not in self.suffixes]
+        if not unread:
             return ""
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common(6))
-        return f" {counts.total():,} of {len(all_files):,} files are of a kind that is not read: {kinds}."
+        return f" {len(unread):,} of {len(all_files):,} files are of a kind that is not read: {count_suffixes(unread)}."
 
     def read_files(
         self, read: Callable[[Path, RejectedRows], list[dict[str, Any]]], noun: str = "rows"
@@ -278,7 +267,7 @@ class ZeroShotFiles(BenchmarkData):
                 rejected.check_fraction(len(rejected.errors) - num_errors, len(rows_of_files[-1]), str(path))
         left_out = self.describe_unread() + rejected.describe(noun)
         if left_out:
-            log.warning("%s:%s", self.name, left_out)
+            log_once(log.warning, "%s:%s", self.name, left_out)
         return rows_of_files, left_out
 
     def semantic(self) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.input_files.data_paths import is_data_file, is_data_folder, list_data_files, resolve_real_file
-from tasks.runtime.content_digest import hash_files_cached
+from tasks.input_files.data_paths import is_data_file, is_data_folder, list_data_files
+from tasks.input_files.file_digests import hash_data_files
 
 
 def fingerprint_path(setting: str, path: Path) -> dict[str, Any]:
@@ -26,11 +26,7 @@ def fingerprint_path(setting: str, path: Path) -> dict[str, Any]:
 
 def fingerprint_files(paths: Sequence[Path]) -> list[str]:
     """Return the suffix and the SHA-256 of each file; of a file in an archive the archive's, and its name in it."""
-    locations = [resolve_real_file(path) for path in paths]
-    # an archive of many files is hashed once
-    real_files = list(dict.fromkeys(file for file, _ in locations))
-    digests = dict(zip(real_files, hash_files_cached(real_files, "sha256"), strict=True))
     return [
-        f"{path.suffix} {digests[file].hex()}{f' {name}' if name else ''}"
-        for path, (file, name) in zip(paths, locations, strict=True)
+        f"{path.suffix} {file.digest.hex()}{f' {file.name}' if file.name else ''}"
+        for path, file in zip(paths, hash_data_files(paths, "sha256"), strict=True)
     ]

@@ -20,11 +20,11 @@ TEXT_COLUMNS = ("text", "second")
 SHARD_TEXTS = 512  # the models for back-translation are opened once a shard
 
 
-def find_sampled_rows(task: Task, label_counts: Sequence[int], num_seeds: int) -> list[int]:
+def find_sampled_rows(task: Task, label_counts: Sequence[int], seeds: Sequence[int]) -> list[int]:
     """Return the rows of the training examples that any fit with these label counts and seeds is trained on."""
     pool, kind = number_rows(task), load_task_type(task)
     # Sampling is a function of task, count and seed, so the rows are known before any fit.
-    samples = [kind.sample(pool, labels, seed)[ROW] for labels in label_counts for seed in range(num_seeds)]
+    samples = [kind.sample(pool, labels, seed)[ROW] for labels in label_counts for seed in seeds]
     return sorted({row for sample in samples for row in sample})
 
 

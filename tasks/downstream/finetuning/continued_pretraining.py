@@ -20,7 +20,7 @@ from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.downstream.task_types import load_task_type
 from tasks.errors import StageFailure
-from tasks.runtime.text_files import read_lines
+from tasks.input_files.text_files import read_lines
 
 SETTING = "evaluate.finetuning.continued_pretraining.file"
 MAX_VALIDATION_TEXTS = 256

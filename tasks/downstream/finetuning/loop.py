@@ -11,7 +11,7 @@ from tasks.downstream.finetuning.batches import iterate_step_rows
 from tasks.downstream.finetuning.frozen_features import attach_features
 from tasks.downstream.finetuning.optimizer import compute_schedule_factor, make_optimizer
 from tasks.downstream.finetuning.semi_supervised import ConsistencyLoss
-from tasks.downstream.heads import Example, Head, TaskModel
+from tasks.downstream.heads import Example, Head, ScoringModel, TaskModel
 from tasks.downstream.settings.finetuning import FineTuning
 
 
@@ -113,7 +113,7 @@ def _train_step(
 ) -> float:
     loss = head.compute_loss(batch)
     if consistency:
-        assert isinstance(head, Head)  # only classes are learned from texts without labels
+        assert isinstance(head, ScoringModel)  # only classes are learned from texts without labels
         loss = loss + consistency(head)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tasks.downstream.data.task_data import Task, limit_rows
-from tasks.downstream.heads import Example, Head, TaskModel
+from tasks.downstream.heads import Example, ScoringModel, TaskModel
 from tasks.downstream.settings.unlabelled import UnlabelledTexts
 from tasks.errors import StageFailure
-from tasks.runtime.text_files import read_lines
+from tasks.input_files.text_files import read_lines
 
 SETTING = "evaluate.finetuning.unlabelled.file"
 
@@ -57,7 +57,7 @@ class ConsistencyLoss:
         self.settings, self.examples, self.rng = settings, examples, rng
         self.batches = self._iterate_batches(settings.ratio * batch_size)
 
-    def __call__(self, head: Head) -> Tensor:
+    def __call__(self, head: ScoringModel) -> Tensor:
         """Return the loss of the next texts, times its weight. It leaves the head in training mode."""
         batch = [self.examples[row] for row in next(self.batches)]
         # without dropout, so that the target does not depend on the random state

@@ -30,7 +30,7 @@ def validate_rate(
     # Every shard gets a folder for files; this one writes none.
     del out
     with use_one_thread():
-        fitted, _ = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
+        fitted, _ = fit_variant(data, checkpoint, finetuning, model, labels, seed, rate)
     return {"score": fitted.best.score, "loss": fitted.best.loss}
 
 
@@ -56,7 +56,7 @@ def fit_and_score(  # noqa: PLR0917 - arguments of shards have no names
         counts = write_answers(out, task, model, labels, seed, answers)
         return counts | {"chosen": {}, "validation": None, "curve": []}
     with use_one_thread():
-        fitted, examples = _fit(data, checkpoint, finetuning, model, labels, seed, rate)
+        fitted, examples = fit_variant(data, checkpoint, finetuning, model, labels, seed, rate)
         _, answers = fitted.head.evaluate(examples(fitted.head, "test"))
     is_explained &= task.kind in attributions.PATH_POINTS and (model, seed) == ("pretrained", 0)
     if isinstance(fitted.head, Head) and is_explained:
@@ -84,6 +84,11 @@ def score_baseline(out: Path, data: Path, model: str, labels: int, seed: int) ->
     predictions = kind.baselines[model](task, kind.sample(task, labels, seed))
     counts = write_answers(out, task, model, labels, seed, predictions.answers)
     return counts | {"chosen": predictions.chosen, "validation": predictions.validation, "curve": []}
+
+
+def name_shard(data: Path, *run: Any) -> str:
+    """Return the name of a shard: the task's, then what tells its run from others."""
+    return "-".join([data.stem, *map(str, run)])
 
 
 def fit_file(name: str, model: str, labels: int, seed: int) -> str:
@@ -119,9 +124,10 @@ def _load_tokenizer(checkpoint: Path, finetuning: FineTuning) -> CheckpointToken
     return CheckpointTokenizer(checkpoint, finetuning.max_length, finetuning.method.chosen.reserved_positions)
 
 
-def _fit(
+def fit_variant(
     data: Path, checkpoint: Path, finetuning: FineTuning, model: str, labels: int, seed: int, rate: float
 ) -> tuple[FittedModel, SplitExamples]:
+    """Fit one of the models of a task; also return the task's examples as it reads them. Call it with one thread."""
     task, variant, tokenizer = Task.load(data), VARIANTS[model], _load_tokenizer(checkpoint, finetuning)
     # A function, as pseudo-labels need a second, unfitted model.
     make_model = partial(load_task_model, task, data, checkpoint, finetuning, variant.weights, seed)

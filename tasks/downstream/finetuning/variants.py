@@ -117,4 +117,4 @@ def load_task_model(
 ) -> TaskModel:
     """Load a model as it is before any fit."""
     folder = continued_folder(data) if weights == "continued" else checkpoint
-    return find_model_class(task).load(folder, task, finetuning, random=weights == "random", seed=seed)
+    return find_model_class(task, finetuning.head).load(folder, task, finetuning, random=weights == "random", seed=seed)

@@ -11,8 +11,8 @@ import numpy as np
 from tasks.downstream.metrics.words import CHARACTER_WORD
 from tasks.downstream.settings.augmentation import SETTING, Augmentation, Operation
 from tasks.errors import BadSetting
+from tasks.input_files.data_paths import read_data_text
 from tasks.model.word_boundaries import load_segmenter
-from tasks.runtime.text_files import read_text
 
 Words = list[str]
 
@@ -131,7 +131,7 @@ def read_synonyms(path: Path) -> dict[str, list[str]]:
     """
     setting = f"{SETTING}.synonyms_file"
     synonyms: dict[str, dict[str, None]] = {}  # dicts as sets that keep the order of the file
-    for number, line in enumerate(read_text(path, setting).splitlines(), start=1):
+    for number, line in enumerate(read_data_text(path, setting).splitlines(), start=1):
         group = [word.strip() for word in line.split("#")[0].split(",")]
         if group == [""]:
             continue

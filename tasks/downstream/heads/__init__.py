@@ -6,6 +6,7 @@ Shapes: B examples of a batch, M units of a batch, F features, K outputs.
 """
 
 import importlib
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ from tasks.downstream.models.backbone import Backbone
 from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer, TokenIds
 from tasks.downstream.models.encoder import EVALUATION_BATCH_SIZE, Encoder, batch_by_length, load_encoder, pad_batch
 from tasks.downstream.models.layers import find_layers
-from tasks.downstream.settings.finetuning import FineTuning
+from tasks.downstream.settings.finetuning import FineTuning, HeadKind
 from tasks.downstream.task_types import load_task_type
 
 NUM_SCALING_EXAMPLES = 256
+STOCK_HEADS = "tasks.downstream.stock_heads"
+"""the package of the heads that transformers has, which imports this one"""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,47 @@ class TaskModel(nn.Module, ABC):
         return loss, kind.score_answers(self.task, self.task.validation, answers)[kind.metrics[0]].value
 
 
-class Head(TaskModel):
+class ScoringModel(TaskModel):
+    """A model that gives outputs for units, from which losses and answers follow."""
+
+    @abstractmethod
+    def compute_outputs(self, batch: Sequence[Example]) -> Tensor:
+        """Return the outputs of all units (M, K)."""
+
+    @abstractmethod
+    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of outputs (M, K)."""
+
+    @abstractmethod
+    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
+        """Return the answer to every example from outputs (M, K), in the columns of `answer_schema`."""
+
+    def compute_loss(self, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of a batch, with gradients."""
+        return self.compute_output_loss(self.compute_outputs(batch), batch)
+
+    @torch.no_grad()
+    def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
+        """Return the mean loss and all answers, in the examples' order, without gradients."""
+        self.eval()
+        total = 0.0
+        answers: dict[int, tuple[Any, ...]] = {}
+        for rows in self.batch_by_length(examples):
+            batch = [examples[row] for row in rows]
+            outputs = self.compute_outputs(batch)
+            # A mean loss, weighted by the size of its batch.
+            total += float(self.compute_output_loss(outputs, batch)) * len(batch)
+            answers |= dict(zip(rows.tolist(), self.decode_answers(outputs, batch), strict=True))
+        # batches are by length; answers go back to the order of the rows
+        ordered = [answers[row] for row in range(len(examples))]
+        return total / len(examples), pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
+
+    def batch_by_length(self, examples: Sequence[Example]) -> list[Any]:
+        """Return the rows of batches of examples of similar length."""
+        return batch_by_length([[*example.ids, *example.second_ids] for example in examples], EVALUATION_BATCH_SIZE)
+
+
+class Head(ScoringModel):
     """An encoder and a linear layer, which begins at zero, so with uniform predictions."""
 
     def __init__(self, encoder: Encoder, task: Task, finetuning: FineTuning) -> None:
@@ -126,14 +169,6 @@ class Head(TaskModel):
     def encode(self, batch: Sequence[Example]) -> Tensor:
         """Compute the features of all units with the encoder (M, F)."""
 
-    @abstractmethod
-    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
-        """Return the mean loss of outputs (M, K)."""
-
-    @abstractmethod
-    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:
-        """Return the answer to every example from outputs (M, K), in the columns of `answer_schema`."""
-
     def count_units(self, example: Example) -> int:  # noqa: ARG002 - most heads predict one unit an example
         """Return the number of rows that `encode` gives for an example."""
         return 1
@@ -148,7 +183,7 @@ class Head(TaskModel):
         some = examples[:: -(-len(examples) // NUM_SCALING_EXAMPLES)]
         with torch.no_grad():
             self.encoder.eval()
-            features = [self.get_features([some[row] for row in rows]) for rows in self._batch_by_length(some)]
+            features = [self.get_features([some[row] for row in rows]) for rows in self.batch_by_length(some)]
         features_MF = torch.cat(features)
         # buffers: part of the model, but not trained
         self.register_buffer("mean", features_MF.mean(0))
@@ -167,29 +202,6 @@ class Head(TaskModel):
         """Return the outputs of all units (M, K)."""
         outputs: Tensor = self.head((self.get_features(batch) - self.mean) / self.deviation)
         return outputs
-
-    def compute_loss(self, batch: Sequence[Example]) -> Tensor:
-        """Return the mean loss of a batch, with gradients."""
-        return self.compute_output_loss(self.compute_outputs(batch), batch)
-
-    @torch.no_grad()
-    def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
-        """Return the mean loss and all answers, in the examples' order, without gradients."""
-        self.eval()
-        total = 0.0
-        answers: dict[int, tuple[Any, ...]] = {}
-        for rows in self._batch_by_length(examples):
-            batch = [examples[row] for row in rows]
-            outputs = self.compute_outputs(batch)
-            # A mean loss, weighted by the size of its batch.
-            total += float(self.compute_output_loss(outputs, batch)) * len(batch)
-            answers |= dict(zip(rows.tolist(), self.decode_answers(outputs, batch), strict=True))
-        # batches are by length; answers go back to the order of the rows
-        ordered = [answers[row] for row in range(len(examples))]
-        return total / len(examples), pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
-
-    def _batch_by_length(self, examples: Sequence[Example]) -> list[Any]:
-        return batch_by_length([[*example.ids, *example.second_ids] for example in examples], EVALUATION_BATCH_SIZE)
 
 
 def check_adaptation(model: Backbone, finetuning: FineTuning) -> None:
@@ -233,9 +245,15 @@ def tokenize_texts(tokenizer: CheckpointTokenizer, rows: pl.DataFrame, pair_enco
     return tokenizer(texts, seconds), [[] for _ in texts]
 
 
-def find_model_class(task: Task) -> type[TaskModel]:
-    """Return the model class for a task's type: the one in `tasks.downstream.heads.<name>`."""
-    module = importlib.import_module(f"{__name__}.{task.kind}")
+def find_model_class(task: Task, head: HeadKind) -> type[TaskModel]:
+    """Return the model class for a task's type: the one in `tasks.downstream.heads.<name>`, or of the stock heads.
+
+    A type without a stock head of its own has its only head there, as that of text generation is a stock one already.
+    """
+    package = STOCK_HEADS if head == "stock" else __name__
+    if package == STOCK_HEADS and importlib.util.find_spec(f"{STOCK_HEADS}.{task.kind}") is None:
+        package = __name__
+    module = importlib.import_module(f"{package}.{task.kind}")
     (model_class,) = [
         member
         for member in vars(module).values()
@@ -245,7 +263,7 @@ def find_model_class(task: Task) -> type[TaskModel]:
 
 
 def make_head(encoder: Encoder, task: Task, finetuning: FineTuning) -> Head:
-    """Make the head for a task's type on an encoder."""
-    head_class = find_model_class(task)
+    """Make the head of all layers for a task's type on an encoder."""
+    head_class = find_model_class(task, "all_layers")
     assert issubclass(head_class, Head)
     return head_class(encoder, task, finetuning)

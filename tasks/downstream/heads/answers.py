@@ -36,11 +36,10 @@ class ContextWindow(NamedTuple):
     """index of the answer's last token; -1 where the window does not hold the answer"""
 
 
-class AnswerHead(NeighbourHead):
+class WindowAnswers:
     """The most likely start and end over all windows; an example's target is its windows and its context."""
 
     answer_schema: ClassVar[dict[str, Any]] = {"predicted": pl.String, "confidence": pl.Float32}
-    num_scores = 2
 
     def make_examples(self, tokenizer: CheckpointTokenizer, rows: pl.DataFrame) -> list[Example]:
         """Tokenize the question with each window of its context; the first answer with a position is the target."""
@@ -61,16 +60,6 @@ class AnswerHead(NeighbourHead):
             for example in examples
             if any(window.start >= 0 for window in example.target[0])
         ]
-
-    def get_sequence_lengths(self, example: Example) -> list[int]:
-        """Return the number of tokens of each window."""
-        return [len(window.ids) for window in example.target[0]]
-
-    def encode(self, batch: Sequence[Example]) -> Tensor:
-        """Return the features of every token of every window (M, F)."""
-        windows = [window for example in batch for window in example.target[0]]
-        states_WTF = self.encoder.encode_tokens(pad_batch([window.ids for window in windows]))
-        return torch.cat([states_WTF[row, : len(window.ids)] for row, window in enumerate(windows)])
 
     def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
         """Return the cross-entropy of start and end, over the windows that hold the answer."""
@@ -110,6 +99,22 @@ class AnswerHead(NeighbourHead):
             if float(score) > best[0]:
                 best = (float(score), window.offsets[first][0], window.offsets[last][1])
         return context[max(0, best[1]) : max(0, best[2])], best[0]
+
+
+class AnswerHead(WindowAnswers, NeighbourHead):
+    """Start and end scores from the states of all layers."""
+
+    num_scores = 2
+
+    def get_sequence_lengths(self, example: Example) -> list[int]:
+        """Return the number of tokens of each window."""
+        return [len(window.ids) for window in example.target[0]]
+
+    def encode(self, batch: Sequence[Example]) -> Tensor:
+        """Return the features of every token of every window (M, F)."""
+        windows = [window for example in batch for window in example.target[0]]
+        states_WTF = self.encoder.encode_tokens(pad_batch([window.ids for window in windows]))
+        return torch.cat([states_WTF[row, : len(window.ids)] for row, window in enumerate(windows)])
 
 
 def keep_answer_windows(example: Example) -> Example:

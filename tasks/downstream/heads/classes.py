@@ -12,14 +12,30 @@ from tasks.downstream.heads import Example, Head, compute_class_weights, pool_te
 from tasks.downstream.models.checkpoint_tokenizer import CheckpointTokenizer
 
 
-class ClassHead(Head):
-    """A score for each class."""
+class ClassAnswers:
+    """The loss and the answers of outputs for classes."""
 
+    weights: Tensor | None = None
+    """the classes' weights in the loss"""
     answer_schema: ClassVar[dict[str, Any]] = {
         "predicted": pl.Int32,
         "confidence": pl.Float32,
         "probabilities": pl.List(pl.Float32),
     }
+
+    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
+        """Return the mean cross-entropy."""
+        return cross_entropy(outputs, torch.tensor([example.target for example in batch]), self.weights)
+
+    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
+        """Return the most likely class of every example, its probability, and those of all classes."""
+        probabilities_BK = torch.softmax(outputs.double(), 1)
+        confidence, predicted = probabilities_BK.max(1)
+        return list(zip(predicted.tolist(), confidence.tolist(), probabilities_BK.tolist(), strict=True))
+
+
+class ClassHead(ClassAnswers, Head):
+    """A score for each class."""
 
     @property
     def num_outputs(self) -> int:
@@ -42,13 +58,3 @@ class ClassHead(Head):
     def encode(self, batch: Sequence[Example]) -> Tensor:
         """Return the features of every text or pair (B, F)."""
         return pool_texts(self.encoder, batch)
-
-    def compute_output_loss(self, outputs: Tensor, batch: Sequence[Example]) -> Tensor:
-        """Return the mean cross-entropy."""
-        return cross_entropy(outputs, torch.tensor([example.target for example in batch]), self.weights)
-
-    def decode_answers(self, outputs: Tensor, batch: Sequence[Example]) -> list[tuple[Any, ...]]:  # noqa: ARG002
-        """Return the most likely class of every example, its probability, and those of all classes."""
-        probabilities_BK = torch.softmax(outputs.double(), 1)
-        confidence, predicted = probabilities_BK.max(1)
-        return list(zip(predicted.tolist(), confidence.tolist(), probabilities_BK.tolist(), strict=True))

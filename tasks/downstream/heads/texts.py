@@ -101,6 +101,12 @@ class TextGenerationModel(TaskModel):
     def evaluate(self, examples: Sequence[Example]) -> tuple[float, pl.DataFrame]:
         """Return the mean loss, and the texts that the model generates."""
         loss, _ = self.validate(examples)
+        return loss, self.write_texts(examples)
+
+    @torch.no_grad()
+    def write_texts(self, examples: Sequence[Example]) -> pl.DataFrame:
+        """Return the texts that the model generates, in the examples' order."""
+        self.eval()
         answers: dict[int, tuple[Any, ...]] = {}
         for rows in _batch_by_length(examples):
             batch = [examples[row] for row in rows]
@@ -114,7 +120,7 @@ class TextGenerationModel(TaskModel):
                 unended = ids[-1:] != [self.generator.end_id]
                 answers[row] = (text.strip(), target.source_cut, target.target_cut, unended)
         ordered = [answers[row] for row in range(len(examples))]
-        return loss, pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
+        return pl.DataFrame(ordered, schema=self.answer_schema, orient="row")
 
     def _compute_token_losses(self, batch: Sequence[Example]) -> Tensor:
         return self.generator.compute_losses(

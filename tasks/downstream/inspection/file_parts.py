@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.downstream.data.task_data import PARTS
-from tasks.downstream.readers.parallel import WILDCARD, read_parallel_lines
+from tasks.downstream.readers import SETTING
 from tasks.errors import StageFailure
 from tasks.input_files.archives import strip_archive_suffix
 from tasks.input_files.data_paths import get_data_stem, get_data_suffix, is_data_folder, list_data_files
+from tasks.input_files.parallel_files import WILDCARD, read_parallel_lines
 
 PART_WORDS = {
     "train": "train",
@@ -71,6 +72,9 @@ def assign_parts(paths: Sequence[Path]) -> FileParts:
     by_part: dict[str, Path] = {}
     for path in paths:
         by_part.setdefault(find_part(path), path)
+    if "train" not in by_part and "" in by_part and len(by_part) > 1:
+        # mood.tsv beside mood-test.tsv
+        by_part["train"] = by_part.pop("")
     if "train" not in by_part and {"validation", "test"} <= by_part.keys():
         # some data sets publish no training part: the development part is learnt from
         return FileParts(str(by_part["validation"]), str(by_part["test"]))
@@ -126,7 +130,7 @@ def make_pattern(first: Path, second: Path) -> tuple[str, tuple[str, str]] | Non
 def have_equal_lengths(paths: Sequence[Path]) -> bool:
     """Return whether text files have equally many lines, more than one."""
     try:
-        lengths = {len(read_parallel_lines(path)) for path in paths}
+        lengths = {len(read_parallel_lines(path, SETTING)) for path in paths}
     except StageFailure:
         return False
     return len(lengths) == 1 and min(lengths) > 1

@@ -14,16 +14,18 @@ from tasks.downstream.readers.choices import (
     parse_option_list,
 )
 from tasks.downstream.readers.clue import is_c3_file, is_chid_file
-from tasks.downstream.readers.column_names import find_by_name, normalise_column
 from tasks.downstream.readers.column_roles import find_pair, profile_columns
-from tasks.downstream.readers.conll import guess_word_columns, is_slashed, looks_like_tags, split_sentences
+from tasks.downstream.readers.conll import guess_word_columns, looks_like_tags
 from tasks.downstream.readers.dialogues import is_dialogue_file
-from tasks.downstream.readers.labelled_texts import guess_line_layout
 from tasks.downstream.readers.spans import MARK, SPAN_FIELDS
 from tasks.downstream.readers.squad import is_squad_file
-from tasks.downstream.readers.table import Row, TableReader, sample_table
-from tasks.downstream.readers.table_layout import guess_layout
+from tasks.downstream.readers.table import sample_table
+from tasks.input_files.column_names import find_by_name, normalise_column
 from tasks.input_files.data_paths import get_data_suffix, read_data_bytes, read_data_text
+from tasks.input_files.labelled_texts import guess_line_layout
+from tasks.input_files.table_layout import guess_layout
+from tasks.input_files.table_reader import Row, TableReader
+from tasks.input_files.word_lines import MAX_WORDS, is_slashed, split_sentences
 
 SAMPLE_ROWS = 1000
 SCORE_NAMES = frozenset({"score", "similarity", "similarityscore", "relatedness", "relatednessscore"})
@@ -71,7 +73,7 @@ def is_tagged_text(text: str) -> bool:
     if len(rows) < 2 or any(len(row) < 2 for row in rows[:50]):
         return False
     # a table has no empty lines; the longer its rows, the fewer sentences
-    if len(sentences) < 2 or len(rows) > 400 * len(sentences):
+    if len(sentences) < 2 or len(rows) > MAX_WORDS * len(sentences):
         return False
     columns = guess_word_columns(text)
     usual = max({len(row) for row in rows}, key=[len(row) for row in rows].count)

@@ -26,17 +26,16 @@ from tasks.downstream.inspection.file_parts import (
 )
 from tasks.downstream.inspection.guess_kind import guess_kinds
 from tasks.downstream.readers import SETTING
-from tasks.downstream.readers.labelled_texts import list_class_files, list_line_files
-from tasks.downstream.readers.parallel import match_parallel_files, read_parallel_lines
-from tasks.downstream.readers.table import TableReader
 from tasks.errors import StageFailure
-from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files, read_data_bytes
+from tasks.input_files.data_paths import get_data_suffix, is_data_folder, list_data_files, read_data_head
 from tasks.input_files.encoding import is_binary
+from tasks.input_files.labelled_texts import list_class_files, list_line_files
+from tasks.input_files.parallel_files import match_parallel_files, read_parallel_lines
+from tasks.input_files.table_reader import TABLE_SUFFIXES, TableReader
 
 ZERO_SHOT = frozenset(
     {"minimal_pairs", "multiple_choice", "stereotype_pairs", "document_retrieval", "language_modelling"}
 )
-TABLES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".ndjson")
 MAX_PARALLEL = 6
 """most files of a part of which two may be parallel"""
 UNLABELLED = ("unsup", "unlabelled", "unlabeled")
@@ -49,11 +48,6 @@ class SetProposal:
 
     kind: str
     settings: dict[str, Any]
-
-    def make_recipe(self) -> dict[str, Any]:
-        """Return the part of a recipe that evaluates on this data set alone."""
-        others_off = {} if self.kind == "site_section" else {"site_section": {"enabled": False}}
-        return {"evaluate": {"benchmarks": {**others_off, self.kind: {"sets": [self.settings]}}}}
 
     def make_tasks(self) -> list[Task]:
         """Make the tasks of the data set. Raises StageFailure where it cannot be read."""
@@ -91,13 +85,17 @@ def propose_folder(folder: Path) -> Iterator[SetProposal]:
         yield from propose_named_parts(parts, name)
     else:
         yield from propose_unnamed_parts(folder, files, children)
-        if all(guess_kinds(path, TableReader())[:1] == ["language_modelling"] for path in files[:20] if is_text(path)):
+        if all(
+            guess_kinds(path, TableReader(SETTING))[:1] == ["language_modelling"]
+            for path in files[:20]
+            if is_text(path)
+        ):
             yield SetProposal("language_modelling", {"name": name, "path": str(folder)})
 
 
 def is_text(path: Path) -> bool:
     """Return whether a file is text of any encoding, or a table."""
-    return get_data_suffix(path) == ".parquet" or not is_binary(read_data_bytes(path, SETTING))
+    return get_data_suffix(path) == ".parquet" or not is_binary(read_data_head(path, SETTING))
 
 
 def propose_unnamed_parts(folder: Path, files: Sequence[Path], children: Sequence[Path]) -> Iterator[SetProposal]:
@@ -109,7 +107,7 @@ def propose_unnamed_parts(folder: Path, files: Sequence[Path], children: Sequenc
         yield SetProposal("labelled_text", {"name": name, "train": str(folder), "format": "class_files"})
     elif all(map(is_data_folder, children)) and is_class_folder(folder):
         yield from propose_classes(FileParts(str(folder)), name)
-    elif len(files) > 1 and all(get_data_suffix(path) in TABLES for path in files):
+    elif len(files) > 1 and all(get_data_suffix(path) in TABLE_SUFFIXES for path in files):
         yield from propose_tables(folder, files, name)
     elif len(files) > 1 and not any(map(is_data_folder, children)):
         yield from propose_files(files)
@@ -129,9 +127,9 @@ def propose_named_parts(children: Sequence[Path], name: str) -> Iterator[SetProp
             yield from propose_classes(parts, name)
         elif list_line_files(train):
             yield SetProposal("labelled_text", {"name": name, **parts.make_settings(), "format": "class_files"})
-        elif len(files) > MAX_PARALLEL and all(get_data_suffix(path) in TABLES for path in files):
+        elif len(files) > MAX_PARALLEL and all(get_data_suffix(path) in TABLE_SUFFIXES for path in files):
             # many pieces of one kind: dialogues of SGD, or a table in shards
-            kind = next(iter(guess_kinds(files[0], TableReader())), "labelled_text")
+            kind = next(iter(guess_kinds(files[0], TableReader(SETTING))), "labelled_text")
             yield SetProposal(kind, {"name": name, **parts.make_settings()})
         else:
             # a folder with files for each part: the same file in each, or parallel ones
@@ -149,7 +147,7 @@ def propose_files(paths: Sequence[Path]) -> Iterator[SetProposal]:
     if len(by_folder) > 1 and all(find_part(folder) for folder in by_folder):
         yield from propose_folders_of_files(files)
         return
-    is_text = all(get_data_suffix(path) not in TABLES for path in files)
+    is_text = all(get_data_suffix(path) not in TABLE_SUFFIXES for path in files)
     if is_text and len(files) >= 2 and (parallel := find_parallel_parts(files)) is not None:
         yield from propose_parallel(parallel)
     folders = [path for path in files if is_data_folder(path)]
@@ -188,7 +186,7 @@ def propose_folders_of_files(files: Sequence[Path]) -> Iterator[SetProposal]:
 def propose_parts(parts: FileParts, example: Path) -> Iterator[SetProposal]:
     """Yield proposals for the files of a data set, by what the first of them holds."""
     name = make_set_name(example)
-    for kind in guess_kinds(example, TableReader()):
+    for kind in guess_kinds(example, TableReader(SETTING)):
         if kind in ZERO_SHOT:
             # the test part is what a zero-shot benchmark answers
             yield SetProposal(kind, {"name": name, "path": parts.test or parts.train})
@@ -200,7 +198,7 @@ def propose_parallel(parts: FileParts) -> Iterator[SetProposal]:
     """Yield proposals for two parallel files: texts and labels, sentences and tags, or texts and texts."""
     files = match_parallel_files(Path(parts.train))
     one, other = (
-        read_parallel_lines(next(path for path in files if path == Path(parts.train.replace("*", name))))
+        read_parallel_lines(next(path for path in files if path == Path(parts.train.replace("*", name))), SETTING)
         for name in parts.names
     )
     name = make_set_name(Path(parts.train.replace("*", "")))
@@ -226,7 +224,7 @@ def propose_parallel(parts: FileParts) -> Iterator[SetProposal]:
 
 def propose_tables(folder: Path, files: Sequence[Path], name: str) -> Iterator[SetProposal]:
     """Yield proposals for a folder of tables of one kind, such as one a subject or phenomenon."""
-    kinds = guess_kinds(files[0], TableReader())
+    kinds = guess_kinds(files[0], TableReader(SETTING))
     for kind in kinds:
         if kind in ZERO_SHOT:
             yield SetProposal(kind, {"name": name, "path": str(folder)})
@@ -254,4 +252,4 @@ def is_class_folder(folder: Path) -> bool:
     """Return whether a folder has folders for classes: two or more, and no tables in them."""
     classes = list_class_files(folder)
     files = [file for files in classes.values() for file in files]
-    return len(classes) >= 2 and not any(get_data_suffix(file) in TABLES for file in files)
+    return len(classes) >= 2 and not any(get_data_suffix(file) in TABLE_SUFFIXES for file in files)

@@ -112,7 +112,8 @@ def check_contiguous(first: EntitySpan, second: EntitySpan, rejected: RejectedRo
 def read_documents(path: Path, rejected: RejectedRows) -> Iterator[AnnotatedDocument]:
     """Yield the documents of a folder and its subfolders, or the one of a .txt file.
 
-    A line that does not fit is an error, which `rejected` raises or counts. Raises StageFailure for a missing file.
+    A line that does not fit, and a file without its partner, is an error, which `rejected` raises or counts. Raises
+    StageFailure for a path that does not exist, and a folder without texts.
     """
     if not is_data_file(path) and not is_data_folder(path):
         raise BadSetting(f"{path} does not exist", "Correct the path in evaluate.benchmarks")
@@ -122,18 +123,19 @@ def read_documents(path: Path, rejected: RejectedRows) -> Iterator[AnnotatedDocu
         raise StageFailure(f"{path} holds no .txt file", "Give a folder of brat's .txt and .ann files")
     for annotations in (file for file in files if file.suffix == ".ann"):
         if annotations.with_suffix(".txt") not in files:
-            raise StageFailure(
-                f"{annotations} has no {annotations.stem}.txt beside it", "Add the text, or take the annotations out"
-            )
+            what = f"{annotations} has no {annotations.stem}.txt beside it"
+            rejected.reject(StageFailure(what, "Add the text, or take the annotations out"))
     for text in texts:
-        yield read_document(text, rejected)
+        annotations = text.with_suffix(".ann")
+        if is_data_file(annotations):
+            yield read_document(text, annotations, rejected)
+        else:
+            what = f"{text} has no {annotations.name} beside it"
+            rejected.reject(StageFailure(what, "Add it, empty where nothing is annotated"))
 
 
-def read_document(path: Path, rejected: RejectedRows) -> AnnotatedDocument:
-    """Return a text with the annotations of the .ann file beside it. Raises StageFailure that names the line."""
-    annotations = path.with_suffix(".ann")
-    if not is_data_file(annotations):
-        raise StageFailure(f"{path} has no {annotations.name} beside it", "Add it, empty where nothing is annotated")
+def read_document(path: Path, annotations: Path, rejected: RejectedRows) -> AnnotatedDocument:
+    """Return a text with its annotations. A line that does not fit is an error, which `rejected` raises or counts."""
     text = read_data_text(path, SETTING)
     entities: dict[str, EntitySpan] = {}
     relation_lines = []

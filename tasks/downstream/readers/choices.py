@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tasks.downstream.readers.column_names import ALIASES, find_by_name, is_ignored, normalise_column
 from tasks.downstream.readers.column_roles import ColumnProfile, profile_columns
-from tasks.downstream.readers.table import Row
+from tasks.input_files.column_names import ALIASES, find_by_name, is_ignored, normalise_column
+from tasks.input_files.table_reader import Row
 
 # the names of option columns: A, option_b, choice1, ending0, sol2
 OPTION_COLUMN = re.compile(

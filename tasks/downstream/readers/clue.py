@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.downstream.readers import SETTING
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, read_data_text
 from tasks.input_files.json_objects import read_objects
@@ -18,10 +19,10 @@ ChoiceQuestion = tuple[str, list[str], int, str]
 """Prompt, options, index of the right option, origin"""
 
 
-def read_c3(path: Path) -> Iterator[ChoiceQuestion]:
+def read_c3(path: Path, rejected: RejectedRows) -> Iterator[ChoiceQuestion]:
     """Yield the questions of a C3 file, a list of [lines, questions, name] (Sun et al., "C3", 2020).
 
-    The prompt is the text and the question. Raises StageFailure that names the text.
+    The prompt is the text and the question. A text that does not fit is an error, which `rejected` raises or counts.
     """
     for number, entry in enumerate(_load_json(path), start=1):
         origin = f"{path}, text {number}"
@@ -32,18 +33,18 @@ def read_c3(path: Path) -> Iterator[ChoiceQuestion]:
                 yield prompt, question["choice"], question["choice"].index(question["answer"]), origin
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             hint = "Give [lines, questions], and each question with question, choice and an answer among these"
-            raise StageFailure(f"{origin}: not as in C3 ({type(error).__name__}: {error})", hint) from error
+            rejected.reject(StageFailure(f"{origin}: not as in C3 ({type(error).__name__}: {error})", hint))
 
 
-def read_chid(path: Path) -> Iterator[ChoiceQuestion]:
+def read_chid(path: Path, rejected: RejectedRows) -> Iterator[ChoiceQuestion]:
     """Yield a question for each blank of a ChID file, with the text's other blanks filled in (Zheng et al., 2019).
 
-    The prompt is the text before the blank, an option is an idiom and the text after it. Raises StageFailure that names
-    the line.
+    The prompt is the text before the blank, an option is an idiom and the text after it. A line that does not fit is an
+    error, which `rejected` raises or counts.
     """
     answers_path = chid_answers_path(path)
     answers = _load_json(answers_path)
-    for item, origin in read_objects(path, SETTING):
+    for item, origin in read_objects(path, SETTING, on_broken=rejected.reject):
         try:
             candidates = item["candidates"]
             for text in item["content"]:
@@ -57,7 +58,7 @@ def read_chid(path: Path) -> Iterator[ChoiceQuestion]:
                     yield before, [idiom + after for idiom in candidates], answers[blank[0]], origin
         except (KeyError, TypeError, IndexError) as error:
             hint = f"Give content and candidates, and the answers in {answers_path}"
-            raise StageFailure(f"{origin}: not as in ChID ({type(error).__name__}: {error})", hint) from error
+            rejected.reject(StageFailure(f"{origin}: not as in ChID ({type(error).__name__}: {error})", hint))
 
 
 def chid_answers_path(path: Path) -> Path:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from os.path import commonprefix
 from typing import Any
 
-from tasks.downstream.readers.column_names import ALIASES, find_by_name, is_ignored, normalise_column
-from tasks.downstream.readers.table import Row
-from tasks.downstream.readers.table_layout import is_number
 from tasks.errors import BadSetting
+from tasks.input_files.column_names import ALIASES, find_by_name, is_ignored, normalise_column
+from tasks.input_files.table_layout import is_number
+from tasks.input_files.table_reader import Row
 
 MIN_COMMON_PREFIX = 20
 """characters that all texts of a column begin with where it is a remark, such as who is to be credited"""

@@ -1,6 +1,5 @@
 """Tagged words: one a line with its tag, `word/TAG` in running text, or sentences and their tags in parallel lines."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,10 @@ from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.downstream.readers.tag_schemes import OUTSIDE, PREFIXED, SUFFIXED, UNTYPED
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import read_data_text
+from tasks.input_files.word_lines import MULTIWORD, SLASHED, CountedLine, split_sentences
 
-NEW_DOCUMENT = "-DOCSTART-"
-# in CoNLL-U and its relatives: `# sent_id = 4`, `# id 07c domain=train`; a word may be # too
-METADATA = re.compile(r"#.*[=:]|#\s*(id|newdoc|newpar|text|sent|doc)\b", re.IGNORECASE)
-MULTIWORD = re.compile(r"\d+[-.]\d+")
 CHUNKS = frozenset({"B-NP", "B-VP", "B-PP", "I-NP", "I-VP"})
 """Tags of phrases, which stand in a column of CoNLL-2000 and 2003"""
-SLASHED = re.compile(r"(?P<word>.+)/(?P<tag>[^\s/]+)")
-
 TaggedSentence = tuple[list[str], list[str], str]
 """Words, tags, and origin"""
 
@@ -29,46 +23,6 @@ class WordColumns(NamedTuple):
 
     word: int
     tag: int
-
-
-class CountedLine(NamedTuple):
-    """A line of a file: its number from 1, and its cells."""
-
-    number: int
-    cells: list[str]
-
-
-def split_sentences(text: str) -> Iterator[list[CountedLine]]:
-    """Yield the sentences of a text as lines of cells, without comments and marks of documents.
-
-    Cells are divided by tabs where most lines have one, so that a word may hold a blank; else by any whitespace.
-    """
-    lines = [line.rstrip("\r") for line in text.split("\n")]
-    content = [line for line in lines if line.strip()]
-    by_tab = sum("\t" in line for line in content) > 0.5 * len(content)
-    cells_of_lines = [[cell.strip() for cell in line.split("\t")] if by_tab else line.split() for line in lines]
-    lengths = Counter(len(cells) for cells in cells_of_lines if any(cells))
-    usual = lengths.most_common(1)[0][0] if lengths else 0
-    first_cells = [cells[0] for cells in cells_of_lines if len(cells) == usual > 1]
-    is_numbered = sum(cell.isdecimal() or bool(MULTIWORD.fullmatch(cell)) for cell in first_cells) > 0.8 * len(
-        first_cells
-    )
-    sentence: list[CountedLine] = []
-    for number, cells in enumerate(cells_of_lines, start=1):
-        if not any(cells):
-            if sentence:
-                yield sentence
-            sentence = []
-        elif cells[0].startswith(NEW_DOCUMENT) or _is_comment(lines[number - 1], cells, usual):
-            continue
-        elif not (is_numbered and MULTIWORD.fullmatch(cells[0])):  # CoNLL-U's range of a contraction
-            sentence.append(CountedLine(number, cells))
-    if sentence:
-        yield sentence
-
-
-def _is_comment(line: str, cells: list[str], usual: int) -> bool:
-    return line.startswith("#") and usual > 0 and (len(cells) != usual or bool(METADATA.match(line)))
 
 
 def guess_word_columns(text: str) -> WordColumns:
@@ -141,13 +95,6 @@ def _find_problem(path: Path, line: CountedLine, num_columns: int, word: int, ta
     if not line.cells[word] or not line.cells[tag]:
         return StageFailure(f"{path}, line {line.number}: the word or its tag is empty", "Fill it")
     return None
-
-
-def is_slashed(text: str) -> bool:
-    """Return whether a text is lines of `word/TAG`."""
-    lines = [line.split() for line in text.split("\n", 200)[:200] if line.strip()]
-    words = [word for line in lines for word in line]
-    return len(words) >= 2 * len(lines) > 0 and sum(bool(SLASHED.fullmatch(word)) for word in words) > 0.98 * len(words)
 
 
 def read_slashed_sentences(path: Path, rejected: RejectedRows, encoding: str = "") -> Iterator[TaggedSentence]:

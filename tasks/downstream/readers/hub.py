@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.block import Block
-from tasks.downstream.readers.table import Row
 from tasks.errors import BadSetting
+from tasks.input_files.table_reader import Row
 from tasks.runtime.datasets_hub import SPLIT_MARKER, DatasetOrigin, find_local_folder, load_split
 
 SECTION = "dataset"

@@ -147,14 +147,16 @@ def extract_marked_spans(text: str, origin: str) -> tuple[str, list[int]]:
     return "".join(segments), [positions[name] for name in ("<e1>", "</e1>", "<e2>", "</e2>")]
 
 
-def read_semeval(path: Path, encoding: str = "") -> Iterator[tuple[str, str, str]]:
+def read_semeval(path: Path, rejected: RejectedRows, encoding: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield marked text, relation and origin, in the format of SemEval-2010 task 8: number and text, relation, comment.
 
-    Raises StageFailure that names a line without a relation.
+    A text without a relation is an error, which `rejected` raises or counts.
     """
     lines = read_data_text(path, SETTING, encoding).splitlines()
     for number, line in enumerate(lines):
         if match := RELATION.match(line):
             if number + 1 >= len(lines) or not lines[number + 1].strip():
-                raise StageFailure(f"{path}, line {number + 2}: the relation is missing", "Give it below its sentence")
+                what = f"{path}, line {number + 2}: the relation is missing"
+                rejected.reject(StageFailure(what, "Give it below its sentence"))
+                continue
             yield match["text"], lines[number + 1].strip(), f"{path}, line {number + 1}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.downstream.readers import SETTING
+from tasks.downstream.readers.rejected_rows import RejectedRows
 from tasks.errors import StageFailure
 from tasks.input_files.data_paths import get_data_suffix, is_data_file, read_data_text
 
@@ -21,24 +22,57 @@ def is_squad_file(path: Path, encoding: str) -> bool:
     return head.lstrip()[:1] in ("{", "[") and '"paragraphs"' in head
 
 
-def read_questions(path: Path, encoding: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the rows of a `SpanAnswerTask`, each with its `origin`. Raises StageFailure that names the question."""
+def read_questions(path: Path, rejected: RejectedRows, encoding: str = "") -> Iterator[dict[str, Any]]:
+    """Yield the rows of a `SpanAnswerTask`, each with its `origin`.
+
+    A document, paragraph or question that is not as in SQuAD is an error, which `rejected` raises or counts. Raises
+    StageFailure for a file that is no JSON, or has no list of documents.
+    """
     try:
-        document = json.loads(read_data_text(path, SETTING, encoding))
-        documents = document if isinstance(document, list) else document["data"]
+        content = json.loads(read_data_text(path, SETTING, encoding))
+        documents = content if isinstance(content, list) else content["data"]
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(f"{path} is not in SQuAD's format: {error}", "Give JSON with a list `data`") from error
-    location = "the first document"
+    for document, location in list_members(documents, "", str(path), rejected):
+        for paragraph, paragraph_location in list_members(document, "paragraphs", location, rejected):
+            for question, question_location in list_members(paragraph, "qas", paragraph_location, rejected):
+                try:
+                    origin = f"{path}, question {question['id']}" if "id" in question else question_location
+                    row = build_question_row(paragraph["context"], question)
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    rejected.reject(describe_misfit(question_location, error))
+                else:
+                    yield row | {"origin": origin}
+
+
+def list_members(parent: Any, name: str, location: str, rejected: RejectedRows) -> Iterator[tuple[Any, str]]:
+    """Yield the members of a list, or of an object's list `name`, with their places in the file.
+
+    What is no such list, and a member that is no object, is an error, which `rejected` raises or counts.
+    """
     try:
-        for document in documents:
-            for paragraph in document["paragraphs"]:
-                for question in paragraph["qas"]:
-                    location = f"question {question['id']}"
-                    yield build_question_row(paragraph["context"], question) | {"origin": f"{path}, {location}"}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StageFailure(
-            f"{path}, after {location}: {type(error).__name__} {error}", "Give paragraphs with context and qas"
-        ) from error
+        members = parent[name] if name else parent
+        if not isinstance(members, list):
+            raise TypeError(f"no list, but {type(members).__name__}")  # noqa: TRY301 - one error for all misfits
+    except (KeyError, TypeError) as error:
+        rejected.reject(describe_misfit(location, error))
+        return
+    noun = {"": "document", "paragraphs": "paragraph", "qas": "question"}[name]
+    for number, member in enumerate(members, start=1):
+        member_location = f"{location}, {noun} {number}"
+        if isinstance(member, dict):
+            yield member, member_location
+        else:
+            rejected.reject(describe_misfit(member_location, TypeError(f"no object, but {type(member).__name__}")))
+
+
+def describe_misfit(location: str, error: Exception) -> StageFailure:
+    """Return the error of a part of a file that is not as in SQuAD."""
+    what = f"there is no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+    return StageFailure(
+        f"{location} is not in SQuAD's format ({what})",
+        "Give documents with paragraphs, these with context and qas, and each question with its answers",
+    )
 
 
 def build_question_row(context: str, question: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Settings of fine-tuning. Imports neither torch nor transformers, so that a form or a plan loads quickly."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -11,12 +11,18 @@ from tasks.downstream.settings.augmentation import Augmentation
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.unlabelled import UnlabelledTexts
 
+HeadKind = Literal["all_layers", "stock"]
+
 
 class FineTuning(Block):
     """Fine-tuning of a model on labelled examples."""
 
     method: OneOf[AdaptationMethod] = OneOf[AdaptationMethod](kind="full")
     """the weights that are trained: all, or those of a parameter-efficient method"""
+    head: HeadKind = "all_layers"
+    """what stands on the model: all_layers, a linear layer on the standardised states of all layers; stock, the head of
+    transformers' own class for the task (AutoModelForSequenceClassification and its like), which opens without
+    Textmill and is what published scores of the GLUE protocol are reached with. A stock head reads two texts as one"""
     unlabelled: UnlabelledTexts = UnlabelledTexts()
     """semi-supervised learning from texts without labels"""
     augmentation: Augmentation = Augmentation()
@@ -59,6 +65,11 @@ class FineTuning(Block):
     frequencies"""
     group_by_length: bool = True
     """whether batches are made of texts of similar length, to save padding; false: batches at random"""
+
+    def semantic(self) -> dict[str, Any]:
+        """Return the settings; not `head` at its default, so that evaluations of earlier versions keep their keys."""
+        fields = super().semantic()
+        return fields if self.head == "stock" else {name: fields[name] for name in fields if name != "head"}
 
     def count_steps(self, num_texts: int) -> int:
         """Return the number of steps of a fit on `num_texts` texts."""

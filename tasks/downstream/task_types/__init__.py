@@ -17,6 +17,8 @@ from tasks.downstream.data.task_data import ORIGIN, Task
 from tasks.downstream.metrics import Score
 
 Row = dict[str, Any]
+EXAMPLES_PER_LABEL = 10
+"""training examples of a label in tasks without classes"""
 
 
 class TaskType(ABC):
@@ -106,6 +108,40 @@ class TaskType(ABC):
         if missing:
             raise ValueError(f"{task.name}: a task of the kind {task.kind} has the columns {sorted(missing)}")
         return task.require_rows()
+
+
+class UnclassedTask(TaskType):
+    """A type of task without classes to draw examples from: a label stands for ten random ones."""
+
+    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
+        """Return ten examples for each label."""
+        return sample_examples(task, self.count_examples(task, labels), seed)
+
+    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
+        """Return the number of training examples of a label count."""
+        return labels * EXAMPLES_PER_LABEL
+
+
+class ReferenceTask(UnclassedTask):
+    """A type of task whose right answers are texts, of which an example may have several."""
+
+    copies_texts = True
+    references: ClassVar[str]
+    """column of the right answers"""
+    answer: ClassVar[str]
+    """column of a model's answer"""
+
+    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
+        """Return all right answers."""
+        return [*row[self.references]]
+
+    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the first right answer."""
+        return str(row[self.references][0])
+
+    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
+        """Return the text of the answer."""
+        return str(row[self.answer])
 
 
 class ZeroShotTask(TaskType):

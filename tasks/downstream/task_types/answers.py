@@ -9,13 +9,11 @@ from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
 from tasks.downstream.metrics.answers import score_span_answers
-from tasks.downstream.task_types import Row, TaskType, sample_examples
+from tasks.downstream.task_types import EXAMPLES_PER_LABEL, ReferenceTask, Row
 from tasks.errors import StageFailure
 
-EXAMPLES_PER_LABEL = 10
 
-
-class SpanAnswerTask(TaskType):
+class SpanAnswerTask(ReferenceTask):
     """Extractive question answering.
 
     Rows: `question`, `context`, `answers`, `starts` (the character of the context where each answer begins, or -1).
@@ -34,15 +32,7 @@ class SpanAnswerTask(TaskType):
     metrics = ("f1", "exact_match")
     metric_titles: ClassVar[dict[str, str]] = {"f1": "answer F1", "exact_match": "exact match"}
     label_unit = f"× {EXAMPLES_PER_LABEL} questions"
-    copies_texts = True
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return ten questions for each label."""
-        return sample_examples(task, self.count_examples(task, labels), seed)
-
-    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
-        """Return the number of training examples of a label count."""
-        return labels * EXAMPLES_PER_LABEL
+    references, answer = "answers", "predicted"
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score each answer against the best of the true ones."""
@@ -65,18 +55,6 @@ class SpanAnswerTask(TaskType):
     def format_complete_question(self, row: Row) -> str:
         """Return the question and the complete context."""
         return self.format_test_text(row)
-
-    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
-        """Return all true answers."""
-        return [*row["answers"]]
-
-    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
-        """Return the first true answer."""
-        return str(row["answers"][0])
-
-    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
-        """Return the predicted text."""
-        return str(row["predicted"])
 
     def validate(self, task: Task) -> Task:
         """Require that every answer is in its context where `starts` says."""

@@ -10,27 +10,17 @@ from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score
 from tasks.downstream.metrics.correlation import score_correlations
-from tasks.downstream.task_types import Row, TaskType, sample_examples
+from tasks.downstream.task_types import EXAMPLES_PER_LABEL, Row, UnclassedTask
 from tasks.errors import StageFailure
 
-EXAMPLES_PER_LABEL = 10
 
-
-class RegressionTask(TaskType):
+class RegressionTask(UnclassedTask):
     """Regression. Rows: `text`, `second`, `number`. Answers: `predicted`."""
 
     columns: ClassVar[dict[str, pl.DataType]] = {"text": pl.String(), "second": pl.String(), "number": pl.Float64()}
     metrics = ("spearman", "pearson")
     metric_titles: ClassVar[dict[str, str]] = {"spearman": "Spearman", "pearson": "Pearson"}
     label_unit = f"× {EXAMPLES_PER_LABEL} examples"
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return ten examples for each label: there are no classes to draw from."""
-        return sample_examples(task, self.count_examples(task, labels), seed)
-
-    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
-        """Return the number of training examples of a label count."""
-        return labels * EXAMPLES_PER_LABEL
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score both correlations with the true numbers."""

@@ -16,17 +16,16 @@ from tasks.downstream.data.baseline_predictions import Baseline
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.metrics import Score, mean_score
 from tasks.downstream.metrics.generation import score_generations
-from tasks.downstream.task_types import Row, TaskType, sample_examples
+from tasks.downstream.task_types import EXAMPLES_PER_LABEL, ReferenceTask, Row
 from tasks.errors import StageFailure
 
-EXAMPLES_PER_LABEL = 10
 TRUNCATIONS = ("source_cut", "target_cut", "unended")
 KANA = re.compile("[\u3041-\u30ff]")
 # letters, vowel signs and tone marks of scripts that write no space between words, where 13a would find one word
 SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u0f00-\u0fff]")
 
 
-class GenerationTask(TaskType):
+class GenerationTask(ReferenceTask):
     """Text generation.
 
     Rows: `text`, `wanted` (one or more references; the first is learnt from). Answers: `written`.
@@ -45,15 +44,7 @@ class GenerationTask(TaskType):
         "bleu": "BLEU",
     }
     label_unit = f"× {EXAMPLES_PER_LABEL} examples"
-    copies_texts = True
-
-    def sample(self, task: Task, labels: int, seed: int) -> pl.DataFrame:
-        """Return ten examples for each label."""
-        return sample_examples(task, self.count_examples(task, labels), seed)
-
-    def count_examples(self, task: Task, labels: int) -> int:  # noqa: ARG002 - one signature for all types
-        """Return the number of training examples of a label count."""
-        return labels * EXAMPLES_PER_LABEL
+    references, answer = "wanted", "written"
 
     def score_answers(self, task: Task, rows: pl.DataFrame, answers: pl.DataFrame) -> dict[str, Score]:  # noqa: ARG002
         """Score against all references, and the fractions of truncated examples."""
@@ -76,18 +67,6 @@ class GenerationTask(TaskType):
     def format_test_text(self, row: Row) -> str:
         """Return the source and its references."""
         return "\n".join([row["text"], *row["wanted"]])
-
-    def list_truths(self, task: Task, row: Row) -> list[str]:  # noqa: ARG002 - one signature for all types
-        """Return all references."""
-        return [*row["wanted"]]
-
-    def format_truth(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
-        """Return the first reference."""
-        return str(row["wanted"][0])
-
-    def format_answer(self, task: Task, row: Row) -> str:  # noqa: ARG002 - one signature for all types
-        """Return the generated text."""
-        return str(row["written"])
 
     def validate(self, task: Task) -> Task:
         """Require a reference for every text, and none of them empty."""

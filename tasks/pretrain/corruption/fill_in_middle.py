@@ -10,9 +10,9 @@ import numpy as np
 from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.masking_units import Floats, Int64s, find_unit_starts, measure_units
+from tasks.pretrain.data.randomness import Randomness
 
-if TYPE_CHECKING:
-    from tasks.pretrain.data.randomness import Randomness
+if TYPE_CHECKING:  # settings load without pyarrow
     from tasks.pretrain.data.rows import Rows
 
 FIM_TOKENS = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
@@ -35,7 +35,7 @@ def read_fim_tokens(vocabulary: Vocabulary) -> tuple[int, int, int, int]:
     return prefix, suffix, middle, end
 
 
-def apply_fill_in_middle(rows: "Rows", random: "Randomness", fim_rate: float, spm_rate: float) -> Int64s:
+def apply_fill_in_middle(rows: "Rows", random: Randomness, fim_rate: float, spm_rate: float) -> Int64s:
     """Return the rows' tokens (B, T) with a fraction `fim_rate` of the documents reordered.
 
     `prefix middle suffix` becomes `P prefix S suffix M middle <eos>`, or with probability `spm_rate`

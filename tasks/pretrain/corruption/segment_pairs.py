@@ -12,9 +12,9 @@ from tasks.errors import StageFailure
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.masking_units import Bools, Int64s, find_unit_starts, measure_units
 from tasks.pretrain.corruption.text_spans import NO_TEXT, TextSpans, find_texts
+from tasks.pretrain.data.randomness import Randomness
 
-if TYPE_CHECKING:
-    from tasks.pretrain.data.randomness import Randomness
+if TYPE_CHECKING:  # settings load without pyarrow
     from tasks.pretrain.data.rows import Rows
 
 # <cls>, a token, <sep> and a token, <sep>: so each segment keeps a token beside the special ones
@@ -36,7 +36,7 @@ class SegmentPairs:
     """flags of the positions in second segments (B, T)"""
 
 
-def sample_pairs(rows: "Rows", random: "Randomness", max_pair_tokens: int, max_pairs: int) -> SegmentPairs:
+def sample_pairs(rows: "Rows", random: Randomness, max_pair_tokens: int, max_pairs: int) -> SegmentPairs:
     """Take up to `max_pairs` spans of up to `max_pair_tokens` tokens a row, and split each in two.
 
     The split point is the sentence start nearest to a random position; a span without one is no pair.
@@ -76,7 +76,7 @@ def sample_pairs(rows: "Rows", random: "Randomness", max_pair_tokens: int, max_p
     return SegmentPairs(replace(texts, indices=indices), starts, exists, in_second)
 
 
-def sample_exchanges(exists_BK: Bools, random: "Randomness", fraction: float) -> Int64s:
+def sample_exchanges(exists_BK: Bools, random: Randomness, fraction: float) -> Int64s:
     """Return for each pair the pair that its second segment moves to, (B, K).
 
     On average a `fraction` of the pairs of a row exchange their second segments in a cycle; the others keep theirs, as

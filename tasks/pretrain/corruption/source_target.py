@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.pretrain.learners.learner import Learner

@@ -10,9 +10,9 @@ import numpy as np
 
 from tasks.pretrain.corruption.masking_units import Bools, Int64s, find_unit_starts, measure_units
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 
-if TYPE_CHECKING:
-    from tasks.pretrain.data.randomness import Randomness
+if TYPE_CHECKING:  # settings load without pyarrow
     from tasks.pretrain.data.rows import Rows
 
 NO_TEXT = -1
@@ -27,7 +27,7 @@ class TextSpans:
     indices: Int64s
     """index of the text within the row (B, T), NO_TEXT where the position is in none"""
 
-    def draw_uniform(self, random: "Randomness", stream: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    def draw_uniform(self, random: Randomness, stream: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
         """Draw one number from [0, 1) for each text, repeated at its positions (B, T)."""
         return np.take_along_axis(random.uniform(stream, self.starts.shape[1]), self.starts, axis=1)
 

@@ -3,17 +3,13 @@
 Shape suffixes: B rows, T positions in a row.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from pydantic import Field
 
 from tasks.block import Block
 from tasks.pretrain.corruption.masking_units import Bools, measure_units
 from tasks.pretrain.corruption.text_spans import TextSpans
-
-if TYPE_CHECKING:
-    from tasks.pretrain.data.randomness import Randomness
+from tasks.pretrain.data.randomness import Randomness
 
 
 class CropAndDelete(Block):
@@ -27,7 +23,7 @@ class CropAndDelete(Block):
     )
     token_deletion: float = Field(default=0.1, ge=0, lt=1, description="fraction of the tokens that are deleted")
 
-    def sample_kept(self, texts: TextSpans, random: "Randomness", name: str) -> Bools:
+    def sample_kept(self, texts: TextSpans, random: Randomness, name: str) -> Bools:
         """Choose the positions (B, T) that one view keeps, at least one of each text; `name` distinguishes views."""
         sizes_BT = measure_units(texts.starts)
         fractions_BT = self.min_crop_fraction + (1 - self.min_crop_fraction) * texts.draw_uniform(

@@ -7,9 +7,9 @@ from a checkpoint with any number of ranks.
 import contextlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +20,6 @@ from torch.distributed.fsdp import FSDPModule
 from tasks.errors import StageFailure
 from tasks.pretrain.data.randomness import Int64s
 from tasks.pretrain.distributed.sharding import shard_module
-
-if TYPE_CHECKING:
-    from tasks.pretrain.learners.learner import Learner
-    from tasks.pretrain.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -85,19 +81,7 @@ def join_ranks(device: str) -> Iterator[Ranks]:
     dist.destroy_process_group()  # not after an error: it might wait for ranks that wait for us
 
 
-class LossModule(nn.Module):
-    """The loss as a module, as DistributedDataParallel and FSDP wrap modules only."""
-
-    def __init__(self, objective: "Objective", learner: "Learner") -> None:
-        super().__init__()
-        self.objective, self.learner = objective, learner
-
-    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the summed loss and the number of its terms."""
-        return self.objective.compute_loss(self.learner, batch)
-
-
-def parallelize_loss(loss_module: LossModule, ranks: Ranks, strategy: str = "replicate") -> nn.Module:
+def parallelize_loss(loss_module: nn.Module, ranks: Ranks, strategy: str = "replicate") -> nn.Module:
     """Wrap the loss so that `backward` leaves the mean of all ranks' gradients on each rank, or its shard of it."""
     if ranks.world_size == 1:
         return loss_module

@@ -25,7 +25,6 @@ from tasks.pretrain.monitoring.summary import render_summary
 from tasks.pretrain.monitoring.tensorboard_events import export_events
 from tasks.pretrain.objectives._contrastive import Contrastive
 from tasks.pretrain.objectives.causal import Causal
-from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training, describe_new_head
 
 Manifest = dict[str, Any]
@@ -37,9 +36,9 @@ def export_model(
     """Write the artifact's files to a new `folder`. `speeds` go only into files that are not part of the digest."""
     shutil.rmtree(folder, ignore_errors=True)
     # the state to resume from is that of the last step, also where the exported weights are better ones or averages
-    shutil.copytree(run.checkpoints.folder_of(run.step), folder / "state")
+    shutil.copytree(run.checkpoints.folder_of(run.progress.step), folder / "state")
     # From here on the run's weights are those that are exported; the checkpoint was copied before.
-    load_final_weights(run)
+    run.checkpointer.load_final_weights()
     module = run.objective.export_model(run.learner)
     _save_model(run, module, folder)
     _save_tokenizer(run, tokenizer, folder)

@@ -3,16 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tasks.pretrain.export.onnx_export import PortableModel
 from tasks.pretrain.monitoring.metrics import StepMetrics
 from tasks.pretrain.monitoring.summary import describe_outcome, render_curves
 from tasks.pretrain.settings import Pretrain
 from tasks.runtime.markdown import render_markdown_table
 from tasks.svg_charts import chart_as_image
-
-if TYPE_CHECKING:
-    from tasks.pretrain.export.onnx_export import PortableModel
 
 Manifest = dict[str, Any]
 
@@ -54,7 +52,7 @@ def render_model_card(
     num_parameters: int,
     lineage: list[Manifest],
     description: ModelDescription,
-    portable_models: Sequence["PortableModel"] = (),
+    portable_models: Sequence[PortableModel] = (),
 ) -> str:
     """Render README.md of the model, with the front matter that model hubs read."""
     beginning = "another model" if settings.start_from.folder else "random weights"
@@ -87,7 +85,7 @@ def render_model_card(
     )
 
 
-def _render_portable_models(portable_models: Sequence["PortableModel"]) -> list[str]:
+def _render_portable_models(portable_models: Sequence[PortableModel]) -> list[str]:
     """List the files for other runtimes, and what is lost there."""
     if not portable_models:
         return []

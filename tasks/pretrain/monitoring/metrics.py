@@ -1,11 +1,13 @@
 """The metrics of a run, step by step: `metrics.jsonl`, which holds no times, and live TensorBoard events."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import StageFailure
 from tasks.pretrain.monitoring.tensorboard_events import EventWriter
 
 StepMetrics = dict[str, Any]
@@ -21,8 +23,11 @@ class MetricsLog:
         self.is_writing = False
         self.records = [record for record in read_metrics(self.path) if record["step"] <= step]
         # Checkpoints sync the metrics first, so fewer records mean that the file was changed or lost.
-        if len(self.records) != step:
-            raise ValueError(f"{self.path} holds {len(self.records)} of the {step} steps of the checkpoint")
+        if [record["step"] for record in self.records] != list(range(1, step + 1)):
+            raise StageFailure(
+                f"{self.path} is damaged: it holds {len(self.records):,} of the {step:,} steps of the checkpoint",
+                f"Restore it, or remove {folder.parent} to train from the beginning",
+            )
 
     def start_writing(self) -> None:
         """Write the files again with the records so far, and from now on each record as it comes: one rank does."""
@@ -47,9 +52,10 @@ class MetricsLog:
             self.start_writing()
 
     def sync(self) -> None:
-        """Force all records to disk: a checkpoint must not know of steps that the metrics do not."""
-        with self.path.open("a") as file:
-            os.fsync(file.fileno())
+        """Force all records to disk, in the rank that writes them."""
+        if self.is_writing:
+            with self.path.open("a") as file:
+                os.fsync(file.fileno())
 
     def close(self) -> None:
         """Block until the events are written."""
@@ -57,13 +63,16 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[StepMetrics]:
-    """Read the complete lines of a metrics file, which may be missing, or end in a torn line."""
+    """Read the lines of a metrics file, which may be missing; torn and damaged lines are left out."""
     if not path.exists():
         return []
-    text = path.read_text()
-    # a killed process may have written half a line
-    # Everything up to the last line break; rfind gives -1 where there is none, and so no line.
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    records = []
+    for line in path.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError):  # a killed process may have written half a line
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("step"), int):
+                records.append(record)
+    return records
 
 
 def write_metrics(path: Path, records: Iterable[StepMetrics]) -> None:

@@ -8,13 +8,13 @@ from tasks.block import Block
 from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
     from transformers import PreTrainedModel
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
@@ -37,7 +37,7 @@ class Objective(Block, ABC):
         """Raise StageFailure when the tokenizer lacks a special token that the objective needs."""
 
     @abstractmethod
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch of some packed rows: a pure function of both arguments.
 
         Shapes must not depend on the rows' content, so that compiled models need not be compiled again.

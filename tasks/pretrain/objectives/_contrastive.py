@@ -7,10 +7,13 @@ import numpy as np
 from pydantic import Field
 
 from tasks.model.architecture import ModelKind
-from tasks.pretrain.corruption.text_spans import TextSpans, find_texts
+from tasks.pretrain.corruption.text_spans import TextSpans, build_view, find_texts
+from tasks.pretrain.corruption.views import CropAndDelete
+from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without pyarrow
     from tasks.pretrain.data.rows import Rows
 
 
@@ -46,3 +49,11 @@ class Contrastive(Objective, ABC):
         # No flags at all: `find_texts` adds the starts of documents.
         is_start = np.zeros(rows.tokens.shape, dtype=bool) if is_start is None else is_start
         return find_texts(rows, is_start, self.max_texts, self.min_tokens)
+
+    def make_two_views(
+        self, rows: "Rows", augment: CropAndDelete, random: Randomness, names: tuple[str, str]
+    ) -> Arrays:
+        """Make the batch of two views of each text; the names of the second one's arrays begin with its own."""
+        texts = self.select_texts(rows)
+        one, two = (build_view(rows, texts, augment.sample_kept(texts, random, name)) for name in names)
+        return {**one, **{f"{names[1]}_{name}": array for name, array in two.items() if name != "tokens"}}

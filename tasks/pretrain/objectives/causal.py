@@ -12,13 +12,14 @@ from pydantic import Field
 from tasks.model.architecture import ModelKind
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.fill_in_middle import apply_fill_in_middle, read_fim_tokens
+from tasks.pretrain.corruption.source_target import compute_target_loss
 from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays, build_model_inputs
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
@@ -43,7 +44,7 @@ class Causal(Objective):
         if self.fim_rate:
             read_fim_tokens(vocabulary)
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: the target of a position is the next token, where that is of the same document."""
         tokens = apply_fill_in_middle(rows, random, self.fim_rate, self.fim_spm_rate) if self.fim_rate else rows.tokens
         targets = np.full_like(tokens, IGNORE_INDEX)
@@ -55,6 +56,4 @@ class Causal(Objective):
 
     def compute_loss(self, learner: "Learner", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
         """Return the cross entropy of all tokens that have one before them in their document."""
-        targets = batch["targets"].flatten()
-        hidden_ND = learner.model.compute_hidden(batch).flatten(0, 1)
-        return learner.model.compute_token_loss(hidden_ND, targets), (targets >= 0).sum()
+        return compute_target_loss(learner, batch)

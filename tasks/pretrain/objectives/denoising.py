@@ -18,12 +18,12 @@ from tasks.pretrain.corruption.source_target import (
 )
 from tasks.pretrain.corruption.spans import place_spans, sample_poisson_lengths
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
@@ -58,7 +58,7 @@ class Denoising(Objective):
         if vocabulary.mask is None:
             raise StageFailure("the tokenizer has no mask token", "Add <mask> to its special tokens")
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: the target is the row, the source is the corrupted row with at most as many tokens."""
         vocabulary, documents = rows.vocabulary, rows.documents
         # The order is within documents, so `rows.documents` also describes the reordered tokens.
@@ -87,7 +87,7 @@ class Denoising(Objective):
         """Return the cross entropy of all tokens of the original text."""
         return compute_target_loss(learner, batch)
 
-    def _sample_order(self, rows: "Rows", random: "Randomness") -> Int64s:
+    def _sample_order(self, rows: "Rows", random: Randomness) -> Int64s:
         """Return for each position the position that it takes its token from: sentences shuffled, documents rotated.
 
         A document's start token stays in front and its end token at the end.
@@ -110,7 +110,7 @@ class Denoising(Objective):
             )
         return order
 
-    def _find_rotated(self, rows: "Rows", parts: Int64s, random: "Randomness") -> Bools:
+    def _find_rotated(self, rows: "Rows", parts: Int64s, random: Randomness) -> Bools:
         """Return flags of the tokens in front of the one that a rotated document begins with: they go to the end."""
         length = parts.shape[1]
         is_text = (rows.documents >= 0) & (parts == 0)

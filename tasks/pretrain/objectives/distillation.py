@@ -13,15 +13,15 @@ from tasks.model.architecture import ModelKind
 from tasks.model.folder_digest import hash_model_folder
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 from tasks.pretrain.objectives.causal import Causal
 from tasks.pretrain.objectives.masked import Masked
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
     from tasks.pretrain.learners.teacher import DistillationLearner
@@ -77,7 +77,7 @@ class Distillation(Objective):
         """Raise StageFailure when the tokenizer lacks a special token that the task needs."""
         self.chosen_task.check_tokenizer(vocabulary)
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the task's batch."""
         return self.chosen_task.make_batch(rows, random)
 

@@ -24,12 +24,12 @@ from tasks.pretrain.corruption.masking_units import (
     sample_whole_units,
 )
 from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays, build_model_inputs
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
@@ -73,7 +73,7 @@ class Masked(Objective):
         if self.units != "tokens" and self.segmenter == "jieba":
             load_segmenter()
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: masked tokens, and the same number of predicted positions in every row.
 
         Special tokens are never masked. A row with little text has predicted positions without a target.
@@ -99,7 +99,7 @@ class Masked(Objective):
         targets = np.where(has_target, originals, IGNORE_INDEX)
         return {**build_model_inputs(rows, tokens), "predicted_indices": positions.ravel(), "targets": targets.ravel()}
 
-    def _find_units(self, rows: "Rows", special: Bools, random: "Randomness") -> Bools:
+    def _find_units(self, rows: "Rows", special: Bools, random: Randomness) -> Bools:
         """Return flags of the positions at which units start; none crosses a special token or a document's end."""
         if self.units == "tokens":
             return np.ones_like(special)
@@ -116,7 +116,7 @@ class Masked(Objective):
         )
 
     def _replace_tokens(
-        self, originals: Int64s, unit_starts: Int64s, vocabulary: Vocabulary, random: "Randomness"
+        self, originals: Int64s, unit_starts: Int64s, vocabulary: Vocabulary, random: Randomness
     ) -> Int64s:
         """Return the tokens that replace the predicted ones: masks, random tokens, or the originals.
 

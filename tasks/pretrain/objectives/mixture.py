@@ -24,7 +24,7 @@ from tasks.pretrain.objectives.next_sentence import NextSentence
 from tasks.pretrain.objectives.sentence_order import SentenceOrder
 from tasks.pretrain.objectives.span_corruption import SpanCorruption
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
     from tasks.pretrain.learners.momentum_encoder import MomentumLearner
@@ -37,13 +36,9 @@ class Moco(Contrastive):
         default=0.99, ge=0, lt=1, description="of the momentum encoder: near 1 it changes little in a step"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: two crops of each text, the query and the key."""
-        texts = self.select_texts(rows)
-        query, key = (
-            build_view(rows, texts, self.augment.sample_kept(texts, random, name)) for name in ("query", "key")
-        )
-        return {**query, **{f"key_{name}": array for name, array in key.items() if name != "tokens"}}
+        return self.make_two_views(rows, self.augment, random, ("query", "key"))
 
     def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
         """Build the model, its momentum encoder, and a queue of random directions."""

@@ -16,13 +16,13 @@ from tasks.pretrain.corruption.segment_pairs import (
     sample_pairs,
 )
 from tasks.pretrain.data.arrays import IGNORE_INDEX, Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives.masked import Masked
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
     from tasks.pretrain.learners.pair_classifier import PairLearner
@@ -53,7 +53,7 @@ class NextSentence(Masked):
         super().check_tokenizer(vocabulary)
         check_pair_tokens(vocabulary)
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: pairs in place of their documents, masked tokens in both segments, and each pair's label."""
         if self.static_masking:
             random = random.from_tokens(rows.tokens)
@@ -69,7 +69,7 @@ class NextSentence(Masked):
         }
         return {**super().make_batch(arranged.rows, random), "types": arranged.token_types, **pair_arrays}
 
-    def _sample_moves(self, pairs: SegmentPairs, random: "Randomness") -> tuple[Int64s, Bools]:
+    def _sample_moves(self, pairs: SegmentPairs, random: Randomness) -> tuple[Int64s, Bools]:
         """Return the pair that each second segment moves to, and flags of the pairs whose segments are swapped."""
         return sample_exchanges(pairs.exists, random, self.negative_fraction), np.zeros(pairs.exists.shape, dtype=bool)
 

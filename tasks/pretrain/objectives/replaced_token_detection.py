@@ -7,13 +7,13 @@ from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives.masked import Masked
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.electra_generator import ElectraLearner
     from tasks.pretrain.learners.learner import Learner
@@ -40,7 +40,7 @@ class ReplacedTokenDetection(Masked):
         default=50.0, gt=0, description="weight of the detection's loss; the generator's has weight 1"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the generator's batch, with random numbers by which its tokens are sampled, and the original tokens."""
         batch = super().make_batch(rows, random)
         # The same number of predictions in each row.

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import Field
 
 from tasks.model.vocabulary import Vocabulary
-from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.corruption.views import CropAndDelete
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.embedder import ProjectionLearner
     from tasks.pretrain.learners.learner import Learner
@@ -31,13 +30,9 @@ class Simclr(Contrastive):
         default=128, ge=1, description="size of the projected embeddings that are compared; not exported"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: two views of each text."""
-        texts = self.select_texts(rows)
-        one, two = (
-            build_view(rows, texts, self.augment.sample_kept(texts, random, name)) for name in ("first", "second")
-        )
-        return {**one, **{f"second_{name}": array for name, array in two.items() if name != "tokens"}}
+        return self.make_two_views(rows, self.augment, random, ("first", "second"))
 
     def build_learner(self, model: "PackedModel", vocabulary: Vocabulary, seed: int) -> "Learner":  # noqa: ARG002 - Objective's
         """Build the model with a projection, which is not exported."""

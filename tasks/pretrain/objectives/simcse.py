@@ -12,13 +12,13 @@ from pydantic import Field
 from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.text_spans import build_view
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.embedder import EmbeddingLearner
     from tasks.pretrain.learners.learner import Learner
@@ -31,7 +31,7 @@ class Simcse(Contrastive):
         default=0.1, gt=0, lt=1, description="dropout probability; models have no dropout with other objectives"
     )
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: the texts, and two seeds of dropout for each row."""
         batch = build_view(rows, self.select_texts(rows), np.ones(rows.tokens.shape, dtype=bool))
         # Below 2^52: `integers` multiplies in doubles, which are exact up to 2^53.

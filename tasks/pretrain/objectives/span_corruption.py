@@ -12,12 +12,12 @@ from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.source_target import build_encoder_decoder_batch, compute_target_loss, pack_left
 from tasks.pretrain.corruption.spans import compute_span_budget, place_spans, sample_span_lengths
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives import Objective
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.learner import Learner
 
@@ -43,7 +43,7 @@ class SpanCorruption(Objective):
         if vocabulary.end is None:
             raise StageFailure("the tokenizer has no end token", "Add <eos> to its special tokens")
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:
         """Make the batch: every full row has the same number of spans and of hidden tokens.
 
         Sentinels are counted from 0 in each document. Raises StageFailure when a row needs more than there are.

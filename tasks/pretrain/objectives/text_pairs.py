@@ -13,13 +13,13 @@ from tasks.model.vocabulary import Vocabulary
 from tasks.pretrain.corruption.masking_units import Int64s, find_unit_starts
 from tasks.pretrain.corruption.text_spans import NO_TEXT, TextSpans, build_view
 from tasks.pretrain.data.arrays import Arrays
+from tasks.pretrain.data.randomness import Randomness
 from tasks.pretrain.objectives._contrastive import Contrastive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import Tensor
 
     from tasks.model.packed import PackedModel
-    from tasks.pretrain.data.randomness import Randomness
     from tasks.pretrain.data.rows import Rows
     from tasks.pretrain.learners.embedder import EmbeddingLearner
     from tasks.pretrain.learners.learner import Learner
@@ -31,7 +31,7 @@ class TextPairs(Contrastive):
     text_unit: Literal["document"] = "document"
     """the text that a pair is taken from"""
 
-    def make_batch(self, rows: "Rows", random: "Randomness") -> Arrays:  # noqa: ARG002 - nothing is hidden at random
+    def make_batch(self, rows: "Rows", random: Randomness) -> Arrays:  # noqa: ARG002 - nothing is hidden at random
         """Make the batch: each document as two texts, its first sentence (index 2 i) and its rest (index 2 i + 1)."""
         assert rows.sentences is not None, "needs_sentences is true"
         documents = self.select_texts(rows)

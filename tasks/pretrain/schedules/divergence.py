@@ -7,11 +7,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from tasks.block import Block
+from tasks.errors import StageFailure
 
 AnomalyKind = Literal["non_finite", "spikes"]
 AnomalyAction = Literal["stop", "log", "skip", "roll_back"]
@@ -23,6 +24,43 @@ ANOMALY_LABELS = {
     "skipped": "batches skipped",
     "rolled_back": "rollbacks to a checkpoint",
 }
+
+
+@dataclass
+class AnomalyState:
+    """The anomalies of a run so far, and what was done about them.
+
+    Kept in checkpoints under these names, so that a resumed run acts as the first one would have.
+    """
+
+    non_finite: int = 0
+    spikes: int = 0
+    skipped: int = 0
+    rolled_back: int = 0
+    passed: int = 0
+    """rows that were left out: by so many the run is further in its data than its step says"""
+    tries: int = 0
+    """skips and rollbacks since the last rollback step"""
+
+    def count(self, anomaly: AnomalyKind) -> None:
+        """Count one more anomaly of a kind."""
+        setattr(self, anomaly, getattr(self, anomaly) + 1)
+
+    def as_metrics(self) -> dict[str, int]:
+        """Return the counts that are not 0, for the metrics."""
+        return {name: getattr(self, name) for name in ANOMALY_LABELS if getattr(self, name)}
+
+
+class LossAnomaly(NamedTuple):
+    """A step whose loss or gradient is not as usual, and what is done about it."""
+
+    action: AnomalyAction
+    message: str
+
+    @property
+    def leaves_out_batch(self) -> bool:
+        """True when the step must begin again with other rows."""
+        return self.action in ("skip", "roll_back")
 
 
 class Divergence(Block):
@@ -61,27 +99,32 @@ class Divergence(Block):
         """Return the action that is set for an anomaly."""
         return self.non_finite if anomaly == "non_finite" else self.spike
 
+    def find_rollback_step(self, step: int) -> int:
+        """Return the step whose checkpoint a rollback at `step` returns to."""
+        return step - step % self.rollback_interval
 
-@dataclass
-class AnomalyState:
-    """The anomalies of a run so far, and what was done about them.
+    def judge_step(
+        self, state: AnomalyState, step: int, loss: float, norm: float, losses: Sequence[float]
+    ) -> LossAnomaly | None:
+        """Judge a step by its loss, its gradient norm before clipping, and the losses of all steps before.
 
-    Kept in checkpoints under these names, so that a resumed run acts as the first one would have.
-    """
-
-    non_finite: int = 0
-    spikes: int = 0
-    skipped: int = 0
-    rolled_back: int = 0
-    passed: int = 0
-    """rows that were left out: by so many the run is further in its data than its step says"""
-    tries: int = 0
-    """skips and rollbacks since the last rollback step"""
-
-    def count(self, anomaly: AnomalyKind) -> None:
-        """Count one more anomaly of a kind."""
-        setattr(self, anomaly, getattr(self, anomaly) + 1)
-
-    def as_metrics(self) -> dict[str, int]:
-        """Return the counts that are not 0, for the metrics."""
-        return {name: getattr(self, name) for name in ANOMALY_LABELS if getattr(self, name)}
+        Return None when it is as usual; else count its anomaly in `state`. Raises StageFailure when the settings say
+        to stop, or when too many steps since the last rollback step went wrong.
+        """
+        kind = self.find_anomaly(loss, norm, losses)
+        if kind is None:
+            return None
+        state.count(kind)
+        anomaly = LossAnomaly(
+            self.action_for(kind), f"the loss of step {step} is {loss:.6g}, its gradient norm {norm:.6g}"
+        )
+        if anomaly.action == "log":
+            return anomaly
+        state.tries += 1
+        if anomaly.action == "stop" or state.tries > self.max_retries:
+            tried = f", after {self.max_retries} retries" if state.tries > self.max_retries else ""
+            raise StageFailure(
+                anomaly.message + tried,
+                "Lower pretrain.optimizer.learning_rate or matrix_learning_rate, or raise schedule.warmup_fraction",
+            )
+        return anomaly

@@ -12,7 +12,7 @@ from tasks.model.architecture import Architecture
 from tasks.model.folder_digest import hash_model_folder
 from tasks.model.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings load without torch
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -24,9 +24,9 @@ class StartFrom(Block):
 
     folder: str = ""
     """a transformers folder, or a model that this pipeline made. It decides the architecture, which need not be set,
-    and the defaults of the learning rates and of the objective are those of going on from it (a setting that has its
-    usual default counts as not set). Tokens that it lacks start as the mean of their parts' embeddings. Empty: random
-    weights"""
+    and the defaults of the learning rates and of the objective are those of going on from it (in a form, which names
+    every setting, one that has its usual default counts as not set). Tokens that it lacks start as the mean of their
+    parts' embeddings. Empty: random weights"""
     frozen: tuple[str, ...] = ()
     """patterns of the names of parameters that are not trained: *embeddings*, *.layer.[0-3].*"""
     layer_decay: float = Field(default=1.0, gt=0, le=1)

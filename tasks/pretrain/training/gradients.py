@@ -1,17 +1,32 @@
 """Losses and gradients of a step, summed over its micro-batches and over the ranks."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasks.model.hardware import Hardware
 from tasks.pretrain.data.randomness import Int64s
-from tasks.pretrain.distributed.ranks import LossModule, Ranks, delay_gradient_sync, parallelize_loss
+from tasks.pretrain.distributed.ranks import Ranks, delay_gradient_sync, parallelize_loss
 from tasks.pretrain.distributed.sharding import compute_total_norm
 from tasks.pretrain.learners.learner import Learner
+from tasks.pretrain.objectives import Objective
 from tasks.pretrain.settings import Pretrain
 from tasks.pretrain.training.batches import BatchLoader, TrainingBatch
 from tasks.pretrain.training.training_data import TrainingData
+
+
+class LossModule(nn.Module):
+    """The loss as a module, as DistributedDataParallel and FSDP wrap modules only."""
+
+    def __init__(self, objective: Objective, learner: Learner) -> None:
+        super().__init__()
+        self.objective, self.learner = objective, learner
+
+    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the summed loss and the number of its terms."""
+        return self.objective.compute_loss(self.learner, batch)
 
 
 class Gradients:

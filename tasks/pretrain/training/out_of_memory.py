@@ -65,7 +65,7 @@ def _run_forward_backward(run: Training, rows: int) -> None:
     if torch.cuda.is_available():
         # The allocator keeps the freed blocks of the failed attempt, which a smaller one may not be able to use.
         torch.cuda.empty_cache()
-    samples, parts = run.draw_samples(run.step)  # the very rows that did not fit
+    samples, parts = run.draw_samples(run.progress.step)  # the very rows that did not fit
     batch = BatchLoader(run.settings, run.data).load_training(samples[:rows], parts)
     with run.hardware.autocast():
         loss_sum, _ = run.objective.compute_loss(run.learner, run.gradients.to_device(batch))

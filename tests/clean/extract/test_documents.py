@@ -279,7 +279,7 @@ def test_an_undecided_page_is_tried_alone_by_the_next_builds_and_decided_by_the_
 def test_a_page_that_takes_too_long_is_named_and_the_shard_goes_on(
     tmp_path: Path, make_draft: Make, as_artifact: AsArtifact
 ) -> None:
-    endless = "".join(f"<div><p>{TEXT}<b>{number}</b></p></div>" for number in range(20_000)).encode()
+    endless = "".join(f"<div><p>{TEXT}<b>{number}</b></p></div>" for number in range(60_000)).encode()  # 8 MB
     pages = [
         CrawledPage("http://a/1", make_html(TEXT)),
         CrawledPage("http://a/2", endless),

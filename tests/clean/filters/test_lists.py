@@ -87,8 +87,12 @@ def test_keys_hold_what_lists_say_and_not_where_they_lie(tmp_path: Path) -> None
 @pytest.mark.parametrize("kind", ["bad_words", "url_blocklist"])
 def test_lists_that_cannot_be_used_name_the_setting(tmp_path: Path, kind: str) -> None:
     block = {"bad_words": BadWords, "url_blocklist": UrlBlocklist}[kind]
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xff")
-    for path, message in (("", "is empty"), ("/nowhere/list", "holds no file"), (str(tmp_path / "bytes.txt"), "UTF-8")):
+    (tmp_path / "bytes.txt").write_bytes(b"\x89PNG\0\0\0")
+    for path, message in (
+        ("", "is empty"),
+        ("/nowhere/list", "holds no file"),
+        (str(tmp_path / "bytes.txt"), "is no text file"),
+    ):
         with pytest.raises(StageFailure, match=rf"{message}.*clean\.filters\.{kind}\.path"):
             block(enabled=True, path=path).score()
     with pytest.raises(StageFailure, match="has no entry"):

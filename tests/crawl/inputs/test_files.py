@@ -76,6 +76,7 @@ def test_every_kind(folder, collected, index):
         "file:///table.parquet#row-3": "p2",
     }
     assert draft.counts["skipped"] == {"empty": 2, "unknown kind of file": 1}
+    assert draft.counts["remarks"]["files"] == "1 of 7 files are of a kind that is not read: .png 1"
     types = {row["url"]: row["content_type"] for row in rows}
     assert types["file:///a.html"] == "text/html"
     assert types["file:///readme.md"] == "text/markdown"

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.crawl.inputs import separated_values
-from tasks.crawl.inputs.table_encoding import CHUNK_BYTES, Utf8Reader, find_encoding
 from tasks.crawl.settings import Crawl
 from tasks.crawl.sources.files import Files
 from tasks.crawl.task import crawl
 from tasks.errors import StageFailure
+from tasks.input_files.utf8_stream import CHUNK_BYTES, Utf8Reader, find_encoding
 
 CHINESE = [f"第{n}章讲的是机器学习的基本方法和它的应用" for n in range(40)]
 FRENCH = [f"Le café numéro {n} est fermé pendant l'été à Orléans" for n in range(40)]

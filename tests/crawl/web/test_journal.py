@@ -105,3 +105,76 @@ def test_files_roll_at_their_size(make_draft):
     sizes = [path.stat().st_size for path in sorted(draft.path.glob("warc/*"))]
     assert len(sizes) == 4
     assert all((1 << 20) <= size < (1 << 20) + 110_000 for size in sizes[:-1])
+
+
+def flip(path, position):
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+def go_on(draft):
+    """Store what the journal does not know, and finish; the URLs that were stored again."""
+    journal = CrawlJournal(draft, SIZE)
+    stored = {line["url"] for line in journal.read_lines()}
+    missing = [n for n in range(PAGES) if make_page(n).url not in stored]
+    for n in missing:
+        store_page(journal, n)
+    journal.finish(draft)
+    return missing
+
+
+@pytest.mark.parametrize("file", ["warc", "journal"])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_flipped_bit_is_never_published_and_costs_no_more_than_its_file(
+    complete, tmp_path, index, caplog, file, seed
+):
+    folder = tmp_path / "killed"
+    shutil.copytree(complete.path, folder)
+    rng = random.Random(seed)
+    path = folder / ".scratch" / "frontier.jsonl" if file == "journal" else rng.choice(sorted(folder.glob("warc/*")))
+    flip(path, rng.randrange(path.stat().st_size))
+    missing = go_on(Draft(folder))
+    # two lines, where the flip joins them
+    assert len(missing) <= (2 if file == "journal" else SIZE.max_pages)
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) <= 1
+    rows = index(folder)
+    assert sorted(row["url"] for row in rows) == sorted(make_page(n).url for n in range(PAGES))
+    for row in rows:
+        blob = (folder / row["warc"]).read_bytes()
+        data = io.BytesIO(blob[row["offset"] : row["offset"] + row["length"]])
+        [record] = ArchiveIterator(data, verify_digests=True)
+        assert record.headers["WARC-Target-URI"] == row["url"]
+    assert len(read_records(folder)) >= PAGES, "each file can be read from its beginning to its end"
+
+
+def test_damage_in_the_middle_costs_the_rest_of_its_file(complete, caplog):
+    lines = [json.loads(line) for line in (complete.scratch / "frontier.jsonl").read_bytes().splitlines()]
+    flip(complete.path / lines[20]["row"]["warc"], lines[20]["start"] + 30)
+    assert go_on(complete) == list(range(20, 34))
+    assert "14 entries of the interrupted crawl" in caplog.text
+    assert (complete.path / "warc" / "00001.warc.gz").stat().st_size == lines[20]["start"]
+
+
+def test_a_file_that_is_gone_is_fetched_again(complete):
+    (complete.path / "warc" / "00003.warc.gz").unlink()
+    assert go_on(complete) == list(range(51, 60))
+
+
+def test_a_kill_while_the_damage_is_cut_off_leaves_none(complete, monkeypatch):
+    lines = [json.loads(line) for line in (complete.scratch / "frontier.jsonl").read_bytes().splitlines()]
+    flip(complete.path / lines[20]["row"]["warc"], lines[20]["start"] + 30)
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.crawl.web.journal_repair.commit_file", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            CrawlJournal(complete, SIZE)
+    assert go_on(complete) == list(range(20, 34))
+
+
+def test_the_journal_of_an_earlier_version_is_read(complete):
+    path = complete.scratch / "frontier.jsonl"
+    new = ("start", "crc", "checksum")
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    old = [{name: value for name, value in line.items() if name not in new} for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in old))
+    assert go_on(complete) == []

@@ -2,7 +2,7 @@
 
 from tasks.crawl.web.frontier import Frontier
 from tasks.crawl.web.outages import MAX_FAILURES, MAX_REQUEUES, FailedUrl, HostOutages, is_healable_status
-from tasks.crawl.web.reasons import GAVE_UP, TIMEOUT
+from tasks.crawl.web.reasons import GAVE_UP, TIMEOUT, TOO_SLOW
 from tasks.crawl.web.urls import Scope
 
 
@@ -15,10 +15,13 @@ def make_outages(num_urls=9, known_url=""):
     return outages, suspected
 
 
-def fail_next(outages, *, is_exhausted=True):
-    entry = outages.frontier.pop()
-    outages.record_failed_attempt("a.org")
-    outages.record_failure(FailedUrl(entry, TIMEOUT, is_exhausted))
+def fail_next(outages, *, is_exhausted=True, reason=TIMEOUT):
+    return fail(outages, outages.frontier.pop(), is_exhausted=is_exhausted, reason=reason)
+
+
+def fail(outages, entry, *, is_exhausted=True, reason=TIMEOUT):
+    outages.record_failed_attempt("a.org", is_slow=reason == TOO_SLOW)
+    outages.record_failure(FailedUrl(entry, reason, is_exhausted))
     outages.frontier.mark_done(entry)
     outages.check_end("a.org")
     return entry
@@ -51,6 +54,32 @@ def test_a_host_that_answered_before_is_probed_and_waited_for():
     assert outages.num_suspected == 0
     popped = {outages.frontier.pop().url for _ in range(9)}
     assert {entry.url for entry in entries} <= popped
+
+
+def test_a_host_whose_answers_are_too_slow_is_given_up_without_probes():
+    outages, suspected = make_outages(known_url="http://a.org/known")
+    for _ in range(MAX_FAILURES):
+        fail_next(outages, reason=TOO_SLOW)
+    assert suspected == []
+    assert outages.frontier.pop() is None
+    assert {failed.reason for failed in outages.list_failed()} == {TOO_SLOW}
+    assert len(outages.frontier.unasked) == 9 - MAX_FAILURES, "the next run asks for them"
+
+
+def test_answers_that_were_on_their_way_when_the_connection_was_cut_do_not_make_a_host_slow():
+    outages, suspected = make_outages(num_urls=20, known_url="http://a.org/known")
+    for entry in [outages.frontier.pop() for _ in range(8)]:
+        fail(outages, entry, reason=TOO_SLOW)
+    assert suspected == []
+    fail_next(outages)
+    assert suspected == ["a.org"], "the next answer does not begin, so it is an outage"
+
+
+def test_slow_answers_at_the_end_of_a_host_are_looked_into():
+    outages, suspected = make_outages(num_urls=2, known_url="http://a.org/known")
+    for _ in range(2):
+        fail_next(outages, reason=TOO_SLOW)
+    assert suspected == ["a.org"]
 
 
 def test_a_page_that_takes_its_server_down_is_not_asked_for_ever():

@@ -59,6 +59,8 @@ def test_query_in_the_encoding_of_the_page():
         ("ｅｘａｍｐｌｅ.org", "example.org"),
         ("☃.net", "xn--n3h.net"), ("_x.bücher.de", "_x.xn--bcher-kva.de"), ("xn--fa-hia.de", "xn--fa-hia.de"),
         ("b%C3%BCcher.de", "xn--bcher-kva.de"), ("a_b.org", "a_b.org"), ("①②.org", "12.org"),
+        ("0x7f.1", "127.0.0.1"), ("2852039166", "169.254.169.254"), ("１２７。0。0。1", "127.0.0.1"),
+        ("1.2.3.4.", "1.2.3.4"),
     ],
 )  # fmt: skip
 def test_international_hosts_as_browsers_look_them_up(host, ascii_host):
@@ -68,7 +70,8 @@ def test_international_hosts_as_browsers_look_them_up(host, ascii_host):
 @pytest.mark.parametrize(
     "url",
     ["http://[SITE_URL]/", "http://[::1/", "http://[x]:y/", "http://x:port/", "http://x:99999999/", "http://a b/",
-     "http://\ud800/", "http://x\u2100y/", f"http://{'ü' * 70}.de/", "http://%FF/", "http://]/", "//["],
+     "http://\ud800/", "http://x\u2100y/", f"http://{'ü' * 70}.de/", "http://%FF/", "http://]/", "//[",
+     "http://1.2.3.4.5/", "http://256.1.1.1/", "http://x.0x/"],
 )  # fmt: skip
 def test_what_is_no_url_is_none(url):
     assert normalise_url(url, "http://x.org/") is None

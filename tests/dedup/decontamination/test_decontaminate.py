@@ -140,7 +140,7 @@ def test_sets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="does not exist"):
         hash_evaluation_set(str(tmp_path / "none"), 13)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(StageFailure, match=r"holds no \.jsonl"):
+    with pytest.raises(StageFailure, match="holds no file of texts"):
         hash_evaluation_set(str(tmp_path / "empty"), 13)
     for name, content in (("torn.jsonl", b"{"), ("torn.parquet", b"PAR1"), ("binary.txt", b"\0\0\0\1\0")):
         (tmp_path / name).write_bytes(content)

@@ -100,7 +100,7 @@ def test_copies_are_learnt_from(
     finetuning = FineTuning.model_validate(
         {"epochs": 1, "batch_size": 16, "max_length": 48, "min_steps": 100, "augmentation": augmentation}
     )
-    rows = find_sampled_rows(Task.load(data), [200], 1)
+    rows = find_sampled_rows(Task.load(data), [200], [0])
     copies = write_copies(data.parent.parent, data, finetuning.augmentation, rows)["copies"]
     assert 400 < copies < 4 * 400, "most sentences have no word that is in the file"
     reached = fit_and_score(tmp_path / "out", data, checkpoint, finetuning, "augmented", 200, 0, 0.003)["metrics"]

@@ -45,6 +45,14 @@ def test_tfidf_learns_an_easy_task(heldout: pl.DataFrame) -> None:
     assert set(predictions.chosen) == {"C"}
 
 
+def test_tfidf_never_predicts_a_class_that_it_has_not_seen() -> None:
+    train = make_part(["good", "bad", "fine good", "so bad"], [0, 2, 0, 2])
+    task = make_task("classes", ["good", "new", "bad"], train, make_part(["good", "bad", "odd"], [0, 2, 1]))
+    answers = predict_with_tfidf(task, train).answers
+    assert answers["predicted"].to_list()[:2] == [0, 2]
+    assert [row[1] for row in answers["probabilities"].to_list()] == [0, 0, 0]
+
+
 def test_chinese_is_read_by_characters() -> None:
     assert is_spaceless(["今天天气很好, ok"])
     assert not is_spaceless(["the weather is fine 今天"])

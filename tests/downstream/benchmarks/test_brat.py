@@ -20,7 +20,7 @@ RELATIONS = (
 
 
 def write_folder(root: Path, text: str = TEXT, annotations: str = ENTITIES + RELATIONS) -> str:
-    root.mkdir(exist_ok=True)
+    root.mkdir(exist_ok=True, parents=True)
     (root / "a.txt").write_bytes(text.encode())
     (root / "a.ann").write_text(annotations)
     return str(root)
@@ -50,6 +50,18 @@ def test_entities_are_tags_of_sentences(tmp_path: Path) -> None:
     ]
     assert [kind.format_truth(task, row) for row in rows] == ["PER 1–2", "ORG 1–2", "PER 3–3", "none"]
     assert [row["origin"].rpartition(", ")[2] for row in rows] == ["line 1", "line 2", "line 2", "line 4"]
+
+
+def test_files_without_their_partner_are_skipped_where_errors_are(tmp_path: Path) -> None:
+    for number in range(20):
+        write_folder(tmp_path / f"made/{number}")
+    (tmp_path / "made" / "lonely.txt").write_text("Nobody annotated this.")
+    (tmp_path / "made" / "lost.ann").write_text(ENTITIES)
+    with pytest.raises(StageFailure, match=r"lost.ann has no lost.txt beside it.*set on_error to skip"):
+        load_tagging_task(str(tmp_path / "made"))
+    task = load_tagging_task(str(tmp_path / "made"), on_error="skip")
+    assert len(task.test) == 80
+    assert "6 entities that do not fit are left out" in task.describe(), "two of each part"
 
 
 def test_chinese_texts_are_split_at_full_stops(tmp_path: Path) -> None:

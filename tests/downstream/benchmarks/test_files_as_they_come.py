@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,43 @@ def test_folds_are_tasks_that_test_on_every_row_once(tmp_path: Path) -> None:
     assert [task.name for task in load_tasks("labelled_text", train=path, folds=4, fold=3)] == ["made-fold-3"]
     with pytest.raises(BadSetting, match="has 1 folds"):
         load_tasks("labelled_text", train=path, folds=1)
+
+
+FOLDED = {
+    "tagging": ("a.conll", "".join(f"Ann\tB-PER\nleft{n}\tO\n\n" for n in range(20))),
+    "text_to_text": ("a.tsv", "".join(f"a text number {n}\tits title {n}\n" for n in range(20))),
+    "similarity": ("a.csv", "sentence1,sentence2,score\n" + "".join(f"a {n},b {n},{n / 3:.2f}\n" for n in range(20))),
+    "relation": (
+        "a.tsv",
+        "text\tlabel\n" + "".join(f"<e1>a{n}</e1> of <e2>b</e2>\t{'xy'[n % 2]}\n" for n in range(20)),
+    ),
+    "question_answering": (
+        "a.jsonl",
+        "".join(json.dumps({"question": "?", "context": f"Ann {n}", "answers": ["Ann"]}) + "\n" for n in range(20)),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+def test_sets_of_every_kind_have_folds(tmp_path: Path, kind: str) -> None:
+    name, content = FOLDED[kind]
+    (tmp_path / name).write_text(content)
+    tasks = load_tasks(kind, train=str(tmp_path / name), folds=4)
+    assert len(tasks) == 4
+    assert sum(len(task.test) for task in tasks) == 20
+    assert all(len(task.train) + len(task.validation) + len(task.test) == 20 for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("header", "told"), [("", "as the first row is no header"), ("said\tmood\n", "named by the first row")]
+)
+def test_it_is_told_how_columns_are_guessed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, header: str, told: str
+) -> None:
+    (tmp_path / "a.tsv").write_text(header + "".join("\t".join(row) + "\n" for row in ROWS))
+    with caplog.at_level(logging.INFO):
+        assert len(collect_texts(load_task("labelled_text", train=str(tmp_path / "a.tsv")))) == len(ROWS)
+    assert told in caplog.text
 
 
 def test_a_test_part_that_lacks_classes_is_told(tmp_path: Path) -> None:
@@ -119,6 +157,21 @@ def test_one_file_of_several_languages(tmp_path: Path) -> None:
     path.write_text("language\ttext\tlabel\n" + "\n".join(lines) + "\n")
     task = load_task("labelled_text", train=str(path), keep_rows=[{"column": "language", "value": "de"}])
     assert sorted(collect_texts(task)) == sorted(text for text, _ in ROWS[1::2])
+
+
+def test_rows_of_one_part_are_chosen_by_a_column_that_the_others_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "a.tsv", ROWS)
+    mixed = [(f"{'de' if n % 2 else 'en'}\tnew {text}", label) for n, (text, label) in enumerate(ROWS)]
+    write_table(tmp_path / "b.tsv", mixed, "language\ttext\tlabel")
+    rule = {"column": "language", "value": "de", "part": "test"}
+    # as people write paths
+    task = load_task("labelled_text", train="./a.tsv", test="./b.tsv", keep_rows=[rule])
+    assert (len(task.test), len(task.train) + len(task.validation)) == (20, 40)
+    with pytest.raises(StageFailure, match="there is no column 'language'"):
+        load_task("labelled_text", train="./a.tsv", test="./b.tsv", keep_rows=[rule | {"part": ""}])
 
 
 def test_fields_longer_than_the_csv_module_allows(tmp_path: Path) -> None:
@@ -231,6 +284,9 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
     files = {
         "few/eprstmt/train_few_all.json": few[:20], "few/eprstmt/dev_few_all.json": few[20:30],
         "few/eprstmt/test_public.json": few[30:], "few/chid/test_public.json": cloze,
+        "few/chid/train_few_all.json": [{**row, "content": f"又{row['content']}"} for row in cloze],
+        "super/COPA/train.jsonl": [{"premise": "It shone.", "choice1": "Wet.", "choice2": "Dry.", "label": 1,
+                                    "question": "cause"}],
         "super/WSC/train.jsonl": words, "super/WSC/val.jsonl": words,
         "super/COPA/val.jsonl": [{"premise": "It rained.", "choice1": "Wet.", "choice2": "Dry.", "question": "effect",
                                   "label": n % 2, "idx": n} for n in range(12)],
@@ -238,12 +294,9 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
     for name, rows in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    xnli = tmp_path / "xnli.zip"
-    with zipfile.ZipFile(xnli, "w") as archive:
-        for part in ("dev", "test"):
-            lines = [f"{'de' if n % 2 else 'en'}\t{'ab'[n // 2 % 2]}\t{part} {n}\tso {n}" for n in range(40)]
-            content = "language\tgold_label\tsentence1\tsentence2\n" + "\n".join(lines)
-            archive.writestr(f"XNLI-1.0/xnli.{part}.tsv", content)
+    # one folder as its archive, as they are downloaded
+    shutil.make_archive(str(tmp_path / "few" / "eprstmt_public"), "zip", tmp_path / "few" / "eprstmt")
+    shutil.rmtree(tmp_path / "few" / "eprstmt")
     few_tasks = {task.name: task for task in load_tasks("suite", path=str(tmp_path / "few"))}
     assert {name: len(task.test) for name, task in few_tasks.items()} == {"eprstmt": 10, "chid": 6}
     super_tasks = {task.name: task for task in load_tasks("suite", path=str(tmp_path / "super"))}
@@ -252,6 +305,7 @@ def test_suites_of_zips_and_further_suites(tmp_path: Path) -> None:
         load_task_type(super_tasks["wsc"]).format_question(row)
         == f"[Ann] saw Bo because [she] was tall, {row['text'].split()[-1]}"
     )
-    assert super_tasks["copa"].test["prompt"][0] == "It rained. "
-    (german,) = load_tasks("suite", path=str(xnli), tasks=["xnli-de"])
-    assert len(german.test) == 20
+    assert super_tasks["copa"].test["prompt"][0] == "It rained so "
+    # from which examples in prompts are drawn
+    assert super_tasks["copa"].train["prompt"].to_list() == ["It shone because "]
+    assert set(few_tasks["chid"].train["prompt"]) == {"又他"}

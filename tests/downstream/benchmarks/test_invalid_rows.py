@@ -1,6 +1,7 @@
 """Tables of lists and objects, invalid rows that are reported or skipped, and sets smaller than a batch."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tasks.errors import StageFailure
 
 def make_benchmark(kind: str, path: Path, **fields: Any) -> Benchmark:
     partitioned = {"train": str(path), "validation": str(path), "test": str(path)}
-    parts = {"path": str(path)} if kind == "multiple_choice" else partitioned
+    parts = {"path": str(path)} if kind in ("multiple_choice", "document_retrieval") else partitioned
     return discover_blocks(Benchmark)[kind].model_validate({"sets": [{"name": "made", **parts, **fields}]})
 
 
@@ -108,6 +109,49 @@ def test_skipped_rows_are_counted(tmp_path: Path) -> None:
         list(make_benchmark("labelled_text", path, on_error="skip").make_tasks(pl.DataFrame()))
     with pytest.raises(StageFailure, match=r"made.tsv, row 3: 1 columns where 2 were expected.*set on_error to skip"):
         list(make_benchmark("labelled_text", path).make_tasks(pl.DataFrame()))
+
+
+@pytest.mark.parametrize(
+    ("damage", "place"),
+    [
+        ({"paragraphs": None}, "document 31 is not in SQuAD's format (TypeError: no list, but NoneType)"),
+        ({"title": "t"}, "document 31 is not in SQuAD's format (there is no 'paragraphs')"),
+        ({"paragraphs": [{"qas": [{"question": "?", "answers": []}]}]}, "document 31, paragraph 1, question 1 is not"),
+        ({"paragraphs": [{"context": "a"}]}, "document 31, paragraph 1 is not in SQuAD's format (there is no 'qas')"),
+        ({"paragraphs": [{"context": "a", "qas": ["?"]}]}, "question 1 is not in SQuAD's format (TypeError: no object"),
+        ("no document", "document 31 is not in SQuAD's format (TypeError: no object, but str)"),
+    ],
+)
+def test_squad_that_is_damaged_above_an_answer_costs_that_part_only(tmp_path: Path, damage: Any, place: str) -> None:
+    question = {"id": "q", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 0}]}
+    documents: list[Any] = [{"paragraphs": [{"context": f"Ann {n}", "qas": [question]}]} for n in range(30)]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [*documents, damage]}))
+    with pytest.raises(StageFailure, match=rf"{re.escape(place)}.*set on_error to skip"):
+        list(make_benchmark("question_answering", path).make_tasks(pl.DataFrame()))
+    (task,) = make_benchmark("question_answering", path, on_error="skip").make_tasks(pl.DataFrame())
+    assert len(task.test) == 30
+    assert "3 questions that do not fit are left out" in task.describe(), "one of each part"
+    (task,) = make_benchmark("document_retrieval", path, on_error="skip").make_tasks(pl.DataFrame())
+    assert len(task.test) == 1, "one question, which is asked of every document"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "broken"),
+    [
+        ("c3.json", [[[["a: hello"], [{"question": "?", "choice": ["b", "c"], "answer": "b"}]]] * 30], [["a"], [{}]]),
+        ("quiz.jsonl", [{"question": "?", "options": ["a", "b"], "answer": 0}] * 30, {"question": "?"}),
+    ],
+)
+def test_questions_that_do_not_fit_are_skipped(tmp_path: Path, name: str, rows: list[Any], broken: Any) -> None:
+    path = tmp_path / name
+    content = [*rows[0], broken] if name == "c3.json" else [*rows, broken]
+    path.write_text(json.dumps(content) if name == "c3.json" else "".join(json.dumps(row) + "\n" for row in content))
+    with pytest.raises(StageFailure, match="set on_error to skip"):
+        list(make_benchmark("multiple_choice", path).make_tasks(pl.DataFrame()))
+    (task,) = make_benchmark("multiple_choice", path, on_error="skip").make_tasks(pl.DataFrame())
+    assert len(task.test) == 30
+    assert "1 questions that do not fit are left out" in task.describe()
 
 
 def test_a_set_smaller_than_a_batch_is_learnt_completely_or_reported(tmp_path: Path, checkpoint: Path) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tasks.downstream.benchmarks.labelled_text import LabelledText
+from tasks.downstream.benchmarks.relation import Relation
 from tasks.downstream.benchmarks.suite import Suite
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.task_types import load_task_type
@@ -166,7 +167,7 @@ def test_missing_tasks_and_files_are_reported(tmp_path: Path) -> None:
         load_tasks(tmp_path, tasks=["rte", "qnli"])
     (tmp_path / "MRPC" / "dev.tsv").unlink()
     with pytest.raises(
-        StageFailure, match=r"MRPC has the name of the task mrpc.*no train.tsv with dev.tsv, nor msr_paraphrase_tra"
+        StageFailure, match=r"the task mrpc: .*MRPC holds no train.tsv with dev.tsv, nor msr_paraphrase_tra"
     ):
         load_tasks(tmp_path, tasks=["rte", "mrpc"])
     assert list(load_tasks(tmp_path)) == ["rte"], "the others are scored, and the log says what is left out"
@@ -231,6 +232,9 @@ def test_f1_is_of_two_classes(tmp_path: Path) -> None:
     files = {"name": "made", "train": str(path), "test": str(path), "metrics": ["f1"]}
     with pytest.raises(StageFailure, match="the metric f1 is of two classes, and made has 3"):
         list(LabelledText.model_validate({"sets": [files]}).make_tasks(pl.DataFrame()))
+    path.write_text("text\tlabel\n" + "".join(f"<e1>a{n}</e1> of <e2>b</e2>\t{n % 3}\n" for n in range(30)))
+    with pytest.raises(StageFailure, match="the metric f1 is of two classes, and made has 3"):
+        list(Relation.model_validate({"sets": [files]}).make_tasks(pl.DataFrame()))
 
 
 def test_the_key_depends_on_the_files_of_the_folder(tmp_path: Path) -> None:

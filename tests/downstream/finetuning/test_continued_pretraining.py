@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast, T5Config
 
 from tasks.downstream.benchmarks.site_section import SiteSection
+from tasks.downstream.check_support import check_recipe_support
 from tasks.downstream.data.task_data import Task
 from tasks.downstream.finetuning.continued_pretraining import (
     continue_pretraining,
@@ -31,7 +32,6 @@ from tasks.downstream.models.one_thread import use_one_thread
 from tasks.downstream.settings.continued_pretraining import ContinuedPretraining
 from tasks.downstream.settings.finetuning import FineTuning
 from tasks.errors import StageFailure
-from tasks.evaluate.preflight import check_recipe_support
 
 FINETUNING = FineTuning(
     epochs=1,

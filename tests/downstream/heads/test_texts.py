@@ -212,10 +212,10 @@ def test_a_model_that_writes_nothing_is_refused_before_any_fit(checkpoint: Path,
     make_task().save(tmp_path / "ships.parquet")
     settings = Evaluate(finetuning=FINETUNING)
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
-        find_unsupported(settings, tmp_path, [tmp_path / "ships.parquet"])
+        find_unsupported(settings, tmp_path, [tmp_path / "ships.parquet"], {})
     with pytest.raises(StageFailure, match="BertForMaskedLM, which generates no text"):
         load_model(tmp_path)
-    find_unsupported(settings, checkpoint, [tmp_path / "ships.parquet"])
+    find_unsupported(settings, checkpoint, [tmp_path / "ships.parquet"], {})
 
 
 def test_a_tokenizer_without_an_end_is_refused(checkpoint: Path, tmp_path: Path) -> None:

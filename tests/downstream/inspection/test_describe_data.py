@@ -58,14 +58,6 @@ def test_a_description_for_people(tmp_path: Path) -> None:
     assert summary["rows"] == "train 35, validation 1, test 9"
     assert summary["labels of test"] == "x 3, y 3, z 3"
     assert summary["its answer"] in "xyz"
-    assert description.proposal.make_recipe() == {
-        "evaluate": {
-            "benchmarks": {
-                "site_section": {"enabled": False},
-                "labelled_text": {"sets": [description.proposal.settings]},
-            }
-        }
-    }
 
 
 def test_odd_rows_are_told_and_skipped_up_to_the_limit(tmp_path: Path) -> None:
@@ -136,6 +128,7 @@ def test_parts_and_names_of_files() -> None:
     assert [find_part(Path(name)) for name in names] == ["train", "test", "validation", "", "train", "validation"]
     # without a test file the development file is tested on
     assert assign_parts([Path("dev.tsv"), Path("train.tsv")])[:3] == ("train.tsv", "dev.tsv", "")
+    assert assign_parts([Path("mood-test.tsv"), Path("mood.tsv")])[:3] == ("mood.tsv", "mood-test.tsv", "")
     assert assign_parts([Path("one.tsv"), Path("two.tsv")])[:3] == ("one.tsv", "two.tsv", "")
     assert make_pattern(Path("x/train.en"), Path("x/train.zh")) == ("x/train.*", ("en", "zh"))
     assert make_pattern(Path("x/train.en"), Path("x/test.zh")) is None

@@ -121,5 +121,5 @@ def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match=r"order.jsonl, row 1: no text in 'good' or 'sentence_bad'"):
         pairs(tmp_path, good_column="good")
     (tmp_path / "order.jsonl").unlink()
-    with pytest.raises(StageFailure, match=r"holds no .jsonl or .json or .csv"):
+    with pytest.raises(StageFailure, match=r"holds no .tsv or .csv or .parquet or .json"):
         list(MinimalPairs(sets=[MinimalPairFiles(name="made", path=str(tmp_path))]).make_tasks(pl.DataFrame()))

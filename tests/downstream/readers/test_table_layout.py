@@ -11,9 +11,9 @@ from tasks.downstream.readers.column_roles import (
     guess_source_and_target,
     guess_text_roles,
 )
-from tasks.downstream.readers.labelled_texts import guess_line_layout
-from tasks.downstream.readers.table_layout import TableLayout, guess_layout, split_rows
 from tasks.errors import BadSetting
+from tasks.input_files.labelled_texts import guess_line_layout
+from tasks.input_files.table_layout import TableLayout, guess_layout, split_rows
 
 TEXTS = [f"We saw, on day {number}, a ship come home." for number in range(24)]
 

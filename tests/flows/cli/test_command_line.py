@@ -61,7 +61,21 @@ def moods(tmp_path: Path) -> str:
         (["plan", "--set", "dedup.threshold=2"], "dedup.threshold = 2: give at most 1"),
         (["plan", "--recipe", "nowhere.yaml"], "recipe nowhere.yaml: No such file or directory"),
         (["plan", "--from", "clean", "--only", "dedup"], "either a stage to start from or the only stages to run"),
-        (["settings", "claen"], "no setting below claen: begin with one of corpus, crawl, clean"),
+        (["settings", "claen"], "no setting claen: did you mean clean?"),
+        (["settings", "evaluate.seed"], "no setting evaluate.seed: did you mean evaluate.seeds?"),
+        (
+            ["settings", "learning_rates"],
+            "did you mean finetune.finetuning.learning_rates or evaluate.finetuning.learning_rates?",
+        ),
+        (
+            ["settings", "evaluate.benchmarks.labelled_text.sets[].trian"],
+            "labelled_text.sets[0].trian: did you mean evaluate.benchmarks.labelled_text.sets[0].train?",
+        ),
+        (
+            ["settings", "evaluate.benchmarks.labelled_text.sets.trian"],
+            "did you mean evaluate.benchmarks.labelled_text.sets[].train?",
+        ),
+        (["settings", "evaluate.seeds.x"], "did you mean evaluate.seeds?"),
         (["run", "clean", "--only", "dedup"], "here clean alone is run"),
         (["tune", "pretrain.lr=log:1e-4..1e-2"], "did you mean pretrain.optimizer.learning_rate?"),
         (["tune", "crawl.sed"], "no setting crawl.sed: did you mean crawl.source.web.seeds?"),
@@ -232,6 +246,15 @@ def test_settings_explain_themselves(capsys: Say) -> None:
     out = capsys.readouterr().out
     assert "clean.filters.length.min = " in out
     assert "clean.filters.language" not in out
+
+
+def test_settings_show_the_bounds_of_their_values(capsys: Say) -> None:
+    assert run_command_line(["settings", "evaluate.seeds"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("(at least 3, at most 100)")
+    assert run_command_line(["settings", "tokenize.heldout_fraction"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("(at least 0, less than 1)")
+    assert run_command_line(["settings", "pretrain.batch.seq_length"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("(at least 8)"), "also where null is allowed"
 
 
 @pytest.mark.parametrize("path", ["evaluate.benchmarks.labelled_text.sets", "evaluate.benchmarks.labelled_text.sets[]"])

@@ -122,8 +122,8 @@ def test_the_stage_takes_the_steps_of_one_rank_with_two_of_which_one_is_killed(
 def start_and_stop(ranks: Ranks, scratch: Path, tokens: Path) -> None:
     run = Training(SHORT, [tokens], scratch, CPU, ranks)
     # asked to stop on one rank, both stop
-    train(run, report=lambda *_: None, stopped=lambda: ranks.rank == 1 and run.step >= 3, seconds=1e9)
-    assert run.step == 3
+    train(run, report=lambda *_: None, stopped=lambda: ranks.rank == 1 and run.progress.step >= 3, seconds=1e9)
+    assert run.progress.step == 3
 
 
 def test_another_number_of_ranks_goes_on_with_the_same_rows(

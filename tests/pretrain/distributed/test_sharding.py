@@ -13,7 +13,6 @@ from tasks.pretrain.distributed.ranks import Ranks
 from tasks.pretrain.distributed.sharding import is_sharded
 from tasks.pretrain.monitoring.metrics import read_metrics
 from tasks.pretrain.settings import Pretrain
-from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training
 from tasks.pretrain.watchdog import StopRequest, stop_watchdog
 from tests.pretrain.conftest import CPU, finish, small
@@ -75,6 +74,6 @@ def test_split_weights_take_the_steps_of_whole_ones(
                 what,
             )
         if name == "muon":
-            load_final_weights(unsharded)
+            unsharded.checkpointer.load_final_weights()
             for weight, tensor in unsharded.learner.module.state_dict().items():
                 torch.testing.assert_close(opened[weight], tensor, rtol=1e-3, atol=1e-3)

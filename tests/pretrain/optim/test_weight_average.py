@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from tasks.pretrain.optim.weight_average import WeightAverage
-from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training, train
 from tests.pretrain.conftest import small
 
@@ -38,7 +37,7 @@ def test_frozen_weights_and_a_decay_of_zero_have_none() -> None:
 
 def test_a_run_validates_saves_and_resumes_the_average(training: Callable[..., Training]) -> None:
     def finish(run: Training, until: int = 99) -> Training:
-        train(run, report=lambda *_: None, stopped=lambda: run.step >= until, seconds=1e9)
+        train(run, report=lambda *_: None, stopped=lambda: run.progress.step >= until, seconds=1e9)
         return run
 
     settings = small(ema_decay=0.8, patience=5)
@@ -52,6 +51,6 @@ def test_a_run_validates_saves_and_resumes_the_average(training: Callable[..., T
     losses = [run.metrics.records[-1]["validation_loss"] for run in (uninterrupted, plain)]
     assert losses[0] != losses[1]
     for run in (uninterrupted, resumed):
-        load_final_weights(run)
+        run.checkpointer.load_final_weights()
         assert run.gradients.compute_validation_loss() == pytest.approx(losses[0], abs=0)
         assert not any(map(torch.equal, last_weights, weights(run)))

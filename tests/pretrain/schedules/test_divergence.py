@@ -95,7 +95,7 @@ def test_a_run_with_anomalies_resumes_to_the_same_bits(training: Start, answer: 
     assert interrupted.resumed_at == stops[-1]
     finish(interrupted)
     assert interrupted.metrics.path.read_bytes() == uninterrupted.metrics.path.read_bytes()
-    assert interrupted.anomalies == uninterrupted.anomalies
+    assert interrupted.progress.anomalies == uninterrupted.progress.anomalies
     assert all(torch.equal(one, other) for one, other in zip(weights(uninterrupted), weights(interrupted), strict=True))
 
 
@@ -106,7 +106,7 @@ def test_a_run_killed_right_after_going_back_meets_the_same_batch_again(training
     killed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     finish(killed, until=4, seconds=0)
     killed.advance()  # goes back to 3 and takes step 4 again, without a checkpoint
-    assert (killed.step, killed.checkpoints.list_steps()[-1]) == (4, 3)
+    assert (killed.progress.step, killed.checkpoints.list_steps()[-1]) == (4, 3)
     resumed = spoil_losses(training(settings, "killed"), {4}, math.nan)
     assert resumed.resumed_at == 3
     finish(resumed)

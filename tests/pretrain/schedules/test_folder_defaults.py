@@ -41,12 +41,37 @@ def test_family_layers_width_heads_and_context_are_those_of_the_folder(family: s
     assert Pretrain.model_validate(settings.model_dump(mode="json")) == settings, "as the trainer gets them"
 
 
-def test_a_recipe_names_all_defaults_and_still_lets_the_folder_decide(folders: Path) -> None:
+def test_the_folder_decides_what_a_recipe_does_not_say(folders: Path) -> None:
     recipe = load_recipe(None, [f"pretrain.start_from.folder={folders / 'bert'}"])
     assert (recipe.pretrain.architecture.family, recipe.pretrain.architecture.shape) == ("bert", (3, 48, 6))
     assert (recipe.pretrain.objective.kind, recipe.pretrain.optimizer.learning_rate) == ("masked", 1e-4)
     with pytest.raises(InconsistentSettings, match="has num_layers 3, and not 4"):
         load_recipe(None, [f"pretrain.start_from.folder={folders / 'bert'}", "pretrain.architecture.num_layers=4"])
+
+
+def test_a_value_that_is_the_default_is_said_where_a_recipe_names_it(folders: Path) -> None:
+    start = f"pretrain.start_from.folder={folders / 'bert'}"
+    default_rate = Pretrain().optimizer.learning_rate
+    recipe = load_recipe(None, [start, f"pretrain.optimizer.learning_rate={default_rate}"])
+    assert recipe.pretrain.optimizer.learning_rate == default_rate
+    assert recipe.pretrain.optimizer.matrix_learning_rate == 2e-3, "which is not named"
+    again = Pretrain.model_validate(recipe.pretrain.model_dump(mode="json"))
+    assert again.optimizer.learning_rate == default_rate, "as the trainer gets it"
+    with pytest.raises(InconsistentSettings, match="has family bert, and not gpt2"):
+        load_recipe(None, [start, "pretrain.architecture.family=gpt2"])
+    with pytest.raises(InconsistentSettings, match="objective causal does not fit family bert"):
+        load_recipe(None, [start, "pretrain.objective.kind=causal"])
+    masked = load_recipe(None, [start, "pretrain.objective.masked.mask_rate=0.3"]).pretrain.objective
+    assert masked.kind == "masked", "a setting of another choice names no kind"
+
+
+def test_of_a_form_that_names_every_default_the_folder_still_decides(folders: Path) -> None:
+    form = Pretrain().model_dump(mode="json") | {"start_from": {"folder": str(folders / "bert")}}
+    settings = Pretrain.model_validate(form)
+    assert (settings.architecture.family, settings.architecture.shape) == ("bert", (3, 48, 6))
+    assert (settings.objective.kind, settings.optimizer.learning_rate) == ("masked", 1e-4)
+    form["optimizer"]["learning_rate"] = 0.01
+    assert Pretrain.model_validate(form).optimizer.learning_rate == 0.01
 
 
 def test_learning_rates_are_those_of_going_on_unless_they_are_set(folders: Path) -> None:

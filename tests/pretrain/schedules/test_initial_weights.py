@@ -13,7 +13,6 @@ from transformers import BertConfig, BertModel
 from tasks.errors import StageFailure
 from tasks.pretrain.export.model_card import ModelDescription, render_model_card
 from tasks.pretrain.schedules.initial_weights import StartFrom
-from tasks.pretrain.training.checkpointing import save_checkpoint
 from tasks.pretrain.training.loop import Training, describe_new_head
 from tests.pretrain.conftest import small
 
@@ -48,11 +47,11 @@ def test_frozen_parameters_stay_and_the_others_move(training: Callable[..., Trai
     run = training(settings, "frozen")
     before = {name: parameter.detach().clone() for name, parameter in run.learner.module.named_parameters()}
     run.advance()
-    save_checkpoint(run)
+    run.save_checkpoint()
     moved = {name for name, p in run.learner.module.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {name for name in before if "wte" not in name and ".h.0." not in name}
     run.checkpoints.wait()
-    assert training(settings, "frozen").step == 1, "it resumes"
+    assert training(settings, "frozen").progress.step == 1, "it resumes"
 
 
 def test_lower_layers_get_smaller_steps(training: Callable[..., Training]) -> None:

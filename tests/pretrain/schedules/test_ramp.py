@@ -72,7 +72,7 @@ def test_a_ramped_run_reads_every_row_once_and_resumes_to_the_same_bits(
     reads: list[tuple[list[int], int]] = []
 
     def finish(run: Training, until: int = 99) -> Training:
-        train(run, report=lambda *_: None, stopped=lambda: run.step >= until, seconds=1e9)
+        train(run, report=lambda *_: None, stopped=lambda: run.progress.step >= until, seconds=1e9)
         return run
 
     uninterrupted = training(settings, "whole")

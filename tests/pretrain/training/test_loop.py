@@ -8,7 +8,6 @@ import torch
 from tasks.errors import StageFailure
 from tasks.model.hardware import Hardware
 from tasks.pretrain.monitoring.metrics import read_metrics
-from tasks.pretrain.training.checkpointing import load_final_weights
 from tasks.pretrain.training.loop import Training, train
 from tests.pretrain.conftest import finish, forty_steps, learnt, small
 from tests.pretrain.event_files import read_points
@@ -48,7 +47,7 @@ def test_records_behind_the_checkpoint_are_dropped_and_made_again(training: Star
         run.advance()
     run.metrics.path.write_text(run.metrics.path.read_text() + '{"step": 8, "lo')
     resumed = training(small())
-    assert resumed.step == 5
+    assert resumed.progress.step == 5
     assert resumed.metrics.path.read_text() == metrics_so_far
     assert [line["step"] for line in finish(resumed)] == [6, 7, 8]
 
@@ -108,7 +107,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_leaves_the_checkpoint(trai
     with pytest.raises(StageFailure, match=r"the loss of step 3 is nan.*[Ll]ower"):
         finish(run)
     resumed = training(small())
-    assert resumed.step == 2
+    assert resumed.progress.step == 2
     assert all(torch.isfinite(tensor).all() for tensor in weights(resumed).values())
 
 
@@ -118,12 +117,19 @@ def test_patience_stops_early_and_takes_the_best_weights(training: Start, monkey
     run = training(settings)
     monkeypatch.setattr(run.gradients, "compute_validation_loss", lambda: next(losses))
     weights_by_step: dict[int, dict[str, torch.Tensor]] = {}
-    train(run, report=lambda at, _: weights_by_step.update({at.step: weights(at)}), stopped=lambda: False, seconds=0)
-    assert (run.step, run.best_loss, run.best_step, run.is_done) == (8, 4.0, 4, True)
+    train(
+        run,
+        report=lambda at, _: weights_by_step.update({at.progress.step: weights(at)}),
+        stopped=lambda: False,
+        seconds=0,
+    )
+    progress = run.progress
+    assert (progress.step, progress.best_loss, progress.best_step, run.is_done) == (8, 4.0, 4, True)
     assert run.checkpoints.list_steps() == [4, 7, 8]
     again = training(settings)
-    assert (again.is_done, again.best_loss, again.best_step, again.validations_since_best) == (True, 4.0, 4, 2)
-    load_final_weights(again)
+    progress = again.progress
+    assert (again.is_done, progress.best_loss, progress.best_step, progress.validations_since_best) == (True, 4.0, 4, 2)
+    again.checkpointer.load_final_weights()
     assert all(torch.equal(tensor, weights_by_step[4][name]) for name, tensor in weights(again).items())
 
 

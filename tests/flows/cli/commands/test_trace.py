@@ -31,6 +31,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     (folder / "site" / "empty.html").write_text(" ")
     (folder / "site" / "notes.odt").write_text("of a kind that is not read")
     (folder / "site" / "more.jsonl").write_text('{"text": "a row"}\n')
+    (folder / "site" / "odd.jsonl").write_text('{"text": 5}\n{"text": "a row"}\n{"text": "cut\n{"text": " "}\n')
+    (folder / "site" / "named.csv").write_text("text,url\nsome words,http://tiny.test/named\n,http://tiny.test/none\n")
+    (folder / "site" / "gone.html").symlink_to("nowhere.html")
     store = Store(folder / "store")
 
     def step(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact | None:
@@ -41,7 +44,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         stage.build(settings, draft, *inputs)
         return store.publish(wanted, draft, time.time())
 
-    walk_stages(tiny.recipe(tiny.settings_from(folder / "site")), step, PreviousArtifacts(), lambda _: False)
+    settings = tiny.settings_from(folder / "site")
+    settings["crawl"]["source"]["files"]["on_error"] = "skip"
+    walk_stages(tiny.recipe(settings), step, PreviousArtifacts(), lambda _: False)
     return store
 
 
@@ -76,7 +81,22 @@ def test_a_page_by_its_file(store: Store, given: str) -> None:
         ("http://tiny.test/empty.html", r"left out http://tiny\.test/empty\.html: empty"),
         ("{root}/site/notes.odt", r"left out http://tiny\.test/notes\.odt: unknown kind of file"),
         ("more.jsonl", r"each row of http://tiny\.test/more\.jsonl is a page.*more\.jsonl#row-1'"),
-        ("other.html", "has not stored other.html; it left out empty: 1, unknown kind of file: 1"),
+        (
+            "odd.jsonl",
+            r"but the crawl \w+ left out 3 of its rows \(row 1: text column holds no text; .*odd\.jsonl line 3 ",
+        ),
+        ("odd.jsonl", r"line 3 is not JSON .*: broken row; row 4: empty\).*textmill trace '.*odd\.jsonl#row-2'"),
+        (
+            "odd.jsonl#row-1",
+            r"has not stored odd\.jsonl#row-1; of the table it left out 3 of its rows \(row 1: text column ",
+        ),
+        ("named.csv", r"but the crawl \w+ left out 1 of its rows \(row 2: empty\).*trace 'http://tiny\.test/named'"),
+        ("gone.html", r"left out http://tiny\.test/gone\.html: link to nothing"),
+        ("{root}/site/gone.html", r"left out http://tiny\.test/gone\.html: link to nothing"),
+        (
+            "other.html",
+            "has not stored other.html; it left out empty: 3, .*link to nothing: 1, .*unknown kind of file: 1",
+        ),
     ],
 )
 def test_a_file_that_gave_no_page(store: Store, given: str, message: str) -> None:

@@ -1,0 +1,1 @@
+"""Settings that had other names in earlier versions: the tables, and the translation by them."""

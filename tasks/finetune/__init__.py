@@ -1,0 +1,1 @@
+"""The finetune stage: models that are fitted to tasks and kept."""
