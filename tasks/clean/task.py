@@ -21,7 +21,7 @@ from tasks.store import Artifact, Draft
 log = logging.getLogger("textmill.clean")
 
 
-@stage("extract", version=4, section="clean", shares=("input_files", "runtime"))
+@stage("extract", version=5, section="clean", shares=("input_files", "runtime"))
 def extract(settings: Extract, draft: Draft, pages: Artifact) -> None:
     """Turn pages into documents with a score by every filter. Raises StageFailure when no page gives one."""
     from tasks.clean.extract.continue_undecided import continue_undecided  # noqa: PLC0415 - as the next

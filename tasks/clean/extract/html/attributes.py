@@ -4,17 +4,32 @@ from typing import Any
 
 import numpy as np
 
+from tasks.clean.extract.html.name_words import (
+    CAPITALS,
+    DISPLAYED,
+    FOR_EYES,
+    GUTTER,
+    HIDDEN,
+    LETTERS,
+    LINKED,
+    LOOSE,
+    NAMED_BY_ID,
+    OPENED,
+    PART_HINTS,
+    REVERSED,
+    ROMAN,
+    TEX,
+    WITH_ID,
+)
+from tasks.clean.extract.html.names import read_names
 from tasks.clean.extract.html.scanner import (
-    BASIS,
     COLON,
     DASH,
     EQUALS,
     GREATER,
-    PRIME,
     SEMICOLON,
     SLASH,
     is_letter,
-    is_letter_or_digit,
     look_up,
     lower_byte,
     read_name,
@@ -24,29 +39,18 @@ from tasks.clean.extract.html.scanner import (
 from tasks.clean.extract.html.tags import (
     ALT,
     ARIA,
-    BEGINS_NAME,
-    CAPITALS,
+    CLASS,
     DISPLAY,
-    DISPLAYED,
     ENCODING,
-    FOR_EYES,
-    GUTTER,
-    HIDDEN,
     HIDES,
     HREF,
-    LETTERS,
+    ID,
     LINE_NUMBER,
-    LINKED,
-    NAME_HINTS,
     NAMING,
     NUMBER,
     OPEN,
-    OPENED,
-    REVERSED,
     REVERSES,
-    ROMAN,
     STYLE,
-    TEX,
     TYPE,
 )
 from tasks.clean.kernel_types import Bytes, Index, KeysAndValues
@@ -54,54 +58,6 @@ from tasks.runtime.jit import jit
 
 NO_NUMBER = -(2**31)  # of a tag without a `start` or `value` that is a number
 MAX_NUMBER = 10**9  # larger ones count as none
-
-
-@jit
-def hash_name(data: Bytes, start: Index, stop: Index) -> Any:
-    """Return the hash of the letters and digits of a name, without the signs between them."""
-    key = BASIS
-    for position in range(start, stop):
-        if is_letter_or_digit(data[position]):
-            key = (key ^ np.uint64(lower_byte(data[position]))) * PRIME
-    return key
-
-
-@jit
-def read_hints(data: Bytes, start: Index, stop: Index, keys: Any, values: Any) -> Any:
-    """Return the hints of the words of an attribute's value: complete runs of letters, and the parts of camelCase.
-
-    The hints of `NAMES` are those of names as a whole.
-    """
-    hints = np.uint32(0)
-    # `run` hashes the letters since the last sign (`articlebody` of `articleBody`), `part` those since the last capital
-    # after a small letter (`body`). BASIS is the hash of no letter.
-    run, part = BASIS, BASIS
-    # `first` has the hints of the first run of a name: they say whether a name may begin with it
-    name_start, run_start, first = start, start, np.uint32(0)
-    # one step more than there are bytes: a space behind the value ends its last word
-    for position in range(start, stop + 1):
-        byte = data[position] if position < stop else np.uint8(32)
-        if not is_letter_or_digit(byte):
-            if run != BASIS:
-                hint = look_up(keys, values, run)
-                hints |= hint & ~np.uint32(NAME_HINTS)
-                if part != run:
-                    hints |= look_up(keys, values, part) & ~np.uint32(NAME_HINTS)
-                if run_start == name_start:
-                    first = hint
-            if byte <= 32:
-                if first & np.uint32(NAME_HINTS):
-                    name = look_up(keys, values, hash_name(data, name_start, position))
-                    hints |= name & np.uint32(NAME_HINTS)
-                name_start, first = position + 1, np.uint32(0)
-            run, part, run_start = BASIS, BASIS, position + 1
-            continue
-        if 65 <= byte <= 90 and position > start and 97 <= data[position - 1] <= 122:
-            hints |= look_up(keys, values, part) & ~np.uint32(NAME_HINTS)
-            part = BASIS
-        letter = np.uint64(lower_byte(byte))
-        run, part = (run ^ letter) * PRIME, (part ^ letter) * PRIME
-    return hints & ~np.uint32(BEGINS_NAME)
 
 
 @jit
@@ -200,13 +156,15 @@ def read_flag(name: Any) -> Any:
 
 @jit
 def read_attributes(  # noqa: C901, PLR0912 - a branch for each attribute
-    data: Bytes, position: Index, words: KeysAndValues, names: KeysAndValues
+    data: Bytes, position: Index, words: KeysAndValues, names: KeysAndValues, groups: KeysAndValues
 ) -> Any:
     """Read a start tag's attributes.
 
-    Return (position after ">", hints, (start, stop) of the alternative text, the `start` or `value` or NO_NUMBER).
+    Return (position after ">", hints, (start, stop) of the alternative text, the `start` or `value` or NO_NUMBER, and
+    (groups of the names, groups of the id, hash of the class)).
     """
     hints, alt, number = np.uint32(0), (0, 0), NO_NUMBER
+    id_hints, group_bits, id_bits, class_hash = np.uint32(0), np.uint64(0), np.uint64(0), np.uint64(0)
     while position < len(data) and data[position] != GREATER:
         if data[position] <= 32 or data[position] == SLASH:
             position += 1
@@ -222,8 +180,15 @@ def read_attributes(  # noqa: C901, PLR0912 - a branch for each attribute
         start, stop, position = read_value(data, skip_space(data, position + 1))
         if name == 0:
             continue
-        if name == NAMING:
-            hints |= read_hints(data, start, stop, words[0], words[1])
+        if name in (CLASS, NAMING):
+            hint, bits, value_hash = read_names(data, start, stop, words, groups)
+            hints |= hint
+            group_bits |= bits
+            if name == CLASS:
+                class_hash = value_hash
+        elif name == ID:
+            id_hints, id_bits, _ = read_names(data, start, stop, words, groups)
+            id_hints = id_hints & ~np.uint32(HIDDEN) | np.uint32(WITH_ID)
         elif name == HREF:
             hints |= np.uint32(LINKED)
         elif name == ALT:
@@ -240,4 +205,6 @@ def read_attributes(  # noqa: C901, PLR0912 - a branch for each attribute
             hints |= np.uint32(FOR_EYES)
         elif name == STYLE and is_display_none(data, start, stop):
             hints |= np.uint32(HIDDEN)
-    return min(position + 1, len(data)), hints, alt, number
+    if id_hints & ~hints & np.uint32(PART_HINTS | LOOSE):
+        hints |= np.uint32(NAMED_BY_ID)
+    return min(position + 1, len(data)), hints | id_hints, alt, number, (group_bits, id_bits, class_hash)

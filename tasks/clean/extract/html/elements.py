@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.clean.extract.html.name_words import LINKED, TEX, UNSEEN
 from tasks.clean.extract.html.tags import (
     BLOCK,
     BULLETS,
@@ -15,7 +16,6 @@ from tasks.clean.extract.html.tags import (
     INLINE,
     ITEM,
     LINK,
-    LINKED,
     MATH,
     NUMBERS,
     OPENS,
@@ -28,8 +28,6 @@ from tasks.clean.extract.html.tags import (
     TABLE,
     TERM,
     TERMS,
-    TEX,
-    UNSEEN,
     WALL,
 )
 from tasks.clean.kernel_types import Flags, Index, PerElement, Tables, Tags
@@ -37,6 +35,7 @@ from tasks.runtime.jit import jit
 
 # An end tag closes no element farther up than this: a million of them would each climb a million levels.
 MAX_CLIMB = 256
+MIN_NOSCRIPT_BYTES = 400  # less asks the reader to switch scripts on
 
 
 @jit
@@ -92,17 +91,33 @@ def close_implied(stack: Any, depth: Index, code: PerElement, tag: int, kinds: F
 
 
 @jit
+def has_text_in_noscript(tags: Tags, noscript: int) -> Any:
+    """Return whether most of a page's text stands in <noscript>, whose code is given: a page for those without scripts.
+
+    The page that scripts would build is empty then, as in forums.
+    """
+    _, _, codes, _, weight, _, _ = tags
+    inside, weights = 0, np.zeros(2, np.int64)
+    for index in range(len(codes)):
+        if abs(codes[index]) == noscript:
+            inside = 1 if codes[index] > 0 else 0
+        weights[inside] += weight[index]
+    return weights[1] >= MIN_NOSCRIPT_BYTES and weights[1] > weights[0]
+
+
+@jit
 def build_elements(tags: Tags, tables: Tables) -> Any:
-    """Open and close elements as the tags say. Return (elements, of_tag, greatest depth).
+    """Open and close elements as the tags say. Return (elements, of_tag, (opener, in_link), greatest depth).
 
     `elements` is (code, parent, hints, text, linked, last, formulas), arrays with an entry an element; element 0 is the
     page. `text` counts the bytes of text, without white space, in the element and all below it, `linked` those of them
     in links. `last` is the last element below it, itself when there is none. `formulas` (elements, 2) counts <math>
     elements and scripts of TeX in the element.
-    `of_tag` is, for each tag, the element that the text after it is in.
+    `of_tag` is, for each tag, the element that the text after it is in, and `in_link` whether that text is in a link.
+    `opener` is the tag of each element.
     """
     _, _, codes, tag_hints, weight, _, _ = tags
-    _, kinds, roles, _, _ = tables
+    _, kinds, roles, _, _, _ = tables
     size = len(codes)
     # Each tag opens at most one element, and tag 0 stands for the page, element 0: so `size` entries suffice.
     code, parent, of_tag = np.zeros(size, np.int16), np.zeros(size, np.int32), np.zeros(size, np.int32)
@@ -111,6 +126,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
     stack, is_skipped = np.zeros(size + 1, np.int32), np.zeros(size, np.bool_)
     # whether an element is, or is in, one that a tag within a line became; formulas
     is_unseen, last, formulas = np.zeros(size, np.bool_), np.arange(size), np.zeros((size, 2), np.int32)
+    opener, in_link = np.zeros(size, np.int32), np.zeros(size, np.bool_)
     num, depth, max_depth, link_depth = 1, 1, 1, 0  # link_depth: of the element that an open link began in, or 0
     for index in range(size):
         tag = codes[index]
@@ -130,7 +146,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
             above = stack[depth - 1]
             is_unseen[num] = is_unseen[above] or kind & INLINE != 0
             formulas[num, 0] = role == MATH
-            code[num], parent[num], hints[num] = tag, above, tag_hints[index]
+            code[num], parent[num], hints[num], opener[num] = tag, above, tag_hints[index], index
             is_skipped[num] = is_skipped[above] or kind & SKIPPED != 0
             stack[depth] = num
             depth, num = depth + 1, num + 1
@@ -138,7 +154,7 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
         if depth < link_depth:  # the element that an unclosed link began in has ended, and the link with it
             link_depth = 0
         within = stack[depth - 1]
-        of_tag[index] = within
+        of_tag[index], in_link[index] = within, link_depth != 0
         formulas[within, 1] += role == SCRIPT and tag_hints[index] & TEX != 0
         if not is_skipped[within]:
             text[within] += weight[index]
@@ -151,4 +167,4 @@ def build_elements(tags: Tags, tables: Tables) -> Any:
         formulas[parent[element], 0] += formulas[element, 0]
         formulas[parent[element], 1] += formulas[element, 1]
     elements = code[:num], parent[:num], hints[:num], text[:num], linked[:num], last[:num], formulas[:num]
-    return elements, of_tag, max_depth
+    return elements, of_tag, (opener[:num], in_link), max_depth

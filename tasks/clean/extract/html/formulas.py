@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.extract.html.lexer import CDATA, skip_declaration
+from tasks.clean.extract.html.name_words import TEX
 from tasks.clean.extract.html.output import SPACE, put_words
 from tasks.clean.extract.html.scanner import BANG, GREATER, LESS, SLASH, is_letter, lower_byte
-from tasks.clean.extract.html.tags import ANNOTATION, TEX
+from tasks.clean.extract.html.tags import ANNOTATION
 from tasks.clean.kernel_types import Bytes, Flags, Index, PerElement, Tags
 from tasks.runtime.jit import jit
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.extract.html.attributes import NO_NUMBER, read_attributes
+from tasks.clean.extract.html.name_words import HIDDEN, OPENED, TEX
 from tasks.clean.extract.html.scanner import (
     BANG,
     DASH,
@@ -21,7 +22,7 @@ from tasks.clean.extract.html.scanner import (
     read_name,
     skip_past,
 )
-from tasks.clean.extract.html.tags import DIALOG, HIDDEN, MATH, OPENED, RAW, SCRIPT, SVG, TEX, TITLE
+from tasks.clean.extract.html.tags import DIALOG, MATH, RAW, SCRIPT, SVG, TITLE
 from tasks.clean.kernel_types import Bytes, Index, Tables
 from tasks.runtime.jit import jit
 
@@ -109,15 +110,16 @@ def weigh_text(data: Bytes, position: Index) -> Any:
 
 @jit
 def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one pass with one state
-    """Read the tags of a page. Return (tags, (start, stop) of the page's title).
+    """Read the tags of a page. Return (tags, names, (start, stop) of the page's title).
 
     `tags` is (start, stop, code, hints, weight, alt, number), arrays with an entry a tag; tag 0 is the page's start.
     `start` and `stop` are the positions of "<" and after ">"; text goes from `stop` to the next tag's `start`.
     `code` is 0 for a comment or an unknown tag, negative for an end tag. `weight` counts the bytes of the text after
     the tag without white space. `alt` is the (start, stop) of the alternative text of an image or formula, or of the
-    TeX in a script. `number` is the `start` or `value` of a list or item, or NO_NUMBER.
+    TeX in a script. `number` is the `start` or `value` of a list or item, or NO_NUMBER. `names` (tags, 3) holds the
+    groups of a tag's names, those of its id, as bits, and the hash of its class.
     """
-    names, kinds, roles, words, attributes = tables
+    codes, kinds, roles, words, attributes, groups = tables
     size, max_tags = len(data), 1
     # each tag has a "<", so their number is enough room
     for byte in data:
@@ -125,7 +127,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
     # int32 holds positions up to 2 GB, far above the `max_bytes` of any sensible setting
     start, stop, code = np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int32), np.zeros(max_tags, np.int16)
     hints, weight, alt = np.zeros(max_tags, np.uint32), np.zeros(max_tags, np.int32), np.zeros((max_tags, 2), np.int32)
-    number = np.full(max_tags, NO_NUMBER, np.int32)
+    number, names = np.full(max_tags, NO_NUMBER, np.int32), np.zeros((max_tags, 3), np.uint64)
     title, num, foreign = (0, 0), 1, np.uint32(0)  # foreign: the tag of the <svg> or <math> that is open, or 0
     weight[0], position = weigh_text(data, 0)
     while position < size:
@@ -134,7 +136,7 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
             position = skip_declaration(data, position, foreign != 0)
         elif data[position + 1] == SLASH:
             key, position = read_name(data, position + 2)
-            tag = look_up(names[0], names[1], key)
+            tag = look_up(codes[0], codes[1], key)
             # int16 before the sign, because the negative of an unsigned number wraps around
             code[num] = -np.int16(tag)
             if tag == foreign:
@@ -143,9 +145,12 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
         else:
             name = position + 1
             key, end = read_name(data, name)
-            tag = look_up(names[0], names[1], key)
+            tag = look_up(codes[0], codes[1], key)
             code[num] = tag
-            position, hint, (alt[num, 0], alt[num, 1]), number[num] = read_attributes(data, end, words, attributes)
+            position, hint, (alt[num, 0], alt[num, 1]), number[num], name_bits = read_attributes(
+                data, end, words, attributes, groups
+            )
+            names[num, 0], names[num, 1], names[num, 2] = name_bits
             if roles[tag] == DIALOG and not hint & OPENED:
                 hint |= np.uint32(HIDDEN)
             elif foreign == 0 and roles[tag] in (SVG, MATH):
@@ -164,4 +169,5 @@ def read_tags(data: Bytes, tables: Tables) -> Any:  # noqa: C901, PLR0912 - one 
         stop[num] = position
         weight[num], position = weigh_text(data, position)
         num += 1
-    return (start[:num], stop[:num], code[:num], hints[:num], weight[:num], alt[:num], number[:num]), title
+    tags = start[:num], stop[:num], code[:num], hints[:num], weight[:num], alt[:num], number[:num]
+    return tags, names[:num], title

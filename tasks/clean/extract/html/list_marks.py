@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from tasks.clean.extract.html.attributes import NO_NUMBER
+from tasks.clean.extract.html.name_words import CAPITALS, LETTERS, REVERSED, ROMAN
 from tasks.clean.extract.html.output import SPACE
-from tasks.clean.extract.html.tags import BULLETS, CAPITALS, ITEM, LETTERS, NUMBERS, REVERSED, ROMAN
+from tasks.clean.extract.html.tags import BULLETS, ITEM, NUMBERS
 from tasks.clean.kernel_types import Bytes, Flags, Index, PerElement
 from tasks.runtime.jit import jit
 

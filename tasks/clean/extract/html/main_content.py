@@ -4,25 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from tasks.clean.extract.html.tags import (
-    ASIDE,
-    BLOCK,
+from tasks.clean.extract.html.name_words import (
     BODY,
     CHROME,
-    DIALOG,
     DISCUSSION,
     DRAWING,
     FOR_EYES,
     GUTTER,
-    HEADER,
     HIDDEN,
-    LINK,
-    MAIN,
+    LOOSE,
     PERMALINK,
     POST_DATA,
-    SKIPPED,
     UNSEEN,
 )
+from tasks.clean.extract.html.tags import ASIDE, BLOCK, DIALOG, HEADER, LINK, MAIN, SKIPPED
 from tasks.clean.kernel_types import Bytes, Elements, Index, PerElement, Tables, Tags
 from tasks.runtime.jit import jit
 
@@ -67,7 +62,7 @@ def is_invisible(element: Index, elements: Elements, tables: Tables, plain: PerE
     hint, above = hints[element], parent[element]
     if hint & GUTTER or (hint & PERMALINK and text[element] <= MAX_PERMALINK_BYTES):
         return True
-    _, kinds, roles, _, _ = tables
+    _, kinds, roles, _, _, _ = tables
     tag = code[element]
     # a link that only those who see can follow is text to read; icons and marks are not
     if hint & FOR_EYES and not hint & HIDDEN and roles[tag] == LINK and text[element] > MAX_PERMALINK_BYTES:
@@ -80,30 +75,43 @@ def is_invisible(element: Index, elements: Elements, tables: Tables, plain: PerE
     return hint & (HIDDEN | FOR_EYES) and formulas[element, 0] == 0 and not is_page
 
 
+def choose_unwanted(*, comments: bool, byline: bool, loose: bool = False) -> int:
+    """Return the hints of names that exclude an element; `loose` ones may be a part of a longer name."""
+    return CHROME | (0 if comments else DISCUSSION) | (0 if byline else POST_DATA) | (LOOSE if loose else 0)
+
+
 @jit
-def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bool) -> Any:
-    """Return for every element whether it is excluded, with all that it contains."""
+def find_excluded(elements: Elements, tables: Tables, unwanted: int) -> Any:
+    """Return for every element whether it is no text, is excluded, and is left out, each with all that it contains.
+
+    No text are scripts, buttons and what is hidden. Excluded is in addition what rules take for menus, advertisements
+    and comments; left out is in addition what is outside of the main element. `unwanted` are the hints of names that
+    exclude, from `choose_unwanted`.
+    """
     code, parent, hints, text, linked, _, _ = elements
-    _, kinds, roles, _, _ = tables
-    out, in_main = np.zeros(len(code), np.bool_), np.zeros(len(code), np.bool_)
-    unwanted = CHROME | (0 if comments else DISCUSSION) | (0 if byline else POST_DATA)
+    _, kinds, roles, _, _, _ = tables
+    unseen, out = np.zeros(len(code), np.bool_), np.zeros(len(code), np.bool_)
+    in_main = np.zeros(len(code), np.bool_)
     plain = text - linked
     if plain[0] < MIN_PLAIN_TEXT * text[0]:  # a page of links: they are its content
         plain = text
     # parents come before their children, so one pass forward hands exclusion down
     for element in range(1, len(code)):
-        role, kind = roles[code[element]], kinds[code[element]]
-        in_main[element] = in_main[parent[element]] or role == MAIN or hints[element] & BODY != 0
-        is_unseen = hints[element] & UNSEEN and is_invisible(element, elements, tables, plain)
-        if out[parent[element]] or kind & SKIPPED or is_unseen:
+        role, kind, above = roles[code[element]], kinds[code[element]], parent[element]
+        in_main[element] = in_main[above] or role == MAIN or hints[element] & BODY != 0
+        unseen[element] = unseen[above] or kind & SKIPPED
+        if not unseen[element] and hints[element] & UNSEEN:
+            unseen[element] = is_invisible(element, elements, tables, plain)
+        if out[above] or unseen[element]:
             out[element] = True
         elif plain[element] > MAX_MENU_TEXT * plain[0] or hints[element] & BODY:
             continue  # never excluded, whatever its name
         elif (
             role == ASIDE
             # in <main> or <article> a <header> holds the headline; elsewhere it is the site's
-            or (role == HEADER and not in_main[parent[element]])
-            or hints[element] & unwanted
+            or (role == HEADER and not in_main[above])
+            # the class of an <article> has its category as a word
+            or hints[element] & (unwanted & ~POST_DATA if role == MAIN else unwanted)
             or (
                 kind & BLOCK
                 and linked[element] > MIN_LINKED_TEXT * text[element]
@@ -111,8 +119,9 @@ def find_excluded(elements: Elements, tables: Tables, comments: bool, byline: bo
             )
         ):
             out[element] = True
+    excluded = out.copy()
     narrow_to_main(parent, plain, out)
-    return out
+    return unseen, excluded, out
 
 
 @jit
@@ -141,7 +150,7 @@ def narrow_to_main(parent: PerElement, plain: PerElement, out: PerElement) -> No
 def find_unreadable(elements: Elements, tables: Tables) -> Any:
     """Return for every element whether its content is not text: instead of `find_excluded`, to keep a complete page."""
     code, parent, hints, text, _, _, _ = elements
-    _, kinds, _, _, _ = tables
+    _, kinds, _, _, _, _ = tables
     out = np.zeros(len(code), np.bool_)
     for element in range(1, len(code)):
         is_hidden = hints[element] & UNSEEN and is_invisible(element, elements, tables, text)

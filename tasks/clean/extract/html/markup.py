@@ -4,7 +4,6 @@ import html
 import re
 from typing import Literal, NamedTuple
 
-import numpy as np
 from pydantic import Field
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
@@ -29,6 +28,11 @@ class HtmlExtraction(Block):
         "union is resiliparse's text with the lines that only trafilatura finds",
     )
     main_content: bool = Field(True, description="leave out menus, headers, footers and advertisements")
+    block_scores: bool = Field(
+        True,
+        description="select the main content by a learned score for each block of text, which knows more kinds of "
+        "pages than the rules do; false: by rules alone. Of the extractor textmill",
+    )
     bullets: bool = Field(True, description="mark list items with a bullet or their number")
     alt_texts: bool = Field(False, description="include the alternative texts of images")
     comments: bool = Field(False, description="keep the comments of readers")
@@ -73,31 +77,20 @@ def extract_content(source: str, settings: HtmlExtraction) -> PageContent:
 
 
 def extract_by_textmill(source: str, settings: HtmlExtraction) -> PageContent:
-    """Extract with Textmill's own rules: a few passes over arrays, without a tree."""
-    from tasks.clean.extract.html.elements import build_elements  # noqa: PLC0415 - numba takes half a second, and `plan` needs none
-    from tasks.clean.extract.html.lexer import read_tags  # noqa: PLC0415
-    from tasks.clean.extract.html.main_content import clear_gutters, find_excluded, find_unreadable  # noqa: PLC0415
-    from tasks.clean.extract.html.render import render_text  # noqa: PLC0415
-    from tasks.clean.extract.html.tags import TABLES  # noqa: PLC0415
+    """Extract with Textmill's own reader: a few passes over arrays, without a tree."""
+    from tasks.clean.extract.html.block_scores.selection import select_by_rules, select_by_scores  # noqa: PLC0415 - numba takes half a second, and `plan` needs none
+    from tasks.clean.extract.html.page_arrays import find_unreadable_text, read_page_arrays, render_page  # noqa: PLC0415
 
     # a lone surrogate has no UTF-8, and becomes a question mark
-    data = np.frombuffer(source.encode("utf-8", "replace"), np.uint8)
-    tags, (start, stop) = read_tags(data, TABLES)
-    elements, of_tag, depth = build_elements(tags, TABLES)
-    if depth > settings.max_depth:
-        raise UnusablePage(f"nested deeper than {settings.max_depth}")
-    clear_gutters(data, tags, of_tag, elements)
-    # References are decoded after rendering: decoded before, `&lt;b&gt;` would be read as a tag.
-    options = settings.bullets, settings.alt_texts
+    page = read_page_arrays(source.encode("utf-8", "replace"), settings.max_depth)
     text = ""
     if settings.main_content:
-        out = find_excluded(elements, TABLES, settings.comments, settings.byline)
-        text = decode_references(render_text(data, tags, elements, of_tag, out, TABLES, options).tobytes())
+        select = select_by_scores if settings.block_scores else select_by_rules
+        left_out = select(page, comments=settings.comments, byline=settings.byline)
+        text = decode_references(render_page(page, left_out, settings.bullets, settings.alt_texts))
     if not text:  # no main content was found: take the complete page
-        text = decode_references(
-            render_text(data, tags, elements, of_tag, find_unreadable(elements, TABLES), TABLES, options).tobytes()
-        )
-    return PageContent(to_one_line(html.unescape(data[start:stop].tobytes().decode())), text)
+        text = decode_references(render_page(page, find_unreadable_text(page), settings.bullets, settings.alt_texts))
+    return PageContent(to_one_line(html.unescape(page.title.decode())), text)
 
 
 def decode_references(text: bytes) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from tasks.clean.extract.html.attributes import NO_NUMBER
 from tasks.clean.extract.html.formulas import find_tex, put_mathml, put_tex, trim_tex
 from tasks.clean.extract.html.list_marks import choose_number, count_items, find_lists, put_list_mark
+from tasks.clean.extract.html.name_words import DISPLAYED, PICTURED, REVERSED
 from tasks.clean.extract.html.output import SPACE, end_line, put_space, put_verbatim, put_words, skip_space
 from tasks.clean.extract.html.raised import put_raised
 from tasks.clean.extract.html.tags import (
@@ -17,7 +18,6 @@ from tasks.clean.extract.html.tags import (
     BULLETS,
     CAPTION,
     CELL,
-    DISPLAYED,
     HEADING,
     IMAGE,
     ITEM,
@@ -25,9 +25,7 @@ from tasks.clean.extract.html.tags import (
     NUMBERS,
     OPENS,
     PARAGRAPH,
-    PICTURED,
     PRE,
-    REVERSED,
     ROW,
     SCRIPT,
     SUB,
@@ -111,14 +109,15 @@ def drop_pilcrow(out: Bytes, size: Index) -> Any:
 
 @jit
 def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
-    data: Bytes, tags: Tags, elements: Elements, of_tag: PerElement, excluded: PerElement, tables: Tables, options: Any
+    data: Bytes, tags: Tags, elements: Elements, of_tag: PerElement, left_out: PerElement, tables: Tables, options: Any
 ) -> Any:
-    """Return the text as UTF-8 bytes, without the excluded elements.
+    """Return the text as UTF-8 bytes, without what is left out.
 
-    `of_tag` is the element that the text after a tag is in; `options` are (write bullets, write alternative texts).
+    `of_tag` is the element that the text after a tag is in, `left_out` whether that text is left out; `options` are
+    (write bullets, write alternative texts).
     """
     (start, stop, codes, tag_hints, _, alt, number), (code, parent, hints, weights, _, last, formulas) = tags, elements
-    (bullets, alt_texts), (_, kinds, roles, _, _) = options, tables
+    (bullets, alt_texts), (_, kinds, roles, _, _, _) = options, tables
     level, verbatim, table = find_surroundings(code, parent, roles)
     list_of = find_lists(code, parent, roles)
     is_numbered, num_items = roles[code] == NUMBERS, count_items(code, list_of, roles)
@@ -160,7 +159,7 @@ def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
                 num_cells = 0
             elif codes[index] > 0 and role == CELL and table[within]:
                 num_cells += 1
-                if num_cells > 1 and not excluded[within] and not breaks:
+                if num_cells > 1 and not left_out[index] and not breaks:
                     text[size], text[size + 1] = BAR, SPACE
                     size += 2
         elif raised and codes[index] < 0 and role == raised:
@@ -169,7 +168,7 @@ def render_text(  # noqa: C901, PLR0912, PLR0915 - one pass with one state
             raised = 0
         elif codes[index] > 0 and (role in (SUP, SUB)):
             raised, raised_start = role, -1
-        if excluded[within] or formula_start <= within <= formula_end:
+        if left_out[index] or formula_start <= within <= formula_end:
             continue
         begin = stop[index]
         end = start[index + 1] if index + 1 < len(codes) else len(data)

@@ -281,6 +281,10 @@ def test_too_many_tags_say_so() -> None:
         "<sup>1" * 200_000,
         "<ruby><rt>" * 100_000,
         "<ol reversed><li>" * 60_000,
+        f"<h1 id={'1-' * 500_000}x>1</h1>",
+        "<h1 id=a>" * 500 + "<b>" * 300_000,
+        "<div id=a class=b-c><p>" * 100_000,
+        "<noscript>" + "<p>a b" * 200_000,
         "<i class=gutter>1" * 100_000,
     ],
 )
