@@ -142,7 +142,13 @@ def test_open_quotes_on_every_line_do_not_take_quadratic_time(read_table: Any, m
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("x.csv", b""), ("x.csv", b"text,n\n"), ("x.jsonl", b""), ("x.tsv.gz", gzip.compress(b"", mtime=0)), ("x.jsonl.gz", b"")],
+    [
+        ("x.csv", b""),
+        ("x.csv", b"text,n\n"),
+        ("x.jsonl", b""),
+        ("x.tsv.gz", gzip.compress(b"", mtime=0)),
+        ("x.jsonl.gz", b""),
+    ],
 )
 def test_a_table_without_rows_is_empty(read_table: Any, name: str, content: bytes) -> None:
     with pytest.raises(StageFailure, match=r"holds no page \(empty: 1\)"):
