@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import shutil
+import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -23,6 +24,8 @@ from tasks.store.manifest import BestModel
 from tests.flows import tiny
 
 MAX_CHILD_SECONDS = 600.0
+PROCESS_LOCK = threading.Lock()
+"""multiprocessing asks all children for their exit codes when it starts one; two threads that ask at once may get 255"""
 
 
 class ChildResult(NamedTuple):
@@ -105,7 +108,8 @@ def start_child(
     context.set_forkserver_preload(["benchmarks.faults.preload"])
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=run_as_child, args=(sending, prepare, call))
-    process.start()
+    with PROCESS_LOCK:
+        process.start()
     sending.close()
     return process, receiving
 
@@ -119,7 +123,8 @@ def wait_for_child(process: BaseProcess, receiving: Connection) -> ChildResult:
     else:
         with contextlib.suppress(EOFError):  # killed before it could send
             outcome = receiving.recv()
-    process.join()
+    with PROCESS_LOCK:
+        process.join()
     digests, failure, error = outcome
     return ChildResult(digests, failure, error or ("hangs" if hung else ""), process.exitcode or 0)
 
