@@ -25,7 +25,7 @@ from tests.flows import tiny
 
 MAX_CHILD_SECONDS = 600.0
 PROCESS_LOCK = threading.Lock()
-"""multiprocessing asks all children for their exit codes when it starts one; two threads that ask at once may get 255"""
+"""multiprocessing asks all children for their exit codes as it starts one: two threads that ask at once may get 255"""
 
 
 class ChildResult(NamedTuple):
