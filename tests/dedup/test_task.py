@@ -12,7 +12,8 @@ from tasks.dedup.minhash.signatures import reduce_to_bytes, sketch_texts
 from tasks.dedup.settings import Dedup
 from tasks.dedup.task import dedup
 from tasks.errors import StageFailure
-from tasks.store import Artifact, Draft
+from tasks.store import Artifact
+from tasks.store.draft_journal import DraftJournal
 from tests.dedup.planted import (
     MakeDraft,
     build_dedup,
@@ -116,20 +117,20 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 ) -> None:
     inputs = as_artifact(write_clean_folder(tmp_path / "in", shuffle_texts(make_clusters(4), 5), 3), "clean")
     whole = read_files(build_dedup(make_draft, "whole", inputs))
-    record = Draft._record
+    record = DraftJournal.record
     for survives in range(9):
         calls = iter(range(100))
 
-        def dies(self: Draft, *args: Any, calls: Any = calls, survives: int = survives) -> None:
+        def dies(self: DraftJournal, *args: Any, calls: Any = calls, survives: int = survives) -> None:
             if next(calls) == survives:
                 raise KeyboardInterrupt
             record(self, *args)
 
         draft = make_draft(f"killed{survives}")
-        monkeypatch.setattr(Draft, "_record", dies)
+        monkeypatch.setattr(DraftJournal, "record", dies)
         with pytest.raises(KeyboardInterrupt):
             dedup.build(Dedup(), draft, inputs)
-        monkeypatch.setattr(Draft, "_record", record)
+        monkeypatch.setattr(DraftJournal, "record", record)
         assert read_files(build_dedup(make_draft, f"killed{survives}", inputs)) == whole
 
 

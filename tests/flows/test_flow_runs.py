@@ -52,7 +52,7 @@ def _toy_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server:
     monkeypatch.setattr(flows.clean, "clean_stage", lambda _, scored, force: TOYS["clean"](Toy(), scored, force=force))
     monkeypatch.setattr(pipeline, "check_evaluation", lambda *_: None)
     monkeypatch.setattr(
-        pipeline, "walk_stages", lambda _, step, *__: step(TOYS["clean"], Toy(), step(TOYS["crawl"], Toy()))
+        pipeline, "walk_artifacts", lambda _, step, *__: step(TOYS["clean"], Toy(), step(TOYS["crawl"], Toy()))
     )
     missing.clear()
     yield

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from tasks.errors import StageFailure
 from tasks.store import Artifact, Draft
+from tasks.store.draft_journal import DraftJournal
 from tasks.tokenize.settings import Tokenize
 from tasks.tokenize.splits import SplitFractions, choose_split
 from tasks.tokenize.task import tokenize
@@ -139,20 +140,20 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 ) -> None:
     inputs = as_artifact(write_dedup_folder(tmp_path / "in", TEXTS), "dedup")
     whole = read_files(build_tokenize(make_draft, "whole", inputs))
-    record = Draft._record
+    record = DraftJournal.record
     for survives in range(5):
         calls = iter(range(100))
 
-        def dies(self: Draft, *args: Any, calls: Any = calls, survives: int = survives) -> None:
+        def dies(self: DraftJournal, *args: Any, calls: Any = calls, survives: int = survives) -> None:
             if next(calls) == survives:
                 raise KeyboardInterrupt
             record(self, *args)
 
         draft = make_draft(f"killed{survives}")
-        monkeypatch.setattr(Draft, "_record", dies)
+        monkeypatch.setattr(DraftJournal, "record", dies)
         with pytest.raises(KeyboardInterrupt):
             tokenize.build(Tokenize(**SETTINGS), draft, inputs)
-        monkeypatch.setattr(Draft, "_record", record)
+        monkeypatch.setattr(DraftJournal, "record", record)
         assert read_files(build_tokenize(make_draft, f"killed{survives}", inputs)) == whole
 
 

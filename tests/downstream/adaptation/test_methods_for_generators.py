@@ -283,7 +283,7 @@ def test_what_cannot_be_is_refused_before_any_fit(
         finetuning=make_finetuning("full").model_copy(update={"method": OneOf[AdaptationMethod].model_validate(method)})
     )
     with pytest.raises(StageFailure, match=REFUSED[family, kind]) as raised:
-        find_unsupported(settings, folders[family], [tmp_path / "ships.parquet"])
+        find_unsupported(settings, folders[family], [tmp_path / "ships.parquet"], {})
     assert "evaluate.finetuning." in raised.value.hint
 
 
@@ -291,7 +291,7 @@ def test_the_projection_alone_is_fitted_by_the_stage(folders: dict[str, Path], t
     """A frozen encoder's features are read from files; a model that writes has none."""
     make_task().save(tmp_path / "ships.parquet")
     finetuning = make_finetuning("head_only", steps=2)
-    find_unsupported(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"])
+    find_unsupported(Evaluate(finetuning=finetuning), folders["llama"], [tmp_path / "ships.parquet"], {})
     (tmp_path / "out").mkdir()
     counts = fit_and_score(
         tmp_path / "out", tmp_path / "ships.parquet", folders["llama"], finetuning, "pretrained", 0, 0, 0.01

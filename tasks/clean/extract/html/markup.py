@@ -2,7 +2,7 @@
 
 import html
 import re
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 from resiliparse.extract.html2text import extract_plain_text
@@ -51,6 +51,11 @@ class HtmlExtraction(Block):
     )
     recurring_lines: RecurringLines = RecurringLines()
     """removal of lines that recur over the pages of one host"""
+
+    def semantic(self) -> dict[str, Any]:
+        """Return the settings; not `block_scores` at its default, so that an upgraded store keeps its keys."""
+        fields = super().semantic()
+        return {name: value for name, value in fields.items() if name != "block_scores" or not self.block_scores}
 
 
 class PageContent(NamedTuple):
