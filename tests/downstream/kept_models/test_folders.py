@@ -21,7 +21,7 @@ from tasks.downstream.task_types.texts import GenerationTask
 from tests.downstream.heads.test_heads import make_task
 from tests.downstream.stock_heads.test_stock_heads import make_family
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 FINETUNING = {"head": "stock", "epochs": 2, "min_steps": 12, "max_length": 24, "max_target_length": 6}
 ROWS = 6
