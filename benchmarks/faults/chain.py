@@ -47,7 +47,7 @@ class ChildResult(NamedTuple):
 
 def make_recipe(site: Path) -> Recipe:
     """Make a recipe of every stage over the files of a site, as small as may be."""
-    return tiny.recipe(tiny.settings_from(site))
+    return tiny.recipe(tiny.add_kept_model(tiny.settings_from(site)))
 
 
 def run_trainer_here(job: dict[str, Any], _num_steps: int, _should_prune: object = None) -> dict[str, Any]:

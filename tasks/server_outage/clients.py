@@ -8,7 +8,9 @@ import contextlib
 import functools
 import logging
 import time
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from tasks.server_outage.outage import OUTAGE, ServerLost
@@ -110,6 +112,10 @@ def limit_logs() -> None:
         is_last_state = record.name == "prefect.flow_runs" and record.getMessage().startswith("Finished in state")
         return not OUTAGE.is_lost or not (isinstance(error, ServerLost) or is_last_state)
 
+    def is_not_of_prefect(record: logging.LogRecord) -> bool:
+        # a request that a callback of Prefect waits for may be cancelled when the run ends
+        return not (OUTAGE.is_lost and record.exc_info and is_raised_by_prefect(record.exc_info[2]))
+
     APILogWorker._handle_batch = send_unless_lost  # type: ignore[method-assign]
     for name in EVENT_LOGGERS:
         logging.getLogger(name).addFilter(lambda _record: False)
@@ -117,3 +123,9 @@ def limit_logs() -> None:
         logging.getLogger(name).addFilter(lambda _record: not OUTAGE.is_lost)
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(is_worth_logging)
+    logging.getLogger("asyncio").addFilter(is_not_of_prefect)
+
+
+def is_raised_by_prefect(trace: TracebackType | None) -> bool:
+    """Tell whether an error came through code of Prefect."""
+    return any(str(frame.f_globals.get("__name__")).startswith("prefect.") for frame, _ in traceback.walk_tb(trace))

@@ -49,7 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recipe(site: Path) -> Recipe:
-    return tiny.recipe(tiny.settings_from(site))
+    return tiny.recipe(tiny.add_kept_model(tiny.settings_from(site)))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_plan_names_exactly_the_changed_setting(store: Store, recipe: Recipe) ->
     from flows.plan import make_plan
 
     rows = make_plan(change_groups(recipe, clean={"filters": {"length": {"min": 60}}}), StageSelection(), store)
-    assert [row.state for row in rows] == ["cached", "cached", "run", "waiting", "waiting", "waiting", "waiting"]
+    assert [row.state for row in rows] == ["cached", "cached", "run", *["waiting"] * 5]
     assert rows[2].reason == "setting clean.filters.length.min: 100 → 60"
 
 
@@ -176,7 +176,7 @@ def test_corrupt_file_is_rebuilt_and_what_follows_stays(
 def test_from_stage_builds_the_rest_again(store: Store, recipe: Recipe) -> None:
     reference, before = map_digests(store), find_newest_time(store)
     run_recipe(recipe, from_stage="tokenize")
-    assert list_built_since(store, before) == ["tokenize", "pretrain", "evaluate"]
+    assert list_built_since(store, before) == ["tokenize", "pretrain", "finetune", "evaluate"]
     assert map_digests(store) == reference, "the same inputs and settings give the same bytes"
 
 

@@ -104,6 +104,14 @@ def settings_from(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def add_kept_model(settings: dict[str, Any]) -> dict[str, Any]:
+    """The recipe with the stage finetune, which keeps a model for the task of the evaluation."""
+    evaluate = copy.deepcopy(settings["evaluate"])
+    site_section = {**evaluate["benchmarks"]["site_section"], "enabled": True}
+    keep = {"benchmarks": {"site_section": site_section}, "finetuning": evaluate["finetuning"]}
+    return {**settings, "finetune": keep}
+
+
 def recipe(settings: dict[str, Any]) -> Recipe:
     """The same as a recipe."""
     return Recipe.model_validate(merge_settings(Recipe, Recipe().model_dump(mode="json"), settings))

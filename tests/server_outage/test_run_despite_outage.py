@@ -1,5 +1,6 @@
 """Runs go on without Prefect's server. With real servers: tests/flows/test_lost_server.py."""
 
+import logging
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -204,3 +205,20 @@ def test_work_is_done_without_the_slot_of_a_lost_server(failing: str) -> None:
     assert done == ["work"]
     with pytest.raises(KeyError), hold_if_reachable(Slot(failing)):  # type: ignore[arg-type]
         raise KeyError("of the work")
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_requests_that_prefect_s_callbacks_wait_for_are_no_news_when_the_server_is_lost(
+    is_lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit_outages()
+    OUTAGE.is_lost = is_lost
+    for name in ("prefect._internal.observers", "tasks.crawl.web.spider"):
+        raise_in_module: dict[str, Any] = {"__name__": name}
+        exec("def fail(): raise ValueError(__name__)", raise_in_module)  # a frame of that module
+        try:
+            raise_in_module["fail"]()
+        except ValueError:
+            logging.getLogger("asyncio").exception("Exception in callback")
+    messages = [str(record.exc_info[1]) for record in caplog.records if record.name == "asyncio" and record.exc_info]
+    assert messages == ["tasks.crawl.web.spider"] if is_lost else len(messages) == 2
