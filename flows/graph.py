@@ -6,7 +6,6 @@ from typing import Any, Literal, TypeVar, get_args
 
 from flows.growing_corpus import (
     PreviousArtifacts,
-    find_previous_artifacts,
     is_empty_snapshot,
     load_previous_artifacts,
 )
@@ -19,6 +18,7 @@ from tasks.finetune.task import finetune
 from tasks.pretrain.task import pretrain
 from tasks.stage import Stage
 from tasks.store import Artifact, Store
+from tasks.store.manifest import ArtifactRef
 from tasks.tokenize.task import tokenize
 
 StageName = Literal["crawl", "extract", "clean", "dedup", "tokenize", "pretrain", "finetune", "evaluate"]
@@ -74,15 +74,15 @@ def walk_finetune(
     return kept
 
 
-def walk_artifacts(recipe: Recipe, step: Callable[..., Artifact | None], store: Store) -> None:
-    """Call `step` as `walk_stages` does, with the artifacts of the recipe's previous snapshots. Raises StageFailure."""
+def walk_artifacts(
+    recipe: Recipe, step: Callable[..., Artifact | None], refs: PreviousArtifacts[ArtifactRef], store: Store
+) -> None:
+    """Call `step` as `walk_stages` does, with the previous snapshots' artifacts behind `refs`. Raises StageFailure."""
 
     def is_empty(tokens: Artifact | None) -> bool:
         return tokens is not None and is_empty_snapshot(tokens.ref, store)
 
-    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(
-        find_previous_artifacts(recipe, store), store
-    )
+    previous: PreviousArtifacts[Artifact | None] = load_previous_artifacts(refs, store)
     walk_stages(recipe, step, previous, is_empty)
 
 

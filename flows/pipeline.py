@@ -130,8 +130,7 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         check_evaluation_data(recipe, selection, store, stage, settings, *inputs)
         if policy == "from store":
             artifact = take_from_store(stage, settings, *inputs)
-        elif stage.build_spec(settings, *inputs).expected_key in built:
-            key = stage.build_spec(settings, *inputs).expected_key
+        elif (key := stage.build_spec(settings, *inputs).expected_key) in built:
             artifact = store.get_valid(stage.name, key) or stage(settings, *inputs)
         else:
             artifact = stage(settings, *inputs, force=policy == "force")
@@ -139,9 +138,9 @@ def walk_once(recipe: Recipe, selection: StageSelection, artifacts: list[Artifac
         artifacts.append(artifact)
         return artifact
 
-    needed = list_needed_refs(find_previous_artifacts(recipe, store))
-    repair_previous(needed, store, lambda name: may_build(STAGES[name], selection))
-    walk_artifacts(recipe, run_stage, store)
+    refs = find_previous_artifacts(recipe, store)
+    repair_previous(list_needed_refs(refs), store, lambda name: may_build(STAGES[name], selection))
+    walk_artifacts(recipe, run_stage, refs, store)
 
 
 def take_from_store(stage: Stage[Any], settings: Block, *inputs: Artifact) -> Artifact:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.graph import STAGE_NAMES, walk_artifacts
+from flows.growing_corpus import find_previous_artifacts
 from flows.recipe import Recipe, change_recipe, get_setting
 from flows.stage_inputs import find_tokens
 from tasks.block import Block, semantic_value
@@ -108,7 +109,7 @@ def build_stage_inputs(stage: str, recipe: Recipe, store: Store) -> tuple[Artifa
         is_before = STAGE_NAMES.index(other.name) < STAGE_NAMES.index(stage)
         return other(settings, *inputs) if is_before else None
 
-    walk_artifacts(recipe, run_stage, store)
+    walk_artifacts(recipe, run_stage, find_previous_artifacts(recipe, store), store)
     return tuple(stage_inputs)
 
 

@@ -86,20 +86,17 @@ def choose_variant(finetuning: FineTuning, task: Task) -> str:
 def fit_and_keep(settings: Finetune, draft: Draft, checkpoint: Path, task_file: Path) -> KeptRecord:
     """Choose the learning rate, fit the model, write its folder into the draft, and score it beside the baselines."""
     finetuning, task = settings.finetuning, Task.load(task_file)
+    task_type = load_task_type(task)
     model, labels, seed = choose_variant(finetuning, task), settings.labels, settings.seed
     precompute_inputs(finetuning, [seed], draft, checkpoint, task_file, [labels], [model])
     rates = choose_learning_rates(finetuning, draft, checkpoint, task_file, [(model, labels)], [seed])
     rate = rates[model, labels]
     arguments = (task_file, checkpoint, finetuning, model, labels, seed, rate)
     (fit,) = draft.map(fit_and_save, {name_shard(task_file, model): arguments}, f"{task.name}: fine-tune").values()
-    baselines = {
-        name_shard(task_file, baseline): (task_file, baseline, labels, seed)
-        for baseline in load_task_type(task).baselines
-    }
-    baseline_counts = draft.map(score_baseline_with_interval, baselines, f"{task.name}: baselines")
+    shards = {name_shard(task_file, name): (task_file, name, labels, seed) for name in task_type.baselines}
+    counts = draft.map(score_baseline_with_interval, shards, f"{task.name}: baselines")
     rows = {model: fit["scores"]} | {
-        baseline: baseline_counts[name_shard(task_file, baseline)]["scores"]
-        for baseline in load_task_type(task).baselines
+        name: counts[name_shard(task_file, name)]["scores"] for name in task_type.baselines
     }
     scores = [KeptScore(model=name, **score) for name, scores in rows.items() for score in scores]
     draft.counts["scores"] = {task.name: {score.model: round(score.value, 4) for score in reversed(scores)}}
@@ -109,7 +106,7 @@ def fit_and_keep(settings: Finetune, draft: Draft, checkpoint: Path, task_file: 
         about=task.about,
         kind=task.kind,
         names=task.names,
-        metrics=list(load_task_type(task).metrics),
+        metrics=list(task_type.metrics),
         data=task.digest,
         model=model,
         labels=labels,

@@ -64,10 +64,7 @@ class Predictor:
         seconds = [second or "" for second in rows["second"].to_list()] if "second" in rows.columns else [""] * count
         columns: dict[str, list[Any]] = {"text": texts, "second": seconds, ORIGIN: [""] * count}
         match self.record.kind:
-            case "classes":
-                columns |= {"label": [0] * count}
-            case "relations":
-                # the signs around the spans are in the text already
+            case "classes" | "relations":  # of relations the signs around the spans are in the text already
                 columns |= {"label": [0] * count}
             case "numbers":
                 columns |= {"number": [0.0] * count}

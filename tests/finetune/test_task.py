@@ -50,6 +50,24 @@ def keep(
     return run
 
 
+@pytest.fixture
+def evaluate_kept(
+    make_draft: Callable[..., Draft],
+    as_artifact: Callable[[Path, str], Artifact],
+    checkpoint: Path,
+    tokens: Path,
+) -> Callable[[Evaluate, Draft], Draft]:
+    """Evaluate a checkpoint with the kept model of a draft."""
+
+    def run(settings: Evaluate, kept: Draft) -> Draft:
+        draft = make_draft("evaluate", LINEAGE)
+        inputs = {"pretrain": checkpoint, "finetune": kept.path, "tokenize": tokens}
+        evaluate.build(settings, draft, *(as_artifact(path, stage) for stage, path in inputs.items()))
+        return draft
+
+    return run
+
+
 def make_settings(reviews: dict[str, Any], **changes: Any) -> Finetune:
     return name_sets(reviews, finetuning=RECIPE | {"head": "stock"} | changes)
 
@@ -85,12 +103,7 @@ def test_what_was_finished_before_a_kill_is_not_done_again(
 
 
 def test_the_evaluation_scores_the_kept_model_and_fits_the_others(
-    keep: Run,
-    reviews: dict[str, Any],
-    make_draft: Callable[..., Draft],
-    as_artifact: Callable[[Path, str], Artifact],
-    checkpoint: Path,
-    tokens: Path,
+    keep: Run, evaluate_kept: Callable[[Evaluate, Draft], Draft], reviews: dict[str, Any]
 ) -> None:
     kept = keep(make_settings(reviews))
     record = read_kept_folders([kept.path])["reviews"].record
@@ -101,13 +114,7 @@ def test_the_evaluation_scores_the_kept_model_and_fits_the_others(
             "benchmarks": {"site_section": {"enabled": False}, "labelled_text": {"sets": [reviews]}},
         }
     )
-    draft = make_draft("evaluate", LINEAGE)
-    artifacts = [
-        as_artifact(checkpoint, "pretrain"),
-        as_artifact(kept.path, "finetune"),
-        as_artifact(tokens, "tokenize"),
-    ]
-    evaluate.build(settings, draft, *artifacts)
+    draft = evaluate_kept(settings, kept)
     scores = pl.read_parquet(draft.path / "scores.parquet").filter(model="pretrained", metric="accuracy")
     assert scores.filter(labels=0, seed=0)["value"].item() == record.scores[0].value
     assert set(scores["labels"]) == {0, 2}
@@ -122,23 +129,13 @@ def test_the_evaluation_scores_the_kept_model_and_fits_the_others(
 
 
 def test_a_kept_model_of_other_examples_is_refused(
-    keep: Run,
-    reviews: dict[str, Any],
-    make_draft: Callable[..., Draft],
-    as_artifact: Callable[[Path, str], Artifact],
-    checkpoint: Path,
-    tokens: Path,
+    keep: Run, evaluate_kept: Callable[[Evaluate, Draft], Draft], reviews: dict[str, Any]
 ) -> None:
     kept = keep(make_settings(reviews))
     others = reviews | {"test_fraction": 0.5}
     sets = {"site_section": {"enabled": False}, "labelled_text": {"sets": [others]}}
-    artifacts = [
-        as_artifact(checkpoint, "pretrain"),
-        as_artifact(kept.path, "finetune"),
-        as_artifact(tokens, "tokenize"),
-    ]
     with pytest.raises(StageFailure, match="reviews was fine-tuned on other examples"):
-        evaluate.build(Evaluate.model_validate({"benchmarks": sets}), make_draft("evaluate"), *artifacts)
+        evaluate_kept(Evaluate.model_validate({"benchmarks": sets}), kept)
 
 
 def test_a_method_that_no_class_of_transformers_has_is_refused(keep: Run, reviews: dict[str, Any]) -> None:
