@@ -229,10 +229,11 @@ class Store:
     def record_run(self, recipe: dict[str, Any], artifacts: list[Artifact]) -> None:
         """Record the artifacts that a pipeline run ended with, so that garbage collection keeps them."""
         self._write_format_marker()
-        finished = format_timestamp(time.time())
+        milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+        finished = format_timestamp(milliseconds / 1000)
         run = RunRecord(finished=finished, recipe=recipe, artifacts=tuple(artifact.ref for artifact in artifacts))
-        # names sort by time; some file systems refuse colons
-        name = f"runs/{finished.replace(':', '')}-{uuid.uuid4().hex[:6]}.json"
+        # names sort by time, also within a millisecond; some file systems refuse colons
+        name = f"runs/{finished.replace(':', '')}-{nanoseconds:06}-{uuid.uuid4().hex[:6]}.json"
         self.backend.write(name, format_record(run))
 
     def runs(self) -> list[RunRecord]:
