@@ -126,7 +126,7 @@ run_trainer(json.load(open(sys.argv[1])), 100000)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_saves_and_ends_when_its_parent_is_killed(
     make_draft: Callable[[str], Draft], tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

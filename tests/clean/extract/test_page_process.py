@@ -99,6 +99,7 @@ def test_pages_come_back_in_order(reader: PageReader) -> None:
     assert third.title == "Given"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [(Hangs("text/html"), "takes more than 2 seconds"), (Kills("text/html"), "ends the process that reads it")],
@@ -116,6 +117,7 @@ def test_a_process_that_somebody_else_ends_costs_no_page(reader: PageReader) -> 
     assert all(isinstance(result, ExtractedPage) for result in reader.read_pages([GOOD, GOOD], TWO_SECONDS))
 
 
+@pytest.mark.long
 def test_a_page_whose_reader_was_killed_is_read_in_the_end(reader: PageReader, tmp_path: Path) -> None:
     page = GOOD._replace(content_type=Once(tmp_path / "marker"))
     assert all(isinstance(result, ExtractedPage) for result in reader.read_pages([GOOD, page, GOOD], TWO_SECONDS))

@@ -83,6 +83,7 @@ def kill_second_rank(metrics: Path) -> None:
             os.kill(int(environment.parent.name), signal.SIGKILL)
 
 
+@pytest.mark.long
 @pytest.mark.prefect
 @pytest.mark.xdist_group("pipeline")
 def test_the_stage_takes_the_steps_of_one_rank_with_two_of_which_one_is_killed(
